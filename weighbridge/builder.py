@@ -1,0 +1,222 @@
+"""BuildKit invocations: one variant at a time, its steps told as they happen, timed and counted.
+
+The client's plain progress is read, because every client from 20.10 on prints it: `#7 [builder 3/6] RUN …`,
+`#7 CACHED`, `#7 DONE 4.2s`, `#7 ERROR: …`, and `#7 1.234 …` for a line of the step's own output.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from weighbridge.clients import BuildClient
+from weighbridge.engine import LABEL
+from weighbridge.errors import BuildFailed
+from weighbridge.model import Built, Step
+from weighbridge.settings import Settings
+
+OUTPUT_LINES = 20
+"""How many of a failing step's last lines the error shows."""
+
+_BUNDLE_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+_BUNDLES = (
+    Path("/etc/ssl/certs/ca-certificates.crt"),
+    Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/ssl/cert.pem"),
+)
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+_LINE = re.compile(r"#(\d+) (.*)")
+_OUTCOME = re.compile(r"(CACHED|CANCELED|DONE (\d+\.\d+)s|ERROR: (.*))$")
+_CLOCK = re.compile(r"^\d+\.\d+ ")
+_REASON = re.compile(r"^(?:ERROR|error): (?:failed to (?:build|solve)\S*(?: with frontend \S+)?: )*(.*)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What to build."""
+
+    variant: str
+    reference: str
+    context: Path
+    dockerfile: Path
+    target: str | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    no_cache: bool = False
+
+
+def plan(
+    settings: Settings, project: Path, variants: Iterable[str], arguments: Mapping[str, str], *, no_cache: bool = False
+) -> tuple[Build, ...]:
+    """Return what to build for these variants; `arguments` are build arguments of all of them."""
+    return tuple(
+        Build(
+            variant=name,
+            reference=settings.reference(name),
+            context=project / variant.context,
+            dockerfile=project / variant.dockerfile,
+            target=variant.target,
+            arguments={**arguments, **variant.arguments},
+            no_cache=no_cache,
+        )
+        for name in variants
+        for variant in [settings.variants[name]]
+    )
+
+
+OnStep = Callable[[Step], None]
+
+
+def build(client: BuildClient, host: str, wanted: Build, on_step: OnStep = lambda _: None) -> Built:
+    """Build one image and return what became of its steps.
+
+    Args:
+        client: What drives BuildKit.
+        host: URL of the engine.
+        wanted: The image.
+        on_step: Called whenever a step starts or ends.
+
+    Raises:
+        BuildFailed: A step failed, its name in the message and its last lines in the detail; or the Dockerfile cannot
+            be read.
+    """
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
+        id_file = Path(folder, "id")
+        command = [*client.command, *_options(wanted, id_file), str(wanted.context)]
+        with _started(command, client.environment(host)) as process:
+            progress = Progress(on_step)
+            for line in process.stdout or ():
+                progress.feed(line.rstrip("\n"))
+            code = process.wait()
+        if code:
+            raise progress.failure(wanted)
+        image_id = id_file.read_text().strip()
+    return Built(
+        variant=wanted.variant, image_id=image_id, seconds=time.monotonic() - started, steps=progress.instructions
+    )
+
+
+def certificates() -> Path | None:
+    """Return this machine's bundle of certificates, which builds get as a secret: a proxy's own may be among them."""
+    named = [Path(os.environ[name]) for name in _BUNDLE_VARIABLES if os.environ.get(name)]
+    return next((path for path in (*named, *_BUNDLES) if path.is_file()), None)
+
+
+def _options(wanted: Build, id_file: Path) -> Iterator[str]:
+    yield from (
+        "--progress",
+        "plain",
+        "--iidfile",
+        str(id_file),
+        "--tag",
+        wanted.reference,
+        "--label",
+        f"{LABEL}=image",
+    )
+    yield from ("--file", str(wanted.dockerfile))
+    if wanted.target:
+        yield from ("--target", wanted.target)
+    if wanted.no_cache:
+        yield "--no-cache"
+    bundle = certificates()
+    if bundle:
+        yield from ("--secret", f"id=ca,src={bundle}")
+    for name, value in wanted.arguments.items():
+        yield from ("--build-arg", f"{name}={value}")
+    for name in _PROXIES:
+        if name in os.environ:
+            yield from ("--build-arg", name)  # the value is taken from the environment and kept in no layer
+
+
+@contextmanager
+def _started(command: Iterable[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run the client; whatever happens here, it has ended when this returns."""
+    process = subprocess.Popen(
+        list(command),
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    try:
+        with process:
+            yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+class Progress:
+    """Reads plain progress line by line into steps."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        self._on_step = on_step
+        self._steps: dict[str, Step] = {}
+        self._text: list[str] = []
+
+    @property
+    def instructions(self) -> tuple[Step, ...]:
+        """The steps that are instructions and do something: BuildKit's own and FROM are left out."""
+        return tuple(step for step in self._steps.values() if _is_instruction(step.name))
+
+    def feed(self, line: str) -> None:
+        """Take one line."""
+        found = _LINE.match(line)
+        if not found:
+            self._text.append(line)
+            return
+        number, text = found.groups()
+        step = self._steps.get(number)
+        if step is None:
+            step = self._steps[number] = Step(name=text)
+            self._tell(step)
+            return
+        changed = self._advanced(step, text)
+        self._steps[number] = changed
+        if changed.state != step.state:
+            self._tell(changed)
+
+    def _advanced(self, step: Step, text: str) -> Step:
+        outcome = _OUTCOME.match(text)
+        if outcome:
+            states = {"CACHED": "cached", "CANCELED": "cancelled"}
+            state = states.get(text, "failed" if outcome[3] else "done")
+            return replace(step, state=state, seconds=float(outcome[2] or step.seconds))
+        # A step's header comes again when BuildKit turns back to it; "sha256:" lines tell of downloads.
+        if text in {step.name, "..."} or text.startswith("sha256:"):
+            return step
+        return replace(step, output=(*step.output, _CLOCK.sub("", text, count=1))[-OUTPUT_LINES:])
+
+    def _tell(self, step: Step) -> None:
+        if _is_instruction(step.name):
+            self._on_step(step)
+
+    def failure(self, wanted: Build) -> BuildFailed:
+        """Return the error that the lines so far tell of."""
+        failed = next((step for step in self._steps.values() if step.state == "failed"), None)
+        reasons = _REASON.findall("\n".join(self._text))
+        reason = reasons[-1].rstrip(".") if reasons else "the client gave no reason"
+        if failed is None or not _is_instruction(failed.name):
+            return BuildFailed(
+                f"{wanted.variant} cannot be built: {reason}",
+                advice=f"Mend {wanted.dockerfile.name} and run `invoke build` again.",
+                detail="" if reasons else "\n".join(self._text[-OUTPUT_LINES:]),
+            )
+        code = re.search(r"exit code: (\d+)", reason)
+        why = f"exit code {code[1]}" if code else reason
+        return BuildFailed(f"{wanted.variant}: step {failed.name} failed: {why}", detail="\n".join(failed.output))
+
+
+def _is_instruction(name: str) -> bool:
+    """Tell `[builder 2/5] RUN …` from `[internal] …`, `exporting to image` and `[builder 1/5] FROM …`."""
+    return bool(re.match(r"\[(?!internal\])[^\]]*\] (?!FROM )", name))

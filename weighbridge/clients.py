@@ -1,0 +1,119 @@
+"""Which Docker command-line client on PATH can build with BuildKit.
+
+Machines have every mix: a client with the buildx plug-in, a new client without it (which can only drive the legacy
+builder), a client older than 23 with BuildKit inside. The first on PATH is often not the one that works.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from weighbridge.errors import NoBuilder
+
+_FIRST_WITHOUT_BUILDKIT_INSIDE = 23
+_ANSWER_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildClient:
+    """A client that can build with BuildKit."""
+
+    path: Path
+    version: str
+    buildx: str | None
+    """Version of the buildx plug-in; None where BuildKit is inside the client."""
+
+    @property
+    def described(self) -> str:
+        """The client in one line, for people."""
+        return f"{self.path} {self.version}, {f'buildx {self.buildx}' if self.buildx else 'BuildKit inside'}"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words that start a build."""
+        # --load brings the image into the engine whatever the driver of the user's builder is.
+        return (str(self.path), "buildx", "build", "--load") if self.buildx else (str(self.path), "build")
+
+    def environment(self, host: str) -> Mapping[str, str]:
+        """Return the variables for a build on the engine at `host`, over those of this process."""
+        chosen = dict(os.environ)
+        # Where the user names the engine, the client finds it as we did, with its certificates.
+        if not _engine_is_named():
+            chosen["DOCKER_HOST"] = host
+        if self.buildx:
+            chosen["BUILDX_BUILDER"] = _current_context()
+        return chosen | {
+            "DOCKER_BUILDKIT": "1",
+            # An attestation would make the image an index, and its id another on every build.
+            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+            "DOCKER_CLI_HINTS": "false",
+        }
+
+
+def find() -> BuildClient:
+    """Return the first client on PATH that can build with BuildKit, one with buildx before one with BuildKit inside.
+
+    Raises:
+        NoBuilder: There is none; the message lists what was found.
+    """
+    seen: list[str] = []
+    inside: BuildClient | None = None
+    for path in _on_path():
+        version = _answer(path, "version", "--format", "{{.Client.Version}}")
+        buildx = _answer(path, "buildx", "version")
+        found = re.search(r"v?(\d+\.\d+[^\s]*)", buildx)
+        if found:
+            return BuildClient(path=path, version=version, buildx=found[1])
+        if _major(version) < _FIRST_WITHOUT_BUILDKIT_INSIDE and inside is None:
+            inside = BuildClient(path=path, version=version, buildx=None)
+        seen.append(f"{path} {version or 'that does not answer'}")
+    if inside:
+        return inside
+    raise NoBuilder(f"No Docker client can drive BuildKit (found: {', '.join(seen) or 'none'})")
+
+
+def _on_path() -> Iterator[Path]:
+    known = set()
+    for folder in os.get_exec_path():
+        path = Path(folder, "docker")
+        if os.access(path, os.X_OK) and path.is_file() and path.resolve() not in known:
+            known.add(path.resolve())
+            yield path
+
+
+def _answer(path: Path, *words: str) -> str:
+    """Return the last line that the client prints; it prints its own version also where no engine answers it."""
+    try:
+        done = subprocess.run([path, *words], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = done.stdout.split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _major(version: str) -> int:
+    found = re.match(r"\d+", version)
+    return int(found[0]) if found else _FIRST_WITHOUT_BUILDKIT_INSIDE
+
+
+def _engine_is_named() -> bool:
+    return "DOCKER_HOST" in os.environ or _current_context() != "default"
+
+
+def _current_context() -> str:
+    """Return the name of the context in use; buildx calls the builder of a context by the same name."""
+    if "DOCKER_HOST" in os.environ:
+        return "default"
+    if "DOCKER_CONTEXT" in os.environ:
+        return os.environ["DOCKER_CONTEXT"]
+    folder = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
+    try:
+        return str(json.loads((folder / "config.json").read_text()).get("currentContext") or "default")
+    except (OSError, ValueError):
+        return "default"

@@ -1,0 +1,331 @@
+"""The only door to the Docker SDK: what we need of an engine, as our own values and our own errors.
+
+Images are built with the command-line client (`builder.py`), because the SDK does not speak BuildKit; everything else
+goes through here. No exception of the SDK or of its HTTP library gets out.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, BinaryIO, Self, cast
+from urllib.parse import urlsplit
+
+import docker
+import docker.errors
+import requests
+import urllib3.exceptions
+
+from weighbridge.errors import EngineFault, NoBaseImage, NoEngine, NoSuchImage
+from weighbridge.model import ContainerSpec, ContainerState, EngineIdentity, LocalImage
+
+LABEL = "weighbridge"
+"""Everything that we make in an engine carries this label, so that `invoke clean` finds it and nothing else."""
+
+_DETECT_TIMEOUT_SECONDS = 10
+_REQUEST_TIMEOUT_SECONDS = 120
+_DEBIAN_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@contextmanager
+def mapped_errors() -> Iterator[None]:
+    """Turn every exception of the SDK and of the HTTP libraries below it into one of ours. Also a decorator."""
+    try:
+        yield
+    except docker.errors.ImageNotFound as error:
+        raise NoSuchImage(f"The engine says: {_reason(error)}") from error
+    except docker.errors.APIError as error:
+        raise EngineFault(f"The engine says: {_reason(error)}") from error
+    except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise NoEngine(f"The engine does not answer: {_reason(error)}") from error
+
+
+def connect() -> Engine:
+    """Return the engine that the user's Docker tools would use.
+
+    In this order: DOCKER_HOST, the current context (DOCKER_CONTEXT or the client's configuration), and, unless one of
+    these names a place, the sockets of rootless Docker and of Docker Desktop.
+
+    Raises:
+        NoEngine: None of them answers; the message names the one that should have.
+    """
+    try:
+        return Engine(_answering(partial(docker.from_env, version="auto", timeout=_DETECT_TIMEOUT_SECONDS)))
+    except NoEngine:
+        if "DOCKER_HOST" in os.environ or "DOCKER_CONTEXT" in os.environ:
+            raise
+        for socket in filter(Path.is_socket, _user_sockets()):
+            client = partial(docker.DockerClient, base_url=f"unix://{socket}", timeout=_DETECT_TIMEOUT_SECONDS)
+            return Engine(_answering(client))
+        raise
+
+
+@mapped_errors()
+def _answering(make: Callable[[], docker.DockerClient]) -> docker.DockerClient:
+    client = make()
+    client.ping()
+    client.api.timeout = _REQUEST_TIMEOUT_SECONDS
+    return client
+
+
+def _user_sockets() -> tuple[Path, ...]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+    return Path(runtime, "docker.sock"), Path.home() / ".docker/run/docker.sock"
+
+
+class Engine:
+    """A running container engine.
+
+    Use it as a context manager. Methods raise `NoSuchImage`, `EngineFault` (it answered with an error) or `NoEngine`
+    (it went away).
+    """
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        # The SDK's stubs lag behind it, so its low-level interface is untyped from here on.
+        self._api: Any = client.api
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._api.close()
+
+    @property
+    def host(self) -> str:
+        """URL of the engine, as DOCKER_HOST takes it."""
+        adapter = self._api.get_adapter(self._api.base_url)
+        if hasattr(adapter, "socket_path"):
+            return f"unix://{adapter.socket_path}"
+        return str(self._api.base_url).replace("https://", "tcp://").replace("http://", "tcp://")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine shares this machine's loopback interface, as far as its URL tells."""
+        return urlsplit(self.host).scheme == "unix"
+
+    @property
+    def address(self) -> str:
+        """Host name or address under which published ports are reached from here."""
+        return "127.0.0.1" if self.is_local else urlsplit(self.host).hostname or "127.0.0.1"
+
+    @property
+    def described(self) -> str:
+        """The engine in one line, for people."""
+        return f"Docker {self.identity.version}, {self.identity.store}, {self.identity.platform}, at {self.host}"
+
+    @cached_property
+    def identity(self) -> EngineIdentity:
+        """Version, image store and platform of the engine."""
+        with mapped_errors():
+            info = self._api.info()
+        # The containerd store gives itself away by the plug-in type in its driver's status.
+        drivers = {str(value) for _, value in info.get("DriverStatus") or ()}
+        machine = info.get("Architecture", "")
+        return EngineIdentity(
+            version=info.get("ServerVersion", "unknown"),
+            store="containerd" if "io.containerd.snapshotter.v1" in drivers else info.get("Driver", "unknown"),
+            platform=f"{info.get('OSType', 'linux')}/{_DEBIAN_ARCHITECTURES.get(machine, machine)}",
+        )
+
+    def image(self, reference: str) -> LocalImage:
+        """Return what the engine knows of an image; `NoSuchImage` where it has none of that name."""
+        try:
+            with mapped_errors():
+                facts = self._api.inspect_image(reference)
+        except NoSuchImage as error:
+            raise NoSuchImage(f"The engine has no image {reference}") from error
+        config = facts.get("Config") or {}
+        return LocalImage(
+            reference=reference,
+            id=facts["Id"],
+            platform=f"{facts.get('Os', 'linux')}/{facts.get('Architecture', '')}",
+            diff_ids=tuple((facts.get("RootFS") or {}).get("Layers") or ()),
+            labels=config.get("Labels") or {},
+            user=config.get("User") or "",
+        )
+
+    def has_image(self, reference: str) -> bool:
+        """Tell whether the engine has an image of that name."""
+        try:
+            self.image(reference)
+        except NoSuchImage:
+            return False
+        return True
+
+    @contextmanager
+    def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
+        """Open one `docker save` stream of all the images, to be read front to back.
+
+        Layers that several images share come once. Nothing touches the disk on this side.
+        """
+        url = f"{self._api.base_url}/v{self._api.api_version}/images/get"
+        wanted = {"names": list(references)}
+        with mapped_errors(), self._api.get(url, params=wanted, stream=True, timeout=None) as answer:
+            if not answer.ok:
+                raise EngineFault(f"The engine does not save {', '.join(references)}: {answer.text.strip()}")
+            yield cast("BinaryIO", answer.raw)
+
+    @mapped_errors()
+    def pull(self, reference: str) -> None:
+        """Pull an image; `NoBaseImage` where no registry answers or none has it."""
+        try:
+            for event in self._api.pull(reference, stream=True, decode=True):
+                if "error" in event:
+                    raise NoBaseImage(f"{reference} cannot be pulled: {event['error']}")
+        except docker.errors.APIError as error:
+            raise NoBaseImage(f"{reference} cannot be pulled: {_reason(error)}") from error
+
+    @mapped_errors()
+    def import_root(self, archive: Path, reference: str, changes: Sequence[str]) -> None:
+        """Make a one-layer image `repository:tag` from the tar archive of a root filesystem.
+
+        `changes` are Dockerfile instructions for its config, such as `LABEL a=b`.
+        """
+        repository, _, tag = reference.rpartition(":")
+        answer = self._api.import_image_from_file(str(archive), repository, tag, changes=list(changes))
+        if '"error"' in answer:
+            raise EngineFault(f"The engine does not import {archive.name}: {answer.strip()}")
+
+    @mapped_errors()
+    def remove_image(self, reference: str) -> bool:
+        """Remove an image, or only the name where others keep the image; tell whether there was one."""
+        return _done(lambda: self._api.remove_image(reference))
+
+    @mapped_errors()
+    def labelled_images(self, label: str) -> tuple[str, ...]:
+        """Return the names of all images with that label, and the ids of those without a name."""
+        found = self._api.images(filters={"label": label})
+        names = [[tag for tag in image["RepoTags"] or () if tag != "<none>:<none>"] or [image["Id"]] for image in found]
+        return tuple(sorted({name for group in names for name in group}))
+
+    @mapped_errors()
+    def create_container(self, spec: ContainerSpec) -> str:
+        """Create a container, not yet running, and return its id."""
+        health = {"test": list(spec.health_command), "interval": int(spec.health_interval_seconds * 10**9)}
+        created = self._api.create_container(
+            spec.image,
+            command=list(spec.command) or None,
+            name=spec.name,
+            user=spec.user or None,
+            environment=dict(spec.environment),
+            labels=dict(spec.labels),
+            ports=list(spec.ports),
+            host_config=self._api.create_host_config(
+                binds={name: {"bind": path, "mode": "rw"} for name, path in spec.volumes.items()},
+                tmpfs=dict(spec.tmpfs),
+                port_bindings=dict.fromkeys(spec.ports, (spec.publish_on, None)),
+                read_only=spec.read_only,
+                cap_drop=list(spec.drop_capabilities),
+                security_opt=list(spec.security_options),
+                mem_limit=spec.memory_bytes,
+                pids_limit=spec.pids_limit,
+                init=spec.init,
+            ),
+            networking_config=self._api.create_networking_config(
+                {spec.network: self._api.create_endpoint_config(aliases=list(spec.aliases))}
+            ),
+            healthcheck={key: value for key, value in health.items() if value} or None,
+        )
+        return str(created["Id"])
+
+    @mapped_errors()
+    def start(self, container: str) -> None:
+        """Start a container; `EngineFault` tells why it cannot, such as a command that does not exist."""
+        self._api.start(container)
+
+    @mapped_errors()
+    def state(self, container: str) -> ContainerState:
+        """Return the state of a container now."""
+        facts = self._api.inspect_container(container)
+        state, health = facts["State"], facts["State"].get("Health") or {}
+        runs = health.get("Log") or [{}]
+        published = (facts.get("NetworkSettings") or {}).get("Ports") or {}
+        return ContainerState(
+            status=state["Status"],
+            health=health.get("Status", "none"),
+            health_output=str(runs[-1].get("Output", "")).strip(),
+            exit_code=state["ExitCode"],
+            out_of_memory=state["OOMKilled"],
+            restart_count=facts.get("RestartCount", 0),
+            error=state.get("Error", ""),
+            ports={int(port.split("/")[0]): int(at[0]["HostPort"]) for port, at in published.items() if at},
+        )
+
+    @mapped_errors()
+    def log(self, container: str, lines: int | None = None) -> str:
+        """Return the last lines (None: all) of a container's output, both streams, oldest first."""
+        text: bytes = self._api.logs(container, tail="all" if lines is None else lines)
+        return text.decode(errors="replace")
+
+    @mapped_errors()
+    def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
+        """Run a command in a running container; return its exit code and its output, both streams."""
+        job = self._api.exec_create(container, list(command))["Id"]
+        output: bytes = self._api.exec_start(job)
+        code = self._api.exec_inspect(job)["ExitCode"]
+        return (-1 if code is None else int(code)), output.decode(errors="replace")
+
+    @mapped_errors()
+    def processes(self, container: str) -> tuple[tuple[int, str], ...]:
+        """Return user id and command line of every process in a container, as the engine's host sees them."""
+        rows = self._api.top(container, ps_args="-eo pid,uid,args")["Processes"]
+        return tuple((int(uid), arguments) for _, uid, arguments in rows)
+
+    @mapped_errors()
+    def signal(self, container: str, name: str) -> None:
+        """Send a signal, such as `SIGTERM`, to a container's first process."""
+        self._api.kill(container, signal=name)
+
+    @mapped_errors()
+    def create_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a bridge network."""
+        self._api.create_network(name, driver="bridge", labels=dict(labels))
+
+    @mapped_errors()
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a volume of the local driver."""
+        self._api.create_volume(name, labels=dict(labels))
+
+    @mapped_errors()
+    def remove_labelled(self, label: str) -> int:
+        """Remove all containers, networks and volumes with `label` (`key` or `key=value`); return how many.
+
+        What somebody else removes at the same time neither counts nor fails.
+        """
+        api, chosen = self._api, {"label": label}
+        containers = [(api.remove_container, each["Id"]) for each in api.containers(all=True, filters=chosen)]
+        networks = [(api.remove_network, each["Id"]) for each in api.networks(filters=chosen)]
+        volumes = [(api.remove_volume, each["Name"]) for each in api.volumes(filters=chosen)["Volumes"] or ()]
+        gone = sum(_done(partial(remove, name, force=True, v=True)) for remove, name in containers)
+        gone += sum(_done(partial(remove, name)) for remove, name in networks)
+        return gone + sum(_done(partial(remove, name, force=True)) for remove, name in volumes)
+
+    @mapped_errors()
+    def label_values(self, label: str) -> frozenset[str]:
+        """Return the values of `label` on all containers, networks and volumes that carry it."""
+        api, chosen = self._api, {"label": label}
+        things = [*api.containers(all=True, filters=chosen), *api.networks(filters=chosen)]
+        things += api.volumes(filters=chosen)["Volumes"] or ()
+        return frozenset(str((thing.get("Labels") or {}).get(label, "")) for thing in things)
+
+
+def _done(step: Callable[[], object]) -> bool:
+    """Run a removal; False where the thing is gone already or is just being removed (409)."""
+    try:
+        step()
+    except docker.errors.NotFound:
+        return False
+    except docker.errors.APIError as error:
+        if error.status_code == requests.codes.conflict and "already in progress" in str(error):
+            return False
+        raise
+    return True
+
+
+def _reason(error: BaseException) -> str:
+    """Return the innermost plain sentence of an exception: the SDK wraps the engine's words several times."""
+    text = getattr(error, "explanation", None) or str(error)
+    return " ".join(str(text).split()).rstrip(".")

@@ -1,0 +1,139 @@
+"""Everything that can go wrong in a way that the user can mend, with its exit code and its advice.
+
+The tree:
+
+    WeighbridgeError
+      SettingsError      2  invoke.yaml, an option or a variable does not make sense
+      SourceError        3
+        NoSuchImage         the engine has no image of that name
+        UnreadableImage     the bytes are no image, or a part is missing
+        UnreadableRecord    a file under reports/ is no record
+      EngineError        4
+        NoEngine            nothing answers where Docker's tools would look
+        NoBuilder           no client on PATH can drive BuildKit
+        NoBaseImage         a base image is not present, not to be pulled, not to be built
+        EngineFault         the engine answered, with an error
+      BuildFailed        5
+      OverBudget         6
+      SmokeFailed        7
+
+Exit code 0 means fine and 1 is Invoke's own. `EXIT_CODES` is the table that the README prints.
+"""
+
+from __future__ import annotations
+
+
+class WeighbridgeError(Exception):
+    """Superclass of all our errors, never raised itself.
+
+    Attributes:
+        exit_code: What the process ends with.
+        advice: What the user can do next, a sentence; a raiser may pass a better one.
+        detail: Lines that belong below the message, such as the end of a log; often empty.
+    """
+
+    exit_code: int = 1
+    advice: str = ""
+
+    def __init__(self, message: str, *, advice: str | None = None, detail: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = self.advice if advice is None else advice
+        self.detail = detail
+
+    def __str__(self) -> str:
+        """Return one line: what happened and why, then what to do."""
+        return f"{self.message}. {self.advice}" if self.advice else self.message
+
+
+class SettingsError(WeighbridgeError):
+    """A setting, an option or an environment variable does not make sense."""
+
+    exit_code = 2
+    advice = "Correct it in invoke.yaml."
+
+
+class SourceError(WeighbridgeError):
+    """Bytes that were asked for are not there, or are not what they should be."""
+
+    exit_code = 3
+
+
+class NoSuchImage(SourceError):
+    """The engine has no image of that name."""
+
+    advice = "Run `invoke build` first."
+
+
+class UnreadableImage(SourceError):
+    """The bytes are not an image, or a part of it is missing."""
+
+    advice = "Save the image again and compare the files' checksums."
+
+
+class UnreadableRecord(SourceError):
+    """A file is not a record of `invoke report`."""
+
+    advice = "Delete the file or write it anew with `invoke report`."
+
+
+class EngineError(WeighbridgeError):
+    """The container engine is missing, or cannot do what is needed."""
+
+    exit_code = 4
+
+
+class NoEngine(EngineError):
+    """No container engine answers where Docker's own tools would look for one."""
+
+    advice = "Run `invoke engine`."
+
+
+class NoBuilder(EngineError):
+    """No Docker client on PATH can drive BuildKit."""
+
+    advice = "Install your distribution's docker-buildx package, then run `invoke engine`."
+
+
+class NoBaseImage(EngineError):
+    """A base image is not present, cannot be pulled, and cannot be built here."""
+
+    advice = "Run `invoke engine`."
+
+
+class EngineFault(EngineError):
+    """The engine answered a request with an error."""
+
+    advice = "Look into the engine's log, then try again."
+
+
+class BuildFailed(WeighbridgeError):
+    """A step of the Dockerfile failed, or the Dockerfile could not be read."""
+
+    exit_code = 5
+    advice = "Mend the step and run `invoke build` again; what was built before stays cached."
+
+
+class OverBudget(WeighbridgeError):
+    """An image weighs more than invoke.yaml allows."""
+
+    exit_code = 6
+
+
+class SmokeFailed(WeighbridgeError):
+    """A check of `invoke smoke` did not hold."""
+
+    exit_code = 7
+    advice = "Run `invoke smoke --keep` to look into the containers."
+
+
+EXIT_CODES: dict[int, str] = {
+    0: "fine",
+    1: "Invoke's own: a wrong option, or a fault of ours",
+    SettingsError.exit_code: "settings",
+    SourceError.exit_code: "no such image, or unreadable",
+    EngineError.exit_code: "no engine, no builder or no base image",
+    BuildFailed.exit_code: "build failed",
+    OverBudget.exit_code: "over budget",
+    SmokeFailed.exit_code: "smoke failed",
+}

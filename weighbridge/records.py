@@ -1,0 +1,108 @@
+"""Records on disk: versioned JSON, written whole or not at all.
+
+A record is one `Report`. Field names are those of `model.py`; readers ignore fields they do not know, so that a record
+of a later minor change still reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from weighbridge.errors import SettingsError, UnreadableRecord
+from weighbridge.model import FORMAT_VERSION, Report
+
+
+@cache
+def _adapter() -> TypeAdapter[Report]:
+    """Build the validator once, on first use: it costs more than reading a record."""
+    return TypeAdapter(Report)
+
+
+def to_json(report: Report) -> str:
+    """Return the record as JSON text, indented, with a final newline."""
+    return _adapter().dump_json(report, indent=2).decode() + "\n"
+
+
+def from_json(text: str | bytes, name: str = "record") -> Report:
+    """Return the report that `text` records.
+
+    Args:
+        text: JSON, as `to_json` writes it.
+        name: What the error calls it, a path or the like.
+
+    Raises:
+        UnreadableRecord: It is no JSON, lacks a field, or is of a format that is not ours.
+    """
+    try:
+        return from_object(json.loads(text), name)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableRecord(f"{name} is no JSON: {_first_line(error)}") from error
+
+
+def from_object(value: Any, name: str = "record") -> Report:
+    """Return the report that parsed JSON holds; see `from_json`."""
+    if isinstance(value, dict) and value.get("format", FORMAT_VERSION) != FORMAT_VERSION:
+        raise UnreadableRecord(
+            f"{name} has format {value['format']!r}, and this version reads {FORMAT_VERSION}",
+            advice="Use the version of Weighbridge that wrote it.",
+        )
+    try:
+        return _adapter().validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise UnreadableRecord(f"{name} is no record: {place}: {first['msg']}") from error
+
+
+def save(report: Report, folder: Path) -> Path:
+    """Write the record into `folder` and return its path: `<time>-<commit>.json`.
+
+    The file appears whole or not at all. Two records of one second do not overwrite each other.
+
+    Raises:
+        SettingsError: The folder cannot be made or written to.
+    """
+    stamp = re.sub(r"[-:]", "", report.recorded_at)
+    stem = f"{stamp}-{(report.commit or 'uncommitted')[:12]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _link_whole(to_json(report), folder, stem)
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be written: {error.strerror}",
+            advice="Make the folder writable or set reports.directory in invoke.yaml.",
+        ) from error
+
+
+def _link_whole(text: str, folder: Path, stem: str) -> Path:
+    """Write beside the target, then link: `link` fails where a file exists, so nothing is ever overwritten."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".record-")
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.chmod(0o644)
+        for number in range(1000):
+            path = folder / (f"{stem}-{number}.json" if number else f"{stem}.json")
+            try:
+                path.hardlink_to(draft)
+            except FileExistsError:
+                continue
+            return path
+        raise FileExistsError(0, "a thousand records of one second")
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__

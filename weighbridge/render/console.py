@@ -1,0 +1,166 @@
+"""The only door to Rich: tables, one-line messages and live progress, on a terminal and in a pipe.
+
+Results go to standard output; progress and errors go to standard error, so that a pipe gets the result alone. Colour is
+never the only signal: every state has a word or a sign of its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+Style = Literal["", "dim", "bold", "green", "red", "yellow", "cyan"]
+PIPE_WIDTH = 100
+"""Columns where the output is no terminal; COLUMNS overrides it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text with a style."""
+
+    text: str
+    style: Style = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a table; numbers stand on the right."""
+
+    name: str
+    right: bool = False
+    grows: bool = False
+    """Whether it takes the width that is left, cut with an ellipsis where it is too narrow."""
+
+
+def _console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
+    plain = Console(file=stream, stderr=stderr, highlight=False, soft_wrap=False)
+    if plain.is_terminal or "COLUMNS" in plain._environ:  # noqa: SLF001 - Rich has no public way to ask this
+        return plain
+    return Console(file=stream, stderr=stderr, highlight=False, width=PIPE_WIDTH)
+
+
+def print_table(
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Cell | str]],
+    *,
+    stream: TextIO | None = None,
+) -> None:
+    """Print a table; it fits 80 columns as long as the columns that do not grow do."""
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column.name,
+            justify="right" if column.right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=1 if column.grows else None,
+        )
+    table.expand = any(column.grows for column in columns)
+    for row in rows:
+        table.add_row(*(_text(cell) for cell in row))
+    console = _console(stream)
+    console.print(table)
+
+
+def print_line(*cells: Cell | str, stream: TextIO | None = None) -> None:
+    """Print one line made of styled parts, to standard output; long ones wrap."""
+    _console(stream).print(Text.assemble(*(_text(cell) for cell in cells)))
+
+
+def say(message: str) -> None:
+    """Tell what is being done now, on standard error."""
+    _console(stderr=True).print(Text(message, style="dim"))
+
+
+def print_error(message: str, detail: str = "") -> None:
+    """Print an error on standard error: lines of detail first, so that the message is what stands last."""
+    console = _console(stderr=True)
+    for line in detail.splitlines():
+        console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+
+
+_READING = "Reading the images"
+
+
+class Activity:
+    """What goes on now: a line with a spinner and a clock on a terminal, finished lines above it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._clock = _Clock("")
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the moving line, on terminals only, until the block ends."""
+        if not self._console.is_terminal:
+            yield
+            return
+        with Live(console=self._console, transient=True, refresh_per_second=8) as live:
+            self._live = live
+            yield
+        self._live = None
+
+    def begin(self, name: str) -> None:
+        """Say what has begun; in a pipe this prints nothing, its end will."""
+        self._clock = _Clock(name)
+        if self._live:
+            self._live.update(self._clock)
+
+    def note(self, message: str) -> None:
+        """Say what has begun, also in a pipe: for what takes long and happens once."""
+        if self._live:
+            self.begin(message)
+        else:
+            self._console.print(Text(message, style="dim"))
+
+    def read_bytes(self, count: int) -> None:
+        """Say how much of the images has been read."""
+        if not self._clock.name.startswith(_READING):
+            self.begin(_READING)
+        self._clock.name = f"{_READING}: {count / 10**6:.0f} MB"
+
+    def finish(self, *cells: Cell | str) -> None:
+        """Print a finished line."""
+        line = Text.assemble(*(_text(cell) for cell in cells))
+        if self._console.is_terminal:
+            line.truncate(self._console.width, overflow="ellipsis")
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
+
+
+class _Clock:
+    """A spinner, a name and the seconds since it began."""
+
+    def __init__(self, name: str) -> None:
+        self._spinner = Spinner("dots")
+        self.name = name
+        self._began = time.monotonic()
+
+    def __rich__(self) -> Spinner:
+        seconds = time.monotonic() - self._began
+        self._spinner.update(text=Text(f"{self.name}  {seconds:.0f} s", overflow="ellipsis", no_wrap=True))
+        return self._spinner
+
+
+@contextmanager
+def activity() -> Iterator[Activity]:
+    """Show progress on standard error while the block runs."""
+    shown = Activity(_console(stderr=True))
+    with shown.shown():
+        yield shown
+
+
+def _text(cell: Cell | str) -> Text:
+    return Text(cell) if isinstance(cell, str) else Text(cell.text, style=cell.style)

@@ -1,0 +1,31 @@
+"""The results for machines: JSON alone, nothing else on the stream."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TextIO
+
+from weighbridge.model import FORMAT_VERSION, Proof, Report
+from weighbridge.records import to_json
+
+
+def render(report: Report, stream: TextIO | None = None) -> None:
+    """Write the record."""
+    (stream or sys.stdout).write(to_json(report))
+
+
+def render_proofs(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
+    """Write what the smoke test found, one object per variant."""
+    variants = [
+        {
+            "variant": proof.variant,
+            "ok": proof.ok,
+            "seconds": round(proof.seconds, 3),
+            "checks": [asdict(check) for check in proof.checks],
+        }
+        for proof in proofs
+    ]
+    (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, "variants": variants}, indent=2) + "\n")

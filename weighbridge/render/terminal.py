@@ -1,0 +1,79 @@
+"""The results as tables on a terminal: which variant, how much of it is ours, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TextIO
+
+from weighbridge.model import Image, Layer, Report
+from weighbridge.render.console import Cell, Column, print_line, print_table
+from weighbridge.render.units import bar, size
+
+_BAR_WIDTH = 12
+
+
+def render(report: Report, stream: TextIO | None = None) -> None:
+    """Print the comparison of all variants, then the layers of each."""
+    print_table(
+        "What each variant ships", _COMPARISON, [_compared(image, report) for image in report.images], stream=stream
+    )
+    for image in report.images:
+        print_table(f"{image.variant}: {_summary(image)}", _LAYERS, _layers(image.layers), stream=stream)
+    print_line(Cell(_basis(report), "dim"), stream=stream)
+
+
+_COMPARISON = (
+    Column(name="Variant"),
+    Column(name="Shipped", right=True),
+    Column(name="Base", right=True),
+    Column(name="Over base", right=True),
+    Column(name="Layers", right=True),
+    Column(name="Files", right=True),
+    Column(name="Of the largest", grows=True),
+)
+_LAYERS = (
+    Column(name="Layer", right=True),
+    Column(name="Shipped", right=True),
+    Column(name="Share"),
+    Column(name="From"),
+    Column(name="Instruction", grows=True),
+)
+
+
+def _compared(image: Image, report: Report) -> Sequence[Cell | str]:
+    largest = max(other.shipped_bytes for other in report.images)
+    share = f"{image.shipped_bytes / largest:4.0%} " if largest else ""
+    return (
+        Cell(image.variant, "bold"),
+        size(image.shipped_bytes),
+        size(image.base.shipped_bytes) if image.base else "unknown",
+        size(image.shipped_bytes - image.base.shipped_bytes) if image.base else "unknown",
+        str(len(image.layers)),
+        f"{image.file_count:,}",
+        Cell(share + bar(image.shipped_bytes, largest, _BAR_WIDTH), "cyan"),
+    )
+
+
+def _summary(image: Image) -> str:
+    base = f"on {image.base.reference}" if image.base else "base unknown"
+    return f"{size(image.shipped_bytes)} in {len(image.layers)} layers, {base}"
+
+
+def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
+    largest = max((layer.shipped_bytes for layer in layers), default=0)
+    return [
+        (
+            str(layer.index),
+            size(layer.shipped_bytes),
+            Cell(bar(layer.shipped_bytes, largest, _BAR_WIDTH), "dim" if layer.in_base else "cyan"),
+            Cell("base", "dim") if layer.in_base else Cell("ours", "bold"),
+            Cell(layer.instruction, "dim" if layer.in_base else ""),
+        )
+        for layer in layers
+    ]
+
+
+def _basis(report: Report) -> str:
+    engine = report.engine
+    where = f", engine {engine.version}, store {engine.store}" if engine else ""
+    return f"Shipped: sizes of all regular files in all layers, from the layers themselves; MB = 10^6 bytes{where}"
