@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from invoke import Config, Context, Exit, task
+from invoke.config import Config
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
 
 from weighbridge.errors import SmokeFailed, WeighbridgeError
 from weighbridge.syntax import check_syntax
@@ -41,7 +44,7 @@ def settings_of(c: Context) -> Settings:
     """Return the checked settings of invoke.yaml and the environment."""
     from weighbridge.settings import from_config
 
-    return from_config(c.config, Config.global_defaults())
+    return from_config(dict(c.config.items()), Config.global_defaults())
 
 
 def check_proofs(proofs: Sequence[Proof]) -> None:
@@ -86,7 +89,7 @@ def build(c: Context, variant: list[str], no_cache: bool = False) -> None:
 
 
 @task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
-def report(c: Context, variant: list[str], format: str = "terminal") -> None:  # noqa: A002 - the option's name
+def report(c: Context, variant: list[str], format: str = "terminal") -> None:
     """Weigh the variants layer by layer, print the tables and keep the record in reports/."""
     from weighbridge import engine, measure, records, revision
     from weighbridge.render import console, formats
@@ -96,7 +99,7 @@ def report(c: Context, variant: list[str], format: str = "terminal") -> None:  #
         settings, commit = settings_of(c), revision.current(PROJECT)
         names = {name: settings.reference(name) for name in settings.chosen(variant)}
         with console.activity() as shown:
-            now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             result = measure.measure(
                 found, names, recorded_at=now, commit=commit.commit, dirty=commit.dirty, on_progress=shown.read_bytes
             )
@@ -113,7 +116,7 @@ def report(c: Context, variant: list[str], format: str = "terminal") -> None:  #
         "format": FORMAT_HELP,
     },
 )
-def smoke(c: Context, variant: list[str], keep: bool = False, format: str = "terminal") -> None:  # noqa: A002
+def smoke(c: Context, variant: list[str], keep: bool = False, format: str = "terminal") -> None:
     """Prove that API and worker run from each variant, hardened and put to real work."""
     from weighbridge import bases, engine
     from weighbridge import smoke as smoking

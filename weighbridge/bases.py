@@ -15,7 +15,7 @@ from pathlib import Path
 from weighbridge import builder, distribution
 from weighbridge.clients import BuildClient
 from weighbridge.distribution import Say
-from weighbridge.engine import LABEL, Engine
+from weighbridge.engine import Engine
 from weighbridge.errors import NoBaseImage
 
 _ROOT = "weighbridge/debian:trixie-slim"
@@ -103,20 +103,24 @@ def _standin(role: str, official: str) -> str | None:
 
 
 def _build_standin(engine: Engine, client: BuildClient, role: str, reference: str, say: Say) -> None:
-    if not engine.has_image(_ROOT):
-        _make_root(engine, say)
+    with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
+        if not engine.has_image(_ROOT):
+            _make_root(Path(folder, "root.tar"), say)
+            _build(engine, client, _ROOT, "debian", Path(folder))
+        _build(engine, client, reference, role, _DOCKERFILES)
+
+
+def _build(engine: Engine, client: BuildClient, reference: str, name: str, context: Path) -> None:
+    dockerfile = _DOCKERFILES / f"{name}.Dockerfile"
+    arguments = {"ROOT": _ROOT}
     wanted = builder.Build(
-        variant=reference,
-        reference=reference,
-        context=_DOCKERFILES,
-        dockerfile=_DOCKERFILES / f"{role}.Dockerfile",
-        arguments={"ROOT": _ROOT},
+        variant=reference, reference=reference, context=context, dockerfile=dockerfile, arguments=arguments
     )
     builder.build(client, engine.host, wanted)
 
 
-def _make_root(engine: Engine, say: Say) -> None:
-    """Make a slim Debian root filesystem, as the official `debian:trixie-slim` is, a one-layer image."""
+def _make_root(archive: Path, say: Say) -> None:
+    """Write the root filesystem of a slim Debian, as the official `debian:trixie-slim` has it."""
     if not shutil.which("mmdebstrap"):
         if not distribution.may_install():
             raise NoBaseImage(
@@ -124,12 +128,9 @@ def _make_root(engine: Engine, say: Say) -> None:
                 advice="Install it (sudo apt-get install mmdebstrap) or mend the way to the registry.",
             )
         distribution.install(["mmdebstrap", "debian-archive-keyring"], "mmdebstrap", say)
-    with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
-        archive = Path(folder, "root.tar")
-        filters = [f"--dpkgopt={option}" for option in _LEFT_OUT]
-        hook = f"--customize-hook={_DROP_DOWNLOADS}"
-        distribution.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
-        engine.import_root(archive, _ROOT, [f"LABEL {LABEL}=base", 'CMD ["bash"]'])
+    filters = [f"--dpkgopt={option}" for option in _LEFT_OUT]
+    hook = f"--customize-hook={_DROP_DOWNLOADS}"
+    distribution.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
 
 
 def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:

@@ -19,15 +19,16 @@ import docker.errors
 import requests
 import urllib3.exceptions
 
+from weighbridge import inspection
 from weighbridge.errors import EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model import ContainerSpec, ContainerState, EngineIdentity, LocalImage
+from weighbridge.subnets import free_subnet
 
 LABEL = "weighbridge"
 """Everything that we make in an engine carries this label, so that `invoke clean` finds it and nothing else."""
 
 _DETECT_TIMEOUT_SECONDS = 10
 _REQUEST_TIMEOUT_SECONDS = 120
-_DEBIAN_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @contextmanager
@@ -120,32 +121,15 @@ class Engine:
     def identity(self) -> EngineIdentity:
         """Version, image store and platform of the engine."""
         with mapped_errors():
-            info = self._api.info()
-        # The containerd store gives itself away by the plug-in type in its driver's status.
-        drivers = {str(value) for _, value in info.get("DriverStatus") or ()}
-        machine = info.get("Architecture", "")
-        return EngineIdentity(
-            version=info.get("ServerVersion", "unknown"),
-            store="containerd" if "io.containerd.snapshotter.v1" in drivers else info.get("Driver", "unknown"),
-            platform=f"{info.get('OSType', 'linux')}/{_DEBIAN_ARCHITECTURES.get(machine, machine)}",
-        )
+            return inspection.identity(self._api.info())
 
     def image(self, reference: str) -> LocalImage:
         """Return what the engine knows of an image; `NoSuchImage` where it has none of that name."""
         try:
             with mapped_errors():
-                facts = self._api.inspect_image(reference)
+                return inspection.image(reference, self._api.inspect_image(reference))
         except NoSuchImage as error:
             raise NoSuchImage(f"The engine has no image {reference}") from error
-        config = facts.get("Config") or {}
-        return LocalImage(
-            reference=reference,
-            id=facts["Id"],
-            platform=f"{facts.get('Os', 'linux')}/{facts.get('Architecture', '')}",
-            diff_ids=tuple((facts.get("RootFS") or {}).get("Layers") or ()),
-            labels=config.get("Labels") or {},
-            user=config.get("User") or "",
-        )
 
     def has_image(self, reference: str) -> bool:
         """Tell whether the engine has an image of that name."""
@@ -179,19 +163,8 @@ class Engine:
             raise NoBaseImage(f"{reference} cannot be pulled: {_reason(error)}") from error
 
     @mapped_errors()
-    def import_root(self, archive: Path, reference: str, changes: Sequence[str]) -> None:
-        """Make a one-layer image `repository:tag` from the tar archive of a root filesystem.
-
-        `changes` are Dockerfile instructions for its config, such as `LABEL a=b`.
-        """
-        repository, _, tag = reference.rpartition(":")
-        answer = self._api.import_image_from_file(str(archive), repository, tag, changes=list(changes))
-        if '"error"' in answer:
-            raise EngineFault(f"The engine does not import {archive.name}: {answer.strip()}")
-
-    @mapped_errors()
     def remove_image(self, reference: str) -> bool:
-        """Remove an image, or only the name where others keep the image; tell whether there was one."""
+        """Remove an image, or only its name where others keep it; False where it is gone or a container uses it."""
         return _done(lambda: self._api.remove_image(reference))
 
     @mapped_errors()
@@ -239,20 +212,7 @@ class Engine:
     @mapped_errors()
     def state(self, container: str) -> ContainerState:
         """Return the state of a container now."""
-        facts = self._api.inspect_container(container)
-        state, health = facts["State"], facts["State"].get("Health") or {}
-        runs = health.get("Log") or [{}]
-        published = (facts.get("NetworkSettings") or {}).get("Ports") or {}
-        return ContainerState(
-            status=state["Status"],
-            health=health.get("Status", "none"),
-            health_output=str(runs[-1].get("Output", "")).strip(),
-            exit_code=state["ExitCode"],
-            out_of_memory=state["OOMKilled"],
-            restart_count=facts.get("RestartCount", 0),
-            error=state.get("Error", ""),
-            ports={int(port.split("/")[0]): int(at[0]["HostPort"]) for port, at in published.items() if at},
-        )
+        return inspection.container(self._api.inspect_container(container))
 
     @mapped_errors()
     def log(self, container: str, lines: int | None = None) -> str:
@@ -281,8 +241,16 @@ class Engine:
 
     @mapped_errors()
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Create a bridge network."""
-        self._api.create_network(name, driver="bridge", labels=dict(labels))
+        """Create a bridge network, in a subnet of ours where the engine's own address pools have none left."""
+        make = partial(self._api.create_network, name, driver="bridge", labels=dict(labels))
+        try:
+            make()
+        except docker.errors.APIError as error:
+            if "address pool" not in str(error):
+                raise
+            plans = [(network.get("IPAM") or {}).get("Config") or () for network in self._api.networks()]
+            subnet = free_subnet(each["Subnet"] for plan in plans for each in plan if "Subnet" in each)
+            make(ipam={"Driver": "default", "Config": [{"Subnet": subnet}]})
 
     @mapped_errors()
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
@@ -313,15 +281,15 @@ class Engine:
 
 
 def _done(step: Callable[[], object]) -> bool:
-    """Run a removal; False where the thing is gone already or is just being removed (409)."""
+    """Run a removal; False where the thing is gone already, is just being removed, or is in use."""
     try:
         step()
     except docker.errors.NotFound:
         return False
     except docker.errors.APIError as error:
-        if error.status_code == requests.codes.conflict and "already in progress" in str(error):
-            return False
-        raise
+        if error.status_code != requests.codes.conflict:
+            raise
+        return False
     return True
 
 

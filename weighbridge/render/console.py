@@ -6,6 +6,7 @@ never the only signal: every state has a word or a sign of its own.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,10 +44,10 @@ class Column:
 
 
 def _console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
-    plain = Console(file=stream, stderr=stderr, highlight=False, soft_wrap=False)
-    if plain.is_terminal or "COLUMNS" in plain._environ:  # noqa: SLF001 - Rich has no public way to ask this
-        return plain
-    return Console(file=stream, stderr=stderr, highlight=False, width=PIPE_WIDTH)
+    console = Console(file=stream, stderr=stderr, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_WIDTH
+    return console
 
 
 def print_table(
@@ -74,13 +75,14 @@ def print_table(
 
 
 def print_line(*cells: Cell | str, stream: TextIO | None = None) -> None:
-    """Print one line made of styled parts, to standard output; long ones wrap."""
-    _console(stream).print(Text.assemble(*(_text(cell) for cell in cells)))
+    """Print one line made of styled parts, to standard output; on a terminal long ones wrap."""
+    console = _console(stream)
+    console.print(Text.assemble(*(_text(cell) for cell in cells)), soft_wrap=not console.is_terminal)
 
 
 def say(message: str) -> None:
     """Tell what is being done now, on standard error."""
-    _console(stderr=True).print(Text(message, style="dim"))
+    _console(stderr=True).print(Text(message, style="dim"), soft_wrap=True)
 
 
 def print_error(message: str, detail: str = "") -> None:
@@ -124,7 +126,7 @@ class Activity:
         if self._live:
             self.begin(message)
         else:
-            self._console.print(Text(message, style="dim"))
+            self._console.print(Text(message, style="dim"), soft_wrap=True)
 
     def read_bytes(self, count: int) -> None:
         """Say how much of the images has been read."""

@@ -36,10 +36,10 @@ def checks(shown: Activity, variant: str) -> Callable[[Check], None]:
     shown.begin(f"{variant} starts")
 
     def draw(check: Check) -> None:
-        sign, style = ("✓ holds ", "green") if check.ok else ("✗ FAILED", "red")
+        sign = Cell("✓ holds ", "green") if check.ok else Cell("✗ FAILED", "red")
         time = f"{seconds(check.seconds):>7} "
-        what = f"{check.role:<6} {check.rule:<36} "
-        shown.finish(Cell(f"{variant:<8} ", "bold"), Cell(sign, style), time, what, Cell(check.detail, "dim"))
+        what = f"{check.role:<6} {check.rule:<32} "
+        shown.finish(Cell(f"{variant:<8} ", "bold"), sign, time, what, Cell(check.detail, "dim"))
         shown.begin(f"{variant} {check.role} {check.rule}: held, next")
 
     return draw

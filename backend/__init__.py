@@ -1,0 +1,1 @@
+"""The report service that the image carries: an API and a worker in one package."""

@@ -1,0 +1,96 @@
+"""The Celery app and how both roles reach Redis through it; every wait here has an end."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+
+from celery import Celery  # type: ignore[import-untyped]  # Celery ships no types
+from kombu.exceptions import KombuError, OperationalError
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from backend.errors import BrokerUnavailable
+from backend.settings import Settings
+
+COMPARE = "backend.compare"
+REHEARSE = "backend.rehearse"
+SEND_SECONDS = 2.0
+"""How long a request waits for the queue, the time that the broker's name takes to resolve included."""
+_PING_SECONDS = 1.0
+
+
+def make_celery(settings: Settings) -> Celery:
+    """Return a Celery app with all of its configuration."""
+    app = Celery("backend", broker=settings.redis_url, backend=settings.redis_url)
+    app.conf.update(
+        # A job is acknowledged when it is done, and sent again when its worker dies. Ours may run twice: a comparison
+        # gives the same row, and counts its attempts, so that one which kills its worker is not sent round for ever.
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # All parties must agree on the visibility timeout; of two values the shorter one wins.
+        broker_transport_options={
+            "visibility_timeout": settings.visibility_timeout_seconds,
+            "socket_connect_timeout": 1.0,
+        },
+        result_backend_transport_options={"visibility_timeout": settings.visibility_timeout_seconds},
+        visibility_timeout=settings.visibility_timeout_seconds,
+        redis_socket_connect_timeout=1.0,
+        redis_socket_timeout=5.0,
+        result_expires=24 * 3600,
+        task_serializer="json",
+        result_serializer="json",
+        accept_content=["json"],
+        task_track_started=True,
+        worker_concurrency=settings.worker_concurrency,
+        worker_hijack_root_logger=False,
+        heartbeat_path=str(settings.heartbeat_path),  # ours, read by the Heartbeat bootstep
+    )
+    return app
+
+
+class Broker:
+    """The API's side of the queue."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._celery = make_celery(settings)
+        # The worker must be able to wait for work as long as it takes; a request must not.
+        self._celery.conf.broker_transport_options |= {"socket_timeout": 1.0}
+        once = Retry(NoBackoff(), 0)
+        limits = {"socket_timeout": _PING_SECONDS, "socket_connect_timeout": _PING_SECONDS}
+        self._redis = Redis.from_url(settings.redis_url, retry=once, **limits)
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="broker")
+
+    def send_comparison(self, comparison_id: str) -> None:
+        """Put a comparison on the queue.
+
+        Raises:
+            BrokerUnavailable: That could not be done in time. It may yet be done, which does no harm.
+        """
+        future = self._threads.submit(self._send, comparison_id)
+        try:
+            future.result(SEND_SECONDS)
+        except (FutureTimeout, KombuError, OperationalError, RedisError, OSError) as error:
+            future.cancel()
+            raise BrokerUnavailable from error
+
+    def ping(self) -> None:
+        """Do the least that a working Redis can do; raises whatever its client does."""
+        self._redis.ping()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._redis.close()
+        self._celery.close()
+
+    def _send(self, comparison_id: str) -> None:
+        # No result is stored: the database's row is the truth, and the API need not listen to Redis for it.
+        policy = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.1}
+        self._celery.send_task(COMPARE, args=[comparison_id], ignore_result=True, retry=True, retry_policy=policy)

@@ -1,0 +1,70 @@
+"""JSON lines on stdout: one formatter for uvicorn, the application and Celery, which shows no secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, unquote
+
+_SHORTEST_SECRET = 4
+"""A shorter one is not looked for in running text: it would black out half of it."""
+_URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):[^\s@/]+@")
+_BEARER = re.compile(r"(?i)\b(bearer)\s+[^\s\"']+")
+_ACCESS = ("client", "method", "path", "http_version", "status")
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "data"}
+"""What every record has, or what uvicorn and Celery add for their own formatters; the rest came by `extra`."""
+
+
+class JsonFormatter(logging.Formatter):
+    """One line per record: time, level, logger, message, what came by `extra`, and `exception` where there is one."""
+
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
+        super().__init__()
+        spellings = {form for value in secrets for form in (value, unquote(value), quote(value, safe=""))}
+        self._secrets = sorted((form for form in spellings if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON without a line break in it."""
+        fields: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.name == "uvicorn.access" and isinstance(record.args, tuple) and len(record.args) == len(_ACCESS):
+            fields |= zip(_ACCESS, record.args, strict=True)
+        fields |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps({key: self._clean(value) for key, value in fields.items()})
+
+    def _clean(self, value: object) -> object:
+        """Return numbers as they are and all else as text without secrets."""
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        text = str(value)
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return _BEARER.sub(r"\1 ***", _URL_PASSWORD.sub(r"\1:***@", text))
+
+
+def configure(level: str, secrets: Sequence[str] = ()) -> None:
+    """Send every logger's records to stdout as JSON, once each. Doing it again replaces what it did before."""
+    root = logging.getLogger()
+    for handler in [known for known in root.handlers if isinstance(known.formatter, JsonFormatter)]:
+        root.removeHandler(handler)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonFormatter(secrets))
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in ("uvicorn", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        if logger.handlers:  # none and not propagating: access logs were switched off, and stay off
+            logger.handlers.clear()
+            logger.propagate = True
+    logging.captureWarnings(capture=True)

@@ -1,0 +1,79 @@
+"""What goes in and out over HTTP, beside the record itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from weighbridge.model import VariantDifference
+
+Identifier = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits.")]
+
+
+class Problem(BaseModel):
+    """The body of every answer that is an error."""
+
+    detail: str = Field(description="What was wrong, in words.")
+
+
+class ReportReference(BaseModel):
+    """Where a report is kept."""
+
+    id: Identifier = Field(description="SHA-256 of the record's canonical JSON: the same content has the same id.")
+
+
+class VariantSize(BaseModel):
+    """One variant of a report."""
+
+    variant: str
+    shipped_bytes: int
+
+
+class ReportSummary(BaseModel):
+    """What a list tells of a report."""
+
+    id: Identifier
+    recorded_at: str = Field(description="UTC, ISO 8601.")
+    commit: str | None
+    dirty: bool
+    variants: list[VariantSize]
+
+
+class ReportPage(BaseModel):
+    """One page of reports, the newest first."""
+
+    items: list[ReportSummary]
+    next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
+
+
+class ComparisonRequest(BaseModel):
+    """The two reports to compare."""
+
+    before: Identifier
+    after: Identifier
+
+
+class Comparison(BaseModel):
+    """A comparison and how far it is."""
+
+    id: Identifier = Field(description="Follows from the two reports: the same pair is the same comparison.")
+    before: Identifier
+    after: Identifier
+    status: Literal["pending", "done", "failed"]
+    difference: list[VariantDifference] | None = Field(None, description="By variant and layer, once done.")
+    why: str | None = Field(None, description="Why it failed.")
+
+
+class Readiness(BaseModel):
+    """Which services answer."""
+
+    ready: bool
+    checks: dict[str, str] = Field(description="By service: `ok`, or what is wrong.")
+
+
+class Version(BaseModel):
+    """What runs here."""
+
+    version: str | None
+    revision: str | None

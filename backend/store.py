@@ -1,0 +1,276 @@
+"""The database: its tables and every statement that touches them; SQLite or PostgreSQL.
+
+SQLite keeps its default rollback journal. Write-ahead logging needs memory shared between the API's and the worker's
+containers, which not every volume gives, and switching to it can fail when both start at once. Transactions here are
+short and few; a busy timeout and `BEGIN IMMEDIATE` for writes are enough.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    insert,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from backend.errors import StoreUnavailable
+
+MAX_ATTEMPTS = 10
+"""How often a comparison may be begun before it counts as one that kills its worker."""
+MAX_VARIANT_CHARACTERS = 200
+"""PostgreSQL indexes no value beyond a third of a page."""
+_SCHEMA_LOCK = 0x57424447
+"""The advisory lock that creators of the schema take in PostgreSQL; any number that nobody else uses."""
+
+_metadata = MetaData()
+_reports = Table(
+    "reports",
+    _metadata,
+    Column("id", String(64), primary_key=True),
+    Column("recorded_at", String(20), nullable=False),
+    Column("commit", Text),
+    Column("dirty", Boolean, nullable=False),
+    Column("record", Text, nullable=False),  # canonical JSON; text, because jsonb would respell numbers
+    Index("reports_by_time", "recorded_at", "id"),
+)
+_variants = Table(
+    "report_variants",
+    _metadata,
+    Column("report_id", ForeignKey("reports.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("variant", String(MAX_VARIANT_CHARACTERS), nullable=False),
+    Column("shipped_bytes", BigInteger, nullable=False),
+    Index("report_variants_by_name", "variant", "report_id"),
+)
+_comparisons = Table(
+    "comparisons",
+    _metadata,
+    Column("id", String(64), primary_key=True),
+    Column("before", ForeignKey("reports.id"), nullable=False),
+    Column("after", ForeignKey("reports.id"), nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("difference", Text),
+    Column("why", Text),
+    Column("attempts", Integer, nullable=False),
+)
+
+Status = Literal["pending", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReport:
+    """A report as far as lists tell of it; `variants` are pairs of name and shipped bytes."""
+
+    id: str
+    recorded_at: str
+    commit: str | None
+    dirty: bool
+    variants: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredComparison:
+    """A comparison's row; `difference` is JSON text once done, `why` is set once failed."""
+
+    id: str
+    before: str
+    after: str
+    status: Status
+    difference: str | None
+    why: str | None
+
+
+class Store:
+    """One database. Make one per process and after any fork: connections do not survive it."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _make_engine(url)
+        self._lock = threading.Lock()
+        self._has_schema = False
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def ping(self) -> None:
+        """Do the least that a working database can do."""
+        with self._transaction() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def add_report(self, report: StoredReport, record: str) -> bool:
+        """Keep a report; False where it was kept before, also when two come at the same instant."""
+        row = {"id": report.id, "recorded_at": report.recorded_at, "commit": report.commit, "dirty": report.dirty}
+        sizes = [
+            {"report_id": report.id, "position": position, "variant": variant, "shipped_bytes": shipped_bytes}
+            for position, (variant, shipped_bytes) in enumerate(report.variants)
+        ]
+        try:
+            with self._transaction(write=True) as connection:
+                if connection.scalar(select(_reports.c.id).where(_reports.c.id == report.id)):
+                    return False
+                connection.execute(insert(_reports).values(**row, record=record))
+                if sizes:
+                    connection.execute(insert(_variants), sizes)
+        except IntegrityError:
+            return False
+        return True
+
+    def record(self, report_id: str) -> str | None:
+        """Return a report's canonical JSON."""
+        with self._transaction() as connection:
+            return connection.scalar(select(_reports.c.record).where(_reports.c.id == report_id))
+
+    def reports(self, *, variant: str | None, before: tuple[str, str] | None, limit: int) -> list[StoredReport]:
+        """Return reports, newest first, that come after the position `before` (time and id) in that order."""
+        columns = (_reports.c.id, _reports.c.recorded_at, _reports.c.commit, _reports.c.dirty)
+        query = select(*columns).order_by(_reports.c.recorded_at.desc(), _reports.c.id.desc()).limit(limit)
+        if variant is not None:
+            query = query.where(_reports.c.id.in_(select(_variants.c.report_id).where(_variants.c.variant == variant)))
+        if before is not None:
+            query = query.where(tuple_(_reports.c.recorded_at, _reports.c.id) < tuple_(*before))
+        with self._transaction() as connection:
+            rows = connection.execute(query).all()
+            sizes = _sizes(connection, [row.id for row in rows])
+        return [StoredReport(**row._mapping, variants=tuple(sizes[row.id])) for row in rows]  # noqa: SLF001 - public
+
+    def open_comparison(self, comparison_id: str, before: str, after: str) -> StoredComparison:
+        """Return the comparison, made anew where there is none, and pending again where it had failed."""
+        row = {"id": comparison_id, "before": before, "after": after, "status": "pending", "attempts": 0}
+        try:
+            with self._transaction(write=True) as connection:
+                if not connection.scalar(select(_comparisons.c.id).where(_comparisons.c.id == comparison_id)):
+                    connection.execute(insert(_comparisons).values(**row))
+        except IntegrityError:
+            pass  # another request made it at the same instant
+        with self._transaction(write=True) as connection:
+            again = update(_comparisons).where(_comparisons.c.id == comparison_id, _comparisons.c.status == "failed")
+            connection.execute(again.values(status="pending", why=None, attempts=0))
+            return _comparison(connection.execute(_select_comparison(comparison_id)).one())
+
+    def comparison(self, comparison_id: str) -> StoredComparison | None:
+        """Return a comparison's row."""
+        with self._transaction() as connection:
+            row = connection.execute(_select_comparison(comparison_id)).one_or_none()
+        return None if row is None else _comparison(row)
+
+    def count_attempt(self, comparison_id: str) -> int:
+        """Count one more attempt at a comparison, before it is made, and return how many that makes."""
+        chosen = _comparisons.c.id == comparison_id
+        with self._transaction(write=True) as connection:
+            connection.execute(update(_comparisons).where(chosen).values(attempts=_comparisons.c.attempts + 1))
+            return connection.scalar(select(_comparisons.c.attempts).where(chosen)) or 0
+
+    def finish_comparison(self, comparison_id: str, difference: str) -> None:
+        """Store what a comparison found."""
+        with self._transaction(write=True) as connection:
+            chosen = update(_comparisons).where(_comparisons.c.id == comparison_id)
+            connection.execute(chosen.values(status="done", difference=difference, why=None))
+
+    def fail_comparison(self, comparison_id: str, why: str) -> None:
+        """Store why a comparison failed, unless it has been done meanwhile."""
+        chosen = update(_comparisons).where(_comparisons.c.id == comparison_id, _comparisons.c.status != "done")
+        with self._transaction(write=True) as connection:
+            connection.execute(chosen.values(status="failed", why=why))
+
+    @contextmanager
+    def _transaction(self, *, write: bool = False) -> Iterator[Connection]:
+        """Yield a connection inside a transaction, and turn every failure of the database into one error of ours."""
+        try:
+            self._ensure_schema()
+            with self._engine.connect() as plain:
+                connection = plain.execution_options(write=write)
+                with connection.begin():
+                    yield connection
+        except (DataError, IntegrityError):
+            raise
+        except (DBAPIError, PoolTimeout) as error:
+            raise StoreUnavailable from error
+
+    def _ensure_schema(self) -> None:
+        """Create the schema on first use, not at start: the database may come up after us. Nobody queues for long."""
+        if self._has_schema:
+            return
+        if not self._lock.acquire(timeout=3):
+            raise StoreUnavailable
+        try:
+            if not self._has_schema:
+                _create_schema(self._engine)
+                self._has_schema = True
+        finally:
+            self._lock.release()
+
+
+def _sizes(connection: Connection, report_ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+    """Return the variants of these reports, each in the order of its record."""
+    sizes: dict[str, list[tuple[str, int]]] = {report_id: [] for report_id in report_ids}
+    query = select(_variants).where(_variants.c.report_id.in_(report_ids)).order_by(_variants.c.position)
+    for row in connection.execute(query):
+        sizes[row.report_id].append((row.variant, row.shipped_bytes))
+    return sizes
+
+
+def _select_comparison(comparison_id: str) -> Any:
+    columns = [column for column in _comparisons.c if column.name != "attempts"]
+    return select(*columns).where(_comparisons.c.id == comparison_id)
+
+
+def _comparison(row: Row[Any]) -> StoredComparison:
+    return StoredComparison(**row._mapping)  # noqa: SLF001 - public, says SQLAlchemy
+
+
+def _make_engine(url: str) -> Engine:
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": 5})  # seconds to wait for another's write
+        event.listen(engine, "connect", _leave_begin_to_us)
+        event.listen(engine, "begin", _begin)
+        return engine
+    limits = {"connect_timeout": 2, "tcp_user_timeout": 3000, "options": "-c statement_timeout=10000"}
+    sizes = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 3, "pool_pre_ping": True}
+    return create_engine(f"postgresql+psycopg://{rest}", connect_args=limits, **sizes)
+
+
+def _leave_begin_to_us(connection: Any, _record: object) -> None:
+    """Keep Python's driver from beginning transactions late, which breaks both reads and DDL in transactions."""
+    connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    """Lock at once for a write: a read that turns into a write fails at once when another writes."""
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _create_schema(engine: Engine) -> None:
+    """Create what is missing. API and worker may do so at the same instant, so one waits for the other."""
+    with engine.connect() as plain:
+        connection = plain.execution_options(write=True)
+        with connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+            _metadata.create_all(connection)

@@ -1,0 +1,78 @@
+"""The Celery worker: one-line jobs that call the service, and how they start, retry and fail.
+
+A *job* is what Celery runs; only Celery's own decorator calls it a task. Started by `celery -A backend.worker worker`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import cache
+from typing import Any
+
+from celery import Task  # type: ignore[import-untyped]  # Celery ships no types
+from celery.signals import (  # type: ignore[import-untyped]  # Celery ships no types
+    celeryd_after_setup,
+    setup_logging,
+)
+
+from backend import logs, service
+from backend.broker import COMPARE, REHEARSE, make_celery
+from backend.errors import Unavailable
+from backend.heartbeat import Heartbeat
+from backend.settings import load_settings
+from backend.store import Store
+
+_log = logging.getLogger(__name__)
+_settings = load_settings()
+app = make_celery(_settings)
+app.steps["worker"].add(Heartbeat)
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _configure_logs(**_: object) -> None:
+    """Take logging over from Celery. Only the worker sends this signal: `celery call` prints its id and no more."""
+    logs.configure(_settings.log_level, _settings.secrets())
+
+
+@celeryd_after_setup.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _keep_prose_off_stdout(instance: Any, **_: object) -> None:
+    """Drop Celery's banner and send what it says at a stop to stderr: on stdout every line is JSON."""
+    instance.quiet = True
+    setattr(sys, "__stdout__", sys.__stderr__)  # noqa: B010 - typed as final, and read by Celery alone
+
+
+@cache
+def _store() -> Store:
+    """Open the database on first use, so in the process that a job runs in and never before the fork."""
+    return Store(_settings.database_url)
+
+
+class ComparisonJob(Task):  # type: ignore[misc]  # the base is untyped
+    """What all comparisons share: a lost database or queue is waited for, within bounds; all else is told."""
+
+    autoretry_for = (Unavailable,)
+    max_retries = 8
+    retry_backoff = 1
+    retry_backoff_max = 60  # seconds; with eight retries about three minutes, less jitter
+    ignore_result = True  # the database's row is the truth
+
+    def on_failure(self, exc: Exception, _id: str, args: list[str], _kwargs: object, _info: object) -> None:
+        """Write down why, so that nobody waits for ever."""
+        why = str(exc) if isinstance(exc, Unavailable) else f"An error of the service: {type(exc).__name__}"
+        try:
+            _store().fail_comparison(args[0], why)
+        except Unavailable:
+            _log.exception("a failed comparison stays pending", extra={"comparison": args[0]})
+
+
+@app.task(name=COMPARE, base=ComparisonJob)  # type: ignore[untyped-decorator]  # Celery ships no types
+def compare(comparison_id: str) -> None:
+    """Make one comparison."""
+    service.run_comparison(_store(), comparison_id)
+
+
+@app.task(name=REHEARSE, bind=True)  # type: ignore[untyped-decorator]  # Celery ships no types
+def rehearse(self: Any, seconds: float) -> float:
+    """Stay busy, to show that a stop lets a running job finish."""
+    return service.rehearse(seconds, self.request.id)

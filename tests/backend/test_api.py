@@ -1,0 +1,289 @@
+"""The service over HTTP, by a real server; what needs Redis or PostgreSQL is in test_worker.py."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from backend.main import MAX_BODY_BYTES
+from backend.settings import Settings
+
+UNKNOWN = "0" * 64
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=5), inner, max_size=3)
+    ),
+    max_leaves=10,
+)
+FIELDS = ["format", "recorded_at", "commit", "dirty", "engine", "images", "unknown"]
+IMAGE_FIELDS = ["variant", "shipped_bytes", "file_count", "base", "layers", "unknown"]
+
+
+@pytest.fixture(scope="module")
+def client(serving: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Yield a client of one service for all tests here; none may depend on an empty one."""
+    path = tmp_path_factory.mktemp("api") / "reports.db"
+    with serving(Settings(database_url=f"sqlite:///{path}", redis_url="redis://127.0.0.1:1/0")) as client:
+        yield client
+
+
+def _post(client: httpx.Client, content: Any, path: str = "/v1/reports", **options: Any) -> httpx.Response:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return client.post(path, content=body, **options)
+
+
+def test_a_report_is_created_once_and_found_by_its_location(client: httpx.Client, record: Any) -> None:
+    """201, then 200, one id, and what comes back is what was posted."""
+    posted = record(commit="location", later={"field": [1.5, None]})
+    first, second = _post(client, posted), _post(client, posted)
+
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json() == second.json()
+    assert posted == client.get(first.headers["location"]).json()
+
+
+def test_the_same_report_at_the_same_instant_is_created_once(client: httpx.Client, record: Any) -> None:
+    """Eight at once: one 201, seven 200, no error."""
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: _post(client, record(commit="race")), range(8)))
+
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+
+
+def test_the_list_is_paged_and_by_variant(client: httpx.Client, record: Any) -> None:
+    """`next` leads on until it is null."""
+    for day in (1, 2, 3):
+        _post(client, record(recorded_at=f"2026-11-0{day}T00:00:00Z", image={"variant": "paged"}))
+    first = client.get("/v1/reports", params={"variant": "paged", "limit": 2}).json()
+    last = client.get("/v1/reports", params={"variant": "paged", "limit": 2, "cursor": first["next"]}).json()
+    times = [item["recorded_at"][:10] for item in first["items"] + last["items"]]
+
+    assert (times, last["next"]) == (["2026-11-03", "2026-11-02", "2026-11-01"], None)
+    assert {"id", "recorded_at", "commit", "dirty", "variants"} == first["items"][0].keys()
+    assert first["items"][0]["variants"] == [{"variant": "paged", "shipped_bytes": 100}]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("cursor=x", "cursor"),
+        ("variant=%00", "variant"),
+    ],
+)
+def test_a_wrong_query_is_told_by_name(client: httpx.Client, query: str, field: str) -> None:
+    """422, with the parameter in `detail`."""
+    answer = client.get(f"/v1/reports?{query}")
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize("path", ["reports", "comparisons"])
+@pytest.mark.parametrize("name", [UNKNOWN, "x", "%00", "%ff", "a" * 5000])
+def test_what_is_not_there_is_404(client: httpx.Client, path: str, name: str) -> None:
+    """Whatever the name looks like."""
+    answer = client.get(f"/v1/{path}/{name}")
+
+    assert (answer.status_code, list(answer.json())) == (404, ["detail"])
+
+
+def test_a_comparison_names_what_it_cannot_find(client: httpx.Client, record: Any) -> None:
+    """404 names the unknown report, 422 the wrong field."""
+    known = _post(client, record()).json()["id"]
+    missing = _post(client, {"before": known, "after": UNKNOWN}, "/v1/comparisons")
+    wrong = _post(client, {"before": known, "after": 5}, "/v1/comparisons")
+
+    assert (404, f"after: there is no report {UNKNOWN}") == (missing.status_code, missing.json()["detail"])
+    assert (wrong.status_code, wrong.json()["detail"].startswith("after: ")) == (422, True)
+
+
+def _compare(client: httpx.Client, record: Any) -> tuple[httpx.Response, float]:
+    ids = [_post(client, record(commit=name)).json()["id"] for name in ("one", "two")]
+    started = time.monotonic()
+    answer = _post(client, dict(zip(("before", "after"), ids, strict=True)), "/v1/comparisons")
+    return answer, time.monotonic() - started
+
+
+def test_without_a_broker_a_comparison_is_503_and_not_left_pending(client: httpx.Client, record: Any) -> None:
+    """The caller is told at once, and when to come again."""
+    answer, seconds = _compare(client, record)
+
+    assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (503, True)
+    assert "queue does not answer" in answer.json()["detail"]
+    assert seconds < 3
+
+
+@pytest.mark.services  # it waits for every time limit
+def test_a_broker_that_is_silent_is_503_in_time(serving: Any, tmp_path: Path, record: Any) -> None:
+    """Something accepts connections and never answers: a hung Redis, or a firewall."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with serving(Settings(database_url=f"sqlite:///{tmp_path}/x.db", redis_url=url)) as client:
+            answer, seconds = _compare(client, record)
+            started = time.monotonic()
+            readiness = client.get("/readyz")
+            ready_seconds = time.monotonic() - started
+
+    assert (answer.status_code, readiness.status_code) == (503, 503)
+    assert (seconds < 3, ready_seconds < 2) == (True, True)
+    assert {"database": "ok"}.items() <= readiness.json()["checks"].items()
+
+
+def test_the_probes_tell_apart_what_lives_and_what_is_ready(client: httpx.Client) -> None:
+    """Without Redis the API is alive and not ready, and says why by name."""
+    readiness = client.get("/readyz")
+
+    assert client.get("/livez").status_code == 200
+    assert readiness.status_code == 503
+    assert readiness.json() == {"ready": False, "checks": {"redis": "does not answer", "database": "ok"}}
+    assert client.get("/version").json() == {"version": None, "revision": None}
+
+
+def test_without_a_database_every_route_is_503(serving: Any, tmp_path: Path, record: Any) -> None:
+    """All but the probes say in one shape that the database is away."""
+    with serving(Settings(database_url=f"sqlite:///{tmp_path}/none/x.db", redis_url="redis://127.0.0.1:1/0")) as client:
+        answers = [
+            _post(client, record()),
+            client.get("/v1/reports"),
+            client.get(f"/v1/reports/{UNKNOWN}"),
+            _post(client, {"before": UNKNOWN, "after": UNKNOWN}, "/v1/comparisons"),
+            client.get(f"/v1/comparisons/{UNKNOWN}"),
+        ]
+        alive = client.get("/livez")
+
+    assert [answer.status_code for answer in answers] == [503] * 5
+    assert {"The database does not answer or cannot be written. Try again later."} == {
+        answer.json()["detail"] for answer in answers
+    }
+    assert alive.status_code == 200
+
+
+def test_a_token_guards_every_write(serving: Any, tmp_path: Path, record: Any) -> None:
+    """Without it, or with wrong or non-ASCII bytes: 401, before the body is looked at. Reads are open."""
+    settings = Settings(
+        database_url=f"sqlite:///{tmp_path}/x.db", redis_url="redis://127.0.0.1:1/0", api_token=SecretStr("tokénà")
+    )
+    wrong = [
+        {},
+        {"Authorization": b"Bearer no"},
+        {"Authorization": b"Basic tok\xc3\xa9n"},
+        {"Authorization": b"Bearer \xff"},
+    ]
+    with serving(settings) as client:
+        refused = [
+            _post(client, b"no JSON", path, headers=headers)
+            for headers in wrong
+            for path in ("/v1/reports", "/v1/comparisons")
+        ]
+        accepted = _post(client, record(), headers={"Authorization": b"bearer tok\xc3\xa9n\xc3\xa0"})
+        listed = client.get("/v1/reports")
+
+    assert {(401, "Bearer")} == {(answer.status_code, answer.headers["www-authenticate"]) for answer in refused}
+    assert (accepted.status_code, listed.status_code) == (201, 200)
+
+
+@pytest.mark.parametrize("size", [MAX_BODY_BYTES + 1, MAX_BODY_BYTES + 5_000_000])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_beyond_the_limit_is_413(client: httpx.Client, size: int, *, chunked: bool) -> None:
+    """By Content-Length or by the chunk; the connection does not break before the answer is read."""
+    chunks = (b" " * 50_000 for _ in range(size // 50_000 + 1))
+    answer = client.post("/v1/reports", content=chunks if chunked else b" " * size)
+
+    assert (answer.status_code, list(answer.json())) == (413, ["detail"])
+
+
+def test_a_body_of_the_limit_is_read(client: httpx.Client, record: Any) -> None:
+    """The limit itself is within the limit."""
+    body = json.dumps(record(commit="limit")).encode()
+
+    assert _post(client, body + b" " * (MAX_BODY_BYTES - len(body))).status_code == 201
+
+
+def test_a_flood_is_cut_off(client: httpx.Client) -> None:
+    """An endless body is answered and not read for ever."""
+    host, port = client.base_url.host, client.base_url.port
+    head = b"POST /v1/reports HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+    sent = 0
+    with socket.create_connection((host, port or 80), 10) as connection:
+        connection.sendall(head)
+        try:
+            while sent < 20 * MAX_BODY_BYTES:
+                connection.sendall(chunk)
+                sent += len(chunk)
+        except OSError:
+            pass
+
+    assert sent < 4 * MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize(
+    "part", [b"NaN", b"-Infinity", b"1e400", b'"\\u0000"', b'"\\ud800"', b"[" * 50_000 + b"]" * 50_000, b"1" * 5000]
+)
+def test_what_cannot_be_kept_is_422(client: httpx.Client, record: Any, part: bytes) -> None:
+    """JSON that Python reads and a database or another reader does not."""
+    answer = _post(client, json.dumps(record(unknown="@")).encode().replace(b'"@"', part))
+
+    assert (answer.status_code, list(answer.json())) == (422, ["detail"])
+
+
+def test_a_huge_integer_in_an_unknown_field_comes_back_whole(client: httpx.Client, record: Any) -> None:
+    """Later versions may count beyond 64 bits."""
+    posted = record(unknown=2**200)
+
+    assert posted == client.get(_post(client, posted).headers["location"]).json()
+
+
+@hypothesis_settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_body_is_a_crash(client: httpx.Client, record: Any, data: st.DataObject) -> None:
+    """Arbitrary bytes, JSON, or a record with arbitrary JSON in its fields: accepted or refused, never 5xx."""
+    anything = st.dictionaries(st.sampled_from(FIELDS), JSON)
+    image = st.dictionaries(st.sampled_from(IMAGE_FIELDS), JSON)
+    records = st.builds(lambda fields, part: record() | fields if fields else record(image=part), anything, image)
+    body = data.draw(st.binary(max_size=50) | JSON | records)
+    path = data.draw(st.sampled_from(["/v1/reports", "/v1/comparisons"]))
+
+    assert _post(client, body, path).status_code in {200, 201, 404, 422}
+
+
+def test_the_interface_describes_itself(client: httpx.Client) -> None:
+    """Every route has a description, and every reference leads somewhere."""
+    text = client.get("/openapi.json").text
+    described = json.loads(text)
+    operations = {(path, verb): what for path, verbs in described["paths"].items() for verb, what in verbs.items()}
+    names = {part.partition('"')[0] for part in text.split('"#/components/schemas/')[1:]}
+
+    assert all(operation.get("description") for operation in operations.values())
+    assert names <= described["components"]["schemas"].keys()
+    assert {
+        "/v1/reports",
+        "/v1/reports/{report_id}",
+        "/v1/comparisons",
+        "/v1/comparisons/{comparison_id}",
+    } <= described["paths"].keys()
+    assert "requestBody" in operations["/v1/reports", "post"]
+
+
+def test_every_error_has_one_shape(client: httpx.Client) -> None:
+    """Also those that the framework makes."""
+    answers = [client.get("/nothing"), client.delete("/v1/reports"), _post(client, b"")]
+
+    assert [answer.status_code for answer in answers] == [404, 405, 422]
+    assert [list(answer.json()) for answer in answers] == [["detail"]] * 3

@@ -1,0 +1,90 @@
+"""Log lines are JSON, one per record, and show no secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend import logs
+
+SECRET = "s3cret/token"  # noqa: S105 - of nothing
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    """Yield a logger below the configured root, and put the root back."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield logging.getLogger("tests.logs")
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+
+
+def _format(message: str, *args: object, **fields: Any) -> dict[str, Any]:
+    record = logging.makeLogRecord({"msg": message, "args": args, "levelname": "INFO", "name": "x"} | fields)
+    line = logs.JsonFormatter([SECRET]).format(record)
+    assert "\n" not in line
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_configuring_twice_writes_once(logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record is one line on stdout, however often logging was set up; levels below are left out."""
+    logs.configure("INFO")
+    logs.configure("INFO", [SECRET])
+    logger.debug("no")
+    logger.info("kept %s", SECRET, extra={"job": 7})
+    out, err = capsys.readouterr()
+
+    assert (err, out.count("\n")) == ("", 1)
+    found = json.loads(out)
+    assert (found["level"], found["logger"], found["message"], found["job"]) == ("INFO", "tests.logs", "kept ***", 7)
+
+
+def test_an_exception_is_a_field_of_its_line() -> None:
+    """A traceback does not break the line, and does not tell secrets."""
+    try:
+        raise ValueError(f"two\nlines {SECRET}")  # noqa: TRY301 - to have a traceback
+    except ValueError:
+        found = _format("failed", exc_info=sys.exc_info())
+
+    assert found["exception"].startswith("Traceback")
+    assert found["exception"].endswith("lines ***")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("redis://:pw@redis/0", "redis://:***@redis/0"),
+        ("postgresql+psycopg://user:p%20w@db/x refused", "postgresql+psycopg://user:***@db/x refused"),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("s3cret%2Ftoken", "***"),
+        ("http://127.0.0.1:8000/a@b", "http://127.0.0.1:8000/a@b"),
+    ],
+)
+def test_secrets_are_blacked_out(text: str, shown: str) -> None:
+    """Passwords in URLs, bearer tokens, and known secrets in any spelling."""
+    assert shown == _format("%s", text)["message"]
+    assert shown == _format("x", note=text)["note"]
+
+
+def test_an_access_line_has_its_parts() -> None:
+    """What uvicorn tells of a request can be searched by field."""
+    args = ("10.0.0.1:5", "GET", "/livez", "1.1", 200)
+    found = _format('%s - "%s %s HTTP/%s" %d', *args, name="uvicorn.access")
+
+    assert args == tuple(found[name] for name in ("client", "method", "path", "http_version", "status"))
+
+
+@given(st.text())
+def test_any_text_is_one_line_of_json(text: str) -> None:
+    """Line breaks, controls and half surrogates included."""
+    assert isinstance(_format("%s", text)["message"], str)

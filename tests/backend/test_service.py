@@ -1,0 +1,189 @@
+"""The work, without HTTP and without a queue."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend import service
+from backend.canonical import identify
+from backend.errors import BrokerUnavailable, Invalid, NotFound
+from backend.store import MAX_ATTEMPTS, Store, StoredReport
+
+UNKNOWN = "0" * 64
+
+
+def _add(store: Store, record: dict[str, Any]) -> str:
+    return service.add_report(store, json.dumps(record).encode())[0]
+
+
+def _pair(store: Store, record: Any) -> tuple[str, str]:
+    bigger = {"shipped_bytes": 140, "layers": [record()["images"][0]["layers"][0] | {"shipped_bytes": 140}]}
+    return _add(store, record()), _add(store, record(commit="beef", image=bigger))
+
+
+def test_the_record_is_kept_as_posted(store: Store, record: Any) -> None:
+    """Fields of a later version come back; the same content twice is one report."""
+    posted = record(ledger=[{"bytes": 2**70}], image={"pull": {"basis": "exact"}})
+    first = service.add_report(store, json.dumps(posted).encode())
+    second = service.add_report(store, json.dumps(posted, indent=4, sort_keys=True).encode())
+
+    assert (first[0], True) == first
+    assert (first[0], False) == second
+    assert posted == json.loads(service.get_record(store, first[0]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"recorded_at": "yesterday"}, "recorded_at"),
+        ({"recorded_at": "2026-02-30T10:00:00Z"}, "recorded_at"),
+        ({"dirty": []}, "dirty"),
+        ({"format": 9}, "format 9"),
+        ({"image": {"shipped_bytes": -1}}, r"images\.0\.shipped_bytes"),
+        ({"image": {"shipped_bytes": 2**63}}, r"images\.0\.shipped_bytes"),
+        ({"image": {"variant": "x" * 201}}, r"images\.0\.variant"),
+        ({"image": {"layers": [{}]}}, r"images\.0\.layers\.0"),
+    ],
+)
+def test_a_broken_record_is_refused_by_field(store: Store, record: Any, fields: dict[str, Any], place: str) -> None:
+    """The message names the field, and nothing is kept."""
+    with pytest.raises(Invalid, match=place):
+        _add(store, record(**fields))
+
+    assert service.list_reports(store, variant=None, limit=20, cursor=None) == ([], None)
+
+
+def test_pages_are_stable_under_inserts(store: Store, record: Any) -> None:
+    """Walking the pages shows every old report once, newest first, whatever arrives meanwhile."""
+    old = [
+        _add(store, record(recorded_at=f"2026-11-23T10:00:{second // 2:02}Z", commit=str(second)))
+        for second in range(9)
+    ]
+    seen: list[StoredReport] = []
+    cursor = None
+    while True:
+        page, cursor = service.list_reports(store, variant=None, limit=2, cursor=cursor)
+        seen += page
+        _add(store, record(recorded_at="2026-11-24T00:00:00Z", commit=f"new {len(seen)}"))
+        if cursor is None:
+            break
+
+    assert sorted(old) == sorted(report.id for report in seen)
+    assert sorted(seen, key=lambda report: (report.recorded_at, report.id), reverse=True) == seen
+
+
+def test_a_list_can_be_of_one_variant(store: Store, record: Any) -> None:
+    """Only reports that hold the variant are listed, each with all of its variants in order."""
+    _add(store, record())
+    both = record(images=[*record(image={"variant": "single"})["images"], *record()["images"]])
+    wanted = _add(store, both)
+    page, following = service.list_reports(store, variant="single", limit=20, cursor=None)
+
+    assert ([wanted], None) == ([report.id for report in page], following)
+    assert page[0].variants == (("single", 100), ("multi", 100))
+
+
+@given(second=st.integers(0, 59), digits=st.text("0123456789abcdef", min_size=64, max_size=64))
+def test_a_cursor_means_the_position_that_it_was_made_from(second: int, digits: str) -> None:
+    """Encoding and decoding a cursor gives the same position."""
+    position = (f"2026-11-23T10:00:{second:02}Z", digits)
+
+    assert position == service.decode_cursor(service.encode_cursor(*position))
+
+
+@given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
+def test_any_other_cursor_is_invalid(cursor: str) -> None:
+    """What we did not make is refused in words, whatever it is."""
+    with pytest.raises(Invalid, match="cursor"):
+        service.decode_cursor(cursor)
+
+
+def test_a_comparison_runs_twice_to_the_same_row(store: Store, record: Any) -> None:
+    """Jobs are delivered at least once, so the second run changes nothing."""
+    before, after = _pair(store, record)
+    sent: list[str] = []
+    opened = service.request_comparison(store, sent.append, before, after)
+    service.run_comparison(store, opened.id)
+    once = service.get_comparison(store, opened.id)
+    service.run_comparison(store, opened.id)
+
+    assert ([opened.id], "pending") == (sent, opened.status)
+    assert once == service.get_comparison(store, opened.id)
+    assert [variant.delta_bytes for variant in service.read_difference(once) or ()] == [40]
+
+
+def test_the_same_pair_is_the_same_comparison(store: Store, record: Any) -> None:
+    """Asking again sends a pending one again, for its job may be lost, and a finished one not at all."""
+    before, after = _pair(store, record)
+    sent: list[str] = []
+    first = service.request_comparison(store, sent.append, before, after)
+    again = service.request_comparison(store, sent.append, before, after)
+    service.run_comparison(store, first.id)
+    done = service.request_comparison(store, sent.append, before, after)
+
+    assert ([first.id] * 2, "done") == (sent, done.status)
+    assert first == again
+    assert first.id != service.request_comparison(store, sent.append, after, before).id
+
+
+def test_an_unknown_report_is_named(store: Store, record: Any) -> None:
+    """The message says which of the two is missing."""
+    known = _add(store, record())
+
+    with pytest.raises(NotFound, match=f"^after: .*{UNKNOWN}"):
+        service.request_comparison(store, lambda _: None, known, UNKNOWN)
+
+
+def test_a_comparison_that_could_not_be_sent_is_failed_and_can_be_asked_for_again(store: Store, record: Any) -> None:
+    """Nothing stays pending that nobody works on."""
+    before, after = _pair(store, record)
+
+    def refuse(_: str) -> None:
+        raise BrokerUnavailable
+
+    with pytest.raises(BrokerUnavailable):
+        service.request_comparison(store, refuse, before, after)
+    failed = service.get_comparison(store, identify(f"{before}\n{after}"))
+    again = service.request_comparison(store, lambda _: None, before, after)
+
+    assert ("failed", str(BrokerUnavailable())) == (failed.status, failed.why)
+    assert (again.status, again.why) == ("pending", None)
+
+
+def test_a_job_that_keeps_killing_its_worker_ends(store: Store, record: Any) -> None:
+    """Attempts are counted before they are made, and there is a last one."""
+    opened = service.request_comparison(store, lambda _: None, *_pair(store, record))
+    for _ in range(MAX_ATTEMPTS):
+        store.count_attempt(opened.id)
+    service.run_comparison(store, opened.id)
+    found = service.get_comparison(store, opened.id)
+
+    assert found.status == "failed"
+    assert f"begun {MAX_ATTEMPTS} times" in (found.why or "")
+
+
+def test_a_record_that_this_version_cannot_read_fails_its_comparison(store: Store, record: Any) -> None:
+    """A database may hold records of another version; the reason is stored."""
+    known = _add(store, record())
+    store.add_report(
+        StoredReport(id=UNKNOWN, recorded_at="2026-11-23T10:00:00Z", commit=None, dirty=False, variants=()),
+        '{"format":2}',
+    )
+    opened = service.request_comparison(store, lambda _: None, known, UNKNOWN)
+    service.run_comparison(store, opened.id)
+    found = service.get_comparison(store, opened.id)
+
+    assert found.status == "failed"
+    assert "has format 2" in (found.why or "")
+
+
+@pytest.mark.parametrize("seconds", [-5, 0, 0.01, float("nan")])
+def test_a_rehearsal_is_bounded(seconds: float) -> None:
+    """Nobody can make a worker sleep backwards, or for ever."""
+    assert 0 <= service.rehearse(seconds) <= 0.01

@@ -1,0 +1,173 @@
+"""The database: both kinds, under contention and out of order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from backend.errors import StoreUnavailable
+from backend.store import Store, StoredReport
+
+THREADS = 8
+Result = TypeVar("Result")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/reports.db"
+    found: str = request.getfixturevalue("postgres_url")
+    engine = create_engine(found.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return found
+
+
+def _report(digit: str = "a", size: int = 1, variant: str = "multi") -> StoredReport:
+    return StoredReport(
+        id=digit * 64, recorded_at="2026-11-23T10:00:00Z", commit=None, dirty=True, variants=((variant, size),)
+    )
+
+
+def _at_once(work: Callable[[int], Result]) -> list[Result]:
+    barrier = threading.Barrier(THREADS)
+
+    def run(number: int) -> Result:
+        barrier.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(threads.map(run, range(THREADS)))
+
+
+def test_the_schema_is_created_by_all_at_the_same_instant(url: str) -> None:
+    """API and worker start together on an empty database, and neither fails."""
+
+    def start(_: int) -> str | None:
+        store = Store(url)
+        try:
+            return store.record("a" * 64)
+        finally:
+            store.close()
+
+    assert _at_once(start) == [None] * THREADS
+
+
+def test_of_equal_reports_at_the_same_instant_one_is_new(url: str) -> None:
+    """A race gives one row and no error."""
+    store = Store(url)
+    store.ping()
+    results = _at_once(lambda _: store.add_report(_report(), "{}"))
+    kept = store.reports(variant=None, before=None, limit=10)
+    store.close()
+
+    assert sorted(results) == [False] * (THREADS - 1) + [True]
+    assert [_report()] == kept
+
+
+def test_of_equal_comparisons_at_the_same_instant_there_is_one(url: str) -> None:
+    """A race gives one row, which all of them get."""
+    store = Store(url)
+    store.add_report(_report(), "{}")
+    rows = _at_once(lambda _: store.open_comparison("c" * 64, "a" * 64, "a" * 64))
+    attempts = _at_once(lambda _: store.count_attempt("c" * 64))
+    store.close()
+
+    assert [rows[0]] * THREADS == rows
+    assert list(range(1, THREADS + 1)) == sorted(attempts)
+
+
+def test_the_largest_values_fit(url: str) -> None:
+    """What the service lets through, the columns hold."""
+    report = _report(size=2**63 - 1, variant="é" * 200)
+    store = Store(url)
+    store.add_report(report, '"\N{PILE OF POO}' + "x" * 10**6 + '"')
+    kept = store.reports(variant="é" * 200, before=None, limit=1)
+    store.close()
+
+    assert [report] == kept
+
+
+def test_done_is_final(url: str) -> None:
+    """A late failure of a second delivery does not undo what the first one found."""
+    store = Store(url)
+    store.add_report(_report(), "{}")
+    store.open_comparison("c" * 64, "a" * 64, "a" * 64)
+    store.finish_comparison("c" * 64, "[]")
+    store.fail_comparison("c" * 64, "too late")
+    found = store.open_comparison("c" * 64, "a" * 64, "a" * 64)
+    store.close()
+
+    assert (found.status, found.difference, found.why) == ("done", "[]", None)
+
+
+def test_a_database_that_comes_up_late_is_used_then(tmp_path: Path) -> None:
+    """The store is made before its database can be, and recovers by itself."""
+    store = Store(f"sqlite:///{tmp_path}/later/reports.db")
+    with pytest.raises(StoreUnavailable):
+        store.ping()
+    (tmp_path / "later").mkdir()
+
+    assert store.add_report(_report(), "{}")
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
+    """A damaged file is told in our words."""
+    (tmp_path / "reports.db").write_bytes(b"no database" * 1000)
+    store = Store(f"sqlite:///{tmp_path}/reports.db")
+
+    with pytest.raises(StoreUnavailable, match="does not answer or cannot be written"):
+        store.ping()
+    store.close()
+
+
+def test_a_full_disk_is_unavailable_and_keeps_nothing_half(tmp_path: Path) -> None:
+    """What does not fit is not there, and what was there still is."""
+    store = Store(f"sqlite:///{tmp_path}/reports.db")
+    store.add_report(_report(), "{}")
+    with store._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 20")  # SQLite's own way to say that the disk is full
+
+    with pytest.raises(StoreUnavailable):
+        store.add_report(_report("b"), "x" * 10**6)
+    kept = store.reports(variant=None, before=None, limit=10)
+    store.close()
+
+    assert [_report()] == kept
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql_reaches_for_psycopg(scheme: str, free_port_of: Callable[[], int]) -> None:
+    """The spellings that platforms hand out all work, and a server that is gone is unavailable."""
+    store = Store(f"{scheme}://user:secret@127.0.0.1:{free_port_of()}/reports")
+
+    with pytest.raises(StoreUnavailable) as caught:
+        store.ping()
+    assert "psycopg" in str(caught.value.__cause__)
+    store.close()
+
+
+@pytest.mark.services
+def test_connections_that_the_server_dropped_are_replaced(postgres_url: str) -> None:
+    """PostgreSQL restarts, and the next request does not pay for it."""
+    store = Store(postgres_url)
+    store.ping()
+    engine = create_engine(postgres_url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        query = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        ended = connection.scalar(text(f"{query} AND usename = 'tester'"))
+    engine.dispose()
+    store.ping()
+    store.close()
+
+    assert ended

@@ -1,0 +1,99 @@
+"""Images out of an engine, over real HTTP; the engine that goes away in mid-stream included."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import docker
+import pytest
+
+from tests.images import Entry, ImageSpec, docker_20, hexdigest, tar_of
+from weighbridge.engine import Engine
+from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, UnreadableImage, WeighbridgeError
+from weighbridge.sources import daemon
+
+SPEC = ImageSpec(tags=("backend:multi",), layers=((Entry("a", b"1" * 300_000),),))
+SAVED = tar_of(docker_20([SPEC]))
+
+
+def chunk(data: bytes) -> bytes:
+    """Return a piece of an HTTP body whose length is not known before."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@contextmanager
+def engine_that_saves(status: int, body: bytes) -> Iterator[Engine]:
+    """Yield an engine with one image, which answers a request to save it with this raw chunked body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            saves = "/images/get?" in self.path
+            config = {"Id": f"sha256:{hexdigest(SPEC.config)}", "RootFS": {"Layers": SPEC.diff_ids}}
+            known = saves or "/images/backend:multi/" in self.path
+            self.send_response(status if saves else 200 if known else 404)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            answer = config if known else {"message": "No such image: other:1"}
+            self.wfile.write(body if saves else chunk(json.dumps(answer).encode()) + chunk(b""))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            client = docker.DockerClient(base_url=f"http://127.0.0.1:{server.server_port}", version="1.41")
+            with Engine(client) as engine:
+                yield engine
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_image_comes_in_one_stream() -> None:
+    """Each name gets its image, and progress ends at the number of bytes sent."""
+    seen = list[int]()
+    with engine_that_saves(200, chunk(SAVED[:999]) + chunk(SAVED[999:]) + chunk(b"")) as engine:
+        (content,) = daemon.read(engine, ["backend:multi"], seen.append).values()
+    assert content.diff_ids == SPEC.diff_ids
+    assert seen[-1] == len(SAVED)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "message"),
+    [
+        (200, chunk(SAVED[:99_999]), NoEngine, "The engine does not answer: "),
+        (200, chunk(SAVED)[:99_999], NoEngine, "The engine does not answer: "),
+        (200, chunk(SAVED[:99_999]) + chunk(b""), UnreadableImage, "The archive is cut off or damaged: "),
+        (
+            200,
+            chunk(b'{"message": "no space left"}') + chunk(b""),
+            UnreadableImage,
+            "The archive is cut off or damaged: ",
+        ),
+        (
+            500,
+            chunk(b'{"message": "no space left"}') + chunk(b""),
+            EngineFault,
+            "The engine does not save backend:multi",
+        ),
+    ],
+)
+def test_stream_that_ends_too_soon(status: int, body: bytes, error: type[WeighbridgeError], message: str) -> None:
+    """A connection that breaks is the engine's fault; a stream that ends well but lacks something is the image's."""
+    with engine_that_saves(status, body) as engine, pytest.raises(error, match=message):
+        daemon.read(engine, ["backend:multi"])
+
+
+def test_missing_image_is_told_at_once() -> None:
+    """No stream is opened where the engine lacks an image."""
+    with engine_that_saves(500, b"") as engine, pytest.raises(NoSuchImage, match="no image other:1"):
+        daemon.read(engine, ["backend:multi", "other:1"])

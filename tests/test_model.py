@@ -1,0 +1,62 @@
+"""The values that everything exchanges, and the record's field names, which are a contract."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import sys
+from typing import Any
+
+import pytest
+
+from weighbridge import model
+
+VALUES: list[Any] = [value for _, value in inspect.getmembers(model, dataclasses.is_dataclass)]
+
+RECORD = {
+    model.Report: "format recorded_at commit dirty engine images",
+    model.EngineIdentity: "version store platform",
+    model.Image: "variant reference source id platform shipped_bytes file_count base layers",
+    model.Base: "reference layers shipped_bytes",
+    model.Layer: "index diff_id instruction in_base shipped_bytes file_count",
+}
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_values_are_frozen(value: Any) -> None:
+    """Nobody can change a value that others hold, or make one by position."""
+    assert value.__dataclass_params__.frozen
+    assert all(field.kw_only for field in dataclasses.fields(value))
+
+
+@pytest.mark.parametrize("value", RECORD)
+def test_record_keeps_its_fields(value: Any) -> None:
+    """Fields of format 1 stay: a name that goes or changes needs a new format. New fields may follow."""
+    assert set(RECORD[value].split()) <= {field.name for field in dataclasses.fields(value)}
+
+
+def test_model_needs_the_standard_library_alone() -> None:
+    """The model is carried into the image; it imports nothing that would have to be installed."""
+    tree = ast.parse(inspect.getsource(model))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
+
+
+def test_containers_are_hardened_unless_told_otherwise() -> None:
+    """A container that names no options has a read-only root, no capabilities, no new privileges, and limits."""
+    spec = model.ContainerSpec(name="n", image="i", network="w")
+    assert spec.read_only
+    assert spec.drop_capabilities == ("ALL",)
+    assert spec.security_options == ("no-new-privileges:true",)
+    assert spec.publish_on == "127.0.0.1"
+    assert spec.memory_bytes > 0
+    assert spec.pids_limit > 0
+
+
+@pytest.mark.parametrize(("results", "ok"), [((), True), ((True, True), True), ((True, False), False)])
+def test_proof_holds_if_every_check_does(results: tuple[bool, ...], ok: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """One check that fails makes the whole proof fail."""
+    checks = tuple(model.Check(role="api", rule="r", ok=each, detail="", seconds=0) for each in results)
+    assert model.Proof(variant="multi", seconds=1, checks=checks).ok is ok

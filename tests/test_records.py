@@ -1,0 +1,122 @@
+"""Records on disk: what was saved comes back, and what is no record is told."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge import records
+from weighbridge.errors import SettingsError, UnreadableRecord
+from weighbridge.model import Base, EngineIdentity, Image, Layer, Report
+
+LAYER = Layer(index=0, diff_id="sha256:0", instruction="RUN é\n", in_base=True, shipped_bytes=2**40, file_count=3)
+IMAGE = Image(
+    variant="multi",
+    reference="backend:multi",
+    source="docker",
+    id="sha256:1",
+    platform="linux/amd64",
+    shipped_bytes=2**40,
+    file_count=3,
+    base=Base(reference="debian:trixie-slim", layers=1, shipped_bytes=2**40),
+    layers=(LAYER,),
+)
+REPORT = Report(
+    recorded_at="2026-11-23T10:00:00Z",
+    commit="0123456789abcdef0123456789abcdef01234567",
+    dirty=True,
+    engine=EngineIdentity(version="28.5.2", store="overlay2", platform="linux/amd64"),
+    images=(IMAGE, replace(IMAGE, variant="single", base=None, layers=())),
+)
+
+
+def test_round_trip() -> None:
+    """A record reads back as the value that was written, also without engine, commit and images."""
+    bare = replace(REPORT, commit=None, engine=None, images=())
+    for report in (REPORT, bare):
+        assert records.from_json(records.to_json(report)) == report
+
+
+@given(st.builds(Report))
+def test_round_trip_of_anything(report: Report) -> None:
+    """Whatever text and numbers a report holds, they come back."""
+    assert records.from_json(records.to_json(report)) == report
+
+
+def changed(**fields: Any) -> str:
+    """Return the record with fields added or replaced."""
+    return json.dumps(json.loads(records.to_json(REPORT)) | fields)
+
+
+def test_unknown_fields_are_ignored() -> None:
+    """A record of a later minor change reads; what it adds is left out."""
+    assert records.from_json(changed(later={"a": 1})) == REPORT
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (changed(format=2), "x.json has format 2, and this version reads 1"),
+        (changed(images=7), "x.json is no record: images: "),
+        (changed(images=[{}]), "x.json is no record: images.0.variant: "),
+        ("[]", "x.json is no record: the whole: "),
+        ("", "x.json is no JSON: "),
+        ("{" * 100_000, "x.json is no JSON: "),
+        ("[" * 100_000, "x.json is no JSON: "),
+    ],
+)
+def test_what_is_no_record_is_told(text: str, message: str) -> None:
+    """Each way of being no record gives one line with the file's name and the first wrong place."""
+    with pytest.raises(UnreadableRecord, match=message) as caught:
+        records.from_json(text, "x.json")
+    assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_no_text() -> None:
+    """A binary file is no record either."""
+    with pytest.raises(UnreadableRecord, match="record is no JSON"):
+        records.from_json(b"\xff\xfe\x00")
+
+
+def test_save_names_the_file_by_time_and_commit(tmp_path: Path) -> None:
+    """The folder is made; names sort by time; others may read the file."""
+    path = records.save(REPORT, tmp_path / "new" / "reports")
+    assert path == tmp_path / "new/reports/20261123T100000Z-0123456789ab.json"
+    assert records.from_json(path.read_bytes()) == REPORT
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert records.save(replace(REPORT, commit=None), tmp_path).name == "20261123T100000Z-uncommitted.json"
+
+
+def test_two_records_of_one_second_both_stay(tmp_path: Path) -> None:
+    """Nothing is overwritten: the later one gets a number."""
+    first = records.save(REPORT, tmp_path)
+    second = records.save(replace(REPORT, dirty=False), tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([first, second])
+    assert records.from_json(first.read_bytes()).dirty
+    assert not records.from_json(second.read_bytes()).dirty
+
+
+def test_crash_before_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that was not written whole does not appear, and its draft goes."""
+
+    def crash(_handle: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", crash)
+    with pytest.raises(KeyboardInterrupt):
+        records.save(REPORT, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """A file in the folder's place is a matter of settings, told in one line with the setting's name."""
+    (tmp_path / "reports").write_text("")
+    with pytest.raises(SettingsError, match=r"reports cannot be written: .*reports\.directory"):
+        records.save(REPORT, tmp_path / "reports")

@@ -1,0 +1,39 @@
+"""Where an image's bytes come from: an engine (`daemon`) or one `docker save` stream (`archive`).
+
+Every source yields the same value, `ImageContent`, so that what is done with an image does not depend on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from weighbridge.model import LayerContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One step of an image's history, raw: the words of whatever built it."""
+
+    created_by: str
+    comment: str
+    empty_layer: bool
+    """Whether the step only changed the config, and so has no layer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageContent:
+    """What a source knows of one image. Layers and history are oldest first."""
+
+    reference: str
+    """The name under which it was asked for."""
+    config_digest: str
+    """`sha256:…` of the config's own bytes: the image's identity on every engine."""
+    platform: str
+    """`os/architecture`, or `os/architecture/variant` where the config has a variant."""
+    diff_ids: tuple[str, ...]
+    history: tuple[HistoryEntry, ...]
+    """May be absent or shorter than the layers (OCI image-spec, config.md)."""
+    labels: Mapping[str, str]
+    layers: tuple[LayerContent, ...]
+    """One for each diff ID, in the same order."""

@@ -1,0 +1,25 @@
+"""Where a network can go when an engine's own address pools are used up or shadowed by a route of the host."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+_RANGE = IPv4Network("198.18.0.0/15")
+"""Reserved for benchmarks between devices of one laboratory (RFC 2544): no real host is ever there."""
+_PREFIX_LENGTH = 27
+
+
+def free_subnet(taken: Iterable[str]) -> str:
+    """Return a random subnet for up to 29 hosts that overlaps none of `taken`.
+
+    Random, so that two runs which ask at once hardly ever choose the same; the engine refuses the second.
+    """
+    known = [ip_network(each, strict=False) for each in taken]
+    subnets = [subnet for subnet in _RANGE.subnets(new_prefix=_PREFIX_LENGTH) if not _meets(subnet, known)]
+    return str(random.choice(subnets))  # noqa: S311 - no secret is made of it
+
+
+def _meets(subnet: IPv4Network, known: Iterable[IPv4Network | IPv6Network]) -> bool:
+    return any(isinstance(other, IPv4Network) and subnet.overlaps(other) for other in known)
