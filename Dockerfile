@@ -22,7 +22,9 @@ RUN --mount=type=secret,id=ca \
  && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements-build.txt \
  && /venv/bin/pip install --no-cache-dir --require-hashes --no-build-isolation -r requirements.txt
 COPY . .
-RUN install -d -o 10001 -g 10001 /data
+RUN groupadd --gid 10001 app \
+ && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --no-log-init --shell /usr/sbin/nologin app \
+ && install -d -o app -g app /data
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp
@@ -62,12 +64,15 @@ RUN mv /app/backend/bake.py . \
 
 FROM ${PYTHON_IMAGE} AS multi
 ARG PYTHON_IMAGE
-# The shared libraries that the compiled extensions need, no setuid or setgid file, and the one folder for data.
+# The shared libraries that the compiled extensions need, the user, the one folder for data, no setuid or setgid file.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends libpq5 \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+ && groupadd --gid 10001 app \
+ && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --no-log-init --shell /usr/sbin/nologin app \
+ && install -d -o app -g app /data \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
- && install -d -o 10001 -g 10001 /data
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+      /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
 COPY --from=builder /venv /venv
 COPY --from=builder /bytecode /
 WORKDIR /app

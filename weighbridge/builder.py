@@ -35,7 +35,12 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy"
 _LINE = re.compile(r"#(\d+) (.*)")
 _OUTCOME = re.compile(r"(CACHED|CANCELED|DONE (\d+\.\d+)s|ERROR: (.*))$")
 _CLOCK = re.compile(r"^\d+\.\d+ ")
-_REASON = re.compile(r"^(?:ERROR|error): (?:failed to (?:build|solve)\S*(?: with frontend \S+)?: )*(.*)", re.MULTILINE)
+# The clients' last line, with or without "ERROR: ": "failed to solve with frontend dockerfile.v0: failed to create LLB
+# definition: dockerfile parse error line 2: unknown instruction: RUNN".
+_REASON = re.compile(
+    r"^(?:error: |rpc error: code = \w+ desc = |failed to (?:build|solve|create LLB definition)[^:]*: )+(.*)",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +168,8 @@ class Progress:
         self._on_step = on_step
         self._steps: dict[str, Step] = {}
         self._text: list[str] = []
+        self._faults: dict[str, str] = {}
+        """Number of a step -> why it failed."""
 
     @property
     def instructions(self) -> tuple[Step, ...]:
@@ -181,6 +188,8 @@ class Progress:
             step = self._steps[number] = Step(name=text)
             self._tell(step)
             return
+        if text.startswith("ERROR: "):
+            self._faults[number] = text.removeprefix("ERROR: ")
         changed = self._advanced(step, text)
         self._steps[number] = changed
         if changed.state != step.state:
@@ -190,7 +199,7 @@ class Progress:
         outcome = _OUTCOME.match(text)
         if outcome:
             states = {"CACHED": "cached", "CANCELED": "cancelled"}
-            state = states.get(text, "failed" if outcome[3] else "done")
+            state = states.get(text, "done" if outcome[3] is None else "failed")
             return replace(step, state=state, seconds=float(outcome[2] or step.seconds))
         # A step's header comes again when BuildKit turns back to it; "sha256:" lines tell of downloads.
         if text in {step.name, "..."} or text.startswith("sha256:"):
@@ -203,20 +212,23 @@ class Progress:
 
     def failure(self, wanted: Build) -> BuildFailed:
         """Return the error that the lines so far tell of."""
-        failed = next((step for step in self._steps.values() if step.state == "failed"), None)
-        reasons = _REASON.findall("\n".join(self._text))
-        reason = reasons[-1].rstrip(".") if reasons else "the client gave no reason"
-        if failed is None or not _is_instruction(failed.name):
-            return BuildFailed(
-                f"{wanted.variant} cannot be built: {reason}",
-                advice=f"Mend {wanted.dockerfile.name} and run `invoke build` again.",
-                detail="" if reasons else "\n".join(self._text[-OUTPUT_LINES:]),
-            )
-        code = re.search(r"exit code: (\d+)", reason)
-        why = f"exit code {code[1]}" if code else reason
-        return BuildFailed(f"{wanted.variant}: step {failed.name} failed: {why}", detail="\n".join(failed.output))
+        number = next(
+            (n for n, step in self._steps.items() if step.state == "failed" and _is_instruction(step.name)), ""
+        )
+        if number:
+            step, fault = self._steps[number], self._faults[number]
+            code = re.search(r"exit code: (\d+)$", fault)
+            why = f"exit code {code[1]}" if code else fault
+            return BuildFailed(f"{wanted.variant}: step {step.name} failed: {why}", detail="\n".join(step.output))
+        text = [line for line in self._text if line.strip()]
+        reasons = _REASON.findall("\n".join(text)) or text[-1:] or ["the client gave no reason"]
+        return BuildFailed(
+            f"{wanted.variant} cannot be built: {reasons[-1].rstrip('.')}",
+            advice=f"Mend {wanted.dockerfile.name} and run `invoke build` again.",
+            detail="\n".join(text[-OUTPUT_LINES:-1]),
+        )
 
 
 def _is_instruction(name: str) -> bool:
-    """Tell `[builder 2/5] RUN …` from `[internal] …`, `exporting to image` and `[builder 1/5] FROM …`."""
-    return bool(re.match(r"\[(?!internal\])[^\]]*\] (?!FROM )", name))
+    """Tell `[builder 2/5] RUN …` from `[internal] …`, `[auth] …`, `exporting to image` and `[builder 1/5] FROM …`."""
+    return bool(re.match(r"\[(?:[^\]]* )?\d+/\d+\] (?!FROM )", name))

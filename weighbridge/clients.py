@@ -6,7 +6,6 @@ builder), a client older than 23 with BuildKit inside. The first on PATH is ofte
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -14,9 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from weighbridge import places
 from weighbridge.errors import NoBuilder
 
-_FIRST_WITHOUT_BUILDKIT_INSIDE = 23
+_BUILDKIT_INSIDE = range(18, 23)
+# Podman's `docker` has a `buildx` too, which is not BuildKit.
+_BUILDX = re.compile(r"github\.com/docker/buildx v?(\d\S*)")
 _ANSWER_SECONDS = 20
 
 
@@ -43,11 +45,12 @@ class BuildClient:
     def environment(self, host: str) -> Mapping[str, str]:
         """Return the variables for a build on the engine at `host`, over those of this process."""
         chosen = dict(os.environ)
+        named = places.named()
         # Where the user names the engine, the client finds it as we did, with its certificates.
-        if not _engine_is_named():
+        if not named:
             chosen["DOCKER_HOST"] = host
         if self.buildx:
-            chosen["BUILDX_BUILDER"] = _current_context()
+            chosen["BUILDX_BUILDER"] = named.context if named else "default"
         return chosen | {
             "DOCKER_BUILDKIT": "1",
             # An attestation would make the image an index, and its id another on every build.
@@ -67,10 +70,10 @@ def find() -> BuildClient:
     for path in _on_path():
         version = _answer(path, "version", "--format", "{{.Client.Version}}")
         buildx = _answer(path, "buildx", "version")
-        found = re.search(r"v?(\d+\.\d+[^\s]*)", buildx)
+        found = _BUILDX.search(buildx)
         if found:
             return BuildClient(path=path, version=version, buildx=found[1])
-        if _major(version) < _FIRST_WITHOUT_BUILDKIT_INSIDE and inside is None:
+        if _major(version) in _BUILDKIT_INSIDE and inside is None:
             inside = BuildClient(path=path, version=version, buildx=None)
         seen.append(f"{path} {version or 'that does not answer'}")
     if inside:
@@ -90,30 +93,13 @@ def _on_path() -> Iterator[Path]:
 def _answer(path: Path, *words: str) -> str:
     """Return the last line that the client prints; it prints its own version also where no engine answers it."""
     try:
-        done = subprocess.run([path, *words], capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=False)
+        done = subprocess.run([path, *words], capture_output=True, timeout=_ANSWER_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    lines = done.stdout.split("\n")
+    lines = done.stdout.decode(errors="replace").splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _major(version: str) -> int:
     found = re.match(r"\d+", version)
-    return int(found[0]) if found else _FIRST_WITHOUT_BUILDKIT_INSIDE
-
-
-def _engine_is_named() -> bool:
-    return "DOCKER_HOST" in os.environ or _current_context() != "default"
-
-
-def _current_context() -> str:
-    """Return the name of the context in use; buildx calls the builder of a context by the same name."""
-    if "DOCKER_HOST" in os.environ:
-        return "default"
-    if "DOCKER_CONTEXT" in os.environ:
-        return os.environ["DOCKER_CONTEXT"]
-    folder = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker"))
-    try:
-        return str(json.loads((folder / "config.json").read_text()).get("currentContext") or "default")
-    except (OSError, ValueError):
-        return "default"
+    return int(found[0]) if found else 0

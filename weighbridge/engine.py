@@ -6,7 +6,6 @@ goes through here. No exception of the SDK or of its HTTP library gets out.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -16,10 +15,11 @@ from urllib.parse import urlsplit
 
 import docker
 import docker.errors
+import docker.tls
 import requests
 import urllib3.exceptions
 
-from weighbridge import inspection
+from weighbridge import inspection, places, reasons
 from weighbridge.errors import EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model import ContainerSpec, ContainerState, EngineIdentity, LocalImage
 from weighbridge.subnets import free_subnet
@@ -29,6 +29,7 @@ LABEL = "weighbridge"
 
 _DETECT_TIMEOUT_SECONDS = 10
 _REQUEST_TIMEOUT_SECONDS = 120
+_FOREIGN = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 @contextmanager
@@ -37,44 +38,52 @@ def mapped_errors() -> Iterator[None]:
     try:
         yield
     except docker.errors.ImageNotFound as error:
-        raise NoSuchImage(f"The engine says: {_reason(error)}") from error
+        raise NoSuchImage(f"The engine says: {reasons.plain(error, _FOREIGN)}") from error
     except docker.errors.APIError as error:
-        raise EngineFault(f"The engine says: {_reason(error)}") from error
-    except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise NoEngine(f"The engine does not answer: {_reason(error)}") from error
+        raise EngineFault(f"The engine says: {reasons.plain(error, _FOREIGN)}") from error
+    except (docker.errors.DockerException, docker.errors.StreamParseError) as error:
+        raise EngineFault(f"The engine cannot be asked: {reasons.plain(error, _FOREIGN)}") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise NoEngine(f"The engine does not answer: {reasons.plain(error, _FOREIGN)}") from error
 
 
 def connect() -> Engine:
     """Return the engine that the user's Docker tools would use.
 
     In this order: DOCKER_HOST, the current context (DOCKER_CONTEXT or the client's configuration), and, unless one of
-    these names a place, the sockets of rootless Docker and of Docker Desktop.
+    these names a place, the usual socket and those of rootless Docker and of Docker Desktop.
 
     Raises:
         NoEngine: None of them answers; the message names the one that should have.
     """
+    named, faults = places.named(), []
+    for place in (named,) if named else places.own():
+        try:
+            return Engine(_answering(place))
+        except NoEngine as error:
+            faults.append(error)
+    raise faults[0]
+
+
+def _answering(place: places.Place) -> docker.DockerClient:
     try:
-        return Engine(_answering(partial(docker.from_env, version="auto", timeout=_DETECT_TIMEOUT_SECONDS)))
-    except NoEngine:
-        if "DOCKER_HOST" in os.environ or "DOCKER_CONTEXT" in os.environ:
-            raise
-        for socket in filter(Path.is_socket, _user_sockets()):
-            client = partial(docker.DockerClient, base_url=f"unix://{socket}", timeout=_DETECT_TIMEOUT_SECONDS)
-            return Engine(_answering(client))
-        raise
-
-
-@mapped_errors()
-def _answering(make: Callable[[], docker.DockerClient]) -> docker.DockerClient:
-    client = make()
-    client.ping()
+        tls, seconds = _tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
+        client = docker.DockerClient(base_url=place.host, version="auto", timeout=seconds, tls=tls)
+        client.ping()
+    except (*_FOREIGN, ValueError) as error:
+        advice = f"Start that engine, or {place.undo} to use this machine's own." if place.undo else None
+        if any(isinstance(each, PermissionError) for each in reasons.chain(error)):
+            advice = "Join the group that owns it (`sudo usermod -aG docker $USER`) and log in anew."
+        raise NoEngine(f"No engine answers at {place.host}: {reasons.plain(error, _FOREIGN)}", advice=advice) from error
     client.api.timeout = _REQUEST_TIMEOUT_SECONDS
     return client
 
 
-def _user_sockets() -> tuple[Path, ...]:
-    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    return Path(runtime, "docker.sock"), Path.home() / ".docker/run/docker.sock"
+def _tls(folder: Path | None, *, verified: bool) -> docker.tls.TLSConfig | bool:
+    if folder is None:
+        return False
+    authority, certificate, key = (str(folder / f"{name}.pem") for name in ("ca", "cert", "key"))
+    return docker.tls.TLSConfig(client_cert=(certificate, key), ca_cert=authority, verify=verified)
 
 
 class Engine:
@@ -160,7 +169,7 @@ class Engine:
                 if "error" in event:
                     raise NoBaseImage(f"{reference} cannot be pulled: {event['error']}")
         except docker.errors.APIError as error:
-            raise NoBaseImage(f"{reference} cannot be pulled: {_reason(error)}") from error
+            raise NoBaseImage(f"{reference} cannot be pulled: {reasons.plain(error, _FOREIGN)}") from error
 
     @mapped_errors()
     def remove_image(self, reference: str) -> bool:
@@ -291,9 +300,3 @@ def _done(step: Callable[[], object]) -> bool:
             raise
         return False
     return True
-
-
-def _reason(error: BaseException) -> str:
-    """Return the innermost plain sentence of an exception: the SDK wraps the engine's words several times."""
-    text = getattr(error, "explanation", None) or str(error)
-    return " ".join(str(text).split()).rstrip(".")

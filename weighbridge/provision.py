@@ -35,18 +35,15 @@ def ensure_engine(say: Say) -> Engine:
 
 def _check_may_provide(error: NoEngine) -> None:
     """Raise where the engine is the user's own affair."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
-        if os.environ.get(name):
-            raise NoEngine(
-                f"{name} is {os.environ[name]}, and no engine answers there",
-                advice=f"Start that engine, or unset {name} to use this machine's own.",
-            ) from error
+    # The advice of `connect` is better where the user names another engine, or may not use this one.
+    if error.advice != NoEngine.advice:
+        raise error
     if distribution.may_install() or (os.getuid() == 0 and shutil.which("dockerd")):
         return
     advice = "Install Docker Engine or Docker Desktop, start it, and run `invoke engine` again."
     if distribution.has_apt():
         advice = "Type `sudo apt-get install docker.io && sudo systemctl start docker`, or run `invoke engine` as root."
-    raise NoEngine("No container engine answers", advice=advice) from error
+    raise NoEngine(error.message, advice=advice) from error
 
 
 def _start(say: Say) -> Engine:

@@ -1,0 +1,113 @@
+"""Small images for the tests of smoke, built on the machine's own base image and removed again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from weighbridge import bases, builder, clients
+from weighbridge.engine import Engine
+from weighbridge.errors import EngineError, NoBaseImage
+from weighbridge.settings import Settings, check
+
+STANDIN = Path(__file__).parents[1] / "smoke" / "standin.py"
+TARGETS = ("good", "no-health", "root", "named-user", "volume")
+_DOCKERFILE = """
+ARG PYTHON
+FROM $PYTHON AS bare
+COPY standin.py /app/
+RUN install -d -o 10001 -g 10001 /data
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+CMD ["python3", "/app/standin.py", "api"]
+
+FROM bare AS no-health
+USER 10001:10001
+
+FROM bare AS root
+HEALTHCHECK CMD ["python3", "/app/standin.py", "health"]
+
+FROM root AS good
+USER 10001:10001
+
+FROM root AS named-user
+USER daemon
+
+FROM good AS volume
+USER 0
+RUN install -d -o 10001 -g 10001 /srv/mine
+USER 10001:10001
+VOLUME /srv/mine
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standins:
+    """The stand-in application in its images, and Redis."""
+
+    repository: str
+    redis: str
+
+    def settings(
+        self, misbehaviour: str = "", *, api: Mapping[str, object] | None = None, user: int = 10001
+    ) -> Settings:
+        """Return settings with one variant for each image, short limits, and a stand-in that misbehaves as told."""
+        program, environment = ("python3", "/app/standin.py"), {"STANDIN": misbehaviour}
+        # Short only where the end of it is what the test waits for: the machine may be busy.
+        grace, timeout = (
+            2 if misbehaviour in {"deaf", "hasty"} else 15,
+            4 if misbehaviour in {"sick", "unready"} else 30,
+        )
+        worker = {
+            "command": (*program, "worker"),
+            "environment": environment,
+            "grace_seconds": grace,
+            "slow_job": (*program, "slow", "1"),
+            "job_result": (*program, "result"),
+        }
+        return check(
+            {
+                "repository": self.repository,
+                "variants": {target: {"target": target} for target in TARGETS},
+                "roles": {"api": {"environment": environment, "grace_seconds": grace, **(api or {})}, "worker": worker},
+                "smoke": {"timeout_seconds": timeout, "user": user},
+            }
+        )
+
+
+@contextmanager
+def standins(engine: Engine, folder: Path) -> Iterator[Standins]:
+    """Build the images in `folder`, under names that no other run of the tests has; skip where a base is missing."""
+    try:
+        python = bases.base_image(engine, "python", "python:3.13-slim-trixie").reference
+        redis = bases.base_image(engine, "redis", "redis:8-alpine").reference
+    except NoBaseImage as error:
+        pytest.skip(str(error))
+    shutil.copy(STANDIN, folder)
+    dockerfile = folder / "Dockerfile"
+    dockerfile.write_text(_DOCKERFILE, encoding="utf-8")
+    made = Standins(f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}", redis)
+    names = {target: f"{made.repository}:{target}" for target in TARGETS}
+    client = clients.find()
+    try:
+        for target, name in names.items():
+            wanted = builder.Build(
+                variant=target,
+                reference=name,
+                context=folder,
+                dockerfile=dockerfile,
+                target=target,
+                arguments={"PYTHON": python},
+            )
+            builder.build(client, engine.host, wanted)
+        yield made
+    finally:
+        for name in names.values():
+            with suppress(EngineError):
+                engine.remove_image(name)

@@ -1,0 +1,203 @@
+"""Whatever ends a smoke run, its things go, now or with the next run, and nobody else's do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import docker
+import pytest
+
+from tests.engine.images import Standins, standins
+from weighbridge import smoke
+from weighbridge.engine import Engine, connect
+from weighbridge.smoke.runs import KEPT_LABEL, RUN_LABEL
+
+pytestmark = pytest.mark.engine
+
+PROJECT = Path(__file__).parents[2]
+SCRIPT = """
+import json, signal, sys
+from weighbridge import engine, settings, smoke
+
+# A shell that starts this in the background would have it ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+options = json.loads(sys.argv[1])
+with engine.connect() as found:
+    proof = smoke.prove(
+        found,
+        settings.check(options["settings"]),
+        "good",
+        options["redis"],
+        on_check=lambda check: print(check.role, check.rule, check.ok, check.detail, flush=True),
+    )
+sys.exit(0 if proof.ok else 7)
+"""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """Return the machine's engine."""
+    with connect() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def images(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
+    """Return the stand-in's images."""
+    with standins(engine, tmp_path_factory.mktemp("images")) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the tests' runs apart from the user's; the processes that they start see the same cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@dataclass
+class Started:
+    """A smoke run in a process of its own."""
+
+    process: subprocess.Popen[str]
+
+    def read_until(self, rule: str) -> str:
+        """Wait until a rule held and return its detail."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if line.startswith(f"{rule} True "):
+                return line.removeprefix(f"{rule} True ").strip()
+        raise AssertionError(f"the run ended before {rule}")
+
+    def run_id(self) -> str:
+        """Wait for the first container and return the id of the run that it names."""
+        return self.read_until("stack redis-starts").removeprefix("weighbridge-").removesuffix("-redis")
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the end and return exit code and error output."""
+        _, error = self.process.communicate(timeout=60)
+        return self.process.returncode, error
+
+
+@pytest.fixture
+def started(images: Standins) -> Iterator[list[Started]]:
+    """Return two smoke runs on the way; what still runs at the end is stopped, politely."""
+    settings = images.settings().model_dump(exclude_none=True)
+    options = json.dumps({"settings": settings, "redis": images.redis})
+    command = [sys.executable, "-c", SCRIPT, options]
+    with ExitStack() as stack:
+        yield [
+            Started(
+                stack.enter_context(
+                    subprocess.Popen(
+                        command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+                    )
+                )
+            )
+            for _ in range(2)
+        ]
+
+
+def test_two_runs_at_once_do_not_meet(engine: Engine, started: list[Started]) -> None:
+    """Both pass, a sweep in between takes nothing from them, and nothing is left."""
+    runs = {each.run_id() for each in started}
+    assert len(runs) == 2
+    assert smoke.sweep(engine) == 0
+    assert [each.end()[0] for each in started] == [0, 0]
+    assert not runs & engine.label_values(RUN_LABEL)
+
+
+@pytest.mark.parametrize("rules", [("image runs-as-non-root", "api starts"), ("stack redis-starts", "worker starts")])
+def test_interruption_leaves_nothing(engine: Engine, started: list[Started], rules: tuple[str, str]) -> None:
+    """Ctrl-C, impatiently pressed again, and a polite stop end the run as they should, after it has cleaned up."""
+    first, second = started
+    first.read_until(rules[0])
+    first.process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    first.process.send_signal(signal.SIGINT)
+    second.read_until(rules[1])
+    second.process.send_signal(signal.SIGTERM)
+    code, error = first.end()
+    assert code == -signal.SIGINT
+    assert error.rstrip().endswith("KeyboardInterrupt")
+    assert second.end()[0] == 128 + signal.SIGTERM
+    assert not own_runs(engine)
+
+
+def test_killed_run_is_swept(engine: Engine, images: Standins, started: list[Started]) -> None:
+    """What a run leaves at SIGKILL goes with the next sweep; a live run's and the user's own things stay."""
+    killed, alive = started
+    run = killed.run_id()
+    killed.read_until("api starts")
+    killed.process.kill()
+    killed.process.wait()
+    kept = alive.run_id()
+    assert {run, kept} <= engine.label_values(RUN_LABEL)
+    with users_things(images.redis) as things:
+        assert smoke.sweep(engine) == 4, "two containers, the network and the volume"
+        assert smoke.sweep(engine) == 0
+        assert things.are_there()
+    assert run not in engine.label_values(RUN_LABEL)
+    assert kept in engine.label_values(RUN_LABEL)
+    assert alive.end()[0] == 0
+
+
+def test_kept_run_stays_until_clean(engine: Engine, images: Standins) -> None:
+    """A run that was to be kept survives its end and the next sweep; the user is told how to look; clean removes it."""
+    settings = images.settings("dies")
+    smoke.prove(engine, settings, "good", images.redis, keep=True, on_check=lambda _: None)
+    (run,) = own_runs(engine)
+    try:
+        assert smoke.sweep(engine) == 0
+        assert run in engine.label_values(KEPT_LABEL)
+        told = smoke.remains(engine)
+        assert f"docker logs weighbridge-{run}-api" in told
+        assert told[-1] == "invoke clean"
+    finally:
+        removed = smoke.clean(engine)
+    assert removed == 4
+    assert smoke.remains(engine) == ()
+    assert not own_runs(engine)
+
+
+def own_runs(engine: Engine) -> set[str]:
+    """Return the runs of this test's cache folder of which the engine has anything."""
+    name = Path(os.environ["XDG_CACHE_HOME"], "weighbridge", "runs", "name").read_text(encoding="ascii")
+    return {run for run in engine.label_values(RUN_LABEL) if run.startswith(name)}
+
+
+class users_things:  # noqa: N801 - used like a function
+    """A stopped container, a network and a volume that are none of ours, though their names may look like it."""
+
+    def __init__(self, image: str) -> None:
+        self._image = image
+
+    def __enter__(self) -> Self:
+        self._client: Any = docker.from_env()
+        self._name = f"weighbridge-user-{os.getpid()}"
+        self._network = self._client.networks.create(self._name, labels={"mine": "yes"})
+        self._volume = self._client.volumes.create(self._name)
+        self._container = self._client.containers.create(self._image, ["true"], name=self._name, network=self._name)
+        return self
+
+    def are_there(self) -> bool:
+        """Tell whether the engine still has all three."""
+        self._network.reload()
+        self._volume.reload()
+        self._container.reload()
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        self._container.remove()
+        self._network.remove()
+        self._volume.remove()
+        self._client.close()

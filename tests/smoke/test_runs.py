@@ -1,0 +1,135 @@
+"""A run's things go when it is dead, and only then."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from weighbridge.errors import EngineFault, SettingsError
+from weighbridge.smoke import clean, remains, runs, sweep
+from weighbridge.smoke.runs import KEPT_LABEL, RUN_LABEL, Run, begin, remove
+
+BEGIN_AND_WAIT = """
+import time
+from weighbridge.smoke.runs import begin
+with begin(keep=False) as run:
+    print(run.id, flush=True)
+    time.sleep(60)
+"""
+
+
+class FakeEngine:
+    """Holds things as their labels, and refuses a number of removals."""
+
+    def __init__(self, *things: Run, refusals: int = 0) -> None:
+        self.things = [dict(thing.labels) for thing in things]
+        self.refusals = refusals
+
+    def label_values(self, label: str) -> frozenset[str]:
+        """Return the label's values."""
+        return frozenset(thing[label] for thing in self.things if label in thing)
+
+    def remove_labelled(self, label: str) -> int:
+        """Remove by `key=value`."""
+        if self.refusals:
+            self.refusals -= 1
+            raise EngineFault("The engine says: network has active endpoints")
+        key, _, value = label.partition("=")
+        before, self.things = len(self.things), [thing for thing in self.things if thing.get(key) != value]
+        return before - len(self.things)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test a cache folder of its own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "weighbridge" / "runs"
+
+
+def test_live_run_is_left_alone() -> None:
+    """Neither sweep nor clean touches a run while it lives; both may once it has ended."""
+    with begin(keep=False) as run:
+        engine = FakeEngine(run, run)
+        assert sweep(engine) == 0
+        assert clean(engine) == 0
+    assert sweep(engine) == 2
+
+
+def test_killed_run_is_swept(cache: Path) -> None:
+    """The kernel frees the lock of a killed process; sweeping takes the lock file along."""
+    with subprocess.Popen(
+        [sys.executable, "-c", BEGIN_AND_WAIT], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+    ) as process:
+        assert process.stdout
+        engine = FakeEngine(Run(process.stdout.readline().strip(), keep=False))
+        assert sweep(engine) == 0
+        process.kill()
+    assert len(list(cache.glob("*.lock"))) == 1
+    assert sweep(engine) == 1
+    assert not list(cache.glob("*.lock"))
+
+
+def test_kept_run_waits_for_clean() -> None:
+    """Sweep spares a kept run, whose commands are told; clean does not."""
+    with begin(keep=True) as run:
+        engine = FakeEngine(run)
+    assert sweep(engine) == 0
+    assert remains(engine) == (
+        f"docker ps --all --filter label=weighbridge.run={run.id}",
+        f"docker logs weighbridge-{run.id}-api",
+        f"docker start weighbridge-{run.id}-api",
+        f"docker exec --interactive --tty weighbridge-{run.id}-api python",
+        "invoke clean",
+    )
+    assert clean(engine) == 1
+    assert remains(engine) == ()
+
+
+def test_strangers_run_is_dead_after_a_day() -> None:
+    """Whether a run of another cache folder lives cannot be known, so it is given a day."""
+    now = int(time.time())
+    young, old = (Run(f"0123abcd-{now - age:x}-00000000", keep=False) for age in (3600, 25 * 3600))
+    engine = FakeEngine(young, old)
+    assert sweep(engine) == 1
+    assert engine.label_values(RUN_LABEL) == {young.id}
+
+
+def test_foreign_labels_are_left_alone() -> None:
+    """A value that is no id of ours is somebody else's."""
+    engine = FakeEngine(Run("mine", keep=True), Run("", keep=False), Run("../../etc-1-00000000", keep=False))
+    assert clean(engine) == 0
+
+
+def test_removal_asks_again() -> None:
+    """A network whose last container is just going away is refused at first."""
+    run = Run("0123abcd-1-00000000", keep=False)
+    assert remove(FakeEngine(run, refusals=2), run.id) == 1
+
+
+def test_removal_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be removed is told in the engine's words."""
+    monkeypatch.setattr(runs, "_REMOVAL_SECONDS", 0.0)
+    run = Run("0123abcd-1-00000000", keep=False)
+    with pytest.raises(EngineFault, match="active endpoints"):
+        remove(FakeEngine(run, refusals=1000), run.id)
+
+
+def test_runs_of_one_folder_know_each_other(cache: Path) -> None:
+    """Ids differ, and begin with the folder's name, which stays."""
+    with begin(keep=False) as one, begin(keep=True) as other:
+        assert one.id != other.id
+        assert one.id.partition("-")[0] == other.id.partition("-")[0] == (cache / "name").read_text(encoding="ascii")
+    assert RUN_LABEL in one.labels
+    assert KEPT_LABEL not in one.labels
+    assert other.labels[KEPT_LABEL] == other.id
+
+
+def test_folder_in_the_way(tmp_path: Path) -> None:
+    """A file where the cache folder should be is told in one line."""
+    (tmp_path / "weighbridge").touch()
+    with pytest.raises(SettingsError, match="XDG_CACHE_HOME"), begin(keep=False):
+        pass

@@ -1,0 +1,102 @@
+"""Signals wait until nothing is half done, then do what they always did."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+
+from weighbridge.smoke.signals import Interruption, deferred
+
+
+@pytest.fixture(autouse=True)
+def _default_handlers() -> Iterator[None]:
+    """Start each test from Python's own handlers, and check that it ends with them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    signal.signal(signal.SIGINT, before)
+
+
+def send(number: int) -> None:
+    """Send this process a signal."""
+    os.kill(os.getpid(), number)
+
+
+def test_interrupt_waits_for_check() -> None:
+    """Ctrl-C, however often, does nothing until it is looked for."""
+    steps = []
+
+    def run() -> None:
+        with deferred() as interruption:
+            send(signal.SIGINT)
+            send(signal.SIGINT)
+            steps.append("made")
+            interruption.check()
+            steps.append("never")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert steps == ["made"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_stop_becomes_an_exit_code(number: int, code: int) -> None:
+    """A polite stop ends the process with the shell's code for it."""
+
+    def run() -> None:
+        with deferred() as interruption:
+            send(number)
+            interruption.pause(0)
+
+    with pytest.raises(SystemExit) as caught:
+        run()
+    assert caught.value.code == code
+
+
+def test_late_signal_is_not_lost() -> None:
+    """A signal that comes during the removal, after the last check, is raised at the end."""
+    with pytest.raises(KeyboardInterrupt), deferred():
+        send(signal.SIGINT)
+
+
+def test_failure_goes_first() -> None:
+    """An exception on its way is not replaced by a signal."""
+
+    def run() -> None:
+        with deferred():
+            send(signal.SIGINT)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        run()
+
+
+def test_ignored_signal_stays_ignored() -> None:
+    """Under nohup, a closed terminal ends nothing."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with deferred() as interruption:
+            send(signal.SIGHUP)
+            interruption.check()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_other_thread() -> None:
+    """Outside the main thread nothing is changed, and nothing fails."""
+    seen: list[Interruption] = []
+
+    def use() -> None:
+        with deferred() as interruption:
+            interruption.pause(0)
+            seen.append(interruption)
+
+    thread = Thread(target=use)
+    thread.start()
+    thread.join()
+    assert len(seen) == 1

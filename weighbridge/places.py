@@ -1,0 +1,80 @@
+"""Where the user's Docker tools look for an engine: what DOCKER_HOST or a context names, else the machine's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from weighbridge.errors import NoEngine
+
+_MACHINES_OWN = "unix:///var/run/docker.sock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an engine should answer."""
+
+    host: str
+    """URL, as DOCKER_HOST takes it."""
+    context: str = "default"
+    """The context that names it; buildx calls its builder by the same name."""
+    undo: str = ""
+    """How the user takes the name back, as `unset DOCKER_HOST`; empty where nobody named the place."""
+    certificates: Path | None = None
+    """Folder of `ca.pem`, `cert.pem` and `key.pem`; None: without TLS."""
+    verified: bool = True
+    """Whether the engine's own certificate must hold."""
+
+
+def named() -> Place | None:
+    """Return the place that the user names; None: the machine's own engine is meant, wherever its socket is.
+
+    Raises:
+        NoEngine: A context is named that does not exist or cannot be read. Docker's SDK would use another engine.
+    """
+    host = os.environ.get("DOCKER_HOST")
+    if host:
+        verified, folder = bool(os.environ.get("DOCKER_TLS_VERIFY")), os.environ.get("DOCKER_CERT_PATH")
+        certificates = Path(folder) if folder else _configuration() if verified else None
+        return Place(host=host, undo="unset DOCKER_HOST", certificates=certificates, verified=verified)
+    context = os.environ.get("DOCKER_CONTEXT")
+    if context:
+        return _of_context(context, "unset DOCKER_CONTEXT")
+    try:
+        context = json.loads((_configuration() / "config.json").read_text(encoding="utf-8")).get("currentContext")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return _of_context(str(context), "type `docker context use default`") if context else None
+
+
+def own() -> tuple[Place, ...]:
+    """Return where the machine's own engine may answer: the usual socket, then those of rootless and Desktop's."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+    sockets = (Path(runtime, "docker.sock"), Path.home() / ".docker/run/docker.sock")
+    return Place(host=_MACHINES_OWN), *(Place(host=f"unix://{socket}") for socket in sockets if socket.is_socket())
+
+
+def _configuration() -> Path:
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+
+
+def _of_context(name: str, undo: str) -> Place | None:
+    if name == "default":
+        return None
+    contexts, digest = _configuration() / "contexts", hashlib.sha256(name.encode()).hexdigest()
+    try:
+        text = (contexts / "meta" / digest / "meta.json").read_text(encoding="utf-8")
+        endpoint = json.loads(text)["Endpoints"]["docker"]
+        host, verified = str(endpoint.get("Host") or _MACHINES_OWN), not endpoint.get("SkipTLSVerify")
+    except FileNotFoundError as error:
+        advice = f"Choose one that `docker context ls` lists, or {undo} to use this machine's own engine."
+        raise NoEngine(f"There is no Docker context {name}", advice=advice) from error
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        advice = f"Make it anew with `docker context create`, or {undo} to use this machine's own engine."
+        raise NoEngine(f"The Docker context {name} cannot be read", advice=advice) from error
+    tls = contexts / "tls" / digest / "docker"
+    certificates = tls if (tls / "cert.pem").is_file() else None
+    return Place(host=host, context=name, undo=undo, certificates=certificates, verified=verified)
