@@ -48,7 +48,8 @@ def main(application: Path, bytecode: Path) -> None:
     sys.path.insert(0, str(application))
     for name in ("backend.main", "backend.worker", "backend.health", *STARTED_LATER):
         importlib.import_module(name)
-    sources = {Path(path).resolve() for module in list(sys.modules.values()) if (path := _source(module))}
+    # Not resolved: the interpreter looks for the bytecode beside the name that it imports, link or not.
+    sources = {Path(path).absolute() for module in list(sys.modules.values()) if (path := _source(module))}
     for source in sorted(sources):
         compiled = Path(cache_from_source(str(source)))
         target = compiled if source.is_relative_to(application) else bytecode / compiled.relative_to("/")

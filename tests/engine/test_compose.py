@@ -1,0 +1,95 @@
+"""`compose.yaml` builds and ends healthy, with the plug-in and with the stand-alone program."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from weighbridge import bases
+from weighbridge.engine import Engine, connect
+from weighbridge.errors import EngineError
+from weighbridge.settings import Bases
+from weighbridge.subnets import free_subnet
+
+pytestmark = pytest.mark.engine
+
+PROJECT = Path(__file__).parents[2]
+PROGRAMS = {"plug-in": ("docker", "compose"), "stand-alone": ("docker-compose",)}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """The engine that the machine has."""
+    try:
+        with connect() as found:
+            yield found
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(params=PROGRAMS)
+def compose(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Iterator[list[str]]:
+    """Compose v2, on a project of the test's own with a port and a subnet of its own; removed at the end.
+
+    The subnet is named because an engine's address pools may be used up, which Compose, unlike us, does not mend.
+    """
+    program = PROGRAMS[request.param]
+    if not shutil.which(program[0]):
+        pytest.skip(f"{program[0]} is not there")
+    probe = subprocess.run([*program, "version", "--short"], capture_output=True, text=True, check=False)
+    if probe.returncode or not probe.stdout.lstrip("v").startswith(("2", "5")):
+        pytest.skip(f"{' '.join(program)} is not there in version 2 or later")
+    try:
+        images = {role: bases.base_image(engine, role, official) for role, official in Bases().by_role().items()}
+    except EngineError as error:
+        pytest.skip(str(error))
+    override = tmp_path / "override.yaml"
+    network = {"default": {"ipam": {"config": [{"subnet": free_subnet(())}]}}}
+    override.write_text(json.dumps({"networks": network}), encoding="utf-8")
+    variables = tmp_path / "variables"
+    lines = [f"{role.upper()}_IMAGE={image.reference}\n" for role, image in images.items()]
+    variables.write_text("".join([*lines, f"PORT={free_port()}\n"]), encoding="utf-8")
+    files = ["--file", str(PROJECT / "compose.yaml"), "--file", str(override), "--env-file", str(variables)]
+    command = [*program, *files, "--project-name", f"weighbridge-test-{secrets.token_hex(4)}"]
+    yield command
+    run([*command, "down", "--volumes", "--timeout", "5"])
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def run(command: list[str]) -> str:
+    """Run Compose and return what it prints; a failure shows its last lines."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHON_IMAGE", "REDIS_IMAGE"}}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    return done.stdout
+
+
+def test_compose_builds_and_ends_healthy(compose: list[str]) -> None:
+    """`build backend` completes, `up --wait` ends with all three healthy, and the API is ready on the host's port."""
+    run([*compose, "build", "backend"])
+    run([*compose, "up", "--wait", "--wait-timeout", "90"])
+
+    listed = run([*compose, "ps", "--format", "json"])
+    rows = json.loads(listed) if listed.startswith("[") else [json.loads(line) for line in listed.splitlines()]
+    port = run([*compose, "port", "backend", "8000"]).strip().rpartition(":")[2]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
+        ready = json.load(answer)
+
+    assert {row["Service"]: row["Health"] for row in rows} == dict.fromkeys(["backend", "worker", "redis"], "healthy")
+    assert ready["ready"] is True

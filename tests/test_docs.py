@@ -1,0 +1,95 @@
+"""The documents say what the program does: tasks, exit codes, commands, limits of their own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import tasks
+from weighbridge.errors import EXIT_CODES
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not {".venv", ".git"} & set(path.parts))
+COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
+SETTINGS = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))
+
+
+def test_exit_codes_are_those_of_the_errors() -> None:
+    """README's table of exit codes is the one that the program ends with."""
+    told = {int(code): meaning for code, meaning in re.findall(r"^\| (\d) \| (.*?) \|$", README, re.MULTILINE)}
+
+    assert told == EXIT_CODES
+
+
+@pytest.mark.parametrize("name", ["engine", "build", "report", "smoke", "clean", "test", "check", "lock"])
+def test_every_task_is_in_the_readme(name: str) -> None:
+    """README's table of commands names every task, and only tasks are named here."""
+    commands = README[README.index("## The commands") : README.index("An error is one line")]
+
+    assert re.search(rf"`(invoke )?{name}\b", commands)
+    assert getattr(tasks, name).__doc__
+
+
+def test_readme_names_no_option_that_is_none() -> None:
+    """Each `--option` beside a task in README is an option of that task."""
+    rows = re.findall(r"^\| `invoke (\w+)(.*?)` \|", README, re.MULTILINE)
+    named = {(task, option) for task, words in rows for option in re.findall(r"--([a-z-]+)", words)}
+    known = {
+        (task, flag.lstrip("-"))
+        for task, _ in rows
+        for argument in getattr(tasks, task).get_arguments()
+        for flag in (argument.name.replace("_", "-"),)
+    }
+
+    assert named
+    assert named <= known
+
+
+def test_readme_stays_short() -> None:
+    """README has at most 150 lines."""
+    assert len(README.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_links_lead_somewhere(path: Path) -> None:
+    """A relative link in a document names a file of the project."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_compose_runs_the_worker_as_the_smoke_test_does() -> None:
+    """The worker's command and the roles' time to end are the same in `compose.yaml` and in `invoke.yaml`."""
+    services, roles = COMPOSE["services"], SETTINGS["roles"]
+
+    assert services["worker"]["command"] == roles["worker"]["command"]
+    assert services["worker"]["stop_grace_period"] == f"{roles['worker']['grace_seconds']}s"
+    assert services["backend"]["stop_grace_period"] == f"{roles['api']['grace_seconds']}s"
+    assert "command" not in services["backend"]
+    assert "command" not in roles["api"]
+
+
+@pytest.mark.parametrize("name", ["backend", "worker", "redis"])
+def test_compose_hardens_every_service(name: str) -> None:
+    """No service of `compose.yaml` has a capability, a writable root or a way to new privileges."""
+    service = COMPOSE["services"][name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"]
+    assert service["mem_limit"]
+
+
+def test_official_bases_are_the_same_everywhere() -> None:
+    """Dockerfile, `compose.yaml` and `invoke.yaml` name the same official images."""
+    bases = SETTINGS["bases"]
+    dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+
+    assert f"ARG PYTHON_IMAGE={bases['python']}\n" in dockerfile
+    assert COMPOSE["services"]["backend"]["build"]["args"]["PYTHON_IMAGE"] == f"${{PYTHON_IMAGE:-{bases['python']}}}"
+    assert COMPOSE["services"]["redis"]["image"] == f"${{REDIS_IMAGE:-{bases['redis']}}}"
