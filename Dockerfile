@@ -71,7 +71,7 @@ RUN apt-get update \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --no-log-init --shell /usr/sbin/nologin app \
  && install -d -o app -g app /data \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
+ && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
       /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
 COPY --from=builder /venv /venv
 COPY --from=builder /bytecode /

@@ -5,18 +5,23 @@ Each task imports what it needs, so that the menu opens at once.
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
-from invoke.config import Config
+from invoke.config import AmbiguousMergeError, Config
 from invoke.context import Context
-from invoke.exceptions import Exit
+from invoke.exceptions import AmbiguousEnvVar, Exit, UncastableEnvVar
 from invoke.tasks import task
 
-from weighbridge.errors import SmokeFailed, WeighbridgeError
+from weighbridge.errors import SettingsError, SmokeFailed, WeighbridgeError
 from weighbridge.syntax import check_syntax
 
 if TYPE_CHECKING:
@@ -30,7 +35,10 @@ FORMAT_HELP = "terminal or json; json prints JSON alone"
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Show our own errors as one line with their exit code, not as a traceback."""
+    """Show our own errors as one line with their exit code, not as a traceback; end on SIGTERM as on Ctrl-C."""
+    caught = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in caught:  # one that is ignored, as under nohup, stays so
+        signal.signal(number, stop)
     try:
         yield
     except WeighbridgeError as error:
@@ -38,6 +46,14 @@ def user_errors() -> Iterator[None]:
 
         print_error(str(error), error.detail)
         raise Exit(code=error.exit_code) from error
+    finally:
+        for number in caught:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def stop(number: int, _frame: FrameType | None) -> None:
+    """End after everything that is open was closed: the client that builds, a file half written."""
+    sys.exit(128 + number)
 
 
 def settings_of(c: Context) -> Settings:
@@ -45,6 +61,22 @@ def settings_of(c: Context) -> Settings:
     from weighbridge.settings import from_config
 
     return from_config(dict(c.config.items()), Config.global_defaults())
+
+
+def check_configuration() -> None:
+    """Raise what Invoke would end in a traceback for: it merges the same sources when this module is loaded."""
+    check_syntax(PROJECT / "invoke.yaml")
+    config = Config(lazy=True, project_location=PROJECT)
+    try:
+        config.load_project()
+    except AmbiguousMergeError as error:
+        names = ", ".join(Config.global_defaults())
+        raise SettingsError(f"invoke.yaml: a section of Invoke's own ({names}) is of the wrong kind") from error
+    try:
+        config.load_shell_env()
+    except (ValueError, AmbiguousEnvVar, UncastableEnvVar) as error:
+        names = ", ".join(name for name in os.environ if name.startswith("INVOKE_"))
+        raise SettingsError(f"A variable does not fit its setting: {error}", advice=f"Mend {names}.") from error
 
 
 def check_proofs(proofs: Sequence[Proof]) -> None:
@@ -57,7 +89,7 @@ def check_proofs(proofs: Sequence[Proof]) -> None:
 
 @task
 def engine(c: Context) -> None:
-    """Find or install the container engine, a BuildKit client and the base images."""
+    """Find or set up the engine, a BuildKit client and the base images."""
     from weighbridge import bases, clients, provision
     from weighbridge.render import console, progress
 
@@ -78,28 +110,30 @@ def build(c: Context, variant: list[str], no_cache: bool = False) -> None:
     from weighbridge import bases, builder, clients, engine, revision
     from weighbridge.render import console, progress
 
-    with user_errors(), engine.connect() as found:
-        settings, client = settings_of(c), clients.find()
-        base = bases.base_image(found, "python", settings.bases.python)
-        arguments = {"PYTHON_IMAGE": base.reference, "REVISION": revision.current(PROJECT).commit or "unknown"}
-        wanted = builder.plan(settings, PROJECT, settings.chosen(variant), arguments, no_cache=no_cache)
-        with console.activity() as shown:
+    with user_errors():
+        settings = settings_of(c)
+        names = settings.chosen(variant)
+        with engine.connect() as found, console.activity() as shown:
+            client, base = clients.find(), bases.base_image(found, "python", settings.bases.python)
+            arguments = {"PYTHON_IMAGE": base.reference, "REVISION": revision.current(PROJECT).commit or "unknown"}
+            wanted = builder.plan(settings, PROJECT, names, arguments, no_cache=no_cache)
             built = [builder.build(client, found.host, each, progress.steps(shown, each.variant)) for each in wanted]
+            # On the containerd store buildx tells the config's digest, which the engine does not know the image by.
+            built = [replace(each, image_id=found.image(settings.reference(each.variant)).id) for each in built]
         progress.print_built(built, base.described)
 
 
 @task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
 def report(c: Context, variant: list[str], format: str = "terminal") -> None:
-    """Weigh the variants layer by layer, print the tables and keep the record in reports/."""
+    """Weigh the variants layer by layer and keep the record in reports/."""
     from weighbridge import engine, measure, records, revision
     from weighbridge.render import console, formats
 
-    with user_errors(), engine.connect() as found:
-        render = formats.choose(formats.REPORTS, format)
-        settings, commit = settings_of(c), revision.current(PROJECT)
+    with user_errors():
+        settings, render = settings_of(c), formats.choose(formats.REPORTS, format)
         names = {name: settings.reference(name) for name in settings.chosen(variant)}
-        with console.activity() as shown:
-            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), revision.current(PROJECT)
+        with engine.connect() as found, console.activity() as shown:
             result = measure.measure(
                 found, names, recorded_at=now, commit=commit.commit, dirty=commit.dirty, on_progress=shown.read_bytes
             )
@@ -117,44 +151,52 @@ def report(c: Context, variant: list[str], format: str = "terminal") -> None:
     },
 )
 def smoke(c: Context, variant: list[str], keep: bool = False, format: str = "terminal") -> None:
-    """Prove that API and worker run from each variant, hardened and put to real work."""
+    """Prove that API and worker run and work, hardened, from each variant."""
     from weighbridge import bases, engine
     from weighbridge import smoke as smoking
     from weighbridge.render import console, formats, progress
 
-    with user_errors(), engine.connect() as found:
-        render = formats.choose(formats.PROOFS, format)
-        settings = settings_of(c)
+    with user_errors():
+        settings, render = settings_of(c), formats.choose(formats.PROOFS, format)
         names = settings.chosen(variant)
-        redis = bases.base_image(found, "redis", settings.bases.redis).reference
-        smoking.sweep(found)
-        with console.activity() as shown:
-            proofs = [
-                smoking.prove(found, settings, name, redis, keep=keep, on_check=progress.checks(shown, name))
-                for name in names
-            ]
-        render(proofs)
-        for line in smoking.remains(found) if keep else ():
-            console.say(line)
+        with engine.connect() as found:
+            redis = bases.base_image(found, "redis", settings.bases.redis).reference
+            smoking.sweep(found)
+            with console.activity() as shown:
+                proofs = [
+                    smoking.prove(found, settings, name, redis, keep=keep, on_check=progress.checks(shown, name))
+                    for name in names
+                ]
+            render(proofs)
+            for line in smoking.remains(found) if keep else ():
+                console.say(line)
         check_proofs(proofs)
 
 
-@task
-def clean(c: Context) -> None:
-    """Remove what we made in the engine: containers, networks, volumes, images and stand-ins."""
-    from weighbridge import engine, smoke
+@task(help={"bases": "also the stand-ins for base images, which take a minute to build again"})
+def clean(c: Context, bases: bool = False) -> None:
+    """Remove our images and what smoke tests left in the engine."""
+    from weighbridge import bases as base_images
+    from weighbridge import builder, engine, smoke
     from weighbridge.render import console
 
-    with user_errors(), engine.connect() as found:
-        settings_of(c)
-        things = smoke.clean(found)
-        images = sum(found.remove_image(name) for name in found.labelled_images(engine.LABEL))
-        console.print_line(f"Removed {things} containers, networks and volumes, and {images} images.")
+    with user_errors():
+        settings = settings_of(c)
+        with engine.connect() as found:
+            things, images = smoke.clean(found), builder.images(found, settings.repository)
+            if bases:
+                images += base_images.standins(found)
+                base_images.tell_compose(PROJECT, ())
+            removed = sum(found.remove_image(name) for name in images)
+            left = [name for name in images if found.has_image(name)]
+        console.print_line(f"Removed {things} containers, networks and volumes, and {removed} images.")
+        for name in left:
+            console.print_line(f"Left {name}: a container uses it.")
 
 
 @task(help={"quick": "only the tests that need no engine and no server; they end in ten seconds"})
 def test(c: Context, quick: bool = False) -> None:
-    """Run every test; most need an engine with its base images (`invoke engine`)."""
+    """Run every test; most need an engine (`invoke engine`)."""
     chosen = "-m 'not engine and not services'" if quick else ""
     with c.cd(PROJECT):
         c.run(f"python -m pytest {chosen}")
@@ -181,4 +223,4 @@ def lock(c: Context) -> None:
 
 
 with user_errors():
-    check_syntax(PROJECT / "invoke.yaml")
+    check_configuration()

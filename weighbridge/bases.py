@@ -15,14 +15,15 @@ from pathlib import Path
 from weighbridge import builder, distribution
 from weighbridge.clients import BuildClient
 from weighbridge.distribution import Say
-from weighbridge.engine import Engine
+from weighbridge.engine import LABEL, Engine
 from weighbridge.errors import NoBaseImage
 
-_ROOT = "weighbridge/debian:trixie-slim"
+_OURS = "weighbridge/"
+_ROOT = f"{_OURS}debian:trixie-slim"
 _SUITE = "trixie"
 _STANDINS = {
-    "python": ("python:3.13", "weighbridge/python:3.13-slim-trixie"),
-    "redis": ("redis:8", "weighbridge/redis:8-trixie"),
+    "python": ("python:3.13", f"{_OURS}python:3.13-slim-trixie"),
+    "redis": ("redis:8", f"{_OURS}redis:8-trixie"),
 }
 _DOCKERFILES = Path(__file__).with_name("standins")
 # What the official slim images leave out of every package, by dpkg's own filters; licences stay.
@@ -31,8 +32,15 @@ _LEFT_OUT = (
     "path-include=/usr/share/doc/*/copyright",
     *(f"path-exclude=/usr/share/{folder}/*" for folder in ("groff", "info", "linda", "lintian", "locale", "man")),
 )
-# As in the official images, apt keeps no package that it has installed.
-_DROP_DOWNLOADS = """echo 'APT::Keep-Downloaded-Packages "false";' > "$1/etc/apt/apt.conf.d/keep-no-packages" """
+# As in the official images, apt keeps neither packages that it has installed nor caches of its lists.
+_APT_OPTIONS = (
+    'APT::Keep-Downloaded-Packages "false";',
+    'Dir::Cache::pkgcache "";',
+    'Dir::Cache::srcpkgcache "";',
+)
+_KEEP_NOTHING = (
+    f"""printf '%s\\n' {" ".join(f"'{option}'" for option in _APT_OPTIONS)} > "$1/etc/apt/apt.conf.d/keep-nothing" """
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,19 +137,34 @@ def _make_root(archive: Path, say: Say) -> None:
             )
         distribution.install(["mmdebstrap", "debian-archive-keyring"], "mmdebstrap", say)
     filters = [f"--dpkgopt={option}" for option in _LEFT_OUT]
-    hook = f"--customize-hook={_DROP_DOWNLOADS}"
+    hook = f"--customize-hook={_KEEP_NOTHING}"
     distribution.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
 
 
-def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
-    """Let `docker compose` use the same base images: keep `PYTHON_IMAGE` and the like in the project's `.env`.
+def standins(engine: Engine) -> tuple[str, ...]:
+    """Return the names of the stand-ins that are there, and of what they stand on."""
+    return tuple(name for name in engine.labelled_images(f"{LABEL}=image") if name.startswith(_OURS))
 
-    Compose reads that file by itself. Other lines of it are the user's and stay; ours go where no stand-in is used.
+
+def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
+    """Let `docker compose` use the same stand-ins: keep `PYTHON_IMAGE` and the like in the project's `.env`.
+
+    Compose reads that file by itself. Other lines of it are the user's and stay, also one that sets the same variable
+    to an image of the user's; ours go where no stand-in is used.
     """
     path = project / ".env"
-    old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    names = {f"{base.role.upper()}_IMAGE": base for base in chosen}
-    kept = [line for line in old if line.partition("=")[0].strip() not in names]
-    new = [*kept, *(f"{name}={base.reference}" for name, base in names.items() if base.is_standin)]
-    if new != old:
-        path.write_text("".join(f"{line}\n" for line in new), encoding="utf-8")
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    kept = [line for line in old.splitlines() if not _names_standin(line)]
+    taken = {line.partition("=")[0].strip() for line in kept}
+    ours = {f"{base.role.upper()}_IMAGE": base.reference for base in chosen if base.is_standin}
+    lines = [*kept, *(f"{name}={reference}" for name, reference in ours.items() if name not in taken)]
+    new = "".join(f"{line}\n" for line in lines)
+    if new and new != old:
+        path.write_text(new, encoding="utf-8")
+    elif old and not new:
+        path.unlink()
+
+
+def _names_standin(line: str) -> bool:
+    name, _, value = line.partition("=")
+    return name in {f"{role.upper()}_IMAGE" for role in _STANDINS} and value.startswith(_OURS)

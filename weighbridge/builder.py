@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from weighbridge.clients import BuildClient
-from weighbridge.engine import LABEL
+from weighbridge.engine import LABEL, Engine
 from weighbridge.errors import BuildFailed
 from weighbridge.model import Built, Step
 from weighbridge.settings import Settings
@@ -108,6 +108,12 @@ def build(client: BuildClient, host: str, wanted: Build, on_step: OnStep = lambd
     )
 
 
+def images(engine: Engine, repository: str) -> tuple[str, ...]:
+    """Return the images that builds of a project made, and those of ours that lost their name to a newer build."""
+    found = engine.labelled_images(f"{LABEL}=image")
+    return tuple(name for name in found if name.startswith(("sha256:", f"{repository}:")))
+
+
 def certificates() -> Path | None:
     """Return this machine's bundle of certificates, which builds get as a secret: a proxy's own may be among them."""
     named = [Path(os.environ[name]) for name in _BUNDLE_VARIABLES if os.environ.get(name)]
@@ -143,7 +149,7 @@ def _options(wanted: Build, id_file: Path) -> Iterator[str]:
 @contextmanager
 def _started(command: Iterable[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """Run the client; whatever happens here, it has ended when this returns."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         list(command),
         env=dict(environment),
         stdin=subprocess.DEVNULL,
@@ -151,14 +157,13 @@ def _started(command: Iterable[str], environment: Mapping[str, str]) -> Iterator
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
-    try:
-        with process:
+    ) as process:
+        try:
             yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.communicate()  # reads on: a client that cannot write does not end
 
 
 class Progress:

@@ -48,10 +48,7 @@ def mapped_errors() -> Iterator[None]:
 
 
 def connect() -> Engine:
-    """Return the engine that the user's Docker tools would use.
-
-    In this order: DOCKER_HOST, the current context (DOCKER_CONTEXT or the client's configuration), and, unless one of
-    these names a place, the usual socket and those of rootless Docker and of Docker Desktop.
+    """Return the engine that the user's Docker tools would use: see `places`.
 
     Raises:
         NoEngine: None of them answers; the message names the one that should have.
@@ -67,8 +64,8 @@ def connect() -> Engine:
 
 def _answering(place: places.Place) -> docker.DockerClient:
     try:
-        tls, seconds = _tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
-        client = docker.DockerClient(base_url=place.host, version="auto", timeout=seconds, tls=tls)
+        tls, timeout = _tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
+        client = docker.DockerClient(base_url=place.host, version="auto", timeout=timeout, tls=tls)
         client.ping()
     except (*_FOREIGN, ValueError) as error:
         advice = f"Start that engine, or {place.undo} to use this machine's own." if place.undo else None
@@ -178,10 +175,9 @@ class Engine:
 
     @mapped_errors()
     def labelled_images(self, label: str) -> tuple[str, ...]:
-        """Return the names of all images with that label, and the ids of those without a name."""
+        """Return the names of all images with that label, and the ids of those that have none, nor a digest to pull."""
         found = self._api.images(filters={"label": label})
-        names = [[tag for tag in image["RepoTags"] or () if tag != "<none>:<none>"] or [image["Id"]] for image in found]
-        return tuple(sorted({name for group in names for name in group}))
+        return tuple(sorted({name for image in found for name in inspection.names(image)}))
 
     @mapped_errors()
     def create_container(self, spec: ContainerSpec) -> str:

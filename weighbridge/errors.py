@@ -118,6 +118,7 @@ class OverBudget(WeighbridgeError):
     """An image weighs more than invoke.yaml allows."""
 
     exit_code = 6
+    advice = "Make it lighter where `invoke report` shows the weight, or raise the limit in invoke.yaml."
 
 
 class SmokeFailed(WeighbridgeError):

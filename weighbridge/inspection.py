@@ -34,6 +34,14 @@ def image(reference: str, facts: dict[str, Any]) -> LocalImage:
     )
 
 
+def names(facts: dict[str, Any]) -> tuple[str, ...]:
+    """Read a row of `GET /images/json`: its names, or its id where it has none, nor a digest that it came by."""
+    tags, digests = (
+        [name for name in facts[key] or () if not name.startswith("<none>")] for key in ("RepoTags", "RepoDigests")
+    )
+    return tuple(tags) if tags or digests else (facts["Id"],)
+
+
 def container(facts: dict[str, Any]) -> ContainerState:
     """Read `GET /containers/{id}/json`."""
     state, health = facts["State"], facts["State"].get("Health") or {}

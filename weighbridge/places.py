@@ -32,6 +32,8 @@ class Place:
 def named() -> Place | None:
     """Return the place that the user names; None: the machine's own engine is meant, wherever its socket is.
 
+    In this order: DOCKER_HOST, DOCKER_CONTEXT, the current context of the client's configuration.
+
     Raises:
         NoEngine: A context is named that does not exist or cannot be read. Docker's SDK would use another engine.
     """

@@ -14,7 +14,7 @@ def plain(error: BaseException, foreign: tuple[type[Exception], ...]) -> str:
     `foreign` libraries.
     """
     links = tuple(chain(error))
-    said = [str(each.explanation) for each in links if getattr(each, "explanation", None)]
+    said = [str(text) for text in (getattr(each, "explanation", None) for each in links) if text]
     if any(text.lstrip().startswith("<") for text in said) or any(map(_is_no_engine, links)):
         return "what answers there is no container engine"
     of_system = [

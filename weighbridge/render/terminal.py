@@ -19,7 +19,8 @@ def render(report: Report, stream: TextIO | None = None) -> None:
     )
     for image in report.images:
         print_table(f"{image.variant}: {_summary(image)}", _LAYERS, _layers(image.layers), stream=stream)
-    print_line(Cell(_basis(report), "dim"), stream=stream)
+    for line in _basis(report):
+        print_line(Cell(line, "dim"), stream=stream)
 
 
 _COMPARISON = (
@@ -56,7 +57,8 @@ def _compared(image: Image, report: Report) -> Sequence[Cell | str]:
 
 def _summary(image: Image) -> str:
     base = f"on {image.base.reference}" if image.base else "base unknown"
-    return f"{size(image.shipped_bytes)} in {len(image.layers)} layers, {base}"
+    layers = f"{len(image.layers)} layer{'' if len(image.layers) == 1 else 's'}"
+    return f"{size(image.shipped_bytes)} in {layers}, {base}"
 
 
 def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
@@ -73,7 +75,10 @@ def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
     ]
 
 
-def _basis(report: Report) -> str:
+def _basis(report: Report) -> tuple[str, str]:
     engine = report.engine
-    where = f", engine {engine.version}, store {engine.store}" if engine else ""
-    return f"Shipped: sizes of all regular files in all layers, from the layers themselves; MB = 10^6 bytes{where}"
+    where = f", with engine {engine.version}, store {engine.store}" if engine else ""
+    return (
+        "Shipped: sizes of all regular files in all layers; MB = 10^6 bytes.",
+        f"Read from the layers themselves{where}.",
+    )

@@ -8,7 +8,7 @@ RUN apt-get update \
  && cd /tmp \
  && apt-get download libpython3.13-dev \
  && dpkg-deb --fsys-tarfile libpython3.13-dev_*.deb | tar --extract --directory / ./usr/include \
- && rm -rf /tmp/* /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log /var/log/alternatives.log \
+ && rm -rf /tmp/* /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/log/alternatives.log \
  && rm /usr/lib/python3.13/EXTERNALLY-MANAGED \
  && find / -xdev -type d -name __pycache__ -exec rm -rf {} + \
  && ln -s /usr/bin/python3.13 /usr/local/bin/python \

@@ -3,7 +3,7 @@ ARG ROOT
 FROM ${ROOT}
 RUN apt-get update \
  && apt-get install -y --no-install-recommends redis-server \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log \
+ && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log \
  && install -d -o 999 -g 999 /data
 WORKDIR /data
 USER 999:999

@@ -1,0 +1,155 @@
+"""Builds and smoke tests as they happen: on standard error, so that standard output has the result alone."""
+
+from __future__ import annotations
+
+import io
+import json as standard_json
+
+import pytest
+from rich.console import Console
+
+from weighbridge.model import Built, Check, Proof, Step
+from weighbridge.render import console, json, progress
+
+
+@pytest.fixture(autouse=True)
+def width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every output be 80 columns wide."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def step(state: str, seconds: float = 0) -> Step:
+    """Return a step."""
+    return Step(name="[builder 2/3] RUN pip install", state=state, seconds=seconds)
+
+
+HELD = Check(role="api", rule="runs-as-non-root", ok=True, detail="uid 10001", seconds=0.1)
+FAILED = Check(role="worker", rule="stops-on-sigterm", ok=False, detail="killed after 30 s", seconds=30.2)
+PROOFS = [
+    Proof(variant="single", seconds=9.12, checks=(HELD,)),
+    Proof(variant="multi", seconds=40.0, checks=(HELD, FAILED), log="Traceback"),
+]
+
+
+def test_steps_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """A step is one line when it ends: variant, state, seconds where it ran, and its name in full."""
+    with console.activity() as shown:
+        draw = progress.steps(shown, "multi")
+        for each in (step("running"), step("done", 12.34), step("cached"), step("failed"), step("cancelled")):
+            draw(each)
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.splitlines() == [
+        "multi    done       12.3 s [builder 2/3] RUN pip install",
+        "multi    cached            [builder 2/3] RUN pip install",
+        "multi    FAILED            [builder 2/3] RUN pip install",
+        "multi    cancelled         [builder 2/3] RUN pip install",
+    ]
+
+
+def test_checks_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """A check is one line: variant, verdict as sign and word, seconds, role, rule and what was seen."""
+    with console.activity() as shown:
+        draw = progress.checks(shown, "multi")
+        draw(HELD)
+        draw(FAILED)
+    out, err = capsys.readouterr()
+    assert not out
+    assert [line.split() for line in err.splitlines()] == [
+        ["multi", "✓", "holds", "0.1", "s", "api", "runs-as-non-root", "uid", "10001"],
+        ["multi", "✗", "FAILED", "30.2", "s", "worker", "stops-on-sigterm", "killed", "after", "30", "s"],
+    ]
+    assert len({line.index(word) for line, word in zip(err.splitlines(), ("uid", "killed"), strict=True)}) == 1
+
+
+def test_activity_says_nothing_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    """What goes on is told on standard error; moving lines are left out of a pipe."""
+    with console.activity() as shown:
+        shown.note("Pulling [redis]")
+        shown.begin("hidden")
+        shown.read_bytes(10**7)
+        shown.finish("done")
+    console.say("Recorded in [x]")
+    assert capsys.readouterr() == ("", "Pulling [redis]\ndone\nRecorded in [x]\n")
+
+
+def test_terminal_lines_are_cut_to_its_width() -> None:
+    """On a terminal a finished line never wraps, and the moving line is gone when all is done."""
+    stream = io.StringIO()
+    terminal = Console(file=stream, force_terminal=True, width=40, legacy_windows=False, color_system=None)
+    shown = console.Activity(terminal)
+    with shown.shown():
+        progress.steps(shown, "multi")(step("done", 1))
+    (line,) = (line for line in stream.getvalue().split("\n") if "done" in line)
+    assert "multi    done        1.0 s [builder 2/3…" in line
+    assert stream.getvalue().endswith("\x1b[2K")
+
+
+def test_error_stands_last(capsys: pytest.CaptureFixture[str]) -> None:
+    """Detail comes first and indented, the message last, long lines unbroken, brackets as they are."""
+    message = f"It broke [x]: {'why ' * 30}and that is all."
+    console.print_error(message, "one\ntwo [/y]")
+    assert capsys.readouterr() == ("", f"  one\n  two [/y]\nerror: {message}\n")
+
+
+def lines(text: str) -> list[str]:
+    """Return the lines without blanks at their ends."""
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def test_built() -> None:
+    """The table of what was built, and on what."""
+    stream = io.StringIO()
+    steps = (step("done"), step("done"), step("cached"))
+    built = Built(variant="multi", image_id=f"sha256:{'0123456789abcdef' * 4}", seconds=12.34, steps=steps)
+    progress.print_built([built], "weighbridge/python:3.13, our stand-in", stream)
+    assert lines(stream.getvalue()) == [
+        "Built",
+        "",
+        " Variant   Image id       Seconds   Steps run   Steps cached",
+        " ───────────────────────────────────────────────────────────",
+        " multi     0123456789ab      12.3           2              1",
+        "",
+        "Base: weighbridge/python:3.13, our stand-in",
+    ]
+
+
+def test_proofs() -> None:
+    """The verdict on each variant, with the first failure."""
+    stream = io.StringIO()
+    progress.print_proofs(PROOFS, stream)
+    assert lines(stream.getvalue()) == [
+        "Smoke test",
+        "",
+        " Variant   Verdict   Checks   Seconds   First failure",
+        " ──────────────────────────────────────────────────────────────────────────────",
+        " single    ✓ runs       1/1       9.1   none",
+        " multi     ✗ fails      1/2      40.0   worker stops-on-sigterm: killed after …",
+        "",
+    ]
+
+
+def test_proofs_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Scripts get every check, and the format's version; the log stays out."""
+    json.render_proofs(PROOFS)
+    found = standard_json.loads(capsys.readouterr().out)
+    assert found["format"] == 1
+    assert [(each["variant"], each["ok"], each["seconds"]) for each in found["variants"]] == [
+        ("single", True, 9.12),
+        ("multi", False, 40.0),
+    ]
+    assert found["variants"][1]["checks"][1] == {
+        "role": "worker",
+        "rule": "stops-on-sigterm",
+        "ok": False,
+        "detail": "killed after 30 s",
+        "seconds": 30.2,
+    }
+    assert found["variants"][1].keys() == {"variant", "ok", "seconds", "checks"}
+
+
+def test_facts() -> None:
+    """Names stand in a column, values beside them, a line each."""
+    stream = io.StringIO()
+    progress.print_facts([("Engine", "Docker 28.5.2"), ("Builder", "[x]")], stream)
+    assert lines(stream.getvalue()) == ["Engine   Docker 28.5.2", "Builder  [x]"]

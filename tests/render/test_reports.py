@@ -1,0 +1,175 @@
+"""A report on a terminal, in a pipe and as JSON: the whole output, as people and scripts get it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+
+from weighbridge import records
+from weighbridge.errors import SettingsError
+from weighbridge.model import Base, EngineIdentity, Image, Layer, Proof, Report
+from weighbridge.render import formats, json, terminal
+
+
+def layer(index: int, size: int, instruction: str, *, in_base: bool = False) -> Layer:
+    """Return a layer."""
+    return Layer(
+        index=index,
+        diff_id=f"sha256:{index}",
+        instruction=instruction,
+        in_base=in_base,
+        shipped_bytes=size,
+        file_count=size // 10_000,
+    )
+
+
+LAYERS = (
+    layer(0, 78_612_345, "ADD rootfs.tar.xz / # debian trixie", in_base=True),
+    layer(
+        1,
+        36_500_000,
+        "RUN set -eux; apt-get update; apt-get install -y --no-install-recommends ca-certificates netbase",
+    ),
+    layer(2, 64_000_000, "COPY --from=builder /venv /venv"),
+    layer(3, 41_200, "COPY backend /app/backend"),
+    layer(4, 0, "WORKDIR /app"),
+)
+MULTI = Image(
+    variant="multi",
+    reference="backend:multi",
+    source="docker",
+    id="sha256:1",
+    platform="linux/amd64",
+    shipped_bytes=sum(each.shipped_bytes for each in LAYERS),
+    file_count=9_412,
+    base=Base(reference="debian:trixie-slim", layers=1, shipped_bytes=78_612_345),
+    layers=LAYERS,
+)
+SINGLE = replace(
+    MULTI,
+    variant="single",
+    shipped_bytes=675_900_000,
+    file_count=21_003,
+    base=None,
+    layers=(layer(0, 675_900_000, "RUN all"),),
+)
+REPORT = Report(
+    recorded_at="2026-11-23T10:00:00Z",
+    commit=None,
+    dirty=False,
+    engine=EngineIdentity(version="28.5.2", store="overlay2", platform="linux/amd64"),
+    images=(SINGLE, MULTI),
+)
+
+
+def drawn(report: Report) -> str:
+    """Return what the terminal shows, without the blanks at the ends of lines."""
+    stream = io.StringIO()
+    terminal.render(report, stream)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+AT_80 = """\
+What each variant ships
+
+ Variant   Shipped      Base   Over base   Layers    Files   Of the largest
+ ──────────────────────────────────────────────────────────────────────────────
+ single     676 MB   unknown     unknown        1   21,003   100% ████████████
+ multi      179 MB   78.6 MB      101 MB        5    9,412    27% ███▏
+
+single: 676 MB in 1 layer, base unknown
+
+ Layer   Shipped   Share          From   Instruction
+ ──────────────────────────────────────────────────────────────────────────────
+     0    676 MB   ████████████   ours   RUN all
+
+multi: 179 MB in 5 layers, on debian:trixie-slim
+
+ Layer   Shipped   Share          From   Instruction
+ ──────────────────────────────────────────────────────────────────────────────
+     0   78.6 MB   ████████████   base   ADD rootfs.tar.xz / # debian trixie
+     1   36.5 MB   █████▋         ours   RUN set -eux; apt-get update; apt-get…
+     2   64.0 MB   █████████▊     ours   COPY --from=builder /venv /venv
+     3   41.2 kB   ▏              ours   COPY backend /app/backend
+     4       0 B                  ours   WORKDIR /app
+
+Shipped: sizes of all regular files in all layers; MB = 10^6 bytes.
+Read from the layers themselves, with engine 28.5.2, store overlay2.
+"""
+
+
+def test_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison, then the layers of each variant; an instruction that is too long ends in an ellipsis."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert drawn(REPORT) == AT_80.rstrip("\n")
+
+
+def test_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More width goes to the instructions and to nothing else."""
+    monkeypatch.setenv("COLUMNS", "120")
+    shorter = "RUN set -eux; apt-get update; apt-get"
+    wide = drawn(REPORT).replace(f"{shorter} install -y --no-install-recommends ca-c…", f"{shorter}…")
+    assert wide.replace("─" * 118, "─" * 78) == AT_80.rstrip("\n")
+
+
+@pytest.mark.parametrize("columns", [72, 80, 100, 200])
+def test_report_fits(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """No line is wider than the terminal, with names of reasonable length and gigabytes of weight."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    heavy = replace(MULTI, variant="production", shipped_bytes=123 * 10**9, file_count=1_234_567)
+    lines = drawn(replace(REPORT, images=(SINGLE, MULTI, heavy))).splitlines()
+    assert max(map(len, lines)) <= columns
+
+
+def test_pipe_is_as_wide_as_promised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal and without COLUMNS the tables are 100 columns wide, and free of control sequences."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    text = drawn(REPORT)
+    assert max(map(len, text.splitlines())) == 99
+    assert "\x1b" not in text
+
+
+def test_no_images() -> None:
+    """A report without images draws nothing to divide by."""
+    assert drawn(replace(REPORT, images=(), engine=None)).splitlines()[0] == "What each variant ships"
+
+
+def test_image_without_bytes() -> None:
+    """An image that weighs nothing has no share and no bar."""
+    nothing = replace(SINGLE, shipped_bytes=0, file_count=0, layers=())
+    assert "single        0 B   unknown     unknown        0       0" in drawn(replace(REPORT, images=(nothing,)))
+
+
+def test_markup_in_an_instruction_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Square brackets of an instruction are no styles."""
+    monkeypatch.setenv("COLUMNS", "100")
+    image = replace(MULTI, layers=(layer(0, 1, 'RUN [ -f /x ] && echo "[red]" [/bold]'),))
+    assert 'RUN [ -f /x ] && echo "[red]" [/bold]' in drawn(replace(REPORT, images=(image,)))
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON is the record and nothing else, and reads back as the same report."""
+    json.render(REPORT)
+    out, err = capsys.readouterr()
+    assert records.from_json(out) == REPORT
+    assert out == records.to_json(REPORT)
+    assert not err
+
+
+def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    """A renderer with a stream of its own leaves standard output alone."""
+    stream = io.StringIO()
+    json.render(REPORT, stream)
+    json.render_proofs([Proof(variant="multi", seconds=1, checks=())], stream)
+    terminal.render(REPORT, stream)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("table", [formats.REPORTS, formats.PROOFS])
+def test_formats(table: dict[str, object]) -> None:
+    """The terminal is the first of the formats; one that is unknown is refused with the list."""
+    assert formats.choose(table, next(iter(table))) is table["terminal"]
+    with pytest.raises(SettingsError, match=r"^Unknown format xml[.] Choose from terminal, json[.]$"):
+        formats.choose(table, "xml")

@@ -1,0 +1,288 @@
+"""The door to Docker's SDK: no foreign exception gets out, and no other engine than the named one is used.
+
+What a real engine answers is tested in `tests/engine`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+import docker.errors
+import pytest
+import requests
+import urllib3.exceptions
+
+from weighbridge import engine
+from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage, WeighbridgeError
+
+pytestmark = [
+    pytest.mark.usefixtures("dead_engines"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+
+def foreign(module: ModuleType) -> list[type[Exception]]:
+    """Return all exceptions that a module defines, warnings left out."""
+    found = [each for each in vars(module).values() if inspect.isclass(each) and issubclass(each, Exception)]
+    return [each for each in found if each.__module__ == module.__name__ and not issubclass(each, Warning)]
+
+
+DOCKER = foreign(docker.errors)
+HTTP = [*foreign(requests.exceptions), *foreign(urllib3.exceptions)]
+# urllib3 refuses a proxy with these words before it opens any connection; no engine is involved.
+HTTP.remove(urllib3.exceptions.ProxySchemeUnsupported)
+ARGUMENTS: dict[type[Exception], tuple[Any, ...]] = {
+    requests.JSONDecodeError: ("words", "", 0),
+    urllib3.exceptions.IncompleteRead: (1, 2),
+    urllib3.exceptions.InvalidChunkLength: (urllib3.HTTPResponse(), b"words"),
+}
+
+
+def made(kind: type[Exception]) -> Exception:
+    """Return an exception of that class, made from as many words as it asks for."""
+    parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    needed = [each for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
+    return kind(*ARGUMENTS.get(kind, ["words"] * max(1, len(needed))))
+
+
+@pytest.mark.parametrize("kind", DOCKER)
+def test_every_error_of_the_sdk_is_mapped(kind: type[Exception]) -> None:
+    """What the SDK raises once an engine has answered is a fault, or a missing image; the cause stays attached."""
+    with pytest.raises(WeighbridgeError) as caught, engine.mapped_errors():
+        raise made(kind)
+    assert type(caught.value) is (NoSuchImage if kind is docker.errors.ImageNotFound else EngineFault)
+    assert type(caught.value.__cause__) is kind
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", HTTP)
+def test_every_error_of_the_http_libraries_is_mapped(kind: type[Exception]) -> None:
+    """What the libraries below the SDK raise means that the engine went away."""
+    with pytest.raises(NoEngine, match=r"^The engine does not answer: .") as caught, engine.mapped_errors():
+        raise made(kind)
+    assert type(caught.value.__cause__) is kind
+
+
+@pytest.mark.parametrize("kind", [KeyError, ValueError, KeyboardInterrupt])
+def test_faults_of_ours_are_not_hidden(kind: type[BaseException]) -> None:
+    """What is neither the SDK's nor HTTP's passes."""
+    with pytest.raises(kind), engine.mapped_errors():
+        raise kind("ours")
+
+
+def test_words_of_the_engine_come_through() -> None:
+    """The engine's own explanation is told, not the SDK's sentence about a URL."""
+    error = docker.errors.APIError("500 Server Error for http+docker://x", explanation="no space left\non device.")
+    with pytest.raises(EngineFault) as caught, engine.mapped_errors():
+        raise error
+    assert caught.value.message == "The engine says: no space left on device"
+
+
+@pytest.fixture(autouse=True)
+def nobody_names_an_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide this machine's engine, and the user's settings with it."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("weighbridge.places._MACHINES_OWN", "unix:///nowhere/docker.sock")
+
+
+Answers = dict[str, tuple[int, str]]
+ANSWERS: Answers = {"/version": (200, '{"ApiVersion": "1.41"}'), "/_ping": (200, "OK")}
+
+
+@contextmanager
+def serving(path: Path, answers: Answers) -> Iterator[None]:
+    """Answer HTTP on a socket: path's end -> status and body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = next(answer for end, answer in answers.items() if urlsplit(self.path).path.endswith(end))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingUnixStreamServer(str(path), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_engine_that_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """DOCKER_HOST's engine is used, and says where it is."""
+    path = tmp_path / "s"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    with serving(path, ANSWERS), engine.connect() as found:
+        assert (found.host, found.is_local, found.address) == (f"unix://{path}", True, "127.0.0.1")
+
+
+def test_rootless_engine_where_the_usual_socket_is_dead(tmp_path: Path) -> None:
+    """Where nobody names an engine, rootless Docker's socket is tried after the usual one."""
+    with serving(tmp_path / "docker.sock", ANSWERS), engine.connect() as found:
+        assert found.host == f"unix://{tmp_path}/docker.sock"
+
+
+def test_nothing_anywhere() -> None:
+    """The message names the usual socket and why it is silent, in one line; the advice is to install one."""
+    with pytest.raises(NoEngine) as caught:
+        engine.connect()
+    assert str(caught.value) == (
+        "No engine answers at unix:///nowhere/docker.sock: No such file or directory. Run `invoke engine`."
+    )
+
+
+def unused_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("unix:///nope.sock", "No such file or directory"),
+        ("unix:///etc", "Connection refused"),
+        (f"tcp://127.0.0.1:{unused_port()}", "Connection refused"),
+        ("tcp://127.0.0.1:x", "Port could not be cast to integer value as 'x'"),
+        ("tcp://127.0.0.1", "Invalid bind address format: port is required: tcp://127.0.0.1"),
+        ("tcp://[::1", "Invalid IPv6 URL"),
+        ("nonsense", "Invalid bind address format: port is required: nonsense"),
+        ("fd://3", "fd protocol is not implemented"),
+        ("npipe:////./pipe/x", "The npipe:// protocol is only supported on Windows"),
+        (f"unix:///{'x' * 200}", "AF_UNIX path too long"),
+    ],
+)
+def test_named_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, why: str) -> None:
+    """DOCKER_HOST and the plain reason are in one line, and no other engine is taken in its place."""
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with serving(tmp_path / "docker.sock", ANSWERS), pytest.raises(NoEngine) as caught:
+        engine.connect()
+    assert str(caught.value) == (
+        f"No engine answers at {host}: {why}. Start that engine, or unset DOCKER_HOST to use this machine's own."
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "why"),
+    [
+        (200, "<html>Welcome</html>", "what answers there is no container engine"),
+        (404, "<html>Not here</html>", "what answers there is no container engine"),
+        (200, "{}", 'Invalid response from docker daemon: key "ApiVersion" is missing'),
+        (503, '{"message": "starting up"}', "starting up"),
+        (200, '{"ApiVersion": "1.12"}', "API versions below 1.24 are no longer supported by this library"),
+    ],
+)
+def test_something_else_answers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int, answer: str, why: str
+) -> None:
+    """A web server, an engine that is not ready and one that is too old are told in one line."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    with serving(tmp_path / "s", {"": (status, answer)}), pytest.raises(NoEngine) as caught:
+        engine.connect()
+    assert caught.value.message == f"No engine answers at unix://{tmp_path}/s: {why}"
+
+
+def test_something_that_speaks_no_http(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another protocol's greeting is no engine's."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+
+    def greet(listening: socket.socket) -> None:
+        with listening.accept()[0] as connection:
+            connection.sendall(b"220 mail.example ESMTP\r\n")
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{tmp_path}/s")
+        listening.listen()
+        thread = threading.Thread(target=greet, args=(listening,))
+        thread.start()
+        with pytest.raises(NoEngine, match="what answers there is no container engine"):
+            engine.connect()
+        thread.join()
+
+
+def test_silence_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A socket that takes connections and never answers is given up."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    monkeypatch.setattr(engine, "_DETECT_TIMEOUT_SECONDS", 0.2)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"{tmp_path}/s")
+        listening.listen()
+        began = time.monotonic()
+        with pytest.raises(NoEngine, match=rf"^No engine answers at unix://{tmp_path}/s: timed out[.] Start that"):
+            engine.connect()
+        assert time.monotonic() - began < 2
+
+
+def test_socket_of_another_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the engine is there and may not be used, the advice is the group, not an installation."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise docker.errors.DockerException("wrapped") from PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(docker, "DockerClient", refuse)
+    with pytest.raises(NoEngine, match=r"Permission denied[.] Join the group"):
+        engine.connect()
+
+
+def test_unknown_context_is_not_another_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A context that does not exist is told, though an engine answers at the machine's own socket."""
+    monkeypatch.setenv("DOCKER_CONTEXT", "nope")
+    with serving(tmp_path / "docker.sock", ANSWERS), pytest.raises(NoEngine, match="There is no Docker context nope"):
+        engine.connect()
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, complete: bool) -> None:
+    """DOCKER_CERT_PATH's certificates are used; where one is missing, that is the reason given."""
+    for name in ("ca.pem", "cert.pem", "key.pem") if complete else ("ca.pem",):
+        (tmp_path / name).write_text("no certificate")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
+    with pytest.raises(NoEngine) as caught:
+        engine.connect()
+    assert ("Path to a certificate and key files must be provided" in str(caught.value)) is not complete
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"), [(404, '{"message": "manifest unknown"}'), (200, '{"error": "manifest unknown"}')]
+)
+def test_pull_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int, answer: str) -> None:
+    """A registry's refusal comes as a status or as an event of the stream; either way the image is not to be had."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    with (
+        serving(tmp_path / "s", ANSWERS | {"/images/create": (status, answer)}),
+        engine.connect() as found,
+        pytest.raises(NoBaseImage, match=r"^x:1 cannot be pulled: manifest unknown[.] Run"),
+    ):
+        found.pull("x:1")
+
+
+def test_exit_code() -> None:
+    """All of it ends with exit code 4."""
+    assert {kind.exit_code for kind in (NoEngine, EngineFault, NoBaseImage)} == {EngineError.exit_code} == {4}

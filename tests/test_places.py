@@ -1,0 +1,146 @@
+"""Where an engine is looked for: as Docker's own tools do, and never silently elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from weighbridge.errors import NoEngine
+from weighbridge.places import Place, named, own
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the client's empty configuration."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    return tmp_path / ".docker"
+
+
+def make_context(folder: Path, name: str, meta: Any) -> Path:
+    """Write a context as `docker context create` does, and return the folder of its certificates."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    path = folder / "contexts/meta" / digest / "meta.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(meta if isinstance(meta, str) else json.dumps(meta))
+    return folder / "contexts/tls" / digest / "docker"
+
+
+REMOTE = {"Name": "remote", "Metadata": {}, "Endpoints": {"docker": {"Host": "tcp://10.0.0.1:2376"}}}
+
+
+def test_nobody_names_one(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """No variable, an empty one, no configuration, one that is no JSON, and the context `default` name nothing."""
+    assert named() is None
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.setenv(name, "")
+    folder.mkdir()
+    for text in ("{}", "[]", "no JSON", '{"currentContext": ""}', '{"currentContext": "default"}'):
+        (folder / "config.json").write_text(text)
+        assert named() is None
+    monkeypatch.setenv("DOCKER_CONTEXT", "default")
+    (folder / "config.json").write_text('{"currentContext": "nope"}')
+    assert named() is None
+
+
+def test_order(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """DOCKER_HOST before DOCKER_CONTEXT before the current context; each says how to take it back."""
+    for name in ("one", "two"):
+        make_context(folder, name, {"Endpoints": {"docker": {"Host": f"unix:///{name}"}}})
+    (folder / "config.json").write_text('{"currentContext": "one"}')
+    undo = "type `docker context use default`"
+    assert named() == Place(host="unix:///one", context="one", undo=undo)
+    monkeypatch.setenv("DOCKER_CONTEXT", "two")
+    assert named() == Place(host="unix:///two", context="two", undo="unset DOCKER_CONTEXT")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://h:1")
+    assert named() == Place(host="tcp://h:1", undo="unset DOCKER_HOST", verified=False)
+
+
+def test_other_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """DOCKER_CONFIG moves the contexts too; the client's config.json need not exist."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "other"))
+    monkeypatch.setenv("DOCKER_CONTEXT", "remote")
+    make_context(tmp_path / "other", "remote", REMOTE)
+    place = named()
+    assert place
+    assert place.host == "tcp://10.0.0.1:2376"
+
+
+def test_certificates_of_a_context(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Certificates that were stored with a context are used, and the engine's is verified unless told otherwise."""
+    monkeypatch.setenv("DOCKER_CONTEXT", "remote")
+    tls = make_context(folder, "remote", REMOTE)
+    place = named()
+    assert place
+    assert place.certificates is None
+    tls.mkdir(parents=True)
+    (tls / "cert.pem").touch()
+    place = named()
+    assert place
+    assert (place.certificates, place.verified) == (tls, True)
+
+
+@pytest.mark.parametrize(
+    ("variables", "certificates", "verified"),
+    [
+        ({}, None, False),
+        ({"DOCKER_TLS_VERIFY": "1"}, ".docker", True),
+        ({"DOCKER_CERT_PATH": "/c"}, "/c", False),
+        ({"DOCKER_CERT_PATH": "/c", "DOCKER_TLS_VERIFY": "1"}, "/c", True),
+    ],
+)
+def test_certificates_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    variables: dict[str, str],
+    certificates: str | None,
+    *,
+    verified: bool,
+) -> None:
+    """DOCKER_CERT_PATH and DOCKER_TLS_VERIFY mean what they mean to the client."""
+    for name, value in {"DOCKER_HOST": "tcp://h:1", **variables}.items():
+        monkeypatch.setenv(name, value)
+    place = named()
+    assert place
+    assert place.certificates == (tmp_path / certificates if certificates else None)
+    assert place.verified is verified
+
+
+@pytest.mark.parametrize("setting", ["variable", "configuration"])
+def test_unknown_context(monkeypatch: pytest.MonkeyPatch, folder: Path, setting: str) -> None:
+    """A context that does not exist is an error that names it, whoever names it."""
+    if setting == "variable":
+        monkeypatch.setenv("DOCKER_CONTEXT", "nope")
+    else:
+        folder.mkdir()
+        (folder / "config.json").write_text('{"currentContext": "nope"}')
+    with pytest.raises(
+        NoEngine, match=r"^There is no Docker context nope[.] Choose one that `docker context ls` lists"
+    ):
+        named()
+
+
+@pytest.mark.parametrize("meta", ["", "no JSON", [], {}, {"Endpoints": {}}, {"Endpoints": {"docker": "x"}}])
+def test_damaged_context(monkeypatch: pytest.MonkeyPatch, folder: Path, meta: Any) -> None:
+    """A context whose file is damaged, or that names no engine of Docker's, is an error too."""
+    monkeypatch.setenv("DOCKER_CONTEXT", "broken")
+    make_context(folder, "broken", meta)
+    with pytest.raises(NoEngine, match=r"^The Docker context broken cannot be read[.] Make it anew"):
+        named()
+
+
+def test_own(tmp_path: Path) -> None:
+    """The usual socket comes first; those of rootless Docker and Docker Desktop follow where they exist."""
+    assert [place.host for place in own()] == ["unix:///var/run/docker.sock"]
+    rootless = tmp_path / "run/docker.sock"
+    rootless.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(rootless))
+        assert [place.host for place in own()] == ["unix:///var/run/docker.sock", f"unix://{rootless}"]

@@ -1,0 +1,56 @@
+"""invoke.yaml that cannot be read is told in one line, before Invoke reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from weighbridge.errors import SettingsError
+from weighbridge.syntax import check_syntax
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "a: 1\n", "variants: {multi: {target: é}}\n"])
+def test_readable(tmp_path: Path, content: str) -> None:
+    """A mapping is fine, and so is a file without any key."""
+    path = tmp_path / "invoke.yaml"
+    path.write_text(content, encoding="utf-8")
+    check_syntax(path)
+
+
+def test_missing(tmp_path: Path) -> None:
+    """No file is fine: the settings may come from elsewhere."""
+    check_syntax(tmp_path / "invoke.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a: 1\nb: [1, 2\n", "invoke.yaml is no YAML: line 3: "),
+        (b"a: 1\n\tb: 2\n", "invoke.yaml is no YAML: line 2: "),
+        (b"a: 1\na: b: c\n", "invoke.yaml is no YAML: line 2: "),
+        (b"a: *nowhere\n", "invoke.yaml is no YAML: line 1: "),
+        (b"a: !!python/object:os.system {}\n", "invoke.yaml is no YAML: line 1: "),
+        (b"a: 1\n---\nb: 2\n", "invoke.yaml is no YAML: line 2: "),
+        (b"a: \x00\n", "invoke.yaml is no YAML: "),
+        (b"a: caf\xe9\n", "invoke.yaml cannot be read: "),
+        (b"- a\n- b\n", "invoke.yaml holds a list, not settings"),
+        (b"text\n", "invoke.yaml holds a str, not settings"),
+        (b"0\n", "invoke.yaml holds a int, not settings"),
+    ],
+)
+def test_unreadable(tmp_path: Path, content: bytes, said: str) -> None:
+    """What is wrong comes in one line, with the number of the line where the parser stopped."""
+    path = tmp_path / "invoke.yaml"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        check_syntax(path)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+def test_directory(tmp_path: Path) -> None:
+    """A folder of that name is told too."""
+    (tmp_path / "invoke.yaml").mkdir()
+    with pytest.raises(SettingsError, match="cannot be read"):
+        check_syntax(tmp_path / "invoke.yaml")

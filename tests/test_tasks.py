@@ -1,0 +1,176 @@
+"""The tasks as a user meets them: the menu, the help, and what goes wrong without any engine."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from invoke.collection import Collection
+from invoke.loader import FilesystemLoader
+from invoke.program import Program
+from invoke.tasks import Task
+
+from weighbridge.errors import EXIT_CODES
+
+PROJECT = Path(__file__).parents[1]
+pytestmark = [
+    pytest.mark.usefixtures("dead_engines"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+
+def loaded() -> dict[str, Task[Callable[..., Any]]]:
+    """Return the project's tasks by name."""
+    module, _ = FilesystemLoader(start=str(PROJECT)).load("tasks")
+    return dict(Collection.from_module(module).tasks.items())
+
+
+TASKS = loaded()
+NEED_AN_ENGINE = ("engine", "build", "report", "smoke", "clean")
+
+
+class Outcome(NamedTuple):
+    """How a run ended."""
+
+    code: object
+    out: str
+    err: str
+
+
+class Run:
+    """Runs Invoke on this project, in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> Outcome:
+        """Run it and return how it ended."""
+        code: object = 0
+        try:
+            Program(version="0").run(["invoke", "--search-root", str(PROJECT), *words])
+        except SystemExit as error:
+            code = error.code or 0
+        return Outcome(code, *self._capsys.readouterr())
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Return what runs a task; DOCKER_HOST names an engine that is not there."""
+    for name in (name for name in os.environ if name.startswith(("INVOKE_", "DOCKER_"))):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nope.sock")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("INVOKE_REPORTS_DIRECTORY", str(tmp_path / "reports"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return Run(capsys)
+
+
+def test_menu(run: Run) -> None:
+    """The menu shows every task with one sentence on one line of 80 columns."""
+    outcome = run("--list")
+    for name, task in TASKS.items():
+        sentence = (inspect.getdoc(task.body) or "").partition("\n")[0]
+        assert sentence.endswith(".")
+        (line,) = (line for line in outcome.out.splitlines() if line.split()[:1] == [name])
+        assert line.endswith(sentence)
+        assert len(line) <= 80
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_option_has_help(name: str) -> None:
+    """Every option of a task is explained."""
+    for argument in TASKS[name].get_arguments():
+        assert argument.help, f"{name} --{argument.name}"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_tasks_are_thin(name: str) -> None:
+    """A body reads options, calls and exits: no more than 20 lines, its imports and docstring left out."""
+    function = ast.parse(inspect.getsource(TASKS[name].body)).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    kept = [each for each in function.body[1:] if not isinstance(each, ast.ImportFrom | ast.Import)]
+    assert sum((each.end_lineno or 0) - each.lineno + 1 for each in kept) <= 20
+
+
+@pytest.mark.parametrize("words", [["build", "--nope"], ["nope"], ["report", "--format"]])
+def test_wrong_option(run: Run, words: Sequence[str]) -> None:
+    """Unknown options and tasks, and an option without its value, end with Invoke's code 1 and no traceback."""
+    outcome = run(*words)
+    assert outcome.code == 1
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("name", NEED_AN_ENGINE)
+def test_no_engine(run: Run, name: str) -> None:
+    """Without an engine a task ends with exit code 4 and one line that names it, and standard output stays empty."""
+    assert run(name) == Outcome(
+        4,
+        "",
+        "error: No engine answers at unix:///nope.sock: No such file or directory. "
+        "Start that engine, or unset DOCKER_HOST to use this machine's own.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["build", "--variant", "nope"], "Unknown variant nope. Choose from "),
+        (["report", "--variant", "multi", "--variant", "nope"], "Unknown variant nope. Choose from "),
+        (["smoke", "--variant", "nope"], "Unknown variant nope. Choose from "),
+        (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json."),
+        (["smoke", "--format", "xml"], "Unknown format xml. Choose from terminal, json."),
+    ],
+)
+def test_settings_come_before_the_engine(run: Run, words: Sequence[str], said: str) -> None:
+    """What the user typed wrong is told first, with the known, also where no engine answers."""
+    outcome = run(*words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error: {said}")
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", NEED_AN_ENGINE)
+def test_settings_that_are_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A variable of the wrong kind is named by its key, whatever the task."""
+    monkeypatch.setenv("INVOKE_SMOKE_USER", "somebody")
+    outcome = run(name)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.count("\n") == 1
+    assert "smoke" in outcome.err.lower()
+    assert "user" in outcome.err.lower()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("variants: [unclosed\n", "error: invoke.yaml is no YAML: line 2: "),
+        ("- a list\n", "error: invoke.yaml holds a list, not settings. "),
+    ],
+)
+def test_broken_settings_file(tmp_path: Path, content: str, said: str) -> None:
+    """invoke.yaml that cannot be read is one line and exit code 2, as the shell sees it."""
+    (tmp_path / "tasks.py").write_bytes((PROJECT / "tasks.py").read_bytes())
+    (tmp_path / "invoke.yaml").write_text(content)
+    words = [sys.executable, "-B", "-m", "invoke", "--search-root", str(tmp_path), "build"]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+
+
+def test_exit_codes_reach_the_shell(tmp_path: Path) -> None:
+    """A real process ends with the code of the table, and keeps quiet on standard output."""
+    variables = {**os.environ, "DOCKER_HOST": "unix:///nope.sock", "HOME": str(tmp_path)}
+    words = [sys.executable, "-B", "-m", "invoke", "clean"]
+    done = subprocess.run(words, cwd=PROJECT, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert done.returncode in EXIT_CODES
+    assert not done.stdout
+    assert done.stderr.count("\n") == 1
