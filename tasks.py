@@ -5,86 +5,17 @@ Each task imports what it needs, so that the menu opens at once.
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
 
-from invoke.config import AmbiguousMergeError, Config
 from invoke.context import Context
-from invoke.exceptions import AmbiguousEnvVar, Exit, UncastableEnvVar
 from invoke.tasks import task
 
-from weighbridge.errors import SettingsError, SmokeFailed, WeighbridgeError
-from weighbridge.syntax import check_syntax
-
-if TYPE_CHECKING:
-    from weighbridge.model import Proof
-    from weighbridge.settings import Settings
+from weighbridge.cli import check_configuration, settings_of, user_errors
 
 PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; without it, all"
 FORMAT_HELP = "terminal or json; json prints JSON alone"
-
-
-@contextmanager
-def user_errors() -> Iterator[None]:
-    """Show our own errors as one line with their exit code, not as a traceback; end on SIGTERM as on Ctrl-C."""
-    caught = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
-    for number in caught:  # one that is ignored, as under nohup, stays so
-        signal.signal(number, stop)
-    try:
-        yield
-    except WeighbridgeError as error:
-        from weighbridge.render.console import print_error
-
-        print_error(str(error), error.detail)
-        raise Exit(code=error.exit_code) from error
-    finally:
-        for number in caught:
-            signal.signal(number, signal.SIG_DFL)
-
-
-def stop(number: int, _frame: FrameType | None) -> None:
-    """End after everything that is open was closed: the client that builds, a file half written."""
-    sys.exit(128 + number)
-
-
-def settings_of(c: Context) -> Settings:
-    """Return the checked settings of invoke.yaml and the environment."""
-    from weighbridge.settings import from_config
-
-    return from_config(dict(c.config.items()), Config.global_defaults())
-
-
-def check_configuration() -> None:
-    """Raise what Invoke would end in a traceback for: it merges the same sources when this module is loaded."""
-    check_syntax(PROJECT / "invoke.yaml")
-    config = Config(lazy=True, project_location=PROJECT)
-    try:
-        config.load_project()
-    except AmbiguousMergeError as error:
-        names = ", ".join(Config.global_defaults())
-        raise SettingsError(f"invoke.yaml: a section of Invoke's own ({names}) is of the wrong kind") from error
-    try:
-        config.load_shell_env()
-    except (ValueError, AmbiguousEnvVar, UncastableEnvVar) as error:
-        names = ", ".join(name for name in os.environ if name.startswith("INVOKE_"))
-        raise SettingsError(f"A variable does not fit its setting: {error}", advice=f"Mend {names}.") from error
-
-
-def check_proofs(proofs: Sequence[Proof]) -> None:
-    """Raise the first failure, with the end of the failing container's log."""
-    for proof in proofs:
-        if not proof.ok:
-            failed = proof.checks[-1]
-            raise SmokeFailed(f"{proof.variant}: {failed.role} {failed.rule}: {failed.detail}", detail=proof.log)
 
 
 @task
@@ -117,9 +48,7 @@ def build(c: Context, variant: list[str], no_cache: bool = False) -> None:
             client, base = clients.find(), bases.base_image(found, "python", settings.bases.python)
             arguments = {"PYTHON_IMAGE": base.reference, "REVISION": revision.current(PROJECT).commit or "unknown"}
             wanted = builder.plan(settings, PROJECT, names, arguments, no_cache=no_cache)
-            built = [builder.build(client, found.host, each, progress.steps(shown, each.variant)) for each in wanted]
-            # On the containerd store buildx tells the config's digest, which the engine does not know the image by.
-            built = [replace(each, image_id=found.image(settings.reference(each.variant)).id) for each in built]
+            built = [builder.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
         progress.print_built(built, base.described)
 
 
@@ -132,12 +61,14 @@ def report(c: Context, variant: list[str], format: str = "terminal") -> None:
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.REPORTS, format)
         names = {name: settings.reference(name) for name in settings.chosen(variant)}
+        folder = records.prepared(PROJECT / settings.reports.directory)
         now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), revision.current(PROJECT)
         with engine.connect() as found, console.activity() as shown:
+            shown.begin("Asking the engine for the images")
             result = measure.measure(
                 found, names, recorded_at=now, commit=commit.commit, dirty=commit.dirty, on_progress=shown.read_bytes
             )
-        path = records.save(result, PROJECT / settings.reports.directory)
+        path = records.save(result, folder)
         render(result)
         console.say(f"Recorded in {path}")
 
@@ -170,7 +101,7 @@ def smoke(c: Context, variant: list[str], keep: bool = False, format: str = "ter
             render(proofs)
             for line in smoking.remains(found) if keep else ():
                 console.say(line)
-        check_proofs(proofs)
+        smoking.check(proofs)
 
 
 @task(help={"bases": "also the stand-ins for base images, which take a minute to build again"})
@@ -197,7 +128,12 @@ def clean(c: Context, bases: bool = False) -> None:
 @task(help={"quick": "only the tests that need no engine and no server; they end in ten seconds"})
 def test(c: Context, quick: bool = False) -> None:
     """Run every test; most need an engine (`invoke engine`)."""
+    from weighbridge import distribution
+    from weighbridge.render import console
+
     chosen = "-m 'not engine and not services'" if quick else ""
+    with user_errors():
+        distribution.ensure(() if quick else ("redis-server", "postgresql"), "servers for the tests", console.say)
     with c.cd(PROJECT):
         c.run(f"python -m pytest {chosen}")
 
@@ -223,4 +159,4 @@ def lock(c: Context) -> None:
 
 
 with user_errors():
-    check_configuration()
+    check_configuration(PROJECT)

@@ -90,7 +90,7 @@ def test_standin_is_built_where_no_registry_answers(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bases, "_make_root", lambda archive, _: archive.write_bytes(b""))
     monkeypatch.setattr(
         "weighbridge.builder.build",
-        lambda _, host, wanted: built.append((host, wanted.reference, wanted.dockerfile.name)),
+        lambda _, engine, wanted: built.append((engine.host, wanted.reference, wanted.dockerfile.name)),
     )
     said: list[str] = []
     base = ensure_base_image(shelf(), CLIENT, "redis", "redis:8-alpine", said.append)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from weighbridge.builder import OUTPUT_LINES, Build, Progress, build, certificates, plan
 from weighbridge.clients import BuildClient
 from weighbridge.errors import BuildFailed
-from weighbridge.model import Step
+from weighbridge.model import LocalImage, Step
 from weighbridge.settings import check
 
 WANTED = Build(variant="multi", reference="backend:multi", context=Path(), dockerfile=Path("Dockerfile"))
@@ -322,7 +322,14 @@ def client(folder: Path, script: str) -> BuildClient:
     return BuildClient(path=path, version="28.0.0", buildx="0.13.1")
 
 
-ID_FILE = 'while [ "$1" != --iidfile ]; do shift; done; printf sha256:abc > "$2"'
+class Fake:
+    """An engine that has one image under every name."""
+
+    host = "unix:///e"
+
+    def image(self, reference: str) -> LocalImage:
+        """Return that image."""
+        return LocalImage(reference=reference, id="sha256:abc", platform="linux/amd64", diff_ids=(), labels={}, user="")
 
 
 @pytest.fixture(autouse=True)
@@ -336,9 +343,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_build(tmp_path: Path) -> None:
     """A build returns the image's id, its steps and its seconds, and tells steps as they happen."""
-    script = f"echo '#1 [a 1/1] RUN x'; echo '#1 DONE 0.5s' >&2; {ID_FILE}"
+    script = "echo '#1 [a 1/1] RUN x'; echo '#1 DONE 0.5s' >&2"
     told: list[Step] = []
-    built = build(client(tmp_path, script), "unix:///e", WANTED, told.append)
+    built = build(client(tmp_path, script), Fake(), WANTED, told.append)
     assert (built.variant, built.image_id) == ("multi", "sha256:abc")
     assert built.steps == (Step(name="[a 1/1] RUN x", state="done", seconds=0.5),)
     assert (built.count("done"), built.count("cached")) == (1, 0)
@@ -349,7 +356,7 @@ def test_build(tmp_path: Path) -> None:
 def test_build_that_fails(tmp_path: Path) -> None:
     """The client's exit code decides; what it printed is the reason, also where it is no UTF-8."""
     with pytest.raises(BuildFailed, match=r"^multi cannot be built: caf\ufffd is closed"):
-        build(client(tmp_path, "printf 'ERROR: caf\\351 is closed\\n'; exit 1"), "unix:///e", WANTED)
+        build(client(tmp_path, "printf 'ERROR: caf\\351 is closed\\n'; exit 1"), Fake(), WANTED)
 
 
 def test_client_ends_with_us(tmp_path: Path) -> None:
@@ -361,7 +368,7 @@ def test_client_ends_with_us(tmp_path: Path) -> None:
     script = f"echo $$ > {tmp_path}/pid; echo '#1 [a 1/1] RUN x'; exec sleep 60"
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        build(client(tmp_path, script), "unix:///e", WANTED, interrupt)
+        build(client(tmp_path, script), Fake(), WANTED, interrupt)
     assert time.monotonic() - began < 5
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
@@ -377,7 +384,7 @@ def test_words_of_a_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     settings = check({"variants": variants})
     (wanted,) = plan(settings, Path("/p"), ["multi"], {"A": "common", "B": "b b"}, no_cache=True)
     record = tmp_path / "words"
-    build(client(tmp_path, f'printf "%s\\n" "$@" > {record}; {ID_FILE}'), "unix:///e", wanted)
+    build(client(tmp_path, f'printf "%s\\n" "$@" > {record}'), Fake(), wanted)
     words = record.read_text().splitlines()
     assert words[:3] == ["buildx", "build", "--load"]
     assert words[-1] == "/p/sub"

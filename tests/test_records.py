@@ -87,7 +87,7 @@ def test_bytes_that_are_no_text() -> None:
 
 def test_save_names_the_file_by_time_and_commit(tmp_path: Path) -> None:
     """The folder is made; names sort by time; others may read the file."""
-    path = records.save(REPORT, tmp_path / "new" / "reports")
+    path = records.save(REPORT, records.prepared(tmp_path / "new" / "reports"))
     assert path == tmp_path / "new/reports/20261123T100000Z-0123456789ab.json"
     assert records.from_json(path.read_bytes()) == REPORT
     assert path.stat().st_mode & 0o777 == 0o644

@@ -124,7 +124,7 @@ def _build(engine: Engine, client: BuildClient, reference: str, name: str, conte
     wanted = builder.Build(
         variant=reference, reference=reference, context=context, dockerfile=dockerfile, arguments=arguments
     )
-    builder.build(client, engine.host, wanted)
+    builder.build(client, engine, wanted)
 
 
 def _make_root(archive: Path, say: Say) -> None:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from weighbridge.clients import BuildClient
 from weighbridge.engine import LABEL, Engine
 from weighbridge.errors import BuildFailed
-from weighbridge.model import Built, Step
+from weighbridge.model import Built, LocalImage, Step
 from weighbridge.settings import Settings
 
 OUTPUT_LINES = 20
@@ -78,12 +78,23 @@ def plan(
 OnStep = Callable[[Step], None]
 
 
-def build(client: BuildClient, host: str, wanted: Build, on_step: OnStep = lambda _: None) -> Built:
+class Host(Protocol):
+    """What a build needs of an engine."""
+
+    @property
+    def host(self) -> str:
+        """URL, as DOCKER_HOST takes it."""
+
+    def image(self, reference: str) -> LocalImage:
+        """Return what the engine knows of an image."""
+
+
+def build(client: BuildClient, engine: Host, wanted: Build, on_step: OnStep = lambda _: None) -> Built:
     """Build one image and return what became of its steps.
 
     Args:
         client: What drives BuildKit.
-        host: URL of the engine.
+        engine: Where the image comes to be.
         wanted: The image.
         on_step: Called whenever a step starts or ends.
 
@@ -91,20 +102,21 @@ def build(client: BuildClient, host: str, wanted: Build, on_step: OnStep = lambd
         BuildFailed: A step failed, its name in the message and its last lines in the detail; or the Dockerfile cannot
             be read.
     """
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
-        id_file = Path(folder, "id")
-        command = [*client.command, *_options(wanted, id_file), str(wanted.context)]
-        with _started(command, client.environment(host)) as process:
-            progress = Progress(on_step)
-            for line in process.stdout or ():
-                progress.feed(line.rstrip("\n"))
-            code = process.wait()
-        if code:
-            raise progress.failure(wanted)
-        image_id = id_file.read_text().strip()
+    started, progress = time.monotonic(), Progress(on_step)
+    with _started(
+        (*client.command, *_options(wanted), str(wanted.context)), client.environment(engine.host)
+    ) as process:
+        for line in process.stdout or ():
+            progress.feed(line.rstrip("\n"))
+        code = process.wait()
+    if code:
+        raise progress.failure(wanted)
     return Built(
-        variant=wanted.variant, image_id=image_id, seconds=time.monotonic() - started, steps=progress.instructions
+        variant=wanted.variant,
+        # Not what the client calls it: on the containerd store buildx tells a digest that the engine does not know.
+        image_id=engine.image(wanted.reference).id,
+        seconds=time.monotonic() - started,
+        steps=progress.instructions,
     )
 
 
@@ -120,12 +132,10 @@ def certificates() -> Path | None:
     return next((path for path in (*named, *_BUNDLES) if path.is_file()), None)
 
 
-def _options(wanted: Build, id_file: Path) -> Iterator[str]:
+def _options(wanted: Build) -> Iterator[str]:
     yield from (
         "--progress",
         "plain",
-        "--iidfile",
-        str(id_file),
         "--tag",
         wanted.reference,
         "--label",

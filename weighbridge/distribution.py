@@ -26,6 +26,18 @@ def has_apt() -> bool:
     return Path("/etc/debian_version").exists() and shutil.which("apt-get") is not None
 
 
+def ensure(packages: Sequence[str], purpose: str, say: Say) -> None:
+    """Install those of the packages that are missing, where that is ours to do; elsewhere do nothing."""
+    missing = [name for name in packages if may_install() and not _is_installed(name)]
+    if missing:
+        install(missing, purpose, say)
+
+
+def _is_installed(package: str) -> bool:
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
+    return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
+
+
 def install(packages: Sequence[str], purpose: str, say: Say) -> None:
     """Install those of the packages that the distribution has; not every release has them all.
 
@@ -49,7 +61,8 @@ def run(command: Sequence[str]) -> None:
     Raises:
         EngineError: It failed; its last lines are the detail.
     """
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # RUNLEVEL: in a rescue system Debian's packages start no server of their own.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     done = subprocess.run(
         command,
         env=environment,

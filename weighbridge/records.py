@@ -10,6 +10,8 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,19 +64,35 @@ def from_object(value: Any, name: str = "record") -> Report:
         raise UnreadableRecord(f"{name} is no record: {place}: {first['msg']}") from error
 
 
+def prepared(folder: Path) -> Path:
+    """Return the folder of the records, made where it is missing; called before there is anything to lose.
+
+    Raises:
+        SettingsError: It cannot be made or written to.
+    """
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    return folder
+
+
 def save(report: Report, folder: Path) -> Path:
-    """Write the record into `folder` and return its path: `<time>-<commit>.json`.
+    """Write the record into a prepared folder and return its path: `<time>-<commit>.json`.
 
     The file appears whole or not at all. Two records of one second do not overwrite each other.
 
     Raises:
-        SettingsError: The folder cannot be made or written to.
+        SettingsError: The folder cannot be written to.
     """
     stamp = re.sub(r"[-:]", "", report.recorded_at)
-    stem = f"{stamp}-{(report.commit or 'uncommitted')[:12]}"
+    with _writing(folder):
+        return _link_whole(to_json(report), folder, f"{stamp}-{(report.commit or 'uncommitted')[:12]}")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return _link_whole(to_json(report), folder, stem)
+        yield
     except OSError as error:
         raise SettingsError(
             f"{folder} cannot be written: {error.strerror}",

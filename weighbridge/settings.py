@@ -14,6 +14,9 @@ from weighbridge.errors import SettingsError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
 """A variant's or role's name: it becomes an image tag and a part of container names."""
+Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$", max_length=200)]
+"""A name that every engine takes for an image: lower case, no tag."""
+Reference = Annotated[str, StringConstraints(pattern=r"^[\w][\w.:/@-]*$", max_length=250)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 
@@ -27,8 +30,8 @@ class _Section(BaseModel):
 class Bases(_Section):
     """Names of the official base images. A stand-in of ours takes their place where no registry is in reach."""
 
-    python: str = "python:3.13-slim-trixie"
-    redis: str = "redis:8-alpine"
+    python: Reference = "python:3.13-slim-trixie"
+    redis: Reference = "redis:8-alpine"
 
     def by_role(self) -> dict[str, str]:
         """Return role -> name."""
@@ -96,7 +99,7 @@ class Reports(_Section):
 class Settings(_Section):
     """All settings of the project."""
 
-    repository: str = "backend"
+    repository: Repository = "backend"
     """Images are named `repository:variant`."""
     bases: Bases = Bases()
     variants: Annotated[dict[Name, Variant], Field(min_length=1)]

@@ -105,7 +105,7 @@ def standins(engine: Engine, folder: Path) -> Iterator[Standins]:
                 target=target,
                 arguments={"PYTHON": python},
             )
-            builder.build(client, engine.host, wanted)
+            builder.build(client, engine, wanted)
         yield made
     finally:
         for name in names.values():

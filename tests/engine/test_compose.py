@@ -14,10 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge import bases
-from weighbridge.engine import Engine, connect
-from weighbridge.errors import EngineError
-from weighbridge.settings import Bases
+from weighbridge.bases import BaseImage
 from weighbridge.subnets import free_subnet
 
 pytestmark = pytest.mark.engine
@@ -26,18 +23,10 @@ PROJECT = Path(__file__).parents[2]
 PROGRAMS = {"plug-in": ("docker", "compose"), "stand-alone": ("docker-compose",)}
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """The engine that the machine has."""
-    try:
-        with connect() as found:
-            yield found
-    except EngineError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(params=PROGRAMS)
-def compose(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Iterator[list[str]]:
+def compose(
+    request: pytest.FixtureRequest, python_base: BaseImage, redis_base: BaseImage, tmp_path: Path
+) -> Iterator[list[str]]:
     """Compose v2, on a project of the test's own with a port and a subnet of its own; removed at the end.
 
     The subnet is named because an engine's address pools may be used up, which Compose, unlike us, does not mend.
@@ -48,15 +37,11 @@ def compose(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> I
     probe = subprocess.run([*program, "version", "--short"], capture_output=True, text=True, check=False)
     if probe.returncode or not probe.stdout.lstrip("v").startswith(("2", "5")):
         pytest.skip(f"{' '.join(program)} is not there in version 2 or later")
-    try:
-        images = {role: bases.base_image(engine, role, official) for role, official in Bases().by_role().items()}
-    except EngineError as error:
-        pytest.skip(str(error))
     override = tmp_path / "override.yaml"
     network = {"default": {"ipam": {"config": [{"subnet": free_subnet(())}]}}}
     override.write_text(json.dumps({"networks": network}), encoding="utf-8")
     variables = tmp_path / "variables"
-    lines = [f"{role.upper()}_IMAGE={image.reference}\n" for role, image in images.items()]
+    lines = [f"{image.role.upper()}_IMAGE={image.reference}\n" for image in (python_base, redis_base)]
     variables.write_text("".join([*lines, f"PORT={free_port()}\n"]), encoding="utf-8")
     files = ["--file", str(PROJECT / "compose.yaml"), "--file", str(override), "--env-file", str(variables)]
     command = [*program, *files, "--project-name", f"weighbridge-test-{secrets.token_hex(4)}"]

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from weighbridge import bases, builder, clients
-from weighbridge.engine import Engine, connect
+from weighbridge.engine import Engine
 from weighbridge.errors import EngineError
 
 pytestmark = pytest.mark.engine
@@ -23,16 +23,6 @@ pytestmark = pytest.mark.engine
 PROJECT = Path(__file__).parents[2]
 REFERENCE = "weighbridge-test-image:multi"
 CANARY = "canary-of-a-certificate-that-must-not-ship"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """The engine that the machine has."""
-    try:
-        with connect() as found:
-            yield found
-    except EngineError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +35,9 @@ def client() -> clients.BuildClient:
 
 
 @pytest.fixture(scope="module")
-def python(engine: Engine) -> str:
-    """The Python base image that is there."""
-    try:
-        return bases.base_image(engine, "python", "python:3.13-slim-trixie").reference
-    except EngineError as error:
-        pytest.skip(str(error))
+def python(python_base: bases.BaseImage) -> str:
+    """Return the name of the Python base image that is there."""
+    return python_base.reference
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +50,7 @@ def image(engine: Engine, client: clients.BuildClient, python: str) -> Iterator[
         dockerfile=PROJECT / "Dockerfile",
         arguments={"PYTHON_IMAGE": python, "REVISION": "abc123"},
     )
-    builder.build(client, engine.host, wanted)
+    builder.build(client, engine, wanted)
     yield REFERENCE
     engine.remove_image(REFERENCE)
 
@@ -196,7 +183,7 @@ def test_nothing_of_the_host_leaks_in(
         arguments={"PYTHON_IMAGE": python},
     )
     try:
-        steps = builder.build(client, engine.host, wanted).steps
+        steps = builder.build(client, engine, wanted).steps
         with engine.save([reference]) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
             held = [member.name for member in archive if member.isreg() and holds_canary(archive, member)]
     finally:

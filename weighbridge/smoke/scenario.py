@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from weighbridge.engine import Engine
-from weighbridge.errors import EngineFault
+from weighbridge.errors import EngineFault, SmokeFailed
 from weighbridge.model import Check, Proof
 from weighbridge.settings import Settings
 from weighbridge.smoke import answering, confinement, ending, runs, signals, starting
@@ -60,12 +60,24 @@ def prove(
     return Proof(variant=variant, seconds=time.monotonic() - began, checks=checks, log=log)
 
 
+def check(proofs: Sequence[Proof]) -> None:
+    """Raise what did not hold first, with the end of the failing container's log; return where all held.
+
+    Raises:
+        SmokeFailed: A check of a variant failed.
+    """
+    for proof in proofs:
+        if not proof.ok:
+            failed = proof.checks[-1]
+            raise SmokeFailed(f"{proof.variant}: {failed.role} {failed.rule}: {failed.detail}", detail=proof.log)
+
+
 def rules(settings: Settings) -> Iterator[Rule]:
     """Yield the rules in the order in which they are tried.
 
-    The roles start one after the other, so that the time until each is healthy is its own.
+    The roles start one after the other, so that the time until each is healthy is its own. What an image lacks that
+    does not run comes after why it does not.
     """
-    yield Rule(role="image", name="runs-as-non-root", holds=starting.runs_as_non_root)
     yield _of_role("stack", "redis-starts", starting.starts, "redis")
     yield _of_role("stack", "redis-becomes-healthy", starting.becomes_healthy, "redis")
     for role in ("api", "worker"):
@@ -73,6 +85,8 @@ def rules(settings: Settings) -> Iterator[Rule]:
         if role == "api":
             yield Rule(role="image", name="has-health-check", holds=starting.has_health_check)
         yield _of_role(role, "becomes-healthy", starting.becomes_healthy)
+        if role == "api":
+            yield Rule(role="image", name="runs-as-non-root", holds=starting.runs_as_non_root)
         yield _of_role(role, "uid", confinement.uid)
         yield _of_role(role, "holds-no-privileges", confinement.holds_no_privileges)
         yield _of_role(role, "root-filesystem-is-read-only", confinement.root_filesystem_is_read_only)

@@ -10,6 +10,8 @@ from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.inside import last_line
 
+_MOMENT_SECONDS = 2.0
+
 
 def runs_as_non_root(stack: Stack) -> str:
     """The image's own user is a number, and not 0: an orchestrator can only judge a number."""
@@ -33,8 +35,14 @@ def starts(stack: Stack, role: str) -> str:
 
 
 def has_health_check(stack: Stack) -> str:
-    """The image brings its own health check, so that every engine can tell how it is."""
-    if stack.state("api").health == "none":
+    """The image brings its own health check, so that every engine can tell how it is.
+
+    Where it brings none, the container gets a moment to end: why it did so is the next rule's to tell.
+    """
+    state = stack.wait("api", lambda state: state.health != "none" or not state.running, _MOMENT_SECONDS)
+    if not state.running:
+        return "not told, for the container has ended"
+    if state.health == "none":
         raise CheckFailed("the image has no health check; give its Dockerfile a HEALTHCHECK that knows both roles")
     return "from the image"
 

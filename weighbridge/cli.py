@@ -1,0 +1,72 @@
+"""The border to Invoke: its configuration checked as our settings, our errors as one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from invoke.config import AmbiguousMergeError, Config
+from invoke.context import Context
+from invoke.exceptions import AmbiguousEnvVar, Exit, UncastableEnvVar
+
+from weighbridge.errors import SettingsError, WeighbridgeError
+from weighbridge.syntax import check_syntax
+
+if TYPE_CHECKING:  # the menu opens without pydantic
+    from weighbridge.settings import Settings
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Show our own errors as one line with their exit code, not as a traceback; end on SIGTERM as on Ctrl-C."""
+    caught = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in caught:  # one that is ignored, as under nohup, stays so
+        signal.signal(number, _stop)
+    try:
+        yield
+    except WeighbridgeError as error:
+        from weighbridge.render.console import print_error  # noqa: PLC0415 - the menu opens without Rich
+
+        print_error(str(error), error.detail)
+        raise Exit(code=error.exit_code) from error
+    finally:
+        for number in caught:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """End after everything that is open was closed: the client that builds, a file half written."""
+    sys.exit(128 + number)
+
+
+def settings_of(c: Context) -> Settings:
+    """Return the checked settings of invoke.yaml and the environment."""
+    from weighbridge.settings import from_config  # noqa: PLC0415 - the menu opens without pydantic
+
+    return from_config(dict(c.config.items()), Config.global_defaults())
+
+
+def check_configuration(project: Path) -> None:
+    """Raise what Invoke would end in a traceback for: it merges the same sources when tasks.py has been loaded.
+
+    Raises:
+        SettingsError: invoke.yaml is no YAML, or it or a variable does not fit.
+    """
+    check_syntax(project / "invoke.yaml")
+    config = Config(lazy=True, project_location=project)
+    try:
+        config.load_project()
+    except AmbiguousMergeError as error:
+        names = ", ".join(Config.global_defaults())
+        raise SettingsError(f"invoke.yaml: a section of Invoke's own ({names}) is of the wrong kind") from error
+    try:
+        config.load_shell_env()
+    except (ValueError, AmbiguousEnvVar, UncastableEnvVar) as error:
+        names = ", ".join(name for name in os.environ if name.startswith("INVOKE_"))
+        raise SettingsError(f"A variable does not fit its setting: {error}", advice=f"Mend {names}.") from error
