@@ -33,14 +33,14 @@ _LEFT_OUT = (
     *(f"path-exclude=/usr/share/{folder}/*" for folder in ("groff", "info", "linda", "lintian", "locale", "man")),
 )
 # As in the official images, apt keeps neither packages that it has installed nor caches of its lists.
-_APT_OPTIONS = (
-    'APT::Keep-Downloaded-Packages "false";',
-    'Dir::Cache::pkgcache "";',
-    'Dir::Cache::srcpkgcache "";',
-)
-_KEEP_NOTHING = (
-    f"""printf '%s\\n' {" ".join(f"'{option}'" for option in _APT_OPTIONS)} > "$1/etc/apt/apt.conf.d/keep-nothing" """
-)
+_KEEP_NOTHING = """
+rm -f "$1"/var/cache/apt/*.bin
+cat > "$1/etc/apt/apt.conf.d/keep-nothing" <<'END'
+APT::Keep-Downloaded-Packages "false";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+END
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
