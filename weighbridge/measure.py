@@ -29,7 +29,7 @@ def measure(
         engine: A connected engine.
         variants: Variant -> reference of its image.
         recorded_at: UTC, ISO 8601, whole seconds, ending in `Z`.
-        commit: What the images were built from; None outside a repository.
+        commit: What the working tree stands on; None outside a repository.
         dirty: Whether the working tree differed from that commit.
         on_progress: Is told the number of bytes read so far.
 
@@ -57,7 +57,7 @@ def weighed(variant: str, content: ImageContent, source: str, base: Base | None)
             index=index,
             diff_id=diff_id,
             instruction=instruction,
-            in_base=base is not None and index < base.layers,
+            in_base=index < base.layers if base else None,
             shipped_bytes=layer.shipped_bytes,
             file_count=layer.file_count,
         )

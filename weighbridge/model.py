@@ -37,8 +37,8 @@ class Layer:
     """Digest of the uncompressed archive, `sha256:…`: the layer's identity on every engine."""
     instruction: str
     """The Dockerfile instruction as the history tells it, cleaned; `(missing)` where the history is too short."""
-    in_base: bool
-    """Whether the layer came with the image of the last FROM."""
+    in_base: bool | None
+    """Whether the layer came with the image of the last FROM; None where that is unknown."""
     shipped_bytes: int
     file_count: int
 

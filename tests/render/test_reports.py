@@ -13,7 +13,7 @@ from weighbridge.model import Base, EngineIdentity, Image, Layer, Proof, Report
 from weighbridge.render import formats, json, terminal
 
 
-def layer(index: int, size: int, instruction: str, *, in_base: bool = False) -> Layer:
+def layer(index: int, size: int, instruction: str, *, in_base: bool | None = False) -> Layer:
     """Return a layer."""
     return Layer(
         index=index,
@@ -53,7 +53,7 @@ SINGLE = replace(
     shipped_bytes=675_900_000,
     file_count=21_003,
     base=None,
-    layers=(layer(0, 675_900_000, "RUN all"),),
+    layers=(layer(0, 675_900_000, "RUN all", in_base=None),),
 )
 REPORT = Report(
     recorded_at="2026-11-23T10:00:00Z",
@@ -79,11 +79,11 @@ What each variant ships
  single     676 MB   unknown     unknown        1   21,003   100% ████████████
  multi      179 MB   78.6 MB      101 MB        5    9,412    27% ███▏
 
-single: 676 MB in 1 layer, base unknown
+single: 676 MB in 1 layer, base unknown or changed since the build
 
- Layer   Shipped   Share          From   Instruction
+ Layer   Shipped   Share          From      Instruction
  ──────────────────────────────────────────────────────────────────────────────
-     0    676 MB   ████████████   ours   RUN all
+     0    676 MB   ████████████   unknown   RUN all
 
 multi: 179 MB in 5 layers, on debian:trixie-slim
 

@@ -39,6 +39,7 @@ _LAYERS = (
     Column(name="From"),
     Column(name="Instruction", grows=True),
 )
+_ORIGINS = {True: Cell("base", "dim"), False: Cell("ours", "bold"), None: Cell("unknown", "yellow")}
 
 
 def _compared(image: Image, report: Report) -> Sequence[Cell | str]:
@@ -56,7 +57,7 @@ def _compared(image: Image, report: Report) -> Sequence[Cell | str]:
 
 
 def _summary(image: Image) -> str:
-    base = f"on {image.base.reference}" if image.base else "base unknown"
+    base = f"on {image.base.reference}" if image.base else "base unknown or changed since the build"
     layers = f"{len(image.layers)} layer{'' if len(image.layers) == 1 else 's'}"
     return f"{size(image.shipped_bytes)} in {layers}, {base}"
 
@@ -68,7 +69,7 @@ def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
             str(layer.index),
             size(layer.shipped_bytes),
             Cell(bar(layer.shipped_bytes, largest, _BAR_WIDTH), "dim" if layer.in_base else "cyan"),
-            Cell("base", "dim") if layer.in_base else Cell("ours", "bold"),
+            _ORIGINS[layer.in_base],
             Cell(layer.instruction, "dim" if layer.in_base else ""),
         )
         for layer in layers
