@@ -45,7 +45,6 @@ def test_exit_codes_are_in_the_table_and_unique() -> None:
     own = [each.exit_code for each in classes() if "exit_code" in each.__dict__ and each is not WeighbridgeError]
     assert len(own) == len(set(own))
     assert set(own) == set(EXIT_CODES) - {0, 1}
-    assert list(EXIT_CODES) == list(range(8))
 
 
 @pytest.mark.parametrize("kind", [each for each in classes() if not each.__subclasses__()])

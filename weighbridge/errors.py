@@ -14,10 +14,9 @@ The tree:
         NoBaseImage         a base image is not present, not to be pulled, not to be built
         EngineFault         the engine answered, with an error
       BuildFailed        5
-      OverBudget         6
       SmokeFailed        7
 
-Exit code 0 means fine and 1 is Invoke's own. `EXIT_CODES` is the table that the README prints.
+Exit code 0 means fine, 1 is Invoke's own, and 6 is kept for budgets. `EXIT_CODES` is the table that the README prints.
 """
 
 from __future__ import annotations
@@ -114,13 +113,6 @@ class BuildFailed(WeighbridgeError):
     advice = "Mend the step and run `invoke build` again; what was built before stays cached."
 
 
-class OverBudget(WeighbridgeError):
-    """An image weighs more than invoke.yaml allows."""
-
-    exit_code = 6
-    advice = "Make it lighter where `invoke report` shows the weight, or raise the limit in invoke.yaml."
-
-
 class SmokeFailed(WeighbridgeError):
     """A check of `invoke smoke` did not hold."""
 
@@ -135,6 +127,5 @@ EXIT_CODES: dict[int, str] = {
     SourceError.exit_code: "no such image, or unreadable",
     EngineError.exit_code: "no engine, no builder or no base image",
     BuildFailed.exit_code: "build failed",
-    OverBudget.exit_code: "over budget",
     SmokeFailed.exit_code: "smoke failed",
 }
