@@ -48,7 +48,7 @@ def test_steps_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_checks_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    """A check is one line: variant, verdict as sign and word, seconds, role, rule and what was seen."""
+    """A check is one line: variant, a sign, seconds, role, rule and what was seen; a failure says so in a word."""
     with console.activity() as shown:
         draw = progress.checks(shown, "multi")
         draw(HELD)
@@ -56,10 +56,10 @@ def test_checks_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert not out
     assert [line.split() for line in err.splitlines()] == [
-        ["multi", "✓", "holds", "0.1", "s", "api", "runs-as-non-root", "uid", "10001"],
-        ["multi", "✗", "FAILED", "30.2", "s", "worker", "stops-on-sigterm", "killed", "after", "30", "s"],
+        ["multi", "✓", "0.1", "s", "api", "runs-as-non-root", "uid", "10001"],
+        ["multi", "✗", "30.2", "s", "worker", "stops-on-sigterm", "FAILED:", "killed", "after", "30", "s"],
     ]
-    assert len({line.index(word) for line, word in zip(err.splitlines(), ("uid", "killed"), strict=True)}) == 1
+    assert len({line.index(word) for line, word in zip(err.splitlines(), ("uid", "FAILED"), strict=True)}) == 1
 
 
 def test_activity_says_nothing_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import TextIO
@@ -40,14 +41,15 @@ def _brief(name: str) -> str:
 
 def checks(shown: Activity, variant: str) -> Callable[[Check], None]:
     """Return what draws one variant's checks."""
-    shown.begin(f"{variant} starts")
+    tried = itertools.count(1)
+    shown.begin(f"{variant}: starting")
 
     def draw(check: Check) -> None:
-        sign = Cell("✓ holds ", "green") if check.ok else Cell("✗ FAILED", "red")
-        time = f"{seconds(check.seconds):>7} "
-        what = f"{check.role:<6} {check.rule:<32} "
-        shown.finish(Cell(f"{variant:<8} ", "bold"), sign, time, what, Cell(check.detail, "dim"))
-        shown.begin(f"{variant} {check.role} {check.rule}: held, next")
+        sign = Cell("✓ ", "green") if check.ok else Cell("✗ ", "red")
+        time, what = f"{seconds(check.seconds):>6} ", f"{check.role:<6} {check.rule:<31} "
+        detail = Cell(check.detail, "dim") if check.ok else Cell(f"FAILED: {check.detail}", "red")
+        shown.finish(Cell(f"{variant:<7} ", "bold"), sign, time, what, detail)
+        shown.begin(f"{variant}: {next(tried)} checks done")
 
     return draw
 
