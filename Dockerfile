@@ -24,7 +24,7 @@ RUN --mount=type=secret,id=ca \
 COPY . .
 RUN groupadd --gid 10001 app \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --no-log-init --shell /usr/sbin/nologin app \
- && install -d -o app -g app /data
+ && install -d -o app -g 0 -m 0775 /data
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp
@@ -69,7 +69,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends libpq5 \
  && groupadd --gid 10001 app \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --no-log-init --shell /usr/sbin/nologin app \
- && install -d -o app -g app /data \
+ && install -d -o app -g 0 -m 0775 /data \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
       /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
 from backend import service
+from backend.bodies import Bodies
 from backend.broker import Broker
-from backend.errors import Invalid
+from backend.errors import Invalid, root_cause
 from backend.schemas import (
     Comparison,
     ComparisonRequest,
@@ -26,11 +29,13 @@ from backend.schemas import (
     VariantSize,
     Version,
 )
-from backend.settings import Settings
+from backend.settings import BLANKS, Settings
 from backend.store import Store, StoredComparison
 from weighbridge.model import Report
 
 _READY_SECONDS = 1.5
+_SLICE_BYTES = 2**18
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,9 @@ class Services:
     broker: Broker
     threads: Executor
     """Where readiness checks wait, apart from the requests' threads."""
+    bodies: Bodies
+    faults: dict[str, str] = field(default_factory=dict)
+    """What the last readiness check found wrong, by service."""
 
 
 def _services(request: Request) -> Services:
@@ -58,16 +66,17 @@ def authorize(request: Request, needs: Needs) -> None:
         return
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     expected = token.get_secret_value().encode("utf-8", "surrogateescape")
-    if not hmac.compare_digest(given.strip(" ").encode("latin-1"), expected) or scheme.lower() != "bearer":
+    if not hmac.compare_digest(given.strip(BLANKS).encode("latin-1"), expected) or scheme.lower() != "bearer":
         raise HTTPException(401, "This needs the service's bearer token", {"WWW-Authenticate": "Bearer"})
 
 
-async def _read_body(request: Request) -> bytes:
-    """Read the body ourselves, after the token was checked; main.py's middleware limits it."""
-    return await request.body()
+async def _read_body(request: Request, needs: Needs) -> AsyncIterator[bytearray]:
+    """Read the body ourselves, after the token was checked."""
+    async with needs.bodies.read(request) as body:
+        yield body
 
 
-Body = Annotated[bytes, Depends(_read_body)]
+Body = Annotated[bytearray, Depends(_read_body, scope="function")]
 
 
 def _problems(*codes: int) -> dict[int | str, dict[str, Any]]:
@@ -129,7 +138,7 @@ def list_reports(
 )
 def get_report(report_id: str, needs: Needs) -> Response:
     """Return a record as it was posted, unknown fields included."""
-    return Response(service.get_record(needs.store, report_id), media_type="application/json")
+    return _send_json(service.get_record(needs.store, report_id))
 
 
 @comparisons.post(
@@ -137,31 +146,33 @@ def get_report(report_id: str, needs: Needs) -> Response:
     status_code=202,
     dependencies=_WRITE,
     openapi_extra=_takes(ComparisonRequest.model_json_schema()),
-    responses=_problems(401),
+    response_model=Comparison,
+    responses=_problems(401, 413),
 )
-def post_comparison(body: Body, needs: Needs, response: Response) -> Comparison:
+def post_comparison(body: Body, needs: Needs) -> Response:
     """Have two reports compared. The answer's Location tells how far that is."""
     try:
         wanted = ComparisonRequest.model_validate_json(body)
     except ValidationError as error:
         raise Invalid(describe(error.errors())) from None
     found = service.request_comparison(needs.store, needs.broker.send_comparison, wanted.before, wanted.after)
-    response.headers["Location"] = f"/v1/comparisons/{found.id}"
-    return _comparison(found)
+    return _send_comparison(found, status_code=202, headers={"Location": f"/v1/comparisons/{found.id}"})
 
 
-@comparisons.get("/{comparison_id}")
-def get_comparison(comparison_id: str, needs: Needs) -> Comparison:
+@comparisons.get("/{comparison_id}", response_model=Comparison)
+def get_comparison(comparison_id: str, needs: Needs) -> Response:
     """Return a comparison: pending, done with the difference by variant and layer, or failed with why."""
-    return _comparison(service.get_comparison(needs.store, comparison_id))
+    return _send_comparison(service.get_comparison(needs.store, comparison_id))
 
 
+@probes.head("/livez", include_in_schema=False)
 @probes.get("/livez")
 async def livez() -> dict[str, bool]:
     """Answer, and touch nothing: a container is not restarted because its database is down."""
     return {"alive": True}
 
 
+@probes.head("/readyz", include_in_schema=False)
 @probes.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(needs: Needs) -> JSONResponse:
     """Tell whether Redis and the database answer, by name."""
@@ -169,9 +180,17 @@ async def readyz(needs: Needs) -> JSONResponse:
     loop = asyncio.get_running_loop()
     waits = (asyncio.wait_for(loop.run_in_executor(needs.threads, check), _READY_SECONDS) for check in checks.values())
     results = await asyncio.gather(*waits, return_exceptions=True)
-    ready = not any(isinstance(result, BaseException) for result in results)
-    told = {name: "ok" if result is None else _tell(result) for name, result in zip(checks, results, strict=True)}
-    return JSONResponse(Readiness(ready=ready, checks=told).model_dump(), 200 if ready else 503)
+    faults = {name: result for name, result in zip(checks, results, strict=True) if result is not None}
+    told = {name: _tell(fault) for name, fault in faults.items()}
+    for name in checks:  # once per change: probes come every few seconds
+        if name in told and told[name] != needs.faults.get(name):
+            _log.warning("not ready: %s %s: %s", name, told[name], root_cause(faults[name]))
+        elif name in needs.faults and name not in told:
+            _log.info("ready again: %s", name)
+    needs.faults.clear()
+    needs.faults.update(told)
+    readiness = Readiness(ready=not told, checks=dict.fromkeys(checks, "ok") | told)
+    return JSONResponse(readiness.model_dump(), 503 if told else 200)
 
 
 @probes.get("/version")
@@ -191,13 +210,22 @@ def _tell(result: BaseException) -> str:
     return "no answer in time" if isinstance(result, TimeoutError) else "does not answer"
 
 
-def _comparison(found: StoredComparison) -> Comparison:
-    difference = service.read_difference(found)
-    return Comparison(
-        id=found.id,
-        before=found.before,
-        after=found.after,
-        status=found.status,
-        why=found.why,
-        difference=None if difference is None else list(difference),
+def _send_comparison(found: StoredComparison, **options: Any) -> Response:
+    """Answer with the difference as it is stored: only the rest is made into JSON."""
+    told = Comparison(id=found.id, before=found.before, after=found.after, status=found.status, why=found.why)
+    start = told.model_dump_json(exclude={"difference"}).encode().removesuffix(b"}") + b',"difference":'
+    return _send_json(start, found.difference or b"null", b"}", **options)
+
+
+def _send_json(*parts: bytes, headers: dict[str, str] | None = None, status_code: int = 200) -> Response:
+    """Answer with JSON in parts, as fast as the client takes it, and copy none of them whole."""
+    length = {"Content-Length": str(sum(map(len, parts)))}
+    return StreamingResponse(
+        _slices(parts), status_code, headers=length | (headers or {}), media_type="application/json"
     )
+
+
+async def _slices(parts: tuple[bytes, ...]) -> AsyncIterator[memoryview]:
+    for part in parts:
+        for start in range(0, len(part), _SLICE_BYTES):
+            yield memoryview(part)[start : start + _SLICE_BYTES]

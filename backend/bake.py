@@ -28,7 +28,6 @@ STARTED_LATER = (
     "celery.worker.components",
     "celery.worker.consumer",
     "celery.worker.strategy",
-    "kombu.transport.redis",
     "celery.backends.redis",
     "sqlalchemy.dialects.sqlite.pysqlite",
     "sqlalchemy.dialects.postgresql.psycopg",
@@ -36,7 +35,7 @@ STARTED_LATER = (
     "uvicorn.logging",
     "uvicorn.loops.uvloop",
     "uvicorn.main",
-    "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.http.h11_impl",
     "encodings.idna",
 )
 EPOCH = 0  # of no use to unchecked bytecode, but the same on every build

@@ -16,15 +16,20 @@ from typing import Any, NoReturn
 from backend.errors import Invalid
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_VALUE_STARTS = (b",", b"[", b"{")
+MAX_VALUES = 10**6
+"""A value takes 64 bytes and more in memory, and two bytes in the body: this, not its size, is what a body costs."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def parse(body: bytes) -> Any:
+def parse(body: bytes | bytearray) -> Any:
     """Return the value that JSON text holds.
 
     Raises:
         Invalid: It is no JSON by RFC 8259 (NaN is not), or is nested or numbered beyond what can be kept.
     """
+    if sum(map(body.count, _VALUE_STARTS)) >= MAX_VALUES:  # some of them stand in strings: an upper bound
+        raise Invalid(f"The body holds more than {MAX_VALUES} values")
     try:
         return json.loads(body, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
@@ -33,29 +38,29 @@ def parse(body: bytes) -> Any:
         raise Invalid(f"The body is no JSON that can be kept: {str(error)[:200]}") from None
 
 
-def canonical(value: Any) -> str:
-    """Return the canonical text of a value from `parse`.
+def canonical(value: Any) -> bytes:
+    """Return the canonical text of a value from `parse`, in UTF-8.
 
     Raises:
         Invalid: A string holds U+0000, which PostgreSQL cannot store, or half a surrogate pair, which is no Unicode.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
-        text.encode()
+        encoded = text.encode()
     except RecursionError:
         raise Invalid("The body is nested too deeply") from None
     except UnicodeEncodeError:
         pass
     else:
         if not _ESCAPED_NUL.search(text):
-            return text
+            return encoded
     place = next(_unstorable(value), "")
     raise Invalid(f"{place}: a string holds U+0000 or an unpaired surrogate, which cannot be kept")
 
 
-def identify(text: str) -> str:
+def identify(text: bytes) -> str:
     """Return the id of a canonical text: SHA-256, 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text).hexdigest()
 
 
 def _unstorable(value: Any) -> Iterator[str]:

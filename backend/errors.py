@@ -41,3 +41,10 @@ class BrokerUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The job queue does not answer, so the comparison was not started. Try again later.")
+
+
+def root_cause(error: BaseException) -> str:
+    """Return what is at the bottom of an error, in one line: for the log, because it may hold an address."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")

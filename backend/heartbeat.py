@@ -1,7 +1,9 @@
 """The worker's sign of life: a file that its main loop touches, for the image's health check.
 
-Our own bootstep and not Celery's heartbeat signal, because `--without-heartbeat` silences that. It runs on the main
-loop's timer, so a hung loop lets the file go stale, and so does a worker that waits for a lost broker.
+It proves that the main loop turns, which takes jobs from Redis: a hung loop lets the file go stale, and so does one
+that waits for a lost Redis. It does not prove that jobs get done: their processes may all be busy, the database away.
+
+Our own bootstep and not Celery's heartbeat signal, because `--without-heartbeat` silences that.
 """
 
 from __future__ import annotations

@@ -8,27 +8,24 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from datetime import datetime
-from functools import cache
 
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 
+from backend import contract
 from backend.canonical import canonical, identify, parse
 from backend.errors import Invalid, NotFound, Unavailable
-from backend.store import MAX_ATTEMPTS, MAX_VARIANT_CHARACTERS, Store, StoredComparison, StoredReport
+from backend.store import MAX_ATTEMPTS, Store, StoredComparison, StoredReport
 from weighbridge.errors import UnreadableRecord
 from weighbridge.ledger import compare
-from weighbridge.model import Report, VariantDifference
-from weighbridge.records import from_json, from_object
+from weighbridge.records import from_json
 
 _log = logging.getLogger(__name__)
 _ID = re.compile("[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-_LARGEST = 2**63 - 1
-MAX_REHEARSAL_SECONDS = 30
+MAX_REHEARSAL_SECONDS = 20
 
 
-def add_report(store: Store, body: bytes) -> tuple[str, bool]:
+def add_report(store: Store, body: bytes | bytearray) -> tuple[str, bool]:
     """Keep a record whole, fields that this version does not know included.
 
     Returns:
@@ -39,13 +36,7 @@ def add_report(store: Store, body: bytes) -> tuple[str, bool]:
     """
     value = parse(body)
     text = canonical(value)
-    try:
-        report = from_object(value, "The body")
-    except UnreadableRecord as error:
-        raise Invalid(error.message[:500]) from None
-    except RecursionError:
-        raise Invalid("The body is nested too deeply") from None
-    _check(report)
+    report = contract.check(value)
     stored = StoredReport(
         id=identify(text),
         recorded_at=report.recorded_at,
@@ -56,7 +47,7 @@ def add_report(store: Store, body: bytes) -> tuple[str, bool]:
     return stored.id, store.add_report(stored, text)
 
 
-def get_record(store: Store, report_id: str) -> str:
+def get_record(store: Store, report_id: str) -> bytes:
     """Return a record as it was posted, as canonical JSON."""
     record = store.record(report_id) if _ID.fullmatch(report_id) else None
     if record is None:
@@ -84,9 +75,9 @@ def request_comparison(store: Store, send: Callable[[str], None], before: str, a
         after: A report's id.
     """
     for name, report_id in (("before", before), ("after", after)):
-        if store.record(report_id) is None:
+        if not store.has_report(report_id):
             raise NotFound(f"{name}: there is no report {report_id}")
-    comparison = store.open_comparison(identify(f"{before}\n{after}"), before, after)
+    comparison = store.open_comparison(identify(f"{before}\n{after}".encode()), before, after)
     if comparison.status == "done":
         return comparison
     try:
@@ -112,24 +103,19 @@ def run_comparison(store: Store, comparison_id: str) -> None:
         _log.info("comparison skipped", extra={"comparison": comparison_id})
         return
     if store.count_attempt(comparison_id) > MAX_ATTEMPTS:
-        store.fail_comparison(comparison_id, f"It was begun {MAX_ATTEMPTS} times and its worker was lost each time.")
+        store.fail_comparison(comparison_id, f"It was begun {MAX_ATTEMPTS} times and never ended.")
         return
     try:
         before, after = (from_json(get_record(store, key), key) for key in (comparison.before, comparison.after))
     except UnreadableRecord as error:  # its advice is for files
         store.fail_comparison(comparison_id, error.message)
         return
-    store.finish_comparison(comparison_id, _differences().dump_json(compare(before, after)).decode())
+    store.finish_comparison(comparison_id, to_json(compare(before, after)))
     _log.info("comparison done", extra={"comparison": comparison_id})
 
 
-def read_difference(comparison: StoredComparison) -> tuple[VariantDifference, ...] | None:
-    """Return what a comparison found; None before it is done."""
-    return None if comparison.difference is None else _differences().validate_json(comparison.difference)
-
-
 def rehearse(seconds: float, job: str = "") -> float:
-    """Stay busy for some seconds, 30 at most, and return them: what a job does that a stop must not cut short."""
+    """Stay busy for some seconds, 20 at most, and return them: what a job does that a stop must not cut short."""
     bounded = min(max(0, seconds), MAX_REHEARSAL_SECONDS)
     _log.info("rehearsal started", extra={"job": job, "seconds": bounded})
     time.sleep(bounded)
@@ -151,22 +137,3 @@ def decode_cursor(cursor: str) -> tuple[str, str]:
     except (RecursionError, TypeError, ValueError):
         pass
     raise Invalid("cursor: must be the `next` of an earlier answer")
-
-
-def _check(report: Report) -> None:
-    """Hold the record to what lists and the database need of it."""
-    try:
-        datetime.fromisoformat(report.recorded_at if _TIME.fullmatch(report.recorded_at) else "")
-    except ValueError:
-        raise Invalid("recorded_at: must be a UTC time such as 2026-11-23T10:00:00Z") from None
-    for index, image in enumerate(report.images):
-        if len(image.variant) > MAX_VARIANT_CHARACTERS:
-            raise Invalid(f"images.{index}.variant: must have at most {MAX_VARIANT_CHARACTERS} characters")
-        if not 0 <= image.shipped_bytes <= _LARGEST:
-            raise Invalid(f"images.{index}.shipped_bytes: must be between 0 and {_LARGEST}")
-
-
-@cache
-def _differences() -> TypeAdapter[tuple[VariantDifference, ...]]:
-    """Build the converter once, on first use."""
-    return TypeAdapter(tuple[VariantDifference, ...])

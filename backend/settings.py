@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 SECRETS_FOLDER = Path("/run/secrets")
 """Where Docker and Compose mount secrets: one file per setting, named like it, the environment before the file."""
+BLANKS = " \t\r\n"
+"""What HTTP drops around a header's value, so that no token may hold it there."""
 
 
-def _scheme(*allowed: str) -> AfterValidator:
-    """Accept a URL of one of these schemes. The message never repeats the value: a URL may hold a password."""
+def _check_scheme(url: str, *allowed: str) -> SplitResult:
+    """Return a URL's parts. No message here repeats the value: a URL may hold a password."""
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in allowed:
+        raise ValueError(f"must be a URL that begins with {' or '.join(f'{name}://' for name in allowed)}")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("must have a host that makes sense, an IPv6 address in brackets") from None
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("must have a number up to 65535 as its port") from None
+    return parts
 
-    def check(url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            known, _ = parts.scheme in allowed, parts.port
-        except ValueError:
-            known = False
-        if not known:
-            raise ValueError(f"must be a URL that begins with {' or '.join(f'{name}://' for name in allowed)}")
-        return url
 
-    return AfterValidator(check)
+def _check_redis(url: str) -> str:
+    parts = _check_scheme(url, "redis", "rediss")
+    if not parts.hostname:
+        raise ValueError("must name a host, as in redis://redis:6379/0")
+    if not re.fullmatch("/?[0-9]*", parts.path):
+        raise ValueError("must end in the number of a database, as in redis://redis:6379/0")
+    return url
 
 
-def _none_if_empty(token: SecretStr | None) -> SecretStr | None:
-    """Take an empty secret file for no secret, as an empty variable is."""
-    return token if token and token.get_secret_value().strip() else None
+def _check_database(url: str) -> str:
+    parts = _check_scheme(url, "sqlite", "postgresql", "postgres", "postgresql+psycopg")
+    path = parts.path.removeprefix("/")
+    if parts.scheme == "sqlite" and (parts.netloc or not path or path.startswith((":memory:", "file:"))):
+        raise ValueError("must name a file, as in sqlite:////data/weighbridge.db")
+    return url
+
+
+def _check_token(token: SecretStr | None) -> SecretStr | None:
+    """Take an empty secret file for no secret, as an empty variable is; but not blanks, which somebody meant."""
+    if token is None or not token.get_secret_value():
+        return None
+    if not (bare := token.get_secret_value().strip(BLANKS)):
+        raise ValueError("must not be of blanks alone")
+    return SecretStr(bare)
 
 
 class Settings(BaseSettings):
@@ -40,17 +64,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore")
 
-    redis_url: Annotated[str, _scheme("redis", "rediss")] = Field("redis://redis:6379/0", repr=False)
+    redis_url: Annotated[str, AfterValidator(_check_redis)] = Field("redis://redis:6379/0", repr=False)
     """Broker, result store and nothing else."""
-    database_url: Annotated[str, _scheme("sqlite", "postgresql", "postgres", "postgresql+psycopg")] = Field(
-        "sqlite:////data/weighbridge.db", repr=False
-    )
-    api_token: Annotated[SecretStr | None, AfterValidator(_none_if_empty)] = None
+    database_url: Annotated[str, AfterValidator(_check_database)] = Field("sqlite:////data/weighbridge.db", repr=False)
+    api_token: Annotated[SecretStr | None, AfterValidator(_check_token)] = None
     """The bearer token that guards every write. None: writes are open."""
     worker_concurrency: int = Field(2, ge=1, le=64)
     """Processes of one worker. Explicit, because Celery would count the host's processors, not the container's."""
-    visibility_timeout_seconds: int = Field(3600, ge=10)
-    """After this long an unacknowledged job goes to another worker; must exceed the longest job."""
+    visibility_timeout_seconds: int = Field(120, gt=60)
+    """A job whose worker was killed goes to another one after this long and ten seconds at most.
+
+    It must exceed the longest job and the longest wait before a retry, 60 seconds, or jobs that live run twice.
+    """
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     heartbeat_path: Path = Path("/tmp/worker.heartbeat")  # noqa: S108 - /tmp is the only writable place of a container
     weighbridge_version: str | None = None
@@ -67,8 +92,19 @@ def load_settings(secrets_folder: Path = SECRETS_FOLDER) -> Settings:
     """Return the settings, or end the process with status 2 and one line for each that makes no sense."""
     try:
         return Settings(_secrets_dir=secrets_folder if secrets_folder.is_dir() else None)
+    except SettingsError as error:  # its text names the field, and its cause is what reading the file raised
+        name = next(name for name in Settings.model_fields if f'"{name}"' in str(error))
+        faults = [f"The secret file {secrets_folder / name} cannot be read: {_why(error.__cause__)}"]
     except ValidationError as error:
-        for fault in error.errors(include_input=False, include_context=False, include_url=False):
-            name = ".".join(str(part) for part in fault["loc"]).upper()
-            print(f"The setting {name} makes no sense: {fault['msg']}", file=sys.stderr)  # noqa: T201 - no log yet
-        raise SystemExit(2) from None
+        faults = [
+            f"The setting {'.'.join(map(str, fault['loc'])).upper()} makes no sense: "
+            + fault["msg"].removeprefix("Value error, ")
+            for fault in error.errors(include_input=False, include_context=False, include_url=False)
+        ]
+    print(*faults, sep="\n", file=sys.stderr)  # noqa: T201 - no log yet
+    raise SystemExit(2)
+
+
+def _why(error: BaseException | None) -> str:
+    """Say what is wrong with a file and nothing of what is in it."""
+    return "it is not UTF-8" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or repr(error)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Row,
     String,
@@ -29,21 +31,20 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
-    insert,
     select,
     text,
     tuple_,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from backend.contract import MAX_VARIANT_CHARACTERS
 from backend.errors import StoreUnavailable
 
 MAX_ATTEMPTS = 10
 """How often a comparison may be begun before it counts as one that kills its worker."""
-MAX_VARIANT_CHARACTERS = 200
-"""PostgreSQL indexes no value beyond a third of a page."""
 _SCHEMA_LOCK = 0x57424447
 """The advisory lock that creators of the schema take in PostgreSQL; any number that nobody else uses."""
 
@@ -55,7 +56,8 @@ _reports = Table(
     Column("recorded_at", String(20), nullable=False),
     Column("commit", Text),
     Column("dirty", Boolean, nullable=False),
-    Column("record", Text, nullable=False),  # canonical JSON; text, because jsonb would respell numbers
+    # Canonical JSON in UTF-8. Bytes: jsonb would respell numbers, and text take four times the memory on its way out.
+    Column("record", LargeBinary, nullable=False),
     Index("reports_by_time", "recorded_at", "id"),
 )
 _variants = Table(
@@ -74,7 +76,7 @@ _comparisons = Table(
     Column("before", ForeignKey("reports.id"), nullable=False),
     Column("after", ForeignKey("reports.id"), nullable=False),
     Column("status", String(8), nullable=False),
-    Column("difference", Text),
+    Column("difference", LargeBinary),
     Column("why", Text),
     Column("attempts", Integer, nullable=False),
 )
@@ -95,13 +97,13 @@ class StoredReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredComparison:
-    """A comparison's row; `difference` is JSON text once done, `why` is set once failed."""
+    """A comparison's row; `difference` is JSON once done, `why` is set once failed."""
 
     id: str
     before: str
     after: str
     status: Status
-    difference: str | None
+    difference: bytes | None
     why: str | None
 
 
@@ -110,37 +112,46 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._engine = _make_engine(url)
+        is_sqlite = self._engine.dialect.name == "sqlite"
+        self._file = Path(self._engine.url.database or "") if is_sqlite else None
+        self._insert = sqlite.insert if is_sqlite else postgresql.insert
         self._lock = threading.Lock()
-        self._has_schema = False
+        self._has_schema_in: object = None
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
     def ping(self) -> None:
-        """Do the least that a working database can do."""
-        with self._transaction() as connection:
-            connection.execute(text("SELECT 1"))
+        """Do the least that a working database can do: for a file, begin a write and take it back."""
+        if self._file is None:
+            with self._transaction() as connection:
+                connection.execute(text("SELECT 1"))
+            return
+        with self._transaction(write=True) as connection:
+            connection.exec_driver_sql("PRAGMA user_version = 0")  # needs room for a journal, and the right to make it
+            connection.rollback()
 
-    def add_report(self, report: StoredReport, record: str) -> bool:
+    def add_report(self, report: StoredReport, record: bytes) -> bool:
         """Keep a report; False where it was kept before, also when two come at the same instant."""
         row = {"id": report.id, "recorded_at": report.recorded_at, "commit": report.commit, "dirty": report.dirty}
         sizes = [
             {"report_id": report.id, "position": position, "variant": variant, "shipped_bytes": shipped_bytes}
             for position, (variant, shipped_bytes) in enumerate(report.variants)
         ]
-        try:
-            with self._transaction(write=True) as connection:
-                if connection.scalar(select(_reports.c.id).where(_reports.c.id == report.id)):
-                    return False
-                connection.execute(insert(_reports).values(**row, record=record))
-                if sizes:
-                    connection.execute(insert(_variants), sizes)
-        except IntegrityError:
-            return False
-        return True
+        with self._transaction(write=True) as connection:
+            added = self._insert(_reports).values(**row, record=record).on_conflict_do_nothing()
+            is_new = connection.scalar(added.returning(_reports.c.id)) is not None
+            if is_new and sizes:
+                connection.execute(self._insert(_variants), sizes)
+        return is_new
 
-    def record(self, report_id: str) -> str | None:
+    def has_report(self, report_id: str) -> bool:
+        """Tell whether there is a report of that id."""
+        with self._transaction() as connection:
+            return connection.scalar(select(_reports.c.id).where(_reports.c.id == report_id)) is not None
+
+    def record(self, report_id: str) -> bytes | None:
         """Return a report's canonical JSON."""
         with self._transaction() as connection:
             return connection.scalar(select(_reports.c.record).where(_reports.c.id == report_id))
@@ -161,13 +172,8 @@ class Store:
     def open_comparison(self, comparison_id: str, before: str, after: str) -> StoredComparison:
         """Return the comparison, made anew where there is none, and pending again where it had failed."""
         row = {"id": comparison_id, "before": before, "after": after, "status": "pending", "attempts": 0}
-        try:
-            with self._transaction(write=True) as connection:
-                if not connection.scalar(select(_comparisons.c.id).where(_comparisons.c.id == comparison_id)):
-                    connection.execute(insert(_comparisons).values(**row))
-        except IntegrityError:
-            pass  # another request made it at the same instant
         with self._transaction(write=True) as connection:
+            connection.execute(self._insert(_comparisons).values(**row).on_conflict_do_nothing())
             again = update(_comparisons).where(_comparisons.c.id == comparison_id, _comparisons.c.status == "failed")
             connection.execute(again.values(status="pending", why=None, attempts=0))
             return _comparison(connection.execute(_select_comparison(comparison_id)).one())
@@ -185,7 +191,7 @@ class Store:
             connection.execute(update(_comparisons).where(chosen).values(attempts=_comparisons.c.attempts + 1))
             return connection.scalar(select(_comparisons.c.attempts).where(chosen)) or 0
 
-    def finish_comparison(self, comparison_id: str, difference: str) -> None:
+    def finish_comparison(self, comparison_id: str, difference: bytes) -> None:
         """Store what a comparison found."""
         with self._transaction(write=True) as connection:
             chosen = update(_comparisons).where(_comparisons.c.id == comparison_id)
@@ -212,17 +218,34 @@ class Store:
             raise StoreUnavailable from error
 
     def _ensure_schema(self) -> None:
-        """Create the schema on first use, not at start: the database may come up after us. Nobody queues for long."""
-        if self._has_schema:
+        """Create the schema on first use, not at start: the database may come up after us. Nobody queues for long.
+
+        The first use of another file is one, too: open connections would go on writing to the one that was deleted.
+        """
+        if self._is_known():
             return
         if not self._lock.acquire(timeout=3):
             raise StoreUnavailable
         try:
-            if not self._has_schema:
+            if not self._is_known():
+                self._engine.dispose()
                 _create_schema(self._engine)
-                self._has_schema = True
+                self._has_schema_in = self._identity()
         finally:
             self._lock.release()
+
+    def _is_known(self) -> bool:
+        identity = self._identity()
+        return identity is not None and identity == self._has_schema_in
+
+    def _identity(self) -> object:
+        """Return what tells this database from another under its name; None for a file that is not there."""
+        if self._file is None:
+            return "server"
+        with suppress(OSError):
+            status = self._file.stat()
+            return status.st_dev, status.st_ino
+        return None
 
 
 def _sizes(connection: Connection, report_ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:

@@ -11,14 +11,15 @@ from functools import cache
 from typing import Any
 
 from celery import Task  # type: ignore[import-untyped]  # Celery ships no types
+from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]  # Celery ships no types
 from celery.signals import (  # type: ignore[import-untyped]  # Celery ships no types
     celeryd_after_setup,
     setup_logging,
 )
 
 from backend import logs, service
-from backend.broker import COMPARE, REHEARSE, make_celery
-from backend.errors import Unavailable
+from backend.broker import COMPARE, JOB_SECONDS, MAX_RETRY_WAIT_SECONDS, REHEARSE, make_celery
+from backend.errors import Unavailable, root_cause
 from backend.heartbeat import Heartbeat
 from backend.settings import load_settings
 from backend.store import Store
@@ -54,16 +55,20 @@ class ComparisonJob(Task):  # type: ignore[misc]  # the base is untyped
     autoretry_for = (Unavailable,)
     max_retries = 8
     retry_backoff = 1
-    retry_backoff_max = 60  # seconds; with eight retries about three minutes, less jitter
+    retry_backoff_max = MAX_RETRY_WAIT_SECONDS  # with eight retries about three minutes, less jitter
     ignore_result = True  # the database's row is the truth
 
     def on_failure(self, exc: Exception, _id: str, args: list[str], _kwargs: object, _info: object) -> None:
         """Write down why, so that nobody waits for ever."""
-        why = str(exc) if isinstance(exc, Unavailable) else f"An error of the service: {type(exc).__name__}"
+        why = f"An error of the service: {type(exc).__name__}"
+        if isinstance(exc, Unavailable):
+            why = str(exc)
+        elif isinstance(exc, SoftTimeLimitExceeded):
+            why = f"It took longer than {JOB_SECONDS} seconds."
         try:
             _store().fail_comparison(args[0], why)
-        except Unavailable:
-            _log.exception("a failed comparison stays pending", extra={"comparison": args[0]})
+        except Unavailable as error:
+            _log.error("a failed comparison stays pending: %s", root_cause(error), extra={"comparison": args[0]})
 
 
 @app.task(name=COMPARE, base=ComparisonJob)  # type: ignore[untyped-decorator]  # Celery ships no types

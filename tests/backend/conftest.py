@@ -94,15 +94,28 @@ def serving() -> Serving:
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a Redis server and yield its URL."""
-    program = shutil.which("redis-server") or pytest.skip("redis-server is not installed")
     port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with subprocess.Popen(command, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL) as server:
+    with run_redis(port, tmp_path_factory.mktemp("redis")):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+@pytest.fixture(scope="session")
+def running_redis() -> Callable[[int, Path], AbstractContextManager[None]]:
+    """Return `run_redis`, for tests that stop it themselves."""
+    return run_redis
+
+
+@contextmanager
+def run_redis(port: int, folder: Path) -> Iterator[None]:
+    """Run a Redis server that keeps its data in a folder, as compose.yaml has it."""
+    program = shutil.which("redis-server") or pytest.skip("redis-server is not installed")
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as server:
         try:
             wait_for_port(port)
-            yield f"redis://127.0.0.1:{port}/0"
+            yield
         finally:
-            server.kill()
+            server.terminate()
 
 
 @pytest.fixture(scope="session")
@@ -142,12 +155,17 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Return a starter of Python programs of the environment; its log is `<name>.log` in `tmp_path`."""
     with ExitStack() as stack:
 
-        def run(name: str, *command: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        def run(name: str, *command: str, env: dict[str, str], own_group: bool = False) -> subprocess.Popen[bytes]:
             log = stack.enter_context((tmp_path / f"{name}.log").open("wb"))
             errors = stack.enter_context((tmp_path / f"{name}.err").open("wb"))
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", *command], cwd=ROOT, env=os.environ | env, stdout=log, stderr=errors
+                    [sys.executable, "-m", *command],
+                    cwd=ROOT,
+                    env=os.environ | env,
+                    stdout=log,
+                    stderr=errors,
+                    start_new_session=own_group,
                 )
             )
             stack.callback(_stop, process)
@@ -160,6 +178,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
 def free_port_of() -> Callable[[], int]:
     """Return `free_port`, for tests that start a server themselves."""
     return free_port
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[int], None]:
+    """Return `wait_for_port`, likewise."""
+    return wait_for_port
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -17,9 +19,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from backend.main import MAX_BODY_BYTES
+from backend import bodies, service
+from backend.bodies import MAX_BODY_BYTES
 from backend.settings import Settings
+from backend.store import Store
 
+ROOT = Path(__file__).parents[2]
 UNKNOWN = "0" * 64
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
@@ -155,6 +160,59 @@ def test_the_probes_tell_apart_what_lives_and_what_is_ready(client: httpx.Client
     assert client.get("/version").json() == {"version": None, "revision": None}
 
 
+def test_a_probe_by_head_answers_as_by_get(client: httpx.Client) -> None:
+    """Load balancers ask so, and want no body."""
+    answers = [client.head("/livez"), client.head("/readyz")]
+
+    assert [(answer.status_code, answer.content) for answer in answers] == [(200, b""), (503, b"")]
+
+
+def test_what_is_not_ready_is_logged_once_with_its_cause(
+    serving: Any, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Probes come every few seconds; the log tells changes."""
+    caplog.set_level(logging.INFO, "backend")
+    path = Path(settings.database_url.removeprefix("sqlite:///"))
+    with serving(settings) as client:
+        client.get("/readyz")
+        Path(f"{path}-journal").mkdir()
+        answers = [client.get("/readyz").json()["checks"]["database"] for _ in range(3)]
+        Path(f"{path}-journal").rmdir()
+        answers.append(client.get("/readyz").json()["checks"]["database"])
+    told = [record.getMessage() for record in caplog.records if record.name == "backend.api"]
+
+    assert answers == ["does not answer"] * 3 + ["ok"]
+    assert len(told) == 3
+    assert told[0].startswith("not ready: redis does not answer: ")
+    assert told[1:] == [
+        "not ready: database does not answer: OperationalError: disk I/O error",
+        "ready again: database",
+    ]
+
+
+def test_an_open_service_says_so(serving: Any, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """One warning at the start where anyone may write, none with a token."""
+    told = []
+    for chosen in (settings, settings.model_copy(update={"api_token": SecretStr("token")})):
+        caplog.clear()
+        with serving(chosen):
+            told.append([record.levelname for record in caplog.records if "API_TOKEN" in record.getMessage()])
+
+    assert told == [["WARNING"], []]
+
+
+def test_a_service_that_is_away_is_one_line_of_log(
+    client: httpx.Client, record: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line has the cause and no traceback."""
+    _compare(client, record)
+    told = [record for record in caplog.records if record.name == "backend.main"]
+
+    assert [entry.exc_info for entry in told] == [None]
+    assert told[0].getMessage().startswith("POST /v1/comparisons: ")
+    assert "Connection refused" in told[0].getMessage()
+
+
 def test_without_a_database_every_route_is_503(serving: Any, tmp_path: Path, record: Any) -> None:
     """All but the probes say in one shape that the database is away."""
     with serving(Settings(database_url=f"sqlite:///{tmp_path}/none/x.db", redis_url="redis://127.0.0.1:1/0")) as client:
@@ -233,6 +291,95 @@ def test_a_flood_is_cut_off(client: httpx.Client) -> None:
     assert sent < 4 * MAX_BODY_BYTES
 
 
+def test_endless_headers_are_cut_off(client: httpx.Client) -> None:
+    """A head beyond a few kilobytes is answered 4xx, and the server stops reading."""
+    sent, answer = 0, b""
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), 10) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        try:
+            while sent < 20_000_000 and not answer:
+                connection.sendall(b"X-Filler: " + b"x" * 1000 + b"\r\n")
+                sent += 1012
+                if sent > 200_000:
+                    answer = connection.recv(100)
+        except OSError:
+            answer = answer or b"HTTP/1.1 4xx, lost to the reset"
+
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert sent < 1_000_000
+
+
+def test_the_image_has_no_server_without_a_limit_of_heads() -> None:
+    """Where httptools is installed, uvicorn takes it; what is baked is what runs."""
+    assert "httptools" not in (ROOT / "backend/requirements.txt").read_text(encoding="utf-8")
+    assert "uvicorn.protocols.http.h11_impl" in (ROOT / "backend/bake.py").read_text(encoding="utf-8")
+
+
+def test_a_client_that_leaves_is_no_error(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+    """Half a body and a closed connection: nothing at ERROR, and the service goes on."""
+    for _ in range(3):
+        with socket.create_connection((client.base_url.host, client.base_url.port or 80), 10) as connection:
+            connection.sendall(
+                b"POST /v1/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n" + b" " * 500_000
+            )
+    time.sleep(0.2)
+
+    assert client.get("/livez").status_code == 200
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_a_slow_body_ends(client: httpx.Client, monkeypatch: pytest.MonkeyPatch, record: Any) -> None:
+    """A large body that does not come keeps others waiting for a while and not for ever; small ones never wait."""
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.5)
+    large = json.dumps(record(commit="large", unknown="x" * 200_000)).encode()
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), 10) as connection:
+        connection.sendall(b"POST /v1/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n" + b" " * 500_000)
+        time.sleep(0.2)
+        small = _post(client, record(commit="small"))
+        monkeypatch.setattr(bodies, "BODY_SECONDS", 10)
+        started = time.monotonic()
+        waited = _post(client, large)
+        seconds = time.monotonic() - started
+        answer = connection.recv(100)
+
+    assert (small.status_code, waited.status_code) == (201, 201)
+    assert 0.1 < seconds < 2
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.services  # a process of its own, to see its memory
+def test_memory_is_bounded(start: Any, settings: Settings, record: Any, free_port_of: Any, wait_for: Any) -> None:
+    """What killed a container of 512 MB: two bodies of nothing but objects, ten readers of one large comparison."""
+    port = free_port_of()
+    url = settings.database_url
+    server = start("api", "uvicorn", "backend.main:app", "--port", str(port), env={"DATABASE_URL": url})
+    wait_for(port)
+    layer = record()["images"][0]["layers"][0]
+    images = [
+        record(
+            image={"variant": str(number), "layers": [layer | {"instruction": "\N{PILE OF POO}" + "x" * 120}] * 990}
+        )["images"][0]
+        for number in range(30)
+    ]
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client, ThreadPoolExecutor(10) as threads:
+        objects = json.dumps(record(x="@")).encode().replace(b'"@"', b"[" + b"{}," * 499_000 + b"{}]")
+        posted = list(threads.map(lambda _: _post(client, objects).status_code, range(4)))
+        too_many = objects.replace(b"{},", b"{}," * 6)
+        refused = list(threads.map(lambda _: _post(client, too_many).status_code, range(4)))
+        ids = [_post(client, record(commit=name, images=images)).json()["id"] for name in ("one", "two")]
+        store = Store(url)
+        opened = store.open_comparison("c" * 64, *ids)
+        service.run_comparison(store, opened.id)
+        store.close()
+        read = list(threads.map(lambda _: client.get(f"/v1/comparisons/{opened.id}"), range(10)))
+    peak = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{server.pid}/status").read_text())[1]) // 1024  # type: ignore[index]
+
+    assert (set(posted), set(refused)) == ({200, 201}, {422})
+    assert len({answer.content for answer in read}) == 1
+    assert [variant["delta_bytes"] for variant in read[0].json()["difference"]] == [0] * 30
+    assert peak < 400
+
+
 @pytest.mark.parametrize(
     "part", [b"NaN", b"-Infinity", b"1e400", b'"\\u0000"', b'"\\ud800"', b"[" * 50_000 + b"]" * 50_000, b"1" * 5000]
 )
@@ -250,7 +397,7 @@ def test_a_huge_integer_in_an_unknown_field_comes_back_whole(client: httpx.Clien
     assert posted == client.get(_post(client, posted).headers["location"]).json()
 
 
-@hypothesis_settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_body_is_a_crash(client: httpx.Client, record: Any, data: st.DataObject) -> None:
     """Arbitrary bytes, JSON, or a record with arbitrary JSON in its fields: accepted or refused, never 5xx."""

@@ -90,5 +90,13 @@ def test_as_a_script_it_needs_no_library_and_says_one_line(free_port_of: Callabl
 
 
 def _run(port: str) -> subprocess.CompletedProcess[str]:
-    script = [sys.executable, "-I", "-S", health.__file__]
-    return subprocess.run(script, env={"PORT": port}, capture_output=True, text=True, check=False)
+    program = f"import runpy, sys; sys.exit(runpy.run_path({health.__file__!r})['main']({port!r}))"
+    script = [sys.executable, "-I", "-S", "-c", program]
+    return subprocess.run(script, env={"PORT": "1"}, capture_output=True, text=True, check=False)
+
+
+def test_it_asks_where_the_image_listens() -> None:
+    """The port is that of the Dockerfile's command, and no variable moves one without the other."""
+    dockerfile = Path(health.__file__).parents[1] / "Dockerfile"
+
+    assert dockerfile.read_text(encoding="utf-8").count(f'"--port", "{health.PORT}"') == 2

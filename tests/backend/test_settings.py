@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from backend.settings import Settings, load_settings
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +25,7 @@ def test_defaults_suit_the_image(tmp_path: Path) -> None:
     settings = load_settings(tmp_path / "missing")
 
     assert (settings.redis_url, settings.database_url) == ("redis://redis:6379/0", "sqlite:////data/weighbridge.db")
-    assert (settings.api_token, settings.worker_concurrency, settings.visibility_timeout_seconds) == (None, 2, 3600)
+    assert (settings.api_token, settings.worker_concurrency, settings.visibility_timeout_seconds) == (None, 2, 120)
 
 
 def test_a_secret_file_counts_and_the_environment_counts_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,16 +51,26 @@ def test_an_empty_token_is_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         ("REDIS_URL", "amqp://user:hunter22@host"),
         ("REDIS_URL", "redis://user:hunter22@host:port/0"),
+        ("REDIS_URL", "redis://user:hunter22@host:66000/0"),
+        ("REDIS_URL", "redis://user:hunter22@[host/0"),
+        ("REDIS_URL", "redis://user:hunter22@host/notanumber"),
+        ("REDIS_URL", "redis://"),
         ("DATABASE_URL", "mysql://user:hunter22@host"),
+        ("DATABASE_URL", "postgresql://user:hunter22@host:port/x"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "sqlite://data/reports.db"),
         ("WORKER_CONCURRENCY", "hunter22"),
-        ("VISIBILITY_TIMEOUT_SECONDS", "0"),
+        ("VISIBILITY_TIMEOUT_SECONDS", "60"),
         ("LOG_LEVEL", "hunter22"),
+        ("API_TOKEN", " \t "),
     ],
 )
 def test_a_bad_value_ends_the_process_in_one_line(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The line names the variable and does not repeat the value, which may hold a password."""
+    """The line names the variable, speaks plainly and does not repeat the value, which may hold a password."""
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as caught:
         load_settings()
@@ -64,7 +78,57 @@ def test_a_bad_value_ends_the_process_in_one_line(
 
     assert caught.value.code == 2
     assert told.startswith(f"The setting {name} makes no sense: ")
-    assert (told.count("\n"), "hunter22" in told) == (1, False)
+    assert (told.count("\n"), "hunter22" in told, "Value error" in told) == (1, False, False)
+
+
+@pytest.mark.parametrize(
+    ("url", "part"),
+    [("redis://h:port/0", "port"), ("redis://h:66000/0", "port"), ("redis:///0", "host"), ("redis://[h/0", "host")],
+)
+def test_a_bad_url_is_told_by_its_part(
+    url: str, part: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever mistyped a port is not told about schemes."""
+    monkeypatch.setenv("REDIS_URL", url)
+    with pytest.raises(SystemExit):
+        load_settings()
+
+    assert part in capsys.readouterr().err
+
+
+def test_a_token_is_bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP drops blanks around a header's value, so they are no part of the token here either."""
+    monkeypatch.setenv("API_TOKEN", " to ken\t")
+
+    assert load_settings().secrets() == ("to ken",)
+
+
+def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line with the file's name, nothing of what is in it, and status 2."""
+    (tmp_path / "redis_url").write_bytes(b"redis://:hunter22\xff@redis/0")
+    with pytest.raises(SystemExit) as caught:
+        load_settings(tmp_path)
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == f"The secret file {tmp_path}/redis_url cannot be read: it is not UTF-8\n"
+
+
+@pytest.mark.services  # a program of its own, by a user that may not read the file
+def test_a_secret_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    """Its owner is somebody else, as with a secret that is mounted for root."""
+    (tmp_path / "api_token").write_text("hunter22")
+    (tmp_path / "api_token").chmod(0)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    drop = "import os; os.geteuid() or os.setuid(65534); "
+    load = f"import pathlib; load_settings(pathlib.Path({str(tmp_path)!r}))"
+    program = f"from backend.settings import load_settings; {drop}{load}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"The secret file {tmp_path}/api_token cannot be read: Permission denied\n",
+    )
 
 
 def test_no_secret_is_in_the_representation() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +54,7 @@ def _at_once(work: Callable[[int], Result]) -> list[Result]:
 def test_the_schema_is_created_by_all_at_the_same_instant(url: str) -> None:
     """API and worker start together on an empty database, and neither fails."""
 
-    def start(_: int) -> str | None:
+    def start(_: int) -> bytes | None:
         store = Store(url)
         try:
             return store.record("a" * 64)
@@ -66,7 +68,7 @@ def test_of_equal_reports_at_the_same_instant_one_is_new(url: str) -> None:
     """A race gives one row and no error."""
     store = Store(url)
     store.ping()
-    results = _at_once(lambda _: store.add_report(_report(), "{}"))
+    results = _at_once(lambda _: store.add_report(_report(), b"{}"))
     kept = store.reports(variant=None, before=None, limit=10)
     store.close()
 
@@ -77,7 +79,7 @@ def test_of_equal_reports_at_the_same_instant_one_is_new(url: str) -> None:
 def test_of_equal_comparisons_at_the_same_instant_there_is_one(url: str) -> None:
     """A race gives one row, which all of them get."""
     store = Store(url)
-    store.add_report(_report(), "{}")
+    store.add_report(_report(), b"{}")
     rows = _at_once(lambda _: store.open_comparison("c" * 64, "a" * 64, "a" * 64))
     attempts = _at_once(lambda _: store.count_attempt("c" * 64))
     store.close()
@@ -90,7 +92,7 @@ def test_the_largest_values_fit(url: str) -> None:
     """What the service lets through, the columns hold."""
     report = _report(size=2**63 - 1, variant="é" * 200)
     store = Store(url)
-    store.add_report(report, '"\N{PILE OF POO}' + "x" * 10**6 + '"')
+    store.add_report(report, b'"' + b"x" * 10**6 + b'"')
     kept = store.reports(variant="é" * 200, before=None, limit=1)
     store.close()
 
@@ -100,14 +102,14 @@ def test_the_largest_values_fit(url: str) -> None:
 def test_done_is_final(url: str) -> None:
     """A late failure of a second delivery does not undo what the first one found."""
     store = Store(url)
-    store.add_report(_report(), "{}")
+    store.add_report(_report(), b"{}")
     store.open_comparison("c" * 64, "a" * 64, "a" * 64)
-    store.finish_comparison("c" * 64, "[]")
+    store.finish_comparison("c" * 64, b"[]")
     store.fail_comparison("c" * 64, "too late")
     found = store.open_comparison("c" * 64, "a" * 64, "a" * 64)
     store.close()
 
-    assert (found.status, found.difference, found.why) == ("done", "[]", None)
+    assert (found.status, found.difference, found.why) == ("done", b"[]", None)
 
 
 def test_a_database_that_comes_up_late_is_used_then(tmp_path: Path) -> None:
@@ -117,7 +119,7 @@ def test_a_database_that_comes_up_late_is_used_then(tmp_path: Path) -> None:
         store.ping()
     (tmp_path / "later").mkdir()
 
-    assert store.add_report(_report(), "{}")
+    assert store.add_report(_report(), b"{}")
     store.close()
 
 
@@ -134,16 +136,79 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
 def test_a_full_disk_is_unavailable_and_keeps_nothing_half(tmp_path: Path) -> None:
     """What does not fit is not there, and what was there still is."""
     store = Store(f"sqlite:///{tmp_path}/reports.db")
-    store.add_report(_report(), "{}")
+    store.add_report(_report(), b"{}")
     with store._engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 20")  # SQLite's own way to say that the disk is full
 
     with pytest.raises(StoreUnavailable):
-        store.add_report(_report("b"), "x" * 10**6)
+        store.add_report(_report("b"), b"x" * 10**6)
     kept = store.reports(variant=None, before=None, limit=10)
     store.close()
 
     assert [_report()] == kept
+
+
+def test_a_file_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
+    """Open connections do not go on with a file that nobody else sees: neither a ping nor a request does."""
+    path = tmp_path / "reports.db"
+    store = Store(f"sqlite:///{path}")
+    store.ping()
+    path.unlink()
+    store.ping()
+    found = path.exists()
+    path.unlink()
+    added = store.add_report(_report(), b"{}")
+    kept = path.exists()
+    shutil.move(tmp_path, f"{tmp_path}.away")
+    with pytest.raises(StoreUnavailable):
+        store.ping()
+    shutil.move(f"{tmp_path}.away", tmp_path)
+    again = store.has_report("a" * 64)
+    store.close()
+
+    assert (found, added, kept, again) == (True, True, True, True)
+
+
+def test_a_ping_needs_the_right_to_write(tmp_path: Path) -> None:
+    """Where no journal can be made, the database cannot be written: as in a folder that is read-only."""
+    store = Store(f"sqlite:///{tmp_path}/reports.db")
+    store.ping()
+    (tmp_path / "reports.db-journal").mkdir()
+
+    with pytest.raises(StoreUnavailable):
+        store.ping()
+    (tmp_path / "reports.db-journal").rmdir()
+    store.ping()
+    store.close()
+
+
+def test_a_ping_needs_room(tmp_path: Path) -> None:
+    """On a full disk the database is not ready. A limit of the process stands for the disk."""
+    store = Store(f"sqlite:///{tmp_path}/reports.db")
+    store.ping()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(StoreUnavailable):
+            store.ping()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    store.ping()
+    store.close()
+
+
+def test_a_ping_changes_nothing(tmp_path: Path) -> None:
+    """What it begins to write it takes back."""
+    path = tmp_path / "reports.db"
+    store = Store(f"sqlite:///{path}")
+    store.add_report(_report(), b"{}")
+    before = path.read_bytes()
+    store.ping()
+    after = path.read_bytes()
+    store.close()
+
+    assert before == after
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,9 +15,12 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]  # Celery ships no types
+from redis import Redis
 
-from backend import health, service
-from backend.broker import make_celery
+from backend import health, service, worker
+from backend.broker import JOB_SECONDS, make_celery
+from backend.errors import StoreUnavailable
 from backend.settings import Settings
 from backend.store import Store
 
@@ -62,7 +66,7 @@ def env(request: pytest.FixtureRequest, redis_url: str, tmp_path: Path) -> dict[
 
 
 def test_the_configuration_keeps_what_a_container_needs() -> None:
-    """Late acknowledgement, no prefetching, JSON alone, and one visibility timeout in all three places."""
+    """Late acknowledgement, no prefetching, JSON alone, and limits: each shorter than what waits for it."""
     conf = make_celery(Settings(visibility_timeout_seconds=77, worker_concurrency=3)).conf
 
     assert (
@@ -72,11 +76,9 @@ def test_the_configuration_keeps_what_a_container_needs() -> None:
         conf.worker_concurrency,
     ) == (True, True, 1, 3)
     assert (conf.accept_content, conf.task_serializer, conf.result_serializer) == (["json"], "json", "json")
-    assert [
-        conf.broker_transport_options["visibility_timeout"],
-        conf.result_backend_transport_options["visibility_timeout"],
-        conf.visibility_timeout,
-    ] == [77] * 3
+    grace = int(re.search(r"stop_grace_period: (\d+)s +# no job", (ROOT / "compose.yaml").read_text())[1])  # type: ignore[index]
+    assert conf.broker_transport_options["visibility_timeout"] == 77
+    assert service.MAX_REHEARSAL_SECONDS < conf.task_soft_time_limit < conf.task_time_limit < grace < 60
 
 
 @services
@@ -130,6 +132,72 @@ def test_a_stop_lets_a_running_job_finish(env: dict[str, str], start: Any, tmp_p
     assert [("rehearsal started", job), ("rehearsal finished", job)] == told
     assert (status, beating, Path(env["HEARTBEAT_PATH"]).exists()) == (0, True, False)
     assert _celery(env, "result", job).stdout == "2\n"
+
+
+@services
+@pytest.mark.parametrize("env", ["sqlite"], indirect=True)
+def test_a_worker_outlives_its_redis(
+    env: dict[str, str], start: Any, free_port_of: Callable[[], int], running_redis: Any, tmp_path: Path
+) -> None:
+    """Redis goes away for three seconds while a job runs: the same process does the next job."""
+    port, log = free_port_of(), tmp_path / "worker.log"
+    env |= {"REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+    with running_redis(port, tmp_path):
+        worker = start("worker", *WORKER, env=env)
+        _celery(env, "call", "backend.rehearse", "--args=[5]")
+        _wait_for(lambda: "rehearsal started" in log.read_text())
+    time.sleep(3)
+    with running_redis(port, tmp_path):
+        job = _celery(env, "call", "backend.rehearse", "--args=[0]").stdout.strip()
+        _wait_for(lambda: ("rehearsal finished", job) in [(line["message"], line.get("job")) for line in _lines(log)])
+        alive = worker.poll() is None
+        worker.send_signal(signal.SIGTERM)
+        status = worker.wait(20)
+
+    assert (alive, status) == (True, 0)
+
+
+@services
+@pytest.mark.parametrize("env", ["sqlite"], indirect=True)
+def test_the_job_of_a_killed_worker_goes_to_another(
+    env: dict[str, str], start: Any, free_port_of: Callable[[], int], running_redis: Any, tmp_path: Path
+) -> None:
+    """After the visibility timeout and ten seconds at most; the test makes the job's delivery that old."""
+    port = free_port_of()
+    env |= {"REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+    with running_redis(port, tmp_path):
+        first = start("first", *WORKER, env=env, own_group=True)
+        job = _celery(env, "call", "backend.rehearse", "--args=[2]").stdout.strip()
+        _wait_for(lambda: "rehearsal started" in (tmp_path / "first.log").read_text())
+        os.killpg(first.pid, signal.SIGKILL)
+        start("second", *WORKER, env=env)
+        with Redis.from_url(env["REDIS_URL"]) as redis:
+            [(tag, since)] = redis.zrange("unacked_index", 0, -1, withscores=True)
+            redis.zadd("unacked_index", {tag: since - 120})
+        _wait_for(lambda: "rehearsal finished" in (tmp_path / "second.log").read_text(), 25)
+
+        assert job in (tmp_path / "second.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (SoftTimeLimitExceeded(), f"It took longer than {JOB_SECONDS} seconds."),
+        (StoreUnavailable(), str(StoreUnavailable())),
+        (KeyError("x"), "An error of the service: KeyError"),
+    ],
+)
+def test_a_comparison_that_fails_says_why(
+    store: Store, record: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
+) -> None:
+    """Whoever waits for it is told, also where it took too long."""
+    report_id, _ = service.add_report(store, json.dumps(record()).encode())
+    opened = service.request_comparison(store, lambda _: None, report_id, report_id)
+    monkeypatch.setattr(worker, "_store", lambda: store)
+    worker.compare.on_failure(error, "", [opened.id], {}, None)
+    found = service.get_comparison(store, opened.id)
+
+    assert (found.status, found.why) == ("failed", why)
 
 
 @services

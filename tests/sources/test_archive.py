@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.images import LAYOUTS, Entry, ImageSpec, Member, containerd, docker_20, hexdigest, members_gzip, tar_of
@@ -258,7 +258,6 @@ IMAGES = st.lists(LAYERS, max_size=5).map(lambda layers: ImageSpec(tags=("x:1",)
 
 
 @given(IMAGES, st.sampled_from(sorted(LAYOUTS)), st.randoms(use_true_random=False))
-@settings(max_examples=80, deadline=None)
 def test_any_image_in_any_layout_and_order(image: ImageSpec, layout: str, chance: random.Random) -> None:
     """Bytes, counts and order are those of the entries, for random layers in a random layout and order."""
     members = LAYOUTS[layout]([image])
@@ -278,7 +277,6 @@ def outcome(content: bytes) -> ImageContent | SourceError:
 
 
 @given(st.sampled_from(sorted(WHOLE)), st.data())
-@settings(max_examples=250, deadline=None)
 def test_damage_gives_an_error_or_the_right_answer(layout: str, data: st.DataObject) -> None:
     """Bits flipped and an end cut off anywhere: never a wrong figure, and never an exception of another kind."""
     content = bytearray(WHOLE[layout])

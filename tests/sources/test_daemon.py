@@ -50,8 +50,8 @@ def engine_that_saves(status: int, body: bytes) -> Iterator[Engine]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            client = docker.DockerClient(base_url=f"http://127.0.0.1:{server.server_port}", version="1.41")
-            with Engine(client) as engine:
+            url = f"http://127.0.0.1:{server.server_port}"
+            with Engine(docker.DockerClient(base_url=url, version="1.41"), url) as engine:
                 yield engine
         finally:
             server.shutdown()
