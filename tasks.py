@@ -21,13 +21,13 @@ FORMAT_HELP = "terminal or json; json prints JSON alone"
 @task
 def engine(c: Context) -> None:
     """Find or set up the engine, a BuildKit client and the base images."""
-    from weighbridge import bases, clients, provision
+    from weighbridge import bases, provision
     from weighbridge.render import console, progress
 
     with user_errors(), console.activity() as shown:
         settings = settings_of(c)
         with provision.ensure_engine(shown.note) as found:
-            client = clients.find()
+            client = provision.ensure_client(shown.note)
             wanted = settings.bases.by_role().items()
             images = [bases.ensure_base_image(found, client, role, name, shown.note) for role, name in wanted]
             bases.tell_compose(PROJECT, images)
@@ -131,7 +131,7 @@ def test(c: Context, quick: bool = False) -> None:
     from weighbridge import distribution
     from weighbridge.render import console
 
-    chosen = "-m 'not engine and not services'" if quick else ""
+    chosen = "-m 'not engine and not services' --hypothesis-profile quick" if quick else ""
     with user_errors():
         distribution.ensure(() if quick else ("redis-server", "postgresql"), "servers for the tests", console.say)
     with c.cd(PROJECT):
@@ -150,12 +150,13 @@ def check(c: Context) -> None:
 def lock(c: Context) -> None:
     """Resolve the locks anew, with hashes."""
     compile_ = "uv pip compile --quiet --generate-hashes --universal --custom-compile-command 'invoke lock'"
-    for options in (
-        "--python-version 3.11 pyproject.toml --group dev --output-file requirements.txt",
-        "--python-version 3.13 backend/pyproject.toml --output-file backend/requirements.txt",
-        "--python-version 3.13 --group backend/pyproject.toml:build --output-file backend/requirements-build.txt",
-    ):
-        c.run(f"{compile_} --no-emit-index-url --no-emit-find-links --upgrade {options}")
+    with c.cd(PROJECT):
+        for options in (
+            "--python-version 3.11 pyproject.toml --group dev --output-file requirements.txt",
+            "--python-version 3.13 backend/pyproject.toml --output-file backend/requirements.txt",
+            "--python-version 3.13 --group backend/pyproject.toml:build --output-file backend/requirements-build.txt",
+        ):
+            c.run(f"{compile_} --no-emit-index-url --no-emit-find-links --upgrade {options}")
 
 
 with user_errors():

@@ -6,6 +6,17 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# No deadline: the machine may be busy. `--hypothesis-profile quick` is for a first look: `invoke test --quick`.
+settings.register_profile("default", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what was imported: it stays to the end, and is most of what there is."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from weighbridge import bases, distribution
 from weighbridge.bases import BaseImage, base_image, ensure_base_image, tell_compose
 from weighbridge.clients import BuildClient
 from weighbridge.engine import Engine
-from weighbridge.errors import NoBaseImage
+from weighbridge.errors import NoBaseImage, SettingsError
 
 OFFICIAL, STANDIN = "python:3.13-slim-trixie", "weighbridge/python:3.13-slim-trixie"
 CLIENT = BuildClient(path=Path("/nowhere/docker"), version="28.0.0", buildx="0.13.1")
@@ -34,6 +34,12 @@ class Shelf:
         if reference not in self.registry:
             raise NoBaseImage(f"{reference} cannot be pulled: no such host")
         self.images.add(reference)
+
+
+@pytest.fixture(autouse=True)
+def usual_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this be a machine with its certificates where compose.yaml looks for them."""
+    monkeypatch.setattr("weighbridge.builder.certificates", lambda: bases._COMPOSE_BUNDLE)
 
 
 def shelf(*images: str, registry: tuple[str, ...] = ()) -> Engine:
@@ -85,9 +91,13 @@ def test_pulled() -> None:
 
 
 def test_standin_is_built_where_no_registry_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The root comes first, once, then the stand-in on it, from the Dockerfile of its role."""
+    """The root comes first, once, then the stand-in on it, from the Dockerfile of its role; the reason is told twice.
+
+    Before it is built, because that takes long, and with the image, because a spinner's line does not stay.
+    """
     built: list[tuple[str, str, str]] = []
-    monkeypatch.setattr(bases, "_make_root", lambda archive, _: archive.write_bytes(b""))
+    monkeypatch.setattr(bases, "_ensure_tool", lambda *_: None)
+    monkeypatch.setattr(bases, "_make_root", lambda archive: archive.write_bytes(b""))
     monkeypatch.setattr(
         "weighbridge.builder.build",
         lambda _, engine, wanted: built.append((engine.host, wanted.reference, wanted.dockerfile.name)),
@@ -99,7 +109,9 @@ def test_standin_is_built_where_no_registry_answers(monkeypatch: pytest.MonkeyPa
     root = (host, "weighbridge/debian:trixie-slim", "debian.Dockerfile")
     standin = (host, "weighbridge/redis:8-trixie", "redis.Dockerfile")
     assert built == [root, standin]
-    assert said[1].startswith("No registry gives redis:8-alpine: building weighbridge/redis:8-trixie")
+    reason = "redis:8-alpine cannot be pulled: no such host"
+    assert said[1] == f"{reason}. Building weighbridge/redis:8-trixie from Debian's packages instead"
+    assert base.described == (f"weighbridge/redis:8-trixie, our stand-in for redis:8-alpine, built because {reason}")
 
     built.clear()
     ensure_base_image(shelf(root[1]), CLIENT, "redis", "redis:8-alpine", said.append)
@@ -118,16 +130,28 @@ def test_no_standin() -> None:
         ensure_base_image(shelf(), CLIENT, "python", "python:3.12", print)
     assert str(caught.value) == (
         "python:3.12 cannot be pulled: no such host. "
-        "Correct its name in invoke.yaml (bases.python); stand-ins exist for python:3.13…, redis:8…."
+        "Correct its name in invoke.yaml (bases.python), or mend that; stand-ins exist for python:3.13…, redis:8…."
     )
 
 
-def test_no_tool_for_a_standin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Where the tool is missing and may not be installed, both ways out are told."""
+@pytest.mark.parametrize(
+    ("debian", "advice"),
+    [
+        (True, "Mend that, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."),
+        (False, "Mend that, or bring the image from another machine with `docker save` and `docker load`."),
+    ],
+)
+def test_no_tool_for_a_standin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, advice: str, *, debian: bool) -> None:
+    """Where the tool is missing and may not be installed, the registry's reason and a way out that fits are told."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(distribution, "may_install", lambda: False)
-    with pytest.raises(NoBaseImage, match=r"mmdebstrap.*apt-get install mmdebstrap"):
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    monkeypatch.setattr(distribution, "has_apt", lambda: debian)
+    with pytest.raises(NoBaseImage) as caught:
         ensure_base_image(shelf(), CLIENT, "python", OFFICIAL, lambda _: None)
+    assert str(caught.value) == (
+        f"{OFFICIAL} cannot be pulled: no such host; "
+        f"mmdebstrap, which could build a stand-in, is not installed. {advice}"
+    )
 
 
 STANDINS = [
@@ -154,6 +178,9 @@ OURS = f"PYTHON_IMAGE={STANDIN}\nREDIS_IMAGE=weighbridge/redis:8-trixie\n"
         (None, OFFICIALS, None),
         ("TOKEN=x", OFFICIALS, "TOKEN=x\n"),
         ("PYTHON_IMAGE=mine\n", OFFICIALS, "PYTHON_IMAGE=mine\n"),
+        ("export PYTHON_IMAGE=mine\n", STANDINS[:1], "export PYTHON_IMAGE=mine\n"),
+        ("WEIGHBRIDGE_CA_BUNDLE=/old\nTOKEN=x\n", OFFICIALS, "TOKEN=x\n"),
+        ("WEIGHBRIDGE_CA_BUNDLE=/old\n", [], None),
     ],
 )
 def test_compose(tmp_path: Path, before: str | None, chosen: list[BaseImage], after: str | None) -> None:
@@ -164,3 +191,63 @@ def test_compose(tmp_path: Path, before: str | None, chosen: list[BaseImage], af
     for _ in range(2):
         tell_compose(tmp_path, chosen)
         assert (path.read_text(encoding="utf-8") if path.exists() else None) == after
+
+
+@pytest.mark.parametrize(
+    ("bundle", "value"),
+    [
+        (Path("/etc/ssl/cert.pem"), "/etc/ssl/cert.pem"),
+        (Path("/opt/our proxy.pem"), "'/opt/our proxy.pem'"),
+        (None, "/dev/null"),
+    ],
+)
+def test_compose_gets_the_certificates(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: Path | None, value: str
+) -> None:
+    """A bundle in another place than compose.yaml's is named, or that there is none; nothing chosen, nothing said."""
+    monkeypatch.setattr("weighbridge.builder.certificates", lambda: bundle)
+    tell_compose(tmp_path, OFFICIALS)
+    assert (tmp_path / ".env").read_text(encoding="utf-8") == f"WEIGHBRIDGE_CA_BUNDLE={value}\n"
+    tell_compose(tmp_path, ())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_compose_file_keeps_mode_and_link(tmp_path: Path) -> None:
+    """What only its owner may read stays so, a link stays a link, and no draft is left; a new file all may read."""
+    tell_compose(tmp_path, STANDINS)
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o644
+    secret, link = tmp_path / "secret", tmp_path / "project/.env"
+    secret.write_text("TOKEN=x\n")
+    secret.chmod(0o600)
+    link.parent.mkdir()
+    link.symlink_to(secret)
+    tell_compose(link.parent, STANDINS)
+    assert (link.is_symlink(), secret.read_text()) == (True, f"TOKEN=x\n{OURS}")
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "project", "secret"]
+
+
+@pytest.mark.parametrize("fault", ["a directory", "not UTF-8", "not there", "in the way"])
+def test_compose_file_that_cannot_be_kept(tmp_path: Path, fault: str) -> None:
+    """Such a file, or a folder that takes none, is one line with a next step; what the user had is left as it was."""
+    path = tmp_path / ".env"
+    if fault == "a directory":
+        path.mkdir()
+        reason = "Is a directory"
+    elif fault == "not UTF-8":
+        path.write_bytes(b"TOKEN=caf\xe9\n")
+        reason = "it is not UTF-8"
+    else:
+        path = tmp_path / "folder/.env"
+        reason = "No such file or directory"
+        if fault == "in the way":
+            path.parent.touch()
+            reason = "Not a directory"
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(SettingsError) as caught:
+        tell_compose(path.parent, STANDINS)
+    assert str(caught.value) == (
+        f"{path} cannot be kept up to date: {reason}. "
+        "Make it a text file that you may read and write, and run `invoke engine` again."
+    )
+    assert (path.read_bytes() if path.is_file() else None) == before

@@ -336,7 +336,8 @@ class Fake:
 def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hide what a build takes from the user's environment."""
     proxies = (name for name in os.environ if name.lower().endswith("_proxy"))
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "PIP_CERT", "REQUESTS_CA_BUNDLE", *proxies):
+    bundles = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", *bundles, *proxies):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
 
@@ -393,6 +394,7 @@ def test_words_of_a_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
         ("--progress", "plain"),
         ("--tag", "backend:multi"),
         ("--label", "weighbridge=image"),
+        ("--label", "weighbridge.repository=backend"),
         ("--file", "/p/Dockerfile"),
         ("--target", "t"),
         ("--secret", f"id=ca,src={bundle}"),

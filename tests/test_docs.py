@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from invoke.collection import Collection
 
 import tasks
+from weighbridge import bases
 from weighbridge.errors import EXIT_CODES
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not {".venv", ".git"} & set(path.parts))
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
+TASKS = Collection.from_module(tasks).tasks
 SETTINGS = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))
 
 
@@ -25,25 +29,20 @@ def test_exit_codes_are_those_of_the_errors() -> None:
     assert told == EXIT_CODES
 
 
-@pytest.mark.parametrize("name", ["engine", "build", "report", "smoke", "clean", "test", "check", "lock"])
-def test_every_task_is_in_the_readme(name: str) -> None:
-    """README's table of commands names every task, and only tasks are named here."""
+def test_every_task_is_in_the_readme() -> None:
+    """README's table of commands names every task, and names nothing else."""
     commands = README[README.index("## The commands") : README.index("An error is one line")]
+    cells = re.findall(r"^\| (`.*?) \|", commands, re.MULTILINE)
+    named = [word for cell in cells for word in re.findall(r"`(?:invoke )?(\w+)", cell)]
 
-    assert re.search(rf"`(invoke )?{name}\b", commands)
-    assert getattr(tasks, name).__doc__
+    assert sorted(named) == sorted(TASKS)
 
 
 def test_readme_names_no_option_that_is_none() -> None:
     """Each `--option` beside a task in README is an option of that task."""
     rows = re.findall(r"^\| `invoke (\w+)(.*?)` \|", README, re.MULTILINE)
     named = {(task, option) for task, words in rows for option in re.findall(r"--([a-z-]+)", words)}
-    known = {
-        (task, flag.lstrip("-"))
-        for task, _ in rows
-        for argument in getattr(tasks, task).get_arguments()
-        for flag in (argument.name.replace("_", "-"),)
-    }
+    known = {(task, argument.name.replace("_", "-")) for task, _ in rows for argument in TASKS[task].get_arguments()}
 
     assert named
     assert named <= known
@@ -87,9 +86,27 @@ def test_compose_hardens_every_service(name: str) -> None:
 
 def test_official_bases_are_the_same_everywhere() -> None:
     """Dockerfile, `compose.yaml` and `invoke.yaml` name the same official images."""
-    bases = SETTINGS["bases"]
+    official = SETTINGS["bases"]
     dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
 
-    assert f"ARG PYTHON_IMAGE={bases['python']}\n" in dockerfile
-    assert COMPOSE["services"]["backend"]["build"]["args"]["PYTHON_IMAGE"] == f"${{PYTHON_IMAGE:-{bases['python']}}}"
-    assert COMPOSE["services"]["redis"]["image"] == f"${{REDIS_IMAGE:-{bases['redis']}}}"
+    assert f"ARG PYTHON_IMAGE={official['python']}\n" in dockerfile
+    assert COMPOSE["services"]["backend"]["build"]["args"]["PYTHON_IMAGE"] == f"${{PYTHON_IMAGE:-{official['python']}}}"
+    assert COMPOSE["services"]["redis"]["image"] == f"${{REDIS_IMAGE:-{official['redis']}}}"
+
+
+def test_version_is_the_same_everywhere() -> None:
+    """The library, the backend in the image and the image's own label have one version."""
+    library, backend = (
+        tomllib.loads((PROJECT / folder / "pyproject.toml").read_text(encoding="utf-8")) for folder in (".", "backend")
+    )
+    dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+
+    assert re.findall(r"^ARG VERSION=(.*)$", dockerfile, re.MULTILINE) == [library["project"]["version"]]
+    assert backend["project"]["version"] == library["project"]["version"]
+
+
+def test_compose_takes_the_certificates_that_it_is_told() -> None:
+    """`compose.yaml` knows the variable that `invoke engine` writes, and its own default is the one left out there."""
+    default = f"${{{bases._BUNDLE_VARIABLE}:-{bases._COMPOSE_BUNDLE}}}"
+
+    assert COMPOSE["secrets"]["ca"]["file"] == default

@@ -81,6 +81,20 @@ def test_faults_of_ours_are_not_hidden(kind: type[BaseException]) -> None:
         raise kind("ours")
 
 
+@pytest.mark.parametrize("body", ["{}", '{"error": "x"}', "[]", "null", '"x"'])
+def test_error_without_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> None:
+    """The SDK falls over an error whose JSON is not the usual object; it is the engine's fault all the same."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    with (
+        serving(tmp_path / "s", ANSWERS | {"/containers/c/json": (500, body), "/images/create": (500, body)}),
+        engine.connect() as found,
+    ):
+        with pytest.raises(EngineFault, match=r"^The engine says: 500 Server Error"):
+            found.state("c")
+        with pytest.raises(NoBaseImage, match=r"^x:1 cannot be pulled: 500 Server Error"):
+            found.pull("x:1")
+
+
 def test_words_of_the_engine_come_through() -> None:
     """The engine's own explanation is told, not the SDK's sentence about a URL."""
     error = docker.errors.APIError("500 Server Error for http+docker://x", explanation="no space left\non device.")
@@ -138,7 +152,7 @@ def test_engine_that_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     path = tmp_path / "s"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
     with serving(path, ANSWERS), engine.connect() as found:
-        assert (found.host, found.is_local, found.address) == (f"unix://{path}", True, "127.0.0.1")
+        assert found.host == f"unix://{path}"
 
 
 def test_rootless_engine_where_the_usual_socket_is_dead(tmp_path: Path) -> None:
@@ -259,10 +273,11 @@ def test_unknown_context_is_not_another_engine(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, complete: bool) -> None:
-    """DOCKER_CERT_PATH's certificates are used; where one is missing, that is the reason given."""
+    """DOCKER_CERT_PATH's certificates are used where TLS is asked for; where one is missing, that is the reason."""
     for name in ("ca.pem", "cert.pem", "key.pem") if complete else ("ca.pem",):
         (tmp_path / name).write_text("no certificate")
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
     with pytest.raises(NoEngine) as caught:
         engine.connect()
@@ -281,6 +296,87 @@ def test_pull_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status
         pytest.raises(NoBaseImage, match=r"^x:1 cannot be pulled: manifest unknown[.] Run"),
     ):
         found.pull("x:1")
+
+
+@contextmanager
+def hanging(folder: Path, says: bytes) -> Iterator[None]:
+    """Answer on a socket as an engine does, but say no more than this of a command's output."""
+    done = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer(b'{"ApiVersion": "1.41"}')
+
+        def do_POST(self) -> None:
+            if self.path.endswith("/exec"):
+                self.answer(b'{"Id": "job"}')
+            else:
+                self.wfile.write(says)
+                done.wait(10)
+
+        def answer(self, body: bytes) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingUnixStreamServer(f"{folder}/s", Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            server.shutdown()
+            thread.join()
+
+
+HEAD = b"HTTP/1.0 200 OK\r\n\r\n"
+
+
+@pytest.mark.parametrize("says", [b"", HEAD, HEAD + b"\1\0\0\0\0\0\0\1a"])
+def test_command_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: bytes) -> None:
+    """The output of a command in a container is not waited for without end."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    with hanging(tmp_path, says), engine.connect() as found:
+        assert found.execute("c", ["sleep"], 0.1) == (engine.TIMED_OUT, "no output for 0.1 s")
+
+
+@pytest.mark.parametrize("kind", [requests.ReadTimeout, requests.ConnectTimeout, urllib3.exceptions.ReadTimeoutError])
+def test_pull_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: type[Exception]) -> None:
+    """It is the image that is not to be had, not the engine."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+
+    def pull(*_: object, **__: object) -> None:
+        raise made(kind)
+
+    with serving(tmp_path / "s", ANSWERS), engine.connect() as found:
+        monkeypatch.setattr(found._api, "pull", pull)
+        with pytest.raises(NoBaseImage, match=r"^x:1 cannot be pulled: "):
+            found.pull("x:1")
+
+
+def test_engine_that_goes_away_during_a_pull(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """That is no missing image."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    with serving(tmp_path / "s", ANSWERS):
+        found = engine.connect()
+    (tmp_path / "s").unlink()
+    with found, pytest.raises(NoEngine, match="does not answer: No such file"):
+        found.pull("x:1")
+
+
+def test_engine_behind_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not reached, which is told with the command that makes it reachable."""
+    monkeypatch.setenv("DOCKER_HOST", "ssh://me@host")
+    with pytest.raises(NoEngine) as caught:
+        engine.connect()
+    assert str(caught.value) == (
+        "No engine is asked through SSH, as ssh://me@host would have it. Forward its socket with `ssh -fNL "
+        "/tmp/docker.sock:/var/run/docker.sock ssh://me@host` and set DOCKER_HOST=unix:///tmp/docker.sock."
+    )
 
 
 def test_exit_code() -> None:

@@ -12,21 +12,27 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 
-# `-c` goes to a real Python. `-m venv` makes a folder with the same program in it, and `-m pip` an `invoke` that prints
-# each of its words on a line; both are written down in `calls`.
+# `-c` goes to a real Python; the question whether it fits, which takes long, only where REAL is set. `-m venv` makes a
+# folder with the same program in it, and `-m pip` the `invoke` that `-P -m invoke` runs, which prints each of its words
+# on a line; venv and pip are written down in `calls`.
 PLAYER = """\
 #!/bin/sh
 case "$1 $2" in
+-c*ensurepip*) if [ "${{REAL:-}}" ]; then exec {python} "$@"; fi ;;
 -c*) exec {python} "$@" ;;
 "-m venv")
   echo venv >>"{calls}"
   mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
 "-m pip")
   echo pip >>"{calls}"
+  echo "WARNING: chatter" >&2
   if [ -e "{project}/broken" ]; then echo "no matching distribution" >&2; exit 1; fi
-  sleep 0.03
+  if [ -e "{project}/slow" ]; then sleep 0.1; fi
   printf '#!/bin/sh\\necho "first on PATH: ${{PATH%%%%:*}}"\\nprintf "%%s\\\\n" "$@"\\n' >"$(dirname "$0")/invoke"
   chmod +x "$(dirname "$0")/invoke" ;;
+"-P -m")
+  shift 3
+  exec "$(dirname "$0")/invoke" "$@" ;;
 esac
 """
 
@@ -95,7 +101,7 @@ def test_shells(launcher: Launcher, shell: str) -> None:
     """Any POSIX shell runs it; progress goes to standard error, so that standard output is Invoke's alone."""
     if not shutil.which(shell):
         pytest.skip(f"{shell} is not here")
-    done = launcher.run("--list", shell=shell)
+    done = launcher.run("--list", shell=shell, variables={"REAL": "1"})
     assert (done.returncode, done.stdout) == (0, launcher.expected("--list"))
     assert done.stderr == "Making the environment in .venv from requirements.txt\n"
 
@@ -145,22 +151,33 @@ def test_environment_whose_python_is_gone_is_renewed(launcher: Launcher) -> None
     assert launcher.run().stdout == launcher.expected()
 
 
+def test_environment_of_a_moved_project_is_renewed(launcher: Launcher, tmp_path: Path) -> None:
+    """Its programs begin with the old path, so a moved or copied project gets an environment of its own."""
+    launcher.run()
+    launcher.project = launcher.project.rename(tmp_path / "moved")
+    launcher.path = launcher.project / "inv"
+    for _ in range(2):
+        assert launcher.run("--list").stdout == launcher.expected("--list")
+    assert launcher.made == ["venv", "pip"] * 2
+
+
 def test_environment_that_fails_is_none(launcher: Launcher) -> None:
-    """When pip fails its words come first, then one line of ours; the next run starts anew."""
+    """When pip fails its words come first, then one line of ours; the next run starts anew. Else pip is not heard."""
     broken = launcher.project / "broken"
     broken.touch()
     done = launcher.run("--list")
     assert (done.returncode, done.stdout) == (2, "")
     said = done.stderr.splitlines()
-    assert said[1] == "no matching distribution"
-    assert said[2].startswith("error: the environment could not be filled. ")
-    assert len(said) == 3
+    assert said[1:3] == ["WARNING: chatter", "no matching distribution"]
+    assert said[3].startswith("error: the environment could not be filled. ")
+    assert len(said) == 4
     broken.unlink()
     assert launcher.run("--list").stdout == launcher.expected("--list")
 
 
 def test_two_first_runs_at_once(launcher: Launcher) -> None:
     """One makes the environment, the others wait for it, and all run."""
+    (launcher.project / "slow").touch()
     processes = [launcher.start(name) for name in ("one", "two", "three")]
     outs = [process.communicate(timeout=20)[0] for process in processes]
     assert outs == [launcher.expected(name) for name in ("one", "two", "three")]

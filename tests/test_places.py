@@ -17,7 +17,14 @@ from weighbridge.places import Place, named, own
 @pytest.fixture(autouse=True)
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Return the client's empty configuration."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
+    for name in (
+        "DOCKER_HOST",
+        "DOCKER_CONTEXT",
+        "DOCKER_CONFIG",
+        "DOCKER_TLS",
+        "DOCKER_TLS_VERIFY",
+        "DOCKER_CERT_PATH",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
@@ -92,8 +99,13 @@ def test_certificates_of_a_context(monkeypatch: pytest.MonkeyPatch, folder: Path
     [
         ({}, None, False),
         ({"DOCKER_TLS_VERIFY": "1"}, ".docker", True),
-        ({"DOCKER_CERT_PATH": "/c"}, "/c", False),
+        ({"DOCKER_TLS": "1"}, ".docker", False),
+        ({"DOCKER_CERT_PATH": "/c"}, None, False),
+        ({"DOCKER_CERT_PATH": "/c", "DOCKER_TLS": "", "DOCKER_TLS_VERIFY": ""}, None, False),
+        ({"DOCKER_CERT_PATH": "/c", "DOCKER_TLS": "1"}, "/c", False),
         ({"DOCKER_CERT_PATH": "/c", "DOCKER_TLS_VERIFY": "1"}, "/c", True),
+        ({"DOCKER_CERT_PATH": "/c", "DOCKER_TLS_VERIFY": "1", "DOCKER_HOST": "unix:///s"}, None, True),
+        ({"DOCKER_CERT_PATH": "/c", "DOCKER_TLS_VERIFY": "1", "DOCKER_HOST": "ssh://h"}, None, True),
     ],
 )
 def test_certificates_of_the_environment(
@@ -104,7 +116,10 @@ def test_certificates_of_the_environment(
     *,
     verified: bool,
 ) -> None:
-    """DOCKER_CERT_PATH and DOCKER_TLS_VERIFY mean what they mean to the client."""
+    """Variables mean what they mean to the client (docker/cli, cli/flags and cli/context/docker).
+
+    DOCKER_TLS or DOCKER_TLS_VERIFY switches TLS on, except over a socket; DOCKER_CERT_PATH only says where files are.
+    """
     for name, value in {"DOCKER_HOST": "tcp://h:1", **variables}.items():
         monkeypatch.setenv(name, value)
     place = named()

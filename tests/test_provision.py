@@ -5,16 +5,24 @@ Whether this machine is a Debian, and we are root, is replaced by the test: thos
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from weighbridge import distribution, provision
-from weighbridge.errors import EngineError, NoEngine
+from weighbridge.clients import BuildClient
+from weighbridge.errors import EngineError, NoBuilder, NoEngine
 
 pytestmark = [
     pytest.mark.usefixtures("dead_engines"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    # An engine is meant to outlive us.
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
 ]
 
 
@@ -29,7 +37,8 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("os.getuid", lambda: 1000)
     monkeypatch.setattr(distribution, "has_apt", lambda: True)
     monkeypatch.setattr(distribution, "run", never)
-    monkeypatch.setattr(provision, "_start", never)
+    monkeypatch.setattr(provision, "_SYSTEMD", tmp_path / "no systemd")
+    monkeypatch.setattr(provision, "_LOG", tmp_path / "dockerd.log")
 
 
 def never(*_: object) -> None:
@@ -67,6 +76,17 @@ def test_named_context_is_the_users_affair(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "no Docker context gone" in str(refused())
 
 
+def test_engine_of_another_group_is_the_users_affair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where this user may not use the engine, none is installed: the advice is the group, as everywhere."""
+
+    def refuse() -> None:
+        raise NoEngine("No engine answers", advice="Join the group.") from PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr(provision, "connect", refuse)
+    assert str(refused()) == "No engine answers. Join the group."
+
+
 def test_not_root_on_debian() -> None:
     """The commands to type are told."""
     assert str(refused()) == (
@@ -83,10 +103,10 @@ def test_other_distribution(monkeypatch: pytest.MonkeyPatch, user: int) -> None:
     assert refused().advice.startswith("Install Docker Engine or Docker Desktop")
 
 
-def program(folder: Path, name: str) -> None:
+def program(folder: Path, name: str, script: str = "") -> None:
     """Put a program on PATH."""
     path = folder / name
-    path.write_text("#!/bin/sh\n")
+    path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
 
 
@@ -95,12 +115,13 @@ def test_root_installs_and_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     """Root gets the distribution's engine where none is installed, and it is started either way."""
     done: list[str] = []
     monkeypatch.setattr("os.getuid", lambda: 0)
-    monkeypatch.setattr(distribution, "install", lambda packages, *_: done.append(packages[0]))
+    monkeypatch.setattr(distribution, "install", lambda packages, *_: done.extend(packages))
     monkeypatch.setattr(provision, "_start", lambda _: done.append("start"))
     if installed:
         program(tmp_path, "dockerd")
     provision.ensure_engine(lambda _: None)
-    assert done == ([] if installed else ["docker.io"]) + ["start"]
+    packages = ["docker.io", "docker-cli", "docker-buildx", "iptables", "ca-certificates"]
+    assert done == ([] if installed else packages) + ["start"]
 
 
 def test_root_starts_an_installed_engine_without_apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -114,6 +135,114 @@ def test_root_starts_an_installed_engine_without_apt(monkeypatch: pytest.MonkeyP
     assert done == ["start"]
 
 
+@pytest.fixture
+def fake_dockerd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Return where to put a `dockerd` that root may start; the process whose id it writes to `pid` is killed."""
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr(provision, "_POLL_SECONDS", 0.02)
+    (tmp_path / "dockerd.log").write_text("of another day\n")
+    yield tmp_path
+    with suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+def test_engine_that_dies_at_once(fake_dockerd: Path) -> None:
+    """What it is started with is not waited for any longer; the last lines that this run logged are the detail."""
+    program(fake_dockerd, "dockerd", 'i=0; while [ $i -lt 30 ]; do i=$((i + 1)); echo "line $i" >&2; done; exit 3')
+    began = time.monotonic()
+    error = refused()
+    assert time.monotonic() - began < 5
+    assert str(error) == (
+        "The engine was started and ended with exit code 3. "
+        f"Mend what its log says ({fake_dockerd}/dockerd.log) and run `invoke engine` again."
+    )
+    assert error.detail.splitlines() == [f"line {number}" for number in range(11, 31)]
+
+
+def test_engine_that_never_answers(monkeypatch: pytest.MonkeyPatch, fake_dockerd: Path) -> None:
+    """It is given its time, and no more; what it logged in this run is the detail."""
+
+    def connect() -> None:
+        while not (fake_dockerd / "pid").exists():
+            time.sleep(0.01)
+        raise NoEngine("No engine answers")
+
+    monkeypatch.setattr(provision, "connect", connect)
+    monkeypatch.setattr(provision, "_START_SECONDS", 0)
+    program(fake_dockerd, "dockerd", f'echo loading; echo $$ >"{fake_dockerd}/pid"; exec /bin/sleep 60')
+    with pytest.raises(NoEngine, match=r"^The engine was started and does not answer after 0 s[.] Mend") as caught:
+        provision._start(lambda _: None)
+    assert caught.value.detail == "loading"
+
+
+def test_engine_that_answers_later(monkeypatch: pytest.MonkeyPatch, fake_dockerd: Path) -> None:
+    """It is asked until it answers."""
+    faults = [NoEngine("not yet"), NoEngine("not yet")]
+
+    def connect() -> str:
+        if faults:
+            raise faults.pop()
+        return "the engine"
+
+    monkeypatch.setattr(provision, "connect", connect)
+    program(fake_dockerd, "dockerd", f'echo $$ >"{fake_dockerd}/pid"; exec /bin/sleep 60')
+    said: list[str] = []
+    assert str(provision.ensure_engine(said.append)) == "the engine"
+    assert said == ["Starting the container engine"]
+
+
+def test_service_manager_starts_the_engine(monkeypatch: pytest.MonkeyPatch, fake_dockerd: Path) -> None:
+    """Where there is systemd it is the one to start it, and to ask why it does not answer."""
+    ran: list[Sequence[str]] = []
+    program(fake_dockerd, "dockerd", "exit 3")
+    monkeypatch.setattr(provision, "_SYSTEMD", fake_dockerd)
+    monkeypatch.setattr(provision, "_START_SECONDS", 0)
+    monkeypatch.setattr(distribution, "run", ran.append)
+    error = refused()
+    assert ran == [["systemctl", "start", "docker"]]
+    assert str(error).endswith("does not answer after 0 s. `journalctl -u docker` says why.")
+
+
+OLD_CLIENT = 'if [ "$1" = buildx ]; then exit 1; fi; echo 28.0.0'
+NEW_CLIENT = 'if [ "$1" = buildx ]; then echo github.com/docker/buildx 0.13.1; else echo 28.0.0; fi'
+
+
+@pytest.mark.parametrize(
+    ("before", "packages"), [(None, ["docker-cli", "docker-buildx"]), (OLD_CLIENT, ["docker-buildx"])]
+)
+def test_root_gets_a_client(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, before: str | None, packages: list[str]
+) -> None:
+    """Root on Debian gets what its client lacks, and nothing that would take the place of a client that is there."""
+    asked: list[str] = []
+
+    def install(names: Sequence[str], *_: object) -> None:
+        asked.extend(names)
+        program(tmp_path, "docker", NEW_CLIENT)
+
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr(distribution, "install", install)
+    if before:
+        program(tmp_path, "docker", before)
+    client = BuildClient(path=tmp_path / "docker", version="28.0.0", buildx="0.13.1")
+    assert provision.ensure_client(lambda _: None) == client
+    assert asked == packages
+    assert provision.ensure_client(lambda _: None) == client
+    assert asked == packages
+
+
+@pytest.mark.parametrize(("user", "debian"), [(1000, True), (0, False)])
+def test_client_is_the_users_affair(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: int, *, debian: bool
+) -> None:
+    """Elsewhere nothing is installed, and what was found is told."""
+    monkeypatch.setattr("os.getuid", lambda: user)
+    monkeypatch.setattr(distribution, "has_apt", lambda: debian)
+    program(tmp_path, "docker", OLD_CLIENT)
+    with pytest.raises(NoBuilder, match=rf"found: {tmp_path}/docker 28[.]0[.]0"):
+        provision.ensure_client(lambda _: None)
+
+
 def test_packages_that_the_release_lacks_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not every release has a `docker-buildx`: what has no candidate is not asked for."""
     ran: list[str] = []
@@ -121,8 +250,49 @@ def test_packages_that_the_release_lacks_are_left_out(monkeypatch: pytest.Monkey
     monkeypatch.setattr(distribution, "run", lambda words: ran.append(" ".join(words)))
     monkeypatch.setattr(distribution, "_has_candidate", lambda name: name != "docker-buildx")
     distribution.install(["docker.io", "docker-buildx", "iptables"], "an engine", said.append)
-    assert ran[-1].endswith("--no-install-recommends docker.io iptables")
+    assert ran == [
+        "apt-get -qq update",
+        "apt-get -qq install -o DPkg::Lock::Timeout=120 --yes --no-remove --no-install-recommends docker.io iptables",
+    ]
     assert said == ["Installing an engine from the distribution: docker.io, iptables"]
+    with pytest.raises(EngineError, match=r"^The distribution has no package docker-buildx[.] Install it"):
+        distribution.install(["docker-buildx"], "a client", said.append)
+
+
+APT = """\
+echo x >>"{folder}/calls"
+[ "$(/usr/bin/wc -l <"{folder}/calls")" -gt {busy} ] && exit 0
+echo "E: {said}" >&2; exit 100
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "calls"), [("Could not get lock /var/lib/apt/lists/lock. It is held by 7", 3), ("No network", 1)]
+)
+def test_lists_that_another_apt_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, calls: int) -> None:
+    """Where another apt holds the lists it is waited for, with a limit; another fault is told at once."""
+    monkeypatch.undo()
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(distribution, "_RETRY_SECONDS", 0)
+    program(tmp_path, "apt-get", APT.format(folder=tmp_path, busy=2, said=said))
+    if calls == 1:
+        with pytest.raises(EngineError):
+            distribution._update()
+    else:
+        distribution._update()
+    assert len((tmp_path / "calls").read_text().splitlines()) == calls
+    monkeypatch.setattr(distribution, "_LOCK_SECONDS", 0)
+    (tmp_path / "calls").unlink()
+    with pytest.raises(EngineError) as caught:
+        distribution._update()
+    assert caught.value.detail == f"E: {said}"
+
+
+def test_program_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of the system that is not there is one line too."""
+    monkeypatch.undo()
+    with pytest.raises(EngineError, match=r"^`nowhere-to-be-found` cannot be started: No such file or directory[.] "):
+        distribution.run(["nowhere-to-be-found"])
 
 
 def test_program_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,11 +87,51 @@ json = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*Settings.model_fields, "other"]), json))
-def test_anything_else_is_an_error_of_ours(values: dict[str, Any]) -> None:
-    """Whatever YAML can hold, it is settings or a `SettingsError`."""
+KEYS = st.sampled_from([*(name for name in Settings.model_fields if name != "variants"), "other"])
+SOUND: st.SearchStrategy[Any] = st.dictionaries(st.sampled_from(["a", "b"]), st.just({}), min_size=1)
+
+
+@given(SOUND | json, st.dictionaries(KEYS, json))
+def test_anything_else_is_an_error_of_ours(variants: Any, others: dict[str, Any]) -> None:
+    """Whatever YAML can hold, it is settings or a `SettingsError`, also where the variants, checked first, are fine."""
     with suppress(SettingsError):
-        assert check(values).variants
+        assert check({"variants": variants, **others}).variants.keys() == variants.keys()
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "0", "a.b", "a_b", "a__b", "a-b", "a---b", "a/b", "team-1/sub.part/backend", "a" * 200]
+)
+def test_repository(name: str) -> None:
+    """Names by the grammar of the OCI distribution specification are fine, with up to 200 characters."""
+    assert check({"variants": VARIANTS, "repository": name}).repository == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "A",
+        "a//b",
+        "a..b",
+        "a/.b",
+        "a./b",
+        "a___b",
+        "a._b",
+        "-a",
+        "a-",
+        "/a",
+        "a/",
+        "a:1",
+        "a@b",
+        "a b",
+        "a\n",
+        "a" * 201,
+    ],
+)
+def test_repository_that_no_engine_takes(name: str) -> None:
+    """Everything else is refused before an engine sees it."""
+    with pytest.raises(SettingsError, match=r"^invoke.yaml: repository: "):
+        check({"variants": VARIANTS, "repository": name})
 
 
 @given(st.permutations(["a", "b", "c"]), st.lists(st.sampled_from(["a", "b", "c"])))

@@ -35,8 +35,8 @@ def test_missing(tmp_path: Path) -> None:
         (b"a: \x00\n", "invoke.yaml is no YAML: "),
         (b"a: caf\xe9\n", "invoke.yaml cannot be read: "),
         (b"- a\n- b\n", "invoke.yaml holds a list, not settings"),
-        (b"text\n", "invoke.yaml holds a str, not settings"),
-        (b"0\n", "invoke.yaml holds a int, not settings"),
+        (b"text\n", "invoke.yaml holds a single value, not settings"),
+        (b"0\n", "invoke.yaml holds a single value, not settings"),
     ],
 )
 def test_unreadable(tmp_path: Path, content: bytes, said: str) -> None:

@@ -6,7 +6,10 @@ image stands on.
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
+import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from weighbridge import builder, distribution
 from weighbridge.clients import BuildClient
 from weighbridge.distribution import Say
 from weighbridge.engine import LABEL, Engine
-from weighbridge.errors import NoBaseImage
+from weighbridge.errors import NoBaseImage, SettingsError
 
 _OURS = "weighbridge/"
 _ROOT = f"{_OURS}debian:trixie-slim"
@@ -25,6 +28,9 @@ _STANDINS = {
     "python": ("python:3.13", f"{_OURS}python:3.13-slim-trixie"),
     "redis": ("redis:8", f"{_OURS}redis:8-trixie"),
 }
+_BUNDLE_VARIABLE = "WEIGHBRIDGE_CA_BUNDLE"
+_COMPOSE_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+"""What compose.yaml takes where the variable is not set."""
 _DOCKERFILES = Path(__file__).with_name("standins")
 # What the official slim images leave out of every package, by dpkg's own filters; licences stay.
 _LEFT_OUT = (
@@ -55,11 +61,14 @@ class BaseImage:
     """What is used: the same, or our stand-in."""
     how: str
     """`present`, `pulled` or `built`."""
+    reason: str = ""
+    """Why the official one is not used, where it was asked for just now: the registry's own words are in it."""
 
     @property
     def described(self) -> str:
         """The image in one line, for people."""
-        return f"{self.reference}, {f'our stand-in for {self.official}, ' if self.is_standin else ''}{self.how}"
+        standin = f"our stand-in for {self.official}, " if self.is_standin else ""
+        return f"{self.reference}, {standin}{self.how}{f' because {self.reason}' if self.reason else ''}"
 
     @property
     def is_standin(self) -> bool:
@@ -95,12 +104,13 @@ def ensure_base_image(engine: Engine, client: BuildClient, role: str, official: 
         standin = _standin(role, official)
         if standin is None:
             known = ", ".join(f"{prefix}…" for prefix, _ in _STANDINS.values())
-            raise NoBaseImage(
-                error.message, advice=f"Correct its name in invoke.yaml (bases.{role}); stand-ins exist for {known}."
-            ) from error
-        say(f"No registry gives {official}: building {standin} from Debian's packages")
-        _build_standin(engine, client, role, standin, say)
-        return BaseImage(role=role, official=official, reference=standin, how="built")
+            advice = f"Correct its name in invoke.yaml (bases.{role}), or mend that; stand-ins exist for {known}."
+            raise NoBaseImage(error.message, advice=advice) from error
+        if not engine.has_image(_ROOT):
+            _ensure_tool(error.message, say)
+        say(f"{error.message}. Building {standin} from Debian's packages instead")
+        _build_standin(engine, client, role, standin)
+        return BaseImage(role=role, official=official, reference=standin, how="built", reason=error.message)
     return BaseImage(role=role, official=official, reference=official, how="pulled")
 
 
@@ -110,10 +120,10 @@ def _standin(role: str, official: str) -> str | None:
     return standin if official.startswith(prefix) else None
 
 
-def _build_standin(engine: Engine, client: BuildClient, role: str, reference: str, say: Say) -> None:
+def _build_standin(engine: Engine, client: BuildClient, role: str, reference: str) -> None:
     with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
         if not engine.has_image(_ROOT):
-            _make_root(Path(folder, "root.tar"), say)
+            _make_root(Path(folder, "root.tar"))
             _build(engine, client, _ROOT, "debian", Path(folder))
         _build(engine, client, reference, role, _DOCKERFILES)
 
@@ -127,15 +137,21 @@ def _build(engine: Engine, client: BuildClient, reference: str, name: str, conte
     builder.build(client, engine, wanted)
 
 
-def _make_root(archive: Path, say: Say) -> None:
-    """Write the root filesystem of a slim Debian, as the official `debian:trixie-slim` has it."""
-    if not shutil.which("mmdebstrap"):
-        if not distribution.may_install():
-            raise NoBaseImage(
-                "No registry is in reach, and mmdebstrap, which builds a base from Debian's packages, is not installed",
-                advice="Install it (sudo apt-get install mmdebstrap) or mend the way to the registry.",
-            )
+def _ensure_tool(reason: str, say: Say) -> None:
+    """Make sure of mmdebstrap; where it may not be installed, `reason` is why it was needed at all."""
+    if shutil.which("mmdebstrap"):
+        return
+    if distribution.may_install():
         distribution.install(["mmdebstrap", "debian-archive-keyring"], "mmdebstrap", say)
+        return
+    advice = "Mend that, or bring the image from another machine with `docker save` and `docker load`."
+    if distribution.has_apt():
+        advice = "Mend that, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."
+    raise NoBaseImage(f"{reason}; mmdebstrap, which could build a stand-in, is not installed", advice=advice)
+
+
+def _make_root(archive: Path) -> None:
+    """Write the root filesystem of a slim Debian, as the official `debian:trixie-slim` has it."""
     filters = [f"--dpkgopt={option}" for option in _LEFT_OUT]
     hook = f"--customize-hook={_KEEP_NOTHING}"
     distribution.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
@@ -147,24 +163,63 @@ def standins(engine: Engine) -> tuple[str, ...]:
 
 
 def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
-    """Let `docker compose` use the same stand-ins: keep `PYTHON_IMAGE` and the like in the project's `.env`.
+    """Let `docker compose` use the same stand-ins and certificates: keep the variables in the project's `.env`.
 
-    Compose reads that file by itself. Other lines of it are the user's and stay, also one that sets the same variable
-    to an image of the user's; ours go where no stand-in is used.
+    Compose reads that file by itself. `PYTHON_IMAGE` and the like name stand-ins, `WEIGHBRIDGE_CA_BUNDLE` the bundle
+    that builds get where it is not at compose.yaml's usual place. Other lines are the user's and stay, also one that
+    names an image of the user's; ours go where they are not needed, and all of them where nothing is `chosen`.
+
+    Raises:
+        SettingsError: `.env` is no text file that can be read and written.
     """
     path = project / ".env"
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    kept = [line for line in old.splitlines() if not _names_standin(line)]
-    taken = {line.partition("=")[0].strip() for line in kept}
+    try:
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        new = "".join(f"{line}\n" for line in _with_ours(old.splitlines(), chosen))
+        if new and new != old:
+            _write_whole(path.resolve(), new)
+        elif old and not new:
+            path.unlink()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(
+            f"{path} cannot be kept up to date: {reason}",
+            advice="Make it a text file that you may read and write, and run `invoke engine` again.",
+        ) from error
+
+
+def _with_ours(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]:
+    kept = [line for line in lines if not _is_ours(line)]
+    taken = {_variable(line) for line in kept}
     ours = {f"{base.role.upper()}_IMAGE": base.reference for base in chosen if base.is_standin}
-    lines = [*kept, *(f"{name}={reference}" for name, reference in ours.items() if name not in taken)]
-    new = "".join(f"{line}\n" for line in lines)
-    if new and new != old:
-        path.write_text(new, encoding="utf-8")
-    elif old and not new:
-        path.unlink()
+    bundle = builder.certificates()
+    if chosen and bundle != _COMPOSE_BUNDLE:
+        # Where there is none the build's secret is empty, which the Dockerfile takes for none.
+        ours[_BUNDLE_VARIABLE] = shlex.quote(str(bundle.absolute() if bundle else os.devnull))
+    return [*kept, *(f"{name}={value}" for name, value in ours.items() if name not in taken)]
 
 
-def _names_standin(line: str) -> bool:
-    name, _, value = line.partition("=")
-    return name in {f"{role.upper()}_IMAGE" for role in _STANDINS} and value.startswith(_OURS)
+def _is_ours(line: str) -> bool:
+    name, value = _variable(line), line.partition("=")[2]
+    images = {f"{role.upper()}_IMAGE" for role in _STANDINS}
+    return name == _BUNDLE_VARIABLE or (name in images and value.startswith(_OURS))
+
+
+def _variable(line: str) -> str:
+    return line.partition("=")[0].strip().removeprefix("export ").strip()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Put a file in the place of another at once, with the mode and the owner of that."""
+    before = path.stat() if path.exists() else None
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}-")
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        if before and before.st_uid != os.getuid():
+            os.chown(draft, before.st_uid, before.st_gid)
+        draft.chmod(stat.S_IMODE(before.st_mode) if before else 0o644)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -29,8 +29,11 @@ _BUNDLE_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/tls/certs/ca-bundle.crt"),
+    Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
+    Path("/etc/ssl/ca-bundle.pem"),
     Path("/etc/ssl/cert.pem"),
 )
+"""Where Debian, Fedora (older, newer), openSUSE, and Alpine and macOS keep it."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 _LINE = re.compile(r"#(\d+) (.*)")
 _OUTCOME = re.compile(r"(CACHED|CANCELED|DONE (\d+\.\d+)s|ERROR: (.*))$")
@@ -121,8 +124,8 @@ def build(client: BuildClient, engine: Host, wanted: Build, on_step: OnStep = la
 
 
 def images(engine: Engine, repository: str) -> tuple[str, ...]:
-    """Return the images that builds of a project made, and those of ours that lost their name to a newer build."""
-    found = engine.labelled_images(f"{LABEL}=image")
+    """Return the images that builds of a project made, and those of them that lost their name to a newer build."""
+    found = engine.labelled_images(_label(repository))
     return tuple(name for name in found if name.startswith(("sha256:", f"{repository}:")))
 
 
@@ -130,6 +133,11 @@ def certificates() -> Path | None:
     """Return this machine's bundle of certificates, which builds get as a secret: a proxy's own may be among them."""
     named = [Path(os.environ[name]) for name in _BUNDLE_VARIABLES if os.environ.get(name)]
     return next((path for path in (*named, *_BUNDLES) if path.is_file()), None)
+
+
+def _label(repository: str) -> str:
+    """Return what an image keeps of its name when a newer build takes the name itself."""
+    return f"{LABEL}.repository={repository}"
 
 
 def _options(wanted: Build) -> Iterator[str]:
@@ -140,6 +148,8 @@ def _options(wanted: Build) -> Iterator[str]:
         wanted.reference,
         "--label",
         f"{LABEL}=image",
+        "--label",
+        _label(wanted.reference.rpartition(":")[0]),
     )
     yield from ("--file", str(wanted.dockerfile))
     if wanted.target:

@@ -11,6 +11,7 @@ from pathlib import Path
 from weighbridge.errors import NoEngine
 
 _MACHINES_OWN = "unix:///var/run/docker.sock"
+_WITHOUT_TLS = ("unix://", "npipe://", "fd://", "ssh://")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,10 @@ def named() -> Place | None:
     """
     host = os.environ.get("DOCKER_HOST")
     if host:
-        verified, folder = bool(os.environ.get("DOCKER_TLS_VERIFY")), os.environ.get("DOCKER_CERT_PATH")
-        certificates = Path(folder) if folder else _configuration() if verified else None
+        verified = bool(os.environ.get("DOCKER_TLS_VERIFY"))
+        # As for the client: DOCKER_CERT_PATH alone, or a socket of this machine, means no TLS.
+        secured = (verified or os.environ.get("DOCKER_TLS")) and not host.startswith(_WITHOUT_TLS)
+        certificates = Path(os.environ.get("DOCKER_CERT_PATH") or _configuration()) if secured else None
         return Place(host=host, undo="unset DOCKER_HOST", certificates=certificates, verified=verified)
     context = os.environ.get("DOCKER_CONTEXT")
     if context:

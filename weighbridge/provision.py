@@ -1,4 +1,7 @@
-"""An engine where a machine has none: the distribution's own, installed and started."""
+"""What a machine lacks to run and build containers, installed and started where that is ours to do.
+
+That is: as root, on Debian or Ubuntu, and where the user names no other engine.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,23 @@ import subprocess
 import time
 from pathlib import Path
 
-from weighbridge import distribution
+from weighbridge import clients, distribution, places, reasons
+from weighbridge.clients import BuildClient
 from weighbridge.distribution import Say
 from weighbridge.engine import Engine, connect
-from weighbridge.errors import NoEngine
+from weighbridge.errors import NoBuilder, NoEngine
 
 _START_SECONDS = 60
+_POLL_SECONDS = 0.2
 _LOG = Path("/var/log/dockerd.log")
+_SYSTEMD = Path("/run/systemd/system")
 
 
 def ensure_engine(say: Say) -> Engine:
-    """Return an engine that answers; install or start one where that is ours to do: as root, on Debian or Ubuntu.
+    """Return an engine that answers: one that runs, else the machine's own, installed or started.
 
     Raises:
-        NoEngine: None answers and none may be installed here; the advice is what to type.
+        NoEngine: None answers, and none may be installed here or it does not start; the advice is what to do.
     """
     try:
         return connect()
@@ -33,10 +39,26 @@ def ensure_engine(say: Say) -> Engine:
     return _start(say)
 
 
+def ensure_client(say: Say) -> BuildClient:
+    """Return a client that can build with BuildKit: one that is on PATH, else the distribution's, installed.
+
+    Raises:
+        NoBuilder: There is none, and none may be installed here.
+    """
+    try:
+        return clients.find()
+    except NoBuilder:
+        if not distribution.may_install():
+            raise
+    # Where there is a client it may be of another maker, whose place the distribution's own would want.
+    packages = ["docker-buildx"] if shutil.which("docker") else ["docker-cli", "docker-buildx"]
+    distribution.install(packages, "a BuildKit client", say)
+    return clients.find()
+
+
 def _check_may_provide(error: NoEngine) -> None:
-    """Raise where the engine is the user's own affair."""
-    # The advice of `connect` is better where the user names another engine, or may not use this one.
-    if error.advice != NoEngine.advice:
+    """Raise where the engine is the user's own affair: another one is named, this one is closed to us, or no root."""
+    if places.named() or reasons.lacks_permission(error):
         raise error
     if distribution.may_install() or (os.getuid() == 0 and shutil.which("dockerd")):
         return
@@ -47,21 +69,38 @@ def _check_may_provide(error: NoEngine) -> None:
 
 
 def _start(say: Say) -> Engine:
-    """Start the machine's engine, by its service manager or detached from us, and wait until it answers."""
+    """Start the machine's engine, by its service manager or detached from us, and wait until it answers.
+
+    Raises:
+        NoEngine: It ends, or does not answer in time; the last lines of its log are the detail.
+    """
     say("Starting the container engine")
-    if Path("/run/systemd/system").exists():
+    if _SYSTEMD.exists():
         distribution.run(["systemctl", "start", "docker"])
-    else:
-        with _LOG.open("ab") as log:
-            subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return _answering(None, "`journalctl -u docker` says why.")
+    with _LOG.open("ab") as log:
+        begin = log.tell()
+        process = subprocess.Popen(
+            ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        return _answering(process, f"Mend what its log says ({_LOG}) and run `invoke engine` again.")
+    except NoEngine as error:
+        error.detail = distribution.last_lines(_LOG.read_bytes()[begin:].decode(errors="replace"))
+        raise
+
+
+def _answering(process: subprocess.Popen[bytes] | None, advice: str) -> Engine:
+    """Return the engine when it answers; `process` is it where no service manager started it."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
+        code = process.poll() if process else None
         try:
             return connect()
         except NoEngine as error:
+            if code is not None:
+                raise NoEngine(f"The engine was started and ended with exit code {code}", advice=advice) from error
             if time.monotonic() > deadline:
-                raise NoEngine(
-                    f"The engine was started and does not answer after {_START_SECONDS} s",
-                    advice=f"Its log ({_LOG} or `journalctl -u docker`) says why.",
-                ) from error
-        time.sleep(0.2)
+                message = f"The engine was started and does not answer after {_START_SECONDS} s"
+                raise NoEngine(message, advice=advice) from error
+        time.sleep(_POLL_SECONDS)

@@ -32,5 +32,10 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
+def lacks_permission(error: BaseException) -> bool:
+    """Tell whether the operating system refused, to this user, what led to an exception."""
+    return any(isinstance(each, PermissionError) for each in chain(error))
+
+
 def _is_no_engine(error: BaseException) -> bool:
     return isinstance(error, BadStatusLine | JSONDecodeError) and not isinstance(error, OSError)

@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from weighbridge.errors import SettingsError
 
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
-"""A variant's or role's name: it becomes an image tag and a part of container names."""
-Repository = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$", max_length=200)]
-"""A name that every engine takes for an image: lower case, no tag."""
+"""A variant's name: it becomes an image's tag."""
+Repository = Annotated[str, StringConstraints(pattern=rf"^{_COMPONENT}(?:/{_COMPONENT})*$", max_length=200)]
+"""An image's name without tag, by the grammar of the OCI distribution specification, `<name>`."""
 Reference = Annotated[str, StringConstraints(pattern=r"^[\w][\w.:/@-]*$", max_length=250)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]

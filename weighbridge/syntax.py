@@ -26,4 +26,6 @@ def check_syntax(path: Path) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path.name} cannot be read: {error}", advice="Make it a readable text file.") from error
     if not isinstance(content, dict | None):
-        raise SettingsError(f"{path.name} holds a {type(content).__name__}, not settings")
+        raise SettingsError(
+            f"{path.name} holds a {'list' if isinstance(content, list) else 'single value'}, not settings"
+        )

@@ -103,7 +103,8 @@ def test_redis_answers_hardened(engine: Engine, redis: str) -> None:
         while engine.execute(container, ["redis-cli", "ping"]) != (0, "PONG\n"):
             assert time.monotonic() < deadline, engine.log(container)
             time.sleep(0.1)
-        assert {uid for uid, _ in engine.processes(container)} == {999}
+        status = engine.execute(container, ["grep", "Uid:", "/proc/1/status"])[1]
+        assert set(status.split()[1:]) == {"999"}
     finally:
         docker(engine, ["rm", "--force", container])
 
@@ -120,8 +121,9 @@ def test_engine_changes_nothing_that_is_there(
     first = project.invoke("engine")
     assert first.code == 0, first.stderr
     told = env.read_text(encoding="utf-8").splitlines()
+    images = [line for line in told if not line.startswith("WEIGHBRIDGE_CA_BUNDLE=")]  # where it is not the usual one
     standins = [base for base in (python_base, redis_base) if base.is_standin]
-    assert told == ["TOKEN=the user's", *(f"{base.role.upper()}_IMAGE={base.reference}" for base in standins)]
+    assert images == ["TOKEN=the user's", *(f"{base.role.upper()}_IMAGE={base.reference}" for base in standins)]
     stamp = env.stat().st_mtime_ns
     assert project.invoke("engine") == first
     assert (env.read_text(encoding="utf-8").splitlines(), env.stat().st_mtime_ns) == (told, stamp)

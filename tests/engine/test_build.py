@@ -88,7 +88,7 @@ def test_chosen_variants_alone_are_built(engine: Engine, project: Project) -> No
 
 
 def test_variant_says_what_is_built(engine: Engine, project: Project, python_base: bases.BaseImage) -> None:
-    """Dockerfile, context, target and arguments are the variant's own; every image carries our label."""
+    """Dockerfile, context, target and arguments are the variant's own; every image carries our labels."""
     (project.folder / "sub").mkdir()
     project.write("sub/inside", "in the context")
     project.write(
@@ -101,7 +101,8 @@ def test_variant_says_what_is_built(engine: Engine, project: Project, python_bas
     project.configure({"a": variant})
     build(project)
     labels = engine.image(project.reference("a")).labels
-    assert labels == {"base": python_base.reference, "word": "heard", "weighbridge": "image"}
+    ours = {"weighbridge": "image", "weighbridge.repository": project.repository}
+    assert labels == {"base": python_base.reference, "word": "heard", **ours}
 
 
 def test_failing_step_is_shown(engine: Engine, two_steps: Project) -> None:

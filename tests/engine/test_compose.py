@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.bases import BaseImage
+from weighbridge.bases import BaseImage, tell_compose
 from weighbridge.subnets import free_subnet
 
 pytestmark = pytest.mark.engine
 
 PROJECT = Path(__file__).parents[2]
+_OF_THE_FILE = {"PYTHON_IMAGE", "REDIS_IMAGE", "WEIGHBRIDGE_CA_BUNDLE"}
+"""Variables that would hide those that we write."""
 PROGRAMS = {"plug-in": ("docker", "compose"), "stand-alone": ("docker-compose",)}
 
 
@@ -40,9 +42,10 @@ def compose(
     override = tmp_path / "override.yaml"
     network = {"default": {"ipam": {"config": [{"subnet": free_subnet(())}]}}}
     override.write_text(json.dumps({"networks": network}), encoding="utf-8")
-    variables = tmp_path / "variables"
-    lines = [f"{image.role.upper()}_IMAGE={image.reference}\n" for image in (python_base, redis_base)]
-    variables.write_text("".join([*lines, f"PORT={free_port()}\n"]), encoding="utf-8")
+    tell_compose(tmp_path, (python_base, redis_base))
+    variables = tmp_path / ".env"
+    with variables.open("a", encoding="utf-8") as file:
+        file.write(f"PORT={free_port()}\n")
     files = ["--file", str(PROJECT / "compose.yaml"), "--file", str(override), "--env-file", str(variables)]
     command = [*program, *files, "--project-name", f"weighbridge-test-{secrets.token_hex(4)}"]
     yield command
@@ -59,7 +62,7 @@ def free_port() -> int:
 
 def run(command: list[str]) -> str:
     """Run Compose and return what it prints; a failure shows its last lines."""
-    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHON_IMAGE", "REDIS_IMAGE"}}
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_FILE}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
     return done.stdout

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
+import socketserver
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -173,34 +176,83 @@ def test_interrupted_build_leaves_no_client(
     assert list((project.folder / "tmp").glob("weighbridge-*")) == []
 
 
-def has_socket(process: subprocess.Popen[str]) -> bool:
-    """Tell whether a process is connected to something: the engine, in our case."""
-    try:
-        links = [path.readlink().name for path in Path(f"/proc/{process.pid}/fd").iterdir()]
-    except OSError:  # one was closed meanwhile
-        return False
-    return any(link.startswith("socket:") for link in links)
+@contextmanager
+def stalled_saves(engine: Engine, path: Path) -> Iterator[threading.Event]:
+    """Pass everything between a socket at `path` and the engine, but of a `docker save` only the beginning.
+
+    The event tells that one has begun: who reads it waits for the rest from then on.
+    """
+    begun, over = threading.Event(), threading.Event()
+
+    class Connection(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.socket(socket.AF_UNIX) as there, suppress(OSError):
+                there.connect(engine.host.removeprefix("unix://"))
+                saving = threading.Event()
+                threading.Thread(target=ask, args=(self.request, there, saving), daemon=True).start()
+                while answer := there.recv(4096):
+                    self.request.sendall(answer)
+                    if saving.is_set():
+                        begun.set()
+                        over.wait()
+
+    def ask(here: socket.socket, there: socket.socket, saving: threading.Event) -> None:
+        with suppress(OSError):
+            while words := here.recv(65536):
+                if b"/images/get?" in words:
+                    saving.set()
+                there.sendall(words)
+
+    with socketserver.ThreadingUnixStreamServer(str(path), Connection) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        try:
+            yield begun
+        finally:
+            over.set()
+            server.shutdown()
 
 
-@linux
-@pytest.mark.parametrize("when", ["it reads", "it writes"])
-def test_interrupted_report_leaves_no_draft(project: Project, when: str) -> None:
-    """Whether Ctrl-C comes as images are read or as the record is written: the folder has it whole or not at all."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_interrupted_report_records_nothing(
+    engine: Engine, project: Project, tmp_path_factory: pytest.TempPathFactory, number: signal.Signals, code: int
+) -> None:
+    """Ctrl-C and a polite stop while the images are read: the folder holds no record and no draft of one."""
+    if not engine.host.startswith("unix://"):
+        pytest.skip("the engine has no socket to stand before")
     project.configure({"a": {}}, reports={"directory": "reports"})
     project.write("Dockerfile", "ARG PYTHON_IMAGE\nFROM ${PYTHON_IMAGE}\nCOPY Dockerfile /\n")
     assert project.invoke("build").code == 0
-    folder = project.folder / "reports"
-    with started(project, "report") as process:
-        wait(lambda: has_socket(process) if when == "it reads" else folder.exists(), process)
-        os.killpg(process.pid, signal.SIGINT)
-        done = end(process)
-    assert done.code in {1, 0, -signal.SIGINT}, "it may have been done already, or just ending"
-    for path in folder.iterdir() if folder.exists() else ():
-        assert records.from_json(path.read_bytes()).images[0].variant == "a"
+    path = tmp_path_factory.mktemp("engine") / "socket"  # short, as a socket's path must be
+    with (
+        stalled_saves(engine, path) as begun,
+        started(project, "report", DOCKER_HOST=f"unix://{path}") as process,
+    ):
+        wait(begun.is_set, process)
+        os.killpg(process.pid, number)
+        assert end(process).code == code
+    assert list((project.folder / "reports").iterdir()) == []
+    assert project.invoke("report").code == 0
+    (record,) = (project.folder / "reports").iterdir()
+    assert records.from_json(record.read_bytes()).images[0].variant == "a"
+
+
+def nameless_image_of_another(engine: Engine, project: Project) -> str:
+    """Build an image twice in a project of another name, and return the id that lost its name; removed at the end."""
+    another = replace(project, repository=f"{project.repository}-other")
+    another.configure({"b": {}})
+    another.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /first\n")
+    assert another.invoke("build").code == 0
+    lost = engine.image(another.reference("b")).id
+    another.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /second\n")
+    assert another.invoke("build").code == 0
+    project.images.extend([lost, another.reference("b")])
+    return lost
 
 
 def test_clean_removes_this_projects_images_alone(engine: Engine, project: Project) -> None:
-    """Those of its name and those that a rebuild took the name from; not another name of the user's for them."""
+    """Those of its name and those that a rebuild took the name from; not those of other projects or other names."""
+    others = nameless_image_of_another(engine, project)
     project.configure({"a": {"arguments": {"WORD": "a"}}, "b": {"arguments": {"WORD": "b"}}})
     project.write("Dockerfile", "FROM scratch\nARG WORD\nCOPY Dockerfile /\nLABEL word=${WORD}\n")
     assert project.invoke("build").code == 0
@@ -213,7 +265,7 @@ def test_clean_removes_this_projects_images_alone(engine: Engine, project: Proje
         done = project.invoke("clean")
         assert done.code == 0, done.stderr
         gone = [project.reference("a"), project.reference("b"), nameless]
-        assert [engine.has_image(name) for name in (*gone, users_own)] == [False, False, False, True]
+        assert [engine.has_image(name) for name in (*gone, users_own, others)] == [False, False, False, True, True]
     finally:
         engine.remove_image(users_own)
 

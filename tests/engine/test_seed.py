@@ -1,4 +1,4 @@
-"""The Dockerfile that this project was asked to refine builds, and does not run: smoke says what is missing in it."""
+"""An earlier multi-stage Dockerfile builds, and does not run: smoke says what is missing in it."""
 
 from __future__ import annotations
 
