@@ -92,7 +92,8 @@ def smoke(c: Context, variant: list[str], keep: bool = False, format: str = "ter
         names = settings.chosen(variant)
         with engine.connect() as found:
             redis = bases.base_image(found, "redis", settings.bases.redis).reference
-            smoking.sweep(found)
+            smoking.check_images(found, settings, names, redis)
+            smoking.sweep(found, console.say)
             with console.activity() as shown:
                 proofs = [
                     smoking.prove(found, settings, name, redis, keep=keep, on_check=progress.checks(shown, name))
@@ -114,7 +115,7 @@ def clean(c: Context, bases: bool = False) -> None:
     with user_errors():
         settings = settings_of(c)
         with engine.connect() as found:
-            things, images = smoke.clean(found), builder.images(found, settings.repository)
+            things, images = smoke.clean(found, console.print_line), builder.images(found, settings.repository)
             if bases:
                 images += base_images.standins(found)
                 base_images.tell_compose(PROJECT, ())

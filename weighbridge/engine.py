@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
-from urllib.parse import urlsplit
 
 import docker
 import docker.errors
@@ -21,14 +20,17 @@ import urllib3.exceptions
 
 from weighbridge import inspection, places, reasons
 from weighbridge.errors import EngineFault, NoBaseImage, NoEngine, NoSuchImage
-from weighbridge.model import ContainerSpec, ContainerState, EngineIdentity, LocalImage
+from weighbridge.model import ContainerSpec, ContainerState, Created, EngineIdentity, LocalImage
 from weighbridge.subnets import free_subnet
 
 LABEL = "weighbridge"
 """Everything that we make in an engine carries this label, so that `invoke clean` finds it and nothing else."""
+TIMED_OUT = 124
+"""Exit code of a command that was given up, as that of coreutils' `timeout`."""
 
 _DETECT_TIMEOUT_SECONDS = 10
 _REQUEST_TIMEOUT_SECONDS = 120
+_GONE_OR_IN_USE = {404, 409, 403}  # the last for a network that a running container is attached to
 _FOREIGN = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
@@ -45,6 +47,11 @@ def mapped_errors() -> Iterator[None]:
         raise EngineFault(f"The engine cannot be asked: {reasons.plain(error, _FOREIGN)}") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise NoEngine(f"The engine does not answer: {reasons.plain(error, _FOREIGN)}") from error
+    except (LookupError, TypeError) as error:
+        # The SDK falls over the answer to a request that failed where its JSON is not what it expects.
+        if not isinstance(error.__context__, requests.HTTPError):
+            raise
+        raise EngineFault(f"The engine says: {reasons.plain(error, _FOREIGN)}") from error
 
 
 def connect() -> Engine:
@@ -56,20 +63,23 @@ def connect() -> Engine:
     named, faults = places.named(), []
     for place in (named,) if named else places.own():
         try:
-            return Engine(_answering(place))
+            return Engine(_answering(place), place.host)
         except NoEngine as error:
             faults.append(error)
     raise faults[0]
 
 
 def _answering(place: places.Place) -> docker.DockerClient:
+    if place.host.startswith("ssh://"):
+        forward = f"ssh -fNL /tmp/docker.sock:/var/run/docker.sock {place.host}"
+        way = f"Forward its socket with `{forward}` and set DOCKER_HOST=unix:///tmp/docker.sock."
+        raise NoEngine(f"No engine is asked through SSH, as {place.host} would have it", advice=way)
     try:
         tls, timeout = _tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
         client = docker.DockerClient(base_url=place.host, version="auto", timeout=timeout, tls=tls)
-        client.ping()
     except (*_FOREIGN, ValueError) as error:
         advice = f"Start that engine, or {place.undo} to use this machine's own." if place.undo else None
-        if any(isinstance(each, PermissionError) for each in reasons.chain(error)):
+        if reasons.lacks_permission(error):
             advice = "Join the group that owns it (`sudo usermod -aG docker $USER`) and log in anew."
         raise NoEngine(f"No engine answers at {place.host}: {reasons.plain(error, _FOREIGN)}", advice=advice) from error
     client.api.timeout = _REQUEST_TIMEOUT_SECONDS
@@ -90,7 +100,9 @@ class Engine:
     (it went away).
     """
 
-    def __init__(self, client: docker.DockerClient) -> None:
+    def __init__(self, client: docker.DockerClient, host: str) -> None:
+        self.host = host
+        """URL of the engine, as DOCKER_HOST takes it."""
         # The SDK's stubs lag behind it, so its low-level interface is untyped from here on.
         self._api: Any = client.api
 
@@ -99,24 +111,6 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self._api.close()
-
-    @property
-    def host(self) -> str:
-        """URL of the engine, as DOCKER_HOST takes it."""
-        adapter = self._api.get_adapter(self._api.base_url)
-        if hasattr(adapter, "socket_path"):
-            return f"unix://{adapter.socket_path}"
-        return str(self._api.base_url).replace("https://", "tcp://").replace("http://", "tcp://")
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the engine shares this machine's loopback interface, as far as its URL tells."""
-        return urlsplit(self.host).scheme == "unix"
-
-    @property
-    def address(self) -> str:
-        """Host name or address under which published ports are reached from here."""
-        return "127.0.0.1" if self.is_local else urlsplit(self.host).hostname or "127.0.0.1"
 
     @property
     def described(self) -> str:
@@ -151,21 +145,25 @@ class Engine:
 
         Layers that several images share come once. Nothing touches the disk on this side.
         """
-        url = f"{self._api.base_url}/v{self._api.api_version}/images/get"
         wanted = {"names": list(references)}
-        with mapped_errors(), self._api.get(url, params=wanted, stream=True, timeout=None) as answer:
+        with (
+            mapped_errors(),
+            self._api.get(self._url("images/get"), params=wanted, stream=True, timeout=None) as answer,
+        ):
             if not answer.ok:
                 raise EngineFault(f"The engine does not save {', '.join(references)}: {answer.text.strip()}")
             yield cast("BinaryIO", answer.raw)
 
-    @mapped_errors()
     def pull(self, reference: str) -> None:
-        """Pull an image; `NoBaseImage` where no registry answers or none has it."""
+        """Pull an image; `NoBaseImage` where no registry answers, none has it, or nothing comes for long."""
         try:
-            for event in self._api.pull(reference, stream=True, decode=True):
-                if "error" in event:
-                    raise NoBaseImage(f"{reference} cannot be pulled: {event['error']}")
-        except docker.errors.APIError as error:
+            with mapped_errors():
+                for event in self._api.pull(reference, stream=True, decode=True):
+                    if "error" in event:
+                        raise NoBaseImage(f"{reference} cannot be pulled: {event['error']}")
+        except (EngineFault, NoSuchImage, NoEngine) as error:
+            if isinstance(error, NoEngine) and not _timed_out(error):
+                raise
             raise NoBaseImage(f"{reference} cannot be pulled: {reasons.plain(error, _FOREIGN)}") from error
 
     @mapped_errors()
@@ -180,9 +178,8 @@ class Engine:
         return tuple(sorted({name for image in found for name in inspection.names(image)}))
 
     @mapped_errors()
-    def create_container(self, spec: ContainerSpec) -> str:
-        """Create a container, not yet running, and return its id."""
-        health = {"test": list(spec.health_command), "interval": int(spec.health_interval_seconds * 10**9)}
+    def create_container(self, spec: ContainerSpec) -> Created:
+        """Create a container, not yet running."""
         created = self._api.create_container(
             spec.image,
             command=list(spec.command) or None,
@@ -190,24 +187,13 @@ class Engine:
             user=spec.user or None,
             environment=dict(spec.environment),
             labels=dict(spec.labels),
-            ports=list(spec.ports),
-            host_config=self._api.create_host_config(
-                binds={name: {"bind": path, "mode": "rw"} for name, path in spec.volumes.items()},
-                tmpfs=dict(spec.tmpfs),
-                port_bindings=dict.fromkeys(spec.ports, (spec.publish_on, None)),
-                read_only=spec.read_only,
-                cap_drop=list(spec.drop_capabilities),
-                security_opt=list(spec.security_options),
-                mem_limit=spec.memory_bytes,
-                pids_limit=spec.pids_limit,
-                init=spec.init,
-            ),
+            host_config=self._api.create_host_config(**inspection.confinement(spec)),
             networking_config=self._api.create_networking_config(
                 {spec.network: self._api.create_endpoint_config(aliases=list(spec.aliases))}
             ),
-            healthcheck={key: value for key, value in health.items() if value} or None,
+            healthcheck=inspection.health_check(spec) or None,
         )
-        return str(created["Id"])
+        return Created(id=str(created["Id"]), warnings=tuple(created.get("Warnings") or ()))
 
     @mapped_errors()
     def start(self, container: str) -> None:
@@ -220,24 +206,26 @@ class Engine:
         return inspection.container(self._api.inspect_container(container))
 
     @mapped_errors()
-    def log(self, container: str, lines: int | None = None) -> str:
-        """Return the last lines (None: all) of a container's output, both streams, oldest first."""
-        text: bytes = self._api.logs(container, tail="all" if lines is None else lines)
-        return text.decode(errors="replace")
+    def log(self, container: str, lines: int = 1000) -> str:
+        """Return the last lines of a container's output, both streams, oldest first."""
+        return str(self._api.logs(container, tail=lines), errors="replace")
 
     @mapped_errors()
-    def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
-        """Run a command in a running container; return its exit code and its output, both streams."""
-        job = self._api.exec_create(container, list(command))["Id"]
-        output: bytes = self._api.exec_start(job)
+    def execute(self, container: str, command: Sequence[str], seconds: float = 60) -> tuple[int, str]:
+        """Run a command in a running container; return its exit code and its output, both streams.
+
+        It is given up with `TIMED_OUT` when it has been silent for that long; the SDK would wait without end.
+        """
+        job, wanted = self._api.exec_create(container, list(command))["Id"], {"Detach": False, "Tty": False}
+        try:
+            answer = self._api.post(self._url(f"exec/{job}/start"), json=wanted, timeout=seconds)
+        except requests.RequestException as error:
+            if not _timed_out(error):
+                raise
+            return TIMED_OUT, f"no output for {seconds:g} s"
+        self._api._raise_for_status(answer)  # noqa: SLF001 - the SDK's own reading of the engine's words
         code = self._api.exec_inspect(job)["ExitCode"]
-        return (-1 if code is None else int(code)), output.decode(errors="replace")
-
-    @mapped_errors()
-    def processes(self, container: str) -> tuple[tuple[int, str], ...]:
-        """Return user id and command line of every process in a container, as the engine's host sees them."""
-        rows = self._api.top(container, ps_args="-eo pid,uid,args")["Processes"]
-        return tuple((int(uid), arguments) for _, uid, arguments in rows)
+        return (-1 if code is None else int(code)), inspection.output(answer.content).decode(errors="replace")
 
     @mapped_errors()
     def signal(self, container: str, name: str) -> None:
@@ -246,8 +234,8 @@ class Engine:
 
     @mapped_errors()
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Create a bridge network, in a subnet of ours where the engine's own address pools have none left."""
-        make = partial(self._api.create_network, name, driver="bridge", labels=dict(labels))
+        """Create a bridge network that leads nowhere, in a subnet of ours where the engine has none left."""
+        make = partial(self._api.create_network, name, driver="bridge", internal=True, labels=dict(labels))
         try:
             make()
         except docker.errors.APIError as error:
@@ -266,33 +254,46 @@ class Engine:
     def remove_labelled(self, label: str) -> int:
         """Remove all containers, networks and volumes with `label` (`key` or `key=value`); return how many.
 
-        What somebody else removes at the same time neither counts nor fails.
+        What is in use, or somebody else removes at the same time, neither counts nor fails.
         """
-        api, chosen = self._api, {"label": label}
-        containers = [(api.remove_container, each["Id"]) for each in api.containers(all=True, filters=chosen)]
-        networks = [(api.remove_network, each["Id"]) for each in api.networks(filters=chosen)]
-        volumes = [(api.remove_volume, each["Name"]) for each in api.volumes(filters=chosen)["Volumes"] or ()]
-        gone = sum(_done(partial(remove, name, force=True, v=True)) for remove, name in containers)
-        gone += sum(_done(partial(remove, name)) for remove, name in networks)
-        return gone + sum(_done(partial(remove, name, force=True)) for remove, name in volumes)
+        api, (containers, networks, volumes) = self._api, self._labelled(label)
+        gone = sum(_done(partial(api.remove_container, each["Id"], force=True, v=True)) for each in containers)
+        gone += sum(_done(partial(api.remove_network, each["Id"])) for each in networks)
+        return gone + sum(_done(partial(api.remove_volume, each["Name"], force=True)) for each in volumes)
+
+    @mapped_errors()
+    def held(self, label: str) -> tuple[str, ...]:
+        """Tell which networks and volumes with `label` are used by containers without it, and by which."""
+        containers, *things = self._labelled(label)
+        ours, names = {each["Id"] for each in containers}, {each["Name"] for kind in things for each in kind}
+        others = [each for each in self._api.containers(all=True) if each["Id"] not in ours]
+        return tuple(words for each in others for words in inspection.uses(each, names))
 
     @mapped_errors()
     def label_values(self, label: str) -> frozenset[str]:
         """Return the values of `label` on all containers, networks and volumes that carry it."""
+        things = [each for kind in self._labelled(label) for each in kind]
+        return frozenset(str((each.get("Labels") or {}).get(label, "")) for each in things)
+
+    def _labelled(self, label: str) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
         api, chosen = self._api, {"label": label}
-        things = [*api.containers(all=True, filters=chosen), *api.networks(filters=chosen)]
-        things += api.volumes(filters=chosen)["Volumes"] or ()
-        return frozenset(str((thing.get("Labels") or {}).get(label, "")) for thing in things)
+        volumes = api.volumes(filters=chosen)["Volumes"] or ()
+        return api.containers(all=True, filters=chosen), api.networks(filters=chosen), volumes
+
+    def _url(self, path: str) -> str:
+        return f"{self._api.base_url}/v{self._api.api_version}/{path}"
 
 
 def _done(step: Callable[[], object]) -> bool:
     """Run a removal; False where the thing is gone already, is just being removed, or is in use."""
     try:
         step()
-    except docker.errors.NotFound:
-        return False
     except docker.errors.APIError as error:
-        if error.status_code != requests.codes.conflict:
+        if error.status_code not in _GONE_OR_IN_USE:
             raise
         return False
     return True
+
+
+def _timed_out(error: BaseException) -> bool:
+    return any(isinstance(each, requests.Timeout | urllib3.exceptions.TimeoutError) for each in reasons.chain(error))

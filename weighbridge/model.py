@@ -154,13 +154,10 @@ class ContainerSpec:
     """Volume name -> path in the container."""
     tmpfs: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "mode=1777,size=64m"})  # noqa: S108 - in there
     """Path in the container -> mount options."""
-    ports: tuple[int, ...] = ()
-    """TCP ports to publish, each on a free port of `publish_on`."""
-    publish_on: str = "127.0.0.1"
     health_command: tuple[str, ...] = ()
     """`CMD` and its words; empty: the image's own health check."""
     health_interval_seconds: float = 0
-    """0: the image's own."""
+    """Also while it starts. 0: the image's own."""
     read_only: bool = True
     drop_capabilities: tuple[str, ...] = ("ALL",)
     security_options: tuple[str, ...] = ("no-new-privileges:true",)
@@ -168,6 +165,15 @@ class ContainerSpec:
     pids_limit: int = 128
     init: bool = True
     """Whether the engine's own small init is process 1; it forwards signals and reaps orphans."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A container that was created."""
+
+    id: str
+    warnings: tuple[str, ...]
+    """What of the spec the engine does not do, in its words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,11 +189,6 @@ class ContainerState:
     exit_code: int
     """Of no meaning while it runs. 137 after a SIGKILL, 143 after a SIGTERM that nothing handled."""
     out_of_memory: bool
-    restart_count: int
-    error: str
-    """Why the engine could not start it; empty otherwise."""
-    ports: Mapping[int, int]
-    """Port in the container -> port on the engine's host."""
 
     @property
     def running(self) -> bool:

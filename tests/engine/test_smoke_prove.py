@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -12,7 +15,7 @@ from tests.engine.images import Standins, standins
 from weighbridge import smoke
 from weighbridge.engine import Engine, connect
 from weighbridge.errors import NoSuchImage
-from weighbridge.model import Check, ContainerSpec, Proof
+from weighbridge.model import Check, ContainerSpec, Created, Proof
 from weighbridge.smoke.runs import RUN_LABEL
 from weighbridge.smoke.scenario import rules
 
@@ -24,7 +27,7 @@ class Lenient(Engine):
 
     forget: Callable[[ContainerSpec], ContainerSpec]
 
-    def create_container(self, spec: ContainerSpec) -> str:
+    def create_container(self, spec: ContainerSpec) -> Created:
         """Create a container less hardened than asked for."""
         return super().create_container(self.forget(spec))
 
@@ -79,6 +82,7 @@ def test_good_image_passes(engine: Engine, images: Standins) -> None:
     [
         ("dies", "api becomes-healthy", "exited with code 1 before it was healthy: the standin gives up"),
         ("sick", "api becomes-healthy", "not healthy after 4 s, its health check says: the standin feels sick"),
+        ("secretive", "api ready", "it binds to 127.0.0.1; use --host 0.0.0.0"),
         ("unready", "api ready", "GET /readyz answered 503, not 200"),
         ("forgets", "api stores-a-report", "the same report was kept twice"),
         ("miscounts", "stack comparison-travels", "2345679}, and the reports differ by 2345678 bytes"),
@@ -94,7 +98,7 @@ def test_misbehaviour_is_named(engine: Engine, images: Standins, misbehaviour: s
     assert failed == rule
     assert words in detail
     assert "\n" not in detail
-    assert proof.log or misbehaviour == "sick", "only the one that says nothing has no log"
+    assert proof.log or misbehaviour in {"sick", "secretive"}, "only those that say nothing have no log"
     assert not runs_of(proof) & engine.label_values(RUN_LABEL)
 
 
@@ -123,10 +127,10 @@ def test_image_at_fault_is_named(engine: Engine, images: Standins, variant: str,
     ],
 )
 def test_missing_hardening_is_found(
-    images: Standins, forget: Callable[[ContainerSpec], ContainerSpec], rule: str, words: str
+    engine: Engine, images: Standins, forget: Callable[[ContainerSpec], ContainerSpec], rule: str, words: str
 ) -> None:
     """The rules see what the kernel does, not what the engine was asked for."""
-    with Lenient(docker.from_env(version="auto")) as lenient:
+    with Lenient(docker.DockerClient(engine.host, version="auto"), engine.host) as lenient:
         lenient.forget = forget
         failed, detail = failure(smoke.prove(lenient, images.settings(), "good", images.redis, on_check=lambda _: None))
     assert failed == rule
@@ -139,6 +143,39 @@ def test_other_uid_is_found(engine: Engine, images: Standins) -> None:
     failed, detail = failure(smoke.prove(engine, settings, "good", images.redis, on_check=lambda _: None))
     assert failed == "api uid"
     assert "runs as uid 10001, not 4242" in detail
+
+
+def test_guarded_api_is_asked_with_its_token(engine: Engine, images: Standins) -> None:
+    """A token that the settings give the API opens its writes to smoke too."""
+    settings = images.settings("guarded", api={"environment": {"STANDIN": "guarded", "API_TOKEN": "s3cret"}})
+    proof = smoke.prove(engine, settings, "good", images.redis, on_check=lambda _: None)
+    assert proof.ok, proof.checks[-1]
+
+
+def test_nothing_gets_in_or_out(engine: Engine, images: Standins) -> None:
+    """No port is published on the engine's host, and the network leads nowhere."""
+    seen: list[dict[str, Any]] = []
+
+    def look(check: Check) -> None:
+        if (check.role, check.rule) == ("api", "becomes-healthy"):
+            (run,) = {each for each in engine.label_values(RUN_LABEL) if each.startswith(own_folder())}
+            seen.extend(
+                [
+                    engine._api.inspect_container(f"weighbridge-{run}-api"),
+                    engine._api.inspect_network(f"weighbridge-{run}"),
+                ]
+            )
+
+    smoke.prove(engine, images.settings("unready"), "good", images.redis, on_check=look)
+    container, network = seen
+    assert not container["HostConfig"]["PortBindings"]
+    assert not any((container["NetworkSettings"]["Ports"] or {}).values())
+    assert network["Internal"]
+
+
+def own_folder() -> str:
+    """Return how the ids of this test's runs begin."""
+    return Path(os.environ["XDG_CACHE_HOME"], "weighbridge", "runs", "name").read_text(encoding="ascii")
 
 
 def test_missing_program_is_named(engine: Engine, images: Standins) -> None:
@@ -155,3 +192,5 @@ def test_missing_image(engine: Engine, images: Standins) -> None:
     settings = images.settings().model_copy(update={"repository": "weighbridge-test-nowhere"})
     with pytest.raises(NoSuchImage, match="weighbridge-test-nowhere:good"):
         smoke.prove(engine, settings, "good", images.redis, on_check=lambda _: None)
+    with pytest.raises(NoSuchImage, match=r"no image weighbridge-test-nowhere:redis[.] Run `invoke engine`"):
+        smoke.prove(engine, images.settings(), "good", "weighbridge-test-nowhere:redis", on_check=lambda _: None)

@@ -20,7 +20,9 @@ import pytest
 from tests.engine.images import Standins, standins
 from weighbridge import smoke
 from weighbridge.engine import Engine, connect
-from weighbridge.smoke.runs import KEPT_LABEL, RUN_LABEL
+from weighbridge.model import ContainerSpec
+from weighbridge.settings import Settings
+from weighbridge.smoke.runs import KEPT_LABEL, RUN_LABEL, Run, begin
 
 pytestmark = pytest.mark.engine
 
@@ -88,23 +90,25 @@ class Started:
         return self.process.returncode, error
 
 
+def start(settings: Settings, redis: str) -> Started:
+    """Start a smoke run."""
+    options = json.dumps({"settings": settings.model_dump(mode="json", exclude_none=True), "redis": redis})
+    command = [sys.executable, "-c", SCRIPT, options]
+    return Started(
+        subprocess.Popen(
+            command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+        )
+    )
+
+
 @pytest.fixture
 def started(images: Standins) -> Iterator[list[Started]]:
-    """Return two smoke runs on the way; what still runs at the end is stopped, politely."""
-    settings = images.settings().model_dump(exclude_none=True)
-    options = json.dumps({"settings": settings, "redis": images.redis})
-    command = [sys.executable, "-c", SCRIPT, options]
+    """Return two smoke runs on the way, which are waited for at the end."""
+    runs = [start(images.settings(), images.redis) for _ in range(2)]
     with ExitStack() as stack:
-        yield [
-            Started(
-                stack.enter_context(
-                    subprocess.Popen(
-                        command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
-                    )
-                )
-            )
-            for _ in range(2)
-        ]
+        for run in runs:
+            stack.enter_context(run.process)
+        yield runs
 
 
 def test_two_runs_at_once_do_not_meet(engine: Engine, started: list[Started]) -> None:
@@ -130,6 +134,48 @@ def test_interruption_leaves_nothing(engine: Engine, started: list[Started], rul
     assert code == -signal.SIGINT
     assert error.rstrip().endswith("KeyboardInterrupt")
     assert second.end()[0] == 128 + signal.SIGTERM
+    assert not own_runs(engine)
+
+
+def test_second_press_ends_what_hangs(engine: Engine, images: Standins) -> None:
+    """While a command in a container takes its time, the first Ctrl-C waits for it and the second does not."""
+    settings = images.settings()
+    worker = settings.roles.worker.model_copy(update={"slow_job": ("sleep", "25")})
+    roles = settings.roles.model_copy(update={"worker": worker})
+    run = start(settings.model_copy(update={"roles": roles}), images.redis)
+    with run.process as process:
+        run.read_until("stack comparison-travels")
+        process.send_signal(signal.SIGINT)
+        time.sleep(1.5)
+        assert process.poll() is None
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        code, error = run.end()
+    assert code == -signal.SIGINT
+    assert error.rstrip().endswith("KeyboardInterrupt")
+    assert time.monotonic() - began < 10
+    assert not own_runs(engine)
+
+
+def test_users_container_on_a_runs_network(engine: Engine, images: Standins) -> None:
+    """What it holds stays and is named; the rest goes at once, the next runs pass, and all goes when it has gone."""
+    run, told = Run(f"{own_name()}-1-00000000", keep=False), list[str]()
+    engine.create_network(run.name, run.labels)
+    engine.create_volume(run.name, run.labels)
+    spec = ContainerSpec(name=f"{run.name}-api", image=images.redis, network=run.name, labels=run.labels)
+    engine.start(engine.create_container(spec).id)
+    users = engine.create_container(ContainerSpec(name=f"mine-{run.name}", image=images.redis, network=run.name)).id
+    engine.start(users)
+    try:
+        began = time.monotonic()
+        assert smoke.sweep(engine, told.append) == 2, "the run's container and its volume"
+        assert told == [f"Left network {run.name}: container mine-{run.name} uses it."]
+        assert smoke.clean(engine, told.append) == 0
+        assert time.monotonic() - began < 5
+        assert engine.state(users).running
+    finally:
+        engine._api.remove_container(users, force=True)
+    assert smoke.sweep(engine) == 1
     assert not own_runs(engine)
 
 
@@ -171,8 +217,13 @@ def test_kept_run_stays_until_clean(engine: Engine, images: Standins) -> None:
 
 def own_runs(engine: Engine) -> set[str]:
     """Return the runs of this test's cache folder of which the engine has anything."""
-    name = Path(os.environ["XDG_CACHE_HOME"], "weighbridge", "runs", "name").read_text(encoding="ascii")
-    return {run for run in engine.label_values(RUN_LABEL) if run.startswith(name)}
+    return {run for run in engine.label_values(RUN_LABEL) if run.startswith(own_name())}
+
+
+def own_name() -> str:
+    """Return how the ids of this test's runs begin."""
+    with begin(keep=False) as run:
+        return run.id.partition("-")[0]
 
 
 class users_things:  # noqa: N801 - used like a function

@@ -65,6 +65,8 @@ class Api(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Keep a report, or have two compared."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if MISBEHAVIOUR == "guarded" and self.headers.get("Authorization") != f"Bearer {os.environ['API_TOKEN']}":
+            return self.send(401, {"detail": "not for you"})
         name = str(uuid.uuid4()) if MISBEHAVIOUR == "forgets" else hashlib.sha256(body).hexdigest()
         if self.path == "/v1/reports":
             is_new = redis("SETNX", f"{self.path}/{name}", body.decode())
@@ -147,7 +149,8 @@ def api() -> None:
     """Serve; SIGTERM keeps its default, which ends the process with 143."""
     if MISBEHAVIOUR == "dies":
         sys.exit("the standin gives up")
-    ThreadingHTTPServer(("0.0.0.0", 8000), Api).serve_forever()  # noqa: S104 - in a container
+    host = "127.0.0.1" if MISBEHAVIOUR == "secretive" else "0.0.0.0"  # noqa: S104 - in a container
+    ThreadingHTTPServer((host, 8000), Api).serve_forever()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,15 @@ def test_error_is_named(tmp_path: Path) -> None:
     assert probe.try_to_write(str(tmp_path / "missing")) == "ENOENT"
 
 
+def test_mounts_where_files_may_belong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's own folders are left out, not those whose names only begin like them."""
+    folders = ("/", "/proc", "/proc/acpi", "/sys/fs", "/dev/shm", "/developer", "/sysdata", "/a/dev")  # noqa: S108
+    lines = "".join(f"1 2 0:3 / {folder} {'ro' if folder == '/' else 'rw'},noatime - x y z\n" for folder in folders)
+    monkeypatch.setattr(Path, "read_text", lambda _, encoding: lines if encoding else "")
+    monkeypatch.setattr(Path, "is_dir", lambda _: True)
+    assert probe.mounts() == {"/": True, "/developer": False, "/sysdata": False, "/a/dev": False}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_whole_output() -> None:
     """As `python -c` without site-packages, it prints what was seen as one JSON object."""
@@ -31,5 +40,6 @@ def test_whole_output() -> None:
     seen = json.loads(done.stdout)
     assert set(seen) == {"processes", "root_is_read_only", "writes"}
     assert len(seen["processes"]) > 0
-    assert set(seen["processes"][0]) == {"name", "has_capabilities", "no_new_privileges"}
+    assert set(seen["processes"][0]) == {"pid", "name", "uids", "has_capabilities", "no_new_privileges"}
+    assert len(seen["processes"][0]["uids"]) == 4
     assert "/" in seen["writes"]

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from tests.smoke.fakes import RUNNING, FakeEngine, exited, settings, stack_on
+from weighbridge.engine import Engine
+from weighbridge.errors import NoSuchImage
 from weighbridge.ledger import compare
 from weighbridge.records import from_json
 from weighbridge.smoke import confinement, ending, inside, reports, starting
 from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.scenario import rules
+from weighbridge.smoke.scenario import check_images, rules
 
 WRITES = {"/": "EROFS", "/data": "written", "/tmp": "written"}  # noqa: S108 - in a container
+
+PROCESS = {"pid": 1, "name": "python", "uids": [10001] * 4, "has_capabilities": False, "no_new_privileges": True}
 
 
 def refused(rule: Callable[[], str]) -> str:
@@ -26,10 +31,14 @@ def refused(rule: Callable[[], str]) -> str:
 
 
 def probed(**changes: object) -> FakeEngine:
-    """Return an engine in whose container the probe sees that all is well, but for the changes."""
-    process = {"name": "python", "has_capabilities": False, "no_new_privileges": True}
-    facts = {"processes": [process], "root_is_read_only": True, "writes": WRITES, **changes}
-    return FakeEngine(outputs=[f"0 {json.dumps(facts)}"])
+    """Return an engine in whose container the probe sees, at each look, that all is well, but for the changes."""
+    return FakeEngine(outputs=[seen(**changes)] * 9)
+
+
+def seen(**changes: object) -> str:
+    """Return what the probe prints."""
+    facts = {"processes": [PROCESS], "root_is_read_only": True, "writes": WRITES, **changes}
+    return f"0 {json.dumps(facts)}"
 
 
 @pytest.mark.parametrize("user", ["10001", "10001:10001", "7:root"])
@@ -64,7 +73,10 @@ def test_health_may_be_bad_on_the_way() -> None:
             "no uvicorn; correct roles.api.command or the image's CMD and PATH",
         ),
         (FakeEngine(exited(137, out_of_memory=True)), "its memory limit was reached"),
-        (FakeEngine(replace(RUNNING, health="unhealthy", health_output="x\ny")), "not healthy after 0.1 s, its health"),
+        (
+            FakeEngine(replace(RUNNING, health="unhealthy", health_output="x\ny")),
+            "not healthy after 0.01 s, its health",
+        ),
     ],
 )
 def test_never_healthy(engine: FakeEngine, words: str) -> None:
@@ -74,6 +86,7 @@ def test_never_healthy(engine: FakeEngine, words: str) -> None:
 
 def test_confined() -> None:
     """No privileges, and only the two folders take files."""
+    assert confinement.uid(stack_on(probed()), "api") == "uid 10001, 1 processes"
     assert confinement.holds_no_privileges(stack_on(probed()), "api").startswith("1 processes without")
     told = confinement.root_filesystem_is_read_only(stack_on(probed()), "api")
     assert told == "writing to / fails with EROFS; /tmp and /data take files"
@@ -95,6 +108,38 @@ def test_confined() -> None:
 def test_not_confined(changes: dict[str, object], words: str) -> None:
     """A permission that happens to be missing is not enough: the mount itself must be read-only."""
     assert words in refused(lambda: confinement.root_filesystem_is_read_only(stack_on(probed(**changes)), "api"))
+
+
+@pytest.mark.parametrize("uids", [[0] * 4, [10001, 0, 10001, 10001], [10001, 10001, 10001, 0]])
+def test_process_of_another_user(uids: list[int]) -> None:
+    """A second process that runs, or could run again, as somebody else is named, with whom."""
+    engine = probed(processes=[PROCESS, {**PROCESS, "pid": 7, "name": "cron", "uids": uids}])
+    reason = refused(lambda: confinement.uid(stack_on(engine), "api"))
+    assert reason == "`cron` runs as uid 0, not 10001; correct the Dockerfile's USER"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"has_capabilities": True}, "capabilities are left"), ({"no_new_privileges": False}, "no-new-privileges is not")],
+)
+def test_privileged_process(change: dict[str, bool], words: str) -> None:
+    """One of several is enough, and named."""
+    engine = probed(processes=[PROCESS, {**PROCESS, "pid": 7, "name": "cron", **change}])
+    assert refused(lambda: confinement.holds_no_privileges(stack_on(engine), "api")).startswith(f"`cron`: {words}")
+
+
+def test_health_check_that_is_just_started() -> None:
+    """The engine's own program becomes the check's after it was seen, or ends; another look finds another one."""
+    starting_up = [{**PROCESS, "pid": pid, "name": "runc", "uids": [0] * 4, "has_capabilities": True} for pid in (8, 9)]
+    looks = [seen(processes=[PROCESS, each]) for each in starting_up]
+    for rule in (confinement.uid, confinement.holds_no_privileges):
+        assert rule(stack_on(FakeEngine(outputs=looks)), "api")
+
+
+def test_probe_that_fails() -> None:
+    """The script, its code and the last line of its traceback."""
+    reason = refused(lambda: confinement.uid(stack_on(FakeEngine(outputs=["1 a\nMemoryError\n"])), "api"))
+    assert reason == "probe.py failed with code 1 inside: MemoryError"
 
 
 def test_second_interpreter_is_tried() -> None:
@@ -126,7 +171,7 @@ def test_graceful_end(code: int) -> None:
 @pytest.mark.parametrize(
     ("engine", "words"),
     [
-        (FakeEngine(RUNNING), "still running 0.1 s after SIGTERM"),
+        (FakeEngine(RUNNING), "still running 0.01 s after SIGTERM"),
         (FakeEngine(exited(137)), "killed after SIGTERM"),
         (FakeEngine(exited(0, out_of_memory=True)), "killed after SIGTERM"),
         (FakeEngine(exited(1)), "exited with code 1 after SIGTERM, not 0 or 143"),
@@ -141,8 +186,65 @@ def test_job_that_never_starts() -> None:
     """Without the worker's word that the job runs, its end would prove nothing: no signal is sent."""
     engine = FakeEngine(log="other jobs", outputs=["0 job-1"])
     reason = refused(lambda: ending.finishes_running_job(stack_on(engine), ["call"], ["result"]))
-    assert reason == "the worker's log does not name job job-1 after 0.1 s"
+    assert reason == "the worker's log does not name job job-1 after 0.01 s"
     assert engine.signals == []
+
+
+def test_job_in_a_long_log() -> None:
+    """The job is found in the end of a log that is too long to be fetched as a whole at each look."""
+    engine = FakeEngine(RUNNING, exited(0), log="noise\n" * 5000 + "job-1 began\n", outputs=["0 job-1"])
+    assert ending.finishes_running_job(stack_on(engine), ["call"], None).startswith("exited with 0")
+
+
+@pytest.mark.parametrize(
+    ("warnings", "told"),
+    [
+        ((), ""),
+        (("Your kernel does not support swap limit capabilities. Memory limited without swap.",), ""),
+        (("a. Limitation discarded.", "b. PIDs limit discarded."), "a. Limitation discarded. b. PIDs limit discarded."),
+    ],
+)
+def test_limits_that_are_not_enforced(warnings: tuple[str, ...], told: str) -> None:
+    """A container that runs without the limits that it was asked for is told; a lesser remark of the engine is not."""
+    engine = FakeEngine()
+    engine.warnings = warnings
+    name = "weighbridge-00000000-1-00000000-api"
+    assert starting.starts(stack_on(engine), "api") == (
+        f"{name}; limits not enforced by this engine: {told}" if told else name
+    )
+
+
+def test_a_role_gets_what_compose_gives_it() -> None:
+    """The name that others find it by, its services' addresses, and nothing that the image should bring itself."""
+    engine = FakeEngine()
+    stack_on(engine, {"environment": {"MINE": "1"}}).start("api")
+    (spec,) = engine.specs
+    assert spec.aliases == ("api",)
+    assert set(spec.environment) == {"REDIS_URL", "DATABASE_URL", "MINE"}
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({"redis"}, "The engine has no image backend:good. Run `invoke build` first."),
+        ({"backend:good"}, "The engine has no image redis. Run `invoke engine`."),
+        (set(), "The engine has no image backend:good. Run `invoke build` first."),
+    ],
+)
+def test_missing_images(known: set[str], words: str) -> None:
+    """What is missing is told, with the command that makes it."""
+    engine = FakeEngine()
+    engine.known = frozenset(known)
+    with pytest.raises(NoSuchImage) as caught:
+        check_images(cast("Engine", engine), settings(), ["good"], "redis")
+    assert str(caught.value) == words
+
+
+def test_all_images_are_there() -> None:
+    """Then nothing is said."""
+    engine = FakeEngine()
+    engine.known = frozenset({"backend:good", "redis"})
+    check_images(cast("Engine", engine), settings(), ["good"], "redis")
 
 
 def test_rules_without_a_slow_job() -> None:

@@ -25,9 +25,16 @@ with begin(keep=False) as run:
 class FakeEngine:
     """Holds things as their labels, and refuses a number of removals."""
 
-    def __init__(self, *things: Run, refusals: int = 0) -> None:
+    def __init__(self, *things: Run, refusals: int = 0, user: str = "") -> None:
         self.things = [dict(thing.labels) for thing in things]
         self.refusals = refusals
+        self.user = user
+
+    def held(self, label: str) -> tuple[str, ...]:
+        """Return what the user's container holds, if there is one."""
+        key, _, value = label.partition("=")
+        held = any(thing.get(key) == value for thing in self.things)
+        return (f"network x: container {self.user} uses it",) if held and self.user else ()
 
     def label_values(self, label: str) -> frozenset[str]:
         """Return the label's values."""
@@ -39,7 +46,8 @@ class FakeEngine:
             self.refusals -= 1
             raise EngineFault("The engine says: network has active endpoints")
         key, _, value = label.partition("=")
-        before, self.things = len(self.things), [thing for thing in self.things if thing.get(key) != value]
+        before, held = len(self.things), [thing for thing in self.things if thing.get(key) == value][-1:]
+        self.things = [thing for thing in self.things if thing.get(key) != value] + (held if self.user else [])
         return before - len(self.things)
 
 
@@ -110,6 +118,28 @@ def test_removal_asks_again() -> None:
     assert remove(FakeEngine(run, refusals=2), run.id) == 1
 
 
+def test_what_a_users_container_holds_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest goes, what stays is named once, and neither a wait nor an error comes of it."""
+    monkeypatch.setattr(runs, "_REMOVAL_SECONDS", 0.0)
+    run, told = Run("0123abcd-1-00000000", keep=False), list[str]()
+    engine = FakeEngine(run, run, run, refusals=0, user="mine")
+    assert sweep(engine, told.append) == 2
+    assert told == ["Left network x: container mine uses it."]
+    assert sweep(engine) == 0
+    engine.user = ""
+    assert clean(engine, told.append) == 1
+    assert len(told) == 1
+
+
+def test_what_cannot_be_removed_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody holds it and the engine says nothing: the advice is not the command that has just been run."""
+    monkeypatch.setattr(runs, "_REMOVAL_SECONDS", 0.0)
+    monkeypatch.setattr(FakeEngine, "held", lambda *_: ())
+    run = Run("0123abcd-1-00000000", keep=False)
+    with pytest.raises(EngineFault, match=f"run {run.id} made cannot be removed[.] Look into the engine's log"):
+        clean(FakeEngine(run, user="nobody's"))
+
+
 def test_removal_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be removed is told in the engine's words."""
     monkeypatch.setattr(runs, "_REMOVAL_SECONDS", 0.0)
@@ -133,3 +163,28 @@ def test_folder_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "weighbridge").touch()
     with pytest.raises(SettingsError, match="XDG_CACHE_HOME"), begin(keep=False):
         pass
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(37, "No locks available")])
+def test_folder_without_locks(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
+    """Another user's folder, and a home on a disk of the network that knows no locks, are told with a way out."""
+    with begin(keep=False) as run:
+        engine = FakeEngine(run)
+
+        def refuse(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr("fcntl.flock", refuse)
+        for use in (lambda: sweep(engine), lambda: begin(keep=False).__enter__()):
+            with pytest.raises(SettingsError, match=rf"{error.strerror}[.] Set XDG_CACHE_HOME"):
+                use()
+
+
+def test_lock_is_not_left_behind(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    """A run that cannot begin leaves no file."""
+    with begin(keep=False):
+        assert len(list(cache.glob("*.lock"))) == 1
+    monkeypatch.setattr("fcntl.flock", lambda *_: (_ for _ in ()).throw(OSError(37, "No locks available")))
+    with pytest.raises(SettingsError), begin(keep=False):
+        pass
+    assert not list(cache.glob("*.lock"))

@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 
+from weighbridge.smoke import signals
 from weighbridge.smoke.signals import Interruption, deferred
 
 
@@ -28,7 +29,7 @@ def send(number: int) -> None:
 
 
 def test_interrupt_waits_for_check() -> None:
-    """Ctrl-C, however often, does nothing until it is looked for."""
+    """Ctrl-C, though a wrapper passes it on a second time, does nothing until it is looked for."""
     steps = []
 
     def run() -> None:
@@ -44,6 +45,24 @@ def test_interrupt_waits_for_check() -> None:
     assert steps == ["made"]
 
 
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_second_press_raises_at_once(monkeypatch: pytest.MonkeyPatch, second: int) -> None:
+    """Whoever asks again will wait no longer, wherever the run is; the first signal says what is raised."""
+    monkeypatch.setattr(signals, "_ONE_PRESS_SECONDS", 0.0)
+    steps = []
+
+    def run() -> None:
+        with deferred():
+            send(signal.SIGINT)
+            steps.append("hangs")
+            send(second)
+            steps.append("never")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert steps == ["hangs"]
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_stop_becomes_an_exit_code(number: int, code: int) -> None:
     """A polite stop ends the process with the shell's code for it."""
@@ -51,7 +70,7 @@ def test_stop_becomes_an_exit_code(number: int, code: int) -> None:
     def run() -> None:
         with deferred() as interruption:
             send(number)
-            interruption.pause(0)
+            interruption.pause()
 
     with pytest.raises(SystemExit) as caught:
         run()
@@ -93,7 +112,7 @@ def test_other_thread() -> None:
 
     def use() -> None:
         with deferred() as interruption:
-            interruption.pause(0)
+            interruption.pause()
             seen.append(interruption)
 
     thread = Thread(target=use)

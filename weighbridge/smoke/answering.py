@@ -11,13 +11,12 @@ from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.http import Answer, Client
 
-_POLL_SECONDS = 0.1
 _OK, _CREATED, _ACCEPTED = 200, 201, 202
 
 
 def ready(stack: Stack) -> str:
     """The API says that it reaches its services."""
-    client = _client(stack)
+    client = Client(stack)
     answer = _poll(stack, lambda: client.get("/readyz"), lambda answer: answer.status == _OK)
     answer.expect(_OK)
     return "GET /readyz answered 200"
@@ -25,7 +24,7 @@ def ready(stack: Stack) -> str:
 
 def serves_openapi(stack: Stack) -> str:
     """The API describes itself."""
-    answer = _client(stack).get("/openapi.json").expect(_OK)
+    answer = Client(stack).get("/openapi.json").expect(_OK)
     version, paths = answer.field("openapi"), answer.field("paths")
     if not paths:
         raise CheckFailed("GET /openapi.json describes no path")
@@ -34,7 +33,7 @@ def serves_openapi(stack: Stack) -> str:
 
 def stores_a_report(stack: Stack) -> str:
     """A report that is posted twice is kept once and comes back as it was."""
-    client, record = _client(stack), reports.before()
+    client, record = Client(stack), reports.before()
     first = client.post("/v1/reports", record).expect(_CREATED).field("id")
     second = client.post("/v1/reports", record).expect(_OK, _CREATED).field("id")
     if first != second:
@@ -46,7 +45,7 @@ def stores_a_report(stack: Stack) -> str:
 
 def comparison_travels(stack: Stack) -> str:
     """A comparison goes from the API through Redis to the worker, and its result back, right to the byte."""
-    client, began = _client(stack), time.monotonic()
+    client, began = Client(stack), time.monotonic()
     pair = {
         "before": client.post("/v1/reports", reports.before()).expect(_OK, _CREATED).field("id"),
         "after": client.post("/v1/reports", reports.after()).expect(_OK, _CREATED).field("id"),
@@ -74,10 +73,6 @@ def _expect_result(answer: Answer, limit: float) -> None:
         raise CheckFailed(f"the comparison found {deltas}, and the reports differ by {reports.DELTA_BYTES} bytes")
 
 
-def _client(stack: Stack) -> Client:
-    return Client(*stack.address)
-
-
 def _poll(stack: Stack, ask: Callable[[], Answer], enough: Callable[[Answer], bool]) -> Answer:
     """Return the first answer that is enough, or the last one when the time is up."""
     deadline = time.monotonic() + stack.settings.smoke.timeout_seconds
@@ -85,4 +80,4 @@ def _poll(stack: Stack, ask: Callable[[], Answer], enough: Callable[[Answer], bo
         answer = ask()
         if enough(answer) or time.monotonic() > deadline:
             return answer
-        stack.interruption.pause(_POLL_SECONDS)
+        stack.interruption.pause()

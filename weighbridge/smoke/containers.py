@@ -10,21 +10,15 @@ from typing import TypedDict
 
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault
-from weighbridge.model import ContainerSpec, ContainerState
+from weighbridge.model import ContainerSpec, ContainerState, Created
 from weighbridge.settings import Role, Settings
 from weighbridge.smoke import runs
-from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.runs import Run
 from weighbridge.smoke.signals import Interruption
 
 LOG_LINES = 20
 _HEALTH_INTERVAL_SECONDS = 0.5
-_POLL_SECONDS = 0.1
-_SHARED_ENVIRONMENT = {
-    "REDIS_URL": "redis://redis:6379/0",
-    "DATABASE_URL": "sqlite:////data/weighbridge.db",
-    "HOME": "/tmp",  # noqa: S108 - in there
-}
+_SHARED_ENVIRONMENT = {"REDIS_URL": "redis://redis:6379/0", "DATABASE_URL": "sqlite:////data/weighbridge.db"}
 
 
 class _Common(TypedDict):
@@ -32,6 +26,7 @@ class _Common(TypedDict):
 
     name: str
     network: str
+    aliases: tuple[str, ...]
     labels: Mapping[str, str]
     health_interval_seconds: float
 
@@ -51,15 +46,17 @@ class Stack:
         """Return the name of a role's container."""
         return f"{self.run.name}-{role}"
 
-    def start(self, role: str) -> None:
+    def start(self, role: str) -> Created:
         """Create and start a role's container."""
-        self.engine.start(self.engine.create_container(self._redis() if role == "redis" else self._role(role)))
+        created = self.engine.create_container(self._redis() if role == "redis" else self._role(role))
+        self.engine.start(created.id)
+        return created
 
     def state(self, role: str) -> ContainerState:
         """Return the state of a role's container now."""
         return self.engine.state(self.name(role))
 
-    def log(self, role: str, lines: int | None = LOG_LINES) -> str:
+    def log(self, role: str, lines: int = LOG_LINES) -> str:
         """Return the end of a role's log, without the last line break; empty where there is no container."""
         try:
             return self.engine.log(self.name(role), lines).rstrip()
@@ -73,15 +70,7 @@ class Stack:
             state = self.state(role)
             if enough(state) or time.monotonic() > deadline:
                 return state
-            self.interruption.pause(_POLL_SECONDS)
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port under which the API is reached from here."""
-        port = self.state("api").ports.get(self.settings.roles.api.port)
-        if port is None:
-            raise CheckFailed(f"the engine publishes no port for {self.settings.roles.api.port} in the container")
-        return self.engine.address, port
+            self.interruption.pause()
 
     def role(self, role: str) -> Role:
         """Return the settings of `api` or `worker`."""
@@ -94,7 +83,6 @@ class Stack:
             image=self.redis,
             command=("redis-server", "--save", "", "--appendonly", "no", "--protected-mode", "no"),
             user="999",
-            aliases=("redis",),
             tmpfs={"/data": "mode=1777,size=64m"},
             health_command=("CMD", "redis-cli", "ping"),
         )
@@ -107,24 +95,23 @@ class Stack:
             command=settings.command or (),
             environment={**_SHARED_ENVIRONMENT, **settings.environment},
             volumes={self.run.name: "/data"},
-            ports=(self.settings.roles.api.port,) if role == "api" else (),
-            publish_on="127.0.0.1" if self.engine.is_local else "0.0.0.0",  # noqa: S104 - reached from another machine
         )
 
     def _common(self, role: str) -> _Common:
         return {
             "name": self.name(role),
             "network": self.run.name,
+            "aliases": (role,),
             "labels": self.run.labels,
             "health_interval_seconds": _HEALTH_INTERVAL_SECONDS,
         }
 
 
 @contextmanager
-def running(stack: Stack) -> Iterator[Stack]:
+def running(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
     """Make the network and the volume; remove whatever the run made at the end, unless it is to be kept.
 
-    No signal interrupts this: `Interruption` is not looked at here.
+    No first signal interrupts this: `Interruption` is not looked at here. `note` is told what is left.
     """
     try:
         stack.engine.create_network(stack.run.name, stack.run.labels)
@@ -132,4 +119,4 @@ def running(stack: Stack) -> Iterator[Stack]:
         yield stack
     finally:
         if not stack.run.keep:
-            runs.remove(stack.engine, stack.run.id)
+            runs.remove(stack.engine, stack.run.id, note)

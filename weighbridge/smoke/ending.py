@@ -9,7 +9,8 @@ from weighbridge.smoke import inside
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed
 
-_POLL_SECONDS = 0.1
+_LOG_LINES = 1000
+"""More than a worker writes between two looks at its log."""
 _KILLED = 137
 _GRACEFUL = (0, 143)
 """0, or the shell's code for SIGTERM: some servers finish their work, then raise the signal again."""
@@ -34,13 +35,13 @@ def finishes_running_job(stack: Stack, slow_job: Sequence[str], job_result: Sequ
 
 
 def _wait_for_job(stack: Stack, job: str) -> None:
-    """Wait until the worker's log names the job."""
+    """Wait until the end of the worker's log names the job."""
     limit = stack.settings.smoke.timeout_seconds
     deadline = time.monotonic() + limit
-    while job not in stack.log("worker", lines=None):
+    while job not in stack.log("worker", _LOG_LINES):
         if time.monotonic() > deadline:
             raise CheckFailed(f"the worker's log does not name job {job} after {limit:g} s")
-        stack.interruption.pause(_POLL_SECONDS)
+        stack.interruption.pause()
 
 
 def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:

@@ -1,15 +1,17 @@
-"""A small HTTP client for the API under test; the standard library alone, and never through a proxy."""
+"""Requests to the API under test, sent from inside its own container: no port is published, wherever the engine is."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from typing import Any
 
+from weighbridge.smoke import inside
+from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed
 
-_TIMEOUT_SECONDS = 10
+_HOST = "api"
+"""The name by which other containers find it: on loopback alone it would be of no use to them."""
 _QUOTED_CHARACTERS = 200
 
 
@@ -20,7 +22,7 @@ class Answer:
     request: str
     """Method and path, for messages."""
     status: int
-    body: bytes
+    body: str
 
     def json(self) -> Any:
         """Return the parsed body; `CheckFailed` where it is no JSON."""
@@ -44,34 +46,32 @@ class Answer:
         return self
 
     def _quote(self) -> str:
-        text = " ".join(self.body.decode(errors="replace").split())
-        return text[:_QUOTED_CHARACTERS] or "(nothing)"
+        return " ".join(self.body.split())[:_QUOTED_CHARACTERS] or "(nothing)"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Asks one server, each time on a new connection."""
+    """Asks a stack's API, with the token where the settings give it one."""
 
-    host: str
-    port: int
+    stack: Stack
 
     def get(self, path: str) -> Answer:
         """Return the answer to a GET, whatever its status; `CheckFailed` where none comes."""
-        return self._ask("GET", path, None)
+        return self._ask("GET", path, {}, None)
 
     def post(self, path: str, body: str) -> Answer:
         """Return the answer to a POST of JSON text, whatever its status; `CheckFailed` where none comes."""
-        return self._ask("POST", path, body.encode())
+        return self._ask("POST", path, {"Content-Type": "application/json"}, body)
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        request = f"{method} {path}"
-        connection = HTTPConnection(self.host, self.port, timeout=_TIMEOUT_SECONDS)
-        try:
-            connection.request(method, path, body, {} if body is None else {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return Answer(request, answer.status, answer.read())
-        except (OSError, HTTPException) as error:
-            reason = str(error) or type(error).__name__
-            raise CheckFailed(f"{request} on {self.host}:{self.port} got no answer: {reason}") from error
-        finally:
-            connection.close()
+    def _ask(self, method: str, path: str, headers: dict[str, str], body: str | None) -> Answer:
+        api, request = self.stack.settings.roles.api, f"{method} {path}"
+        token = api.environment.get("API_TOKEN")
+        if token:
+            headers |= {"Authorization": f"Bearer {token}"}
+        wanted = {"method": method, "path": path, "headers": headers, "body": body}
+        facts = inside.script(self.stack, "api", "request.py", json.dumps({"host": _HOST, "port": api.port, **wanted}))
+        if "status" in facts:
+            return Answer(request, facts["status"], facts["body"])
+        if facts["on_loopback"]:
+            raise CheckFailed("no other container reaches the API: it binds to 127.0.0.1; use --host 0.0.0.0")
+        raise CheckFailed(f"{request} on {_HOST}:{api.port} got no answer: {facts['error']}")

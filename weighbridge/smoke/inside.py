@@ -6,36 +6,48 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from weighbridge.engine import TIMED_OUT
 from weighbridge.errors import EngineFault
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed
 
 _INTERPRETERS = ("python", "python3")
 _CANNOT_EXECUTE = frozenset({126, 127})
-_TOO_LONG = 124
-"""What coreutils' `timeout` exits with too."""
+_SPARE_SECONDS = 10.0
+"""How much longer than its limit a command may be silent: it is ended inside, where it leaves no process behind."""
 _BOUNDED = f"""
 import subprocess, sys
 try:
     sys.exit(subprocess.run(sys.argv[2:], timeout=float(sys.argv[1])).returncode)
 except subprocess.TimeoutExpired:
     print('still running after', sys.argv[1], 's')
-    sys.exit({_TOO_LONG})
+    sys.exit({TIMED_OUT})
 except OSError as error:
     sys.exit(str(error))
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What the kernel holds of one process, in the container's own terms."""
+
+    pid: int
+    name: str
+    uids: tuple[int, ...]
+    """Real, effective, saved and file system user."""
+    has_capabilities: bool
+    """Whether it holds any capability, or could gain one."""
+    no_new_privileges: bool
+    """Whether no setuid program can make it more privileged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What the probe saw in a container."""
 
-    process_count: int
-    with_capabilities: tuple[str, ...]
-    """Names of the processes that hold any capability, or could gain one."""
-    with_new_privileges: tuple[str, ...]
-    """Names of the processes that a setuid program could make more privileged."""
+    processes: tuple[Process, ...]
     root_is_read_only: bool
     writes: Mapping[str, str]
     """Folder -> `written`, or the name of the error."""
@@ -43,19 +55,19 @@ class Findings:
 
 def probe(stack: Stack, role: str) -> Findings:
     """Return what can be seen from inside a role's container."""
-    source = Path(__file__).with_name("probe.py").read_text(encoding="utf-8")
-    code, output = _python(stack, role, source)
+    facts = script(stack, role, "probe.py")
+    processes = tuple(Process(**{**each, "uids": tuple(each["uids"])}) for each in facts.pop("processes"))
+    return Findings(processes=processes, **facts)
+
+
+def script(stack: Stack, role: str, name: str, *arguments: str) -> Any:
+    """Run one of the scripts beside this module in a role's container and return the JSON that it prints."""
+    source = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    code, output = _python(stack, role, source, *arguments)
     try:
-        facts = json.loads(output)
+        return json.loads(last_line(output))
     except ValueError:
-        raise CheckFailed(f"the probe inside failed with code {code}: {last_line(output)}") from None
-    return Findings(
-        process_count=len(facts["processes"]),
-        with_capabilities=tuple(each["name"] for each in facts["processes"] if each["has_capabilities"]),
-        with_new_privileges=tuple(each["name"] for each in facts["processes"] if not each["no_new_privileges"]),
-        root_is_read_only=facts["root_is_read_only"],
-        writes=facts["writes"],
-    )
+        raise CheckFailed(f"{name} failed with code {code} inside: {last_line(output)}") from None
 
 
 def run(stack: Stack, role: str, command: Sequence[str], seconds: float) -> str:
@@ -66,7 +78,7 @@ def run(stack: Stack, role: str, command: Sequence[str], seconds: float) -> str:
     Raises:
         CheckFailed: It exited with another code than 0, or the time was up.
     """
-    code, output = _python(stack, role, _BOUNDED, f"{seconds:g}", *command)
+    code, output = _python(stack, role, _BOUNDED, f"{seconds:g}", *command, seconds=seconds + _SPARE_SECONDS)
     if code:
         raise CheckFailed(f"`{' '.join(command)}` failed with code {code}: {last_line(output)}")
     return last_line(output)
@@ -77,12 +89,13 @@ def last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "(no output)")
 
 
-def _python(stack: Stack, role: str, source: str, *arguments: str) -> tuple[int, str]:
+def _python(stack: Stack, role: str, source: str, *arguments: str, seconds: float = 30) -> tuple[int, str]:
     """Run a script without the image's own site-packages; return its exit code and its output."""
     reason = ""
     for name in _INTERPRETERS:
         try:
-            code, output = stack.engine.execute(stack.name(role), (name, "-I", "-S", "-c", source, *arguments))
+            command = (name, "-I", "-S", "-c", source, *arguments)
+            code, output = stack.engine.execute(stack.name(role), command, seconds)
         except EngineFault as error:  # how newer engines tell of a program that is not there
             reason = error.message
         else:

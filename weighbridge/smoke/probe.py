@@ -10,12 +10,12 @@ import json
 import os
 from pathlib import Path
 
-_KERNELS_OWN = ("/proc", "/sys", "/dev")
-"""What is mounted below these is no place for files, or, as /dev/shm, writable by design."""
+_KERNELS_OWN = frozenset({"proc", "sys", "dev"})
+"""What is mounted at or below these is no place for files, or, as /dev/shm, writable by design."""
 
 
 def processes() -> list[dict[str, object]]:
-    """Return what the kernel holds of each process but this one: capabilities of any kind, and no-new-privileges."""
+    """Return what the kernel holds of each process but this one: users, any capability, and no-new-privileges."""
     found: list[dict[str, object]] = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
@@ -27,7 +27,9 @@ def processes() -> list[dict[str, object]]:
         facts = {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
         found.append(
             {
+                "pid": int(folder.name),
                 "name": facts["Name"],
+                "uids": [int(uid) for uid in facts["Uid"].split()],
                 "has_capabilities": any(int(value, 16) for key, value in facts.items() if key.startswith("Cap")),
                 "no_new_privileges": facts.get("NoNewPrivs") == "1",
             }
@@ -40,7 +42,7 @@ def mounts() -> dict[str, bool]:
     found = {}
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         folder, options = line.split()[4:6]
-        if not folder.startswith(_KERNELS_OWN) and Path(folder).is_dir():
+        if folder.split("/")[1] not in _KERNELS_OWN and Path(folder).is_dir():
             found[folder] = "ro" in options.split(",")
     return found
 

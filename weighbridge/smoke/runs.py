@@ -13,8 +13,8 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -39,7 +39,10 @@ class Labelled(Protocol):
         """Return the values of a label on all things that carry it."""
 
     def remove_labelled(self, label: str) -> int:
-        """Remove all things with the label and return how many."""
+        """Remove all things with the label that are not in use, and return how many."""
+
+    def held(self, label: str) -> tuple[str, ...]:
+        """Return, in words, the things with the label that containers without it use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +71,29 @@ def begin(*, keep: bool) -> Iterator[Run]:
     folder = _folder()
     run = Run(f"{_folder_name(folder)}-{int(time.time()):x}-{secrets.token_hex(4)}", keep)
     path = _lock_path(folder, run.id)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield run
-        finally:
-            path.unlink(missing_ok=True)
+    with ExitStack() as open_things:
+        with _usable(folder):
+            file = open_things.enter_context(path.open("w"))
+            open_things.callback(path.unlink, missing_ok=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield run
 
 
-def sweep(engine: Labelled) -> int:
-    """Remove what dead runs left, unless it was to be kept; return how many things that were."""
-    return _remove_dead(engine, engine.label_values(RUN_LABEL) - engine.label_values(KEPT_LABEL))
+def ignore(_: str) -> None:
+    """Note nothing."""
 
 
-def clean(engine: Labelled) -> int:
-    """Remove what dead runs left and what was kept; return how many things that were."""
-    return _remove_dead(engine, engine.label_values(RUN_LABEL))
+def sweep(engine: Labelled, note: Callable[[str], None] = ignore) -> int:
+    """Remove what dead runs left, unless it was to be kept; return how many things that were.
+
+    What a container of the user's holds stays; `note` is told what, and by which.
+    """
+    return _remove_dead(engine, engine.label_values(RUN_LABEL) - engine.label_values(KEPT_LABEL), note)
+
+
+def clean(engine: Labelled, note: Callable[[str], None] = ignore) -> int:
+    """Remove what dead runs left and what was kept; otherwise as `sweep`."""
+    return _remove_dead(engine, engine.label_values(RUN_LABEL), note)
 
 
 def remains(engine: Labelled) -> tuple[str, ...]:
@@ -97,32 +107,37 @@ def remains(engine: Labelled) -> tuple[str, ...]:
     return (*lines, "invoke clean") if lines else ()
 
 
-def remove(engine: Labelled, run_id: str) -> int:
+def remove(engine: Labelled, run_id: str, note: Callable[[str], None] = ignore) -> int:
     """Remove all that a run made, also what the engine was still making when the run gave up.
 
     Goes by label, because a creation that was broken off may have succeeded. The engine refuses a network whose
-    last container is just going away, so it is asked again until nothing is left.
+    last container is just going away, so it is asked again until nothing is left but what the user's containers hold.
     """
-    removed, deadline = 0, time.monotonic() + _REMOVAL_SECONDS
+    removed, deadline, label = 0, time.monotonic() + _REMOVAL_SECONDS, f"{RUN_LABEL}={run_id}"
     while True:
         try:
-            removed += engine.remove_labelled(f"{RUN_LABEL}={run_id}")
+            removed += engine.remove_labelled(label)
+            held = engine.held(label)
         except EngineFault:
             if time.monotonic() > deadline:
                 raise
-        if run_id not in engine.label_values(RUN_LABEL):
+            held = ()
+        if held or run_id not in engine.label_values(RUN_LABEL):
+            for thing in held:
+                note(f"Left {thing}.")
             return removed
         if time.monotonic() > deadline:
-            raise EngineFault(f"Some of what run {run_id} made cannot be removed", advice="Run `invoke clean`.")
+            raise EngineFault(f"Some of what run {run_id} made cannot be removed")
         time.sleep(_PAUSE_SECONDS)
 
 
-def _remove_dead(engine: Labelled, runs: frozenset[str]) -> int:
+def _remove_dead(engine: Labelled, runs: frozenset[str], note: Callable[[str], None]) -> int:
     folder, removed = _folder(), 0
     for run in sorted(runs):
         if not _alive(folder, run):
-            removed += remove(engine, run)
-            _lock_path(folder, run).unlink(missing_ok=True)
+            removed += remove(engine, run, note)
+            with _usable(folder):
+                _lock_path(folder, run).unlink(missing_ok=True)
     return removed
 
 
@@ -137,13 +152,14 @@ def _alive(folder: Path, run: str) -> bool:
 
 def _is_locked(path: Path) -> bool:
     """Tell whether a run holds the lock. It is asked for in shared mode, so that two sweeps do not see each other."""
-    try:
-        with path.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
+    with _usable(path.parent):
+        try:
+            with path.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
     return False
 
 
@@ -155,14 +171,20 @@ def _folder() -> Path:
     """Return the folder of the lock files, made where it is missing."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "weighbridge" / "runs"
-    try:
+    with _usable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _folder_name(folder)
-    except OSError as error:
-        raise SettingsError(
-            f"{folder} cannot be written: {error.strerror}", advice="Set XDG_CACHE_HOME to a writable folder."
-        ) from error
     return folder
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """Tell what the operating system refuses, such as a folder of another user's, or locks on a network's disk."""
+    try:
+        yield
+    except OSError as error:
+        advice = "Set XDG_CACHE_HOME to a folder of your own on a local disk."
+        raise SettingsError(f"No run can be kept track of in {folder}: {error.strerror}", advice=advice) from error
 
 
 def _folder_name(folder: Path) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from weighbridge.engine import Engine
-from weighbridge.errors import EngineFault, SmokeFailed
+from weighbridge.errors import EngineFault, NoSuchImage, SmokeFailed
 from weighbridge.model import Check, Proof
 from weighbridge.settings import Settings
 from weighbridge.smoke import answering, confinement, ending, runs, signals, starting
@@ -35,6 +35,7 @@ def prove(
     *,
     keep: bool = False,
     on_check: Callable[[Check], None],
+    note: Callable[[str], None] = runs.ignore,
 ) -> Proof:
     """Start a variant in both roles and try all rules on it, up to the first that does not hold.
 
@@ -45,6 +46,7 @@ def prove(
         redis: Reference of a Redis image that is there.
         keep: Whether containers, network and volume stay as they are at the end.
         on_check: Called with each check as soon as it is done.
+        note: Called with a line on each thing that had to be left, because a container of the user's holds it.
 
     Raises:
         NoSuchImage: There is no image of the variant, or no Redis image.
@@ -52,12 +54,25 @@ def prove(
         SettingsError: The user's cache folder cannot be written.
     """
     began, image = time.monotonic(), settings.reference(variant)
-    engine.image(image)
+    check_images(engine, settings, (variant,), redis)
     with signals.deferred() as interruption, runs.begin(keep=keep) as run:
         stack = Stack(engine=engine, settings=settings, image=image, redis=redis, run=run, interruption=interruption)
-        with running(stack):
+        with running(stack, note):
             checks, log = _try_all(stack, on_check)
     return Proof(variant=variant, seconds=time.monotonic() - began, checks=checks, log=log)
+
+
+def check_images(engine: Engine, settings: Settings, variants: Iterable[str], redis: str) -> None:
+    """Make sure of all images before anything is started.
+
+    Raises:
+        NoSuchImage: Some variants have none, or there is no Redis image; the message names all of them.
+    """
+    missing = [name for name in map(settings.reference, variants) if not engine.has_image(name)]
+    if missing:
+        raise NoSuchImage(f"The engine has no image {', '.join(missing)}")
+    if not engine.has_image(redis):
+        raise NoSuchImage(f"The engine has no image {redis}", advice="Run `invoke engine`.")
 
 
 def check(proofs: Sequence[Proof]) -> None:

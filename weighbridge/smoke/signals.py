@@ -1,7 +1,8 @@
 """Ctrl-C and its kin, held back until nothing is half done.
 
 A handler that raises at once may do so between a thing's creation and the line that would remove it, or in the middle
-of the removal. Here a signal is only written down; the run looks for it wherever it waits, and removal never looks.
+of the removal. Here the first signal is only written down; the run looks for it wherever it waits, and removal never
+looks. The second is somebody's who will wait no longer: it raises at once, and the next run removes what that leaves.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_POLL_SECONDS = 0.1
+_ONE_PRESS_SECONDS = 1.0
+"""Signals this close together are one: a terminal sends Ctrl-C to the whole group, and a wrapper passes it on too."""
 
 
 class Interruption:
@@ -21,10 +25,14 @@ class Interruption:
 
     def __init__(self) -> None:
         self._number: int | None = None
+        self._noted_at = 0.0
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Write a signal down; this is the handler."""
-        self._number = self._number or number
+        """Write the first signal down and raise a later one; this is the handler."""
+        if self._number is None:
+            self._number, self._noted_at = number, time.monotonic()
+        elif time.monotonic() - self._noted_at >= _ONE_PRESS_SECONDS:
+            self.check()
 
     def check(self) -> None:
         """Raise what the signal would have: `KeyboardInterrupt` for SIGINT, else `SystemExit` with 128 + its number."""
@@ -33,9 +41,9 @@ class Interruption:
         if self._number:
             raise SystemExit(128 + self._number)
 
-    def pause(self, seconds: float) -> None:
-        """Sleep, then check. Keep it short: a sleep does not end early for a signal."""
-        time.sleep(seconds)
+    def pause(self) -> None:
+        """Sleep for a moment, then check: a sleep does not end early for a signal."""
+        time.sleep(_POLL_SECONDS)
         self.check()
 
 

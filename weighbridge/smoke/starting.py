@@ -26,12 +26,13 @@ def runs_as_non_root(stack: Stack) -> str:
 
 
 def starts(stack: Stack, role: str) -> str:
-    """The engine can start the role's command."""
+    """The engine can start the role's command; where it cannot hold it to its limits, that is told."""
     try:
-        stack.start(role)
+        created = stack.start(role)
     except EngineFault as error:
         raise CheckFailed(f"{error.message}; correct roles.{role}.command or the image's CMD") from error
-    return stack.name(role)
+    unheld = " ".join(warning for warning in created.warnings if "discarded" in warning)
+    return f"{stack.name(role)}; limits not enforced by this engine: {unheld}" if unheld else stack.name(role)
 
 
 def has_health_check(stack: Stack) -> str:

@@ -1,0 +1,15 @@
+"""Smoke polls an engine; against a fake it need not wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from weighbridge.smoke import runs, signals, starting
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look again after a millisecond, and give what has no setting a hundredth of a second."""
+    monkeypatch.setattr(signals, "_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(runs, "_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(starting, "_MOMENT_SECONDS", 0.01)
