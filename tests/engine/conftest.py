@@ -170,7 +170,7 @@ def project(engine: Engine, python_base: bases.BaseImage, tmp_path: Path) -> Ite
 
 
 @pytest.fixture(scope="session")
-def standin_images(
+def images(
     engine: Engine,
     redis_base: bases.BaseImage,  # noqa: ARG001 - there must be one
     tmp_path_factory: pytest.TempPathFactory,

@@ -59,9 +59,9 @@ def started(project: Project, *words: str, **environment: str) -> Iterator[subpr
 
 
 @pytest.fixture
-def endless(project: Project, standin_images: Standins) -> Project:
+def endless(project: Project, images: Standins) -> Project:
     """Return a project whose smoke test waits for an API that never becomes healthy."""
-    prove_standin(project, standin_images, "sick", timeout_seconds=_ENDLESS)
+    prove_standin(project, images, "sick", timeout_seconds=_ENDLESS)
     return project
 
 

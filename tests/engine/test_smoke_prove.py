@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from typing import Any
 import docker
 import pytest
 
-from tests.engine.images import Standins, standins
+from tests.engine.images import Standins
 from weighbridge import smoke
-from weighbridge.engine import Engine, connect
+from weighbridge.engine import Engine
 from weighbridge.errors import NoSuchImage
 from weighbridge.model import Check, ContainerSpec, Created, Proof
 from weighbridge.smoke.runs import RUN_LABEL
@@ -30,20 +30,6 @@ class Lenient(Engine):
     def create_container(self, spec: ContainerSpec) -> Created:
         """Create a container less hardened than asked for."""
         return super().create_container(self.forget(spec))
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """Return the machine's engine."""
-    with connect() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def images(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
-    """Return the stand-in's images."""
-    with standins(engine, tmp_path_factory.mktemp("images")) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

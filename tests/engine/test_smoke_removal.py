@@ -17,9 +17,9 @@ from typing import Any, Self
 import docker
 import pytest
 
-from tests.engine.images import Standins, standins
+from tests.engine.images import Standins
 from weighbridge import smoke
-from weighbridge.engine import Engine, connect
+from weighbridge.engine import Engine
 from weighbridge.model import ContainerSpec
 from weighbridge.settings import Settings
 from weighbridge.smoke.runs import KEPT_LABEL, RUN_LABEL, Run, begin
@@ -44,20 +44,6 @@ with engine.connect() as found:
     )
 sys.exit(0 if proof.ok else 7)
 """
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    """Return the machine's engine."""
-    with connect() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def images(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standins]:
-    """Return the stand-in's images."""
-    with standins(engine, tmp_path_factory.mktemp("images")) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -125,9 +125,9 @@ def test_environment_is_checked_like_the_file(plain: Project, name: str, value: 
     assert name in error
 
 
-def test_container_that_dies_at_once(engine: Engine, project: Project, standin_images: Standins) -> None:
+def test_container_that_dies_at_once(engine: Engine, project: Project, images: Standins) -> None:
     """Its exit code and last words are the error, its log stands above, and nothing is left."""
-    prove_standin(project, standin_images, "dies")
+    prove_standin(project, images, "dies")
     done = project.invoke("smoke")
     error = done.failure(7)
     assert "good: api becomes-healthy: exited with code 1 before it was healthy: the standin gives up" in error
@@ -137,9 +137,9 @@ def test_container_that_dies_at_once(engine: Engine, project: Project, standin_i
     assert not project.runs(engine)
 
 
-def test_health_check_that_never_passes(engine: Engine, project: Project, standin_images: Standins) -> None:
+def test_health_check_that_never_passes(engine: Engine, project: Project, images: Standins) -> None:
     """What the health check says is the error, after no longer than the settings allow, and nothing is left."""
-    prove_standin(project, standin_images, "sick")
+    prove_standin(project, images, "sick")
     error = project.invoke("smoke").failure(7)
     assert "good: api becomes-healthy: not healthy after 4 s, its health check says: the standin feels sick" in error
     assert "raise smoke.timeout_seconds" in error
