@@ -92,8 +92,8 @@ def smoke(c: Context, variant: list[str], keep: bool = False, format: str = "ter
         names = settings.chosen(variant)
         with engine.connect() as found:
             redis = bases.base_image(found, "redis", settings.bases.redis).reference
-            smoking.check_images(found, settings, names, redis)
             smoking.sweep(found, console.say)
+            smoking.check_images(found, settings, names, redis)
             with console.activity() as shown:
                 proofs = [
                     smoking.prove(found, settings, name, redis, keep=keep, on_check=progress.checks(shown, name))

@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.engine.conftest import Done, Project, containers, prove_standin
 from tests.engine.images import Standins
+from tests.engine.users import users_things
 from weighbridge import bases, records
 from weighbridge.engine import Engine
 from weighbridge.smoke.runs import RUN_LABEL
@@ -106,35 +107,6 @@ def test_killed_smoke_is_removed_by_the_next(
         assert done.code == 0
         assert done.stdout.startswith("Removed 4 containers, networks and volumes, and ")
     assert run not in engine.label_values(RUN_LABEL)
-
-
-@dataclass(frozen=True, slots=True)
-class UsersThings:
-    """A container, a network and a volume that carry no label of ours, though their name looks like it."""
-
-    engine: Engine
-    name: str
-
-    def are_there(self) -> bool:
-        """Tell whether the engine still has all three."""
-        api = self.engine._api
-        found = (api.inspect_container(self.name), api.inspect_network(self.name), api.inspect_volume(self.name))
-        return all(found)
-
-
-@contextmanager
-def users_things(engine: Engine, image: str) -> Iterator[UsersThings]:
-    """Make a stopped container, a network and a volume; remove them at the end."""
-    api, name = engine._api, f"weighbridge-users-{secrets.token_hex(4)}"
-    api.create_volume(name)
-    engine.create_network(name, {"mine": "yes"})
-    api.create_container(image, ["true"], name=name)
-    try:
-        yield UsersThings(engine, name)
-    finally:
-        api.remove_container(name)
-        api.remove_network(name)
-        api.remove_volume(name)
 
 
 def clients(project: Project) -> list[str]:

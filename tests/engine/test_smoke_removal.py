@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
 
-import docker
 import pytest
 
 from tests.engine.images import Standins
+from tests.engine.users import users_things
 from weighbridge import smoke
 from weighbridge.engine import Engine
 from weighbridge.model import ContainerSpec
@@ -174,7 +173,7 @@ def test_killed_run_is_swept(engine: Engine, images: Standins, started: list[Sta
     killed.process.wait()
     kept = alive.run_id()
     assert {run, kept} <= engine.label_values(RUN_LABEL)
-    with users_things(images.redis) as things:
+    with users_things(engine, images.redis) as things:
         assert smoke.sweep(engine) == 4, "two containers, the network and the volume"
         assert smoke.sweep(engine) == 0
         assert things.are_there()
@@ -210,31 +209,3 @@ def own_name() -> str:
     """Return how the ids of this test's runs begin."""
     with begin(keep=False) as run:
         return run.id.partition("-")[0]
-
-
-class users_things:  # noqa: N801 - used like a function
-    """A stopped container, a network and a volume that are none of ours, though their names may look like it."""
-
-    def __init__(self, image: str) -> None:
-        self._image = image
-
-    def __enter__(self) -> Self:
-        self._client: Any = docker.from_env()
-        self._name = f"weighbridge-user-{os.getpid()}"
-        self._network = self._client.networks.create(self._name, labels={"mine": "yes"})
-        self._volume = self._client.volumes.create(self._name)
-        self._container = self._client.containers.create(self._image, ["true"], name=self._name, network=self._name)
-        return self
-
-    def are_there(self) -> bool:
-        """Tell whether the engine still has all three."""
-        self._network.reload()
-        self._volume.reload()
-        self._container.reload()
-        return True
-
-    def __exit__(self, *_: object) -> None:
-        self._container.remove()
-        self._network.remove()
-        self._volume.remove()
-        self._client.close()
