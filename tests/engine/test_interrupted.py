@@ -233,11 +233,12 @@ def test_clean_removes_this_projects_images_alone(engine: Engine, project: Proje
     assert project.invoke("build", "--variant", "b").code == 0
     users_own = f"{project.repository}-mine:1"
     engine._api.tag(project.reference("a"), users_own)
+    kept = engine.has_image(others)  # the containerd store drops an image with its last name by itself
     try:
         done = project.invoke("clean")
         assert done.code == 0, done.stderr
         gone = [project.reference("a"), project.reference("b"), nameless]
-        assert [engine.has_image(name) for name in (*gone, users_own, others)] == [False, False, False, True, True]
+        assert [engine.has_image(name) for name in (*gone, users_own, others)] == [False, False, False, True, kept]
     finally:
         engine.remove_image(users_own)
 
