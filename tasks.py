@@ -91,12 +91,15 @@ def smoke(c: Context, variant: list[str], keep: bool = False, format: str = "ter
         settings, render = settings_of(c), formats.choose(formats.PROOFS, format)
         names = settings.chosen(variant)
         with engine.connect() as found:
-            redis = bases.base_image(found, "redis", settings.bases.redis).reference
+            redis = bases.base_image(found, "redis", settings.bases.redis)
             smoking.sweep(found, console.say)
-            smoking.check_images(found, settings, names, redis)
+            smoking.check_images(found, settings, names, redis.reference)
+            console.say(f"Redis: {redis.described}")
             with console.activity() as shown:
                 proofs = [
-                    smoking.prove(found, settings, name, redis, keep=keep, on_check=progress.checks(shown, name))
+                    smoking.prove(
+                        found, settings, name, redis.reference, keep=keep, on_check=progress.checks(shown, name)
+                    )
                     for name in names
                 ]
             render(proofs)

@@ -59,3 +59,13 @@ def test_proof_holds_if_every_check_does(results: tuple[bool, ...], ok: bool) ->
     """One check that fails makes the whole proof fail."""
     checks = tuple(model.Check(role="api", rule="r", ok=each, detail="", seconds=0) for each in results)
     assert model.Proof(variant="multi", seconds=1, checks=checks).ok is ok
+
+
+def test_title_of_a_step_is_one_short_line() -> None:
+    """Blanks of continuation lines shrink, and what is too long ends in an ellipsis; a short name stays as it is."""
+    long = model.Step(name="[builder 2/3] RUN apt-get update     && apt-get install " + "package " * 50)
+
+    assert model.Step(name="[a 1/1] RUN x").title == "[a 1/1] RUN x"
+    assert long.title.startswith("[builder 2/3] RUN apt-get update && apt-get install package")
+    assert long.title.endswith(" …")
+    assert len(long.title) <= 100

@@ -244,7 +244,7 @@ class Progress:
             step, fault = self._steps[number], self._faults[number]
             code = re.search(r"exit code: (\d+)$", fault)
             why = f"exit code {code[1]}" if code else fault
-            return BuildFailed(f"{wanted.variant}: step {step.name} failed: {why}", detail="\n".join(step.output))
+            return BuildFailed(f"{wanted.variant}: step {step.title} failed: {why}", detail="\n".join(step.output))
         text = [line for line in self._text if line.strip()]
         reasons = _REASON.findall("\n".join(text)) or text[-1:] or ["the client gave no reason"]
         return BuildFailed(

@@ -6,11 +6,14 @@ record of `invoke report`: its field names are a contract with other people's sc
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 FORMAT_VERSION = 1
 """The version of the record's fields. 1: the first."""
+
+_TITLE_WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +210,11 @@ class Step:
     seconds: float = 0
     output: tuple[str, ...] = ()
     """The last lines that it printed."""
+
+    @property
+    def title(self) -> str:
+        """The name on one line, without the blanks of its continuation lines; the end of a long one is left out."""
+        return textwrap.shorten(self.name, _TITLE_WIDTH, placeholder=" …")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
@@ -11,7 +10,6 @@ from weighbridge.model import Built, Check, Proof, Step
 from weighbridge.render.console import Activity, Cell, Column, Style, print_line, print_table
 from weighbridge.render.units import seconds
 
-_NAME_WIDTH = 100
 _STEP_SIGNS: dict[str, tuple[str, Style]] = {
     "done": ("done     ", "green"),
     "cached": ("cached   ", "dim"),
@@ -25,18 +23,13 @@ def steps(shown: Activity, variant: str) -> Callable[[Step], None]:
 
     def draw(step: Step) -> None:
         if step.state == "running":
-            shown.begin(f"{variant} {_brief(step.name)}")
+            shown.begin(f"{variant} {step.title}")
             return
         sign, style = _STEP_SIGNS[step.state]
         time = f"{seconds(step.seconds):>8} " if step.state == "done" else f"{'':>8} "
-        shown.finish(Cell(f"{variant:<8} ", "bold"), Cell(sign, style), time, _brief(step.name))
+        shown.finish(Cell(f"{variant:<8} ", "bold"), Cell(sign, style), time, step.title)
 
     return draw
-
-
-def _brief(name: str) -> str:
-    """Return a step's name on one line, without the blanks of its continuation lines; its end is the part to spare."""
-    return textwrap.shorten(name, _NAME_WIDTH, placeholder=" …")
 
 
 def checks(shown: Activity, variant: str) -> Callable[[Check], None]:
