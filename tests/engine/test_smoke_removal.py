@@ -9,10 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import docker.errors
 import pytest
 
 from tests.engine.images import Standins
@@ -129,7 +130,7 @@ def test_second_press_ends_what_hangs(engine: Engine, images: Standins) -> None:
     roles = settings.roles.model_copy(update={"worker": worker})
     run = start(settings.model_copy(update={"roles": roles}), images.redis)
     with run.process as process:
-        run.read_until("stack comparison-travels")
+        wait_for_command(engine, "worker", "sleep 25")
         process.send_signal(signal.SIGINT)
         time.sleep(1.5)
         assert process.poll() is None
@@ -198,6 +199,18 @@ def test_kept_run_stays_until_clean(engine: Engine, images: Standins) -> None:
     assert removed == 4
     assert smoke.remains(engine) == ()
     assert not own_runs(engine)
+
+
+def wait_for_command(engine: Engine, role: str, command: str) -> None:
+    """Wait until a command runs in a container of this test's runs: a signal before that would end the run at once."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        names = [f"weighbridge-{run}-{role}" for run in own_runs(engine)]
+        with suppress(docker.errors.APIError):  # not there yet, or not yet started
+            if any(command in row[-1] for name in names for row in engine._api.top(name)["Processes"]):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"{command} did not begin to run")
 
 
 def own_runs(engine: Engine) -> set[str]:
