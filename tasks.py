@@ -5,7 +5,6 @@ Each task imports what it needs, so that the menu opens at once.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 from invoke.context import Context
@@ -15,6 +14,7 @@ from weighbridge.cli import check_configuration, settings_of, user_errors
 
 PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; without it, all"
+IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or registry:HOST/NAME:TAG"
 FORMAT_HELP = "terminal or json; json prints JSON alone"
 
 
@@ -38,7 +38,7 @@ def engine(c: Context) -> None:
 @task(iterable=["variant"], help={"variant": VARIANT_HELP, "no-cache": "run every step again"})
 def build(c: Context, variant: list[str], no_cache: bool = False) -> None:
     """Build the variants of the image, all from one Dockerfile."""
-    from weighbridge import bases, builder, clients, engine, revision
+    from weighbridge import bases, builder, clients, engine, origin, revision
     from weighbridge.render import console, progress
 
     with user_errors():
@@ -47,30 +47,51 @@ def build(c: Context, variant: list[str], no_cache: bool = False) -> None:
         with engine.connect() as found, console.activity() as shown:
             client, base = clients.find(), bases.base_image(found, "python", settings.bases.python)
             arguments = {"PYTHON_IMAGE": base.reference, "REVISION": revision.current(PROJECT).commit or "unknown"}
-            wanted = builder.plan(settings, PROJECT, names, arguments, no_cache=no_cache)
+            labels = origin.labels(found.image(base.reference).diff_ids)
+            wanted = builder.plan(settings, PROJECT, names, arguments, labels=labels, no_cache=no_cache)
             built = [builder.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
         progress.print_built(built, base.described)
 
 
-@task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
-def report(c: Context, variant: list[str], format: str = "terminal") -> None:
-    """Weigh the variants layer by layer and keep the record in reports/."""
-    from weighbridge import engine, measure, records, revision
+@task(
+    iterable=["variant", "image"],
+    help={
+        "variant": VARIANT_HELP,
+        "image": f"{IMAGE_HELP}; instead of variants, may be repeated",
+        "format": FORMAT_HELP,
+    },
+)
+def report(c: Context, variant: list[str], image: list[str], format: str = "terminal") -> None:
+    """Weigh images layer by layer, say whose the bytes are, record it."""
+    from weighbridge import measure, records
     from weighbridge.render import console, formats
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.REPORTS, format)
-        names = {name: settings.reference(name) for name in settings.chosen(variant)}
+        wanted = measure.wanted(settings, variant, image)
         folder = records.prepared(PROJECT / settings.reports.directory)
-        now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), revision.current(PROJECT)
-        with engine.connect() as found, console.activity() as shown:
-            shown.begin("Asking the engine for the images")
-            result = measure.measure(
-                found, names, recorded_at=now, commit=commit.commit, dirty=commit.dirty, on_progress=shown.read_bytes
-            )
+        with console.activity() as shown:
+            result = measure.measure(wanted, PROJECT, on_progress=shown.reading())
         path = records.save(result, folder)
         render(result)
         console.say(f"Recorded in {path}")
+
+
+@task(
+    positional=["before", "after"],
+    help={"before": IMAGE_HELP, "after": "the same, later", "format": FORMAT_HELP},
+)
+def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
+    """Say what grew from one image to another, package by package."""
+    from weighbridge import difference, measure
+    from weighbridge.render import console, formats
+
+    with user_errors():
+        settings, render = settings_of(c), formats.choose(formats.DIFFERENCES, format)
+        wanted = {"before": measure.located(settings, before), "after": measure.located(settings, after)}
+        with console.activity() as shown:
+            images = measure.measure(wanted, PROJECT, on_progress=shown.reading()).images
+        render(difference.compare_images(f"{before} -> {after}", *images))
 
 
 @task(

@@ -15,8 +15,8 @@ from backend import contract
 from backend.canonical import canonical, identify, parse
 from backend.errors import Invalid, NotFound, Unavailable
 from backend.store import MAX_ATTEMPTS, Store, StoredComparison, StoredReport
+from weighbridge.difference import compare
 from weighbridge.errors import UnreadableRecord
-from weighbridge.ledger import compare
 from weighbridge.records import from_json
 
 _log = logging.getLogger(__name__)

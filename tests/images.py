@@ -229,3 +229,47 @@ class _Blobs:
     def sorted(self) -> list[Member]:
         """Return the blobs in the order of their digests."""
         return [Member(path, self._blobs[path]) for path in sorted(self._blobs)]
+
+
+class OciBlobs:
+    """The blobs of an OCI layout or a registry, and descriptors of them as the specification has these."""
+
+    def __init__(self) -> None:
+        self.by_digest: dict[str, bytes] = {}
+
+    def add(self, data: bytes, media_type: str, **fields: Any) -> dict[str, Any]:
+        """Add a blob and return its descriptor, with more fields than it needs."""
+        digest = f"sha256:{hexdigest(data)}"
+        self.by_digest[digest] = data
+        return {"mediaType": media_type, "digest": digest, "size": len(data), **fields}
+
+    def add_json(self, value: Any, kind: str, **fields: Any) -> dict[str, Any]:
+        """Add a document of OCI's, such as `image.index`, and return its descriptor."""
+        return self.add(json.dumps(value).encode(), f"application/vnd.oci.{kind}.v1+json", **fields)
+
+    def add_image(
+        self,
+        image: ImageSpec,
+        compress: Callable[[bytes], bytes] = gzip.compress,
+        config: Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> dict[str, Any]:
+        """Add an image, with more fields in its config; return the descriptor of its manifest."""
+        layers = [self.add(compress(data), "application/vnd.oci.image.layer.v1.tar+gzip") for data in image.archives]
+        described = self.add_json(json.loads(image.config) | dict(config or {}), "image.config")
+        return self.add_json({"schemaVersion": 2, "config": described, "layers": layers}, "image.manifest", **fields)
+
+    def add_index(self, *images: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+        """Add an index of what these descriptors describe; return its own descriptor."""
+        return self.add_json({"schemaVersion": 2, "manifests": images}, "image.index", **fields)
+
+    def files(self, *images: Mapping[str, Any]) -> dict[str, bytes]:
+        """Return the files of a layout by their paths; its index.json has these descriptors."""
+        blobs = {f"blobs/{digest.replace(':', '/')}": data for digest, data in self.by_digest.items()}
+        index = json.dumps({"schemaVersion": 2, "manifests": images}).encode()
+        return {"oci-layout": b'{"imageLayoutVersion": "1.0.0"}', "index.json": index, **blobs}
+
+
+def named(name: str) -> dict[str, dict[str, str]]:
+    """Return the field of a descriptor that gives an image its name in a layout."""
+    return {"annotations": {"org.opencontainers.image.ref.name": name}}

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import pytest
 
 from tests.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
+from weighbridge.cache import Cache
 from weighbridge.engine import Engine
-from weighbridge.errors import EngineFault, NoSuchImage
-from weighbridge.measure import BASE_LABEL, measure
-from weighbridge.model import Base, EngineIdentity, LocalImage, Report
+from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, UnreadableImage
+from weighbridge.measure import measure, wanted
+from weighbridge.model import Base, EngineIdentity, Image, LocalImage, Pull, Report
+from weighbridge.origin import NAME_LABEL, TOP_LABEL
+from weighbridge.settings import check
+from weighbridge.sources.locations import DOCKER, Location
 
 IDENTITY = EngineIdentity(version="0", store="overlay2", platform="linux/amd64")
 SYSTEM, TOOLS, APP = (Entry("os", b"1" * 100),), (Entry("a", b"22"), Entry("b", b"333")), (Entry("main.py", b"4444"),)
@@ -33,7 +41,7 @@ def built(base: str | None, variant: str = "multi") -> ImageSpec:
             {"created_by": "RUN /bin/sh -c y # buildkit"},
             {"created_by": "ENV a=b", "empty_layer": True},
         ),
-        labels={} if base is None else {BASE_LABEL: base},
+        labels={} if base is None else {NAME_LABEL: base},
     )
 
 
@@ -70,28 +78,44 @@ class Shelf:
         yield io.BytesIO(tar_of(LAYOUTS[self._layout](wanted)))
 
 
-def weigh(images: Sequence[ImageSpec], variants: dict[str, str], layout: str = "docker_20") -> Report:
-    """Measure variants on an engine with these images, and hold what must hold of every report."""
-    shelf = Shelf(images, layout)
-    report = measure(cast("Engine", shelf), variants, recorded_at="2026-11-23T10:00:00Z", commit="c", dirty=True)
+def docker(variants: Mapping[str, str]) -> dict[str, Location]:
+    """Return the locations of an engine's images."""
+    return {variant: Location(DOCKER, reference) for variant, reference in variants.items()}
+
+
+def hold_sums(image: Image) -> None:
+    """Hold what must hold of every image in every record."""
+    assert image.shipped_bytes == sum(layer.shipped_bytes for layer in image.layers)
+    assert image.shipped_bytes == sum(row.bytes for row in image.ledger)
+    assert image.live_bytes == sum(layer.live_bytes or 0 for layer in image.layers)
+    assert image.wasted_bytes == image.shipped_bytes - image.live_bytes
+    assert image.wasted_bytes == sum(row.bytes for row in image.waste)
+    assert image.wasted_bytes == sum(layer.wasted_bytes or 0 for layer in image.layers)
+    assert image.file_count == sum(layer.file_count for layer in image.layers)
+    assert [layer.index for layer in image.layers] == list(range(len(image.layers)))
+    assert all(row.bytes > 0 for row in image.ledger)
+    assert all(row.bytes > 0 for row in image.waste)
+
+
+def weigh(folder: Path, images: Sequence[ImageSpec], variants: dict[str, str], layout: str = "docker_20") -> Report:
+    """Measure variants on an engine with these images, twice: what is known is not asked for again."""
+    shelf, cache = Shelf(images, layout), Cache(folder)
+    report = measure(docker(variants), folder, cache=cache, engine=cast("Engine", shelf))
+    assert shelf.saves == (1 if variants else 0)
+    again = measure(docker(variants), folder, cache=cache, engine=cast("Engine", shelf))
+    assert replace(again, recorded_at=report.recorded_at) == report
     assert shelf.saves == (1 if variants else 0)
     for image in report.images:
-        assert image.shipped_bytes == sum(layer.shipped_bytes for layer in image.layers)
-        assert image.file_count == sum(layer.file_count for layer in image.layers)
-        assert [layer.index for layer in image.layers] == list(range(len(image.layers)))
+        hold_sums(image)
     return report
 
 
 @pytest.mark.parametrize("layout", ["docker_20", "docker_25", "containerd"])
-def test_report_is_the_same_on_every_engine(layout: str) -> None:
+def test_report_is_the_same_on_every_engine(tmp_path: Path, layout: str) -> None:
     """Figures, instructions and base are those of the image, whatever the engine's store."""
-    report = weigh([BASE, built("debian:slim")], {"multi": "backend:multi"}, layout)
-    assert (report.recorded_at, report.commit, report.dirty, report.engine) == (
-        "2026-11-23T10:00:00Z",
-        "c",
-        True,
-        IDENTITY,
-    )
+    report = weigh(tmp_path, [BASE, built("debian:slim")], {"multi": "backend:multi"}, layout)
+    assert (report.commit, report.dirty, report.engine, report.sharing) == (None, False, IDENTITY, None)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", report.recorded_at)
     (image,) = report.images
     assert (image.variant, image.reference, image.source, image.platform) == (
         "multi",
@@ -106,39 +130,116 @@ def test_report_is_the_same_on_every_engine(layout: str) -> None:
         ("(missing)", False, 4, 1),
     ]
     assert image.base == Base(reference="debian:slim", layers=2, shipped_bytes=105)
+    assert {(row.category, row.bytes) for row in image.ledger} == {("base", 105), ("unowned", 4)}
+
+
+def test_pull_is_exact_where_the_engine_has_blobs(tmp_path: Path) -> None:
+    """The containerd store keeps what a registry has: sizes and digests are those, and the config is a blob too."""
+    spec = built(None)
+    (image,) = weigh(tmp_path, [spec], {"multi": "backend:multi"}, "containerd").images
+    packed = [gzip.compress(archive) for archive in spec.archives]
+    assert [layer.pull_bytes for layer in image.layers] == [len(data) for data in packed]
+    assert [layer.blob for layer in image.layers] == [f"sha256:{hexdigest(data)}" for data in packed]
+    assert image.pull == Pull(bytes=sum(map(len, packed)) + len(spec.config), basis="exact")
+
+
+@pytest.mark.parametrize("layout", ["docker_20", "docker_25"])
+def test_pull_is_estimated_where_layers_are_not_compressed(tmp_path: Path, layout: str) -> None:
+    """It says so, and a short layer is packed by the real thing."""
+    spec = built(None)
+    (image,) = weigh(tmp_path, [spec], {"multi": "backend:multi"}, layout).images
+    packed = [len(gzip.compress(archive, 6)) for archive in spec.archives]
+    assert [layer.pull_bytes for layer in image.layers] == packed
+    assert [layer.blob for layer in image.layers] == [None] * 3
+    assert image.pull == Pull(bytes=sum(packed) + len(spec.config), basis="estimated")
 
 
 @pytest.mark.parametrize("base", [None, "", " ", "gone:1", "no name", "alpine:3", "nothing:1", "backend:larger"])
-def test_base_that_is_not_known(base: str | None) -> None:
+def test_base_that_is_not_known(tmp_path: Path, base: str | None) -> None:
     """No label, no such image, no valid name, or an image that this one does not stand on: there is no base."""
     larger = ImageSpec(tags=("backend:larger",), layers=(SYSTEM, TOOLS, APP, APP))
-    (image,) = weigh([BASE, OTHER, NOTHING, larger, built(base)], {"multi": "backend:multi"}).images
+    (image,) = weigh(tmp_path, [BASE, OTHER, NOTHING, larger, built(base)], {"multi": "backend:multi"}).images
     assert image.base is None
     assert not any(layer.in_base for layer in image.layers)
 
 
-def test_two_variants_of_one_image_both_come_out() -> None:
+def test_two_variants_of_one_image_both_come_out(tmp_path: Path) -> None:
     """Variants keep their order, also where names or bytes are the same."""
     image = built(None)
     twin = ImageSpec(tags=("backend:multi", "backend:twin"), layers=image.layers, history=image.history)
     variants = {"b": "backend:twin", "a": "backend:multi", "c": "backend:multi"}
-    report = weigh([twin], variants)
+    report = weigh(tmp_path, [twin], variants)
     assert [(one.variant, one.reference) for one in report.images] == list(variants.items())
     assert len({one.id for one in report.images}) == 1
 
 
-def test_image_that_is_missing_is_told_before_anything_is_read() -> None:
+def test_base_is_known_by_what_the_build_wrote_down(tmp_path: Path) -> None:
+    """The label of `invoke build` tells the base where the base image is gone; one that fits no layer tells nothing."""
+    for top, layers in ((f"2 {BASE.diff_ids[1]}", 2), (f"1 {BASE.diff_ids[1]}", None), ("2 sha256:0", None)):
+        spec = replace(built("gone:1"), labels={NAME_LABEL: "gone:1", TOP_LABEL: top})
+        (image,) = weigh(tmp_path, [spec], {"multi": "backend:multi"}).images
+        assert (image.base and image.base.layers) == layers
+
+
+def test_images_share_layers(tmp_path: Path) -> None:
+    """Each layer counts once; what an image has alone is told, and layers that could be one and are two."""
+    first = ImageSpec(tags=("a:1",), layers=(SYSTEM, TOOLS, APP))
+    second = ImageSpec(tags=("b:1",), layers=(SYSTEM, tuple(reversed(TOOLS))))
+    sharing = weigh(tmp_path, [first, second], {"a": "a:1", "b": "b:1"}).sharing
+    assert sharing is not None
+    assert sharing.shipped_bytes == 100 + 5 + 4 + 5
+    assert [(each.variant, each.shipped_bytes) for each in sharing.unique] == [("a", 9), ("b", 5)]
+    (twins,) = sharing.twins
+    assert (twins.first, twins.second, twins.shipped_bytes) == ("a:1", "b:1", 5)
+    assert twins.why == "the archives are written differently"
+
+
+def test_image_that_is_missing_is_told_before_anything_is_read(tmp_path: Path) -> None:
     """The engine is asked for every image at once, and nothing is saved where one is missing."""
     shelf = Shelf([BASE], "docker_20")
     with pytest.raises(NoSuchImage, match="no image backend:multi"):
         measure(
-            cast("Engine", shelf), {"a": "debian:slim", "b": "backend:multi"}, recorded_at="", commit=None, dirty=False
+            docker({"a": "debian:slim", "b": "backend:multi"}),
+            tmp_path,
+            cache=Cache(tmp_path),
+            engine=cast("Engine", shelf),
         )
     assert shelf.saves == 0
 
 
-def test_image_without_layers_and_no_image_at_all() -> None:
+def test_image_without_layers_and_no_image_at_all(tmp_path: Path) -> None:
     """Nothing weighs nothing."""
-    (image,) = weigh([NOTHING], {"x": "nothing:1"}).images
+    (image,) = weigh(tmp_path, [NOTHING], {"x": "nothing:1"}).images
     assert (image.shipped_bytes, image.file_count, image.layers) == (0, 0, ())
-    assert weigh([], {}).images == ()
+    assert weigh(tmp_path / "other", [], {}).images == ()
+
+
+def test_archive_gives_what_the_engine_gives(tmp_path: Path) -> None:
+    """An image in a file has the figures that it has in an engine; of one image the name may be left out."""
+    (tmp_path / "saved.tar").write_bytes(tar_of(LAYOUTS["docker_25"]([built(None)])))
+    location = Location("archive", str(tmp_path / "saved.tar"))
+    (image,) = measure({"x": location}, tmp_path).images
+    (expected,) = weigh(tmp_path, [built(None)], {"x": "backend:multi"}, "docker_25").images
+    assert replace(image, source="docker") == expected
+
+
+def test_file_that_is_not_there(tmp_path: Path) -> None:
+    """A wrong path is told with what to give instead."""
+    with pytest.raises(UnreadableImage, match=r"gone.tar cannot be read: No such file or directory. Give the path"):
+        measure({"x": Location("archive", str(tmp_path / "gone.tar"))}, tmp_path)
+
+
+def test_wanted_images() -> None:
+    """Images that are named take the variants' place; a wrong location and both at once are matters of settings."""
+    settings = check({"variants": {"multi": {}, "single": {}}})
+    assert wanted(settings, ["multi"], []) == docker({"multi": "backend:multi"})
+    assert list(wanted(settings, [], [])) == ["multi", "single"]
+    assert wanted(settings, [], ["multi", "archive:a.tar#x:1"]) == {
+        **docker({"multi": "backend:multi"}),
+        "archive:a.tar#x:1": Location("archive", "a.tar", "x:1"),
+    }
+    with pytest.raises(SettingsError, match="Use one of them"):
+        wanted(settings, ["multi"], ["docker:x"])
+    for text in ("nonsense", "docker:", "podman:x"):
+        with pytest.raises(SettingsError, match=f"^{text} names no image. Write docker:REFERENCE, "):
+            wanted(settings, [], [text])

@@ -11,15 +11,22 @@ from typing import Any
 import pytest
 
 from weighbridge import model
+from weighbridge.containers import ContainerSpec
 
 VALUES: list[Any] = [value for _, value in inspect.getmembers(model, dataclasses.is_dataclass)]
 
 RECORD = {
-    model.Report: "format recorded_at commit dirty engine images",
+    model.Report: "format recorded_at commit dirty engine images sharing",
     model.EngineIdentity: "version store platform",
-    model.Image: "variant reference source id platform shipped_bytes file_count base layers",
+    model.Image: "variant reference source id platform shipped_bytes file_count base layers live_bytes wasted_bytes "
+    "pull ledger waste findings",
     model.Base: "reference layers shipped_bytes",
-    model.Layer: "index diff_id instruction in_base shipped_bytes file_count",
+    model.Layer: "index diff_id instruction in_base shipped_bytes file_count live_bytes wasted_bytes pull_bytes blob",
+    model.Pull: "bytes basis",
+    model.LedgerRow: "category name version bytes",
+    model.Waste: "cause bytes shipped_by killed_by path file_count remedy",
+    model.Finding: "rule level message",
+    model.Sharing: "shipped_bytes pull_bytes unique twins",
 }
 
 
@@ -46,7 +53,7 @@ def test_model_needs_the_standard_library_alone() -> None:
 
 def test_containers_are_hardened_unless_told_otherwise() -> None:
     """A container that names no options has a read-only root, no capabilities, no new privileges, and limits."""
-    spec = model.ContainerSpec(name="n", image="i", network="w")
+    spec = ContainerSpec(name="n", image="i", network="w")
     assert spec.read_only
     assert spec.drop_capabilities == ("ALL",)
     assert spec.security_options == ("no-new-privileges:true",)

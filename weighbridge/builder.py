@@ -56,13 +56,21 @@ class Build:
     dockerfile: Path
     target: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """More labels than those by which we find the image again."""
     no_cache: bool = False
 
 
 def plan(
-    settings: Settings, project: Path, variants: Iterable[str], arguments: Mapping[str, str], *, no_cache: bool = False
+    settings: Settings,
+    project: Path,
+    variants: Iterable[str],
+    arguments: Mapping[str, str],
+    *,
+    labels: Mapping[str, str] | None = None,
+    no_cache: bool = False,
 ) -> tuple[Build, ...]:
-    """Return what to build for these variants; `arguments` are build arguments of all of them."""
+    """Return what to build for these variants; `arguments` and `labels` are given to all of them."""
     return tuple(
         Build(
             variant=name,
@@ -71,6 +79,7 @@ def plan(
             dockerfile=project / variant.dockerfile,
             target=variant.target,
             arguments={**arguments, **variant.arguments},
+            labels=labels or {},
             no_cache=no_cache,
         )
         for name in variants
@@ -141,17 +150,10 @@ def _label(repository: str) -> str:
 
 
 def _options(wanted: Build) -> Iterator[str]:
-    yield from (
-        "--progress",
-        "plain",
-        "--tag",
-        wanted.reference,
-        "--label",
-        f"{LABEL}=image",
-        "--label",
-        _label(wanted.reference.rpartition(":")[0]),
-    )
-    yield from ("--file", str(wanted.dockerfile))
+    yield from ("--progress", "plain", "--tag", wanted.reference, "--file", str(wanted.dockerfile))
+    own = (f"{LABEL}=image", _label(wanted.reference.rpartition(":")[0]))
+    for label in (*own, *(f"{name}={value}" for name, value in wanted.labels.items())):
+        yield from ("--label", label)
     if wanted.target:
         yield from ("--target", wanted.target)
     if wanted.no_cache:

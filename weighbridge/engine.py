@@ -19,8 +19,9 @@ import requests
 import urllib3.exceptions
 
 from weighbridge import inspection, places, reasons
+from weighbridge.containers import ContainerSpec, ContainerState, Created
 from weighbridge.errors import EngineFault, NoBaseImage, NoEngine, NoSuchImage
-from weighbridge.model import ContainerSpec, ContainerState, Created, EngineIdentity, LocalImage
+from weighbridge.model import EngineIdentity, LocalImage
 from weighbridge.subnets import free_subnet
 
 LABEL = "weighbridge"

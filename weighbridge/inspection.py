@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from weighbridge.model import ContainerSpec, ContainerState, EngineIdentity, LocalImage
+from weighbridge.containers import ContainerSpec, ContainerState
+from weighbridge.model import EngineIdentity, LocalImage
 
 _FRAME_HEADER_BYTES = 8
 _SHORTEST_NANOSECONDS = 10**6

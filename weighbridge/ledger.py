@@ -1,52 +1,65 @@
-"""The difference of two reports, closed to the byte: by variant, then by layer.
-
-Layers are compared by diff ID, as a multiset: an image may hold the same layer twice.
-"""
+"""The closed breakdown of one image: whose each byte is, the base's, a package's, ours, nobody's, or wasted."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
-from weighbridge.model import Image, Layer, LayerDifference, Report, VariantDifference
+from weighbridge.filesystem import Filesystem
+from weighbridge.model import LedgerRow, Waste
+from weighbridge.owners import Owner, owners
+from weighbridge.packages import Package, found, is_database
 
-
-def compare(before: Report, after: Report) -> tuple[VariantDifference, ...]:
-    """Return what changed, variant by variant, in the order of `after`, then those only in `before`."""
-    old = {image.variant: image for image in before.images}
-    new = {image.variant: image for image in after.images}
-    names = [*new, *(name for name in old if name not in new)]
-    return tuple(_variant(name, old.get(name), new.get(name)) for name in names)
-
-
-def _variant(name: str, before: Image | None, after: Image | None) -> VariantDifference:
-    before_bytes = before.shipped_bytes if before else 0
-    after_bytes = after.shipped_bytes if after else 0
-    return VariantDifference(
-        variant=name,
-        before_bytes=before_bytes,
-        after_bytes=after_bytes,
-        delta_bytes=after_bytes - before_bytes,
-        layers=_layers(before.layers if before else (), after.layers if after else ()),
-    )
+CATEGORIES = ("base", "debian", "alpine", "python", "bytecode", "application", "unowned", "wasted")
+_EVERYWHERE = "", "/"
 
 
-def _layers(before: tuple[Layer, ...], after: tuple[Layer, ...]) -> tuple[LayerDifference, ...]:
-    """Name every layer of `after` in order, then what only `before` had."""
-    left = Counter(layer.diff_id for layer in before)
-    rows = []
-    for layer in after:
-        kept = left[layer.diff_id] > 0
-        left[layer.diff_id] -= kept
-        rows.append(_row(layer, "same" if kept else "added"))
-    gone = []
-    for layer in reversed(before):  # the newest of equal layers is the one that went
-        if left[layer.diff_id] > 0:
-            left[layer.diff_id] -= 1
-            gone.append(_row(layer, "removed"))
-    return (*rows, *reversed(gone))
+def breakdown(view: Filesystem, base_layers: int, working_dir: str, waste: Iterable[Waste]) -> tuple[LedgerRow, ...]:
+    """Return whose the bytes of an image are; the rows add up to what it ships.
+
+    Args:
+        view: The merged layers.
+        base_layers: How many of them came with the base image: what is seen of these is the base's, whoever owns it.
+        working_dir: What lies below it and is nobody else's is the application.
+        waste: The image's wasted bytes.
+    """
+    application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
+    known, owner = owners(view, packages(view), application)
+    sums = Counter[tuple[str, Owner]]()
+    for layer, (content, offset) in enumerate(zip(view.layers, view.offsets, strict=True)):
+        places = owner[offset : offset + len(content)]
+        links = view.links[offset : offset + len(content)]
+        sizes = Counter[int]()
+        for size, place, seen in zip(content.sizes, places, links, strict=True):
+            if size and seen > 0:
+                sizes[place] += size
+        for place, size in sizes.items():
+            sums["base" if layer < base_layers else known[place].category, known[place]] += size
+    rows = Counter[tuple[str, str, str | None]]()
+    for (category, who), size in sums.items():
+        rows[category, who.name, who.version] += size
+    for each in waste:
+        rows["wasted", each.cause, None] += each.bytes
+    return _sorted(LedgerRow(category=c, name=n, version=v, bytes=size) for (c, n, v), size in rows.items())
 
 
-def _row(layer: Layer, change: str) -> LayerDifference:
-    return LayerDifference(
-        instruction=layer.instruction, diff_id=layer.diff_id, change=change, shipped_bytes=layer.shipped_bytes
-    )
+def packages(view: Filesystem) -> Iterator[Package]:
+    """Yield all packages that the image's own databases name."""
+    documents = {}
+    for path, number in view.files():
+        layer, index = view.locate(number)
+        if index in view.layers[layer].documents and is_database(path):
+            documents[path] = view.layers[layer].documents[index]
+    return found(documents)
+
+
+def _sorted(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
+    return tuple(sorted(rows, key=lambda row: (CATEGORIES.index(row.category), -row.bytes, row.name)))
+
+
+def totals(rows: Sequence[LedgerRow]) -> tuple[tuple[str, int], ...]:
+    """Return category and bytes, in the order of the categories, those that are not there left out."""
+    sums = Counter[str]()
+    for row in rows:
+        sums[row.category] += row.bytes
+    return tuple((category, sums[category]) for category in CATEGORIES if category in sums)

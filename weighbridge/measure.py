@@ -1,57 +1,137 @@
-"""The one place that joins an image's source, its layers and its base into a report."""
+"""The one place that joins images' sources, filesystems, packages, ledgers and bases into a report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
 
-from weighbridge.engine import Engine
-from weighbridge.errors import EngineFault, NoSuchImage
-from weighbridge.model import Base, Image, Layer, Report
-from weighbridge.sources import ImageContent, daemon
+from weighbridge import filesystem, ledger, origin, revision, sharing, waste
+from weighbridge.cache import Cache
+from weighbridge.engine import Engine, connect
+from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, SettingsError, UnreadableImage
+from weighbridge.layers import Fingerprint
+from weighbridge.model import Base, Image, Layer, Pull, Report
+from weighbridge.settings import Settings
+from weighbridge.sources import Blob, ImageContent, archive, daemon, directory, registry
 from weighbridge.sources.history import instructions
+from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, Location, parse
+from weighbridge.sources.saved import Archive
 
-BASE_LABEL = "org.opencontainers.image.base.name"
-"""Names the image of the last FROM (OCI image-spec, annotations.md)."""
+Progress = Callable[[int], None]
+
+
+def wanted(settings: Settings, variants: Sequence[str], images: Sequence[str]) -> dict[str, Location]:
+    """Return what to weigh, by the name that the report calls it: the images named, else the variants.
+
+    Raises:
+        SettingsError: A variant or a location is none, or both are named.
+    """
+    if variants and images:
+        raise SettingsError("--variant and --image are both given", advice="Use one of them.")
+    if images:
+        return {text: located(settings, text) for text in images}
+    return {name: Location(DOCKER, settings.reference(name)) for name in settings.chosen(variants)}
+
+
+def located(settings: Settings, text: str) -> Location:
+    """Return the location that a user names, by a variant's name or with its source."""
+    return Location(DOCKER, settings.reference(text)) if text in settings.variants else parse(text)
 
 
 def measure(
-    engine: Engine,
-    variants: Mapping[str, str],
+    locations: Mapping[str, Location],
+    project: Path,
     *,
-    recorded_at: str,
-    commit: str | None,
-    dirty: bool,
-    on_progress: Callable[[int], None] | None = None,
+    cache: Cache | None = None,
+    engine: Engine | None = None,
+    on_progress: Progress | None = None,
 ) -> Report:
-    """Weigh images of an engine, all in one pass.
+    """Weigh images now, those of an engine or of one archive in one pass.
 
     Args:
-        engine: A connected engine.
-        variants: Variant -> reference of its image.
-        recorded_at: UTC, ISO 8601, whole seconds, ending in `Z`.
-        commit: What the working tree stands on; None outside a repository.
-        dirty: Whether the working tree differed from that commit.
+        locations: Name in the report -> where the image is.
+        project: A folder of the repository whose commit the report names.
+        cache: What is known of layers; the user's, if None.
+        engine: A connected engine; if None, the user's, where a location needs one.
         on_progress: Is told the number of bytes read so far.
 
     Raises:
-        NoSuchImage, UnreadableImage, EngineError: As `sources.daemon.read` says.
+        NoSuchImage, UnreadableImage, EngineError: As the sources say.
     """
-    contents = daemon.read(engine, variants.values(), on_progress)
+    with ExitStack() as stack:
+        if engine is None and any(location.source == DOCKER for location in locations.values()):
+            engine = stack.enter_context(connect())
+        contents = read(locations, engine, cache or Cache(), on_progress)
+        find = _finder(engine)
+        images = tuple(
+            weighed(name, location.source, contents[location], base_of(contents[location], find))
+            for name, location in locations.items()
+        )
+        identity = engine.identity if engine else None
+    now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), revision.current(project)
     return Report(
-        recorded_at=recorded_at,
-        commit=commit,
-        dirty=dirty,
-        engine=engine.identity,
-        images=tuple(
-            weighed(variant, contents[reference], "docker", base_of(contents[reference], engine))
-            for variant, reference in variants.items()
-        ),
+        recorded_at=now,
+        commit=commit.commit,
+        dirty=commit.dirty,
+        engine=identity,
+        images=images,
+        sharing=sharing.shared(images, _fingerprints(contents.values())),
     )
 
 
-def weighed(variant: str, content: ImageContent, source: str, base: Base | None) -> Image:
+def _fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerprint]:
+    return {
+        diff_id: layer.fingerprint
+        for content in contents
+        for diff_id, layer in zip(content.diff_ids, content.layers, strict=True)
+    }
+
+
+def read(
+    locations: Mapping[str, Location], engine: Engine | None, cache: Cache, on_progress: Progress | None = None
+) -> dict[Location, ImageContent]:
+    """Return the images at all locations; each engine and each archive is read once."""
+    wanted, found = set(locations.values()), dict[Location, ImageContent]()
+    references = [each.place for each in locations.values() if each.source == DOCKER]
+    if references:
+        if engine is None:
+            raise NoEngine("No engine was asked for its images")
+        contents = daemon.read(engine, references, cache, on_progress)
+        found |= {Location(DOCKER, reference): content for reference, content in contents.items()}
+    files = {each.place for each in wanted if each.source == ARCHIVE or (each.source == OCI and _is_file(each.place))}
+    for place in sorted(files):
+        saved = _opened(Path(place), on_progress)
+        found |= {each: saved.image(each.name) for each in wanted if each.place == place}
+    for each in wanted - set(found):
+        if each.source == OCI:
+            found[each] = directory.read(Path(each.place), each.name, on_progress=on_progress)
+        elif each.source != DOCKER:
+            found[each] = registry.read(each.place, on_progress=on_progress)
+    return found
+
+
+def _is_file(place: str) -> bool:
+    return not Path(place).is_dir()
+
+
+def _opened(path: Path, on_progress: Progress | None) -> Archive:
+    try:
+        with path.open("rb") as file:
+            return Archive(archive.read(file, on_progress))
+    except OSError as error:
+        advice = "Give the path of a file that `docker save` or `skopeo copy` wrote."
+        raise UnreadableImage(f"{path} cannot be read: {error.strerror}", advice=advice) from error
+
+
+def weighed(variant: str, source: str, content: ImageContent, base: Base | None) -> Image:
     """Return one image's figures; its sums are those of its layers."""
+    view = filesystem.stack(content.layers)
+    base_layers = base.layers if base else 0
     told = instructions(content.history, len(content.diff_ids))
+    wasted = waste.rows(view.losses.values(), told, base_layers)
+    live = view.live_bytes()
     layers = tuple(
         Layer(
             index=index,
@@ -59,9 +139,15 @@ def weighed(variant: str, content: ImageContent, source: str, base: Base | None)
             instruction=instruction,
             in_base=index < base.layers if base else None,
             shipped_bytes=layer.shipped_bytes,
+            live_bytes=live[index],
+            wasted_bytes=layer.shipped_bytes - live[index],
+            pull_bytes=blob.size_bytes if blob else layer.deflated_bytes,
+            blob=blob.digest if blob else None,
             file_count=layer.file_count,
         )
-        for index, (diff_id, instruction, layer) in enumerate(zip(content.diff_ids, told, content.layers, strict=True))
+        for index, (diff_id, instruction, layer, blob) in enumerate(
+            zip(content.diff_ids, told, content.layers, content.blobs, strict=True)
+        )
     )
     return Image(
         variant=variant,
@@ -70,25 +156,38 @@ def weighed(variant: str, content: ImageContent, source: str, base: Base | None)
         id=content.config_digest,
         platform=content.platform,
         shipped_bytes=sum(layer.shipped_bytes for layer in layers),
+        live_bytes=sum(live),
+        wasted_bytes=sum(each.bytes for each in wasted),
         file_count=sum(layer.file_count for layer in layers),
+        pull=_pull(layers, content.blobs, len(content.config)),
         base=base,
         layers=layers,
+        ledger=ledger.breakdown(view, base_layers, content.working_dir, wasted),
+        waste=wasted,
     )
 
 
-def base_of(content: ImageContent, engine: Engine) -> Base | None:
-    """Return the base that the image names in its label, if the engine has it and the image really stands on it."""
-    reference = content.labels.get(BASE_LABEL, "").strip()
-    if not reference:
+def _pull(layers: Iterable[Layer], blobs: Sequence[Blob | None], config_bytes: int) -> Pull:
+    """Return what a node without any of the layers pulls: each blob once, and the config."""
+    once = {layer.diff_id: layer.pull_bytes or 0 for layer in layers}
+    return Pull(bytes=config_bytes + sum(once.values()), basis="exact" if all(blobs) else "estimated")
+
+
+def _finder(engine: Engine | None) -> origin.Find:
+    def find(reference: str) -> tuple[str, ...] | None:
+        try:
+            return engine.image(reference).diff_ids if engine else None
+        except (NoSuchImage, EngineFault):  # a fault: the label's text is no name that the engine understands
+            return None
+
+    return find
+
+
+def base_of(content: ImageContent, find: origin.Find) -> Base | None:
+    """Return the base that the image names in its labels, if it really stands on it."""
+    told = origin.told(content.labels, content.diff_ids, find)
+    if told is None:
         return None
-    try:
-        expected = engine.image(reference).diff_ids
-    except (NoSuchImage, EngineFault):  # a fault: the label's text is no name that the engine understands
-        return None
-    if not expected or content.diff_ids[: len(expected)] != expected:
-        return None
-    return Base(
-        reference=reference,
-        layers=len(expected),
-        shipped_bytes=sum(layer.shipped_bytes for layer in content.layers[: len(expected)]),
-    )
+    reference, count = told
+    shipped_bytes = sum(layer.shipped_bytes for layer in content.layers[:count])
+    return Base(reference=reference, layers=count, shipped_bytes=shipped_bytes)

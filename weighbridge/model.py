@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 FORMAT_VERSION = 1
 """The version of the record's fields. 1: the first."""
@@ -17,17 +17,13 @@ _TITLE_WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayerContent:
-    """What one layer's archive holds.
+class Pull:
+    """Compressed bytes that a node has to fetch."""
 
-    A hard link adds nothing to `shipped_bytes` and a whiteout counts as no file, by the rules of the OCI image layer
-    specification.
-    """
-
-    shipped_bytes: int
-    """Sum of the sizes of all regular files in the layer's own archive."""
-    file_count: int
-    """Regular files in the layer, whiteouts and hard links left out."""
+    bytes: int
+    basis: str
+    """`exact`: the sizes of the blobs themselves. `estimated`: some are known uncompressed only, and count with what
+    `gzip -6` would make of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +39,57 @@ class Layer:
     in_base: bool | None
     """Whether the layer came with the image of the last FROM; None where that is unknown."""
     shipped_bytes: int
+    """Sum of the sizes of all regular files in the layer's own archive; a hard link counts once."""
     file_count: int
+    live_bytes: int | None = None
+    """What of that a container still sees. None, as below, in records of versions that did not measure it."""
+    wasted_bytes: int | None = None
+    """The rest: `shipped_bytes - live_bytes`."""
+    pull_bytes: int | None = None
+    """The layer compressed, exact where `blob` is told, else estimated."""
+    blob: str | None = None
+    """Digest of the compressed layer; None where the source has it uncompressed only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """Bytes of an image that one owner has. The rows of an image add up to its `shipped_bytes`."""
+
+    category: str
+    """`base`, `debian`, `alpine`, `python`, `bytecode`, `application`, `unowned` or `wasted`."""
+    name: str
+    """A package, a folder that no package owns, or what `wasted` bytes were wasted by."""
+    version: str | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waste:
+    """Bytes that were shipped and are not seen. The rows of an image add up to its `wasted_bytes`."""
+
+    cause: str
+    """`deleted-file`, `deleted-directory`, `opaque-directory`, `replaced` or `metadata-only`."""
+    bytes: int
+    shipped_by: int
+    """Index of the layer that has them."""
+    killed_by: int
+    """Index of the layer that hid them."""
+    path: str
+    """What was hidden, from the root; where that is many things, the folder of all of them."""
+    file_count: int
+    remedy: str
+    """What to change, a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something about an image that its owner should know."""
+
+    rule: str
+    """Stable name."""
+    level: str
+    """`error` or `warning`."""
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +109,7 @@ class Image:
     variant: str
     reference: str
     source: str
-    """Where the bytes came from: `docker` or `archive`."""
+    """Where the bytes came from: `docker`, `archive`, `oci` or `registry`."""
     id: str
     """Digest of the image's config, `sha256:…`: the same on every engine, unlike what `docker images` prints."""
     platform: str
@@ -72,6 +118,47 @@ class Image:
     file_count: int
     base: Base | None
     layers: tuple[Layer, ...]
+    live_bytes: int | None = None
+    """What `docker export` of a container holds. None, as below, in records of versions that did not measure it."""
+    wasted_bytes: int | None = None
+    pull: Pull | None = None
+    """All layers and the config."""
+    ledger: tuple[LedgerRow, ...] = ()
+    """By category in the order above, then the largest first."""
+    waste: tuple[Waste, ...] = ()
+    """The largest first."""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnBytes:
+    """What one image of several has alone."""
+
+    variant: str
+    shipped_bytes: int
+    pull_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twins:
+    """Two layers that hold the same files and are two all the same, so that each is stored and pulled."""
+
+    first: str
+    second: str
+    """`variant:index` of each."""
+    shipped_bytes: int
+    """Of one of them: what would be saved."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """What several images have in common, as a node that keeps all of them sees it: each layer once."""
+
+    shipped_bytes: int
+    pull_bytes: int
+    unique: tuple[OwnBytes, ...]
+    twins: tuple[Twins, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,30 +185,8 @@ class Report:
     engine: EngineIdentity | None
     """None where no engine took part, as with an archive."""
     images: tuple[Image, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerDifference:
-    """A layer that only one of two images has, or that both have."""
-
-    instruction: str
-    diff_id: str
-    change: str
-    """`added`, `removed` or `same`."""
-    shipped_bytes: int
-    """Size of the layer itself; its sign is told by `change`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariantDifference:
-    """One variant in two reports. A variant that a report lacks counts as 0 bytes there."""
-
-    variant: str
-    before_bytes: int
-    after_bytes: int
-    delta_bytes: int
-    """`after_bytes - before_bytes`: also the added layers' bytes less the removed ones'."""
-    layers: tuple[LayerDifference, ...]
+    sharing: Sharing | None = None
+    """None where there are less than two images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,67 +201,6 @@ class LocalImage:
     """Oldest layer first."""
     labels: Mapping[str, str]
     user: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerSpec:
-    """What a container is created from. The defaults are the hardening that every role must stand."""
-
-    name: str
-    image: str
-    network: str
-    command: tuple[str, ...] = ()
-    """Empty: the image's own."""
-    user: str = ""
-    """Empty: the image's own."""
-    aliases: tuple[str, ...] = ()
-    """Names under which the other containers of the network find this one."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    volumes: Mapping[str, str] = field(default_factory=dict)
-    """Volume name -> path in the container."""
-    tmpfs: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "mode=1777,size=64m"})  # noqa: S108 - in there
-    """Path in the container -> mount options."""
-    health_command: tuple[str, ...] = ()
-    """`CMD` and its words; empty: the image's own health check."""
-    health_interval_seconds: float = 0
-    """Also while it starts. 0: the image's own."""
-    read_only: bool = True
-    drop_capabilities: tuple[str, ...] = ("ALL",)
-    security_options: tuple[str, ...] = ("no-new-privileges:true",)
-    memory_bytes: int = 512 * 2**20
-    pids_limit: int = 128
-    init: bool = True
-    """Whether the engine's own small init is process 1; it forwards signals and reaps orphans."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Created:
-    """A container that was created."""
-
-    id: str
-    warnings: tuple[str, ...]
-    """What of the spec the engine does not do, in its words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerState:
-    """What the engine says of a container at one moment."""
-
-    status: str
-    """`created`, `running`, `exited`, …"""
-    health: str
-    """`starting`, `healthy` or `unhealthy`; `none` without a health check."""
-    health_output: str
-    """What the last run of the health check printed."""
-    exit_code: int
-    """Of no meaning while it runs. 137 after a SIGKILL, 143 after a SIGTERM that nothing handled."""
-    out_of_memory: bool
-
-    @property
-    def running(self) -> bool:
-        """Whether its first process runs."""
-        return self.status == "running"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

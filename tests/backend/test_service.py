@@ -29,7 +29,7 @@ def _pair(store: Store, record: Any) -> tuple[str, str]:
 
 def test_the_record_is_kept_as_posted(store: Store, record: Any) -> None:
     """Fields of a later version come back; the same content twice is one report."""
-    posted = record(ledger=[{"bytes": 2**70}], image={"pull": {"basis": "exact"}})
+    posted = record(later=[{"bytes": 2**70}], image={"later": {"basis": "exact"}})
     first = service.add_report(store, json.dumps(posted).encode())
     second = service.add_report(store, json.dumps(posted, indent=4, sort_keys=True).encode())
 
@@ -54,6 +54,9 @@ def test_the_record_is_kept_as_posted(store: Store, record: Any) -> None:
         ({"images": [{}] * 101}, "^images: must hold at most 100"),
         ({"image": {"layers": [{}] * 1001}}, r"^images\.0\.layers: must hold at most 1000"),
         ({"image": {"layers": 5}}, r"^images\.0\.layers: "),
+        ({"image": {"ledger": [{}] * 20_001}}, r"^images\.0\.ledger: must hold at most 20000"),
+        ({"image": {"waste": [{}]}}, r"^images\.0\.waste\.0"),
+        ({"image": {"pull": {"bytes": "1", "basis": "exact"}}}, r"^images\.0\.pull\.bytes"),
         ({"image": {"shipped_bytes": "100"}}, r"^images\.0\.shipped_bytes: "),
         ({"image": {"shipped_bytes": -1}}, r"images\.0\.shipped_bytes"),
         ({"image": {"shipped_bytes": 2**63}}, r"images\.0\.shipped_bytes"),

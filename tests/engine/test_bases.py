@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from tests.engine.conftest import Project
 from weighbridge import bases, clients
+from weighbridge.cache import Cache
 from weighbridge.engine import LABEL, Engine
 from weighbridge.measure import measure
+from weighbridge.sources.locations import DOCKER, Location
 
 pytestmark = pytest.mark.engine
 
@@ -76,9 +79,9 @@ def test_python_holds_no_bytecode(engine: Engine, python: str) -> None:
     assert run(engine, python, *find.split()) == ""
 
 
-def test_python_weighs_what_the_official_image_does(engine: Engine, python: str) -> None:
+def test_python_weighs_what_the_official_image_does(engine: Engine, python: str, tmp_path: Path) -> None:
     """Within a tenth, so that figures of the variants on it mean something."""
-    report = measure(engine, {"base": python}, recorded_at="2026-11-23T10:00:00Z", commit=None, dirty=False)
+    report = measure({"base": Location(DOCKER, python)}, tmp_path, cache=Cache(tmp_path), engine=engine)
     assert report.images[0].shipped_bytes == pytest.approx(OFFICIAL_BYTES, rel=0.1)
 
 

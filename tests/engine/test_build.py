@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.engine.conftest import Done, Project
-from weighbridge import bases
+from weighbridge import bases, origin
 from weighbridge.engine import Engine
 
 pytestmark = pytest.mark.engine
@@ -101,7 +101,11 @@ def test_variant_says_what_is_built(engine: Engine, project: Project, python_bas
     project.configure({"a": variant})
     build(project)
     labels = engine.image(project.reference("a")).labels
-    ours = {"weighbridge": "image", "weighbridge.repository": project.repository}
+    ours = {
+        "weighbridge": "image",
+        "weighbridge.repository": project.repository,
+        **origin.labels(engine.image(python_base.reference).diff_ids),
+    }
     assert labels == {"base": python_base.reference, "word": "heard", **ours}
 
 

@@ -13,9 +13,10 @@ import pytest
 
 from tests.engine.images import Standins
 from weighbridge import smoke
+from weighbridge.containers import ContainerSpec, Created
 from weighbridge.engine import Engine
 from weighbridge.errors import NoSuchImage
-from weighbridge.model import Check, ContainerSpec, Created, Proof
+from weighbridge.model import Check, Proof
 from weighbridge.smoke.runs import RUN_LABEL
 from weighbridge.smoke.scenario import rules
 

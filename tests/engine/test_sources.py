@@ -11,15 +11,20 @@ import tarfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from weighbridge import clients
+from weighbridge.cache import Cache
 from weighbridge.engine import LABEL, Engine, connect
 from weighbridge.errors import NoSuchImage
-from weighbridge.measure import BASE_LABEL, measure
+from weighbridge.measure import measure
 from weighbridge.model import Image, Report
+from weighbridge.origin import NAME_LABEL
 from weighbridge.sources import archive, daemon
+from weighbridge.sources.locations import DOCKER, Location
+from weighbridge.sources.saved import Archive
 
 pytestmark = pytest.mark.engine
 
@@ -73,7 +78,9 @@ def docker(*words: str) -> bytes:
 
 def weigh(engine: Engine, **variants: str) -> Report:
     """Measure images of the engine."""
-    return measure(engine, variants, recorded_at="2026-11-23T10:00:00Z", commit=None, dirty=False)
+    locations = {name: Location(DOCKER, reference) for name, reference in variants.items()}
+    with TemporaryDirectory() as folder:
+        return measure(locations, Path(folder), cache=Cache(Path(folder)), engine=engine)
 
 
 def listed(layer: bytes) -> tuple[int, int]:
@@ -125,11 +132,11 @@ def test_image_of_one_layer_weighs_what_a_container_exports(engine: Engine, buil
     assert figures(image) == [(sum(sizes), len(sizes))]
 
 
-def test_all_names_of_one_image_come_out(engine: Engine, build: Build) -> None:
+def test_all_names_of_one_image_come_out(engine: Engine, build: Build, tmp_path: Path) -> None:
     """Two names, one image, one stream: each name has it, also where the config differs and the layers do not."""
     name = build(ONE)
     again, labelled = build(ONE), build(f"{ONE}LABEL a=b\n")
-    found = daemon.read(engine, [name, again, labelled])
+    found = daemon.read(engine, [name, again, labelled], Cache(tmp_path / "cache"))
     assert list(found) == [name, again, labelled]
     assert len({content.diff_ids for content in found.values()}) == 1
     assert found[labelled].labels["a"] == "b"
@@ -139,23 +146,23 @@ def test_all_names_of_one_image_come_out(engine: Engine, build: Build) -> None:
 def test_base_is_found_by_its_label(engine: Engine, build: Build) -> None:
     """The layers of the named base are marked, and weigh what the base does."""
     base = build(ONE)
-    image = weigh(engine, x=build(f"{MANY}LABEL {BASE_LABEL}={base}\n")).images[0]
+    image = weigh(engine, x=build(f"{MANY}LABEL {NAME_LABEL}={base}\n")).images[0]
     assert image.base is not None
     assert (image.base.reference, image.base.layers) == (base, 1)
     assert image.base.shipped_bytes == weigh(engine, base=base).images[0].shipped_bytes
     assert [layer.in_base for layer in image.layers] == [True, False, False, False, False]
 
 
-def test_client_and_engine_save_the_same(engine: Engine, build: Build) -> None:
+def test_client_and_engine_save_the_same(engine: Engine, build: Build, tmp_path: Path) -> None:
     """A saved file gives what the engine's stream gives; progress ends at the number of bytes read."""
     name, seen = build(MANY), list[int]()
-    (streamed,) = daemon.read(engine, [name], seen.append).values()
+    (streamed,) = daemon.read(engine, [name], Cache(tmp_path / "cache"), seen.append).values()
     saved = docker("save", name)
-    assert archive.read(io.BytesIO(saved)).image(name) == streamed
+    assert Archive(archive.read(io.BytesIO(saved))).image(name) == streamed
     assert seen[-1] == len(saved)
 
 
-def test_image_that_is_missing(engine: Engine, build: Build) -> None:
+def test_image_that_is_missing(engine: Engine, build: Build, tmp_path: Path) -> None:
     """The name that the engine does not know is told."""
     with pytest.raises(NoSuchImage, match="no image weighbridge-test:missing"):
-        daemon.read(engine, [build(ONE), "weighbridge-test:missing"])
+        daemon.read(engine, [build(ONE), "weighbridge-test:missing"], Cache(tmp_path / "cache"))

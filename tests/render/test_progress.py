@@ -67,7 +67,7 @@ def test_activity_says_nothing_on_standard_output(capsys: pytest.CaptureFixture[
     with console.activity() as shown:
         shown.note("Pulling [redis]")
         shown.begin("hidden")
-        shown.read_bytes(10**7)
+        shown.reading()(10**7)
         shown.finish("done")
     console.say("Recorded in [x]")
     assert capsys.readouterr() == ("", "Pulling [redis]\ndone\nRecorded in [x]\n")

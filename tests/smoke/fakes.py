@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
+from weighbridge.containers import ContainerSpec, ContainerState, Created
 from weighbridge.engine import Engine
-from weighbridge.model import ContainerSpec, ContainerState, Created, LocalImage
+from weighbridge.model import LocalImage
 from weighbridge.settings import Settings, check
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.runs import Run

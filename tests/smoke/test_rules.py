@@ -10,9 +10,9 @@ from typing import cast
 import pytest
 
 from tests.smoke.fakes import RUNNING, FakeEngine, exited, settings, stack_on
+from weighbridge.difference import compare
 from weighbridge.engine import Engine
 from weighbridge.errors import NoSuchImage
-from weighbridge.ledger import compare
 from weighbridge.records import from_json
 from weighbridge.smoke import confinement, ending, inside, reports, starting
 from weighbridge.smoke.failures import CheckFailed

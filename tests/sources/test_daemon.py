@@ -7,11 +7,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import docker
 import pytest
 
 from tests.images import Entry, ImageSpec, docker_20, hexdigest, tar_of
+from weighbridge.cache import Cache
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, UnreadableImage, WeighbridgeError
 from weighbridge.sources import daemon
@@ -58,11 +60,11 @@ def engine_that_saves(status: int, body: bytes) -> Iterator[Engine]:
             thread.join()
 
 
-def test_image_comes_in_one_stream() -> None:
+def test_image_comes_in_one_stream(tmp_path: Path) -> None:
     """Each name gets its image, and progress ends at the number of bytes sent."""
     seen = list[int]()
     with engine_that_saves(200, chunk(SAVED[:999]) + chunk(SAVED[999:]) + chunk(b"")) as engine:
-        (content,) = daemon.read(engine, ["backend:multi"], seen.append).values()
+        (content,) = daemon.read(engine, ["backend:multi"], Cache(tmp_path), seen.append).values()
     assert content.diff_ids == SPEC.diff_ids
     assert seen[-1] == len(SAVED)
 
@@ -87,13 +89,15 @@ def test_image_comes_in_one_stream() -> None:
         ),
     ],
 )
-def test_stream_that_ends_too_soon(status: int, body: bytes, error: type[WeighbridgeError], message: str) -> None:
+def test_stream_that_ends_too_soon(
+    tmp_path: Path, status: int, body: bytes, error: type[WeighbridgeError], message: str
+) -> None:
     """A connection that breaks is the engine's fault; a stream that ends well but lacks something is the image's."""
     with engine_that_saves(status, body) as engine, pytest.raises(error, match=message):
-        daemon.read(engine, ["backend:multi"])
+        daemon.read(engine, ["backend:multi"], Cache(tmp_path))
 
 
-def test_missing_image_is_told_at_once() -> None:
+def test_missing_image_is_told_at_once(tmp_path: Path) -> None:
     """No stream is opened where the engine lacks an image."""
     with engine_that_saves(500, b"") as engine, pytest.raises(NoSuchImage, match="no image other:1"):
-        daemon.read(engine, ["backend:multi", "other:1"])
+        daemon.read(engine, ["backend:multi", "other:1"], Cache(tmp_path))

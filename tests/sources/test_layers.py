@@ -11,16 +11,24 @@ from pathlib import Path
 import pytest
 
 from tests.images import Entry, tar_of
-from weighbridge.model import LayerContent
+from weighbridge.layers import LayerContent
+from weighbridge.sources.headers import DamagedArchive, is_tar
 from weighbridge.sources.layers import read_layer
-from weighbridge.sources.tape import MAX_HEADER_BYTES, Part, Tape, is_tar
+from weighbridge.sources.tape import MAX_HEADER_BYTES, Part, Tape
 
 
 def read(data: bytes) -> LayerContent:
     """Read a layer and hold its digest against the bytes."""
-    diff_id, content = read_layer(Part(Tape(io.BytesIO(data)), len(data)))
-    assert diff_id == f"sha256:{hashlib.sha256(data).hexdigest()}"
-    return content
+    part = Part(Tape(io.BytesIO(data)), len(data))
+    layer = read_layer(part, part.head)
+    assert layer.diff_id == f"sha256:{hashlib.sha256(data).hexdigest()}"
+    assert layer.blob is None
+    return layer.content
+
+
+def figures(content: LayerContent) -> tuple[int, int]:
+    """Return what a layer ships, and how many files."""
+    return content.shipped_bytes, content.file_count
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
@@ -37,18 +45,18 @@ def test_files_count_and_nothing_else(form: int) -> None:
         Entry("d/empty"),
         Entry("p/" * 60 + "long", b"8" * 513),
     ]
-    assert read(tar_of(entries, form)) == LayerContent(shipped_bytes=5 + 2 + 513, file_count=4)
+    assert figures(read(tar_of(entries, form))) == (5 + 2 + 513, 4)
 
 
 def test_layer_without_members() -> None:
     """The two blocks of zeros that engines write for an empty layer weigh nothing."""
-    assert read(bytes(1024)) == LayerContent(shipped_bytes=0, file_count=0)
+    assert figures(read(bytes(1024))) == (0, 0)
 
 
 def test_padding_belongs_to_the_digest() -> None:
     """What follows the end mark is hashed too, or the diff ID would be another."""
     data = tar_of([Entry("a", b"1")])
-    assert read(data + bytes(10240)) == read(data)
+    assert figures(read(data + bytes(10240))) == figures(read(data))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +75,7 @@ def test_sparse_file_has_its_real_size(options: str, tmp_path: Path) -> None:
         command.insert(1, "--format=posix")
     data = subprocess.run(command, check=True, capture_output=True).stdout
     assert len(data) < 1_000_000
-    assert read(data) == LayerContent(shipped_bytes=10_000_003, file_count=2)
+    assert figures(read(data)) == (10_000_003, 2)
 
 
 def test_name_that_is_no_text() -> None:
@@ -75,14 +83,14 @@ def test_name_that_is_no_text() -> None:
     data = bytearray(tar_of([Entry("abc", b"1")], tarfile.GNU_FORMAT))
     data[0:3], data[148:156] = b"\xff\xfe\x80", b" " * 8
     data[148:156] = b"%06o\0 " % sum(data[:512])
-    assert read(bytes(data)) == LayerContent(shipped_bytes=1, file_count=1)
+    assert figures(read(bytes(data))) == (1, 1)
 
 
 def test_damaged_header_in_the_middle_is_no_end() -> None:
     """`tarfile` takes a damaged header for the end of the archive, which would make the layer look lighter."""
     data = bytearray(tar_of([Entry("a"), Entry("b", b"1")]))
     data[512] ^= 1
-    with pytest.raises(tarfile.TarError, match="a header is damaged"):
+    with pytest.raises(DamagedArchive, match="a header is damaged"):
         read(bytes(data))
 
 
@@ -106,13 +114,13 @@ def header(**fields: int | bytes) -> bytes:
 )
 def test_hostile_header(data: bytes, message: str) -> None:
     """A size that is negative, beyond the end, or meant to fill the memory is an error at once."""
-    with pytest.raises(tarfile.TarError, match=message):
+    with pytest.raises((DamagedArchive, EOFError), match=message):
         read(data)
 
 
 def test_headers_upon_headers() -> None:
-    """`tarfile` goes one call deeper for each extended header; this ends in an error and not in a crash."""
-    with pytest.raises((RecursionError, tarfile.TarError)):
+    """Extended headers without end count as one header that is too long."""
+    with pytest.raises(DamagedArchive, match="a header is too long"):
         read(header(type=tarfile.XHDTYPE, size=0) * 5000)
 
 

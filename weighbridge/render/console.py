@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TextIO
@@ -16,6 +16,7 @@ from typing import Literal, TextIO
 from rich import box
 from rich.console import Console
 from rich.live import Live
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -80,6 +81,11 @@ def print_line(*cells: Cell | str, stream: TextIO | None = None) -> None:
     console.print(Text.assemble(*(_text(cell) for cell in cells)), soft_wrap=not console.is_terminal)
 
 
+def print_paragraph(text: str, style: Style = "", *, indent: int = 0, stream: TextIO | None = None) -> None:
+    """Print text as wide as the tables, all its lines indented by so many columns."""
+    _console(stream).print(Padding(Text(text, style=style), (0, 0, 0, indent), expand=False))
+
+
 def say(message: str) -> None:
     """Tell what is being done now, on standard error."""
     _console(stderr=True).print(Text(message, style="dim"), soft_wrap=True)
@@ -128,11 +134,16 @@ class Activity:
         else:
             self._console.print(Text(message, style="dim"), soft_wrap=True)
 
-    def read_bytes(self, count: int) -> None:
-        """Say how much of the images has been read."""
-        if not self._clock.name.startswith(_READING):
-            self.begin(_READING)
-        self._clock.name = f"{_READING}: {count / 10**6:.0f} MB"
+    def reading(self) -> Callable[[int], None]:
+        """Return what says how many bytes of the images have been read."""
+        self.begin("Asking for the images")
+
+        def tell(count: int) -> None:
+            if not self._clock.name.startswith(_READING):
+                self.begin(_READING)
+            self._clock.name = f"{_READING}: {count / 10**6:.0f} MB"
+
+        return tell
 
     def finish(self, *cells: Cell | str) -> None:
         """Print a finished line."""

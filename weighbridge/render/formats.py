@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from weighbridge.difference import VariantDifference
 from weighbridge.errors import SettingsError
 from weighbridge.model import Proof, Report
-from weighbridge.render import json, progress, terminal
+from weighbridge.render import difference, json, progress, terminal
 
 T = TypeVar("T")
 
 REPORTS: Mapping[str, Callable[[Report], None]] = {
     "terminal": terminal.render,
     "json": json.render,
+}
+DIFFERENCES: Mapping[str, Callable[[VariantDifference], None]] = {
+    "terminal": difference.render,
+    "json": json.render_difference,
 }
 PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
     "terminal": progress.print_proofs,

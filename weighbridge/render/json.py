@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TextIO
 
+from weighbridge.difference import VariantDifference
 from weighbridge.model import FORMAT_VERSION, Proof, Report
 from weighbridge.records import to_json
 
@@ -15,6 +16,12 @@ from weighbridge.records import to_json
 def render(report: Report, stream: TextIO | None = None) -> None:
     """Write the record."""
     (stream or sys.stdout).write(to_json(report))
+
+
+def render_difference(difference: VariantDifference, stream: TextIO | None = None) -> None:
+    """Write what changed from one image to another."""
+    value = {"format": FORMAT_VERSION, **asdict(difference)}
+    (stream or sys.stdout).write(json.dumps(value, indent=2) + "\n")
 
 
 def render_proofs(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:

@@ -1,40 +1,64 @@
-"""The results as tables on a terminal: which variant, how much of it is ours, layer by layer."""
+"""A report as tables on a terminal: which variant, whose the bytes are, layer by layer, and what is wasted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge.model import Image, Layer, Report
-from weighbridge.render.console import Cell, Column, print_line, print_table
+from weighbridge.model import Image, Layer, LedgerRow, Pull, Report, Sharing, Waste
+from weighbridge.render.console import Cell, Column, print_line, print_paragraph, print_table
 from weighbridge.render.units import bar, size
 
 _BAR_WIDTH = 12
+_NARROW_BAR_WIDTH = 8
+_WASTE_ROWS = 5
+_CATEGORIES = {
+    "base": "base image",
+    "debian": "Debian packages",
+    "alpine": "Alpine packages",
+    "python": "Python packages",
+    "bytecode": "bytecode",
+    "application": "application",
+    "unowned": "unowned",
+    "wasted": "wasted",
+}
 
 
 def render(report: Report, stream: TextIO | None = None) -> None:
-    """Print the comparison of all variants, then the layers of each."""
+    """Print the comparison of all images, then for each whose its bytes are, its layers and its waste."""
     print_table(
-        "What each variant ships", _COMPARISON, [_compared(image, report) for image in report.images], stream=stream
+        "What each variant weighs", _COMPARISON, [_compared(image, report) for image in report.images], stream=stream
     )
+    for line in _together(report.sharing) if report.sharing else ():
+        print_paragraph(line, stream=stream)
     for image in report.images:
+        if image.ledger:
+            print_table(f"{image.variant}: whose the bytes are", _OWNERS, _owners(image), stream=stream)
         print_table(f"{image.variant}: {_summary(image)}", _LAYERS, _layers(image.layers), stream=stream)
+        _print_waste(image, stream)
     for line in _basis(report):
-        print_line(Cell(line, "dim"), stream=stream)
+        print_paragraph(line, "dim", stream=stream)
 
 
 _COMPARISON = (
     Column(name="Variant"),
     Column(name="Shipped", right=True),
-    Column(name="Base", right=True),
     Column(name="Over base", right=True),
-    Column(name="Layers", right=True),
+    Column(name="Wasted", right=True),
+    Column(name="Pull", right=True),
     Column(name="Files", right=True),
     Column(name="Of the largest", grows=True),
+)
+_OWNERS = (
+    Column(name="Whose"),
+    Column(name="Bytes", right=True),
+    Column(name="Share"),
+    Column(name="The largest", grows=True),
 )
 _LAYERS = (
     Column(name="Layer", right=True),
     Column(name="Shipped", right=True),
+    Column(name="Pull", right=True),
     Column(name="Share"),
     Column(name="From"),
     Column(name="Instruction", grows=True),
@@ -48,12 +72,32 @@ def _compared(image: Image, report: Report) -> Sequence[Cell | str]:
     return (
         Cell(image.variant, "bold"),
         size(image.shipped_bytes),
-        size(image.base.shipped_bytes) if image.base else "unknown",
         size(image.shipped_bytes - image.base.shipped_bytes) if image.base else "unknown",
-        str(len(image.layers)),
+        _known(image.wasted_bytes),
+        pulled(image.pull),
         f"{image.file_count:,}",
-        Cell(share + bar(image.shipped_bytes, largest, _BAR_WIDTH), "cyan"),
+        Cell(share + bar(image.shipped_bytes, largest, _NARROW_BAR_WIDTH), "cyan"),
     )
+
+
+def pulled(pull: Pull | None) -> str:
+    """Return bytes to pull; an estimate has a sign before it."""
+    if pull is None:
+        return "unknown"
+    return f"~{size(pull.bytes)}" if pull.basis == "estimated" else size(pull.bytes)
+
+
+def _known(count: int | None) -> str:
+    return "unknown" if count is None else size(count)
+
+
+def _together(sharing: Sharing) -> Iterator[str]:
+    alone = ", ".join(f"{each.variant} {size(each.shipped_bytes)}" for each in sharing.unique)
+    yield f"Shared layers once: {size(sharing.shipped_bytes)}. Each alone: {alone}."
+    for twins in sharing.twins:
+        names = f"{twins.first} and {twins.second}"
+        yield f"Sharing lost: {names} hold the same {size(twins.shipped_bytes)}; {twins.why}."
+    yield ""
 
 
 def _summary(image: Image) -> str:
@@ -62,13 +106,33 @@ def _summary(image: Image) -> str:
     return f"{size(image.shipped_bytes)} in {layers}, {base}"
 
 
+def _owners(image: Image) -> list[Sequence[Cell | str]]:
+    owned = {category: [row for row in image.ledger if row.category == category] for category in _CATEGORIES}
+    totals = {category: sum(row.bytes for row in rows) for category, rows in owned.items()}
+    return [
+        (
+            Cell(_CATEGORIES[category], "bold"),
+            size(totals[category]),
+            Cell(bar(totals[category], image.shipped_bytes, _BAR_WIDTH), "yellow" if category == "wasted" else "cyan"),
+            _largest(rows),
+        )
+        for category, rows in owned.items()
+        if rows
+    ]
+
+
+def _largest(rows: Sequence[LedgerRow]) -> str:
+    return ", ".join(f"{row.name} {size(row.bytes)}" for row in rows[:_WASTE_ROWS])
+
+
 def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
     largest = max((layer.shipped_bytes for layer in layers), default=0)
     return [
         (
             str(layer.index),
             size(layer.shipped_bytes),
-            Cell(bar(layer.shipped_bytes, largest, _BAR_WIDTH), "dim" if layer.in_base else "cyan"),
+            _pull_of(layer),
+            Cell(bar(layer.shipped_bytes, largest, _NARROW_BAR_WIDTH), "dim" if layer.in_base else "cyan"),
             _ORIGINS[layer.in_base],
             Cell(layer.instruction, "dim" if layer.in_base else ""),
         )
@@ -76,10 +140,34 @@ def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
     ]
 
 
-def _basis(report: Report) -> tuple[str, str]:
+def _pull_of(layer: Layer) -> str:
+    if layer.pull_bytes is None:
+        return "unknown"
+    return pulled(Pull(bytes=layer.pull_bytes, basis="exact" if layer.blob else "estimated"))
+
+
+def _print_waste(image: Image, stream: TextIO | None) -> None:
+    """Print the largest of an image's waste, each with what to do."""
+    if not image.waste:
+        return
+    rest = image.waste[_WASTE_ROWS:]
+    more = f"; besides these, {size(sum(row.bytes for row in rest))} for {len(rest)} smaller causes" if rest else ""
+    print_line(Cell(f"{image.variant}: {size(image.wasted_bytes or 0)} wasted{more}", "bold"), stream=stream)
+    for row in image.waste[:_WASTE_ROWS]:
+        print_paragraph(f"{size(row.bytes):>7}  {_told(row)}", indent=2, stream=stream)
+        print_paragraph(row.remedy, "dim", indent=11, stream=stream)
+    print_line("", stream=stream)
+
+
+def _told(row: Waste) -> str:
+    files = "1 file" if row.file_count == 1 else f"{row.file_count:,} files"
+    return f"{row.cause.replace('-', ' ')}, layer {row.shipped_by} -> {row.killed_by}: {row.path}, {files}"
+
+
+def _basis(report: Report) -> Iterator[str]:
     engine = report.engine
     where = f", with engine {engine.version}, store {engine.store}" if engine else ""
-    return (
-        "Shipped: sizes of all regular files in all layers; MB = 10^6 bytes.",
-        f"Read from the layers themselves{where}.",
-    )
+    yield "Shipped: sizes of all regular files in all layers; MB = 10^6 bytes."
+    if any(image.pull and image.pull.basis == "estimated" for image in report.images):
+        yield "Pull: what a node fetches; ~ is an estimate of gzip -6, within 2 %."
+    yield f"Read from the layers themselves{where}."

@@ -9,7 +9,6 @@ dead after a day.
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import secrets
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from weighbridge.cache import user_folder
 from weighbridge.engine import LABEL
 from weighbridge.errors import EngineFault, SettingsError
 
@@ -169,8 +169,7 @@ def _lock_path(folder: Path, run: str) -> Path:
 
 def _folder() -> Path:
     """Return the folder of the lock files, made where it is missing."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "weighbridge" / "runs"
+    folder = user_folder() / "runs"
     with _usable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _folder_name(folder)

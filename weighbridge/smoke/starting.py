@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from weighbridge.containers import ContainerState
 from weighbridge.errors import EngineFault
-from weighbridge.model import ContainerState
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.inside import last_line

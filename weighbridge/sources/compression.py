@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import gzip
 import importlib
 import re
+import zlib
 from types import ModuleType
-from typing import BinaryIO, Protocol, cast
+from typing import Any, Protocol, cast
+
+from isal import igzip, igzip_lib
 
 from weighbridge.errors import UnreadableImage
+
+DAMAGE: tuple[type[Exception], ...] = (
+    EOFError,
+    OSError,
+    ValueError,
+    zlib.error,
+    cast("type[Exception]", igzip_lib.IsalError),  # the stubs take it for an instance
+)
+"""What reading a compressed stream raises where it is damaged or cut off, beside what the stream below raises."""
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # RFC 8878: a frame, or a skippable one
@@ -33,8 +44,8 @@ def decompressed(source: Readable, head: bytes) -> Readable:
         UnreadableImage: It is Zstandard, and this Python has no library for that.
     """
     if head.startswith(_GZIP):
-        # GzipFile reads archives of many members, such as eStargz makes; a bare zlib object stops after the first.
-        return gzip.GzipFile(fileobj=cast("BinaryIO", source), mode="rb")
+        # It reads archives of many members, such as eStargz makes; a bare zlib object stops after the first.
+        return cast("Readable", igzip.IGzipFile(fileobj=_Filling(source), mode="rb"))  # type: ignore[no-untyped-call]
     if _ZSTD.match(head):
         return _Zstd(source)
     return source
@@ -43,6 +54,19 @@ def decompressed(source: Readable, head: bytes) -> Readable:
 def is_compressed(head: bytes) -> bool:
     """Tell whether bytes begin like a compression that `decompressed` knows."""
     return head.startswith(_GZIP) or _ZSTD.match(head) is not None
+
+
+class _Filling:
+    """A stream as igzip wants it: it fills a buffer."""
+
+    def __init__(self, source: Readable) -> None:
+        self.read = source.read
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer)
+        block = self.read(len(view))
+        view[: len(block)] = block
+        return len(block)
 
 
 class _Zstd:

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.sources.wording import quoted
 
 T = TypeVar("T")
 
@@ -27,7 +28,7 @@ class ManifestEntry(_Document):
     """Name of the member that holds the config."""
     repo_tags: tuple[str, ...] | None = Field(alias="RepoTags", default=None)
     layers: tuple[str, ...] | None = Field(alias="Layers", default=None)
-    """Names of members. They serve for messages only: layers are found by their content."""
+    """Names of members, oldest layer first."""
 
 
 class RootFS(_Document):
@@ -48,6 +49,7 @@ class Execution(_Document):
     """What a container of the image is started with."""
 
     labels: dict[str, str] | None = Field(alias="Labels", default=None)
+    working_dir: str | None = Field(alias="WorkingDir", default=None)
 
 
 class Config(_Document):
@@ -67,18 +69,23 @@ _CONFIG = TypeAdapter(Config)
 
 def parse_manifest(text: bytes) -> tuple[ManifestEntry, ...]:
     """Return the images that manifest.json names."""
-    return _parsed(_MANIFEST, text, "manifest.json")
+    return parsed(_MANIFEST, text, "manifest.json")
 
 
 def parse_config(text: bytes, name: str) -> Config:
     """Return an image's config; `name` is what an error calls it."""
-    return _parsed(_CONFIG, text, name)
+    return parsed(_CONFIG, text, name)
 
 
-def _parsed(adapter: TypeAdapter[T], text: bytes, name: str) -> T:
+def parsed(adapter: TypeAdapter[T], text: bytes, name: str) -> T:
+    """Return a document as its adapter has it.
+
+    Raises:
+        UnreadableImage: It is no such document; `name` is what the error calls it.
+    """
     try:
         return adapter.validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UnreadableImage(f"{name} is damaged: {place}: {first['msg']}") from error
+        raise UnreadableImage(f"{name} is damaged: {quoted(place)}: {quoted(first['msg'])}") from error

@@ -1,26 +1,24 @@
-"""Tar archives that come as a stream: read once, forward only, in blocks, and never as a whole."""
+"""Tar archives as they come: read once, forward only, in blocks, and never as a whole."""
 
 from __future__ import annotations
 
 import io
-import tarfile
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Protocol, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
 
 from weighbridge.sources.compression import Readable
+from weighbridge.sources.headers import BLOCK_BYTES, DamagedArchive, Header, decode, extended, pax_records, settled
 
-BLOCK_BYTES = 2**20
+CHUNK_BYTES = 2**20
 """How much is read at once: large enough that the loop costs nothing beside the bytes."""
 
 MAX_HEADER_BYTES = 2**20
 """What one member's headers may take. Linux ends a path at 4 kB and an extended attribute at 64 kB."""
 
+_LONG_NAME, _LONG_LINK, _EXTENDED, _GLOBAL = b"L", b"K", b"xX", b"g"
 
-class Hash(Protocol):
-    """What is told of all bytes that pass."""
-
-    def update(self, block: bytes, /) -> None:
-        """Take in the next bytes."""
+Tap = Callable[[bytes], object]
+"""Is told all bytes that pass, in chunks that are full but for the last."""
 
 
 class Meter(io.RawIOBase):
@@ -45,89 +43,134 @@ class Meter(io.RawIOBase):
 
 
 class Tape:
-    """A file for `tarfile` that only moves forward: a seek reads on, and what passes is hashed."""
+    """A stream that only moves forward, and the members of the tar archive on it."""
 
-    def __init__(self, source: Readable, digest: Hash | None = None) -> None:
-        self._source, self._digest, self._position = source, digest, 0
-        self._header_left = MAX_HEADER_BYTES
-        self.last_header = b""
+    def __init__(self, source: Readable, taps: Sequence[Tap] = ()) -> None:
+        self._source, self._taps = source, taps
+        self._chunk, self._at, self._passed = b"", 0, 0
+
+    @property
+    def position(self) -> int:
+        """How many bytes have been taken or skipped."""
+        return self._passed + self._at
+
+    def _more(self) -> bool:
+        """Put the next chunk in the place of one that is used up; False at the end of the stream."""
+        self._passed += len(self._chunk)
+        self._chunk, self._at = self._source.read(CHUNK_BYTES), 0
+        for tap in self._taps:
+            tap(self._chunk)
+        return bool(self._chunk)
+
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Yield the next bytes as they lie in the chunks.
+
+        Raises:
+            EOFError: The stream ends before.
+        """
+        while size:
+            if self._at == len(self._chunk) and not self._more():
+                raise EOFError("unexpected end of data")
+            piece = memoryview(self._chunk)[self._at : self._at + size]
+            self._at += len(piece)
+            size -= len(piece)
+            yield piece
 
     def take(self, size: int) -> bytes:
-        """Return the next bytes of a member's data."""
-        block = self._source.read(size)
-        self._position += len(block)
-        if self._digest:
-            self._digest.update(block)
-        return block
+        """Return the next bytes; `EOFError` where the stream ends before."""
+        end = self._at + size
+        if end <= len(self._chunk):
+            taken, self._at = self._chunk[self._at : end], end
+            return taken
+        return b"".join(self.pieces(size))
+
+    def skip(self, size: int) -> None:
+        """Pass over the next bytes; `EOFError` where the stream ends before."""
+        self._at += size
+        while (beyond := self._at - len(self._chunk)) > 0:
+            self._at = len(self._chunk)
+            if not self._more():
+                raise EOFError("unexpected end of data")
+            self._at = beyond
 
     def drain(self) -> None:
-        """Read to the end: the padding after an archive's last member belongs to its digest."""
-        while self.take(BLOCK_BYTES):
+        """Read to the end: what follows an archive's last member belongs to its digest."""
+        while self._more():
             pass
 
-    def read(self, size: int) -> bytes:
-        """Return header bytes to `tarfile`, which would else read a header of any length into memory."""
-        self._header_left -= size
-        if self._header_left < 0:
-            raise tarfile.ReadError("a header is too long")
-        self.last_header = self.take(size)
-        return self.last_header
-
-    def seek(self, position: int) -> None:
-        """Skip to a later position."""
-        if position < self._position:
-            raise tarfile.ReadError("a header leads backwards")
-        while self._position < position and self.take(min(BLOCK_BYTES, position - self._position)):
-            pass
-
-    def tell(self) -> int:
-        """Return how many bytes have passed."""
-        return self._position
-
-    def members(self) -> Iterator[tarfile.TarInfo]:
+    def members(self) -> Iterator[Header]:
         """Yield the members of the archive; the data of each may be taken before the next is asked for.
 
         Raises:
-            tarfile.TarError: A header is damaged, or the archive is cut off. `tarfile` itself takes the former for the
-                end, except in the first member.
+            DamagedArchive: A header is damaged.
+            EOFError: The archive is cut off within a member.
         """
-        archive = tarfile.TarFile(fileobj=cast("BinaryIO", self), encoding="utf-8", errors="surrogateescape")
-        while (member := archive.next()) is not None:
-            if member.size < 0:
-                raise tarfile.ReadError("a size is negative")
-            yield member
-            archive.members.clear()  # type: ignore[attr-defined]  # it would keep every member to the end
-            self._header_left = MAX_HEADER_BYTES
-        if self.last_header.strip(b"\0"):
-            raise tarfile.ReadError("a header is damaged")
+        everywhere = dict[str, str]()
+        while (header := self._member(everywhere)) is not None:
+            end = self.position + _padded(header.stored)
+            yield header
+            self.skip(end - self.position)
+
+    def _member(self, everywhere: dict[str, str]) -> Header | None:
+        """Return the next member's header with all that goes before it; None at the archive's end."""
+        records, budget = dict(everywhere), MAX_HEADER_BYTES
+        while block := self._block():
+            header = decode(block)
+            budget -= BLOCK_BYTES + (0 if header.type not in b"LKxXg" else header.stored)
+            if budget < 0:
+                raise DamagedArchive("a header is too long")
+            if header.type in _EXTENDED:
+                records |= pax_records(self._data(header))
+            elif header.type == _GLOBAL:
+                everywhere |= pax_records(self._data(header))
+                records = everywhere | records
+            elif header.type == _LONG_NAME:
+                records["path"] = _name(self._data(header))
+            elif header.type == _LONG_LINK:
+                records["linkpath"] = _name(self._data(header))
+            else:
+                if header.type == b"S":
+                    self._skip_map(block)
+                return settled(extended(header, records) if records else header)
+        return None
+
+    def _block(self) -> bytes:
+        """Return the next header block; nothing at the end, which is a block of zeros or, in bad archives, no block."""
+        if self._at == len(self._chunk) and not self._more():
+            return b""
+        block = self.take(BLOCK_BYTES)
+        return block if block.strip(b"\0") else b""
+
+    def _data(self, header: Header) -> bytes:
+        data = self.take(header.stored)
+        self.skip(_padded(header.stored) - header.stored)
+        return data
+
+    def _skip_map(self, block: bytes) -> None:
+        """Pass over the blocks in which old GNU archives continue the map of a sparse file's holes."""
+        goes_on = block[482]
+        while goes_on:
+            goes_on = self.take(BLOCK_BYTES)[504]
 
 
 class Part:
     """The data of one member of an archive; its first bytes can be seen before they are read."""
 
     def __init__(self, tape: Tape, size: int) -> None:
-        self.head = self._unread = tape.take(min(size, tarfile.BLOCKSIZE))
+        self.head = self._unread = tape.take(min(size, BLOCK_BYTES))
         self._tape, self._left = tape, size - len(self.head)
 
     def read(self, size: int) -> bytes:
         """Return the next `size` bytes, fewer only at the end of the data."""
         block, self._unread = self._unread[:size], self._unread[size:]
         wanted = min(size - len(block), self._left)
-        more = self._tape.take(wanted)
-        self._left -= len(more)
-        if len(more) < wanted:
-            raise EOFError("unexpected end of data")
-        return block + more
+        self._left -= wanted
+        return block + self._tape.take(wanted)
 
 
-def is_tar(head: bytes) -> bool:
-    """Tell whether bytes begin with a tar header, or with the zeros that end a tar without members."""
-    if len(head) < tarfile.BLOCKSIZE:
-        return False
-    try:
-        tarfile.TarInfo.frombuf(head[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape")
-    except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # the stubs leave it out
-        return True
-    except (tarfile.TarError, ValueError):
-        return False
-    return True
+def _padded(size: int) -> int:
+    return -(-size // BLOCK_BYTES) * BLOCK_BYTES
+
+
+def _name(data: bytes) -> str:
+    return data.partition(b"\0")[0].decode(errors="surrogateescape")

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.ledger import compare
-from weighbridge.model import Image, Layer, LayerDifference, Report
+from weighbridge.difference import LayerDifference, compare
+from weighbridge.model import Image, Layer, Report
 
 SIZES = {"a": 0, "b": 1, "c": 10, "d": 1000}
 """A diff ID stands for its content, so it has one size wherever it occurs."""

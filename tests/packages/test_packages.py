@@ -1,0 +1,126 @@
+"""All databases of an image together: which files they are, and what comes of them."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.packages.strategies import stays_inside
+from weighbridge.packages import Package, found, is_database
+
+DATABASES = [
+    "var/lib/dpkg/status",
+    "var/lib/dpkg/diversions",
+    "var/lib/dpkg/info/libc6:amd64.list",
+    "var/lib/dpkg/status.d/base",
+    "var/lib/dpkg/status.d/base.md5sums",
+    "var/lib/dpkg/status.d/YmFzZS1maWxlcw==",
+    "lib/apk/db/installed",
+    "usr/lib/apk/db/installed",
+    "usr/local/lib/python3.13/site-packages/redis-8.1.0.dist-info/RECORD",
+    "redis-8.1.0.dist-info/RECORD",
+    "var/lib/dpkg/odd-1.dist-info/RECORD",
+]
+OTHERS = [
+    "",
+    "usr/bin/dpkg",
+    "var/lib/dpkg",
+    "var/lib/dpkg/",
+    "var/lib/dpkg/status-old",
+    "var/lib/dpkg/status.d",
+    "var/lib/dpkg/status.d/",
+    "var/lib/dpkg/status.d/a/b",
+    "var/lib/dpkg/info/libc6:amd64.md5sums",
+    "var/lib/dpkg/info/.list",
+    "var/lib/dpkg/info/a/b.list",
+    "srv/var/lib/dpkg/status",
+    "etc/apk/installed",
+    "srv/lib/apk/db/installed",
+    "RECORD",
+    "a/RECORD",
+    ".dist-info/RECORD",
+    "a/.dist-info/RECORD",
+    "a/redis-8.1.0.dist-info/METADATA",
+    "a/redis-8.1.0.dist-info/RECORD/b",
+]
+RULE = re.compile(
+    r"var/lib/dpkg/(?:status|status\.d/[^/]+|info/[^/]+\.list|diversions)"
+    r"|(?:usr/)?lib/apk/db/installed"
+    r"|(?:.*/)?[^/]+\.dist-info/RECORD",
+    re.DOTALL,
+)
+PIECES = sorted({piece for path in [*DATABASES, *OTHERS] for piece in path.split("/")} | {"\n"})
+
+
+@pytest.mark.parametrize("path", DATABASES)
+def test_databases(path: str) -> None:
+    """Each file that a parser reads is asked for."""
+    assert is_database(path)
+
+
+@pytest.mark.parametrize("path", OTHERS)
+def test_other_files(path: str) -> None:
+    """A file of a like name, and a database in another root's folder, is not."""
+    assert not is_database(path)
+
+
+@given(st.one_of(st.lists(st.sampled_from(PIECES)).map("/".join), st.sampled_from([*DATABASES, *OTHERS]), st.text()))
+def test_the_rule_in_one_expression(path: str) -> None:
+    """The quick tests let through what one regular expression does."""
+    assert is_database(path) == (RULE.fullmatch(path) is not None)
+
+
+def test_order() -> None:
+    """Python's packages come first, then Debian's, then Alpine's, each sorted, in whatever order the files are."""
+    documents = {
+        "lib/apk/db/installed": b"P:zlib\nV:1\n\nP:musl\nV:2\n",
+        "var/lib/dpkg/info/orphan.list": b"/.\n/usr/bin/orphan\n",
+        "var/lib/dpkg/status": b"Package: bash\nStatus: install ok installed\nVersion: 5\n",
+        "b/Zope-1.dist-info/RECORD": b"",
+        "c/amqp-2.dist-info/RECORD": b"",
+        "a/amqp-2.dist-info/RECORD": b"amqp.py,,\n",
+        "d/amqp-1.dist-info/RECORD": b"",
+        "etc/passwd": b"Package: nobody\n",
+    }
+    packages = list(found(documents))
+    assert packages == list(found(dict(reversed(documents.items()))))
+    assert [(package.kind, package.name, package.version) for package in packages] == [
+        ("python", "amqp", "1"),
+        ("python", "amqp", "2"),
+        ("python", "amqp", "2"),
+        ("python", "zope", "1"),
+        ("debian", "bash", "5"),
+        ("debian", "orphan", ""),
+        ("alpine", "musl", "2"),
+        ("alpine", "zlib", "1"),
+    ]
+    assert packages[1] == Package(
+        kind="python", name="amqp", version="2", paths=("a/amqp.py", "a/amqp-2.dist-info/RECORD")
+    )
+
+
+def test_an_image_without_any() -> None:
+    """An image may hold no database at all."""
+    assert list(found({})) == []
+
+
+@given(st.dictionaries(st.sampled_from([*DATABASES, *OTHERS]), st.binary()))
+def test_anything(documents: dict[str, bytes]) -> None:
+    """Random bytes raise nothing and lead nowhere outside; files that are no database change nothing."""
+    packages = list(found(documents))
+    assert all(stays_inside(path) for package in packages for path in package.paths)
+    assert packages == list(found({path: documents[path] for path in documents if is_database(path)}))
+
+
+@pytest.mark.parametrize("line", [b"\n", b'"\n', b'"', b"/a\n/b\n", b"Package: a\n\n", b"P:a\n\n", b"F:a\nR:b\n", b" "])
+def test_much_of_the_same(line: bytes) -> None:
+    """Many short lines, in every database, take seconds at most: nothing grows with the square of their number."""
+    documents = dict.fromkeys(DATABASES, b"P:x\nPackage: x\n" + line * (200_000 // len(line)))
+    start = time.process_time()
+    packages = list(found(documents))
+    assert time.process_time() - start < 10
+    assert {package.kind for package in packages} == {"python", "debian", "alpine"}

@@ -1,0 +1,143 @@
+"""What was learned of a layer, by its diff ID, and of an engine's image, by its id: neither ever changes its content.
+
+Files in the user's cache folder. Each appears whole or not at all, is checked when it is read, and may be deleted at
+any time; whoever finds a file missing, damaged or of another version reads the layer anew. The folder stays below a
+limit: what was not used for longest goes first. Nothing here ever fails: without a cache all works, only slower.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import zlib
+from array import array
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from weighbridge.layers import Fingerprint, LayerContent
+
+VERSION = 1
+"""Part of the folder's name: raised with every change of what is kept or of how it is computed."""
+LIMIT_BYTES = 256 * 2**20
+_COLUMNS = ("paths", "kinds", "sizes", "digests")
+
+
+def user_folder() -> Path:
+    """Return the user's cache folder for what we keep there; it need not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weighbridge"
+
+
+class Cache:
+    """Layers and images that were read before."""
+
+    def __init__(self, folder: Path | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._folder = (folder or user_folder() / "layers") / f"{VERSION}-{sys.byteorder}"
+        self._limit_bytes = limit_bytes
+
+    def has(self, key: str) -> bool:
+        """Tell whether something is kept under a key, whatever its state."""
+        return self._path(key).exists()
+
+    def layer(self, diff_id: str) -> LayerContent | None:
+        """Return what is known of a layer; None where that is nothing."""
+        data = self._read(diff_id)
+        try:
+            return _unpacked(zlib.decompress(data)) if data else None
+        except (zlib.error, ValueError, LookupError, TypeError, OverflowError):
+            return None
+
+    def keep_layer(self, diff_id: str, content: LayerContent) -> None:
+        """Keep what was learned of a layer."""
+        self._write(diff_id, zlib.compress(_packed(content), 1))
+
+    def document(self, key: str) -> Mapping[str, object] | None:
+        """Return a JSON object that was kept; None where there is none."""
+        data = self._read(key)
+        try:
+            found = json.loads(zlib.decompress(data)) if data else None
+        except (zlib.error, ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def keep_document(self, key: str, value: Mapping[str, object]) -> None:
+        """Keep a JSON object."""
+        self._write(key, zlib.compress(json.dumps(value).encode(), 1))
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key.replace(":", "-").replace("/", "-")
+
+    def _read(self, key: str) -> bytes:
+        try:
+            data = self._path(key).read_bytes()
+            os.utime(self._path(key))  # so that it counts as used
+        except OSError:
+            return b""
+        return data
+
+    def _write(self, key: str, data: bytes) -> None:
+        with suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".draft-", delete=False) as draft:
+                try:
+                    draft.write(data)
+                    draft.close()
+                    Path(draft.name).replace(self._path(key))
+                except BaseException:
+                    Path(draft.name).unlink(missing_ok=True)
+                    raise
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Delete what was not used for longest, also drafts of killed processes, until the rest is within bounds."""
+        with os.scandir(self._folder) as found:
+            files = sorted((each.stat().st_mtime, each.stat().st_size, each.path) for each in found)
+        excess = sum(size for _, size, _ in files) - self._limit_bytes
+        for _, size, path in files:
+            if excess <= 0:
+                break
+            Path(path).unlink(missing_ok=True)
+            excess -= size
+
+
+def _packed(content: LayerContent) -> bytes:
+    """Return a line of JSON with all numbers and lengths, then the columns and the documents one after the other."""
+    columns = [bytes(getattr(content, name)) for name in _COLUMNS]
+    head = {
+        "shipped_bytes": content.shipped_bytes,
+        "file_count": content.file_count,
+        "deflated_bytes": content.deflated_bytes,
+        "fingerprint": asdict(content.fingerprint),
+        "columns": [len(column) for column in columns],
+        "documents": [(index, len(data)) for index, data in content.documents.items()],
+        "targets": list(content.targets.items()),
+    }
+    return b"".join([json.dumps(head).encode(), b"\n", *columns, *content.documents.values()])
+
+
+def _unpacked(data: bytes) -> LayerContent:
+    line, _, rest = data.partition(b"\n")
+    head = json.loads(line)
+    lengths: Sequence[int] = [*head["columns"], *(length for _, length in head["documents"])]
+    if len(rest) != sum(lengths):
+        raise ValueError("the file does not have the length that it states")
+    parts, at = list[bytes](), 0
+    for length in lengths:
+        parts.append(rest[at : at + length])
+        at += length
+    paths, kinds, sizes, digests, *documents = parts
+    return LayerContent(
+        shipped_bytes=head["shipped_bytes"],
+        file_count=head["file_count"],
+        deflated_bytes=head["deflated_bytes"],
+        fingerprint=Fingerprint(**head["fingerprint"]),
+        paths=paths,
+        kinds=kinds,
+        sizes=array("q", sizes),
+        digests=array("Q", digests),
+        targets=dict(head["targets"]),
+        documents={index: text for (index, _), text in zip(head["documents"], documents, strict=True)},
+    )

@@ -1,0 +1,67 @@
+"""What a container is created from, and what the engine says of one: frozen values, standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSpec:
+    """What a container is created from. The defaults are the hardening that every role must stand."""
+
+    name: str
+    image: str
+    network: str
+    command: tuple[str, ...] = ()
+    """Empty: the image's own."""
+    user: str = ""
+    """Empty: the image's own."""
+    aliases: tuple[str, ...] = ()
+    """Names under which the other containers of the network find this one."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Volume name -> path in the container."""
+    tmpfs: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "mode=1777,size=64m"})  # noqa: S108 - in there
+    """Path in the container -> mount options."""
+    health_command: tuple[str, ...] = ()
+    """`CMD` and its words; empty: the image's own health check."""
+    health_interval_seconds: float = 0
+    """Also while it starts. 0: the image's own."""
+    read_only: bool = True
+    drop_capabilities: tuple[str, ...] = ("ALL",)
+    security_options: tuple[str, ...] = ("no-new-privileges:true",)
+    memory_bytes: int = 512 * 2**20
+    pids_limit: int = 128
+    init: bool = True
+    """Whether the engine's own small init is process 1; it forwards signals and reaps orphans."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A container that was created."""
+
+    id: str
+    warnings: tuple[str, ...]
+    """What of the spec the engine does not do, in its words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerState:
+    """What the engine says of a container at one moment."""
+
+    status: str
+    """`created`, `running`, `exited`, …"""
+    health: str
+    """`starting`, `healthy` or `unhealthy`; `none` without a health check."""
+    health_output: str
+    """What the last run of the health check printed."""
+    exit_code: int
+    """Of no meaning while it runs. 137 after a SIGKILL, 143 after a SIGTERM that nothing handled."""
+    out_of_memory: bool
+
+    @property
+    def running(self) -> bool:
+        """Whether its first process runs."""
+        return self.status == "running"

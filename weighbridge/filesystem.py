@@ -1,0 +1,285 @@
+"""Layers stacked into the filesystem that a container sees, and what of their bytes it no longer sees, and why.
+
+Rules: OCI image-spec, layer.md, "Applying Changesets", as engines carry them out: a layer is first unpacked by itself,
+where a link of its own may lead elsewhere, and then laid over those below it. Markers therefore hide lower layers
+alone, wherever in the archive they stand. A hard link is one more name of the same bytes, which live as long as one
+name does.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from weighbridge.layers import DIRECTORY, FILE, HARD_LINK, OPAQUE, SYMBOLIC_LINK, WHITEOUT, Entry, LayerContent
+
+DELETED_FILE, DELETED_DIRECTORY, OPAQUE_DIRECTORY = "deleted-file", "deleted-directory", "opaque-directory"
+REPLACED, METADATA_ONLY = "replaced", "metadata-only"
+_MAX_LINKS = 40
+"""As in Linux: a path that leads over more symbolic links leads nowhere."""
+
+
+class Directory:
+    """A directory: names and what they stand for, a directory or the number of an entry."""
+
+    __slots__ = ("children", "opaque", "whiteouts")
+
+    def __init__(self) -> None:
+        self.children: dict[str, Directory | int] = {}
+        self.whiteouts: list[str] = []
+        self.opaque = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why bytes are no longer seen: shared by all that one deed at one place hid."""
+
+    name: str
+    killed_by: int
+    """Index of the layer that hid them."""
+    path: str
+    """What was deleted or hidden; of replaced files their folder."""
+
+
+@dataclass(slots=True)
+class Loss:
+    """What one layer shipped in vain for one cause."""
+
+    cause: Cause
+    shipped_by: int
+    size_bytes: int = 0
+    file_count: int = 0
+    path: str = ""
+    """The file, where it is only one; else the cause's path."""
+
+
+@dataclass(slots=True)
+class Filesystem:
+    """The merged view of layers. Things are numbered through: see `locate`."""
+
+    layers: tuple[LayerContent, ...]
+    root: Directory = field(default_factory=Directory)
+    losses: dict[tuple[Cause, int], Loss] = field(default_factory=dict)
+    offsets: tuple[int, ...] = ()
+    links: array[int] = field(default_factory=lambda: array("i"))
+    """By number: under how many names the thing is seen."""
+
+    def locate(self, number: int) -> tuple[int, int]:
+        """Return a thing's layer and its index there."""
+        layer = bisect_right(self.offsets, number) - 1
+        return layer, number - self.offsets[layer]
+
+    def kind(self, number: int) -> int:
+        """Return a thing's kind, one of those in `layers`."""
+        layer, index = self.locate(number)
+        return self.layers[layer].kinds[index]
+
+    def size(self, number: int) -> int:
+        """Return a thing's bytes; 0 for what is no regular file."""
+        layer, index = self.locate(number)
+        return self.layers[layer].sizes[index]
+
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Yield path and number of every regular file that is seen; one with several names comes under each."""
+        waiting = [("", self.root)]
+        while waiting:
+            path, directory = waiting.pop()
+            for name, node in directory.children.items():
+                if isinstance(node, Directory):
+                    waiting.append((f"{path}{name}/", node))
+                elif self.kind(node) == FILE:
+                    yield path + name, node
+
+    def find(self, path: str) -> Directory | int | None:
+        """Return what a path leads to; links are followed on the way to its last name, but not there."""
+        return _find(self, self.root, path)
+
+    def live_bytes(self) -> tuple[int, ...]:
+        """Return by layer how many of its bytes are seen."""
+        return tuple(
+            sum(
+                size
+                for size, links in zip(content.sizes, self.links[offset : offset + len(content)], strict=True)
+                if links > 0
+            )
+            for content, offset in zip(self.layers, self.offsets, strict=True)
+        )
+
+
+def stack(layers: Sequence[LayerContent]) -> Filesystem:
+    """Return the merged view of layers, the oldest first."""
+    offsets = tuple(accumulate((len(layer) for layer in layers), initial=0))
+    merged = Filesystem(tuple(layers), offsets=offsets[:-1], links=array("i", bytes(4 * offsets[-1])))
+    for index in range(len(layers)):
+        _Layer(merged, index).apply()
+    return merged
+
+
+class _Layer:
+    """One layer on its way into the merged view."""
+
+    def __init__(self, merged: Filesystem, index: int) -> None:
+        self._merged, self._index, self._own = merged, index, Directory()
+        self._parent_path, self._parent = "", self._own
+        self._outward: list[tuple[Directory, str, str]] = []  # links to what is not in this layer
+
+    def apply(self) -> None:
+        """Unpack the layer by itself, then lay it over what is there."""
+        number = self._merged.offsets[self._index]
+        for entry in self._merged.layers[self._index].entries():
+            if entry.path:
+                self._unpack(entry, number)
+            number += 1
+        for directory, name, target in self._outward:
+            found = self._merged.find(target)
+            if isinstance(found, int) and name not in directory.children:
+                directory.children[name] = found
+                self._merged.links[found] += 1
+        self._lay_over()
+
+    def _unpack(self, entry: Entry, number: int) -> None:
+        folder, _, name = entry.path.rpartition("/")
+        if folder != self._parent_path:
+            self._parent, self._parent_path = self._made(folder), folder
+        parent = self._parent
+        if name.startswith(WHITEOUT):
+            if name == OPAQUE:
+                parent.opaque = True
+            elif not name.startswith(WHITEOUT * 2) and name != WHITEOUT:  # those are a storage driver's own
+                parent.whiteouts.append(name.removeprefix(WHITEOUT))
+            return
+        old = parent.children.get(name)
+        if entry.kind == DIRECTORY:
+            if not isinstance(old, Directory):
+                self._place(parent, name, Directory(), entry.path)
+        elif entry.kind == HARD_LINK:
+            self._link(parent, name, entry)
+        else:
+            self._merged.links[number] += 1
+            self._place(parent, name, number, entry.path)
+
+    def _link(self, parent: Directory, name: str, entry: Entry) -> None:
+        target = entry.target.strip("/").removeprefix("./")
+        found = _find(self._merged, self._own, target)
+        if isinstance(found, int):
+            self._merged.links[found] += 1
+            self._place(parent, name, found, entry.path)
+        elif found is None:
+            self._outward.append((parent, name, target))
+
+    def _place(self, parent: Directory, name: str, node: Directory | int, path: str) -> None:
+        """Put something where a repeated entry of the same archive may have put something else."""
+        old = parent.children.get(name)
+        if old is not None:
+            self._parent_path = "\0"  # what it led to may be gone
+            self._drop(old, REPLACED, path, node)
+        parent.children[name] = node
+
+    def _made(self, folder: str) -> Directory:
+        """Return a folder of this layer; what is missing on the way, or is no folder, becomes one."""
+        found = _find(self._merged, self._own, folder + "/.") if folder else self._own
+        if isinstance(found, Directory):
+            return found
+        directory, path = self._own, ""
+        for name in folder.split("/"):
+            path = f"{path}/{name}" if path else name
+            there = _find(self._merged, self._own, path + "/.")
+            if not isinstance(there, Directory):
+                there = Directory()
+                self._place(directory, name, there, path)
+            directory = there
+        return directory
+
+    def _lay_over(self) -> None:
+        waiting = [("", self._merged.root, self._own)]
+        while waiting:
+            path, lower, upper = waiting.pop()
+            self._hide(path, lower, upper)
+            for name, node in upper.children.items():
+                old = lower.children.get(name)
+                if isinstance(old, Directory) and isinstance(node, Directory):
+                    waiting.append((f"{path}{name}/", old, node))
+                    continue
+                if old is not None:
+                    self._drop(old, REPLACED, path + name, node)
+                lower.children[name] = node
+
+    def _hide(self, path: str, lower: Directory, upper: Directory) -> None:
+        """Remove from a lower folder what the upper one's markers name."""
+        if upper.opaque:
+            hidden, lower.children = lower.children, {}
+            for node in hidden.values():
+                self._drop(node, OPAQUE_DIRECTORY, path.rstrip("/"))
+        for name in upper.whiteouts:
+            if name in lower.children:
+                node = lower.children.pop(name)
+                self._drop(node, DELETED_DIRECTORY if isinstance(node, Directory) else DELETED_FILE, path + name)
+
+    def _drop(self, node: Directory | int, why: str, path: str, successor: Directory | int | None = None) -> None:
+        """Take away a name, and all names below it."""
+        if isinstance(node, int):
+            folder = path.rpartition("/")[0]
+            if successor is not None and self._same(node, successor):
+                why = METADATA_ONLY
+            self._unlink(node, Cause(why, self._index, path if why == OPAQUE_DIRECTORY else folder), path)
+            return
+        cause, waiting = Cause(why, self._index, path), [node]
+        while waiting:
+            for child in waiting.pop().children.values():
+                if isinstance(child, Directory):
+                    waiting.append(child)
+                else:
+                    self._unlink(child, cause, path)
+
+    def _same(self, old: int, new: Directory | int) -> bool:
+        """Tell whether two files hold the same bytes."""
+        if isinstance(new, Directory):
+            return False
+        (layer, index), (later, position) = self._merged.locate(old), self._merged.locate(new)
+        before, after = self._merged.layers[layer], self._merged.layers[later]
+        return (before.kinds[index], before.sizes[index], before.digests[index]) == (
+            after.kinds[position],
+            after.sizes[position],
+            after.digests[position],
+        )
+
+    def _unlink(self, number: int, cause: Cause, path: str) -> None:
+        self._merged.links[number] -= 1
+        size = 0 if self._merged.links[number] else self._merged.size(number)
+        if size:
+            key = (cause, self._merged.locate(number)[0])
+            loss = self._merged.losses.setdefault(key, Loss(*key))
+            loss.size_bytes += size
+            loss.file_count += 1
+            loss.path = cause.path if loss.file_count > 1 else path
+
+
+def _find(view: Filesystem, root: Directory, path: str) -> Directory | int | None:
+    """Return what a path from `root` leads to. The last name is not followed; `.` as the last name makes it so."""
+    names, at, trail, followed = path.split("/")[::-1], root, list[Directory](), 0
+    while names:
+        name = names.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            at = trail.pop() if trail else root
+            continue
+        node = at.children.get(name)
+        if isinstance(node, Directory):
+            trail.append(at)
+            at = node
+        elif node is None or not names:
+            return node
+        elif view.kind(node) != SYMBOLIC_LINK or followed >= _MAX_LINKS:
+            return None
+        else:
+            followed += 1
+            layer, index = view.locate(node)
+            target = view.layers[layer].targets.get(index, "")
+            if target.startswith("/"):
+                at, trail = root, []
+            names += target.split("/")[::-1]
+    return at

@@ -1,0 +1,42 @@
+"""What an image stands on, as it says itself: the image of its last FROM, named in its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+NAME_LABEL = "org.opencontainers.image.base.name"
+"""Names the image of the last FROM (OCI image-spec, annotations.md)."""
+TOP_LABEL = "weighbridge.base.top"
+"""How many layers that has, and the diff ID of the last: so the base is known where the base image is not."""
+
+Find = Callable[[str], "tuple[str, ...] | None"]
+"""Returns the diff IDs of an image by its name; None where there is no such image."""
+
+
+def labels(diff_ids: Sequence[str]) -> dict[str, str]:
+    """Return the labels with which a build tells what it stands on.
+
+    Args:
+        diff_ids: Those of the base image.
+    """
+    return {TOP_LABEL: f"{len(diff_ids)} {diff_ids[-1]}"} if diff_ids else {}
+
+
+def told(told_labels: Mapping[str, str], diff_ids: Sequence[str], find: Find) -> tuple[str, int] | None:
+    """Return the base's name and how many layers came with it; None where the image does not stand on what it says.
+
+    Args:
+        told_labels: The image's labels.
+        diff_ids: The image's layers.
+        find: Asked for the base image where the labels do not tell its layers.
+    """
+    reference = told_labels.get(NAME_LABEL, "").strip()
+    if not reference:
+        return None
+    count, _, top = told_labels.get(TOP_LABEL, "").partition(" ")
+    if top and count in {str(number) for number, each in enumerate(diff_ids, 1) if each == top}:
+        return reference, int(count)
+    expected = find(reference)
+    if expected and tuple(diff_ids[: len(expected)]) == tuple(expected):
+        return reference, len(expected)
+    return None

@@ -1,0 +1,99 @@
+"""Who owns each file that a container sees: a package, the bytecode of one, the application, or nobody.
+
+Where several claim a file the first of these has it: bytecode of a source that is there, a Python distribution, a
+package of the distribution, the application, nobody. A hard-linked file is owned through whichever name tells an owner.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from weighbridge.filesystem import Filesystem
+from weighbridge.packages import Package
+
+_BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<stem>[^/]+?)\.[a-z]+-?\d+[a-z]*(?:\.opt-\w+)?\.pyc")
+"""PEP 3147 and PEP 488: `__pycache__/module.cpython-313.opt-1.pyc` belongs to `module.py` beside the folder."""
+_DEEP = ("usr", "var", "opt", "home")
+_PYTHON = re.compile(r"(?:usr/(?:local/)?|opt/[^/]+/)?lib/python3?[^/]*|(?:.*/)?lib/python3\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whom a file belongs to."""
+
+    category: str
+    """As in `model.LedgerRow`, `base` and `wasted` aside."""
+    name: str
+    version: str | None = None
+
+
+def owners(view: Filesystem, packages: Iterable[Package], application: Iterable[str]) -> tuple[list[Owner], array[int]]:
+    """Return all owners, and by number of a file the place of its owner among them.
+
+    Args:
+        view: The merged layers.
+        packages: All packages; those that come first have a file that several claim.
+        application: Folders of the application, from the root without a leading slash.
+
+    Returns:
+        Owners, and an `i` for each number in `view`; 0 stands for what is no file that is seen.
+    """
+    return _Claims(view, packages, tuple(application)).settled()
+
+
+class _Claims:
+    """Files and who claims them, while that is found out."""
+
+    def __init__(self, view: Filesystem, packages: Iterable[Package], application: tuple[str, ...]) -> None:
+        self._view, self._application = view, application
+        self._known = [Owner("", "")]
+        self._places = dict[Owner, int]()
+        self._owner = array("i", bytes(4 * len(view.links)))
+        for package in packages:
+            place = self._place(Owner(package.kind, package.name, package.version or None))
+            for path in package.paths:
+                number = view.find(path)
+                if isinstance(number, int) and not self._owner[number]:
+                    self._owner[number] = place
+
+    def settled(self) -> tuple[list[Owner], array[int]]:
+        """Go through all files that are seen and give each its owner."""
+        bytecode = []
+        for path, number in self._view.files():
+            if path.endswith(".pyc") and (found := _BYTECODE.fullmatch(path)):
+                bytecode.append((number, f"{found['folder']}{found['stem']}.py"))
+            elif not self._owner[number]:
+                self._owner[number] = self._place(self._ownerless(path))
+        for number, source in bytecode:  # now that every source has an owner
+            self._owner[number] = self._place(Owner("bytecode", self._of_source(source)))
+        return self._known, self._owner
+
+    def _of_source(self, path: str) -> str:
+        source = self._view.find(path)
+        if isinstance(source, int) and self._owner[source]:
+            return self._known[self._owner[source]].name
+        return area(path)
+
+    def _ownerless(self, path: str) -> Owner:
+        for folder in self._application:
+            if path.startswith(f"{folder}/"):
+                return Owner("application", f"/{folder}")
+        return Owner("unowned", area(path))
+
+    def _place(self, owner: Owner) -> int:
+        if owner not in self._places:
+            self._places[owner] = len(self._known)
+            self._known.append(owner)
+        return self._places[owner]
+
+
+def area(path: str) -> str:
+    """Return the part of the filesystem that a path lies in: Python's library, or the first folders of the path."""
+    folder = path.rpartition("/")[0]
+    if (found := _PYTHON.match(folder)) and found[0]:
+        return f"/{found[0]}"
+    parts = folder.split("/")
+    return "/" + "/".join(parts[: 3 if parts[0] in _DEEP else 2])

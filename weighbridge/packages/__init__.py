@@ -1,0 +1,29 @@
+"""Who owns a file: what dpkg, apk and pip write down of the files that they install. Pure parsers, no sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
+
+from weighbridge.packages import alpine, debian, python
+from weighbridge.packages.package import Package
+
+__all__ = ["Package", "found", "is_database"]
+
+
+def is_database(path: str) -> bool:
+    """Tell whether a file's bytes are needed to know who owns what. `path` is from the root, without a slash."""
+    # Asked of every file of every layer: two plain tests let all but a few go.
+    if path.startswith("var/lib/dpkg/") and debian.is_database(path):
+        return True
+    return path.endswith(("/RECORD", "/installed")) and (python.is_database(path) or path in alpine.DATABASES)
+
+
+def found(documents: Mapping[str, bytes]) -> Iterator[Package]:
+    """Yield the packages that an image holds: those of Python, then Debian's, then Alpine's, each sorted by name.
+
+    `documents` are the databases of the image as a container sees it: their paths, as `is_database` takes them, and
+    their bytes. What is damaged in them is passed over, line by line; nothing is raised.
+    """
+    for manager in (python, debian, alpine):
+        yield from sorted(manager.installed(documents), key=attrgetter("name", "version", "paths"))

@@ -1,0 +1,136 @@
+"""What dpkg installed: the packages of its status and the list of files that it keeps for each.
+
+Sources: dpkg(1), deb-control(5), dpkg-divert(1). Distroless images have no such lists: they keep one stanza for each
+package in `status.d`, with the checksums of its files beside it (distroless, PACKAGE_METADATA.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from weighbridge.packages.package import Package, from_root, lines
+
+_FOLDER = "var/lib/dpkg/"
+_DATABASE = re.compile(re.escape(_FOLDER) + r"(?:status|diversions|status\.d/[^/]+|info/[^/]+\.list)")
+
+_Stanza = Mapping[str, str]
+"""The fields of one package, their names in lower case, without continuation lines."""
+_Diversions = Mapping[str, tuple[str, str]]
+"""Where a file is now, and the one package whose file of that name stayed; `:` where no package's did."""
+
+
+def is_database(path: str) -> bool:
+    """Tell whether a file says what dpkg installed."""
+    return _DATABASE.fullmatch(path) is not None
+
+
+def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
+    """Yield the packages of `documents`. Files that are listed for a package without a stanza count, too."""
+    diversions = _diversions(documents.get(_FOLDER + "diversions", b""))
+    for source in (_managed, _distroless):
+        for name, version, recorded in source(documents):
+            paths = tuple(dict.fromkeys(_moved(from_root(recorded), name, diversions)))
+            yield Package(kind="debian", name=name, version=version, paths=paths)
+
+
+def _managed(documents: Mapping[str, bytes]) -> Iterator[tuple[str, str, Iterable[str]]]:
+    """Yield name, version and recorded paths of what dpkg itself installed."""
+    lists = _contents(documents, "info/", ".list")
+    stanzas = {
+        (stanza["package"], stanza.get("architecture")): stanza
+        for stanza in _stanzas(documents.get(_FOLDER + "status", b""))
+    }
+    # What is installed chooses first: the stanza of a removed architecture may go by the same list.
+    for stanza in sorted(stanzas.values(), key=_is_installed, reverse=True):
+        stem = next((stem for stem in _stems(stanza) if stem in lists), "")
+        content = lists.pop(stem, b"")
+        if _is_installed(stanza):
+            yield stanza["package"], stanza.get("version", ""), _listed(content)
+    for stem, content in lists.items():
+        yield _without_architecture(stem), "", _listed(content)
+
+
+def _distroless(documents: Mapping[str, bytes]) -> Iterator[tuple[str, str, Iterable[str]]]:
+    """Yield name, version and recorded paths of what was unpacked without dpkg."""
+    sums = _contents(documents, "status.d/", ".md5sums")
+    for stem, content in _contents(documents, "status.d/", "").items():
+        stanza = next(_stanzas(content), None)
+        if stem.endswith(".md5sums") or stanza is None:
+            continue
+        recorded = _summed(sums.pop(stem, b""))
+        if "status" not in stanza or _is_installed(stanza):
+            yield stanza["package"], stanza.get("version", ""), recorded
+    for stem, content in sums.items():
+        yield _without_architecture(stem), "", _summed(content)
+
+
+def _contents(documents: Mapping[str, bytes], folder: str, ending: str) -> dict[str, bytes]:
+    """Return the databases of one folder, by what is left of their names without the ending."""
+    start = _FOLDER + folder
+    return {
+        path.removeprefix(start).removesuffix(ending): content
+        for path, content in documents.items()
+        if path.startswith(start) and path.endswith(ending) and is_database(path)
+    }
+
+
+def _stanzas(content: bytes) -> Iterator[_Stanza]:
+    """Yield the stanzas that name a package."""
+    stanza: dict[str, str] = {}
+    for line in [*lines(content), ""]:
+        if not line:
+            if stanza.get("package"):
+                yield stanza
+            stanza = {}
+        elif not line.startswith((" ", "\t")):
+            field, _, value = line.partition(":")
+            stanza[field.lower()] = value.strip()
+
+
+def _is_installed(stanza: _Stanza) -> bool:
+    """Tell whether a stanza's `Status: want flag state` says that the package is there."""
+    return stanza.get("status", "").split()[2:3] == ["installed"]
+
+
+def _stems(stanza: _Stanza) -> list[str]:
+    """Return how a package's list may be called, the likely name first."""
+    name = stanza["package"]
+    stems = [name, f"{name}:{stanza.get('architecture', '')}"]
+    return stems[::-1] if stanza.get("multi-arch") == "same" else stems
+
+
+def _without_architecture(stem: str) -> str:
+    """Return the name of a package whose stanza is missing."""
+    return stem.partition(":")[0]
+
+
+def _listed(content: bytes) -> Iterator[str]:
+    """Yield the paths of a list: folders too, and the root as `/.`."""
+    return (line for line in lines(content) if line.startswith("/"))
+
+
+def _summed(content: bytes) -> Iterator[str]:
+    """Yield the paths of checksums as md5sum prints them: hash, blank, blank or `*`, path."""
+    for line in lines(content):
+        digest, _, path = line.partition(" ")
+        if digest and path[:1] in {" ", "*"}:
+            yield path[1:]
+
+
+def _diversions(content: bytes) -> _Diversions:
+    """Read three lines for each diverted file: where it would be, where it is, and the package for which it moved."""
+    fields = iter(lines(content))
+    diversions: dict[str, tuple[str, str]] = {}
+    for old, new, package in zip(fields, fields, fields, strict=False):
+        match from_root(path for path in (old, new) if path.startswith("/")):
+            case (source, target) if package:
+                diversions[source] = (target, package)
+    return diversions
+
+
+def _moved(paths: Iterable[str], package: str, diversions: _Diversions) -> Iterator[str]:
+    """Yield where a package's files are: a diverted one lies elsewhere, unless the package itself asked for that."""
+    for path in paths:
+        target, stays = diversions.get(path, (path, package))
+        yield path if stays == package else target

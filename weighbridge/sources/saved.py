@@ -1,0 +1,151 @@
+"""The images in an archive: names lead to configs, configs and manifests lead to the layers that were read.
+
+What names them is manifest.json (`docker save`, podman, crane), or index.json alone (OCI image-spec, image-layout.md).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from weighbridge.errors import NoSuchImage, UnreadableImage
+from weighbridge.sources import ImageContent
+from weighbridge.sources.archive import Members
+from weighbridge.sources.assembly import assemble
+from weighbridge.sources.documents import Config, ManifestEntry, parse_config, parse_manifest
+from weighbridge.sources.layers import ReadLayer, plain
+from weighbridge.sources.manifests import Index, choose, digest_of, parse_document
+from weighbridge.sources.naming import named
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The images of one archive. An image is put together when it is asked for, and only then may fail."""
+
+    members: Members
+
+    @cached_property
+    def entries(self) -> tuple[ManifestEntry, ...]:
+        """What manifest.json names; nothing where there is none."""
+        text = self.members.documents.get("manifest.json")
+        return parse_manifest(text) if text is not None else ()
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """All names that the archive gives to its images."""
+        return tuple(tag for entry in self.entries for tag in entry.repo_tags or ())
+
+    def image(self, reference: str = "", config_digest: str = "", platform: str = "") -> ImageContent:
+        """Return one image, found by its config digest or else by its name; with neither, the only one.
+
+        Raises:
+            NoSuchImage: The archive has no image of that name.
+            UnreadableImage: A part of the image is missing or damaged.
+        """
+        entry = self._entry(reference, config_digest) if self.entries else self._of_index(reference, platform)
+        text, name = self._config(entry), f"The config of {reference or entry.config}"
+        if text is None:
+            raise self._lacks(name, entry.config)
+        if re.fullmatch(r"[0-9a-f]{64}", stated := _stated_hex(entry.config)) and digest_of(text) != f"sha256:{stated}":
+            raise UnreadableImage(f"{name} is damaged: its digest is not {stated[:12]}…")
+        layers = self._layers(reference, entry, parse_config(text, name))
+        shown = reference or next(iter(entry.repo_tags or ()), digest_of(text))
+        return assemble(shown, text, [each.content for each in layers], [each.blob for each in layers])
+
+    def _entry(self, reference: str, config_digest: str) -> ManifestEntry:
+        """Choose by digest, by the exact name, or by a name that only lacks the registry, if that is the only one."""
+        name = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
+        tags = [(entry, tag) for entry in self.entries for tag in entry.repo_tags or ()]
+        wanted = {config_digest, reference}
+        for found in (
+            [entry for entry in self.entries if digest_of(self._config(entry) or b"") in wanted],
+            [entry for entry, tag in tags if tag == name],
+            [entry for entry, tag in tags if _is_tail(tag, name) or _is_tail(name, tag)],
+            [] if reference else self.entries,
+        ):
+            if len({entry.config for entry in found}) == 1:
+                return found[0]
+        raise no_such_image(reference, self.references)
+
+    def _of_index(self, reference: str, platform: str) -> ManifestEntry:
+        """Return what index.json leads to, in the form of manifest.json."""
+        index = parse_document(self._member("index.json"), "index.json")
+        if not isinstance(index, Index):
+            raise UnreadableImage("index.json is a manifest and no index")
+        images = named(index, reference, "The archive")
+        manifest = choose(images, reference or "The image", self._document, platform=platform, present=self._has)
+        paths = [_path(each.digest) for each in (manifest.config, *manifest.layers)]
+        return ManifestEntry(Config=paths[0], Layers=tuple(paths[1:]))
+
+    def _has(self, digest: str) -> bool:
+        return _path(digest) in self.members.documents
+
+    def _document(self, digest: str) -> bytes:
+        return self._member(_path(digest))
+
+    def _member(self, name: str) -> bytes:
+        if name not in self.members.documents:
+            raise self._lacks("A document", name)
+        return self.members.documents[name]
+
+    def _config(self, entry: ManifestEntry) -> bytes | None:
+        return self.members.documents.get(self.members.resolved(entry.config))
+
+    def _layers(self, reference: str, entry: ManifestEntry, config: Config) -> Sequence[ReadLayer]:
+        """Return the layers in the order of the diff IDs, which is the order in which they are stacked."""
+        names = dict(enumerate(entry.layers or ()))
+        found = []
+        for index, diff_id in enumerate(config.rootfs.diff_ids):
+            layer = self.members.layer(names.get(index, ""))
+            if layer is None or (layer.diff_id and layer.diff_id != diff_id):
+                # The containerd store leaves a layer out that it has written under another compressed digest.
+                layer = self._by_diff_id.get(diff_id)
+            if layer is None:
+                raise self._lacks(f"Layer {index} of {reference or 'the image'}", names.get(index, diff_id))
+            found.append(layer)
+        return found
+
+    @cached_property
+    def _by_diff_id(self) -> Mapping[str, ReadLayer]:
+        proved = {layer.diff_id: layer for layer in self.members.layers.values() if layer.diff_id}
+        told = {diff_id: self.members.layers[name] for diff_id, name in self.names()}
+        return {diff_id: layer for diff_id, layer in told.items() if not layer.diff_id} | proved
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield each layer's diff ID, as the images say that have it, and the name of its member."""
+        for entry in self.entries:
+            text, names = self._config(entry), entry.layers or ()
+            told = parse_config(text, "A config").rootfs.diff_ids if text else ()
+            if len(told) == len(names):
+                resolved = ((diff_id, self.members.resolved(name)) for diff_id, name in zip(told, names, strict=True))
+                yield from ((diff_id, name) for diff_id, name in resolved if name in self.members.layers)
+
+    def _lacks(self, part: str, name: str) -> UnreadableImage:
+        """Return the error that tells why a part is not there."""
+        if fault := self.members.faults.get(self.members.resolved(name)):
+            return UnreadableImage(f"{part}, {name}, cannot be read: {fault.message}", advice=fault.advice)
+        return UnreadableImage(f"{part}, {name}, is missing or damaged")
+
+
+def no_such_image(reference: str, names: Sequence[str]) -> NoSuchImage:
+    """Return the error that tells what there is instead."""
+    there = ", ".join(names) or "images without a name"
+    if not reference:
+        return NoSuchImage(f"The archive has several images: {there}", advice="Name one, as in archive:FILE#NAME.")
+    return NoSuchImage(f"The archive has no image {reference}, but {there}", advice="Choose one of these.")
+
+
+def _path(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/', 1)}"
+
+
+def _stated_hex(name: str) -> str:
+    """Return the digest in a config's name: `<hex>.json`, `blobs/sha256/<hex>`, or `sha256:<hex>`."""
+    return posixpath.basename(plain(name)).removesuffix(".json").removeprefix("sha256:")
+
+
+def _is_tail(long: str, short: str) -> bool:
+    return long.endswith(f"/{short}")

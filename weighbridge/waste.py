@@ -1,0 +1,103 @@
+"""Wasted bytes as rows that people can act on: what was hidden, by which instruction, and what to change."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from weighbridge.filesystem import DELETED_FILE, METADATA_ONLY, REPLACED, Loss
+from weighbridge.model import Waste
+
+MAX_ROWS = 8
+"""For one cause between two layers; where there are more places, one row tells of all of them."""
+
+_CACHES = (
+    ("var/lib/apt/lists", "apt's lists: end that RUN with `rm -rf /var/lib/apt/lists/*`, or mount a cache over them"),
+    ("var/cache/apt", "apt's packages: mount a cache there, `RUN --mount=type=cache,target=/var/cache/apt`"),
+    ("root/.cache/pip", "pip's cache: `pip install --no-cache-dir`, or mount a cache over it"),
+    ("root/.cache/uv", "uv's cache: `RUN --mount=type=cache,target=/root/.cache/uv`"),
+    ("root/.npm", "npm's cache: `RUN --mount=type=cache,target=/root/.npm`"),
+)
+
+
+def rows(losses: Iterable[Loss], instructions: Sequence[str], base_layers: int) -> tuple[Waste, ...]:
+    """Return what was lost, the largest first.
+
+    Args:
+        losses: As `filesystem` tells them.
+        instructions: One for each layer.
+        base_layers: How many layers came with the base image; 0 where that is unknown.
+    """
+    found = []
+    for (name, shipped_by, killed_by), group in groupby(sorted(losses, key=_key), _key):
+        places = [(loss.path, loss.size_bytes, loss.file_count) for loss in group]
+        if len(places) > MAX_ROWS:
+            paths, sizes, counts = zip(*places, strict=True)
+            places = [(_common(paths), sum(sizes), sum(counts))]
+        found += [
+            Waste(
+                cause=name,
+                bytes=size,
+                shipped_by=shipped_by,
+                killed_by=killed_by,
+                path=f"/{path}",
+                file_count=count,
+                remedy=_remedy(name, (shipped_by, killed_by), path, instructions, base_layers),
+            )
+            for path, size, count in places
+        ]
+    return tuple(sorted(found, key=lambda row: (-row.bytes, row.shipped_by, row.killed_by, row.path)))
+
+
+def _key(loss: Loss) -> tuple[str, int, int]:
+    return loss.cause.name, loss.shipped_by, loss.cause.killed_by
+
+
+def _common(paths: Iterable[str]) -> str:
+    """Return the folder that all paths lie in."""
+    return posixpath.commonpath([f"/{path}" for path in paths]).strip("/")
+
+
+def _remedy(cause: str, layers: tuple[int, int], path: str, instructions: Sequence[str], base_layers: int) -> str:
+    shipped_by, killed_by = layers
+    if killed_by < base_layers:
+        return "The base image wastes this by itself: take another base."
+    if shipped_by < base_layers:
+        return _base_remedy(cause, killed_by)
+    if cause == METADATA_ONLY:
+        return _ownership_remedy(instructions[shipped_by], instructions[killed_by])
+    if shipped_by == killed_by:
+        return "The layer's own archive holds it twice: build the image with another tool, or mend that one."
+    if cause == REPLACED:
+        return f"Ship it once: make its final form in one instruction, layer {shipped_by}'s or layer {killed_by}'s."
+    return _deletion_remedy(cause, shipped_by, path, instructions[shipped_by])
+
+
+def _base_remedy(cause: str, killed_by: int) -> str:
+    if cause == METADATA_ONLY:
+        return f"Layer {killed_by} ships these files of the base image again, byte for byte: leave them alone."
+    if cause == REPLACED:
+        return f"Layer {killed_by} ships these files of the base image again, changed: take a base that has them so."
+    return "Deleting what came with the base image frees nothing: take a smaller base, or copy out what you need."
+
+
+def _deletion_remedy(cause: str, shipped_by: int, path: str, maker: str) -> str:
+    for folder, words in _CACHES:
+        if f"{path}/".startswith(f"{folder}/"):
+            return f"This is {words}."
+    if re.match(r"(COPY|ADD)\b", maker):
+        return "Do not copy it: leave it out with .dockerignore, or mount it (`RUN --mount=type=bind`)."
+    what = "it" if cause == DELETED_FILE else "the folder"
+    return f"Delete {what} in the instruction that makes {what}, layer {shipped_by}'s, or make it in an earlier stage."
+
+
+def _ownership_remedy(maker: str, changer: str) -> str:
+    copied = re.match(r"COPY|ADD", maker)
+    for word in ("chown", "chmod"):
+        if copied and word in changer:
+            return f"The bytes stayed and only {word} changed something: use `{copied[0]} --{word}=…` and drop that."
+        if word in changer:
+            return f"The bytes stayed and only {word} changed something: run {word} where the files are made."
+    return "The bytes stayed, only owner, mode or time changed: set these where the files are made."
