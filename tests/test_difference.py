@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.difference import LayerDifference, compare
-from weighbridge.model import Image, Layer, Report
+from weighbridge.difference import LayerDifference, compare, compare_images
+from weighbridge.model import Image, Layer, LedgerRow, Pull, Report
 
 SIZES = {"a": 0, "b": 1, "c": 10, "d": 1000}
 """A diff ID stands for its content, so it has one size wherever it occurs."""
@@ -97,3 +98,79 @@ def test_variant_that_one_report_lacks() -> None:
     new, old = compare(report({"single": "d"}), report({"multi": "c"}))
     assert (new.variant, new.before_bytes, new.after_bytes) == ("multi", 0, 10)
     assert (old.variant, old.before_bytes, old.after_bytes) == ("single", 1000, 0)
+
+
+CATEGORIES = st.sampled_from(["base", "debian", "python", "wasted"])
+ROWS = st.lists(
+    st.builds(
+        LedgerRow,
+        category=CATEGORIES,
+        name=st.sampled_from("xyz"),
+        version=st.sampled_from([None, "1", "2"]),
+        bytes=st.integers(1, 100),
+    ),
+    max_size=6,
+)
+
+
+def with_ledger(rows: Iterable[LedgerRow]) -> Image:
+    """Return an image of one layer whose bytes have these owners."""
+    rows = tuple(rows)
+    return replace(image("a", ""), shipped_bytes=sum(row.bytes for row in rows), ledger=rows)
+
+
+@given(ROWS, ROWS)
+def test_ledgers_close(old: list[LedgerRow], new: list[LedgerRow]) -> None:
+    """The rows add up to the difference, the largest change first; what did not change is left out."""
+    found = compare_images("a", with_ledger(old), with_ledger(new))
+    assert sum(row.delta_bytes for row in found.ledger) == found.delta_bytes
+    assert all(row.delta_bytes == row.after_bytes - row.before_bytes for row in found.ledger)
+    assert all(row.delta_bytes or row.before_version != row.after_version for row in found.ledger)
+    sizes = [abs(row.delta_bytes) for row in found.ledger]
+    assert sizes == sorted(sizes, reverse=True)
+    assert compare_images("a", with_ledger(old), with_ledger(old)).ledger == ()
+
+
+def test_versions_are_told() -> None:
+    """A package that changed its version is one row with both, also where its bytes are the same."""
+    old, new = (LedgerRow(category="python", name="redis", version=version, bytes=7) for version in ("8.0", "8.1"))
+    (row,) = compare_images("a", with_ledger([old]), with_ledger([new])).ledger
+    assert (row.before_version, row.after_version, row.delta_bytes) == ("8.0", "8.1", 0)
+
+
+def test_record_without_a_ledger() -> None:
+    """Where one of the two was recorded without a ledger, nothing is made up."""
+    bare = replace(with_ledger([]), shipped_bytes=10)
+    assert compare_images("a", bare, with_ledger([])).ledger == ()
+
+
+def packed(name: str, layers: str, *, blobs: bool) -> Image:
+    """Return an image whose layer `x` takes as many bytes to pull as `x` has in SIZES, its config 5."""
+    base = image(name, layers)
+    told = tuple(
+        replace(layer, pull_bytes=SIZES[layer.diff_id], blob=f"blob-{layer.diff_id}" if blobs else None)
+        for layer in base.layers
+    )
+    total = 5 + sum(SIZES[name] for name in set(layers))
+    return replace(base, id=name, layers=told, pull=Pull(bytes=total, basis="exact" if blobs else "estimated"))
+
+
+@given(st.text("abcd", max_size=6), st.text("abcd", max_size=6), st.booleans(), st.booleans())
+def test_cost_of_a_change(old: str, new: str, before_blobs: bool, after_blobs: bool) -> None:  # noqa: FBT001 - drawn
+    """What the later image has and the earlier has not, each blob once, and the config; exact where blobs tell it."""
+    before, after = packed("1", old, blobs=before_blobs), packed("2", new, blobs=after_blobs)
+    cost = compare_images("a", before, after).cost
+    missing = set(new) - set(old)
+    assert cost is not None
+    assert cost.bytes == 5 + sum(SIZES[name] for name in missing)
+    assert cost.basis == ("exact" if after_blobs or not missing else "estimated")
+    alone = compare_images("a", None, after).cost
+    assert alone == after.pull or (alone and not new)
+
+
+def test_cost_of_no_change_and_of_the_unknown() -> None:
+    """The same image costs nothing; where a record tells no pull bytes, there is no cost."""
+    same = packed("1", "abc", blobs=True)
+    assert compare_images("a", same, same).cost == Pull(bytes=0, basis="exact")
+    assert compare_images("a", same, image("a", "abc")).cost is None
+    assert compare_images("a", same, None).cost is None

@@ -124,7 +124,6 @@ class _Layer:
     def __init__(self, merged: Filesystem, index: int) -> None:
         self._merged, self._index, self._own = merged, index, Directory()
         self._parent_path, self._parent = "", self._own
-        self._outward: list[tuple[Directory, str, str]] = []  # links to what is not in this layer
 
     def apply(self) -> None:
         """Unpack the layer by itself, then lay it over what is there."""
@@ -133,11 +132,6 @@ class _Layer:
             if entry.path:
                 self._unpack(entry, number)
             number += 1
-        for directory, name, target in self._outward:
-            found = self._merged.find(target)
-            if isinstance(found, int) and name not in directory.children:
-                directory.children[name] = found
-                self._merged.links[found] += 1
         self._lay_over()
 
     def _unpack(self, entry: Entry, number: int) -> None:
@@ -164,11 +158,11 @@ class _Layer:
     def _link(self, parent: Directory, name: str, entry: Entry) -> None:
         target = entry.target.strip("/").removeprefix("./")
         found = _find(self._merged, self._own, target)
+        if found is None:
+            found = self._merged.find(target)  # in a lower layer, of which nothing is hidden yet
         if isinstance(found, int):
             self._merged.links[found] += 1
             self._place(parent, name, found, entry.path)
-        elif found is None:
-            self._outward.append((parent, name, target))
 
     def _place(self, parent: Directory, name: str, node: Directory | int, path: str) -> None:
         """Put something where a repeated entry of the same archive may have put something else."""

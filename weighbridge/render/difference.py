@@ -15,8 +15,7 @@ _OWNERS = (
     Column(name="Change", right=True),
     Column(name="Whose"),
     Column(name="Name"),
-    Column(name="Before", right=True),
-    Column(name="After", right=True),
+    Column(name="Now", right=True),
     Column(name="Version", grows=True),
 )
 _LAYERS = (
@@ -25,7 +24,7 @@ _LAYERS = (
     Column(name="Instruction", grows=True),
 )
 _CHANGES: dict[str, tuple[str, Style]] = {"added": ("+ added", "yellow"), "removed": ("- removed", "green")}
-_NAME_LENGTH = 28
+_NAME_LENGTH = 26
 
 
 def render(difference: VariantDifference, stream: TextIO | None = None) -> None:
@@ -56,7 +55,6 @@ def _owner(row: LedgerDifference) -> Sequence[Cell | str]:
         Cell(signed(row.delta_bytes), "yellow" if row.delta_bytes > 0 else "green"),
         row.category,
         Cell(name, "bold"),
-        size(row.before_bytes),
         size(row.after_bytes),
         _versions(row),
     )
