@@ -250,7 +250,7 @@ class OciBlobs:
     def add_image(
         self,
         image: ImageSpec,
-        compress: Callable[[bytes], bytes] = gzip.compress,
+        compress: Callable[[bytes], bytes] = lambda data: gzip.compress(data, mtime=0),
         config: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> dict[str, Any]:

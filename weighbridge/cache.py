@@ -13,7 +13,7 @@ import sys
 import tempfile
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -52,7 +52,9 @@ class Cache:
 
     def keep_layer(self, diff_id: str, content: LayerContent) -> None:
         """Keep what was learned of a layer."""
-        self._write(diff_id, zlib.compress(_packed(content), 1))
+        packer = zlib.compressobj(1)
+        parts = [packer.compress(part) for part in _parts(content)]
+        self._write(diff_id, b"".join([*parts, packer.flush()]))
 
     def document(self, key: str) -> Mapping[str, object] | None:
         """Return a JSON object that was kept; None where there is none."""
@@ -103,9 +105,9 @@ class Cache:
             excess -= size
 
 
-def _packed(content: LayerContent) -> bytes:
-    """Return a line of JSON with all numbers and lengths, then the columns and the documents one after the other."""
-    columns = [bytes(getattr(content, name)) for name in _COLUMNS]
+def _parts(content: LayerContent) -> Iterator[bytes | memoryview]:
+    """Yield a line of JSON with all numbers and lengths, then the columns and the documents one after the other."""
+    columns = [memoryview(getattr(content, name)).cast("B") for name in _COLUMNS]
     head = {
         "shipped_bytes": content.shipped_bytes,
         "file_count": content.file_count,
@@ -115,7 +117,9 @@ def _packed(content: LayerContent) -> bytes:
         "documents": [(index, len(data)) for index, data in content.documents.items()],
         "targets": list(content.targets.items()),
     }
-    return b"".join([json.dumps(head).encode(), b"\n", *columns, *content.documents.values()])
+    yield json.dumps(head).encode() + b"\n"
+    yield from columns
+    yield from content.documents.values()
 
 
 def _unpacked(data: bytes) -> LayerContent:

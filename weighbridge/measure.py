@@ -6,18 +6,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weighbridge import filesystem, ledger, origin, revision, sharing, waste
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine, connect
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, SettingsError, UnreadableImage
 from weighbridge.layers import Fingerprint
 from weighbridge.model import Base, Image, Layer, Pull, Report
 from weighbridge.settings import Settings
-from weighbridge.sources import Blob, ImageContent, archive, daemon, directory, registry
+from weighbridge.sources import Blob, ImageContent, archive, directory
 from weighbridge.sources.history import instructions
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, Location, parse
 from weighbridge.sources.saved import Archive
+
+if TYPE_CHECKING:  # an archive is measured without the SDK and without HTTP
+    from weighbridge.engine import Engine
 
 Progress = Callable[[int], None]
 
@@ -62,6 +65,8 @@ def measure(
     """
     with ExitStack() as stack:
         if engine is None and any(location.source == DOCKER for location in locations.values()):
+            from weighbridge.engine import connect  # noqa: PLC0415 - as above
+
             engine = stack.enter_context(connect())
         contents = read(locations, engine, cache or Cache(), on_progress)
         find = _finder(engine)
@@ -98,6 +103,8 @@ def read(
     if references:
         if engine is None:
             raise NoEngine("No engine was asked for its images")
+        from weighbridge.sources import daemon  # noqa: PLC0415 - as above
+
         contents = daemon.read(engine, references, cache, on_progress)
         found |= {Location(DOCKER, reference): content for reference, content in contents.items()}
     files = {each.place for each in wanted if each.source == ARCHIVE or (each.source == OCI and _is_file(each.place))}
@@ -108,6 +115,8 @@ def read(
         if each.source == OCI:
             found[each] = directory.read(Path(each.place), each.name, on_progress=on_progress)
         elif each.source != DOCKER:
+            from weighbridge.sources import registry  # noqa: PLC0415 - as above
+
             found[each] = registry.read(each.place, on_progress=on_progress)
     return found
 

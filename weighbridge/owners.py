@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from weighbridge.filesystem import Filesystem
+from weighbridge.filesystem import Directory, Filesystem
 from weighbridge.packages import Package
 
 _BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<stem>[^/]+?)\.[a-z]+-?\d+[a-z]*(?:\.opt-\w+)?\.pyc")
@@ -49,13 +49,14 @@ class _Claims:
 
     def __init__(self, view: Filesystem, packages: Iterable[Package], application: tuple[str, ...]) -> None:
         self._view, self._application = view, application
+        self._folders = dict[str, Directory | None]()
         self._known = [Owner("", "")]
         self._places = dict[Owner, int]()
         self._owner = array("i", bytes(4 * len(view.links)))
         for package in packages:
             place = self._place(Owner(package.kind, package.name, package.version or None))
             for path in package.paths:
-                number = view.find(path)
+                number = self._find(path)
                 if isinstance(number, int) and not self._owner[number]:
                     self._owner[number] = place
 
@@ -72,10 +73,19 @@ class _Claims:
         return self._known, self._owner
 
     def _of_source(self, path: str) -> str:
-        source = self._view.find(path)
+        source = self._find(path)
         if isinstance(source, int) and self._owner[source]:
             return self._known[self._owner[source]].name
         return area(path)
+
+    def _find(self, path: str) -> Directory | int | None:
+        """Return what a path leads to; the paths of a package share their folders, so these are found once."""
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            found = self._view.find(f"{folder}/.")
+            self._folders[folder] = found if isinstance(found, Directory) else None
+        directory = self._folders[folder]
+        return directory.children.get(name) if directory else None
 
     def _ownerless(self, path: str) -> Owner:
         for folder in self._application:

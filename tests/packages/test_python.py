@@ -117,7 +117,7 @@ def test_anywhere() -> None:
     documents = {f"{folder}demo-1.dist-info/RECORD": b"demo.py,,\n" for folder in folders}
     others = ["RECORD", ".dist-info/RECORD", "a/.dist-info/RECORD", "a/demo-1.egg-info/RECORD", "a/b.dist-info/RECORDS"]
     packages = list(python.installed(documents | dict.fromkeys(others, b"x,,\n")))
-    assert [package.paths[0] for package in packages] == [f"{folder}demo.py" for folder in folders]
+    assert [package.paths[0] for package in packages] == [f"{folder}demo.py" for folder in sorted(folders)]
 
 
 def test_folder_beyond_the_systems_limit() -> None:

@@ -55,7 +55,15 @@ def answering(folder: Path, name: str, host: str, user: str = "user") -> None:
 def test_nothing_there(folder: Path) -> None:
     """Without a file, or in a file that knows nothing, there is no login."""
     assert find("host") is None
-    for config in ({}, {"auths": None}, {"auths": {}}, {"auths": {"host": {}}}, {"auths": {"other": AUTH}}, {"x": 1}):
+    configs: tuple[Any, ...] = (
+        {},
+        {"auths": None},
+        {"auths": {}},
+        {"auths": {"host": {}}},
+        {"auths": {"other": AUTH}},
+        {"x": 1},
+    )
+    for config in configs:
         write(folder, config)
         assert find("host") is None
 
@@ -190,7 +198,7 @@ def test_program_that_is_not_there(folder: Path) -> None:
     """What Docker Desktop leaves behind in the file when it goes is told as that."""
     write(folder, {"credsStore": "desktop"})
     with pytest.raises(
-        UnreadableImage, match="docker-credential-desktop, which .* cannot be started: No such file"
+        UnreadableImage, match=r"docker-credential-desktop, which .* cannot be started: No such file"
     ) as caught:
         find("host")
     assert caught.value.advice == "Install it, or take its name out of config.json."
@@ -208,4 +216,4 @@ def test_any_file(text: bytes, folder: Path) -> None:
     try:
         assert isinstance(find("host"), Login | None)
     except UnreadableImage as error:
-        assert str(error).isprintable()
+        assert str(error).isprintable()  # noqa: PT017 - either is right

@@ -62,7 +62,7 @@ def test_no_reference(text: str) -> None:
 
 @given(st.text(alphabet=st.sampled_from("aZ0.:/@-_[]% \n\\é#?sha256"), max_size=40) | st.text(max_size=40))
 def test_any_text(text: str) -> None:
-    """Any text is a reference that means the same when written out, or our error; no host has more in it than a host."""
+    """Any text is a reference that means the same when written out, or our error; a host is nothing more than that."""
     try:
         found = parse(text)
     except NoSuchImage:
@@ -81,10 +81,7 @@ def test_any_text(text: str) -> None:
             for host in ("localhost", "LOCALHOST:1", "127.0.0.1", "127.9.9.9:80", "[::1]", "[::1]:5", "::1")
         ),
         *((host, False) for host in ("", "docker.io", "localhost.example", "127.0.0.1.example", "10.0.0.1", "[::2]")),
-        *(
-            (host, False)
-            for host in ("127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::ffff:10.0.0.1]", "a/localhost")
-        ),
+        *((host, False) for host in ("127.1", "2130706433", "0x7f000001", "[::ffff:10.0.0.1]", "a/localhost")),
     ],
 )
 def test_loopback(host: str, *, loopback: bool) -> None:

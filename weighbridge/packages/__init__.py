@@ -25,5 +25,6 @@ def found(documents: Mapping[str, bytes]) -> Iterator[Package]:
     `documents` are the databases of the image as a container sees it: their paths, as `is_database` takes them, and
     their bytes. What is damaged in them is passed over, line by line; nothing is raised.
     """
-    for manager in (python, debian, alpine):
+    yield from python.installed(documents)
+    for manager in (debian, alpine):
         yield from sorted(manager.installed(documents), key=attrgetter("name", "version", "paths"))

@@ -25,14 +25,18 @@ def is_database(path: str) -> bool:
 
 
 def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
-    """Yield one package for each RECORD among `documents`; it owns that RECORD, listed or not."""
-    for path, content in documents.items():
+    """Yield one package for each RECORD among `documents`; it owns that RECORD, listed or not.
+
+    They come by name and version, one after the other: a full environment's files are too many to hold all at once.
+    """
+    found = []
+    for path in documents:
         folder, _, stem = path.removesuffix(_ENDING).rpartition("/")
-        if not is_database(path) or len(folder) > LONGEST_PATH:
-            continue
-        name, version = _identity(stem)
+        if is_database(path) and len(folder) <= LONGEST_PATH:
+            found.append((_identity(stem), folder, path))
+    for (name, version), folder, path in sorted(found):
         # A path that begins with a slash replaces the folder.
-        recorded = (posixpath.join(folder, entry) for entry in _entries(content))
+        recorded = (posixpath.join(folder, entry) for entry in _entries(documents[path]))
         yield Package(kind="python", name=name, version=version, paths=from_root([*recorded, path]))
 
 

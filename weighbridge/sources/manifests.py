@@ -103,7 +103,10 @@ def parse_document(text: bytes, name: str) -> Manifest | Index:
         UnreadableImage: It is neither, or both, or a manifest of Docker's schema 1.
     """
     if text.lstrip()[:1] == b"<":
-        raise UnreadableImage(f"{name} is a web page and no manifest")
+        raise UnreadableImage(
+            f"{name} is a web page and no manifest",
+            advice="Check the host's name, and whether the login page of a proxy is in between.",
+        )
     either = parsed(_EITHER, text, name)
     fields = either.model_fields_set
     if "fs_layers" in fields:

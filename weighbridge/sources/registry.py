@@ -173,9 +173,11 @@ class _Http:
 
 def _authorities() -> str | bool:
     """Return the certificates to trust: those of the environment or of the system, for an office may have its own."""
-    named = next(filter(None, map(os.environ.get, _BUNDLES)), None)
-    if named:
-        return named
+    for name in _BUNDLES:
+        if path := os.environ.get(name):
+            if Path(path).exists():
+                return path
+            raise UnreadableImage(f"{name} names {quoted(path)}, which is not there", advice="Correct it, or unset it.")
     return str(_SYSTEM_AUTHORITIES) if _SYSTEM_AUTHORITIES.is_file() else True
 
 
@@ -256,5 +258,6 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str
         _NETWORK,
     ),
     ((socket.gaierror,), lambda _: "its name is not known", _NETWORK),
+    ((ValueError,), lambda _: "its address, or the proxy's, is none that can be used", _NETWORK),
 )
 """The plainest words for what a chain of exceptions holds, the first that fit."""
