@@ -15,6 +15,7 @@ from weighbridge.cli import check_configuration, settings_of, user_errors
 PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; without it, all"
 IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or registry:HOST/NAME:TAG"
+TEST_PACKAGES = "redis-server", "postgresql", "docker-registry", "skopeo", "umoci", "openssl", "zstd"
 FORMAT_HELP = "terminal or json; json prints JSON alone"
 
 
@@ -156,11 +157,31 @@ def test(c: Context, quick: bool = False) -> None:
     from weighbridge import distribution
     from weighbridge.render import console
 
-    chosen = "-m 'not engine and not services' --hypothesis-profile quick" if quick else ""
+    chosen = "-m 'not engine and not services and not slow' --hypothesis-profile quick" if quick else ""
     with user_errors():
-        distribution.ensure(() if quick else ("redis-server", "postgresql"), "servers for the tests", console.say)
+        distribution.ensure(() if quick else TEST_PACKAGES, "servers and peers for the tests", console.say)
     with c.cd(PROJECT):
         c.run(f"python -m pytest {chosen}")
+
+
+@task(
+    help={
+        "runs": "how often each program runs; the median counts",
+        "quick": "one run of each, on fewer made images",
+        "format": FORMAT_HELP,
+    }
+)
+def bench(c: Context, runs: int = 5, quick: bool = False, format: str = "terminal") -> None:
+    """Measure our speed and memory beside `docker save`, dive and syft."""
+    from benchmarks import report as found
+    from benchmarks import suite
+    from weighbridge.render import console, formats
+
+    with user_errors():
+        settings, render = settings_of(c), formats.choose(found.FORMATS, format)
+        with console.activity() as shown:
+            results = suite.measure(settings, PROJECT, shown, rounds=runs, quick=quick)
+        render(results)
 
 
 @task
@@ -178,6 +199,7 @@ def lock(c: Context) -> None:
     with c.cd(PROJECT):
         for options in (
             "--python-version 3.11 pyproject.toml --group dev --output-file requirements.txt",
+            "--python-version 3.11 --group bench --output-file benchmarks/requirements.txt",
             "--python-version 3.13 backend/pyproject.toml --output-file backend/requirements.txt",
             "--python-version 3.13 --group backend/pyproject.toml:build --output-file backend/requirements-build.txt",
         ):

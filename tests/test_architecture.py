@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-MODULES = sorted(path for folder in ("weighbridge", "backend") for path in (PROJECT / folder).rglob("*.py"))
-OURS = [path for path in MODULES if "weighbridge" in path.relative_to(PROJECT).parts]
+MODULES = sorted(
+    path for folder in ("weighbridge", "backend", "benchmarks") for path in (PROJECT / folder).rglob("*.py")
+)
+OURS = [path for path in MODULES if "backend" not in path.relative_to(PROJECT).parts]
 
 
 def name_of(path: Path) -> str:

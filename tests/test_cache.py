@@ -90,6 +90,7 @@ def test_nothing_fails_without_a_place(tmp_path: Path) -> None:
     assert other.layer("x") == CONTENT
 
 
+@pytest.mark.slow
 def test_several_processes_at_once(tmp_path: Path) -> None:
     """Four processes keep and read the same layer: each sees it whole, and one file is left."""
     script = (

@@ -140,6 +140,7 @@ def test_progress_counts_the_bytes_of_the_stream() -> None:
     assert seen[-1] == len(data)
 
 
+@pytest.mark.slow
 def test_no_layer_is_held_in_memory() -> None:
     """Peak memory is a few blocks, whatever the layer's size, compressed or not."""
     layer = (Entry("big", bytes(64 * 2**20)),)

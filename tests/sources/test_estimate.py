@@ -48,11 +48,13 @@ def packages() -> bytes:
     return archive_of(Path(sysconfig.get_path("platlib")), 48 * 2**20)
 
 
+@pytest.mark.slow
 def test_estimate_of_real_files(packages: bytes) -> None:
     """Python packages as a layer has them: within 2 %."""
     assert estimated(packages) == pytest.approx(packed(packages), rel=MAX_ERROR)
 
 
+@pytest.mark.slow
 def test_same_bytes_give_the_same_figure(packages: bytes) -> None:
     """Where samples lie depends on nothing but the bytes' place, however busy the machine is."""
     data = packages[: 12 * 2**20]

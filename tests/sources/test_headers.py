@@ -166,7 +166,7 @@ def test_directory_of_old() -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for info, _ in infos:
-            archive.fileobj.write(info.tobuf(tarfile.GNU_FORMAT))  # type: ignore[union-attr]
+            archive.fileobj.write(info.tobuf(tarfile.GNU_FORMAT))
     kinds = [header.kind for header in Tape(io.BytesIO(buffer.getvalue())).members()]
     assert kinds == [DIRECTORY, FILE]
 

@@ -76,6 +76,7 @@ def test_layer_that_claims_eight_exabytes(tmp_path: Path) -> None:
     assert memory < BASE_MEMORY
 
 
+@pytest.mark.slow
 def test_run_of_zeros_in_little_gzip(tmp_path: Path) -> None:
     """What packs a thousandfold is read as what it is, in the memory of any other layer."""
     size = 2**28
@@ -92,6 +93,7 @@ def test_run_of_zeros_in_little_gzip(tmp_path: Path) -> None:
     assert path.stat().st_size < size / 900
 
 
+@pytest.mark.slow
 def test_many_empty_entries(tmp_path: Path) -> None:
     """Each takes what any file takes."""
     count = 60_000

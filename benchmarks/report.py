@@ -1,0 +1,170 @@
+"""What a bench found, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from benchmarks.programs import COLD, DIVE, SAVE, SYFT
+from benchmarks.results import Growth, Results, Target, WasteCase, ratio
+from benchmarks.runs import Series
+from weighbridge.render.console import Cell, Column, print_line, print_table
+from weighbridge.render.units import bar, size
+
+_BAR_WIDTH = 14
+_LINE_WIDTH = 80
+_NOTHING = "-"
+
+
+def render(results: Results, stream: TextIO | None = None) -> None:
+    """Print all tables; each fits 80 columns."""
+    _print_speed(results, stream)
+    for growth in results.growths:
+        _print_growth(growth, stream)
+    _print_waste(results.waste, stream)
+    _print_targets(results.targets, stream)
+    for line in _notes(results):
+        print_line(Cell(line, "dim"), stream=stream)
+
+
+def render_json(results: Results, stream: TextIO | None = None) -> None:
+    """Write all figures, and each single run."""
+    (stream or sys.stdout).write(json.dumps(_plain(results), indent=2) + "\n")
+
+
+FORMATS: Mapping[str, Callable[[Results], None]] = {"terminal": render, "json": render_json}
+
+
+def _print_speed(results: Results, stream: TextIO | None) -> None:
+    columns = (
+        Column(name="Program"),
+        Column(name="Median", right=True),
+        Column(name="From - to", right=True),
+        Column(name="Memory", right=True),
+        Column(name="Ratio", right=True),
+    )
+    rows = []
+    for each in results.series:
+        against = ratio(results.series, COLD, each.name) if each.name in (SAVE, DIVE, SYFT) else None
+        ran = (Cell(each.name, "bold"), _seconds(each), _range(each), _peak(each))
+        rows.append((*ran, "" if against is None else f"{against:.2f}"))
+    print_table(f"{len(results.images)} images in one engine", columns, rows, stream=stream)
+
+
+def _print_growth(growth: Growth, stream: TextIO | None) -> None:
+    columns = (
+        Column(name=growth.kind.capitalize(), right=True),
+        Column(name="Median", right=True),
+        Column(name=""),
+        Column(name="Memory", right=True),
+        Column(name=""),
+    )
+    slowest = max((point.series.seconds or 0 for point in growth.points), default=0)
+    largest = max((point.series.peak_bytes or 0 for point in growth.points), default=0)
+    rows = [
+        (
+            f"{point.amount:,}" if growth.kind == "files" else size(point.amount),
+            _seconds(point.series),
+            Cell(bar(round(1000 * (point.series.seconds or 0)), round(1000 * slowest), _BAR_WIDTH), "cyan"),
+            _peak(point.series),
+            Cell(bar(point.series.peak_bytes or 0, largest, _BAR_WIDTH), "cyan"),
+        )
+        for point in growth.points
+    ]
+    print_table(f"invoke report, by the {growth.kind} of a made image", columns, rows, stream=stream)
+
+
+def _print_waste(cases: Sequence[WasteCase], stream: TextIO | None) -> None:
+    columns = (
+        Column(name="In an archive"),
+        Column(name="Truth", right=True),
+        Column(name="Ours", right=True),
+        Column(name="dive", right=True),
+    )
+    rows = [
+        (case.name, size(case.truth_bytes), _said(case, case.ours_bytes), _said(case, case.dive_bytes))
+        for case in cases
+    ]
+    print_table("What each says is wasted", columns, rows, stream=stream)
+
+
+def _said(case: WasteCase, told: int | None) -> Cell:
+    if told is None:
+        return Cell(_NOTHING)
+    right = told == case.truth_bytes
+    return Cell(f"{size(told)} ✓ right", "green") if right else Cell(f"{size(told)} ✗ wrong", "red")
+
+
+def _print_targets(targets: Sequence[Target], stream: TextIO | None) -> None:
+    columns = (
+        Column(name="Target"),
+        Column(name="At most", right=True),
+        Column(name="Measured", right=True),
+        Column(name="Verdict"),
+    )
+    rows = [
+        (target.name, _amount(target, target.limit), _amount(target, target.measured), _verdict(target))
+        for target in targets
+    ]
+    print_table("Targets", columns, rows, stream=stream)
+
+
+def _amount(target: Target, value: float | None) -> str:
+    if value is None:
+        return _NOTHING
+    return {"times": f"{value:.2f} x", "seconds": f"{value:.2f} s", "bytes": size(round(value))}[target.unit]
+
+
+def _verdict(target: Target) -> Cell:
+    verdicts = {True: Cell("✓ meets", "green"), False: Cell("✗ misses", "red")}
+    return Cell("not measured", "dim") if target.meets is None else verdicts[target.meets]
+
+
+def _notes(results: Results) -> Iterator[str]:
+    yield f"Images: {', '.join(results.images)}"
+    yield f"Engine: {results.engine}; peers: {', '.join(results.peers) or 'none'}"
+    how = f"medians of {results.rounds}, in turns" if results.rounds > 1 else "one run of each"
+    yield f"Whole processes, {how}; dive and syft: one an image, added up."
+    yield "Ratio: time of the cold report by the program's. Cold: nothing known of a layer."
+    yield "Memory: the largest process at its peak; the engine's own is left out."
+    for name, reason in results.left_out.items():
+        yield textwrap.shorten(f"Left out: {name}, because {reason}", _LINE_WIDTH, placeholder=" …")
+
+
+def _seconds(series: Series) -> str:
+    return _NOTHING if series.seconds is None else f"{series.seconds:.2f} s"
+
+
+def _range(series: Series) -> str:
+    return _NOTHING if series.range_seconds is None else "{:.2f} - {:.2f}".format(*series.range_seconds)
+
+
+def _peak(series: Series) -> str:
+    return _NOTHING if series.peak_bytes is None else size(series.peak_bytes)
+
+
+def _plain(results: Results) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "rounds": results.rounds,
+        "engine": results.engine,
+        "images": results.images,
+        "peers": results.peers,
+        "series": [_plain_series(each) for each in results.series],
+        "growth": {
+            growth.kind: [{"amount": point.amount, **_plain_series(point.series)} for point in growth.points]
+            for growth in results.growths
+        },
+        "waste": [asdict(case) for case in results.waste],
+        "targets": [{**asdict(target), "meets": target.meets} for target in results.targets],
+        "left_out": dict(results.left_out),
+    }
+
+
+def _plain_series(series: Series) -> dict[str, Any]:
+    medians = {"median_seconds": series.seconds, "median_peak_bytes": series.peak_bytes}
+    return {"name": series.name, **medians, "runs": [asdict(run) for run in series.runs]}

@@ -1,0 +1,123 @@
+"""What a bench found, and which figures we hold ourselves to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.programs import COLD, DIVE, KNOWN, MENU, SAVE, SYFT
+from benchmarks.runs import Series
+
+Unit = Literal["times", "seconds", "bytes"]
+LARGE_FILES = 200_000
+"""How many files the image has whose memory is judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A figure that we hold ourselves to."""
+
+    name: str
+    unit: Unit
+    limit: float
+    measured: float | None
+    """None where it could not be measured."""
+
+    @property
+    def meets(self) -> bool | None:
+        """Whether it is within the limit; None where it was not measured."""
+        return None if self.measured is None else self.measured <= self.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A made image and what our report took for it."""
+
+    amount: int
+    series: Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """How our report grows with what an image has."""
+
+    kind: Literal["files", "bytes"]
+    points: tuple[Point, ...]
+    """The smallest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WasteCase:
+    """An image whose waste is known, and what is said of it."""
+
+    name: str
+    truth_bytes: int
+    ours_bytes: int | None
+    dive_bytes: int | None
+    """None, as above, where it did not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """All that one bench found."""
+
+    rounds: int
+    engine: str
+    """Version and store."""
+    images: tuple[str, ...]
+    peers: tuple[str, ...]
+    """With their versions."""
+    series: tuple[Series, ...]
+    growths: tuple[Growth, ...]
+    waste: tuple[WasteCase, ...]
+    left_out: Mapping[str, str]
+    """What could not be measured, and why."""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets and what was measured."""
+        return (*_times(self.series), *_memory(self.growths))
+
+
+def ratio(series: Sequence[Series], part: str, whole: str) -> float | None:
+    """Return how long one contender took, by the median, in times of another; None where either was not measured."""
+    seconds = {each.name: each.seconds for each in series}
+    over, under = seconds.get(part), seconds.get(whole)
+    return over / under if over and under else None
+
+
+def _times(series: Sequence[Series]) -> tuple[Target, ...]:
+    seconds = {each.name: each.seconds for each in series}
+    against = [
+        Target(name=f"cold report against {name}", unit="times", limit=limit, measured=ratio(series, COLD, name))
+        for name, limit in ((SAVE, 1.10), (DIVE, 0.8), (SYFT, 0.3))
+    ]
+    alone = [
+        Target(name=name, unit="seconds", limit=limit, measured=seconds.get(name))
+        for name, limit in ((KNOWN, 0.5), (MENU, 1 / 3))
+    ]
+    return (*against, *alone)
+
+
+def _memory(growths: Sequence[Growth]) -> tuple[Target, ...]:
+    points = [point for growth in growths if growth.kind == "files" for point in growth.points]
+    peaks = {point.amount: point.series.peak_bytes for point in points}
+    return (
+        Target(
+            name=f"peak memory with {LARGE_FILES:,} files",
+            unit="bytes",
+            limit=120 * 10**6,
+            measured=peaks.get(LARGE_FILES),
+        ),
+        Target(name="memory for each file more", unit="bytes", limit=500, measured=_slope(peaks)),
+    )
+
+
+def _slope(peaks: Mapping[int, int | None]) -> float | None:
+    """Return by how much the peak grows for each file, from the smallest image to the largest."""
+    known = sorted((amount, peak) for amount, peak in peaks.items() if peak is not None)
+    if len(known) < 2:  # noqa: PLR2004 - a line needs two points
+        return None
+    (few, low), (many, high) = known[0], known[-1]
+    return (high - low) / (many - few)
