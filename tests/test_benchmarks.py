@@ -27,6 +27,8 @@ from weighbridge.render import console
 from weighbridge.settings import check
 from weighbridge.sources.locations import parse
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[1]
 MB = 10**6
 

@@ -116,6 +116,7 @@ def test_anything(documents: dict[str, bytes]) -> None:
     assert packages == list(found({path: documents[path] for path in documents if is_database(path)}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [b"\n", b'"\n', b'"', b"/a\n/b\n", b"Package: a\n\n", b"P:a\n\n", b"F:a\nR:b\n", b" "])
 def test_much_of_the_same(line: bytes) -> None:
     """Many short lines, in every database, take seconds at most: nothing grows with the square of their number."""

@@ -61,6 +61,7 @@ def test_same_bytes_give_the_same_figure(packages: bytes) -> None:
     assert len({estimated(data) for _ in range(3)}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [

@@ -11,6 +11,8 @@ import pytest
 from weighbridge.sources import pace
 from weighbridge.sources.pace import Paced, TooSlow
 
+pytestmark = pytest.mark.slow
+
 
 class Server(io.RawIOBase):
     """Sends pieces of some bytes, each after some seconds."""
