@@ -72,6 +72,34 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
     return Run(capsys)
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (
+            ("report", "--image", "nonsense"),
+            2,
+            "nonsense names no image. Write docker:REFERENCE, archive:FILE[#NAME], ",
+        ),
+        (("report", "--image", "archive:gone.tar"), 3, "gone.tar cannot be read: No such file or directory. Give "),
+        (("report", "--image", "oci:gone"), 3, "gone cannot be read: No such file or directory. Give "),
+        (("report", "--image", "registry:127.0.0.1:1/x"), 3, "127.0.0.1:1 cannot be read from: "),
+        (("report", "--variant", "multi", "--image", "multi"), 2, "--variant and --image are both given. Use one "),
+        (("diff", "nonsense", "multi"), 2, "nonsense names no image. Write docker:REFERENCE, "),
+        (("diff", "docker:a", "docker:b"), 4, "No engine answers at unix:///nope.sock: "),
+        (("report", "--image", f"archive:{__file__}"), 3, "The archive is cut off or damaged: "),
+    ],
+)
+def test_image_that_cannot_be_had(run: Run, tmp_path: Path, words: Sequence[str], code: int, message: str) -> None:
+    """Each wrong location is one line with a next step and its own exit code; nothing is recorded."""
+    outcome = run(*words)
+    assert outcome.code == code
+    assert outcome.out == ""
+    (line,) = outcome.err.splitlines()
+    assert line.startswith(f"error: {message}")
+    assert line.endswith(".")
+    assert not list(tmp_path.glob("reports/*.json"))
+
+
 def test_menu(run: Run) -> None:
     """The menu shows every task with one sentence on one line of 80 columns."""
     outcome = run("--list")

@@ -97,32 +97,46 @@ def _fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerprint]:
 def read(
     locations: Mapping[str, Location], engine: Engine | None, cache: Cache, on_progress: Progress | None = None
 ) -> dict[Location, ImageContent]:
-    """Return the images at all locations; each engine and each archive is read once."""
-    wanted, found = set(locations.values()), dict[Location, ImageContent]()
-    references = [each.place for each in locations.values() if each.source == DOCKER]
-    if references:
-        if engine is None:
-            raise NoEngine("No engine was asked for its images")
-        from weighbridge.sources import daemon  # noqa: PLC0415 - as above
-
-        contents = daemon.read(engine, references, cache, on_progress)
-        found |= {Location(DOCKER, reference): content for reference, content in contents.items()}
-    files = {each.place for each in wanted if each.source == ARCHIVE or (each.source == OCI and _is_file(each.place))}
-    for place in sorted(files):
+    """Return the images at all locations; each engine and each archive is read once, and no layer that is known."""
+    wanted = dict.fromkeys(locations.values())
+    references = [each.place for each in wanted if each.source == DOCKER]
+    found = _from_engine(engine, references, cache, on_progress) if references else {}
+    archives = dict.fromkeys(each.place for each in wanted if _is_archive(each))
+    for place in archives:
         saved = _opened(Path(place), on_progress)
-        found |= {each: saved.image(each.name) for each in wanted if each.place == place}
-    for each in wanted - set(found):
-        if each.source == OCI:
-            found[each] = directory.read(Path(each.place), each.name, on_progress=on_progress)
-        elif each.source != DOCKER:
-            from weighbridge.sources import registry  # noqa: PLC0415 - as above
-
-            found[each] = registry.read(each.place, on_progress=on_progress)
+        found |= {each: saved.image(each.name) for each in wanted if each.place == place and _is_archive(each)}
+    for each in wanted:
+        if each not in found:
+            found[each] = _from_parts(each, cache, on_progress)
+    for content in found.values():
+        for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
+            if not cache.has(diff_id):
+                cache.keep_layer(diff_id, layer)
     return found
 
 
-def _is_file(place: str) -> bool:
-    return not Path(place).is_dir()
+def _is_archive(location: Location) -> bool:
+    return location.source == ARCHIVE or (location.source == OCI and not Path(location.place).is_dir())
+
+
+def _from_engine(
+    engine: Engine | None, references: Sequence[str], cache: Cache, on_progress: Progress | None
+) -> dict[Location, ImageContent]:
+    from weighbridge.sources import daemon  # noqa: PLC0415 - as above
+
+    if engine is None:
+        raise NoEngine("No engine was asked for its images")
+    contents = daemon.read(engine, references, cache, on_progress)
+    return {Location(DOCKER, reference): content for reference, content in contents.items()}
+
+
+def _from_parts(location: Location, cache: Cache, on_progress: Progress | None) -> ImageContent:
+    """Return an image whose layers lie apart, so that those which are known need not be read."""
+    if location.source == OCI:
+        return directory.read(Path(location.place), location.name, on_progress=on_progress, known=cache.layer)
+    from weighbridge.sources import registry  # noqa: PLC0415 - as above
+
+    return registry.read(location.place, on_progress=on_progress, known=cache.layer)
 
 
 def _opened(path: Path, on_progress: Progress | None) -> Archive:

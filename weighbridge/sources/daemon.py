@@ -29,7 +29,7 @@ def read(
     Args:
         engine: A connected engine.
         references: Names or ids of images.
-        cache: What was read before, and where to keep what is read now.
+        cache: What was read before, and where to keep what is known of images. Their layers the caller keeps.
         on_progress: Is told the number of bytes read so far.
 
     Raises:
@@ -75,9 +75,6 @@ def _remember(cache: Cache, saved: Archive, images: Mapping[str, ImageContent | 
     for image_id, content in images.items():
         if content is None:
             continue
-        for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
-            if not cache.has(diff_id):
-                cache.keep_layer(diff_id, layer)
         blobs = [(blob.digest, blob.size_bytes) if blob else None for blob in content.blobs]
         text = content.config.decode(errors="surrogateescape")
         cache.keep_document(image_id, {"config": text, "blobs": blobs})
