@@ -19,12 +19,12 @@ from isal import isal_zlib
 LEVEL = 6
 WINDOW_BYTES = 2**15
 SAMPLE_BYTES = 2**13
-_DISTANCES = ((2**23, 2**15), (2**26, 2**17), (2**63, 2**18))
+_DISTANCES = ((2**24, 2**15), (2**63, 2**17))
 """Up to which place in the layer one sample is taken in how many bytes: a small layer needs many to be well known."""
 _GZIP_FRAME_BYTES = 18
 _SYNC_MARK_BYTES = 4
 _RAW = -15
-_FAST_LEVEL = 3
+_FAST_LEVEL = 2
 _EXACT_EVERY = 8
 """One sample in how many zlib packs too."""
 _GOLDEN = 2654435769
