@@ -39,15 +39,16 @@ class Cache:
         self._limit_bytes = limit_bytes
 
     def has(self, key: str) -> bool:
-        """Tell whether something is kept under a key, whatever its state."""
+        """Tell whether something is kept under a key."""
         return self._path(key).exists()
 
     def layer(self, diff_id: str) -> LayerContent | None:
         """Return what is known of a layer; None where that is nothing."""
         data = self._read(diff_id)
         try:
-            return _unpacked(zlib.decompress(data)) if data else None
+            return None if data is None else _unpacked(zlib.decompress(data))
         except (zlib.error, ValueError, LookupError, TypeError, OverflowError):
+            self._drop(diff_id)
             return None
 
     def keep_layer(self, diff_id: str, content: LayerContent) -> None:
@@ -60,8 +61,9 @@ class Cache:
         """Return a JSON object that was kept; None where there is none."""
         data = self._read(key)
         try:
-            found = json.loads(zlib.decompress(data)) if data else None
+            found = None if data is None else json.loads(zlib.decompress(data))
         except (zlib.error, ValueError, RecursionError):
+            self._drop(key)
             return None
         return found if isinstance(found, dict) else None
 
@@ -72,12 +74,17 @@ class Cache:
     def _path(self, key: str) -> Path:
         return self._folder / key.replace(":", "-").replace("/", "-")
 
-    def _read(self, key: str) -> bytes:
+    def _drop(self, key: str) -> None:
+        """Delete what is damaged, so that it is written anew."""
+        with suppress(OSError):
+            self._path(key).unlink()
+
+    def _read(self, key: str) -> bytes | None:
         try:
             data = self._path(key).read_bytes()
             os.utime(self._path(key))  # so that it counts as used
         except OSError:
-            return b""
+            return None
         return data
 
     def _write(self, key: str, data: bytes) -> None:

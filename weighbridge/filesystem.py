@@ -102,7 +102,7 @@ class Filesystem:
         return tuple(
             sum(
                 size
-                for size, links in zip(content.sizes, self.links[offset : offset + len(content)], strict=True)
+                for size, links in zip(content.sizes, self.links[offset : offset + content.entry_count], strict=True)
                 if links > 0
             )
             for content, offset in zip(self.layers, self.offsets, strict=True)
@@ -111,7 +111,7 @@ class Filesystem:
 
 def stack(layers: Sequence[LayerContent]) -> Filesystem:
     """Return the merged view of layers, the oldest first."""
-    offsets = tuple(accumulate((len(layer) for layer in layers), initial=0))
+    offsets = tuple(accumulate((layer.entry_count for layer in layers), initial=0))
     merged = Filesystem(tuple(layers), offsets=offsets[:-1], links=array("i", bytes(4 * offsets[-1])))
     for index in range(len(layers)):
         _Layer(merged, index).apply()

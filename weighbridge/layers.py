@@ -69,7 +69,9 @@ class LayerContent:
     documents: Mapping[int, bytes] = field(repr=False)
     """The bytes of files that tell who owns what (see `packages.is_database`), by the index of the entry."""
 
-    def __len__(self) -> int:
+    @property
+    def entry_count(self) -> int:
+        """How many entries the layer's archive has, of any kind."""
         return len(self.kinds)
 
     def entries(self) -> Iterator[Entry]:

@@ -27,8 +27,8 @@ def breakdown(view: Filesystem, base_layers: int, working_dir: str, waste: Itera
     known, owner = owners(view, packages(view), application)
     sums = Counter[tuple[str, Owner]]()
     for layer, (content, offset) in enumerate(zip(view.layers, view.offsets, strict=True)):
-        places = owner[offset : offset + len(content)]
-        links = view.links[offset : offset + len(content)]
+        places = owner[offset : offset + content.entry_count]
+        links = view.links[offset : offset + content.entry_count]
         sizes = Counter[int]()
         for size, place, seen in zip(content.sizes, places, links, strict=True):
             if size and seen > 0:

@@ -136,7 +136,7 @@ class _Draft:
         blob = _BLOB.fullmatch(name)
         stated = f"{blob[1]}:{blob[2]}" if blob else ""
         content = None if self.verified else self.known(name)
-        if content:
+        if content is not None:
             packed = Blob(digest=stated, size_bytes=size) if is_compressed(part.head) else None
             self.layers[name] = ReadLayer(content=content, diff_id="", blob=packed)
             return

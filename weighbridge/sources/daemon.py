@@ -60,7 +60,7 @@ def _remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent
     try:
         blobs = [Blob(digest=each[0], size_bytes=each[1]) if each else None for each in kept["blobs"]]
         config = str(kept["config"]).encode(errors="surrogateescape")
-        return assemble(reference, config, [layer for layer in layers if layer], blobs)
+        return assemble(reference, config, [layer for layer in layers if layer is not None], blobs)
     except (LookupError, TypeError, ValueError):
         return None
 
