@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,16 +13,20 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
-from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, UnreadableImage
-from weighbridge.measure import measure, wanted
+from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SourceError, UnreadableImage
+from weighbridge.measure import measure, wanted, weighed
 from weighbridge.model import Base, EngineIdentity, Image, LocalImage, Pull, Report
 from weighbridge.origin import NAME_LABEL, TOP_LABEL
 from weighbridge.settings import check
+from weighbridge.sources import archive
 from weighbridge.sources.locations import DOCKER, Location
+from weighbridge.sources.saved import Archive
 
 IDENTITY = EngineIdentity(version="0", store="overlay2", platform="linux/amd64")
 SYSTEM, TOOLS, APP = (Entry("os", b"1" * 100),), (Entry("a", b"22"), Entry("b", b"333")), (Entry("main.py", b"4444"),)
@@ -243,3 +248,31 @@ def test_wanted_images() -> None:
     for text in ("nonsense", "docker:", "podman:x"):
         with pytest.raises(SettingsError, match=f"^{text} names no image. Write docker:REFERENCE, "):
             wanted(settings, [], [text])
+
+
+OWNED = (
+    Entry("var/lib/dpkg/status", b"Package: a\nStatus: install ok installed\nVersion: 1\n"),
+    Entry("var/lib/dpkg/info/a.list", b"/os\n/b\n"),
+    Entry("v/x-1.dist-info/RECORD", b"x.py,,\n../../os,,\n"),
+    Entry("v/x.py", b"7" * 50),
+    Entry("b", type=tarfile.LNKTYPE, target="v/x.py"),
+    Entry("l", type=tarfile.SYMTYPE, target="v"),
+)
+HIDING = (Entry(".wh.os"), Entry("v/.wh..wh..opq"), Entry("l/y", b"8"), Entry("a" * 300, b"9"))
+WHOLE = {
+    layout: tar_of(LAYOUTS[layout]([ImageSpec(tags=("x:1",), layers=(SYSTEM, OWNED, HIDING, OWNED))]))
+    for layout in LAYOUTS
+}
+
+
+@given(st.sampled_from(sorted(WHOLE)), st.data())
+def test_damage_of_what_an_engine_sends(layout: str, data: st.DataObject) -> None:
+    """Nothing is hashed there: bits flipped anywhere give one of our errors, or figures whose sums hold."""
+    content = bytearray(WHOLE[layout])
+    for place in data.draw(st.lists(st.integers(0, len(content) * 8 - 1), min_size=1, max_size=4)):
+        content[place // 8] ^= 1 << place % 8
+    try:
+        image = Archive(archive.read(io.BytesIO(content), verified=False)).image("x:1")
+    except SourceError:
+        return
+    hold_sums(weighed("x", "docker", image, None))
