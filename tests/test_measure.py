@@ -276,3 +276,13 @@ def test_damage_of_what_an_engine_sends(layout: str, data: st.DataObject) -> Non
     except SourceError:
         return
     hold_sums(weighed("x", "docker", image, None))
+
+
+def test_cache_that_somebody_wrote_into(tmp_path: Path) -> None:
+    """A document that is well-formed and wrong counts as none: the image is saved again."""
+    shelf, cache, spec = Shelf([built(None)], "docker_20"), Cache(tmp_path), built(None)
+    first = measure(docker({"x": "backend:multi"}), tmp_path, cache=cache, engine=cast("Engine", shelf))
+    cache.keep_document(f"sha256:{hexdigest(spec.config)}", {"config": "{}", "blobs": []})
+    again = measure(docker({"x": "backend:multi"}), tmp_path, cache=cache, engine=cast("Engine", shelf))
+    assert again.images == first.images
+    assert shelf.saves == 2

@@ -39,7 +39,10 @@ _LEFT_OUT = (
     *(f"path-exclude=/usr/share/{folder}/*" for folder in ("groff", "info", "linda", "lintian", "locale", "man")),
 )
 # As in the official images, apt keeps neither packages that it has installed nor caches of its lists.
+# What mmdebstrap takes over from this machine is nobody else's business.
 _KEEP_NOTHING = """
+: > "$1/etc/hostname"
+: > "$1/etc/resolv.conf"
 rm -f "$1"/var/cache/apt/*.bin
 cat > "$1/etc/apt/apt.conf.d/keep-nothing" <<'END'
 APT::Keep-Downloaded-Packages "false";

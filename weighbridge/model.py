@@ -119,7 +119,8 @@ class Image:
     base: Base | None
     layers: tuple[Layer, ...]
     live_bytes: int | None = None
-    """What `docker export` of a container holds. None, as below, in records of versions that did not measure it."""
+    """What `docker export` of a container holds, but for the few files that engines put over the image's own, such as
+    `/etc/hosts`. None, as below, in records of versions that did not measure it."""
     wasted_bytes: int | None = None
     pull: Pull | None = None
     """All layers and the config."""

@@ -1,6 +1,6 @@
 """Who owns each file that a container sees: a package, the bytecode of one, the application, or nobody.
 
-Where several claim a file the first of these has it: bytecode of a source that is there, a Python distribution, a
+Where several claim a file the first of these has it: bytecode, a Python distribution, a
 package of the distribution, the application, nobody. A hard-linked file is owned through whichever name tells an owner.
 """
 

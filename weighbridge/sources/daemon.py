@@ -11,6 +11,7 @@ from typing import Any
 
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
+from weighbridge.errors import UnreadableImage
 from weighbridge.layers import LayerContent
 from weighbridge.model import LocalImage
 from weighbridge.sources import Blob, ImageContent, archive
@@ -61,8 +62,8 @@ def _remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent
         blobs = [Blob(digest=each[0], size_bytes=each[1]) if each else None for each in kept["blobs"]]
         config = str(kept["config"]).encode(errors="surrogateescape")
         return assemble(reference, config, [layer for layer in layers if layer is not None], blobs)
-    except (LookupError, TypeError, ValueError):
-        return None
+    except (LookupError, TypeError, ValueError, UnreadableImage):
+        return None  # somebody wrote into the cache: what it says is no image
 
 
 def _known(name: str, cache: Cache) -> LayerContent | None:

@@ -18,8 +18,8 @@ from isal import isal_zlib
 
 LEVEL = 6
 WINDOW_BYTES = 2**15
-SAMPLE_BYTES = 2**13
-_DISTANCES = ((2**24, 2**15), (2**63, 2**17))
+SAMPLE_BYTES = 3 * 2**12
+_DISTANCES = ((2**26, 2**15), (2**63, 2**17))
 """Up to which place in the layer one sample is taken in how many bytes: a small layer needs many to be well known."""
 _GZIP_FRAME_BYTES = 18
 _SYNC_MARK_BYTES = 4
