@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.images import Entry
 from tests.layers import hard_link, layer_of, symbolic_link
 from weighbridge import filesystem, waste
-from weighbridge.ledger import breakdown, totals
+from weighbridge.ledger import CATEGORIES, breakdown
 from weighbridge.model import LedgerRow
 
 STATUS = b"""Package: libc6
@@ -93,10 +93,11 @@ def test_base_is_apart() -> None:
 
 
 def test_rows_come_by_category_then_by_size() -> None:
-    """The order is that of the categories; `totals` gives one figure for each."""
+    """The order is that of the categories, then the largest first."""
     found = rows([SYSTEM, PYTHON, [Entry("app/.wh.main.py")]], base_layers=1)
-    assert [category for category, _ in totals(found)] == ["base", "python", "bytecode", "unowned", "wasted"]
-    assert dict(totals(found))["wasted"] == 40
+    assert list(dict.fromkeys(row.category for row in found)) == ["base", "python", "bytecode", "unowned", "wasted"]
+    assert [CATEGORIES.index(row.category) for row in found] == sorted(CATEGORIES.index(row.category) for row in found)
+    assert told(found)["wasted", "deleted-file"] == 40
     for category in {row.category for row in found}:
         sizes = [row.bytes for row in found if row.category == category]
         assert sizes == sorted(sizes, reverse=True)

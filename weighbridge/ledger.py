@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from weighbridge.filesystem import Filesystem
 from weighbridge.model import LedgerRow, Waste
@@ -55,11 +55,3 @@ def packages(view: Filesystem) -> Iterator[Package]:
 
 def _sorted(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
     return tuple(sorted(rows, key=lambda row: (CATEGORIES.index(row.category), -row.bytes, row.name)))
-
-
-def totals(rows: Sequence[LedgerRow]) -> tuple[tuple[str, int], ...]:
-    """Return category and bytes, in the order of the categories, those that are not there left out."""
-    sums = Counter[str]()
-    for row in rows:
-        sums[row.category] += row.bytes
-    return tuple((category, sums[category]) for category in CATEGORIES if category in sums)

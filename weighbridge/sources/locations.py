@@ -21,11 +21,6 @@ class Location:
     name: str = ""
     """Which image of an archive or a layout; empty: the only one."""
 
-    @property
-    def written(self) -> str:
-        """The location as a user writes it."""
-        return f"{self.source}:{self.place}{f'#{self.name}' if self.name else ''}"
-
 
 def parse(text: str) -> Location:
     """Return the location that a text names.
