@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from weighbridge.errors import UnreadableImage
+from weighbridge.sources import estimate
 from weighbridge.sources.estimate import Deflation
 from weighbridge.sources.tape import CHUNK_BYTES
 
@@ -82,3 +84,22 @@ def test_short_layer_is_exact(size: int) -> None:
     """A layer of one chunk is packed whole."""
     data = random.Random(1).randbytes(size // 2) + bytes(size - size // 2)  # noqa: S311 - no secret
     assert estimated(data) == packed(data)
+
+
+def test_abandoned_layer_does_not_count(packages: bytes) -> None:
+    """A layer that turned out to be damaged in the middle adds nothing to the next."""
+    data, abandoned = packages[: 4 * 2**20], Deflation()
+    alone = estimated(data)
+    for at in range(0, 2**21, CHUNK_BYTES):
+        abandoned.update(packages[at : at + CHUNK_BYTES])
+    assert estimated(data) == alone
+
+
+def test_loss_of_the_packing_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system ended it, for want of memory: an error of ours, and no archive is called damaged."""
+    lost = estimate._Packer()
+    lost._process.kill()
+    lost._process.wait()
+    monkeypatch.setattr(estimate, "_packer", lambda: lost)
+    with pytest.raises(UnreadableImage, match="ended early"):
+        estimated(bytes(4 * 2**20))

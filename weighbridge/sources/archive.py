@@ -7,7 +7,6 @@ that these members make up is found out afterwards (`saved`).
 
 from __future__ import annotations
 
-import io
 import posixpath
 import re
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from weighbridge.sources import Blob, compression
 from weighbridge.sources.compression import decompressed, is_compressed
 from weighbridge.sources.headers import DamagedArchive, Header, is_tar
 from weighbridge.sources.layers import ReadLayer, plain, read_layer
-from weighbridge.sources.tape import CHUNK_BYTES, Meter, Part, Tape
+from weighbridge.sources.tape import Meter, Part, Tape
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """A longer JSON member is left out: configs have kilobytes, but software bills in attestations may be long."""
@@ -65,8 +64,8 @@ def read(
     """
     draft = _Draft(verified=verified, known=known)
     try:
-        buffered = io.BufferedReader(Meter(stream, on_progress), CHUNK_BYTES)
-        tape = Tape(decompressed(buffered, buffered.peek(4)))
+        source = Meter(stream, on_progress)
+        tape = Tape(decompressed(source, source.head))
         for header in tape.members():
             draft.add(header, tape)
         tape.drain()  # to the end of the stream, where gzip has its checksum

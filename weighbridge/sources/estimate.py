@@ -1,116 +1,143 @@
 """How long a layer would be as `gzip -6` packs it, estimated at the speed of the stream.
 
-Zlib at level 6 packs some 40 MB/s; an engine sends ten times as much. So only samples are packed, each begun with the
+Zlib at level 6 packs some 40 MB/s; an engine sends twenty times that. So only samples are packed, each begun with the
 bytes before it as in one run, and the whole is taken to pack as they do. A fast packer (ISA-L) packs all of them, zlib
-every eighth: how the two compare there corrects the sum. Where samples lie depends on their place alone: the same layer
-gives the same figure always. A helping thread packs them, because both packers let others run meanwhile.
+every sixteenth: how the two compare there corrects the sum. Where samples lie depends on their place alone: the same
+layer gives the same figure always. Another process packs them (`packing`), while this one reads on.
 """
 
 from __future__ import annotations
 
+import atexit
+import fcntl
+import struct
+import subprocess
+import sys
 import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from threading import BoundedSemaphore
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import count
+from typing import BinaryIO, cast
 
-from isal import isal_zlib
+from weighbridge.errors import UnreadableImage
+from weighbridge.sources import packing
+from weighbridge.sources.packing import LEVEL, RAW, SAMPLE_BYTES, WINDOW_BYTES
 
-LEVEL = 6
-WINDOW_BYTES = 2**15
-SAMPLE_BYTES = 3 * 2**12
-_DISTANCES = ((2**26, 2**15), (2**63, 2**17))
+_DISTANCES = ((2**25, 2**15), (2**63, 3 * 2**15))
 """Up to which place in the layer one sample is taken in how many bytes: a small layer needs many to be well known."""
 _GZIP_FRAME_BYTES = 18
-_SYNC_MARK_BYTES = 4
-_RAW = -15
-_FAST_LEVEL = 2
-_EXACT_EVERY = 8
-"""One sample in how many zlib packs too."""
 _GOLDEN = 2654435769
-_WAITING = 4
-"""How many chunks may wait for the thread."""
+_PIPE_BYTES = 2**20
+"""The most that Linux gives to anybody."""
 
-_THREADS = ThreadPoolExecutor(1, "estimate")
-_ROOM = BoundedSemaphore(_WAITING)
+_Pipes = tuple[BinaryIO, BinaryIO]
 
 
-@dataclass(frozen=True, slots=True)
-class _Packed:
-    """How long samples are when packed."""
+class _Packer:
+    """The process that packs. It ends when this one does, however that ends."""
 
-    quick: int = 0
-    """All of them, by the fast packer."""
-    twice_quick: int = 0
-    """Those that both have packed, by the fast packer."""
-    twice_exact: int = 0
-    """The same by zlib."""
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", packing.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._questions, self._answers = cast("_Pipes", (self._process.stdin, self._process.stdout))
+        with suppress(OSError, AttributeError):  # a pipe as it comes does too, and only Linux has another
+            fcntl.fcntl(self._questions, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        atexit.register(self._end)
+
+    def send(self, series: int, turn: int, begins: array[int], data: memoryview) -> None:
+        with _told():
+            self._questions.write(packing.HEAD.pack(series, turn, len(begins), len(data)) + begins.tobytes())
+            self._questions.write(data)
+
+    def sums(self, series: int) -> tuple[int, int, int]:
+        with _told():
+            self._questions.write(packing.HEAD.pack(series, 0, 0, 0))
+            self._questions.flush()
+            return cast("tuple[int, int, int]", packing.ANSWER.unpack(self._answers.read(packing.ANSWER.size)))
+
+    def _end(self) -> None:
+        with suppress(OSError):
+            self._questions.close()
+        self._process.wait()
+        self._answers.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, struct.error) as error:
+        raise UnreadableImage(
+            "The process that estimates pull bytes ended early", advice="Try again; the memory may have been short."
+        ) from error
+
+
+_packer = cache(_Packer)
+_series = count()
 
 
 class _Stratum:
     """A part of a layer that is sampled equally densely."""
 
     def __init__(self, distance: int) -> None:
-        self.distance, self._length, self._sampled, self._packed = distance, 0, 0, list[Future[_Packed]]()
+        self.distance, self._series = distance, next(_series)
+        self._length = self._sampled = self._count = 0
 
     def update(self, chunk: bytes) -> None:
-        begins = list(_places(self._length, len(chunk), self.distance))
-        _ROOM.acquire()
-        packed = _THREADS.submit(_pack, chunk, begins, len(self._packed))
-        packed.add_done_callback(lambda _: _ROOM.release())
-        self._packed.append(packed)
+        begins = array(packing.PLACE, _places(self._length, len(chunk), self.distance))
+        if begins:
+            # What goes over is no more than the samples and their windows: of a chunk with one sample, a third.
+            first, end = begins[0] - WINDOW_BYTES, begins[-1] + SAMPLE_BYTES
+            moved = array(packing.PLACE, [begin - first for begin in begins])
+            _packer().send(self._series, self._count, moved, memoryview(chunk)[first:end])
         self._sampled += sum(min(SAMPLE_BYTES, len(chunk) - begin) for begin in begins)
+        self._count += len(begins)
         self._length += len(chunk)
 
     def total(self) -> float:
-        found = [each.result() for each in self._packed]
-        quick, twice_quick, exact = (sum(getattr(each, name) for each in found) for name in _Packed.__slots__)
-        return quick * (exact / twice_quick) * (self._length / self._sampled) if twice_quick else 0
+        """Return the length in bytes; nothing more may come afterwards."""
+        if not self._count:
+            return 0
+        quick, twice_quick, exact = _packer().sums(self._series)
+        return quick * (exact / twice_quick) * (self._length / self._sampled)
 
 
 class Deflation:
     """The length of a stream as gzip would pack it; told all chunks, then asked once."""
 
     def __init__(self) -> None:
-        self._first, self._length = b"", 0
-        self._strata = [_Stratum(distance) for _, distance in _DISTANCES]
+        self._first, self._length, self._total = b"", 0, 0.0
+        self._place = 0
+        self._stratum = _Stratum(_DISTANCES[0][1])
 
     def update(self, chunk: bytes) -> None:
         """Take in the next chunk; all but the last must have the same length."""
         if not self._length:
             self._first = chunk
-        self._strata[sum(self._length >= end for end, _ in _DISTANCES)].update(chunk)
+        if self._length >= _DISTANCES[self._place][0]:
+            self._total += self._stratum.total()
+            self._place += 1
+            self._stratum = _Stratum(_DISTANCES[self._place][1])
+        self._stratum.update(chunk)
         self._length += len(chunk)
 
     def total(self) -> int:
         """Return the length in bytes."""
         if self._length == len(self._first):
-            packed = zlib.compressobj(LEVEL, zlib.DEFLATED, _RAW)
+            packed = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
             return len(packed.compress(self._first)) + len(packed.flush()) + _GZIP_FRAME_BYTES
-        return round(sum(stratum.total() for stratum in self._strata)) + _GZIP_FRAME_BYTES
+        return round(self._total + self._stratum.total()) + _GZIP_FRAME_BYTES
 
 
 def _places(place: int, length: int, distance: int) -> Iterator[int]:
     """Yield where samples begin in a chunk that itself begins at `place`, each with a window before it."""
-    slots = distance // SAMPLE_BYTES
-    for number, begin in enumerate(range(WINDOW_BYTES, length, distance)):
+    for begin in range(WINDOW_BYTES, length, distance):
         # The place within each stretch wanders, because files and tables are often aligned: Knuth's multiplicative
         # hash spreads it evenly (The Art of Computer Programming, volume 3, 6.4).
-        slot = ((place // distance + number) * _GOLDEN % 2**32) * slots >> 32
-        if begin + slot * SAMPLE_BYTES < length:
+        slots = min(distance, length - begin) // SAMPLE_BYTES
+        slot = ((place + begin) // WINDOW_BYTES * _GOLDEN % 2**32) * slots >> 32
+        if slots:
             yield begin + slot * SAMPLE_BYTES
-
-
-def _pack(chunk: bytes, begins: Sequence[int], turn: int) -> _Packed:
-    """Pack samples of a chunk, each begun with the bytes before it; `turn` chooses those that zlib packs too."""
-    view, quick, twice_quick, exact = memoryview(chunk), 0, 0, 0
-    for number, begin in enumerate(begins, turn * len(begins)):
-        before, sample = view[max(0, begin - WINDOW_BYTES) : begin], view[begin : begin + SAMPLE_BYTES]
-        fast = isal_zlib.compressobj(_FAST_LEVEL, isal_zlib.DEFLATED, _RAW, zdict=bytes(before))
-        length = len(fast.compress(sample)) + len(fast.flush(isal_zlib.Z_SYNC_FLUSH))
-        quick += length
-        if number % _EXACT_EVERY == 0:
-            packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _RAW, zdict=before)
-            exact += len(packer.compress(sample)) + len(packer.flush(zlib.Z_SYNC_FLUSH)) - _SYNC_MARK_BYTES
-            twice_quick += length
-    return _Packed(quick, twice_quick, exact)

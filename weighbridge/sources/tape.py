@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO
 
 from weighbridge.sources.compression import Readable
 from weighbridge.sources.headers import BLOCK_BYTES, DamagedArchive, Header, decode, extended, pax_records, settled
 
-CHUNK_BYTES = 2**20
+CHUNK_BYTES = 2**17
 """How much is read at once: large enough that the loop costs nothing beside the bytes."""
 
 MAX_HEADER_BYTES = 2**20
@@ -21,25 +19,31 @@ Tap = Callable[[bytes], object]
 """Is told all bytes that pass, in chunks that are full but for the last."""
 
 
-class Meter(io.RawIOBase):
-    """A raw stream that reports how many bytes have been read from it so far."""
+class Meter:
+    """A stream that reports how many bytes have been read from it; its first bytes can be seen before they are read.
 
-    def __init__(self, source: BinaryIO, on_progress: Callable[[int], None] | None) -> None:
+    Not an `io.BufferedReader`, which would copy each chunk twice more: that takes as long as the reading itself.
+    """
+
+    def __init__(self, source: Readable, on_progress: Callable[[int], None] | None) -> None:
         self._source, self._on_progress, self._total = source, on_progress, 0
+        self.head = self._unread = self._filled(BLOCK_BYTES)
 
-    def readable(self) -> bool:
-        """Tell `io.BufferedReader` that it may read."""
-        return True
+    def read(self, size: int, /) -> bytes:
+        """Return the next `size` bytes, fewer only at the end."""
+        if not self._unread:
+            return self._filled(size)
+        block, self._unread = self._unread[:size], self._unread[size:]
+        return block + self._filled(size - len(block))
 
-    def readinto(self, buffer: Any, /) -> int:
-        """Fill the buffer as far as the source has bytes."""
-        view = memoryview(buffer)
-        block = self._source.read(len(view))
-        view[: len(block)] = block
+    def _filled(self, size: int) -> bytes:
+        block = self._source.read(size)
+        while len(block) < size and (more := self._source.read(size - len(block))):
+            block += more
         self._total += len(block)
         if self._on_progress:
             self._on_progress(self._total)
-        return len(block)
+        return block
 
 
 class Tape:
