@@ -1,10 +1,12 @@
 # One file, one image for both roles: the command decides whether it is the API or the worker.
 #
-#   single   one stage, compiler and all: what the other targets are measured against
-#   multi    what ships: a builder with compiler and headers, a runtime with neither
+#   single    one stage, compiler and all: what the other targets are measured against
+#   minimal   from scratch: interpreter, modules and libraries that are needed, no shell, no package manager
+#   multi     what ships: a builder with compiler and headers, a runtime with neither
 #
 # Needs BuildKit (Docker 20.10 or newer), and no "syntax" line, which would have to be pulled from a registry.
 # Certificates of a TLS-inspecting proxy come as the build secret "ca" and stay out of every layer.
+# What goes into `minimal` and `multi` has one fixed time, so that the same files are the same layer.
 
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
@@ -38,14 +40,17 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
 CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]
 
 
-FROM ${PYTHON_IMAGE} AS builder
+# The environment: what the roles import, at the path that it has in the image, for its scripts name their interpreter in
+# full. What built the C extension leaves again. What an image copies lies below an /out, its folders included: a folder
+# that COPY has to make itself would get the time of the build.
+FROM ${PYTHON_IMAGE} AS environment
 RUN apt-get update \
  && apt-get install -y --no-install-recommends binutils gcc libc6-dev libpq-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
+# Bytecode without columns is smaller, and so quicker to load: a traceback tells the line.
+ENV PYTHONNODEBUGRANGES=1
 COPY backend/requirements.txt backend/requirements-build.txt ./
-# The environment stands at the same path in both stages, because its scripts name their interpreter in full.
-# What built the C extension leaves again: the runtime gets neither pip nor a build system.
 RUN --mount=type=secret,id=ca \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
@@ -54,34 +59,82 @@ RUN --mount=type=secret,id=ca \
  && /venv/bin/pip install --require-hashes --no-build-isolation --no-compile -r requirements.txt \
  && /venv/bin/pip uninstall --yes cython setuptools wheel pip \
  && find /venv -name __pycache__ -exec rm -rf {} + \
- && find /venv -name '*.so*' -type f -exec strip --strip-unneeded {} +
-COPY . /app
-# The application leaves without the script that only the build needs.
-RUN mv /app/backend/bake.py . \
- && rm /app/backend/requirements*.txt /app/backend/pyproject.toml \
- && PATH=/venv/bin:$PATH /venv/bin/python bake.py /app /bytecode
+ && find /venv -name '*.so*' -type f -exec strip --strip-unneeded {} + \
+ && mkdir /out && mv /venv /out/venv && ln -s out/venv /venv
+COPY backend/image image
+RUN /venv/bin/python -m image.pruning image/left-out.txt \
+ && /venv/bin/python -m image.bake /bytecode /out
+
+
+# The application as bytecode alone, so that a change of a line re-ships little; what only the build runs stays behind.
+FROM environment AS application
+COPY weighbridge /out-library/app/weighbridge
+COPY backend/*.py /out-app/app/backend/
+RUN /venv/bin/python -m image.bake --in-place /out-library \
+ && /venv/bin/python -m image.bake --in-place /out-app
+
+
+FROM environment AS rootfs
+RUN /venv/bin/python -m image.rootfs image/left-out.txt /out-system /out-venv
+
+
+FROM scratch AS minimal
+COPY --from=rootfs /out-system /
+COPY --from=rootfs /out-venv /
+COPY --from=application /out-library /
+COPY --from=application /out-app /
+WORKDIR /app
+ENV PATH=/venv/bin \
+    LANG=C.UTF-8 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp
+# What changes with every commit comes last: it touches no layer.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+ENV WEIGHBRIDGE_VERSION=${VERSION} \
+    WEIGHBRIDGE_REVISION=${REVISION}
+LABEL org.opencontainers.image.title="Weighbridge report service" \
+      org.opencontainers.image.licenses=MIT \
+      org.opencontainers.image.version=${VERSION} \
+      org.opencontainers.image.revision=${REVISION} \
+      org.opencontainers.image.base.name=scratch \
+      weighbridge=image
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python", "-I", "-S", "/app/backend/health.pyc"]
+CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]
 
 
 FROM ${PYTHON_IMAGE} AS multi
-ARG PYTHON_IMAGE
-# The shared libraries that the compiled extensions need, the user, the one folder for data, no setuid or setgid file.
-RUN apt-get update \
+# The shared libraries that the compiled extensions need, the user, the one folder for data; no program that changes its
+# user, no file that would differ at the next build. debconf works on copies: its databases are the base's.
+RUN cp /etc/debconf.conf /var/cache/debconf/*.dat /dev/shm \
+ && sed -i 's,/var/cache/debconf,/dev/shm,' /dev/shm/debconf.conf && export DEBCONF_SYSTEMRC=/dev/shm/debconf.conf \
+ && touch /dev/shm/began \
+ && apt-get update \
  && apt-get install -y --no-install-recommends libpq5 \
- && groupadd --gid 10001 app \
- && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --no-log-init --shell /usr/sbin/nologin app \
- && install -d -o app -g 0 -m 0775 /data \
- && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
- && rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
-      /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
-COPY --from=builder /venv /venv
-COPY --from=builder /bytecode /
+ && echo 'app:x:10001:' >> /etc/group \
+ && echo 'app:x:10001:10001::/tmp:/usr/sbin/nologin' >> /etc/passwd \
+ && install -d -o 10001 -g 0 -m 0775 /data \
+ && find / -xdev -type f -perm /6000 -delete \
+ && rm -rf /var/lib/apt/lists/* /var/lib/dpkg/*-old /var/cache/ldconfig /var/cache/apt/*.bin /var/log/* \
+ && find / -xdev -newer /dev/shm/began -exec touch -h -d @0 {} +
+RUN --mount=from=environment,source=/bytecode,target=/mnt \
+    touch /dev/shm/began \
+ && cp -a /mnt/. / \
+ && find / -xdev -newer /dev/shm/began -exec touch -h -d @0 {} +
+COPY --from=environment /out /
+COPY --from=application /out-library /
+COPY --from=application /out-app /
 WORKDIR /app
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp
-COPY --from=builder /app /app
 # What changes with every commit comes last: it touches no layer.
+ARG PYTHON_IMAGE
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 ENV WEIGHBRIDGE_VERSION=${VERSION} \
@@ -95,5 +148,5 @@ LABEL org.opencontainers.image.title="Weighbridge report service" \
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-I", "-S", "/app/backend/health.py"]
+    CMD ["python", "-I", "-S", "/app/backend/health.pyc"]
 CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]

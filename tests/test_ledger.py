@@ -83,6 +83,22 @@ def test_every_owner() -> None:
     assert versions == {"libc6": "2.41", "tzdata": "2026f", "redis": "8.1.0"}
 
 
+def test_bytecode_in_the_place_of_its_source() -> None:
+    """Where an image has no sources, what a package lists of them leads to their bytecode."""
+    record = b"redis/__init__.py,,\nredis/client.py,,\n"
+    site = "venv/lib/python3.13/site-packages"
+    layer = [
+        Entry(f"{site}/redis/__init__.pyc", b"i" * 7),
+        Entry(f"{site}/redis/client.py", b"c" * 11),
+        Entry(f"{site}/redis/client.pyc", b"d" * 13),
+        Entry(f"{site}/redis-8.1.0.dist-info/RECORD", record),
+    ]
+    found = told(rows([layer]))
+    assert found["bytecode", "redis"] == 7
+    assert found["python", "redis"] == 11 + len(record)
+    assert found["unowned", "/venv/lib/python3.13"] == 13
+
+
 def test_base_is_apart() -> None:
     """What the base's layers have is the base's, with the same names; our layers' parts of a package are ours."""
     found = rows([SYSTEM, [Entry("usr/lib/x86_64-linux-gnu/libc.so.6", b"d" * 30)]], base_layers=1)

@@ -59,6 +59,14 @@ class _Claims:
                 number = self._find(path)
                 if isinstance(number, int) and not self._owner[number]:
                     self._owner[number] = place
+                elif number is None and path.endswith(".py"):
+                    self._claim_bytecode(f"{path}c", package.name)
+
+    def _claim_bytecode(self, path: str, name: str) -> None:
+        """Give a package the bytecode that stands in the place of its source, where an image has no sources."""
+        number = self._find(path)
+        if isinstance(number, int) and not self._owner[number]:
+            self._owner[number] = self._place(Owner("bytecode", name))
 
     def settled(self) -> tuple[list[Owner], array[int]]:
         """Go through all files that are seen and give each its owner."""

@@ -312,7 +312,7 @@ def test_endless_headers_are_cut_off(client: httpx.Client) -> None:
 def test_the_image_has_no_server_without_a_limit_of_heads() -> None:
     """Where httptools is installed, uvicorn takes it; what is baked is what runs."""
     assert "httptools" not in (ROOT / "backend/requirements.txt").read_text(encoding="utf-8")
-    assert "uvicorn.protocols.http.h11_impl" in (ROOT / "backend/bake.py").read_text(encoding="utf-8")
+    assert "uvicorn.protocols.http.h11_impl" in (ROOT / "backend/image/bake.py").read_text(encoding="utf-8")
 
 
 def test_a_client_that_leaves_is_no_error(client: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:

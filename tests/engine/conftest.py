@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.backend.conftest import postgres_url as postgres_url
 from tests.engine.images import Standins, standins
 from weighbridge import bases
 from weighbridge.engine import LABEL, Engine, connect

@@ -1,4 +1,4 @@
-"""What `multi` promises, looked at in the image itself: its config, its files, its layers."""
+"""What `multi` and `minimal` promise, looked at in the images themselves: their config, their files, their layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from weighbridge.errors import EngineError
 pytestmark = pytest.mark.engine
 
 PROJECT = Path(__file__).parents[2]
-REFERENCE = "weighbridge-test-image:multi"
+REPOSITORY = "weighbridge-test-image"
 CANARY = "canary-of-a-certificate-that-must-not-ship"
 
 
@@ -40,19 +40,20 @@ def python(python_base: bases.BaseImage) -> str:
     return python_base.reference
 
 
-@pytest.fixture(scope="module")
-def image(engine: Engine, client: clients.BuildClient, python: str) -> Iterator[str]:
-    """The project's own image, the default target of the Dockerfile, under a name of this test."""
+@pytest.fixture(scope="module", params=["multi", "minimal"])
+def image(request: pytest.FixtureRequest, engine: Engine, client: clients.BuildClient, python: str) -> Iterator[str]:
+    """The project's own image under a name of this test: `multi` as the default target, `minimal` by its name."""
     wanted = builder.Build(
-        variant="multi",
-        reference=REFERENCE,
+        variant=request.param,
+        reference=f"{REPOSITORY}:{request.param}",
         context=PROJECT,
         dockerfile=PROJECT / "Dockerfile",
+        target=None if request.param == "multi" else request.param,
         arguments={"PYTHON_IMAGE": python, "REVISION": "abc123"},
     )
     builder.build(client, engine, wanted)
-    yield REFERENCE
-    engine.remove_image(REFERENCE)
+    yield wanted.reference
+    engine.remove_image(wanted.reference)
 
 
 @pytest.fixture(scope="module")
@@ -77,18 +78,35 @@ def run_python(client: clients.BuildClient, engine: Engine, image: str, source: 
     return json.loads(docker(client, engine, "run", *hardened, image, "python", "-c", source))
 
 
-def test_multi_is_the_default_target(config: dict[str, Any]) -> None:
-    """A plain build gives the image that ships: numeric user, exec-form command, health check, labels."""
+@pytest.fixture(scope="module")
+def files(engine: Engine, client: clients.BuildClient, image: str) -> dict[str, tarfile.TarInfo]:
+    """All that a container of the image sees, by its path."""
+    name = docker(client, engine, "create", image).strip()
+    try:
+        words, environment = [str(client.path), "export", name], dict(client.environment(engine.host))
+        with (
+            subprocess.Popen(words, env=environment, stdout=subprocess.PIPE) as process,
+            tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+        ):
+            return {member.name: member for member in archive}
+    finally:
+        docker(client, engine, "rm", name)
+
+
+def test_config(config: dict[str, Any], image: str) -> None:
+    """Numeric user, exec-form command, health check, labels; a plain build gives the image that ships."""
     assert config["User"] == "10001:10001"
     assert config["Cmd"][:2] == ["uvicorn", "backend.main:app"]
-    assert config["Healthcheck"]["Test"] == ["CMD", "python", "-I", "-S", "/app/backend/health.py"]
+    assert config["Healthcheck"]["Test"] == ["CMD", "python", "-I", "-S", "/app/backend/health.pyc"]
     assert config["Labels"]["org.opencontainers.image.revision"] == "abc123"
     assert config["Labels"]["weighbridge"] == "image"
+    assert ("/usr/bin" in config["Env"][0]) == image.endswith(":multi")
 
 
-def test_base_is_named(config: dict[str, Any], python: str) -> None:
-    """The label says what the image stands on, stand-in or official."""
-    assert config["Labels"]["org.opencontainers.image.base.name"] == python
+def test_base_is_named(config: dict[str, Any], python: str, image: str) -> None:
+    """The label says what the image stands on: the base, stand-in or official, or nothing."""
+    expected = python if image.endswith(":multi") else "scratch"
+    assert config["Labels"]["org.opencontainers.image.base.name"] == expected
 
 
 def test_nothing_is_compiled_at_start(engine: Engine, client: clients.BuildClient, image: str) -> None:
@@ -96,22 +114,152 @@ def test_nothing_is_compiled_at_start(engine: Engine, client: clients.BuildClien
     source = """
 import json, sys, importlib.util
 import backend.main, backend.worker
-missing, timed = [], []
+missing, timed, count = [], [], 0
 for module in list(sys.modules.values()):
     path = getattr(module, "__file__", None) or ""
-    if not path.endswith(".py") or path.startswith("<"):
+    frozen = getattr(module.__spec__, "origin", "") == "frozen"
+    if frozen or not path.endswith((".py", ".pyc")) or path.startswith("<"):
         continue
+    count += 1
     try:
-        header = open(importlib.util.cache_from_source(path), "rb").read(8)
+        header = open(path if path.endswith("c") else importlib.util.cache_from_source(path), "rb").read(8)
     except FileNotFoundError:
         missing.append(path)
     else:
         if int.from_bytes(header[4:8], "little") != 1:  # PEP 552: 1 is hash-based and unchecked
             timed.append(path)
-print(json.dumps([missing, timed]))
+print(json.dumps([missing, timed, count > 500]))
 """
 
-    assert run_python(client, engine, image, source) == [[], []]
+    assert run_python(client, engine, image, source) == [[], [], True]
+
+
+def test_no_program_changes_its_user(files: dict[str, tarfile.TarInfo]) -> None:
+    """No file has a setuid or setgid bit."""
+    assert [name for name, member in files.items() if member.isreg() and member.mode & 0o6000] == []
+
+
+def test_what_minimal_does_without(files: dict[str, tarfile.TarInfo], image: str) -> None:
+    """No shell, no package manager, no source of Python; but a record of Debian's packages, for scanners."""
+    programs = {"sh", "bash", "dash", "busybox", "apt", "apt-get", "dpkg", "perl", "pip", "pip3", "env", "cat", "ls"}
+    there = {name.rpartition("/")[2] for name, member in files.items() if not member.isdir()} & programs
+    sources = [name for name in files if name.endswith(".py") and name.startswith(("venv/", "usr/"))]
+    stanzas = [name for name in files if name.startswith("var/lib/dpkg/status.d/lib") and "." not in name[-9:]]
+    if image.endswith(":minimal"):
+        assert (there, sources) == (set(), [])
+        assert len(stanzas) > 10
+    else:
+        assert {"sh", "apt"} <= there
+
+
+def test_every_library_is_there(engine: Engine, client: clients.BuildClient, image: str) -> None:
+    """The loader finds all that any program or extension module needs."""
+    source = """
+import glob, json, os, subprocess
+loader, = glob.glob("/lib*/ld-linux-*.so.*")[:1]
+asked, missing = 0, []
+for top in ("/venv", "/usr/lib", "/usr/local", "/usr/bin"):
+    for folder, _, names in os.walk(top):
+        for path in (os.path.join(folder, name) for name in names):
+            own = os.path.islink(path) or path.endswith(os.path.basename(loader))
+            if own or open(path, "rb").read(4) != b"\\x7fELF":
+                continue
+            told = subprocess.run([loader, "--list", path], capture_output=True, text=True)
+            asked += 1
+            if "not found" in told.stdout + told.stderr:
+                missing.append(path)
+print(json.dumps([asked > 50, missing]))
+"""
+
+    assert run_python(client, engine, image, source) == [True, []]
+
+
+def test_what_the_roles_stand_on(engine: Engine, client: clients.BuildClient, image: str) -> None:
+    """Time zones, the outside's certificates, the event loop, threads, names of users and hosts, all in the image."""
+    source = """
+import asyncio, json, os, pwd, socket, ssl, threading, uvloop, zoneinfo
+from datetime import datetime
+summer = datetime(2026, 7, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")).utcoffset().seconds
+trusted = ssl.create_default_context().get_ca_certs()
+async def loop(): return type(asyncio.get_running_loop()).__module__
+thread = threading.Thread(target=print, args=[""], kwargs={"end": ""})
+thread.start(), thread.join()
+print(json.dumps([summer, len(trusted) > 100, uvloop.run(loop()), pwd.getpwuid(os.getuid()).pw_name,
+                  socket.gethostbyname("localhost")]))
+"""
+
+    assert run_python(client, engine, image, source) == [7200, True, "uvloop", "app", "127.0.0.1"]
+
+
+def test_tls(engine: Engine, client: clients.BuildClient, image: str, tmp_path: Path) -> None:
+    """A client in the image speaks TLS with who has a certificate that it trusts, and with nobody else."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    named = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*made, *named, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    source = f"""
+import json, socket, ssl, threading
+pem = {(key.read_text() + certificate.read_text())!r}
+open("/tmp/pem", "w").write(pem)
+server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+server.load_cert_chain("/tmp/pem")
+listening = socket.create_server(("127.0.0.1", 0))
+def serve():
+    for _ in range(2):
+        try:
+            server.wrap_socket(listening.accept()[0], server_side=True).sendall(b"hello")
+        except ssl.SSLError:
+            pass
+threading.Thread(target=serve, daemon=True).start()
+def ask(context):
+    try:
+        plain = socket.create_connection(listening.getsockname())
+        with context.wrap_socket(plain, server_hostname="localhost") as connection:
+            return connection.recv(5).decode()
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+print(json.dumps([ask(ssl.create_default_context(cadata=pem)), ask(ssl.create_default_context())]))
+"""
+
+    assert run_python(client, engine, image, source) == ["hello", "self-signed certificate"]
+
+
+@pytest.mark.services
+def test_postgresql(engine: Engine, client: clients.BuildClient, image: str, postgres_url: str) -> None:
+    """The driver in the image speaks with a real server."""
+    url = postgres_url.replace("+psycopg", "")
+    source = f"import json, psycopg; print(json.dumps(psycopg.connect({url!r}).execute('SELECT 40 + 2').fetchone()))"
+    hardened = ["--rm", "--read-only", "--cap-drop=ALL", "--network=host", "--tmpfs=/tmp"]
+
+    assert json.loads(docker(client, engine, "run", *hardened, image, "python", "-c", source)) == [42]
+
+
+def test_health_check_costs_little(engine: Engine, client: clients.BuildClient, image: str) -> None:
+    """One check takes less than 50 ms of a processor: it runs every few seconds in every container."""
+    source = """
+import json, os, subprocess
+words = ["python", "-I", "-S", "/app/backend/health.pyc"]
+subprocess.run(words)
+before = os.times()
+for _ in range(5):
+    subprocess.run(words, stdout=subprocess.DEVNULL)
+after = os.times()
+print(json.dumps((after.children_user + after.children_system - before.children_user - before.children_system) / 5))
+"""
+    told = docker(client, engine, "run", "--rm", "--read-only", "--network=none", image, "python", "-c", source)
+
+    assert json.loads(told.splitlines()[-1]) < 0.05
 
 
 def test_application_cannot_change_itself(engine: Engine, client: clients.BuildClient, image: str) -> None:
@@ -137,7 +285,7 @@ def test_no_build_tool_ships(engine: Engine, client: clients.BuildClient, image:
     source = """
 import json, os, shutil
 names = ["gcc", "cc", "ld", "strip", "pg_config", "cython"]
-paths = ["/venv/bin/pip", "/usr/include/postgresql", "/app/backend/bake.py", "/app/backend/requirements.txt"]
+paths = ["/venv/bin/pip", "/usr/include/postgresql", "/app/backend/image", "/app/backend/requirements.txt", "/bytecode"]
 print(json.dumps([n for n in names if shutil.which(n)] + [p for p in paths if os.path.exists(p)]))
 """
 

@@ -1,0 +1,1 @@
+"""What only the build of the image runs: none of it is in the image."""

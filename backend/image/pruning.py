@@ -1,0 +1,112 @@
+"""What an image does without: reads left-out.txt, and removes from a tree, or keeps from being copied, what it names.
+
+usage: python -m image.pruning LIST
+
+removes what the list's first section names from the environment that this runs in.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import sysconfig
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SOURCES = "**/*.py"
+"""The line that stands for replacing sources by their bytecode; it drops nothing by itself."""
+FIRST = "multi and minimal"
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """The lines of a list, and what each has saved so far."""
+
+    patterns: tuple[str, ...]
+    places: Mapping[str, Path]
+    """What stands before the first slash of a pattern -> which folder that is on this machine."""
+    saved: Counter[str] = field(default_factory=Counter)
+    """Pattern -> bytes."""
+
+    @classmethod
+    def read(cls, listed: Path, sections: Iterable[str] = ()) -> Pruning:
+        """Read a list: the sections named, or all of it.
+
+        Raises:
+            SystemExit: A line makes no sense.
+        """
+        wanted = set(sections)
+        found = [pattern for section, pattern in _lines(listed) if not wanted or section in wanted]
+        places = {
+            "site": Path(sysconfig.get_path("purelib")),
+            "venv": Path(sys.prefix),
+            "stdlib": Path(sysconfig.get_path("stdlib")),
+            "zoneinfo": Path("/usr/share/zoneinfo"),
+        }
+        for pattern in found:
+            if pattern != SOURCES and pattern.partition("/")[0] not in places:
+                sys.exit(f"{listed.name}: {pattern}: begin it with one of {', '.join(places)}")
+        return cls(tuple(found), places)
+
+    @property
+    def keeps_sources(self) -> bool:
+        """Whether Python sources stay."""
+        return SOURCES not in self.patterns
+
+    def drops(self, path: Path) -> bool:
+        """Tell whether a file or folder is left out, and count what that saves."""
+        pattern = next((each for each in self.patterns if each != SOURCES and self._matches(each, path)), None)
+        if pattern is None:
+            return False
+        self.saved[pattern] += sum(each.stat().st_size for each in _files(path))
+        return True
+
+    def _matches(self, pattern: str, path: Path) -> bool:
+        place, _, rest = pattern.partition("/")
+        folder = self.places[place]
+        return path.is_relative_to(folder) and _expression(rest).fullmatch(str(path.relative_to(folder))) is not None
+
+    def told(self) -> Iterator[str]:
+        """Yield one line for each pattern that has saved something."""
+        for pattern, count in self.saved.most_common():
+            yield f"{count / 1e6:8.2f} MB  left out: {pattern}"
+
+
+def _lines(listed: Path) -> Iterator[tuple[str, str]]:
+    """Yield section and pattern of each line that has one."""
+    section = ""
+    for line in listed.read_text(encoding="utf-8").splitlines():
+        text = line.partition("#")[0].strip()
+        if text.startswith("["):
+            section = text.strip("[]")
+        elif text:
+            yield section, text
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """Return a pattern as a regular expression, which `re` keeps."""
+    parts = re.split(r"(\*\*/|\*)", pattern)
+    return re.compile("".join({"**/": "(?:.*/)?", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return (each for each in (path, *path.rglob("*")) if each.is_file() and not each.is_symlink())
+
+
+def main(listed: Path) -> None:
+    """Remove what the first section names from this environment."""
+    pruning = Pruning.read(listed, [FIRST])
+    for path in sorted(Path(sys.prefix).rglob("*")):
+        if (path.exists() or path.is_symlink()) and pruning.drops(path):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    print(*pruning.told(), sep="\n")  # noqa: T201 - the build's log
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
