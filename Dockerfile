@@ -41,7 +41,7 @@ CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no
 
 
 # The environment: what the roles import, at the path that it has in the image, for its scripts name their interpreter in
-# full. What built the C extension leaves again. What an image copies lies below an /out, its folders included: a folder
+# full. What built the C extension leaves again. What an image copies lies below an /out-…, its folders included: a folder
 # that COPY has to make itself would get the time of the build.
 FROM ${PYTHON_IMAGE} AS environment
 RUN apt-get update \
@@ -54,16 +54,17 @@ COPY backend/requirements.txt backend/requirements-build.txt ./
 RUN --mount=type=secret,id=ca \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
-    python3 -m venv /venv \
+    export CFLAGS=-g0 LDFLAGS=-Wl,--build-id=none \
+ && python3 -m venv /venv \
  && /venv/bin/pip install --require-hashes -r requirements-build.txt \
  && /venv/bin/pip install --require-hashes --no-build-isolation --no-compile -r requirements.txt \
  && /venv/bin/pip uninstall --yes cython setuptools wheel pip \
  && find /venv -name __pycache__ -exec rm -rf {} + \
  && find /venv -name '*.so*' -type f -exec strip --strip-unneeded {} + \
- && mkdir /out && mv /venv /out/venv && ln -s out/venv /venv
+ && mkdir /out-venv && mv /venv /out-venv/venv && ln -s out-venv/venv /venv
 COPY backend/image image
 RUN /venv/bin/python -m image.pruning image/left-out.txt \
- && /venv/bin/python -m image.bake /bytecode /out
+ && /venv/bin/python -m image.bake /out-bytecode /out-venv
 
 
 # The application as bytecode alone, so that a change of a line re-ships little; what only the build runs stays behind.
@@ -75,12 +76,12 @@ RUN /venv/bin/python -m image.bake --in-place /out-library \
 
 
 FROM environment AS rootfs
-RUN /venv/bin/python -m image.rootfs image/left-out.txt /out-system /out-venv
+RUN /venv/bin/python -m image.rootfs image/left-out.txt /rootfs /rootfs-venv
 
 
 FROM scratch AS minimal
-COPY --from=rootfs /out-system /
-COPY --from=rootfs /out-venv /
+COPY --from=rootfs /rootfs /
+COPY --from=rootfs /rootfs-venv /
 COPY --from=application /out-library /
 COPY --from=application /out-app /
 WORKDIR /app
@@ -107,25 +108,26 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
 CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]
 
 
-FROM ${PYTHON_IMAGE} AS multi
-# The shared libraries that the compiled extensions need, the user, the one folder for data; no program that changes its
-# user, no file that would differ at the next build. debconf works on copies: its databases are the base's.
-RUN cp /etc/debconf.conf /var/cache/debconf/*.dat /dev/shm \
- && sed -i 's,/var/cache/debconf,/dev/shm,' /dev/shm/debconf.conf && export DEBCONF_SYSTEMRC=/dev/shm/debconf.conf \
- && touch /dev/shm/began \
+# What `multi` has beside its base: the shared libraries that the compiled extensions need, the user, the one folder for
+# data, and what had a setuid bit without it. Only what changed is copied, so that no log and no cache comes along.
+FROM ${PYTHON_IMAGE} AS runtime
+RUN touch /dev/shm/began \
  && apt-get update \
  && apt-get install -y --no-install-recommends libpq5 \
+ && rm -rf /var/lib/apt/lists/* \
  && echo 'app:x:10001:' >> /etc/group \
  && echo 'app:x:10001:10001::/tmp:/usr/sbin/nologin' >> /etc/passwd \
- && install -d -o 10001 -g 0 -m 0775 /data \
- && find / -xdev -type f -perm /6000 -delete \
- && rm -rf /var/lib/apt/lists/* /var/lib/dpkg/*-old /var/cache/ldconfig /var/cache/apt/*.bin /var/log/* \
- && find / -xdev -newer /dev/shm/began -exec touch -h -d @0 {} +
-RUN --mount=from=environment,source=/bytecode,target=/mnt \
-    touch /dev/shm/began \
- && cp -a /mnt/. / \
- && find / -xdev -newer /dev/shm/began -exec touch -h -d @0 {} +
-COPY --from=environment /out /
+ && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
+ && install -d -o 10001 -m 0775 /out-runtime/data \
+ && find etc usr var/lib/dpkg -xdev -cnewer /dev/shm/began ! -type d ! -name '*-old' \
+      ! -path etc/hosts ! -path etc/hostname ! -path etc/resolv.conf -exec cp -a --parents -t /out-runtime {} + \
+ && find /out-runtime -exec touch -h -d @0 {} +
+
+
+FROM ${PYTHON_IMAGE} AS multi
+COPY --from=runtime /out-runtime /
+COPY --from=environment /out-bytecode /
+COPY --from=environment /out-venv /
 COPY --from=application /out-library /
 COPY --from=application /out-app /
 WORKDIR /app

@@ -157,7 +157,7 @@ def test_the_probes_tell_apart_what_lives_and_what_is_ready(client: httpx.Client
     assert client.get("/livez").status_code == 200
     assert readiness.status_code == 503
     assert readiness.json() == {"ready": False, "checks": {"redis": "does not answer", "database": "ok"}}
-    assert client.get("/version").json() == {"version": None, "revision": None}
+    assert client.get("/version").json() == {"version": None, "revision": None, "created": None}
 
 
 def test_a_probe_by_head_answers_as_by_get(client: httpx.Client) -> None:

@@ -1,0 +1,90 @@
+"""When Redis goes away, the worker is not ready and lives on; when it comes back, the worker is ready by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from weighbridge import bases, builder, clients, settings
+from weighbridge.containers import ContainerState
+from weighbridge.engine import Engine
+from weighbridge.errors import EngineError
+from weighbridge.smoke import runs, signals
+from weighbridge.smoke.containers import Stack, running
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+PROJECT = Path(__file__).parents[2]
+REFERENCE = "weighbridge-test-outage:multi"
+_STALE_SECONDS = 30
+"""How long a heartbeat counts: backend/health.py."""
+_MARGIN_SECONDS = 40
+
+
+@pytest.fixture
+def stack(engine: Engine, python_base: bases.BaseImage, redis_base: bases.BaseImage) -> Iterator[Stack]:
+    """The project's image, and what smoke would start of it, not yet started."""
+    try:
+        client = clients.find()
+    except EngineError as error:
+        pytest.skip(str(error))
+    wanted = builder.Build(
+        variant="multi",
+        reference=REFERENCE,
+        context=PROJECT,
+        dockerfile=PROJECT / "Dockerfile",
+        arguments={"PYTHON_IMAGE": python_base.reference},
+    )
+    builder.build(client, engine, wanted)
+    chosen = settings.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
+    with signals.deferred() as interruption, runs.begin(keep=False) as run:
+        made = Stack(
+            engine=engine,
+            settings=chosen,
+            image=REFERENCE,
+            redis=redis_base.reference,
+            run=run,
+            interruption=interruption,
+        )
+        with running(made, runs.ignore):
+            yield made
+    engine.remove_image(REFERENCE)
+
+
+def test_outage_of_redis(stack: Stack) -> None:
+    """Unhealthy while Redis is away, for anybody to see; the process is the same before, then, and afterwards."""
+
+    def becomes(health: str) -> ContainerState:
+        return stack.wait("worker", lambda state: state.health == health, _STALE_SECONDS + _MARGIN_SECONDS)
+
+    def process() -> str:
+        # Process 1 is the engine's init; the worker's main process started as its first child.
+        code, started = stack.engine.execute(stack.name("worker"), ["python", "-c", _STARTED])
+        assert code == 0
+        return started
+
+    for role in ("redis", "worker"):
+        stack.start(role)
+    assert becomes("healthy").health == "healthy"
+    before = process()
+    stack.engine.signal(stack.name("redis"), "SIGKILL")
+    away = becomes("unhealthy")
+    assert (away.status, away.health) == ("running", "unhealthy")
+    assert "last heartbeat" in away.health_output
+    assert process() == before
+    stack.engine.start(stack.name("redis"))
+    assert becomes("healthy").health == "healthy"
+    assert process() == before
+
+
+_STARTED = """
+import os
+for number in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
+    command = open(f"/proc/{number}/cmdline", "rb").read()
+    if b"celery" in command and number != 1:
+        print(number, open(f"/proc/{number}/stat").read().split()[21])  # proc(5): starttime
+        break
+"""
