@@ -30,7 +30,15 @@ RUN groupadd --gid 10001 app \
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp
+ARG VERSION
+ARG REVISION
+ARG CREATED
+ENV WEIGHBRIDGE_VERSION=${VERSION} \
+    WEIGHBRIDGE_REVISION=${REVISION} \
+    WEIGHBRIDGE_CREATED=${CREATED}
 LABEL org.opencontainers.image.title="Weighbridge report service" \
+      org.opencontainers.image.description="Keeps and compares the records of invoke report: an API and a worker" \
+      org.opencontainers.image.licenses=MIT \
       org.opencontainers.image.base.name=${PYTHON_IMAGE} \
       weighbridge=image
 USER 10001:10001
@@ -91,15 +99,16 @@ ENV PATH=/venv/bin \
     PYTHONUNBUFFERED=1 \
     HOME=/tmp
 # What changes with every commit comes last: it touches no layer.
-ARG VERSION=0.1.0
-ARG REVISION=unknown
+ARG VERSION
+ARG REVISION
+ARG CREATED
 ENV WEIGHBRIDGE_VERSION=${VERSION} \
-    WEIGHBRIDGE_REVISION=${REVISION}
+    WEIGHBRIDGE_REVISION=${REVISION} \
+    WEIGHBRIDGE_CREATED=${CREATED}
 LABEL org.opencontainers.image.title="Weighbridge report service" \
+      org.opencontainers.image.description="Keeps and compares the records of invoke report: an API and a worker" \
       org.opencontainers.image.licenses=MIT \
-      org.opencontainers.image.version=${VERSION} \
-      org.opencontainers.image.revision=${REVISION} \
-      org.opencontainers.image.base.name=scratch \
+      weighbridge.base=scratch \
       weighbridge=image
 USER 10001:10001
 EXPOSE 8000
@@ -137,14 +146,15 @@ ENV PATH=/venv/bin:$PATH \
     HOME=/tmp
 # What changes with every commit comes last: it touches no layer.
 ARG PYTHON_IMAGE
-ARG VERSION=0.1.0
-ARG REVISION=unknown
+ARG VERSION
+ARG REVISION
+ARG CREATED
 ENV WEIGHBRIDGE_VERSION=${VERSION} \
-    WEIGHBRIDGE_REVISION=${REVISION}
+    WEIGHBRIDGE_REVISION=${REVISION} \
+    WEIGHBRIDGE_CREATED=${CREATED}
 LABEL org.opencontainers.image.title="Weighbridge report service" \
+      org.opencontainers.image.description="Keeps and compares the records of invoke report: an API and a worker" \
       org.opencontainers.image.licenses=MIT \
-      org.opencontainers.image.version=${VERSION} \
-      org.opencontainers.image.revision=${REVISION} \
       org.opencontainers.image.base.name=${PYTHON_IMAGE} \
       weighbridge=image
 USER 10001:10001

@@ -5,6 +5,7 @@ Each task imports what it needs, so that the menu opens at once.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from invoke.context import Context
@@ -36,22 +37,36 @@ def engine(c: Context) -> None:
     progress.print_facts([*lines, *((image.role.capitalize(), image.described) for image in images)])
 
 
-@task(iterable=["variant"], help={"variant": VARIANT_HELP, "no-cache": "run every step again"})
-def build(c: Context, variant: list[str], no_cache: bool = False) -> None:
+@task(
+    iterable=["variant", "platform"],
+    help={
+        "variant": VARIANT_HELP,
+        "no-cache": "run every step again",
+        "push": "HOST/NAME:TAG; what has not passed the smoke test takes it first; of several, each to TAG-VARIANT",
+        "platform": "such as linux/arm64, where the builder can; may be repeated; without it, the engine's own",
+    },
+)
+def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = False, push: str = "") -> None:
     """Build the variants of the image, all from one Dockerfile."""
-    from weighbridge import bases, builder, clients, engine, origin, revision
+    from weighbridge import builder, clients, engine, foreign, publish, variants
     from weighbridge.render import console, progress
 
     with user_errors():
         settings = settings_of(c)
         names = settings.chosen(variant)
-        with engine.connect() as found, console.activity() as shown:
-            client, base = clients.find(), bases.base_image(found, "python", settings.bases.python)
-            arguments = {"PYTHON_IMAGE": base.reference, "REVISION": revision.current(PROJECT).commit or "unknown"}
-            labels = origin.labels(found.image(base.reference).diff_ids)
-            wanted = builder.plan(settings, PROJECT, names, arguments, labels=labels, no_cache=no_cache)
-            built = [builder.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
-        progress.print_built(built, base.described)
+        targets, platforms = publish.targets(push, names), foreign.parse(platform, push=bool(push))
+        with engine.connect() as found:
+            with console.activity() as shown:
+                client = clients.find()
+                foreign.check(client, found, platforms, push=bool(push))
+                base, wanted = variants.plan(found, settings, PROJECT, names, platforms=platforms, no_cache=no_cache)
+                built = [builder.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
+            progress.print_built(built, base.described)
+            with console.activity() as shown:
+                pushed = publish.publish(
+                    found, settings, built, targets, shown=shown, checks=partial(progress.checks, shown)
+                )
+        progress.print_facts([(each.variant, each.reference) for each in pushed])
 
 
 @task(
@@ -59,20 +74,26 @@ def build(c: Context, variant: list[str], no_cache: bool = False) -> None:
     help={
         "variant": VARIANT_HELP,
         "image": f"{IMAGE_HELP}; instead of variants, may be repeated",
+        "rebuild": "also try the changes of invoke.yaml: the seconds of a rebuild, the bytes to pull anew",
         "format": FORMAT_HELP,
     },
 )
-def report(c: Context, variant: list[str], image: list[str], format: str = "terminal") -> None:
+def report(c: Context, variant: list[str], image: list[str], rebuild: bool = False, format: str = "terminal") -> None:
     """Weigh images layer by layer, say whose the bytes are, record it."""
     from weighbridge import measure, records
-    from weighbridge.render import console, formats
+    from weighbridge import rebuild as rebuilding
+    from weighbridge.render import console, formats, progress
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.REPORTS, format)
         wanted = measure.wanted(settings, variant, image)
+        if rebuild:
+            rebuilding.check(settings, PROJECT, variant, image)
         folder = records.prepared(PROJECT / settings.reports.directory)
         with console.activity() as shown:
             result = measure.measure(wanted, PROJECT, on_progress=shown.reading())
+            if rebuild:
+                result = rebuilding.added(result, settings, PROJECT, partial(progress.steps, shown), shown.reading)
         path = records.save(result, folder)
         render(result)
         console.say(f"Recorded in {path}")
@@ -168,17 +189,26 @@ def test(c: Context, quick: bool = False) -> None:
     help={
         "runs": "how often each program runs; the median counts",
         "quick": "one run of each, on fewer made images",
+        "images": "instead of that, our images beside those of patterns that people use: bytes, seconds, memory",
         "format": FORMAT_HELP,
     }
 )
-def bench(c: Context, runs: int = 5, quick: bool = False, format: str = "terminal") -> None:
-    """Measure our speed and memory beside `docker save`, dive and syft."""
+def bench(c: Context, runs: int = 5, quick: bool = False, images: bool = False, format: str = "terminal") -> None:
+    """Measure reports beside dive and syft, or images beside others."""
+    from benchmarks import image_report, suite
+    from benchmarks import images as comparison
     from benchmarks import report as found
-    from benchmarks import suite
     from weighbridge.render import console, formats
 
     with user_errors():
-        settings, render = settings_of(c), formats.choose(found.FORMATS, format)
+        settings = settings_of(c)
+        if images:
+            show = formats.choose(image_report.FORMATS, format)
+            with console.activity() as shown:
+                compared = comparison.compare(settings, PROJECT, shown, rounds=1 if quick else runs)
+            show(compared)
+            return
+        render = formats.choose(found.FORMATS, format)
         with console.activity() as shown:
             results = suite.measure(settings, PROJECT, shown, rounds=runs, quick=quick)
         render(results)

@@ -196,7 +196,10 @@ async def readyz(needs: Needs) -> JSONResponse:
 @probes.get("/version")
 async def version(needs: Needs) -> Version:
     """Tell what runs here."""
-    return Version(version=needs.settings.weighbridge_version, revision=needs.settings.weighbridge_revision)
+    told = needs.settings
+    return Version(
+        version=told.weighbridge_version, revision=told.weighbridge_revision, created=told.weighbridge_created
+    )
 
 
 def describe(faults: Any) -> str:

@@ -21,8 +21,8 @@ from weighbridge.model import FORMAT_VERSION, Image, Report
 MAX_IMAGES = 100
 MAX_LAYERS = 1000
 """Of one image; engines stop at some 127."""
-MAX_ROWS = {"layers": MAX_LAYERS, "ledger": 20_000, "waste": 10_000, "findings": 1000}
-"""Of one image: a full Debian has some 60,000 packages, and nobody ships a tenth of them."""
+MAX_ROWS = {"layers": MAX_LAYERS, "ledger": 20_000, "waste": 10_000, "findings": 1000, "rebuilds": 32}
+"""Of one image: a full Debian has some 60,000 packages, and nobody ships a tenth of them. Rebuilds have layers, too."""
 MAX_VARIANT_CHARACTERS = 200
 """PostgreSQL indexes no value beyond a third of a page."""
 _LARGEST = 2**63 - 1
@@ -48,6 +48,8 @@ def _image(index: int, value: Any) -> Image:
     place = ("images", str(index))
     for name, most in MAX_ROWS.items():
         _bounded(value, name, most, place)
+    for number, rebuild in enumerate(_bounded(value, "rebuilds", MAX_ROWS["rebuilds"], place)):
+        _bounded(rebuild, "layers", MAX_LAYERS, (*place, "rebuilds", str(number)))
     image: Image = _read(Image, value, place)
     if len(image.variant) > MAX_VARIANT_CHARACTERS:
         raise _fault((*place, "variant"), f"must have at most {MAX_VARIANT_CHARACTERS} characters")

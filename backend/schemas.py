@@ -73,7 +73,8 @@ class Readiness(BaseModel):
 
 
 class Version(BaseModel):
-    """What runs here."""
+    """What runs here: what the image's labels `org.opencontainers.image.…` say; null where the build did not know."""
 
     version: str | None
-    revision: str | None
+    revision: str | None = Field(description="Commit; with `-dirty` behind it where something else was built.")
+    created: str | None = Field(description="UTC, ISO 8601: when the commit was made.")

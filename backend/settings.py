@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     heartbeat_path: Path = Path("/tmp/worker.heartbeat")  # noqa: S108 - /tmp is the only writable place of a container
     weighbridge_version: str | None = None
     weighbridge_revision: str | None = None
+    weighbridge_created: str | None = None
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that no log may show."""

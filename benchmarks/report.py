@@ -16,8 +16,8 @@ from weighbridge.render.console import Cell, Column, print_line, print_table
 from weighbridge.render.units import bar, size
 
 _BAR_WIDTH = 14
-_LINE_WIDTH = 80
-_NOTHING = "-"
+LINE_WIDTH = 80
+NOTHING = "-"
 
 
 def render(results: Results, stream: TextIO | None = None) -> None:
@@ -26,7 +26,7 @@ def render(results: Results, stream: TextIO | None = None) -> None:
     for growth in results.growths:
         _print_growth(growth, stream)
     _print_waste(results.waste, stream)
-    _print_targets(results.targets, stream)
+    print_targets(results.targets, stream)
     for line in _notes(results):
         print_line(Cell(line, "dim"), stream=stream)
 
@@ -94,12 +94,13 @@ def _print_waste(cases: Sequence[WasteCase], stream: TextIO | None) -> None:
 
 def _said(case: WasteCase, told: int | None) -> Cell:
     if told is None:
-        return Cell(_NOTHING)
+        return Cell(NOTHING)
     right = told == case.truth_bytes
     return Cell(f"{size(told)} ✓ right", "green") if right else Cell(f"{size(told)} ✗ wrong", "red")
 
 
-def _print_targets(targets: Sequence[Target], stream: TextIO | None) -> None:
+def print_targets(targets: Sequence[Target], stream: TextIO | None) -> None:
+    """Print what was measured beside what it was held to."""
     columns = (
         Column(name="Target"),
         Column(name="At most", right=True),
@@ -115,7 +116,7 @@ def _print_targets(targets: Sequence[Target], stream: TextIO | None) -> None:
 
 def _amount(target: Target, value: float | None) -> str:
     if value is None:
-        return _NOTHING
+        return NOTHING
     return {"times": f"{value:.2f} x", "seconds": f"{value:.2f} s", "bytes": size(round(value))}[target.unit]
 
 
@@ -132,19 +133,19 @@ def _notes(results: Results) -> Iterator[str]:
     yield "Ratio: time of the cold report by the program's. Cold: nothing known of a layer."
     yield "Memory: the largest process at its peak; the engine's own is left out."
     for name, reason in results.left_out.items():
-        yield textwrap.shorten(f"Left out: {name}, because {reason}", _LINE_WIDTH, placeholder=" …")
+        yield textwrap.shorten(f"Left out: {name}, because {reason}", LINE_WIDTH, placeholder=" …")
 
 
 def _seconds(series: Series) -> str:
-    return _NOTHING if series.seconds is None else f"{series.seconds:.2f} s"
+    return NOTHING if series.seconds is None else f"{series.seconds:.2f} s"
 
 
 def _range(series: Series) -> str:
-    return _NOTHING if series.range_seconds is None else "{:.2f} - {:.2f}".format(*series.range_seconds)
+    return NOTHING if series.range_seconds is None else "{:.2f} - {:.2f}".format(*series.range_seconds)
 
 
 def _peak(series: Series) -> str:
-    return _NOTHING if series.peak_bytes is None else size(series.peak_bytes)
+    return NOTHING if series.peak_bytes is None else size(series.peak_bytes)
 
 
 def _plain(results: Results) -> dict[str, Any]:

@@ -416,3 +416,25 @@ def test_certificates_that_are_named_but_missing(monkeypatch: pytest.MonkeyPatch
     (tmp_path / "bundle").touch()
     monkeypatch.setattr("weighbridge.builder._BUNDLES", (tmp_path / "also missing", tmp_path / "bundle"))
     assert certificates() == tmp_path / "bundle"
+
+
+def test_words_of_what_is_built(tmp_path: Path) -> None:
+    """Labels follow the arguments that the build really gets; platforms go together; the base's digest needs a base."""
+    (tmp_path / "Dockerfile").write_text("FROM $PYTHON_IMAGE AS multi\nFROM scratch AS minimal\n")
+    (tmp_path / "docker").mkdir()
+    said = client(tmp_path / "docker", f'printf "%s\\n" "$@" > {tmp_path}/words')
+    settings = check(
+        {"variants": {"multi": {"target": "multi", "arguments": {"VERSION": "2"}}, "minimal": {"target": "minimal"}}}
+    )
+    arguments = {"VERSION": "1", "REVISION": "abc", "PYTHON_IMAGE": "python:3.13", "PYTHON_IMAGE_DIGEST": "sha256:d"}
+    found = {}
+    for wanted in plan(settings, tmp_path, settings.variants, arguments, platforms=("linux/amd64", "linux/arm64")):
+        build(said, Fake(), wanted)
+        words = (tmp_path / "words").read_text().splitlines()
+        assert words[words.index("--platform") + 1] == "linux/amd64,linux/arm64"
+        found[wanted.variant] = {word for word in words if word.startswith("org.opencontainers.image.")}
+    common = {"org.opencontainers.image.revision=abc"}
+    assert found == {
+        "multi": {*common, "org.opencontainers.image.version=2", "org.opencontainers.image.base.digest=sha256:d"},
+        "minimal": {*common, "org.opencontainers.image.version=1"},
+    }

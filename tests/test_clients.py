@@ -176,3 +176,22 @@ def test_environment_of_a_context(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     variables = NEW.environment("ssh://far")
     assert "DOCKER_HOST" not in variables
     assert variables["BUILDX_BUILDER"] == "remote"
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected"),
+    [
+        ("Platforms:        linux/amd64, linux/386", ("linux/amd64", "linux/386")),
+        (
+            "Platforms: linux/amd64*, linux/amd64/v2, linux/arm/v7 (+2)",
+            ("linux/amd64", "linux/amd64/v2", "linux/arm/v7"),
+        ),
+        ("Platforms: linux/amd64\\nName: b\\nPlatforms: linux/arm64, linux/amd64", ("linux/amd64", "linux/arm64")),
+        ("Driver: docker", ()),
+    ],
+)
+def test_platforms_of_buildx(tmp_path: Path, printed: str, expected: tuple[str, ...]) -> None:
+    """What `buildx inspect` lists, of all nodes, without marks; real output of 0.13 and 0.29 on Docker 20.10 first."""
+    path = install(tmp_path, "28.2.2", f'printf "Name: default\\n{printed}\\n"')
+    assert BuildClient(path=path, version="28.2.2", buildx="0.13.1").platforms("unix:///x") == expected
+    assert BuildClient(path=path, version="20.10", buildx=None).platforms("unix:///x") == ()

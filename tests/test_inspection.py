@@ -64,3 +64,20 @@ def test_interval_counts_from_the_start() -> None:
     assert inspection.health_check(ContainerSpec(name="n", image="i", network="w")) == {}
     spec = ContainerSpec(name="n", image="i", network="w", health_command=("CMD", "true"))
     assert inspection.health_check(spec) == {"test": ["CMD", "true"]}
+
+
+@pytest.mark.parametrize(
+    ("reference", "known", "expected"),
+    [
+        ("python:3.13", ["python@sha256:a"], "sha256:a"),
+        ("docker.io/library/python:3.13", ["other@sha256:b", "python@sha256:a"], "sha256:a"),
+        ("docker.io/team/python", ["team/python@sha256:a"], "sha256:a"),
+        ("host:5000/python", ["python@sha256:b", "host:5000/python@sha256:a"], "sha256:a"),
+        ("python@sha256:c", ["python@sha256:a"], "sha256:c"),
+        ("weighbridge/python:3.13", ["python@sha256:a"], ""),
+        ("python:3.13", None, ""),
+    ],
+)
+def test_digest_of_an_image(reference: str, known: list[str] | None, expected: str) -> None:
+    """It is the one that belongs to the name; an image that was built here has none."""
+    assert inspection.image(reference, {"Id": "sha256:x", "RepoDigests": known}).digest == expected

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.origin import NAME_LABEL, labels, told
+from weighbridge.origin import DIGEST_LABEL, NAME_LABEL, NOTHING_LABEL, digest_label, labels, told
 
 LAYERS = st.lists(st.sampled_from(["sha256:a", "sha256:b", "sha256:e"]), max_size=5).map(tuple)
 
@@ -35,3 +36,39 @@ def test_label_that_does_not_fit_tells_nothing(
 def test_no_name() -> None:
     """An image that names no base has none, whatever else it says."""
     assert told(labels(("sha256:a",)), ("sha256:a",), lambda _: ("sha256:a",)) is None
+
+
+def test_image_from_scratch() -> None:
+    """What says that it stands on nothing has all layers of its own, whatever the build said of the usual base."""
+    assert told({NOTHING_LABEL: "scratch", **labels(("sha256:a",))}, ("sha256:a",), lambda _: None) == ("scratch", 0)
+
+
+DOCKERFILE = """
+ARG PYTHON_IMAGE=python:3.13
+FROM ${PYTHON_IMAGE} AS builder
+RUN true
+from --platform=linux/amd64 Builder as later
+FROM later
+FROM scratch AS minimal
+COPY --from=builder / /
+FROM other:1 AS foreign
+FROM $PYTHON_IMAGE
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "stands"),
+    [("builder", True), ("later", True), ("LATER", True), (None, True), ("minimal", False), ("foreign", False)],
+)
+def test_digest_of_the_base_that_it_stands_on(target: str | None, stands: bool) -> None:  # noqa: FBT001 - a column
+    """Only a stage whose first FROM is the base gets its digest, through whatever stages it comes."""
+    given = {"PYTHON_IMAGE": "python:3.13", "PYTHON_IMAGE_DIGEST": "sha256:a"}
+    assert digest_label(given, DOCKERFILE, target) == ({DIGEST_LABEL: "sha256:a"} if stands else {})
+    assert digest_label({"PYTHON_IMAGE": "python:3.13"}, DOCKERFILE, target) == {}
+
+
+@pytest.mark.parametrize("text", ["", "RUN x", "FROM a AS b\nFROM b AS a"])
+def test_dockerfile_that_leads_nowhere(text: str) -> None:
+    """Without a base there is no digest; a circle, which no builder takes, ends."""
+    for target in (None, "a", "nope"):
+        assert digest_label({"PYTHON_IMAGE_DIGEST": "sha256:a"}, text, target) == {}

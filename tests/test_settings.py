@@ -70,6 +70,16 @@ def test_frozen() -> None:
         ({"variants": VARIANTS, "roles": {"worker": {"command": "celery"}}}, "roles.worker.command: "),
         ({"variants": VARIANTS, "smoke": {"timeout_seconds": -1}}, "smoke.timeout_seconds: "),
         ({"variants": VARIANTS, "smoke": {"user": "nobody"}}, "smoke.user: "),
+        ({"variants": VARIANTS, "changes": {"a": {"append": "{unique}"}}}, "changes.a.file: "),
+        ({"variants": VARIANTS, "changes": {"a": {"file": "x"}}}, "changes.a: "),
+        ({"variants": VARIANTS, "changes": {"a": {"file": "x", "append": "# same"}}}, "changes.a: "),
+        ({"variants": VARIANTS, "changes": {"a": {"file": "x", "replace": "{unique}"}}}, "changes.a: "),
+        ({"variants": VARIANTS, "changes": {"A": {"file": "x", "append": "{unique}"}}}, "changes.A: "),
+        (
+            {"variants": VARIANTS, "changes": {"a": {"file": "x", "find": "(", "append": "{unique}"}}},
+            "changes.a.find: ",
+        ),
+        ({"variants": VARIANTS, "changes": {"a": {"file": "x", "find": "a{9999999999}"}}}, "changes.a.find: "),
     ],
 )
 def test_wrong(values: dict[str, Any], place: str) -> None:

@@ -151,7 +151,15 @@ def test_no_engine(run: Run, name: str) -> None:
     [
         (["build", "--variant", "nope"], "Unknown variant nope. Choose from "),
         (["report", "--variant", "multi", "--variant", "nope"], "Unknown variant nope. Choose from "),
+        (["report", "--rebuild", "--variant", "nope"], "Unknown variant nope. Choose from "),
+        (["report", "--rebuild", "--image", "docker:x"], "--rebuild and --image are both given. Leave one out"),
         (["smoke", "--variant", "nope"], "Unknown variant nope. Choose from "),
+        (["build", "--push", "Q"], "--push Q: Q is no name of an image. Write it as HOST/NAME:TAG"),
+        (["build", "--platform", "arm"], "'arm' is no platform. Write it like linux/amd64 or linux/arm/v7."),
+        (
+            ["build", "--push", "h.example/x", "--platform", "linux/amd64", "--platform", "linux/arm64"],
+            "--push sends what was proven, and one engine cannot prove linux/amd64, linux/arm64. Build and push on ",
+        ),
         (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json."),
         (["smoke", "--format", "xml"], "Unknown format xml. Choose from terminal, json."),
     ],
@@ -162,6 +170,16 @@ def test_settings_come_before_the_engine(run: Run, words: Sequence[str], said: s
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(f"error: {said}")
     assert outcome.err.count("\n") == 1
+
+
+def test_change_that_does_not_apply(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told before an engine is asked for, and only where changes are wanted."""
+    monkeypatch.setenv("INVOKE_CHANGES_CODE_FILE", "backend/nope.py")
+    outcome = run("report", "--rebuild")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: The change code does not apply: backend/nope.py is no regular file that ")
+    assert outcome.err.count("\n") == 1
+    assert run("report").code == 4
 
 
 @pytest.mark.parametrize("name", NEED_AN_ENGINE)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from weighbridge import annotations as told
+from weighbridge import origin
 from weighbridge.clients import BuildClient
 from weighbridge.engine import LABEL, Engine
 from weighbridge.errors import BuildFailed
@@ -57,7 +59,9 @@ class Build:
     target: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    """More labels than those by which we find the image again."""
+    """More labels than those by which we find the image again, and those that tell the arguments."""
+    platforms: tuple[str, ...] = ()
+    """`os/architecture[/variant]` each; empty: the engine's own. See `foreign.check`."""
     no_cache: bool = False
 
 
@@ -68,9 +72,11 @@ def plan(
     arguments: Mapping[str, str],
     *,
     labels: Mapping[str, str] | None = None,
+    platforms: Iterable[str] = (),
     no_cache: bool = False,
 ) -> tuple[Build, ...]:
-    """Return what to build for these variants; `arguments` and `labels` are given to all of them."""
+    """Return what to build for these variants; `arguments`, `labels` and `platforms` are given to all of them."""
+    wanted = tuple(platforms)
     return tuple(
         Build(
             variant=name,
@@ -80,6 +86,7 @@ def plan(
             target=variant.target,
             arguments={**arguments, **variant.arguments},
             labels=labels or {},
+            platforms=wanted,
             no_cache=no_cache,
         )
         for name in variants
@@ -152,10 +159,13 @@ def _label(repository: str) -> str:
 def _options(wanted: Build) -> Iterator[str]:
     yield from ("--progress", "plain", "--tag", wanted.reference, "--file", str(wanted.dockerfile))
     own = (f"{LABEL}=image", _label(wanted.reference.rpartition(":")[0]))
-    for label in (*own, *(f"{name}={value}" for name, value in wanted.labels.items())):
+    labels = {**told.labels(wanted.arguments), **_base_label(wanted), **wanted.labels}
+    for label in (*own, *(f"{name}={value}" for name, value in labels.items())):
         yield from ("--label", label)
     if wanted.target:
         yield from ("--target", wanted.target)
+    if wanted.platforms:
+        yield from ("--platform", ",".join(wanted.platforms))
     if wanted.no_cache:
         yield "--no-cache"
     bundle = certificates()
@@ -166,6 +176,14 @@ def _options(wanted: Build) -> Iterator[str]:
     for name in _PROXIES:
         if name in os.environ:
             yield from ("--build-arg", name)  # the value is taken from the environment and kept in no layer
+
+
+def _base_label(wanted: Build) -> dict[str, str]:
+    try:
+        text = wanted.dockerfile.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}  # the client will say what is wrong with it
+    return origin.digest_label(wanted.arguments, text, wanted.target)
 
 
 @contextmanager

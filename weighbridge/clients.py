@@ -19,6 +19,7 @@ from weighbridge.errors import NoBuilder
 _BUILDKIT_INSIDE = range(18, 23)
 # Podman's `docker` has a `buildx` too, which is not BuildKit.
 _BUILDX = re.compile(r"github\.com/docker/buildx v?(\d\S*)")
+_PLATFORM = re.compile(r"[a-z]+/[a-z0-9]+(?:/v[0-9]+)?")
 _ANSWER_SECONDS = 20
 
 
@@ -41,6 +42,14 @@ class BuildClient:
         """The words that start a build."""
         # --load brings the image into the engine whatever the driver of the user's builder is.
         return (str(self.path), "buildx", "build", "--load") if self.buildx else (str(self.path), "build")
+
+    def platforms(self, host: str) -> tuple[str, ...]:
+        """Return the platforms that the engine at `host` says it can build for; empty: it cannot be asked."""
+        if not self.buildx:
+            return ()
+        told = _printed(self.path, "buildx", "inspect", environment=self.environment(host))
+        lines = (line.removeprefix("Platforms:") for line in told.splitlines() if line.startswith("Platforms:"))
+        return tuple(dict.fromkeys(name for line in lines for name in _PLATFORM.findall(line)))
 
     def environment(self, host: str) -> Mapping[str, str]:
         """Return the variables for a build on the engine at `host`, over those of this process."""
@@ -92,12 +101,18 @@ def _on_path() -> Iterator[Path]:
 
 def _answer(path: Path, *words: str) -> str:
     """Return the last line that the client prints; it prints its own version also where no engine answers it."""
+    lines = _printed(path, *words).splitlines()
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _printed(path: Path, *words: str, environment: Mapping[str, str] | None = None) -> str:
     try:
-        done = subprocess.run([path, *words], capture_output=True, timeout=_ANSWER_SECONDS, check=False)
+        done = subprocess.run(
+            [path, *words], env=environment, capture_output=True, timeout=_ANSWER_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    lines = done.stdout.decode(errors="replace").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return done.stdout.decode(errors="replace")
 
 
 def _major(version: str) -> int:

@@ -18,9 +18,9 @@ import docker.tls
 import requests
 import urllib3.exceptions
 
-from weighbridge import inspection, places, reasons
+from weighbridge import inspection, places, pushing, reasons
 from weighbridge.containers import ContainerSpec, ContainerState, Created
-from weighbridge.errors import EngineFault, NoBaseImage, NoEngine, NoSuchImage
+from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model import EngineIdentity, LocalImage
 from weighbridge.subnets import free_subnet
 
@@ -55,6 +55,18 @@ def mapped_errors() -> Iterator[None]:
         raise EngineFault(f"The engine says: {reasons.plain(error, _FOREIGN)}") from error
 
 
+@contextmanager
+def _of_registry(fault: Callable[[str], EngineError]) -> Iterator[None]:
+    """Turn what comes of a registry, also its silence, into an error of its own; an engine that goes away is none."""
+    try:
+        with mapped_errors():
+            yield
+    except (EngineFault, NoSuchImage, NoEngine) as error:
+        if isinstance(error, NoEngine) and not reasons.timed_out(error):
+            raise
+        raise fault(reasons.plain(error, _FOREIGN)) from error
+
+
 def connect() -> Engine:
     """Return the engine that the user's Docker tools would use: see `places`.
 
@@ -72,16 +84,12 @@ def connect() -> Engine:
 
 def _answering(place: places.Place) -> docker.DockerClient:
     if place.host.startswith("ssh://"):
-        forward = f"ssh -fNL /tmp/docker.sock:/var/run/docker.sock {place.host}"
-        way = f"Forward its socket with `{forward}` and set DOCKER_HOST=unix:///tmp/docker.sock."
-        raise NoEngine(f"No engine is asked through SSH, as {place.host} would have it", advice=way)
+        raise NoEngine(f"No engine is asked through SSH, as {place.host} would have it", advice=place.way_by_ssh)
     try:
         tls, timeout = _tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
         client = docker.DockerClient(base_url=place.host, version="auto", timeout=timeout, tls=tls)
     except (*_FOREIGN, ValueError) as error:
-        advice = f"Start that engine, or {place.undo} to use this machine's own." if place.undo else None
-        if reasons.lacks_permission(error):
-            advice = "Join the group that owns it (`sudo usermod -aG docker $USER`) and log in anew."
+        advice = place.advice(closed=reasons.lacks_permission(error))
         raise NoEngine(f"No engine answers at {place.host}: {reasons.plain(error, _FOREIGN)}", advice=advice) from error
     client.api.timeout = _REQUEST_TIMEOUT_SECONDS
     return client
@@ -146,26 +154,29 @@ class Engine:
 
         Layers that several images share come once. Nothing touches the disk on this side.
         """
-        wanted = {"names": list(references)}
-        with (
-            mapped_errors(),
-            self._api.get(self._url("images/get"), params=wanted, stream=True, timeout=None) as answer,
-        ):
+        url, wanted = self._url("images/get"), {"names": list(references)}
+        with mapped_errors(), self._api.get(url, params=wanted, stream=True, timeout=None) as answer:
             if not answer.ok:
                 raise EngineFault(f"The engine does not save {', '.join(references)}: {answer.text.strip()}")
             yield cast("BinaryIO", answer.raw)
 
     def pull(self, reference: str) -> None:
         """Pull an image; `NoBaseImage` where no registry answers, none has it, or nothing comes for long."""
-        try:
-            with mapped_errors():
-                for event in self._api.pull(reference, stream=True, decode=True):
-                    if "error" in event:
-                        raise NoBaseImage(f"{reference} cannot be pulled: {event['error']}")
-        except (EngineFault, NoSuchImage, NoEngine) as error:
-            if isinstance(error, NoEngine) and not _timed_out(error):
-                raise
-            raise NoBaseImage(f"{reference} cannot be pulled: {reasons.plain(error, _FOREIGN)}") from error
+        with _of_registry(lambda reason: NoBaseImage(f"{reference} cannot be pulled: {reason}")):
+            for event in self._api.pull(reference, stream=True, decode=True):
+                if "error" in event:
+                    raise NoBaseImage(f"{reference} cannot be pulled: {event['error']}")
+
+    @mapped_errors()
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image one more name; who had that name loses it."""
+        name, _, tag = reference.rpartition(":")
+        self._api.tag(image, name, tag)
+
+    def push(self, reference: str, on_progress: Callable[[int], None]) -> str:
+        """Push the image of that name, telling the bytes sent; return its digest in the registry. See `PushRefused`."""
+        with _of_registry(partial(pushing.refused, reference)):
+            return pushing.digest(reference, self._api.push(reference, stream=True, decode=True), on_progress)
 
     @mapped_errors()
     def remove_image(self, reference: str) -> bool:
@@ -181,18 +192,12 @@ class Engine:
     @mapped_errors()
     def create_container(self, spec: ContainerSpec) -> Created:
         """Create a container, not yet running."""
-        created = self._api.create_container(
+        api, endpoint = self._api, self._api.create_endpoint_config(aliases=list(spec.aliases))
+        created = api.create_container(
             spec.image,
-            command=list(spec.command) or None,
-            name=spec.name,
-            user=spec.user or None,
-            environment=dict(spec.environment),
-            labels=dict(spec.labels),
-            host_config=self._api.create_host_config(**inspection.confinement(spec)),
-            networking_config=self._api.create_networking_config(
-                {spec.network: self._api.create_endpoint_config(aliases=list(spec.aliases))}
-            ),
-            healthcheck=inspection.health_check(spec) or None,
+            **inspection.creation(spec),
+            host_config=api.create_host_config(**inspection.confinement(spec)),
+            networking_config=api.create_networking_config({spec.network: endpoint}),
         )
         return Created(id=str(created["Id"]), warnings=tuple(created.get("Warnings") or ()))
 
@@ -221,7 +226,7 @@ class Engine:
         try:
             answer = self._api.post(self._url(f"exec/{job}/start"), json=wanted, timeout=seconds)
         except requests.RequestException as error:
-            if not _timed_out(error):
+            if not reasons.timed_out(error):
                 raise
             return TIMED_OUT, f"no output for {seconds:g} s"
         self._api._raise_for_status(answer)  # noqa: SLF001 - the SDK's own reading of the engine's words
@@ -242,8 +247,7 @@ class Engine:
         except docker.errors.APIError as error:
             if "address pool" not in str(error):
                 raise
-            plans = [(network.get("IPAM") or {}).get("Config") or () for network in self._api.networks()]
-            subnet = free_subnet(each["Subnet"] for plan in plans for each in plan if "Subnet" in each)
+            subnet = free_subnet(inspection.subnets(self._api.networks()))
             make(ipam={"Driver": "default", "Config": [{"Subnet": subnet}]})
 
     @mapped_errors()
@@ -266,9 +270,7 @@ class Engine:
     def held(self, label: str) -> tuple[str, ...]:
         """Tell which networks and volumes with `label` are used by containers without it, and by which."""
         containers, *things = self._labelled(label)
-        ours, names = {each["Id"] for each in containers}, {each["Name"] for kind in things for each in kind}
-        others = [each for each in self._api.containers(all=True) if each["Id"] not in ours]
-        return tuple(words for each in others for words in inspection.uses(each, names))
+        return inspection.held(containers, things, self._api.containers(all=True))
 
     @mapped_errors()
     def label_values(self, label: str) -> frozenset[str]:
@@ -294,7 +296,3 @@ def _done(step: Callable[[], object]) -> bool:
             raise
         return False
     return True
-
-
-def _timed_out(error: BaseException) -> bool:
-    return any(isinstance(each, requests.Timeout | urllib3.exceptions.TimeoutError) for each in reasons.chain(error))

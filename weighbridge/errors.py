@@ -10,9 +10,10 @@ The tree:
         UnreadableRecord    a file under reports/ is no record
       EngineError        4
         NoEngine            nothing answers where Docker's tools would look
-        NoBuilder           no client on PATH can drive BuildKit
+        NoBuilder           no client on PATH can drive BuildKit, or not for the wanted platforms
         NoBaseImage         a base image is not present, not to be pulled, not to be built
         EngineFault         the engine answered, with an error
+        PushRefused         a registry did not take an image, or has another than was pushed
       BuildFailed        5
       SmokeFailed        7
 
@@ -89,7 +90,7 @@ class NoEngine(EngineError):
 
 
 class NoBuilder(EngineError):
-    """No Docker client on PATH can drive BuildKit."""
+    """No Docker client on PATH can drive BuildKit, or not for the platforms that are wanted."""
 
     advice = "Install your distribution's docker-buildx package, then run `invoke engine`."
 
@@ -104,6 +105,12 @@ class EngineFault(EngineError):
     """The engine answered a request with an error."""
 
     advice = "Look into the engine's log, then try again."
+
+
+class PushRefused(EngineError):
+    """A registry did not take an image, or what it has now is not what was pushed."""
+
+    advice = "Try again; if it stays so, look into the engine's log and ask whoever runs the registry."
 
 
 class BuildFailed(WeighbridgeError):

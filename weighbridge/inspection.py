@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from weighbridge.containers import ContainerSpec, ContainerState
@@ -35,7 +35,22 @@ def image(reference: str, facts: dict[str, Any]) -> LocalImage:
         diff_ids=tuple((facts.get("RootFS") or {}).get("Layers") or ()),
         labels=config.get("Labels") or {},
         user=config.get("User") or "",
+        digest=_digest(reference, facts.get("RepoDigests") or ()),
     )
+
+
+def _digest(reference: str, known: Iterable[str]) -> str:
+    """Return the digest under which a registry has an image by this name; engines list `NAME@sha256:…` of all."""
+    name, _, digest = reference.partition("@")
+    head, slash, tail = name.rpartition("/")
+    wanted = _short(f"{head}{slash}{tail.partition(':')[0]}")
+    found = (each.rpartition("@") for each in known)
+    return digest or next((each for name, _, each in found if _short(name) == wanted), "")
+
+
+def _short(name: str) -> str:
+    """Return a name as engines print it, without what they take for granted."""
+    return name.removeprefix("docker.io/").removeprefix("library/")
 
 
 def names(facts: dict[str, Any]) -> tuple[str, ...]:
@@ -44,6 +59,18 @@ def names(facts: dict[str, Any]) -> tuple[str, ...]:
         [name for name in facts[key] or () if not name.startswith("<none>")] for key in ("RepoTags", "RepoDigests")
     )
     return tuple(tags) if tags or digests else (facts["Id"],)
+
+
+def creation(spec: ContainerSpec) -> dict[str, Any]:
+    """Return what the SDK takes for a container's command and names."""
+    return {
+        "command": list(spec.command) or None,
+        "name": spec.name,
+        "user": spec.user or None,
+        "environment": dict(spec.environment),
+        "labels": dict(spec.labels),
+        "healthcheck": health_check(spec) or None,
+    }
 
 
 def confinement(spec: ContainerSpec) -> dict[str, Any]:
@@ -83,6 +110,15 @@ def container(facts: dict[str, Any]) -> ContainerState:
     )
 
 
+def held(
+    ours: Iterable[dict[str, Any]], things: Iterable[Iterable[dict[str, Any]]], containers: Iterable[dict[str, Any]]
+) -> tuple[str, ...]:
+    """Read rows of `GET /containers/json`, `/networks` and `/volumes`: which containers not ours use our things."""
+    known, names = {each["Id"] for each in ours}, {each["Name"] for kind in things for each in kind}
+    others = (each for each in containers if each["Id"] not in known)
+    return tuple(words for each in others for words in uses(each, names))
+
+
 def uses(facts: dict[str, Any], names: Collection[str]) -> Iterator[str]:
     """Read a row of `GET /containers/json`: in words, which of the named networks and volumes it uses."""
     user = (facts.get("Names") or [facts["Id"][:12]])[0].removeprefix("/")
@@ -90,6 +126,12 @@ def uses(facts: dict[str, Any], names: Collection[str]) -> Iterator[str]:
     volumes = [each["Name"] for each in facts.get("Mounts") or () if "Name" in each]
     for kind, found in (("network", networks), ("volume", volumes)):
         yield from (f"{kind} {name}: container {user} uses it" for name in found if name in names)
+
+
+def subnets(networks: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    """Read `GET /networks`: the subnets that are taken."""
+    plans = [(network.get("IPAM") or {}).get("Config") or () for network in networks]
+    return tuple(each["Subnet"] for plan in plans for each in plan if "Subnet" in each)
 
 
 def output(stream: bytes) -> bytes:

@@ -103,6 +103,22 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuild:
+    """What a change to the sources costs: a build with a warm cache, and what of its image is new."""
+
+    change: str | None
+    """Its name in invoke.yaml; None where nothing was changed."""
+    seconds: float
+    steps_run: int
+    steps_cached: int
+    layers: tuple[Layer, ...]
+    """Those that the image has and the one before the change has not."""
+    pull: Pull | None
+    """What a node that has the image before the change fetches: these layers, and the config where the image is another
+    one. None where that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """One measured image. The oldest layer is first."""
 
@@ -129,6 +145,8 @@ class Image:
     waste: tuple[Waste, ...] = ()
     """The largest first."""
     findings: tuple[Finding, ...] = ()
+    rebuilds: tuple[Rebuild, ...] = ()
+    """What changes to the sources cost; empty where nobody asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +220,8 @@ class LocalImage:
     """Oldest layer first."""
     labels: Mapping[str, str]
     user: str
+    digest: str = ""
+    """`sha256:…` under which a registry has the image by this name; empty where it came from none and went to none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +280,8 @@ class Proof:
     checks: tuple[Check, ...]
     log: str = ""
     """The last lines of the failing container's output; empty where all held."""
+    image_id: str = ""
+    """What the engine calls the very image that was tried."""
 
     @property
     def ok(self) -> bool:

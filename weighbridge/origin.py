@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 NAME_LABEL = "org.opencontainers.image.base.name"
 """Names the image of the last FROM (OCI image-spec, annotations.md)."""
+DIGEST_LABEL = "org.opencontainers.image.base.digest"
+"""The digest under which that image is in its registry; left out where it was in none."""
+NOTHING_LABEL, NOTHING = "weighbridge.base", "scratch"
+"""Says of an image that it stands on nothing, which the label for names cannot: `scratch` is no image."""
+BASE_ARGUMENT, DIGEST_ARGUMENT = "PYTHON_IMAGE", "PYTHON_IMAGE_DIGEST"
+"""Build arguments: the base's name, and its digest where that is known."""
 TOP_LABEL = "weighbridge.base.top"
 """How many layers that has, and the diff ID of the last: so the base is known where the base image is not."""
 
+_FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE | re.MULTILINE)
+_BASE = (f"${BASE_ARGUMENT}", f"${{{BASE_ARGUMENT}}}")
 Find = Callable[[str], "tuple[str, ...] | None"]
 """Returns the diff IDs of an image by its name; None where there is no such image."""
 
@@ -22,6 +31,22 @@ def labels(diff_ids: Sequence[str]) -> dict[str, str]:
     return {TOP_LABEL: f"{len(diff_ids)} {diff_ids[-1]}"} if diff_ids else {}
 
 
+def digest_label(given: Mapping[str, str], dockerfile: str, target: str | None) -> dict[str, str]:
+    """Return the label with the base's digest, if it is known and the target really begins with that base.
+
+    Args:
+        given: The arguments of the build.
+        dockerfile: Its text.
+        target: A stage of it; None: the last one.
+    """
+    digest, found = given.get(DIGEST_ARGUMENT, ""), [each.groups() for each in _FROM.finditer(dockerfile)]
+    stages = {str(name).lower(): str(base) for base, name in found if name}
+    base = stages.get(target.lower(), "") if target else found[-1][0] if found else ""
+    for _ in stages:  # stages name earlier ones, so this many steps lead to the first
+        base = stages.get(base.lower(), base)
+    return {DIGEST_LABEL: digest} if digest and base in _BASE else {}
+
+
 def told(told_labels: Mapping[str, str], diff_ids: Sequence[str], find: Find) -> tuple[str, int] | None:
     """Return the base's name and how many layers came with it; None where the image does not stand on what it says.
 
@@ -31,6 +56,8 @@ def told(told_labels: Mapping[str, str], diff_ids: Sequence[str], find: Find) ->
         find: Asked for the base image where the labels do not tell its layers.
     """
     reference = told_labels.get(NAME_LABEL, "").strip()
+    if told_labels.get(NOTHING_LABEL) == NOTHING:
+        return NOTHING, 0
     if not reference:
         return None
     count, _, top = told_labels.get(TOP_LABEL, "").partition(" ")

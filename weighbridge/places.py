@@ -29,6 +29,18 @@ class Place:
     verified: bool = True
     """Whether the engine's own certificate must hold."""
 
+    def advice(self, *, closed: bool) -> str | None:
+        """Return what to do where no engine answers; `closed` to this user, if the system says so."""
+        if closed:
+            return "Join the group that owns it (`sudo usermod -aG docker $USER`) and log in anew."
+        return f"Start that engine, or {self.undo} to use this machine's own." if self.undo else None
+
+    @property
+    def way_by_ssh(self) -> str:
+        """How the user reaches an engine behind SSH: the SDK would need a library for it that we do without."""
+        forward = f"ssh -fNL /tmp/docker.sock:/var/run/docker.sock {self.host}"
+        return f"Forward its socket with `{forward}` and set DOCKER_HOST=unix:///tmp/docker.sock."
+
 
 def named() -> Place | None:
     """Return the place that the user names; None: the machine's own engine is meant, wherever its socket is.

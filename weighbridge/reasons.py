@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from http.client import BadStatusLine
 from json import JSONDecodeError
 
+import requests
+import urllib3.exceptions
+
 
 def plain(error: BaseException, foreign: tuple[type[Exception], ...]) -> str:
     """Return the reason in one line without a full stop.
@@ -35,6 +38,11 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 def lacks_permission(error: BaseException) -> bool:
     """Tell whether the operating system refused, to this user, what led to an exception."""
     return any(isinstance(each, PermissionError) for each in chain(error))
+
+
+def timed_out(error: BaseException) -> bool:
+    """Tell whether an exception comes from waiting for too long."""
+    return any(isinstance(each, requests.Timeout | urllib3.exceptions.TimeoutError) for each in chain(error))
 
 
 def _is_no_engine(error: BaseException) -> bool:

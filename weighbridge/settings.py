@@ -5,10 +5,11 @@ Invoke merges invoke.yaml, `INVOKE_…` variables and its other configuration fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from weighbridge.errors import SettingsError
 
@@ -21,6 +22,8 @@ Repository = Annotated[str, StringConstraints(pattern=rf"^{_COMPONENT}(?:/{_COMP
 Reference = Annotated[str, StringConstraints(pattern=r"^[\w][\w.:/@-]*$", max_length=250)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
+UNIQUE = "{unique}"
+"""Stands in a change for a word that is another one each time."""
 
 
 class _Section(BaseModel):
@@ -98,6 +101,34 @@ class Reports(_Section):
     directory: str = "reports"
 
 
+class Change(_Section):
+    """A change of one file, whose cost `invoke report --rebuild` tells."""
+
+    file: str
+    """Path in the build context of each variant, with slashes."""
+    find: str = ""
+    """Regular expression; its first match is replaced. Empty: nothing is."""
+    replace: str = ""
+    append: str = ""
+    """A line more at the file's end. Empty: none."""
+
+    @field_validator("find")
+    @classmethod
+    def _is_expression(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise ValueError(f"it is no regular expression: {error}") from error
+        return value
+
+    @model_validator(mode="after")
+    def _is_new_each_time(self) -> Self:
+        """Refuse a change that the cache would know from the second report on."""
+        if UNIQUE not in (self.replace if self.find else "") + self.append:
+            raise ValueError(f"neither the replacement nor the line to append holds {UNIQUE}")
+        return self
+
+
 class Settings(_Section):
     """All settings of the project."""
 
@@ -108,6 +139,8 @@ class Settings(_Section):
     roles: Roles = Roles()
     smoke: Smoke = Smoke()
     reports: Reports = Reports()
+    changes: dict[Name, Change] = {}
+    """What `invoke report --rebuild` tries, in this order."""
 
     def reference(self, variant: str) -> str:
         """Return the image name of a variant."""

@@ -99,4 +99,4 @@ def test_it_asks_where_the_image_listens() -> None:
     """The port is that of the Dockerfile's command, and no variable moves one without the other."""
     dockerfile = Path(health.__file__).parents[1] / "Dockerfile"
 
-    assert dockerfile.read_text(encoding="utf-8").count(f'"--port", "{health.PORT}"') == 2
+    assert dockerfile.read_text(encoding="utf-8").count(f'"--port", "{health.PORT}"') == 3

@@ -38,6 +38,17 @@ def test_the_record_is_kept_as_posted(store: Store, record: Any) -> None:
     assert posted == json.loads(service.get_record(store, first[0]))
 
 
+def test_the_cost_of_changes_is_kept(store: Store, record: Any) -> None:
+    """What `invoke report --rebuild` adds to a record is accepted and comes back."""
+    pull = {"bytes": 23_000, "basis": "estimated"}
+    counts = {"seconds": 1, "steps_run": 3, "steps_cached": 9}
+    nothing: dict[str, Any] = {**counts, "change": None, "layers": [], "pull": None}
+    code = {**counts, "change": "code", "layers": record()["images"][0]["layers"], "pull": pull}
+    posted = record(image={"rebuilds": [nothing, code]})
+
+    assert posted == json.loads(service.get_record(store, _add(store, posted)))
+
+
 @pytest.mark.parametrize(
     ("fields", "place"),
     [
@@ -55,6 +66,12 @@ def test_the_record_is_kept_as_posted(store: Store, record: Any) -> None:
         ({"image": {"layers": [{}] * 1001}}, r"^images\.0\.layers: must hold at most 1000"),
         ({"image": {"layers": 5}}, r"^images\.0\.layers: "),
         ({"image": {"ledger": [{}] * 20_001}}, r"^images\.0\.ledger: must hold at most 20000"),
+        ({"image": {"rebuilds": [{}] * 33}}, r"^images\.0\.rebuilds: must hold at most 32"),
+        (
+            {"image": {"rebuilds": [{"layers": [{}] * 1001}]}},
+            r"^images\.0\.rebuilds\.0\.layers: must hold at most 1000",
+        ),
+        ({"image": {"rebuilds": [{"seconds": "1"}]}}, r"^images\.0\.rebuilds\.0\."),
         ({"image": {"waste": [{}]}}, r"^images\.0\.waste\.0"),
         ({"image": {"pull": {"bytes": "1", "basis": "exact"}}}, r"^images\.0\.pull\.bytes"),
         ({"image": {"shipped_bytes": "100"}}, r"^images\.0\.shipped_bytes: "),

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.backend.conftest import postgres_url as postgres_url
+from tests.backend.conftest import postgres_url  # noqa: F401 - a fixture of theirs, for ours
 from tests.engine.images import Standins, standins
 from weighbridge import bases
 from weighbridge.engine import LABEL, Engine, connect

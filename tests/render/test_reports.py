@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from json import loads as json_of
 
 import pytest
 
@@ -18,6 +19,7 @@ from weighbridge.model import (
     OwnBytes,
     Proof,
     Pull,
+    Rebuild,
     Report,
     Sharing,
     Twins,
@@ -181,6 +183,71 @@ def test_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn(REPORT) == AT_80.rstrip("\n")
 
 
+CHANGED = replace(
+    REPORT,
+    images=(
+        replace(
+            MULTI,
+            rebuilds=(
+                Rebuild(
+                    change=None,
+                    seconds=0.94,
+                    steps_run=0,
+                    steps_cached=12,
+                    layers=(),
+                    pull=Pull(bytes=0, basis="exact"),
+                ),
+                Rebuild(
+                    change="code",
+                    seconds=1.65,
+                    steps_run=4,
+                    steps_cached=8,
+                    layers=(LAYERS[3],),
+                    pull=Pull(bytes=22_733, basis="exact"),
+                ),
+                Rebuild(
+                    change="lock",
+                    seconds=10.4,
+                    steps_run=9,
+                    steps_cached=3,
+                    layers=LAYERS[2:4],
+                    pull=Pull(bytes=21_342_133, basis="estimated"),
+                ),
+            ),
+        ),
+    ),
+)
+CHANGED_AT_80 = """
+What a change costs, with a warm cache
+
+ Variant   Change    Seconds   Run   Cached       Pull   Layers re-shipped
+ ──────────────────────────────────────────────────────────────────────────────
+ multi     nothing       0.9     0       12        0 B   none
+ multi     code          1.6     4        8    22.7 kB   1: COPY backend /app/…
+ multi     lock         10.4     9        3   ~21.3 MB   2: COPY --from=builde…
+"""
+
+
+def test_rebuilds_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changes cost comes after the comparison, and what its columns mean at the end; without rebuilds, neither."""
+    monkeypatch.setenv("COLUMNS", "80")
+    text = drawn(CHANGED)
+    assert CHANGED_AT_80 in text
+    assert text.index("What each variant weighs") < text.index("What a change costs") < text.index("multi: whose")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Run, Cached: steps. " in text
+    assert "a change" not in drawn(REPORT).lower()
+
+
+def test_rebuilds_are_recorded() -> None:
+    """They are read back as they were, and a record of a version that knew none has none."""
+    assert records.from_json(records.to_json(CHANGED)) == CHANGED
+    older = json_of(records.to_json(CHANGED))
+    for image in older["images"]:
+        del image["rebuilds"]
+    assert records.from_object(older) == replace(CHANGED, images=(MULTI,))
+
+
 def test_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """More width goes to the instructions and to nothing else."""
     monkeypatch.setenv("COLUMNS", "120")
@@ -248,3 +315,10 @@ def test_formats(table: dict[str, object]) -> None:
     assert formats.choose(table, next(iter(table))) is table["terminal"]
     with pytest.raises(SettingsError, match=r"^Unknown format xml[.] Choose from terminal, json[.]$"):
         formats.choose(table, "xml")
+
+
+@pytest.mark.parametrize("name", ["docker:o:minimal", "docker:[bold]x[/]", "registry:localhost:5000/a:smile:b"])
+def test_names_are_no_markup(name: str) -> None:
+    """What a user calls an image stands in the headings as it is, colons and brackets included."""
+    text = drawn(replace(REPORT, images=(replace(MULTI, variant=name),)))
+    assert f"{name}: whose the bytes are" in text

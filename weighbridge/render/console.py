@@ -45,7 +45,7 @@ class Column:
 
 
 def _console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
-    console = Console(file=stream, stderr=stderr, highlight=False)
+    console = Console(file=stream, stderr=stderr, highlight=False, emoji=False)  # `docker:o:x` is no `:o:`
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
     return console
@@ -59,7 +59,7 @@ def print_table(
     stream: TextIO | None = None,
 ) -> None:
     """Print a table; it fits 80 columns as long as the columns that do not grow do."""
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, title=Text(title), title_justify="left", title_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(
             column.name,
@@ -137,11 +137,15 @@ class Activity:
     def reading(self) -> Callable[[int], None]:
         """Return what says how many bytes of the images have been read."""
         self.begin("Asking for the images")
+        return self.counting(_READING)
+
+    def counting(self, name: str) -> Callable[[int], None]:
+        """Return what says how many bytes have been read or sent of something."""
 
         def tell(count: int) -> None:
-            if not self._clock.name.startswith(_READING):
-                self.begin(_READING)
-            self._clock.name = f"{_READING}: {count / 10**6:.0f} MB"
+            if not self._clock.name.startswith(name):
+                self.begin(name)
+            self._clock.name = f"{name}: {count / 10**6:.0f} MB"
 
         return tell
 

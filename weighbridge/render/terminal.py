@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge.model import Image, Layer, LedgerRow, Pull, Report, Sharing, Waste
+from weighbridge.model import Image, Layer, LedgerRow, Pull, Rebuild, Report, Sharing, Waste
 from weighbridge.render.console import Cell, Column, print_line, print_paragraph, print_table
 from weighbridge.render.units import bar, size
 
@@ -31,6 +31,9 @@ def render(report: Report, stream: TextIO | None = None) -> None:
     )
     for line in _together(report.sharing) if report.sharing else ():
         print_paragraph(line, stream=stream)
+    rebuilds = [_rebuilt(image.variant, each) for image in report.images for each in image.rebuilds]
+    if rebuilds:
+        print_table("What a change costs, with a warm cache", _REBUILDS, rebuilds, stream=stream)
     for image in report.images:
         if image.ledger:
             print_table(f"{image.variant}: whose the bytes are", _OWNERS, _owners(image), stream=stream)
@@ -63,6 +66,15 @@ _LAYERS = (
     Column(name="From"),
     Column(name="Instruction", grows=True),
 )
+_REBUILDS = (
+    Column(name="Variant"),
+    Column(name="Change"),
+    Column(name="Seconds", right=True),
+    Column(name="Run", right=True),
+    Column(name="Cached", right=True),
+    Column(name="Pull", right=True),
+    Column(name="Layers re-shipped", grows=True),
+)
 _ORIGINS = {True: Cell("base", "dim"), False: Cell("ours", "bold"), None: Cell("unknown", "yellow")}
 
 
@@ -85,6 +97,19 @@ def pulled(pull: Pull | None) -> str:
     if pull is None:
         return "unknown"
     return f"~{size(pull.bytes)}" if pull.basis == "estimated" else size(pull.bytes)
+
+
+def _rebuilt(variant: str, rebuild: Rebuild) -> Sequence[Cell | str]:
+    instructions = ", ".join(layer.instruction for layer in rebuild.layers)
+    return (
+        Cell(variant, "bold"),
+        rebuild.change or "nothing",
+        f"{rebuild.seconds:.1f}",
+        str(rebuild.steps_run),
+        str(rebuild.steps_cached),
+        pulled(rebuild.pull),
+        f"{len(rebuild.layers)}: {instructions}" if rebuild.layers else "none",
+    )
 
 
 def _known(count: int | None) -> str:
@@ -170,4 +195,6 @@ def _basis(report: Report) -> Iterator[str]:
     yield "Shipped: sizes of all regular files in all layers; MB = 10^6 bytes."
     if any(image.pull and image.pull.basis == "estimated" for image in report.images):
         yield "Pull: what a node fetches; ~ is an estimate of gzip -6, within 2 %."
+    if any(image.rebuilds for image in report.images):
+        yield "Run, Cached: steps. Pull of a change: its new layers and the image's config."
     yield f"Read from the layers themselves{where}."

@@ -2,6 +2,7 @@
 
     check_images   raises what is not there to be started
     prove          one variant: API, worker and Redis on a network of their own, checked and removed
+    proven         tells whether that passed for an image, by its id
     check          raises the first failure of what `prove` returned
     sweep          removes what dead runs left in the engine
     clean          the same, with what users asked to keep
@@ -10,7 +11,8 @@
 Knows nothing of sizes: it never meets sources, ledger or render.
 """
 
+from weighbridge.smoke.memory import proven
 from weighbridge.smoke.runs import clean, remains, sweep
 from weighbridge.smoke.scenario import check, check_images, prove
 
-__all__ = ["check", "check_images", "clean", "prove", "remains", "sweep"]
+__all__ = ["check", "check_images", "clean", "prove", "proven", "remains", "sweep"]

@@ -10,7 +10,7 @@ from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SmokeFailed
 from weighbridge.model import Check, Proof
 from weighbridge.settings import Settings
-from weighbridge.smoke import answering, confinement, ending, runs, signals, starting
+from weighbridge.smoke import answering, confinement, ending, memory, runs, signals, starting
 from weighbridge.smoke.containers import Stack, running
 from weighbridge.smoke.failures import CheckFailed
 
@@ -37,7 +37,7 @@ def prove(
     on_check: Callable[[Check], None],
     note: Callable[[str], None] = runs.ignore,
 ) -> Proof:
-    """Start a variant in both roles and try all rules on it, up to the first that does not hold.
+    """Start a variant in both roles and try all rules on it, up to the first that does not hold; remember the outcome.
 
     Args:
         engine: Where the containers run.
@@ -53,13 +53,17 @@ def prove(
         NoEngine: The engine went away.
         SettingsError: The user's cache folder cannot be written.
     """
-    began, image = time.monotonic(), settings.reference(variant)
+    began = time.monotonic()
     check_images(engine, settings, (variant,), redis)
+    # By its id: a build that ends meanwhile may take the name to another image.
+    image = engine.image(settings.reference(variant)).id
     with signals.deferred() as interruption, runs.begin(keep=keep) as run:
         stack = Stack(engine=engine, settings=settings, image=image, redis=redis, run=run, interruption=interruption)
         with running(stack, note):
             checks, log = _try_all(stack, on_check)
-    return Proof(variant=variant, seconds=time.monotonic() - began, checks=checks, log=log)
+    proof = Proof(variant=variant, seconds=time.monotonic() - began, checks=checks, log=log, image_id=image)
+    memory.remember(settings, proof)
+    return proof
 
 
 def check_images(engine: Engine, settings: Settings, variants: Iterable[str], redis: str) -> None:

@@ -23,7 +23,7 @@ import urllib3.exceptions
 from weighbridge.errors import UnreadableImage
 from weighbridge.sources import ImageContent, references
 from weighbridge.sources.assembly import Known, Progress, fetch, nothing_known
-from weighbridge.sources.manifests import choose, digest_of, parse_document
+from weighbridge.sources.manifests import Index, Manifest, choose, digest_of, parse_document
 from weighbridge.sources.pace import POOLS, TooSlow
 from weighbridge.sources.refusals import AGAIN
 from weighbridge.sources.repository import Repository, origin, server
@@ -66,10 +66,7 @@ def read(
     name = references.parse(reference)
     with closing(_Http(plain=name.scheme == "http")) as transport, _advised():
         repository = Repository(name, transport)
-        root = repository.root()
-        if name.digest and digest_of(root) != name.digest:
-            raise UnreadableImage(f"{name.server} sends something else than {name}: its digest is another")
-        found = parse_document(root, f"What {name.server} sends as {reference}")
+        _, found = _root(reference, name, repository)
         chosen = choose(found, reference, repository.manifest, platform=platform, config=repository.config)
         return fetch(
             reference,
@@ -81,6 +78,28 @@ def read(
             on_progress=on_progress,
             plain_blobs=True,
         )
+
+
+def digests(reference: str) -> tuple[str, str]:
+    """Return the digest of what a registry has under a name, and that of its config; empty for an index.
+
+    An engine calls the image by one of them: by the config's on a graph driver, by the other on the containerd store.
+
+    Raises:
+        NoSuchImage, UnreadableImage: As in `read`.
+    """
+    name = references.parse(reference)
+    with closing(_Http(plain=name.scheme == "http")) as transport, _advised():
+        root, found = _root(reference, name, Repository(name, transport))
+        return digest_of(root), found.config.digest if isinstance(found, Manifest) else ""
+
+
+def _root(reference: str, name: references.Reference, repository: Repository) -> tuple[bytes, Manifest | Index]:
+    """Return the document that a name leads to, as it was sent and as it is meant."""
+    root = repository.root()
+    if name.digest and digest_of(root) != name.digest:
+        raise UnreadableImage(f"{name.server} sends something else than {name}: its digest is another")
+    return root, parse_document(root, f"What {name.server} sends as {reference}")
 
 
 @contextmanager

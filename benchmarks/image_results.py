@@ -1,0 +1,127 @@
+"""What the comparison of images found, and which figures we hold our own to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.results import Target, Unit
+from benchmarks.starts import Start
+from weighbridge.model import Pull
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One image; what was measured several times stands for its median, and is None where it was not."""
+
+    name: str
+    is_ours: bool
+    shipped_bytes: int
+    pull: Pull
+    starts: Mapping[str, tuple[Start, ...]]
+    """By role."""
+    again_seconds: tuple[float, ...]
+    """Of builds with nothing changed."""
+    change_seconds: tuple[float, ...]
+    """Of builds with a line of code changed."""
+    change_pull: Pull | None
+    """What a node that has the image pulls after that change."""
+
+    def start_seconds(self, role: str) -> float | None:
+        """Return how long a role takes from its container's start until it serves."""
+        return _median([start.seconds for start in self.starts.get(role, ())])
+
+    def memory_bytes(self, role: str) -> float | None:
+        """Return how much memory a role has at idle."""
+        return _median([start.memory_bytes for start in self.starts.get(role, ())])
+
+    @property
+    def again(self) -> float | None:
+        """Seconds of a build with nothing changed."""
+        return _median(self.again_seconds)
+
+    @property
+    def change(self) -> float | None:
+        """Seconds of a build with a line of code changed."""
+        return _median(self.change_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageResults:
+    """All that one comparison found."""
+
+    rounds: int
+    engine: str
+    """Version and store."""
+    base: str
+    """What all images are built on, for people."""
+    images: tuple[Compared, ...]
+    left_out: Mapping[str, str]
+    """Patterns that could not be built or started, and why."""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets and what was measured."""
+        return tuple(_targets({each.name: each for each in self.images if each.is_ours}, self.peers))
+
+    @property
+    def peers(self) -> tuple[Compared, ...]:
+        """The patterns."""
+        return tuple(each for each in self.images if not each.is_ours)
+
+
+Figure = Callable[[Compared], float | None]
+
+
+def _shipped(image: Compared) -> float:
+    return image.shipped_bytes
+
+
+def _changed(image: Compared) -> float | None:
+    return image.change_pull.bytes if image.change_pull else None
+
+
+_STARTS_AND_MEMORY: tuple[tuple[str, float, Figure], ...] = (
+    ("API start", 0.55, lambda image: image.start_seconds("api")),
+    ("worker start", 0.55, lambda image: image.start_seconds("worker")),
+    ("API memory", 1.0, lambda image: image.memory_bytes("api")),
+    ("worker memory", 1.0, lambda image: image.memory_bytes("worker")),
+)
+_CHANGES: tuple[tuple[str, Unit, float, Figure], ...] = (
+    ("pull after a changed line", "bytes", 50 * 10**3, _changed),
+    ("build after a changed line", "seconds", 3, lambda image: image.change),
+    ("build after no change", "seconds", 1.5, lambda image: image.again),
+)
+_JUDGED = ("multi", "minimal")
+"""The variants that are held to time, memory and the cost of a change."""
+
+
+def _targets(ours: Mapping[str, Compared], peers: Sequence[Compared]) -> Iterator[Target]:
+    """Yield the targets; each that is relative takes the peer that is best at that very figure."""
+    minimal, multi = ours.get("minimal"), ours.get("multi")
+    yield _absolute("minimal: shipped", "bytes", 85 * 10**6, minimal, _shipped)
+    yield _against("minimal: shipped", 0.45, minimal, peers, _shipped)
+    yield _against("multi: shipped", 0.85, multi, peers, _shipped)
+    yield _absolute("minimal: pull", "bytes", 30 * 10**6, minimal, lambda image: image.pull.bytes)
+    for name in _JUDGED:
+        for title, limit, figure in _STARTS_AND_MEMORY:
+            yield _against(f"{name}: {title}", limit, ours.get(name), peers, figure)
+    for name in _JUDGED:
+        for title, unit, limit, figure in _CHANGES:
+            yield _absolute(f"{name}: {title}", unit, limit, ours.get(name), figure)
+
+
+def _absolute(name: str, unit: Unit, limit: float, image: Compared | None, figure: Figure) -> Target:
+    return Target(name=name, unit=unit, limit=limit, measured=figure(image) if image else None)
+
+
+def _against(name: str, limit: float, image: Compared | None, peers: Sequence[Compared], figure: Figure) -> Target:
+    own = figure(image) if image else None
+    best = min((value for value in map(figure, peers) if value is not None), default=None)
+    measured = own / best if own is not None and best else None
+    return Target(name=f"{name}, of the best peer's", unit="times", limit=limit, measured=measured)
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return median(values) if values else None

@@ -1,0 +1,138 @@
+"""The whole comparison of images: all are built, weighed, changed and started in turns, the figures put together."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import patterns, starts
+from benchmarks.image_results import Compared, ImageResults
+from benchmarks.patterns import Subject
+from benchmarks.starts import ROLES, Start
+from weighbridge import bases, clients, measure, rebuild
+from weighbridge.cache import Cache
+from weighbridge.clients import BuildClient
+from weighbridge.engine import Engine, connect
+from weighbridge.errors import EngineFault, SettingsError
+from weighbridge.model import Image, Rebuild
+from weighbridge.render.console import Activity
+from weighbridge.settings import Change, Settings
+from weighbridge.sources.locations import DOCKER, Location
+
+CHANGE = "code"
+LINE = Change(file="backend/service.py", append="# {unique}")
+"""What is changed where the settings have no change of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What all steps need."""
+
+    engine: Engine
+    client: BuildClient
+    settings: Settings
+    shown: Activity
+    rounds: int
+    cache: Cache
+    """Of this comparison alone: what it reads of images that go again would crowd out the user's."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is known so far, by the image's name."""
+
+    images: dict[str, Image] = field(default_factory=dict)
+    rebuilds: dict[str, list[Mapping[str | None, Rebuild]]] = field(default_factory=dict)
+    starts: dict[str, dict[str, list[Start]]] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+def compare(settings: Settings, project: Path, shown: Activity, *, rounds: int) -> ImageResults:
+    """Compare the variants with the patterns; no image, container, network or volume of it stays in the engine.
+
+    Args:
+        settings: Name the variants and the roles' commands.
+        project: Folder of the repository.
+        shown: Where to say what goes on.
+        rounds: How often each role is started and each image is built again.
+
+    Raises:
+        SettingsError: `rounds` is less than 1, or a variant is called as a pattern is.
+        BuildFailed: A variant cannot be built.
+        EngineError: There is no engine, no base image, or a variant does not start.
+    """
+    if rounds < 1:
+        raise SettingsError(f"--runs {rounds} would measure nothing", advice="Give 1 or more.")
+    with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as folder, connect() as engine:
+        bench = _Bench(engine, clients.find(), settings, shown, rounds, Cache(Path(folder)))
+        base, wanted = patterns.plan(engine, settings, project)
+        redis = bases.base_image(engine, "redis", settings.bases.redis).reference
+        found = _Found()
+        with patterns.built(bench.client, engine, settings, wanted, lambda name: shown.note(f"Building {name}")) as (
+            subjects,
+            faults,
+        ):
+            found.faults |= faults
+            _weigh(bench, subjects, found)
+            _rebuild(bench, subjects, found)
+            _start(bench, subjects, redis, found)
+        described = f"Docker {engine.identity.version}, {engine.identity.store}"
+    images = tuple(_compared(each, found) for each in subjects if each.name not in found.faults)
+    return ImageResults(rounds=rounds, engine=described, base=base.reference, images=images, left_out=found.faults)
+
+
+def _weigh(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
+    """Weigh all images in one pass, so that layers that they share are read once."""
+    locations = {each.name: Location(DOCKER, each.reference) for each in subjects}
+    report = measure.measure(
+        locations, Path(), cache=bench.cache, engine=bench.engine, on_progress=bench.shown.reading()
+    )
+    found.images |= {image.variant: image for image in report.images}
+
+
+def _rebuild(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
+    """Build each image again in every round: with nothing changed, then with a line changed."""
+    tried, builds = {CHANGE: bench.settings.changes.get(CHANGE, LINE)}, [each.build for each in subjects]
+    for number in range(1, bench.rounds + 1):
+        bench.shown.note(f"Round {number} of {bench.rounds}: building again")
+        costs = rebuild.costs(bench.client, bench.engine, builds, tried, cache=bench.cache)
+        for name, rebuilds in costs.items():
+            found.rebuilds.setdefault(name, []).append({each.change: each for each in rebuilds})
+
+
+def _start(bench: _Bench, subjects: Sequence[Subject], redis: str, found: _Found) -> None:
+    """Start each image in both roles in every round; a pattern that fails is left out of what follows."""
+    with starts.stage(bench.engine, bench.client, bench.settings, redis, bench.shown.note) as stage:
+        for number in range(1, bench.rounds + 1):
+            bench.shown.note(f"Round {number} of {bench.rounds}: starting")
+            for each in subjects:
+                if each.name in found.faults:
+                    continue
+                bench.shown.begin(f"Round {number} of {bench.rounds}: starting {each.name}")
+                try:
+                    once = {role: stage.start(each.reference, role) for role in ROLES}
+                except EngineFault as error:
+                    if each.is_ours:
+                        raise
+                    found.faults[each.name] = error.message
+                    continue
+                for role, start in once.items():
+                    found.starts.setdefault(each.name, {}).setdefault(role, []).append(start)
+
+
+def _compared(subject: Subject, found: _Found) -> Compared:
+    image, rebuilds = found.images[subject.name], found.rebuilds[subject.name]
+    if image.pull is None:
+        raise EngineFault(f"The engine did not send all layers of {image.reference}")
+    return Compared(
+        name=subject.name,
+        is_ours=subject.is_ours,
+        shipped_bytes=image.shipped_bytes,
+        pull=image.pull,
+        starts={role: tuple(runs) for role, runs in found.starts[subject.name].items()},
+        again_seconds=tuple(each[None].seconds for each in rebuilds),
+        change_seconds=tuple(each[CHANGE].seconds for each in rebuilds),
+        change_pull=rebuilds[0][CHANGE].pull,
+    )

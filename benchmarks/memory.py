@@ -1,0 +1,42 @@
+"""Runs inside a container: prints the resident memory of its processes, this one left out, in bytes.
+
+A page that several of them share counts once, and as if no other container had it too: an image on a common base would
+else look smaller beside others on that base. Anonymous pages are shared by fork alone, so within the container, and
+their proportional sizes add up. Of the pages of a file, those of the process that has most of them are taken. Not the
+control group's figure: that has cached files, also those that nothing maps (Linux, filesystems/proc.rst, "smaps").
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+Mapping = tuple[str, str, str]
+"""The offset in a file, and the file's device and inode; inode 0 is no file."""
+
+
+def main() -> None:
+    """Add up."""
+    anonymous, files = 0, dict[Mapping, int]()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            ((_, whole),) = sections((folder / "smaps_rollup").read_text(encoding="utf-8", errors="replace"))
+            anonymous += whole["Pss_Anon"] + whole["Pss_Shmem"]
+            for mapping, sizes in sections((folder / "smaps").read_text(encoding="utf-8", errors="replace")):
+                files[mapping] = max(files.get(mapping, 0), sizes["Rss"] - sizes["Anonymous"])
+    print((anonymous + sum(files.values())) * 1024)  # noqa: T201 - the output is the point
+
+
+def sections(text: str) -> list[tuple[Mapping, dict[str, int]]]:
+    """Return each mapping of a process with its sizes in KiB."""
+    found: list[tuple[Mapping, dict[str, int]]] = []
+    for words in map(str.split, text.splitlines()):
+        if not words[0].endswith(":"):
+            found.append(((words[2], words[3], words[4]), {}))
+        elif words[-1] == "kB":
+            found[-1][1][words[0].removesuffix(":")] = int(words[1])
+    return found
+
+
+if __name__ == "__main__":
+    main()

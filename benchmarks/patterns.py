@@ -1,0 +1,110 @@
+"""The images that are compared: the project's variants, and the patterns that people would use instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from weighbridge import builder, origin, variants
+from weighbridge.bases import BaseImage
+from weighbridge.builder import Build
+from weighbridge.clients import BuildClient
+from weighbridge.engine import Engine
+from weighbridge.errors import BuildFailed, EngineError, SettingsError
+from weighbridge.settings import Settings
+
+FOLDER = Path(__file__).with_name("dockerfiles")
+NAMES = ("seed", "uv", "template", "plain", "distroless")
+"""Each is a Dockerfile in the folder; its first lines say whose pattern it follows and what was adapted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One image that is compared."""
+
+    name: str
+    is_ours: bool
+    """Whether it is a variant of the project, not a pattern."""
+    build: Build
+
+    @property
+    def reference(self) -> str:
+        """Name and tag."""
+        return self.build.reference
+
+
+def repository(settings: Settings) -> str:
+    """Return the name, without tag, of all images that the comparison makes."""
+    return f"{settings.repository}-bench"
+
+
+def plan(engine: Engine, settings: Settings, project: Path) -> tuple[BaseImage, tuple[Subject, ...]]:
+    """Return the base and what to build on it: all variants, then all patterns, none under a name of the user's.
+
+    Raises:
+        NoBaseImage: The engine has none.
+        SettingsError: A variant is called as a pattern is.
+    """
+    clash = sorted(set(settings.variants) & set(NAMES))
+    if clash:
+        raise SettingsError(
+            f"{', '.join(clash)} is the name of a variant and of a pattern", advice="Rename the variant."
+        )
+    base, ours = variants.plan(engine, settings, project, settings.variants)
+    labels = origin.labels(engine.image(base.reference).diff_ids)
+    theirs = [_pattern(name, project, base.reference, labels) for name in NAMES]
+    named = [replace(each, reference=f"{repository(settings)}:{each.variant}") for each in (*ours, *theirs)]
+    return base, tuple(
+        Subject(name=each.variant, is_ours=each.variant in settings.variants, build=each) for each in named
+    )
+
+
+def _pattern(name: str, project: Path, base: str, labels: Mapping[str, str]) -> Build:
+    return Build(
+        variant=name,
+        reference="",
+        context=project,
+        dockerfile=FOLDER / f"{name}.Dockerfile",
+        arguments={"PYTHON_IMAGE": base},
+        labels=labels,
+    )
+
+
+@contextmanager
+def built(
+    client: BuildClient,
+    engine: Engine,
+    settings: Settings,
+    wanted: Sequence[Subject],
+    on_build: Callable[[str], object],
+) -> Iterator[tuple[tuple[Subject, ...], Mapping[str, str]]]:
+    """Build the images; when the block ends they are gone, and so is what an earlier comparison had to leave.
+
+    Yields the images that could be built, and of each pattern that could not the reason.
+
+    Raises:
+        BuildFailed: A variant could not be built.
+    """
+    found, faults = list[Subject](), dict[str, str]()
+    try:
+        for each in wanted:
+            on_build(each.name)
+            try:
+                builder.build(client, engine, each.build)
+            except BuildFailed as error:
+                if each.is_ours:
+                    raise
+                faults[each.name] = error.message
+            else:
+                found.append(each)
+        yield tuple(found), faults
+    finally:
+        _remove(engine, repository(settings))
+
+
+def _remove(engine: Engine, name: str) -> None:
+    for image in builder.images(engine, name):
+        with suppress(EngineError):  # the next comparison finds it by its label
+            engine.remove_image(image)

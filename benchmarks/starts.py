@@ -1,0 +1,189 @@
+"""Containers of one image, one role at a time: seconds from their start until they serve, and their memory at idle.
+
+A container is confined as `invoke smoke` confines it, has a new volume, and nothing beside it but Redis. It has no
+health check, for which an image that brings one would pay while it starts. Its start is the moment that the engine
+tells. An API serves when `/livez` answers 200, asked every 2 ms at the container's own address; a worker, when its log
+says `ready`, at the time that the engine gives that line. All times are of one clock: the engine is on this machine.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import secrets
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from weighbridge.clients import BuildClient
+from weighbridge.containers import ContainerSpec
+from weighbridge.engine import Engine
+from weighbridge.errors import EngineFault
+from weighbridge.settings import Settings
+from weighbridge.smoke import runs, signals
+from weighbridge.smoke.containers import Stack, running
+
+ROLES = ("api", "worker")
+READY = " ready."
+"""How Celery ends the message with which a worker begins to take jobs."""
+IDLE_SECONDS = 2.0
+"""How long a role is left alone before its memory is read."""
+MEMORY = Path(__file__).with_name("memory.py")
+_POLL_SECONDS = 0.002
+_ANSWER_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
+_LABEL = "weighbridge.bench"
+_SEE_LOG = "See its log above."
+_ON_ENGINE = "See its log above; and run this on the engine's own machine, where containers can be reached."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """One start of one role."""
+
+    seconds: float
+    """From the container's start until the role serves."""
+    memory_bytes: int
+    """Resident at idle, of all its processes; see `memory.py`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A network with Redis in it, on which images are started."""
+
+    stack: Stack
+    client: BuildClient
+
+    def start(self, image: str, role: str) -> Start:
+        """Start a role from an image, wait until it serves and then a while, read its memory, and remove it.
+
+        Raises:
+            EngineFault: It does not serve in time, or ends; the detail is the end of its log.
+        """
+        stack, mark = replace(self.stack, image=image), secrets.token_hex(4)
+        try:
+            created = stack.engine.create_container(_spec(stack, role, mark))
+            stack.engine.start(created.id)
+            began, address = self._begun(created.id)
+            if not address:  # it has ended already
+                _check(stack, role, in_time=False)
+            wait = self._api_serves if role == "api" else self._worker_serves
+            ended = wait(stack, address)
+            self._rest()
+            return Start(seconds=ended - began, memory_bytes=_memory_bytes(stack, role))
+        finally:
+            stack.engine.remove_labelled(f"{_LABEL}={mark}")
+
+    def _begun(self, container: str) -> tuple[float, str]:
+        """Return when the engine started a container, in seconds since the epoch, and its address while it runs."""
+        words = "{{.State.StartedAt}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        started, _, address = self._docker("inspect", "--format", words, container).strip().partition(" ")
+        return _seconds(started), address
+
+    def _api_serves(self, stack: Stack, address: str) -> float:
+        port = stack.settings.roles.api.port
+        return _until(stack, "api", _POLL_SECONDS, lambda: time.time() if _answers(address, port) else None)
+
+    def _worker_serves(self, stack: Stack, _address: str) -> float:
+        _until(stack, "worker", 0.1, lambda: 1.0 if READY in stack.log("worker", 1000) else None)
+        lines = self._docker("logs", "--timestamps", stack.name("worker")).splitlines()
+        return _seconds(next(line.split()[0] for line in lines if READY in line))
+
+    def _docker(self, *words: str) -> str:
+        """Ask with the command-line client what our door to the SDK does not tell; the SDK's answer is the same."""
+        environment = self.client.environment(self.stack.engine.host)
+        done = subprocess.run([self.client.path, *words], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise EngineFault(f"`docker {words[0]}` failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def _rest(self) -> None:
+        until = time.monotonic() + IDLE_SECONDS
+        while time.monotonic() < until:
+            self.stack.interruption.pause()
+
+
+@contextmanager
+def stage(
+    engine: Engine, client: BuildClient, settings: Settings, redis: str, note: Callable[[str], None]
+) -> Iterator[Stage]:
+    """Set the stage; when the block ends, also by Ctrl-C, all containers, networks and volumes of it are gone.
+
+    Raises:
+        EngineFault: Redis does not start.
+    """
+    runs.sweep(engine, note)
+    with signals.deferred() as interruption, runs.begin(keep=False) as run:
+        stack = Stack(engine=engine, settings=settings, image="", redis=redis, run=run, interruption=interruption)
+        with running(stack, note):
+            stack.start("redis")
+            state = stack.wait("redis", lambda state: state.health == "healthy", settings.smoke.timeout_seconds)
+            if state.health != "healthy":
+                raise EngineFault("Redis did not start", advice="Run `invoke smoke` to see why.")
+            yield Stage(stack, client)
+
+
+def _spec(stack: Stack, role: str, mark: str) -> ContainerSpec:
+    """Return a role's container; its volume, whose first user decides on its owner, is nobody else's."""
+    labels, volume = {**stack.run.labels, _LABEL: mark}, f"{stack.run.name}-{mark}"
+    stack.engine.create_volume(volume, labels)
+    settings = stack.role(role)
+    return ContainerSpec(
+        name=stack.name(role),
+        image=stack.image,
+        network=stack.run.name,
+        command=settings.command or (),
+        environment=settings.environment,
+        labels=labels,
+        volumes={volume: "/data"},
+        health_command=("NONE",),
+    )
+
+
+def _until(stack: Stack, role: str, pause: float, ask: Callable[[], float | None]) -> float:
+    """Ask until there is an answer, and return it; now and then look whether the container still runs."""
+    looked = time.monotonic()
+    deadline = looked + stack.settings.smoke.timeout_seconds
+    while (answer := ask()) is None:
+        time.sleep(pause)
+        stack.interruption.check()
+        if time.monotonic() - looked > _LOOK_SECONDS:
+            looked = time.monotonic()
+            _check(stack, role, in_time=looked < deadline)
+    return answer
+
+
+def _check(stack: Stack, role: str, *, in_time: bool) -> None:
+    state, log = stack.state(role), stack.log(role)
+    if not state.running:
+        raise EngineFault(f"{stack.image}: the {role} ended with code {state.exit_code}", advice=_SEE_LOG, detail=log)
+    if not in_time:
+        raise EngineFault(f"{stack.image}: the {role} does not serve in time", advice=_ON_ENGINE, detail=log)
+
+
+def _answers(address: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(address, port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _seconds(time_of_engine: str) -> float:
+    """Return a time of the engine's, such as `2026-11-24T10:00:00.123456789Z`, in seconds since the epoch."""
+    return datetime.fromisoformat(time_of_engine).timestamp()
+
+
+def _memory_bytes(stack: Stack, role: str) -> int:
+    command = ("python", "-I", "-S", "-c", MEMORY.read_text(encoding="utf-8"))
+    code, output = stack.engine.execute(stack.name(role), command)
+    if code:
+        raise EngineFault(f"{stack.image}: the memory of the {role} cannot be read: {output.strip()}")
+    return int(json.loads(output))

@@ -1,0 +1,93 @@
+"""The patterns that our images are compared with, on the engine: all build, and all serve in both roles."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmarks import patterns, starts
+from weighbridge import bases, builder, clients
+from weighbridge.engine import Engine
+from weighbridge.errors import EngineFault, SettingsError
+from weighbridge.settings import Settings, check
+from weighbridge.smoke.runs import RUN_LABEL
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Return the project's settings, under a name that nobody else uses."""
+    values: dict[str, Any] = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))
+    return check({**values, "repository": f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}"})
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a cache folder of the test's own, by whose name its runs can be told from others' on the same engine."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def left(engine: Engine, cache: Path) -> set[str]:
+    """Return the runs of a cache folder of which the engine still has anything."""
+    name = (cache / "weighbridge" / "runs" / "name").read_text(encoding="ascii")
+    return {run for run in engine.label_values(RUN_LABEL) if run.startswith(name)}
+
+
+def ignore(_: str) -> None:
+    """Say nothing."""
+
+
+def test_patterns_build_and_serve(
+    engine: Engine, redis_base: bases.BaseImage, settings: Settings, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each starts as API and as worker, confined; a pattern that does not build is told; nothing is left."""
+    monkeypatch.setattr(starts, "IDLE_SECONDS", 0)
+    client = clients.find()
+    _, wanted = patterns.plan(engine, settings, PROJECT)
+    chosen = [each for each in wanted if not each.is_ours]
+    bad = replace(chosen[0], name="bad", build=replace(chosen[0].build, dockerfile=PROJECT / "README.md"))
+
+    with (
+        patterns.built(client, engine, settings, [*chosen, bad], ignore) as (found, faults),
+        starts.stage(engine, client, settings, redis_base.reference, ignore) as stage,
+    ):
+        served = {each.name: [stage.start(each.reference, role) for role in starts.ROLES] for each in found}
+
+    assert list(faults) == ["bad"]
+    assert tuple(served) == patterns.NAMES
+    for api, worker in served.values():
+        assert 0.1 < api.seconds < 60
+        assert 0.1 < worker.seconds < 60
+        assert 20 * 10**6 < api.memory_bytes < worker.memory_bytes < 500 * 10**6
+    assert not builder.images(engine, patterns.repository(settings))
+    assert not left(engine, cache)
+
+
+def test_image_that_does_not_serve(
+    engine: Engine, python_base: bases.BaseImage, redis_base: bases.BaseImage, settings: Settings, cache: Path
+) -> None:
+    """One that ends at once is told with its exit code, and the stage is cleared all the same."""
+    with (
+        pytest.raises(EngineFault, match="the api ended with code 0"),
+        starts.stage(engine, clients.find(), settings, redis_base.reference, ignore) as stage,
+    ):
+        stage.start(python_base.reference, "api")
+
+    assert not left(engine, cache)
+
+
+def test_variant_called_as_a_pattern(engine: Engine, settings: Settings) -> None:
+    """Two images of one name could not be told apart, so the variant is to be renamed."""
+    clash = settings.model_copy(update={"variants": {"uv": settings.variants["multi"]}})
+    with pytest.raises(SettingsError, match="uv is the name of a variant and of a pattern"):
+        patterns.plan(engine, clash, PROJECT)

@@ -1,0 +1,68 @@
+"""What an engine tells while it pushes: the events are those of Docker 20.10."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from weighbridge import pushing
+from weighbridge.errors import PushRefused
+
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
+BEGIN: list[dict[str, Any]] = [
+    {"status": "The push refers to repository [127.0.0.1:5000/x]"},
+    {"status": "Preparing", "progressDetail": {}, "id": "a"},
+    {"status": "Pushing", "progressDetail": {"current": 512, "total": 1000}, "progress": "[=>]", "id": "a"},
+    {"status": "Layer already exists", "progressDetail": {}, "id": "c"},
+    {"status": "Pushing", "progressDetail": {"current": 1536}, "id": "b"},
+    {"status": "Pushing", "progressDetail": {"current": 1000, "total": 1000}, "id": "a"},
+    {"status": "Pushed", "progressDetail": {}, "id": "a"},
+]
+END: list[dict[str, Any]] = [
+    {"status": f"1: digest: {DIGEST} size: 949"},
+    {"progressDetail": {}, "aux": {"Tag": "1", "Digest": DIGEST, "Size": 949}},
+]
+
+
+def test_digest_and_bytes() -> None:
+    """The digest is the engine's own word at the end; the bytes are those of all layers together, each at its last."""
+    seen = list[int]()
+    assert pushing.digest("127.0.0.1:5000/x:1", [*BEGIN, *END], seen.append) == DIGEST
+    assert seen == [512, 2048, 2536]
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("no basic auth credentials", "Run `docker login r.example:5000` as somebody who may push there, then "),
+        ("unauthorized: authentication required", "Run `docker login r.example:5000`"),
+        ("denied: requested access to the resource is denied", "Run `docker login r.example:5000`"),
+        ('Get "http://x/v2/": dial tcp 127.0.0.1:1: connect: connection refused', "Check the name r.example:5000, "),
+        ('Get "https://x/v2/": dial tcp: lookup x: no such host', "Check the name r.example:5000, "),
+        ('Get "https://x/v2/": http: server gave HTTP response to HTTPS client', "r.example:5000 speaks HTTP without "),
+        ('Get "https://x/v2/": x509: certificate signed by unknown authority', "Let the engine trust the registry: "),
+        ("manifest invalid: manifest invalid", "Try again; if it stays so, look into the engine's log"),
+    ],
+)
+def test_reason_leads_to_advice(reason: str, advice: str) -> None:
+    """The engine's reason is told as it is, on one line, and what to do fits it; the rest of the events is read."""
+    events = iter([*BEGIN, {"errorDetail": {"message": reason}, "error": reason}, {"status": "later"}])
+    with pytest.raises(PushRefused) as caught:
+        pushing.digest("r.example:5000/x:1", events, lambda _: None)
+    assert str(caught.value).startswith(f"r.example:5000/x:1 cannot be pushed: {reason}. {advice}")
+    assert list(events) == []
+
+
+def test_reason_is_one_short_line() -> None:
+    """What a registry says is foreign text."""
+    error = pushing.refused("r/x:1", "a\n\x1b[31mb.\r" + 1000 * "c")
+    assert error.message.startswith("r/x:1 cannot be pushed: a [31mb. ccc")
+    assert error.message.isprintable()
+    assert len(error.message) < 400
+
+
+def test_push_without_a_digest() -> None:
+    """An engine that stops in the middle has pushed nothing that could be told."""
+    with pytest.raises(PushRefused, match="the engine tells no digest of it"):
+        pushing.digest("r/x:1", BEGIN, lambda _: None)

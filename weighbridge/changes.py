@@ -1,0 +1,80 @@
+"""Changes of one file, such as a day's work makes: applied to a copy of the build context, and undone."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from weighbridge.context import Context
+from weighbridge.errors import SettingsError
+from weighbridge.settings import UNIQUE, Change, Settings
+
+
+def context_of(settings: Settings, project: Path, variant: str) -> Context:
+    """Return the context that a variant is built from."""
+    chosen = settings.variants[variant]
+    return Context(folder=project / chosen.context, dockerfile=project / chosen.dockerfile)
+
+
+def check(settings: Settings, project: Path, variants: Iterable[str]) -> None:
+    """Make sure that each change of the settings applies to the context of each variant.
+
+    Raises:
+        SettingsError: One does not; the message says why.
+    """
+    for context in {context_of(settings, project, variant) for variant in variants}:
+        for name, change in settings.changes.items():
+            changed(_text(context, name, change), name, change)
+
+
+@contextmanager
+def applied(context: Context, name: str, change: Change) -> Iterator[None]:
+    """Make a change in a context that is ours to write to, and undo it when the block ends.
+
+    Raises:
+        SettingsError: As `check` says.
+    """
+    path, before = context.folder / change.file, _text(context, name, change)
+    after = changed(before, name, change)
+    path.chmod(path.stat().st_mode | 0o200)
+    path.write_text(after, encoding="utf-8", newline="")
+    try:
+        yield
+    finally:
+        path.write_text(before, encoding="utf-8", newline="")
+
+
+def changed(text: str, name: str, change: Change) -> str:
+    """Return a file's text after a change, which is another one each time.
+
+    Raises:
+        SettingsError: The change looks for something that the text does not have.
+    """
+    word = secrets.token_hex(4)
+    if change.find:
+        replacement = change.replace.replace(UNIQUE, word)
+        text, found = re.subn(change.find, lambda _: replacement, text, count=1)
+        if not found:
+            raise SettingsError(
+                f"The change {name} does not apply: {change.file} holds nothing that changes.{name}.find matches"
+            )
+    if not change.append:
+        return text
+    begin = text if text.endswith("\n") or not text else f"{text}\n"
+    return f"{begin}{change.append.replace(UNIQUE, word)}\n"
+
+
+def _text(context: Context, name: str, change: Change) -> str:
+    if not context.sends(change.file):
+        raise SettingsError(
+            f"The change {name} does not apply: {change.file} is no regular file that builds get from {context.folder}",
+            advice=f"Correct changes.{name}.file in invoke.yaml, or .dockerignore.",
+        )
+    try:
+        return (context.folder / change.file).read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"The change {name} does not apply: {change.file} cannot be read: {reason}") from error

@@ -1,0 +1,174 @@
+"""A build's context: which of its files .dockerignore lets through, and a copy of them.
+
+The rules are those of moby/patternmatcher: a rule holds for a path when it matches that or a folder above it, and the
+last that holds decides.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+
+from weighbridge.errors import SettingsError
+
+_IGNORE = ".dockerignore"
+_WILDCARD = re.compile(r"[*?\[\\]")
+_TOKEN = re.compile(
+    r"(?P<folders>\*\*/(?=.))|(?P<all>\*\*/?)|(?P<some>\*)|(?P<one>\?)|(?P<set>\[[^\]]+\])|\\(?P<plain>.)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One line of .dockerignore."""
+
+    pattern: re.Pattern[str]
+    keeps: bool
+    """Whether it lets through again (`!`) what an earlier line left out."""
+    begin: str
+    """The pattern as far as it is free of wildcards."""
+
+    def reaches_into(self, folder: str) -> bool:
+        """Tell whether anything below a folder may match."""
+        below = f"{folder}/"
+        return self.begin.startswith(below) or below.startswith(self.begin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """A folder that builds get, and their Dockerfile, which need not lie in it."""
+
+    folder: Path
+    dockerfile: Path
+
+    def sends(self, path: str) -> bool:
+        """Tell whether a path of the folder is a regular file that builds get. What a link leads to is not."""
+        parts = path.split("/")
+        steps = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+        rules = _rules(self)
+        matched = reduce(lambda above, step: _matched(rules, step, above), steps, (False,) * len(rules))
+        return (
+            not {"", ".", ".."}.intersection(parts)
+            and not any((self.folder / step).is_symlink() for step in steps)
+            and (self.folder / path).is_file()
+            and not _left_out(rules, matched)
+        )
+
+    def copy_to(self, target: Path) -> Context:
+        """Copy what builds get into a new folder, so that they cannot tell it from this one.
+
+        Owners are not kept, nor told to the engine; sockets and pipes are no files that an image could hold.
+
+        Raises:
+            SettingsError: A file cannot be read, or the copy cannot be written.
+        """
+        with _copying(self.folder):
+            rules = _rules(self)
+            # All of them first: the copy may lie within the folder, and is not to be copied into itself.
+            paths = [*_walk(self.folder, "", (False,) * len(rules), rules)]
+            target.mkdir()
+            for path in paths:
+                _copy(self.folder, target, path)
+            return self._of_copy(target)
+
+    def _of_copy(self, target: Path) -> Context:
+        """Bring the Dockerfile and its rules, which builds get even where the rules leave them out."""
+        if not self.dockerfile.is_relative_to(self.folder):
+            return Context(folder=target, dockerfile=self.dockerfile)
+        dockerfile = target / self.dockerfile.relative_to(self.folder)
+        own = (self.dockerfile, dockerfile), (_own_rules(self.dockerfile), _own_rules(dockerfile))
+        for source, copy in (*own, (self.folder / _IGNORE, target / _IGNORE)):
+            if source.is_file() and not copy.exists():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, copy)
+        return Context(folder=target, dockerfile=dockerfile)
+
+
+@contextmanager
+def _copying(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"The build context {folder} cannot be copied: {error.filename or 'the copy'}: {error.strerror}",
+            advice="Mend that, or leave the file out in .dockerignore; TMPDIR says where the copy goes.",
+        ) from error
+
+
+def _own_rules(dockerfile: Path) -> Path:
+    """Return the file whose rules hold for one Dockerfile, instead of the folder's."""
+    return dockerfile.with_name(f"{dockerfile.name}{_IGNORE}")
+
+
+def _rules(context: Context) -> tuple[_Rule, ...]:
+    own = _own_rules(context.dockerfile)
+    path = own if own.is_file() else context.folder / _IGNORE
+    if not path.is_file():
+        return ()
+    lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
+    return tuple(rule for line in lines if not line.startswith("#") for rule in _parsed(line.strip(), path.name))
+
+
+def _parsed(line: str, name: str) -> Iterator[_Rule]:
+    keeps, text = line.startswith("!"), line.removeprefix("!").strip()
+    # "For historical reasons, the pattern . is ignored", say Docker's documents.
+    text = posixpath.normpath(text).lstrip("/") if text else ""
+    if text in {"", "."}:
+        return
+    try:
+        wildcard = _WILDCARD.search(text)
+        yield _Rule(re.compile(_expression(text), re.DOTALL), keeps, text[: wildcard.start()] if wildcard else text)
+    except re.error as error:
+        raise SettingsError(f"{name}: {text} is no pattern: {error}", advice="Correct it there.") from error
+
+
+def _expression(pattern: str) -> str:
+    """Return the regular expression for a pattern of Go's `filepath.Match` with `**`."""
+    parts, at = list[str](), 0
+    for token in _TOKEN.finditer(pattern):
+        parts.append(re.escape(pattern[at : token.start()]))
+        signs = {"folders": "(?:.*/)?", "all": ".*", "some": "[^/]*", "one": "[^/]"}
+        kind = token.lastgroup or ""
+        parts.append(signs.get(kind) or (token[0] if kind == "set" else re.escape(token["plain"])))
+        at = token.end()
+    return "".join([*parts, re.escape(pattern[at:])])
+
+
+def _matched(rules: Sequence[_Rule], path: str, above: Sequence[bool]) -> tuple[bool, ...]:
+    """Return for each rule whether it holds for a path, given whether it holds for the folder that the path is in."""
+    return tuple(was or bool(rule.pattern.fullmatch(path)) for rule, was in zip(rules, above, strict=True))
+
+
+def _left_out(rules: Sequence[_Rule], matched: Sequence[bool]) -> bool:
+    return next((not rule.keeps for rule, holds in reversed([*zip(rules, matched, strict=True)]) if holds), False)
+
+
+def _walk(root: Path, folder: str, above: Sequence[bool], rules: Sequence[_Rule]) -> Iterator[str]:
+    """Yield what builds get from below a folder, each folder before what is in it."""
+    for entry in sorted((root / folder).iterdir()):
+        path = f"{folder}/{entry.name}" if folder else entry.name
+        matched = _matched(rules, path, above)
+        left_out, is_folder = _left_out(rules, matched), entry.is_dir() and not entry.is_symlink()
+        if not left_out:
+            yield path
+        if is_folder and (not left_out or any(rule.keeps and rule.reaches_into(path) for rule in rules)):
+            yield from _walk(root, path, matched, rules)
+
+
+def _copy(root: Path, target: Path, path: str) -> None:
+    source, copy = root / path, target / path
+    for parent in reversed(Path(path).parents[:-1]):  # of a folder that is left out, only what leads to a file
+        if not (target / parent).exists():
+            (target / parent).mkdir()
+            shutil.copymode(root / parent, target / parent)
+    if source.is_symlink() or source.is_file():
+        shutil.copy2(source, copy, follow_symlinks=False)
+    elif source.is_dir():
+        copy.mkdir(exist_ok=True)
+        shutil.copymode(source, copy)

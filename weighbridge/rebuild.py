@@ -1,0 +1,156 @@
+"""What a change to the sources costs, by variant: the seconds of a build with a warm cache, and the bytes to pull anew.
+
+All of it happens in a copy of the build context and under names of our own, which are gone at the end. What stays are
+the layers in the builder's cache, as after every build.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from weighbridge import builder, changes, clients, difference, measure, variants
+from weighbridge.builder import Build, OnStep
+from weighbridge.cache import Cache
+from weighbridge.clients import BuildClient
+from weighbridge.context import Context
+from weighbridge.engine import Engine, connect
+from weighbridge.errors import EngineError, SettingsError
+from weighbridge.model import Built, Image, Rebuild, Report
+from weighbridge.settings import Change, Settings
+from weighbridge.sources.locations import DOCKER, Location
+
+OnBuild = Callable[[str], OnStep]
+"""Is told what is built now, such as `multi code`, and returns what is told of its steps."""
+_UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A build with a warm cache, and the names of the images before and after it."""
+
+    change: str | None
+    built: Built
+    before: str
+    after: str
+
+
+def check(settings: Settings, project: Path, names: Sequence[str], images: Sequence[str]) -> None:
+    """Make sure that what a user wants can be rebuilt, before anything is asked of an engine.
+
+    Raises:
+        SettingsError: Images are named, which nobody can rebuild, or a change does not apply to a variant.
+    """
+    if images:
+        raise SettingsError(
+            "--rebuild and --image are both given",
+            advice="Leave one out: what is built are the variants of invoke.yaml.",
+        )
+    changes.check(settings, project, settings.chosen(names))
+
+
+def added(
+    report: Report,
+    settings: Settings,
+    project: Path,
+    on_build: OnBuild,
+    on_progress: Callable[[], measure.Progress],
+) -> Report:
+    """Return a report of variants with what the changes of the settings cost each of them; see `costs`."""
+    with connect() as engine:
+        _, wanted = variants.plan(engine, settings, project, [image.variant for image in report.images])
+        found = costs(clients.find(), engine, wanted, settings.changes, on_build=on_build, on_progress=on_progress)
+    return replace(report, images=tuple(replace(image, rebuilds=found[image.variant]) for image in report.images))
+
+
+def costs(
+    client: BuildClient,
+    engine: Engine,
+    wanted: Iterable[Build],
+    tried: Mapping[str, Change],
+    *,
+    cache: Cache | None = None,
+    on_build: OnBuild = lambda _: lambda _: None,
+    on_progress: Callable[[], measure.Progress] = lambda: lambda _: None,
+) -> dict[str, tuple[Rebuild, ...]]:
+    """Build each variant, and again: with nothing changed, then with each change alone.
+
+    Args:
+        client: What drives BuildKit.
+        engine: Where the images come to be for a while.
+        wanted: What to build, as `variants.plan` says; the images of these names are not touched.
+        tried: Name -> change.
+        cache: What is known of layers; the user's, if None.
+        on_build: Called before each build.
+        on_progress: Called before the images are weighed; what it returns is told the bytes read so far.
+
+    Returns:
+        Variant -> its rebuilds: the one with nothing changed first (`change` is None), then in the order of `tried`.
+
+    Raises:
+        SettingsError: A change does not apply, or the context cannot be copied.
+        BuildFailed: The message names the variant and the change.
+    """
+    with _Names(client, engine, on_build) as names:
+        trials = {each.variant: tuple(_trials(names, each, tried)) for each in wanted}
+        locations = {name: Location(DOCKER, name) for name in names.given}
+        report = measure.measure(locations, Path(), cache=cache, engine=engine, on_progress=on_progress())
+    images = {image.variant: image for image in report.images}
+    return {variant: tuple(_cost(trial, images) for trial in found) for variant, found in trials.items()}
+
+
+class _Names:
+    """Builds images under names of our own; at the end of the block all of them are removed."""
+
+    def __init__(self, client: BuildClient, engine: Engine, on_build: OnBuild) -> None:
+        self._client, self._engine, self._on_build = client, engine, on_build
+        self.given = list[str]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in self.given:
+            with suppress(EngineError):  # `invoke clean` finds it by its label
+                self._engine.remove_image(name)
+
+    def build(self, wanted: Build, what: str) -> tuple[str, Built]:
+        """Build with a warm cache, and return the image's name too."""
+        name, title = f"{wanted.reference}-rebuild-{secrets.token_hex(4)}", f"{wanted.variant} {what}"
+        self.given.append(name)  # first, so that no moment is without somebody who removes it
+        own = replace(wanted, variant=title, reference=name, no_cache=False)
+        return name, builder.build(self._client, self._engine, own, self._on_build(title))
+
+
+def _trials(names: _Names, wanted: Build, tried: Mapping[str, Change]) -> Iterator[_Trial]:
+    """Build one variant again and again in a copy of its context."""
+    with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
+        context = Context(folder=wanted.context, dockerfile=wanted.dockerfile).copy_to(Path(folder, "context"))
+        copied = replace(wanted, context=context.folder, dockerfile=context.dockerfile)
+        before, _ = names.build(copied, _UNCHANGED)  # warms the cache
+        after, built = names.build(copied, _UNCHANGED)
+        yield _Trial(None, built, before, after)
+        for name, change in tried.items():
+            with changes.applied(context, name, change):
+                after, built = names.build(copied, name)
+            yield _Trial(name, built, before, after)
+
+
+def _cost(trial: _Trial, images: Mapping[str, Image]) -> Rebuild:
+    before, after = images[trial.before], images[trial.after]
+    found = difference.compare_images("", before, after)
+    # A difference names every layer of the later image, in order, and then what only the earlier one had.
+    new = tuple(layer for layer, row in zip(after.layers, found.layers, strict=False) if row.change == "added")
+    return Rebuild(
+        change=trial.change,
+        seconds=round(trial.built.seconds, 3),
+        steps_run=trial.built.count("done"),
+        steps_cached=trial.built.count("cached"),
+        layers=new,
+        pull=found.cost,
+    )

@@ -1,0 +1,46 @@
+"""Which images have passed the smoke test, by the engine's id: an image never changes, so a proof of it stays one.
+
+Kept in the user's cache, beside what else is known of an image by its id. A proof counts for the rules and settings
+that it was made by: with others, the image is to be proven anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from weighbridge.cache import Cache
+from weighbridge.model import Proof
+from weighbridge.settings import Settings
+
+
+def remember(settings: Settings, proof: Proof) -> None:
+    """Keep whether an image passed; a failure takes an earlier proof of the same image away."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    value = {"ok": proof.ok, "by": _rules(settings), "variant": proof.variant, "at": now}
+    Cache().keep_document(_key(proof.image_id), value)
+
+
+def proven(settings: Settings, image_id: str) -> bool:
+    """Tell whether the last smoke test of exactly this image passed, by the rules and settings of today."""
+    kept = Cache().document(_key(image_id)) or {}
+    return kept.get("ok") is True and kept.get("by") == _rules(settings)
+
+
+def _key(image_id: str) -> str:
+    return f"proof-{image_id}"
+
+
+def _rules(settings: Settings) -> str:
+    """Return a digest of what an image is held to."""
+    told = settings.model_dump_json(include={"roles", "smoke"})
+    return hashlib.sha256(_sources() + told.encode()).hexdigest()
+
+
+@cache
+def _sources() -> bytes:
+    """Return a digest of the rules themselves: what they ask for is nowhere written down but in their code."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).digest()

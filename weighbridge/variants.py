@@ -1,0 +1,39 @@
+"""What to build for the project's variants: the settings' plan, on the base image that the engine has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from weighbridge import annotations as told
+from weighbridge import bases, builder, origin
+from weighbridge.bases import BaseImage
+from weighbridge.builder import Build
+from weighbridge.engine import Engine
+from weighbridge.settings import Settings
+
+
+def plan(
+    engine: Engine,
+    settings: Settings,
+    project: Path,
+    names: Iterable[str],
+    *,
+    platforms: Iterable[str] = (),
+    no_cache: bool = False,
+) -> tuple[BaseImage, tuple[Build, ...]]:
+    """Return the base and what to build on it, with the arguments and labels that each of our builds gets.
+
+    Raises:
+        NoBaseImage: The engine has none.
+        SettingsError: SOURCE_DATE_EPOCH is no time.
+    """
+    base = bases.base_image(engine, "python", settings.bases.python)
+    found = engine.image(base.reference)
+    arguments = {origin.BASE_ARGUMENT: base.reference, **told.arguments(project)}
+    if found.digest:
+        arguments[origin.DIGEST_ARGUMENT] = found.digest
+    labels = origin.labels(found.diff_ids)
+    return base, builder.plan(
+        settings, project, names, arguments, labels=labels, platforms=platforms, no_cache=no_cache
+    )
