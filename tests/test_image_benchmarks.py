@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from benchmarks import image_report, images, patterns, starts
+from benchmarks import image_report, images, memory, patterns, starts
 from benchmarks.image_results import Compared, ImageResults
 from benchmarks.starts import Start
 from weighbridge.errors import SettingsError
@@ -152,6 +153,21 @@ def test_json_is_alone(capsys: pytest.CaptureFixture[str]) -> None:
 def test_times_of_the_engine() -> None:
     """A time with nanoseconds, as engines tell it, is read to the microsecond."""
     assert starts._seconds("1970-01-02T00:00:00.123456789Z") == pytest.approx(86400.123456, abs=1e-6)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs a Linux that adds mappings up")
+def test_mappings_are_all_of_a_process() -> None:
+    """What is read of single mappings adds up to what the kernel says of all of them."""
+    with subprocess.Popen(["sh", "-c", "echo; read nothing"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()  # from now on it waits, and its memory stays as it is
+        texts = [Path(f"/proc/{process.pid}", name).read_text(encoding="utf-8") for name in ("smaps", "smaps_rollup")]
+        process.kill()
+    single, ((_, whole),) = map(memory.sections, texts)
+
+    for kind in ("Rss", "Anonymous"):
+        assert sum(sizes[kind] for _, sizes in single) == whole[kind]
+    assert len({mapping for mapping, _ in single if mapping[2] != "0"}) > 5
 
 
 def test_no_run_at_all() -> None:

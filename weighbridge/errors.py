@@ -132,7 +132,7 @@ EXIT_CODES: dict[int, str] = {
     1: "Invoke's own: a wrong option, or a fault of ours",
     SettingsError.exit_code: "settings",
     SourceError.exit_code: "no such image, or unreadable",
-    EngineError.exit_code: "no engine, no builder or no base image",
+    EngineError.exit_code: "no engine, no builder, no base image, or a push refused",
     BuildFailed.exit_code: "build failed",
     SmokeFailed.exit_code: "smoke failed",
 }

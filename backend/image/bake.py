@@ -1,14 +1,13 @@
-"""Compile what both roles import, once, while the image is built.
+"""Compile, once, while the image is built.
 
-usage: python -m image.bake BYTECODE OUT    what the roles' libraries load
+usage: python -m image.bake BYTECODE       what of the standard library the roles load
        python -m image.bake --in-place OUT
 
-The first imports the libraries as the roles do and writes the bytecode of every module that this loaded: of the
-environment beside its source, of the standard library below BYTECODE, under its own path, to be copied onto the root of
-the image. The second puts bytecode in the place of every source below OUT, which becomes part of the image's root.
-The base image ships no bytecode and a read-only root cannot keep any, so without this every start would compile afresh.
-Hash-based and unchecked: a file's time does not matter, and the image never changes. The application is compiled apart,
-so that a change of its code leaves all else as it is.
+The first imports the libraries as the roles do and writes the bytecode of what this loaded of the standard library
+below BYTECODE, under its own path, to be copied onto the root of the image. The second puts bytecode in the place of
+every source below OUT, which becomes part of the image's root. The base image ships no bytecode and a read-only root cannot
+keep any, so without this every start would compile afresh. Hash-based and unchecked: a file's time does not matter, and
+the image never changes. The application is compiled apart, so that a change of its code leaves all else as it is.
 """
 
 from __future__ import annotations
@@ -49,19 +48,17 @@ EPOCH = 0  # of no use to unchecked bytecode, but the same on every build
 
 
 def bake(bytecode: Path) -> None:
-    """Import the libraries, then compile every module that has a source file."""
+    """Import the libraries, then compile every module of the standard library that has a source file."""
     sys.dont_write_bytecode = True
     for name in MODULES:
         importlib.import_module(name)
     # Not resolved: the interpreter looks for the bytecode beside the name that it imports, link or not.
-    own = Path(__file__).parent
     loaded = {Path(path).absolute() for module in list(sys.modules.values()) if (path := _source(module))}
-    sources = sorted(source for source in loaded if not source.is_relative_to(own))
+    own = Path(sys.prefix), Path(__file__).parent
+    sources = sorted(source for source in loaded if not any(source.is_relative_to(folder) for folder in own))
     for source in sources:
-        target = Path(cache_from_source(str(source)))
-        outside = not source.is_relative_to(sys.prefix)
-        compile_to(source, bytecode / target.relative_to("/") if outside else target, shown=str(source))
-    print(f"{len(sources)} modules compiled")  # noqa: T201 - the build's log
+        compile_to(source, bytecode / Path(cache_from_source(str(source))).relative_to("/"), shown=str(source))
+    print(f"{len(sources)} modules of the standard library compiled")  # noqa: T201 - the build's log
 
 
 def _source(module: object) -> str | None:
@@ -93,14 +90,11 @@ def settle(tree: Path) -> None:
         os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
 
 
-def main(first: str, out: str) -> None:
+def main(*arguments: str) -> None:
     """Do what the usage says."""
-    if first == "--in-place":
-        compile_in_place(Path(out))
-    else:
-        bake(Path(first))
-        settle(Path(first))
-    settle(Path(out))
+    out = Path(arguments[-1])
+    (compile_in_place if arguments[0] == "--in-place" else bake)(out)
+    settle(out)
 
 
 if __name__ == "__main__":

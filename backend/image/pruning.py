@@ -1,24 +1,17 @@
-"""What an image does without: reads left-out.txt, and removes from a tree, or keeps from being copied, what it names.
-
-usage: python -m image.pruning LIST
-
-removes what the list's first section names from the environment that this runs in.
-"""
+"""What the images do without: reads left-out.txt and tells what it names."""
 
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 SOURCES = "**/*.py"
 """The line that stands for replacing sources by their bytecode; it drops nothing by itself."""
-FIRST = "multi and minimal"
 
 
 @dataclass(frozen=True)
@@ -32,14 +25,14 @@ class Pruning:
     """Pattern -> bytes."""
 
     @classmethod
-    def read(cls, listed: Path, sections: Iterable[str] = ()) -> Pruning:
-        """Read a list: the sections named, or all of it.
+    def read(cls, listed: Path) -> Pruning:
+        """Read a list.
 
         Raises:
             SystemExit: A line makes no sense.
         """
-        wanted = set(sections)
-        found = [pattern for section, pattern in _lines(listed) if not wanted or section in wanted]
+        lines = (line.partition("#")[0].strip() for line in listed.read_text(encoding="utf-8").splitlines())
+        found = tuple(line for line in lines if line)
         places = {
             "site": Path(sysconfig.get_path("purelib")),
             "venv": Path(sys.prefix),
@@ -49,7 +42,7 @@ class Pruning:
         for pattern in found:
             if pattern != SOURCES and pattern.partition("/")[0] not in places:
                 sys.exit(f"{listed.name}: {pattern}: begin it with one of {', '.join(places)}")
-        return cls(tuple(found), places)
+        return cls(found, places)
 
     @property
     def keeps_sources(self) -> bool:
@@ -75,17 +68,6 @@ class Pruning:
             yield f"{count / 1e6:8.2f} MB  left out: {pattern}"
 
 
-def _lines(listed: Path) -> Iterator[tuple[str, str]]:
-    """Yield section and pattern of each line that has one."""
-    section = ""
-    for line in listed.read_text(encoding="utf-8").splitlines():
-        text = line.partition("#")[0].strip()
-        if text.startswith("["):
-            section = text.strip("[]")
-        elif text:
-            yield section, text
-
-
 def _expression(pattern: str) -> re.Pattern[str]:
     """Return a pattern as a regular expression, which `re` keeps."""
     parts = re.split(r"(\*\*/|\*)", pattern)
@@ -94,19 +76,3 @@ def _expression(pattern: str) -> re.Pattern[str]:
 
 def _files(path: Path) -> Iterator[Path]:
     return (each for each in (path, *path.rglob("*")) if each.is_file() and not each.is_symlink())
-
-
-def main(listed: Path) -> None:
-    """Remove what the first section names from this environment."""
-    pruning = Pruning.read(listed, [FIRST])
-    for path in sorted(Path(sys.prefix).rglob("*")):
-        if (path.exists() or path.is_symlink()) and pruning.drops(path):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-    print(*pruning.told(), sep="\n")  # noqa: T201 - the build's log
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
