@@ -72,11 +72,12 @@ def test_hadolint(engine: Engine, client: clients.BuildClient, judges: dict[str,
     assert judge(engine, client, judges["hadolint"], "--config", PROJECT / ".hadolint.yaml", DOCKERFILE) == ""
 
 
-def test_checks_of_the_builder(engine: Engine, client: clients.BuildClient) -> None:
+def test_checks_of_the_builder(engine: Engine, client: clients.BuildClient, python_base: bases.BaseImage) -> None:
     """`docker build --check` has no warning, where the client and the engine's builder have it."""
     if client.buildx is None or _version(client.buildx) < _FEATURES_OF_CHECK:
         pytest.skip("this client has no --check")
-    words = [*client.command, "--check", "--file", str(DOCKERFILE), str(PROJECT)]
+    base = f"PYTHON_IMAGE={python_base.reference}"
+    words = [*client.command, "--check", "--build-arg", base, "--file", str(DOCKERFILE), str(PROJECT)]
     said = judge(engine, client, *words)
     assert "no warnings found" in said
 
