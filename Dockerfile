@@ -126,9 +126,13 @@ RUN touch /dev/shm/began \
  && echo 'app:x:10001:10001::/tmp:/usr/sbin/nologin' >> /etc/passwd \
  && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && install -d -o 10001 -m 0775 /out-runtime/data \
- && find etc usr var/lib/dpkg -xdev -cnewer /dev/shm/began ! -type d ! -name '*-old' \
-      ! -path etc/hosts ! -path etc/hostname ! -path etc/resolv.conf -exec cp -a --parents -t /out-runtime {} + \
+ && find /etc /usr /var/lib/dpkg -xdev -cnewer /dev/shm/began ! -type d ! -name '*-old' \
+      ! -path /etc/hosts ! -path /etc/hostname ! -path /etc/resolv.conf -exec cp -a --parents -t /out-runtime {} + \
  && find /out-runtime -exec touch -h -d @0 {} +
+# No extension module may need a library that is not here.
+RUN --mount=from=layout,source=/out-venv,target=/mnt \
+    find /mnt -name '*.so*' -type f -exec ldd {} + > /dev/shm/libraries; \
+    ! grep 'not found' /dev/shm/libraries
 
 
 FROM ${PYTHON_IMAGE} AS multi

@@ -1,4 +1,4 @@
-"""What an engine tells while it pushes: the events are those of Docker 20.10."""
+"""What an engine tells while it pushes: the events are those of Docker 20.10, and of the containerd store."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ END: list[dict[str, Any]] = [
 ]
 
 
-def test_digest_and_bytes() -> None:
+@pytest.mark.parametrize("end", [END, END[:1]], ids=["graph driver", "containerd store"])
+def test_digest_and_bytes(end: list[dict[str, Any]]) -> None:
     """The digest is the engine's own word at the end; the bytes are those of all layers together, each at its last."""
     seen = list[int]()
-    assert pushing.digest("127.0.0.1:5000/x:1", [*BEGIN, *END], seen.append) == DIGEST
+    assert pushing.digest("127.0.0.1:5000/x:1", [*BEGIN, *end], seen.append) == DIGEST
     assert seen == [512, 2048, 2536]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from weighbridge.errors import PushRefused
 
 _LONGEST = 300
+_DIGEST = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: \d+$")
+"""How the containerd store tells it, in words alone; a graph driver's engine tells it apart, too."""
 _ADVICE = (
     (
         ("unauthorized", "authentication required", "no basic auth", "denied", "403", "401"),
@@ -44,7 +47,8 @@ def digest(reference: str, events: Iterable[Mapping[str, Any]], on_progress: Cal
     for event in events:  # all of them, so that the connection is used up
         if event.get("error"):
             reason = reason or str(event["error"])
-        found = str((event.get("aux") or {}).get("Digest") or found)
+        told = _DIGEST.search(str(event.get("status", "")))
+        found = str((event.get("aux") or {}).get("Digest") or (told[1] if told else found))
         count = (event.get("progressDetail") or {}).get("current")
         if event.get("status") == "Pushing" and isinstance(count, int):
             sent[str(event.get("id"))] = count

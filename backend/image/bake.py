@@ -5,7 +5,7 @@ usage: python -m image.bake BYTECODE       what of the standard library the role
 
 The first imports the libraries as the roles do and writes the bytecode of what this loaded of the standard library
 below BYTECODE, under its own path, to be copied onto the root of the image. The second puts bytecode in the place of
-every source below OUT, which becomes part of the image's root. The base image ships no bytecode and a read-only root cannot
+every source below OUT, which becomes part of the image's root. The base ships no bytecode and a read-only root cannot
 keep any, so without this every start would compile afresh. Hash-based and unchecked: a file's time does not matter, and
 the image never changes. The application is compiled apart, so that a change of its code leaves all else as it is.
 """

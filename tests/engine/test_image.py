@@ -16,7 +16,7 @@ import pytest
 
 from weighbridge import bases, builder, clients
 from weighbridge.engine import Engine
-from weighbridge.errors import EngineError
+from weighbridge.errors import BuildFailed, EngineError
 
 pytestmark = pytest.mark.engine
 
@@ -298,6 +298,38 @@ def test_compiled_database_driver_is_used(engine: Engine, client: clients.BuildC
     source = "import json, psycopg; print(json.dumps([psycopg.pq.__impl__, psycopg.pq.version() > 150000]))"
 
     assert run_python(client, engine, image, source) == ["c", True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("target", "written", "instead"),
+    [
+        ("multi", "--no-install-recommends libpq5 ", "--no-install-recommends netbase "),
+        (
+            "minimal",
+            "&& /venv/bin/python -m image.rootfs",
+            "&& rm /usr/lib/*/libpq.so.5* && /venv/bin/python -m image.rootfs",
+        ),
+    ],
+)
+def test_missing_library_fails_the_build(
+    engine: Engine, client: clients.BuildClient, python: str, tmp_path: Path, *, target: str, written: str, instead: str
+) -> None:
+    """What an extension module needs and the result would lack ends the build, and is named."""
+    text = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+    assert text.count(written) == 1
+    (tmp_path / "Dockerfile").write_text(text.replace(written, instead), encoding="utf-8")
+    wanted = builder.Build(
+        variant=target,
+        reference=f"{REPOSITORY}:lacking",
+        context=PROJECT,
+        dockerfile=tmp_path / "Dockerfile",
+        target=target,
+        arguments={"PYTHON_IMAGE": python},
+    )
+    with pytest.raises(BuildFailed) as caught:
+        builder.build(client, engine, wanted)
+    assert "libpq.so.5" in caught.value.detail
 
 
 def test_nothing_of_the_host_leaks_in(
