@@ -202,6 +202,8 @@ def test_registry_that_wants_a_login(standin: Project, tmp_path: Path) -> None:
 
 def test_end_in_the_middle(engine: Engine, standin: Project) -> None:
     """A push that the user ends, to a registry that is silent, leaves no name in the engine."""
+    if engine.identity.store == "containerd":
+        pytest.skip("this store asks with TLS first, to which our silent registry has no answer")
 
     def hold(handler: Handler) -> bool:
         handler.wait()
