@@ -38,6 +38,7 @@ MODULES = (
     "sqlalchemy",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite.pysqlite",
+    "sqlite3",
     "uvicorn.lifespan.on",
     "uvicorn.logging",
     "uvicorn.loops.uvloop",
