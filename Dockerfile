@@ -24,7 +24,8 @@ RUN --mount=type=secret,id=ca \
  && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements-build.txt \
  && /venv/bin/pip install --no-cache-dir --require-hashes --no-build-isolation -r requirements.txt
 COPY . .
-RUN groupadd --gid 10001 app \
+RUN chmod -R go+rX . \
+ && groupadd --gid 10001 app \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --no-log-init --shell /usr/sbin/nologin app \
  && install -d -o app -g 0 -m 0775 /data
 ENV PATH=/venv/bin:$PATH \
@@ -49,7 +50,7 @@ CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no
 
 
 # The environment, at the path that it has in the image, for its scripts name their interpreter in full. What built the
-# C extension leaves again.
+# C extension leaves again; the extension is compiled anew each time, not taken from what another build left in the cache.
 FROM ${PYTHON_IMAGE} AS environment
 RUN apt-get update \
  && apt-get install -y --no-install-recommends binutils gcc libc6-dev libpq-dev \
@@ -61,6 +62,7 @@ RUN --mount=type=secret,id=ca \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
     export CFLAGS=-g0 LDFLAGS=-Wl,--build-id=none \
  && python3 -m venv /venv \
+ && { /venv/bin/pip cache remove psycopg_c || true; } \
  && /venv/bin/pip install --require-hashes -r requirements-build.txt \
  && /venv/bin/pip install --require-hashes --no-build-isolation --no-compile -r requirements.txt \
  && /venv/bin/pip uninstall --yes cython setuptools wheel pip \

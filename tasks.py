@@ -162,6 +162,7 @@ def clean(c: Context, bases: bool = False) -> None:
         settings = settings_of(c)
         with engine.connect() as found:
             things, images = smoke.clean(found, console.print_line), builder.images(found, settings.repository)
+            images += builder.images(found, settings.bench_repository)
             if bases:
                 images += base_images.standins(found)
                 base_images.tell_compose(PROJECT, ())

@@ -15,7 +15,7 @@ from weighbridge import bases, clients, measure, rebuild
 from weighbridge.cache import Cache
 from weighbridge.clients import BuildClient
 from weighbridge.engine import Engine, connect
-from weighbridge.errors import EngineFault, SettingsError
+from weighbridge.errors import BuildFailed, EngineFault, SettingsError
 from weighbridge.model import Image, Rebuild
 from weighbridge.render.console import Activity
 from weighbridge.settings import Change, Settings
@@ -93,13 +93,20 @@ def _weigh(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
 
 
 def _rebuild(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
-    """Build each image again in every round: with nothing changed, then with a line changed."""
-    tried, builds = {CHANGE: bench.settings.changes.get(CHANGE, LINE)}, [each.build for each in subjects]
+    """Build each image again in every round: with nothing changed, then with a line changed; a pattern may fail."""
+    tried = {CHANGE: bench.settings.changes.get(CHANGE, LINE)}
     for number in range(1, bench.rounds + 1):
         bench.shown.note(f"Round {number} of {bench.rounds}: building again")
-        costs = rebuild.costs(bench.client, bench.engine, builds, tried, cache=bench.cache)
-        for name, rebuilds in costs.items():
-            found.rebuilds.setdefault(name, []).append({each.change: each for each in rebuilds})
+        for subject in (each for each in subjects if each.name not in found.faults):
+            try:
+                costs = rebuild.costs(bench.client, bench.engine, [subject.build], tried, cache=bench.cache)
+            except BuildFailed as error:
+                if subject.is_ours:
+                    raise
+                found.faults[subject.name] = error.message
+            else:
+                rebuilds = {each.change: each for each in costs[subject.name]}
+                found.rebuilds.setdefault(subject.name, []).append(rebuilds)
 
 
 def _start(bench: _Bench, subjects: Sequence[Subject], redis: str, found: _Found) -> None:

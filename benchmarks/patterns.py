@@ -35,11 +35,6 @@ class Subject:
         return self.build.reference
 
 
-def repository(settings: Settings) -> str:
-    """Return the name, without tag, of all images that the comparison makes."""
-    return f"{settings.repository}-bench"
-
-
 def plan(engine: Engine, settings: Settings, project: Path) -> tuple[BaseImage, tuple[Subject, ...]]:
     """Return the base and what to build on it: all variants, then all patterns, none under a name of the user's.
 
@@ -55,7 +50,7 @@ def plan(engine: Engine, settings: Settings, project: Path) -> tuple[BaseImage, 
     base, ours = variants.plan(engine, settings, project, settings.variants)
     labels = origin.labels(engine.image(base.reference).diff_ids)
     theirs = [_pattern(name, project, base.reference, labels) for name in NAMES]
-    named = [replace(each, reference=f"{repository(settings)}:{each.variant}") for each in (*ours, *theirs)]
+    named = [replace(each, reference=f"{settings.bench_repository}:{each.variant}") for each in (*ours, *theirs)]
     return base, tuple(
         Subject(name=each.variant, is_ours=each.variant in settings.variants, build=each) for each in named
     )
@@ -67,7 +62,7 @@ def _pattern(name: str, project: Path, base: str, labels: Mapping[str, str]) -> 
         reference="",
         context=project,
         dockerfile=FOLDER / f"{name}.Dockerfile",
-        arguments={"PYTHON_IMAGE": base},
+        arguments={origin.BASE_ARGUMENT: base},
         labels=labels,
     )
 
@@ -101,7 +96,7 @@ def built(
                 found.append(each)
         yield tuple(found), faults
     finally:
-        _remove(engine, repository(settings))
+        _remove(engine, settings.bench_repository)
 
 
 def _remove(engine: Engine, name: str) -> None:

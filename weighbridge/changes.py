@@ -39,12 +39,19 @@ def applied(context: Context, name: str, change: Change) -> Iterator[None]:
     """
     path, before = context.folder / change.file, _text(context, name, change)
     after = changed(before, name, change)
-    path.chmod(path.stat().st_mode | 0o200)
-    path.write_text(after, encoding="utf-8", newline="")
+    _write(path, after)
     try:
         yield
     finally:
-        path.write_text(before, encoding="utf-8", newline="")
+        _write(path, before)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file, also one that is read-only, and leave its mode: that too would be a change."""
+    mode = path.stat().st_mode
+    path.chmod(mode | 0o200)
+    path.write_text(text, encoding="utf-8", newline="")
+    path.chmod(mode)
 
 
 def changed(text: str, name: str, change: Change) -> str:

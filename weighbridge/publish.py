@@ -153,6 +153,7 @@ def _named(engine: Engine, image_id: str, name: str) -> Iterator[None]:
     finally:
         with suppress(EngineError):  # what went wrong before matters more
             engine.remove_image(name)  # and with it the digest that the engine notes for what it has pushed
+        with suppress(EngineError):
             if before:
                 engine.tag(before, name)
 

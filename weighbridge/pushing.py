@@ -13,20 +13,20 @@ _DIGEST = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: \d+$")
 """How the containerd store tells it, in words alone; a graph driver's engine tells it apart, too."""
 _ADVICE = (
     (
-        ("unauthorized", "authentication required", "no basic auth", "denied", "403", "401"),
-        "Run `docker login {host}` as somebody who may push there, then try again.",
-    ),
-    (
-        ("http response to https client",),
+        r"http response to https client",
         "{host} speaks HTTP without TLS: give it a certificate, or list it in the engine's insecure-registries.",
     ),
     (
-        ("x509", "certificate"),
+        r"x509|certificate",
         "Let the engine trust the registry: put its authority into /etc/docker/certs.d/{host}/ca.crt.",
     ),
     (
-        ("connection refused", "no such host", "dial tcp", "timeout", "timed out", "no route", "unreachable"),
+        r"connection refused|no such host|dial tcp|timeout|timed out|no route|unreachable",
         "Check the name {host}, and that a registry runs there and the engine reaches it.",
+    ),
+    (
+        r"unauthorized|authentication required|no basic auth|^denied|requested access .* denied|\b40[13]\b",
+        "Run `docker login {host}` as somebody who may push there, then try again.",
     ),
 )
 """Words in an engine's reason, and what to do about it: the first that fit. Engines tell no kind of error."""
@@ -62,7 +62,7 @@ def refused(reference: str, reason: str) -> PushRefused:
     """Return the error of a push that failed, on one line, with what to do."""
     host, words = reference.partition("/")[0], reason.lower()
     text = " ".join("".join(each if each.isprintable() else " " for each in reason).split())[:_LONGEST]
-    advice = next((advice for signs, advice in _ADVICE if any(sign in words for sign in signs)), None)
+    advice = next((advice for signs, advice in _ADVICE if re.search(signs, words)), None)
     return PushRefused(
         f"{reference} cannot be pushed: {text.rstrip('.')}", advice=advice.format(host=host) if advice else None
     )

@@ -53,7 +53,9 @@ def source_time(folder: Path) -> int | None:
         SettingsError: The variable holds no such number.
     """
     told = os.environ.get(_SOURCE_DATE)
-    found = (told or _git(folder, "show", "--no-patch", "--format=%ct", "HEAD")).strip()
+    found = (
+        told or _git(folder, "-c", "log.showSignature=false", "show", "--no-patch", "--format=%ct", "HEAD")
+    ).strip()
     if found.isascii() and found.isdecimal() and len(found) <= _LONGEST_TIME:
         return int(found)
     if told:

@@ -146,6 +146,11 @@ class Settings(_Section):
         """Return the image name of a variant."""
         return f"{self.repository}:{variant}"
 
+    @property
+    def bench_repository(self) -> str:
+        """What the images of `invoke bench --images` are called, without the tag."""
+        return f"{self.repository}-bench"
+
     def chosen(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return the wanted variants in the order of invoke.yaml; all of them where `names` is empty.
 

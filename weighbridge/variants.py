@@ -33,7 +33,8 @@ def plan(
     arguments = {origin.BASE_ARGUMENT: base.reference, **told.arguments(project)}
     if found.digest:
         arguments[origin.DIGEST_ARGUMENT] = found.digest
-    labels = origin.labels(found.diff_ids)
+    # What the base is made of is known of the engine's own platform alone.
+    labels = origin.labels(found.diff_ids) if set(platforms) <= {engine.identity.platform} else {}
     return base, builder.plan(
         settings, project, names, arguments, labels=labels, platforms=platforms, no_cache=no_cache
     )

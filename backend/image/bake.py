@@ -91,10 +91,20 @@ def settle(tree: Path) -> None:
         os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
 
 
+def open_up(tree: Path) -> None:
+    """Let everybody read what came from a checkout, whatever the umask was there, and nobody but root write it."""
+    for path in (tree, *tree.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
 def main(*arguments: str) -> None:
     """Do what the usage says."""
     out = Path(arguments[-1])
-    (compile_in_place if arguments[0] == "--in-place" else bake)(out)
+    if arguments[0] == "--in-place":
+        compile_in_place(out)
+        open_up(out)
+    else:
+        bake(out)
     settle(out)
 
 

@@ -86,7 +86,7 @@ class Root:
             if real.is_dir():
                 children = [each for each in sorted(real.iterdir()) if each.name != "__pycache__"]
                 self.copy(*(each for each in children if not self.pruning.drops(each)))
-            elif not self.inside(real).exists():
+            elif real.exists() and not self.inside(real).exists():  # a link may lead nowhere
                 shutil.copy2(real, self.inside(real))
 
     def _walk(self, path: Path) -> Path:

@@ -75,13 +75,16 @@ def test_bytecode_in_the_place_of_sources(tmp_path: Path) -> None:
     (package / "__init__.py").write_text("")
     (package / "real.py").write_text("def fail():\n    raise ValueError('as it should')\n")
     (package / "link.py").symlink_to("real.py")
-    bake.compile_in_place(tmp_path)
-    bake.settle(tmp_path)
+    (package / "real.py").chmod(0o600)  # as a checkout has it where others may read nothing
+    package.chmod(0o700)
+    bake.main("--in-place", str(tmp_path))
     words = [sys.executable, "-c", "import package.link; package.link.fail()"]
     done = subprocess.run(words, cwd=tmp_path / "app", capture_output=True, text=True, check=False)
     assert sorted(path.name for path in package.iterdir()) == ["__init__.pyc", "link.pyc", "real.pyc"]
     assert 'File "/app/package/real.py", line 2, in fail\nValueError: as it should' in done.stderr
     assert {path.lstat().st_mtime for path in tmp_path.rglob("*")} == {0}
+    assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.rglob("*.pyc")} == {"0o644"}
+    assert oct(package.stat().st_mode & 0o777) == "0o755"
 
 
 def test_packages_are_recorded_as_in_distroless_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

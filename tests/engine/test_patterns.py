@@ -72,7 +72,7 @@ def test_patterns_build_and_serve(
         assert 0.1 < api.seconds < 60
         assert 0.1 < worker.seconds < 60
         assert 20 * 10**6 < api.memory_bytes < worker.memory_bytes < 500 * 10**6
-    assert not builder.images(engine, patterns.repository(settings))
+    assert not builder.images(engine, settings.bench_repository)
     assert not left(engine, cache)
 
 
