@@ -24,7 +24,7 @@ RUN --mount=type=secret,id=ca \
  && /venv/bin/pip install --no-cache-dir --require-hashes -r requirements-build.txt \
  && /venv/bin/pip install --no-cache-dir --require-hashes --no-build-isolation -r requirements.txt
 COPY . .
-RUN chmod -R go+rX . \
+RUN find . ! -perm -o=r -exec chmod go+rX {} + \
  && groupadd --gid 10001 app \
  && useradd --uid 10001 --gid 10001 --home-dir /tmp --no-create-home --no-log-init --shell /usr/sbin/nologin app \
  && install -d -o app -g 0 -m 0775 /data

@@ -81,13 +81,14 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
 def report(c: Context, variant: list[str], image: list[str], rebuild: bool = False, format: str = "terminal") -> None:
     """Weigh images layer by layer, say whose the bytes are, record it."""
     from weighbridge import measure, records
-    from weighbridge import rebuild as rebuilding
     from weighbridge.render import console, formats, progress
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.REPORTS, format)
         wanted = measure.wanted(settings, variant, image)
-        if rebuild:
+        if rebuild:  # what it needs takes a tenth of a second to import
+            from weighbridge import rebuild as rebuilding
+
             rebuilding.check(settings, PROJECT, variant, image)
         folder = records.prepared(PROJECT / settings.reports.directory)
         with console.activity() as shown:
