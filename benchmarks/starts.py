@@ -91,7 +91,10 @@ class Stage:
     def _worker_serves(self, stack: Stack, _address: str) -> float:
         _until(stack, "worker", 0.1, lambda: 1.0 if READY in stack.log("worker", 1000) else None)
         lines = self._docker("logs", "--timestamps", stack.name("worker")).splitlines()
-        return _seconds(next(line.split()[0] for line in lines if READY in line))
+        line = next((line for line in lines if READY in line), None)
+        if line is None:  # it went to the other stream, which the client tells apart
+            raise EngineFault("The worker's `ready` is not on its standard output", advice=_SEE_LOG)
+        return _seconds(line.split()[0])
 
     def _docker(self, *words: str) -> str:
         """Ask with the command-line client for times and addresses, which our door to the SDK does not tell."""

@@ -19,7 +19,7 @@ import pytest
 
 from tests.backend.conftest import postgres_url  # noqa: F401 - a fixture of theirs, for ours
 from tests.engine.images import Standins, standins
-from weighbridge import bases
+from weighbridge import bases, clients
 from weighbridge.engine import LABEL, Engine, connect
 from weighbridge.errors import EngineError, NoBaseImage, NoEngine
 from weighbridge.settings import Bases
@@ -131,6 +131,15 @@ def made(engine: Engine, folder: Path) -> Iterator[Project]:
         for image in (*named, *project.images):
             with suppress(EngineError):
                 engine.remove_image(image)
+
+
+@pytest.fixture(scope="session")
+def client() -> clients.BuildClient:
+    """A client that can build."""
+    try:
+        return clients.find()
+    except EngineError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -16,22 +16,13 @@ import pytest
 
 from weighbridge import bases, builder, clients
 from weighbridge.engine import Engine
-from weighbridge.errors import BuildFailed, EngineError
+from weighbridge.errors import BuildFailed
 
 pytestmark = pytest.mark.engine
 
 PROJECT = Path(__file__).parents[2]
 REPOSITORY = "weighbridge-test-image"
 CANARY = "canary-of-a-certificate-that-must-not-ship"
-
-
-@pytest.fixture(scope="module")
-def client() -> clients.BuildClient:
-    """A client that can build."""
-    try:
-        return clients.find()
-    except EngineError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

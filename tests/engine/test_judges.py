@@ -12,7 +12,6 @@ import pytest
 from benchmarks import peers
 from weighbridge import bases, builder, clients
 from weighbridge.engine import Engine
-from weighbridge.errors import EngineError
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -30,15 +29,6 @@ def judges() -> dict[str, Path]:
     if missing:
         pytest.skip(missing[0])
     return {peer.name: peer.path for peer in found if peer.path}
-
-
-@pytest.fixture(scope="module")
-def client() -> clients.BuildClient:
-    """A client that can build."""
-    try:
-        return clients.find()
-    except EngineError as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module", params=["single", "multi", "minimal"])

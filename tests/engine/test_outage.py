@@ -11,7 +11,6 @@ import yaml
 from weighbridge import bases, builder, clients, settings
 from weighbridge.containers import ContainerState
 from weighbridge.engine import Engine
-from weighbridge.errors import EngineError
 from weighbridge.smoke import runs, signals
 from weighbridge.smoke.containers import Stack, running
 
@@ -25,12 +24,10 @@ _MARGIN_SECONDS = 40
 
 
 @pytest.fixture
-def stack(engine: Engine, python_base: bases.BaseImage, redis_base: bases.BaseImage) -> Iterator[Stack]:
+def stack(
+    engine: Engine, client: clients.BuildClient, python_base: bases.BaseImage, redis_base: bases.BaseImage
+) -> Iterator[Stack]:
     """The project's image, and what smoke would start of it, not yet started."""
-    try:
-        client = clients.find()
-    except EngineError as error:
-        pytest.skip(str(error))
     wanted = builder.Build(
         variant="multi",
         reference=REFERENCE,

@@ -11,7 +11,6 @@ import yaml
 
 from weighbridge import builder, clients, settings, variants
 from weighbridge.engine import Engine
-from weighbridge.errors import EngineError
 from weighbridge.model import LocalImage
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -22,15 +21,11 @@ FIRST_WITH_TIMES = 23
 
 
 @pytest.mark.usefixtures("python_base")
-def test_the_same_commit_is_the_same_image(engine: Engine) -> None:
+def test_the_same_commit_is_the_same_image(engine: Engine, client: clients.BuildClient) -> None:
     """All layers are the same on every engine; the whole image is, where the builder can set its time.
 
     Twice in a row: what an older cache holds may come from packages that Debian has replaced since.
     """
-    try:
-        client = clients.find()
-    except EngineError as error:
-        pytest.skip(str(error))
     chosen = settings.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
     _, planned = variants.plan(engine, chosen, PROJECT, ["multi", "minimal"])
     first, again = (tuple(afresh(engine, client, planned)) for _ in range(2))
