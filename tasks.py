@@ -49,7 +49,7 @@ def engine(c: Context) -> None:
 def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = False, push: str = "") -> None:
     """Build the variants of the image, all from one Dockerfile."""
     from weighbridge import builder, clients, engine, foreign, publish, variants
-    from weighbridge.render import console, progress
+    from weighbridge.render import console, progress, trying
 
     with user_errors():
         settings = settings_of(c)
@@ -63,9 +63,8 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
                 built = [builder.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
             progress.print_built(built, base.described)
             with console.activity() as shown:
-                pushed = publish.publish(
-                    found, settings, built, targets, shown=shown, checks=partial(progress.checks, shown)
-                )
+                watcher = partial(trying.progress, shown)
+                pushed = publish.publish(found, settings, built, targets, shown=shown, watcher=watcher)
         progress.print_facts([(each.variant, each.reference) for each in pushed])
 
 
@@ -121,34 +120,29 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
     iterable=["variant"],
     help={
         "variant": VARIANT_HELP,
+        "faults": "also break things on purpose: kill the worker, Redis and the API, fill the data folder",
         "keep": "leave the containers for a look inside; `invoke clean` removes them",
-        "format": FORMAT_HELP,
+        "format": "terminal, json or junit; the last two print nothing else",
     },
 )
-def smoke(c: Context, variant: list[str], keep: bool = False, format: str = "terminal") -> None:
+def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal") -> None:
     """Prove that API and worker run and work, hardened, from each variant."""
-    from weighbridge import bases, engine
+    from weighbridge import engine, evidence, proof
     from weighbridge import smoke as smoking
-    from weighbridge.render import console, formats, progress
+    from weighbridge.render import console, formats, trying
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.PROOFS, format)
         names = settings.chosen(variant)
         with engine.connect() as found:
-            redis = bases.base_image(found, "redis", settings.bases.redis)
-            smoking.sweep(found, console.say)
-            smoking.check_images(found, settings, names, redis.reference)
-            console.say(f"Redis: {redis.described}")
             with console.activity() as shown:
-                proofs = [
-                    smoking.prove(
-                        found, settings, name, redis.reference, keep=keep, on_check=progress.checks(shown, name)
-                    )
-                    for name in names
-                ]
+                watcher = partial(trying.progress, shown, names)
+                proofs = proof.prove(found, settings, names, shown=shown, watcher=watcher, faults=faults, keep=keep)
             render(proofs)
             for line in smoking.remains(found) if keep else ():
                 console.say(line)
+        for path in evidence.keep(proofs, PROJECT / settings.reports.directory):
+            console.say(f"Kept {path}")
         smoking.check(proofs)
 
 
@@ -156,11 +150,12 @@ def smoke(c: Context, variant: list[str], keep: bool = False, format: str = "ter
 def clean(c: Context, bases: bool = False) -> None:
     """Remove our images and what smoke tests left in the engine."""
     from weighbridge import bases as base_images
-    from weighbridge import builder, engine, smoke
+    from weighbridge import builder, engine, evidence, smoke
     from weighbridge.render import console
 
     with user_errors():
         settings = settings_of(c)
+        evidence.clean(PROJECT / settings.reports.directory)
         with engine.connect() as found:
             things, images = smoke.clean(found, console.print_line), builder.images(found, settings.repository)
             images += builder.images(found, settings.bench_repository)

@@ -18,9 +18,6 @@ from backend.settings import Settings
 
 COMPARE = "backend.compare"
 REHEARSE = "backend.rehearse"
-JOB_SECONDS = 25
-"""A job that takes longer is failed: less than a stop waits (`stop_grace_period`), so that none is cut short."""
-MAX_RETRY_WAIT_SECONDS = 60
 SEND_SECONDS = 2.0
 """How long a request waits for the queue, the time that the broker's name takes to resolve included."""
 _PING_SECONDS = 1.0
@@ -36,8 +33,8 @@ def make_celery(settings: Settings) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         # The soft limit raises in the job, so that it can tell; the hard one kills what does not listen.
-        task_soft_time_limit=JOB_SECONDS,
-        task_time_limit=JOB_SECONDS + 3,
+        task_soft_time_limit=settings.job_seconds,
+        task_time_limit=settings.job_kill_seconds,
         worker_prefetch_multiplier=1,
         worker_cancel_long_running_tasks_on_connection_loss=True,
         broker_connection_retry_on_startup=True,
@@ -45,6 +42,7 @@ def make_celery(settings: Settings) -> Celery:
         broker_transport_options={
             # Named here alone: Celery 5.7 reads it nowhere else. Looked at every ten seconds, not every hundred.
             "visibility_timeout": settings.visibility_timeout_seconds,
+            "unacked_restore_interval": settings.restore_seconds,
             "unacked_restore_throttle": 1,
             "socket_connect_timeout": 1.0,
         },

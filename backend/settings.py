@@ -15,6 +15,14 @@ SECRETS_FOLDER = Path("/run/secrets")
 """Where Docker and Compose mount secrets: one file per setting, named like it, the environment before the file."""
 BLANKS = " \t\r\n"
 """What HTTP drops around a header's value, so that no token may hold it there."""
+JOB_SECONDS = 25
+"""A job that takes longer is failed: less than a stop waits (`stop_grace_period`), so that none is cut short."""
+MAX_RETRY_WAIT_SECONDS = 60
+_KILL_SECONDS = 3
+"""How long a job that was told to end has, before it is killed."""
+_RESTORE_SECONDS = 10
+_RETRYING_SECONDS = 180
+"""How long a job is tried again, less jitter."""
 
 
 def _check_scheme(url: str, *allowed: str) -> SplitResult:
@@ -71,16 +79,46 @@ class Settings(BaseSettings):
     """The bearer token that guards every write. None: writes are open."""
     worker_concurrency: int = Field(2, ge=1, le=64)
     """Processes of one worker. Explicit, because Celery would count the host's processors, not the container's."""
-    visibility_timeout_seconds: int = Field(120, gt=60)
+    visibility_timeout_seconds: int = Field(120, ge=10)
     """A job whose worker was killed goes to another one after this long and ten seconds at most.
 
-    It must exceed the longest job and the longest wait before a retry, 60 seconds, or jobs that live run twice.
+    The longest wait before a retry and the longest job follow from it: together they are shorter, or jobs that live
+    would run twice. From 114 seconds on they are as long as they get.
     """
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     heartbeat_path: Path = Path("/tmp/worker.heartbeat")  # noqa: S108 - /tmp is the only writable place of a container
     weighbridge_version: str | None = None
     weighbridge_revision: str | None = None
     weighbridge_created: str | None = None
+
+    @property
+    def job_seconds(self) -> int:
+        """A job that takes longer is failed."""
+        return min(JOB_SECONDS, self.visibility_timeout_seconds // 2)
+
+    @property
+    def job_kill_seconds(self) -> int:
+        """A job that takes longer than this is killed, for it did not listen."""
+        return self.job_seconds + min(_KILL_SECONDS, self.visibility_timeout_seconds // 10)
+
+    @property
+    def max_retry_wait_seconds(self) -> int:
+        """The longest wait before a retry. The worker holds the job meanwhile, and runs it when a process is free."""
+        return min(MAX_RETRY_WAIT_SECONDS, (self.visibility_timeout_seconds - self.job_kill_seconds) * 7 // 10)
+
+    @property
+    def max_retries(self) -> int:
+        """As many as make about three minutes, whatever the longest wait between them."""
+        count = waited = 0
+        while waited < _RETRYING_SECONDS:
+            waited += min(2**count, self.max_retry_wait_seconds)
+            count += 1
+        return count
+
+    @property
+    def restore_seconds(self) -> int:
+        """How often a worker looks for jobs that a killed one held."""
+        return min(_RESTORE_SECONDS, self.visibility_timeout_seconds // 10)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that no log may show."""

@@ -18,7 +18,7 @@ from celery.signals import (  # type: ignore[import-untyped]  # Celery ships no 
 )
 
 from backend import logs, service
-from backend.broker import COMPARE, JOB_SECONDS, MAX_RETRY_WAIT_SECONDS, REHEARSE, make_celery
+from backend.broker import COMPARE, REHEARSE, make_celery
 from backend.errors import Unavailable, root_cause
 from backend.heartbeat import Heartbeat
 from backend.settings import load_settings
@@ -53,9 +53,9 @@ class ComparisonJob(Task):  # type: ignore[misc]  # the base is untyped
     """What all comparisons share: a lost database or queue is waited for, within bounds; all else is told."""
 
     autoretry_for = (Unavailable,)
-    max_retries = 8
+    max_retries = _settings.max_retries
     retry_backoff = 1
-    retry_backoff_max = MAX_RETRY_WAIT_SECONDS  # with eight retries about three minutes, less jitter
+    retry_backoff_max = _settings.max_retry_wait_seconds
     ignore_result = True  # the database's row is the truth
 
     def on_failure(self, exc: Exception, _id: str, args: list[str], _kwargs: object, _info: object) -> None:
@@ -64,7 +64,7 @@ class ComparisonJob(Task):  # type: ignore[misc]  # the base is untyped
         if isinstance(exc, Unavailable):
             why = str(exc)
         elif isinstance(exc, SoftTimeLimitExceeded):
-            why = f"It took longer than {JOB_SECONDS} seconds."
+            why = f"It took longer than {_settings.job_seconds} seconds."
         try:
             _store().fail_comparison(args[0], why)
         except Unavailable as error:

@@ -26,6 +26,8 @@ from weighbridge.errors import EngineFault
 from weighbridge.settings import Settings
 from weighbridge.smoke import runs, signals
 from weighbridge.smoke.containers import Stack, running
+from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.starting import redis_starts
 
 ROLES = ("api", "worker")
 READY = " ready."
@@ -123,10 +125,10 @@ def stage(
     with signals.deferred() as interruption, runs.begin(keep=False) as run:
         stack = Stack(engine=engine, settings=settings, image="", redis=redis, run=run, interruption=interruption)
         with running(stack, note):
-            stack.start("redis")
-            state = stack.wait("redis", lambda state: state.health == "healthy", settings.smoke.timeout_seconds)
-            if state.health != "healthy":
-                raise EngineFault("Redis did not start", advice="Run `invoke smoke` to see why.")
+            try:
+                redis_starts(stack)
+            except CheckFailed as error:
+                raise EngineFault(f"Redis did not start: {error}", advice="Look into the engine's log.") from error
             yield Stage(stack, client)
 
 
@@ -140,7 +142,7 @@ def _spec(stack: Stack, role: str, mark: str) -> ContainerSpec:
         image=stack.image,
         network=stack.run.name,
         command=settings.command or (),
-        environment=settings.environment,
+        environment={**stack.settings.smoke.environment, **settings.environment},
         labels=labels,
         volumes={volume: "/data"},
         health_command=("NONE",),

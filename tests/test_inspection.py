@@ -28,17 +28,27 @@ def test_last_run_of_a_health_check(log: list[dict[str, str]] | None, output: st
 
 
 @pytest.mark.parametrize(
-    ("stream", "output"),
+    ("time", "seconds"),
     [
-        (b"", b""),
-        (b"\1\0\0\0\0\0\0\2ab" + b"\2\0\0\0\0\0\0\0" + b"\2\0\0\0\0\0\1\0" + b"c" * 256, b"ab" + b"c" * 256),
-        (b"\1\0\0\0\0\0\0\5ab", b"ab"),
-        (b"\1\0", b""),
+        ("2026-01-01T00:00:00Z", 1767225600),
+        ("2026-01-01T01:00:00.25+01:00", 1767225600.25),
+        ("2026-01-01T00:00:00.123456789Z", 1767225600.123456),
+        ("0001-01-01T00:00:00Z", 0),
+        ("", 0),
+        ("soon", 0),
     ],
 )
-def test_frames_of_an_output(stream: bytes, output: bytes) -> None:
-    """Both streams come out in order; one that breaks off gives what there is."""
-    assert inspection.output(stream) == output
+def test_times(time: str, seconds: float) -> None:
+    """An engine tells nanoseconds; what never was is the year 1."""
+    assert inspection.seconds_of(time) == pytest.approx(seconds, abs=1e-6)
+
+
+@pytest.mark.parametrize("titles", [["PID", "UID"], ["UID", "PID", "CMD"]])
+def test_users_of_processes(titles: list[str]) -> None:
+    """The column is found by its name."""
+    rows = [[{"PID": "1", "UID": uid, "CMD": "x"}[title] for title in titles] for uid in ("0", "10001", "0")]
+    assert inspection.users({"Titles": titles, "Processes": rows}) == {0, 10001}
+    assert inspection.users({"Titles": titles, "Processes": None}) == set()
 
 
 @pytest.mark.parametrize(

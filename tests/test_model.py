@@ -61,13 +61,6 @@ def test_containers_are_hardened_unless_told_otherwise() -> None:
     assert spec.pids_limit > 0
 
 
-@pytest.mark.parametrize(("results", "ok"), [((), True), ((True, True), True), ((True, False), False)])
-def test_proof_holds_if_every_check_does(results: tuple[bool, ...], ok: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """One check that fails makes the whole proof fail."""
-    checks = tuple(model.Check(role="api", rule="r", ok=each, detail="", seconds=0) for each in results)
-    assert model.Proof(variant="multi", seconds=1, checks=checks).ok is ok
-
-
 def test_title_of_a_step_is_one_short_line() -> None:
     """Blanks of continuation lines shrink, and what is too long ends in an ellipsis; a short name stays as it is."""
     long = model.Step(name="[builder 2/3] RUN apt-get update     && apt-get install " + "package " * 50)

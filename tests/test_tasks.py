@@ -161,7 +161,7 @@ def test_no_engine(run: Run, name: str) -> None:
             "--push sends what was proven, and one engine cannot prove linux/amd64, linux/arm64. Build and push on ",
         ),
         (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json."),
-        (["smoke", "--format", "xml"], "Unknown format xml. Choose from terminal, json."),
+        (["smoke", "--format", "xml"], "Unknown format xml. Choose from terminal, json, junit."),
     ],
 )
 def test_settings_come_before_the_engine(run: Run, words: Sequence[str], said: str) -> None:

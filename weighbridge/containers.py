@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+TMP = {"/tmp": "mode=1777,size=64m"}  # noqa: S108 - in there
+"""What every container may write to, as `ContainerSpec.tmpfs` takes it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
@@ -13,8 +16,10 @@ class ContainerSpec:
     name: str
     image: str
     network: str
-    command: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
     """Empty: the image's own."""
+    command: tuple[str, ...] = ()
+    """Empty: the image's own, unless `entrypoint` is given."""
     user: str = ""
     """Empty: the image's own."""
     aliases: tuple[str, ...] = ()
@@ -23,7 +28,8 @@ class ContainerSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     """Volume name -> path in the container."""
-    tmpfs: Mapping[str, str] = field(default_factory=lambda: {"/tmp": "mode=1777,size=64m"})  # noqa: S108 - in there
+    read_only_volumes: bool = False
+    tmpfs: Mapping[str, str] = field(default_factory=lambda: TMP)
     """Path in the container -> mount options."""
     health_command: tuple[str, ...] = ()
     """`CMD` and its words; empty: the image's own health check."""
@@ -60,6 +66,8 @@ class ContainerState:
     exit_code: int
     """Of no meaning while it runs. 137 after a SIGKILL, 143 after a SIGTERM that nothing handled."""
     out_of_memory: bool
+    started_at: float = 0.0
+    """When its first process began, in seconds since the epoch, by the engine's clock; 0: never."""
 
     @property
     def running(self) -> bool:

@@ -18,7 +18,7 @@ import docker.tls
 import requests
 import urllib3.exceptions
 
-from weighbridge import inspection, places, pushing, reasons
+from weighbridge import commands, inspection, places, pushing, reasons
 from weighbridge.containers import ContainerSpec, ContainerState, Created
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model import EngineIdentity, LocalImage
@@ -26,9 +26,6 @@ from weighbridge.subnets import free_subnet
 
 LABEL = "weighbridge"
 """Everything that we make in an engine carries this label, so that `invoke clean` finds it and nothing else."""
-TIMED_OUT = 124
-"""Exit code of a command that was given up, as that of coreutils' `timeout`."""
-
 _DETECT_TIMEOUT_SECONDS = 10
 _REQUEST_TIMEOUT_SECONDS = 120
 _GONE_OR_IN_USE = {404, 409, 403}  # the last for a network that a running container is attached to
@@ -207,31 +204,34 @@ class Engine:
         self._api.start(container)
 
     @mapped_errors()
+    def remove_container(self, container: str) -> bool:
+        """Remove a container, running or not; False where it is gone already."""
+        return _done(lambda: self._api.remove_container(container, force=True, v=True))
+
+    @mapped_errors()
     def state(self, container: str) -> ContainerState:
         """Return the state of a container now."""
         return inspection.container(self._api.inspect_container(container))
 
     @mapped_errors()
-    def log(self, container: str, lines: int = 1000) -> str:
-        """Return the last lines of a container's output, both streams, oldest first."""
-        return str(self._api.logs(container, tail=lines), errors="replace")
+    def log(self, container: str, lines: int | None = 1000, *, times: bool = False) -> str:
+        """Return the last lines of a container's output, all with None, both streams, oldest first.
+
+        With `times`, each line begins with the engine's time of it, in RFC 3339, and a space.
+        """
+        return str(self._api.logs(container, tail=lines or "all", timestamps=times), errors="replace")
 
     @mapped_errors()
-    def execute(self, container: str, command: Sequence[str], seconds: float = 60) -> tuple[int, str]:
-        """Run a command in a running container; return its exit code and its output, both streams.
+    def execute(
+        self, container: str, command: Sequence[str], seconds: float = 60, on_line: Callable[[str], None] | None = None
+    ) -> tuple[int, str]:
+        """Run a command in a running container; return its exit code and its output: see `commands.execute`."""
+        return commands.execute(self._api, container, command, seconds, on_line)
 
-        It is given up with `TIMED_OUT` when it has been silent for that long; the SDK would wait without end.
-        """
-        job, wanted = self._api.exec_create(container, list(command))["Id"], {"Detach": False, "Tty": False}
-        try:
-            answer = self._api.post(self._url(f"exec/{job}/start"), json=wanted, timeout=seconds)
-        except requests.RequestException as error:
-            if not reasons.timed_out(error):
-                raise
-            return TIMED_OUT, f"no output for {seconds:g} s"
-        self._api._raise_for_status(answer)  # noqa: SLF001 - the SDK's own reading of the engine's words
-        code = self._api.exec_inspect(job)["ExitCode"]
-        return (-1 if code is None else int(code)), inspection.output(answer.content).decode(errors="replace")
+    @mapped_errors()
+    def users(self, container: str) -> frozenset[int]:
+        """Return the users of a running container's processes, as numbers of the engine's own machine."""
+        return inspection.users(self._api.top(container, ps_args="-eo pid,uid"))
 
     @mapped_errors()
     def signal(self, container: str, name: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from weighbridge.containers import ContainerSpec, ContainerState
 from weighbridge.model import EngineIdentity, LocalImage
 
-_FRAME_HEADER_BYTES = 8
 _SHORTEST_NANOSECONDS = 10**6
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -36,7 +36,17 @@ def image(reference: str, facts: dict[str, Any]) -> LocalImage:
         labels=config.get("Labels") or {},
         user=config.get("User") or "",
         digest=_digest(reference, facts.get("RepoDigests") or ()),
+        environment=_words(config.get("Env")),
+        entrypoint=_words(config.get("Entrypoint")),
+        command=_words(config.get("Cmd")),
+        health_check=_words((config.get("Healthcheck") or {}).get("Test")),
+        ports=_words(sorted(config.get("ExposedPorts") or ())),
     )
+
+
+def _words(value: Iterable[str] | None) -> tuple[str, ...]:
+    """Return a list of words as the engine has it: absent, null, or the words."""
+    return tuple(map(str, value or ()))
 
 
 def _digest(reference: str, known: Iterable[str]) -> str:
@@ -64,6 +74,7 @@ def names(facts: dict[str, Any]) -> tuple[str, ...]:
 def creation(spec: ContainerSpec) -> dict[str, Any]:
     """Return what the SDK takes for a container's command and names."""
     return {
+        "entrypoint": list(spec.entrypoint) or None,
         "command": list(spec.command) or None,
         "name": spec.name,
         "user": spec.user or None,
@@ -76,7 +87,10 @@ def creation(spec: ContainerSpec) -> dict[str, Any]:
 def confinement(spec: ContainerSpec) -> dict[str, Any]:
     """Return what the SDK takes for a container's mounts, rights and limits."""
     return {
-        "binds": {name: {"bind": path, "mode": "rw"} for name, path in spec.volumes.items()},
+        "binds": {
+            name: {"bind": path, "mode": "ro" if spec.read_only_volumes else "rw"}
+            for name, path in spec.volumes.items()
+        },
         "tmpfs": dict(spec.tmpfs),
         "read_only": spec.read_only,
         "cap_drop": list(spec.drop_capabilities),
@@ -107,7 +121,16 @@ def container(facts: dict[str, Any]) -> ContainerState:
         health_output=str(runs[-1].get("Output", "")).strip(),
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
+        started_at=seconds_of(str(state.get("StartedAt", ""))),
     )
+
+
+def seconds_of(time: str) -> float:
+    """Return an RFC 3339 time in seconds since the epoch; 0 for none, or for the year 1, which means never."""
+    try:
+        return max(0.0, datetime.fromisoformat(time).timestamp())
+    except (OverflowError, ValueError):
+        return 0.0
 
 
 def held(
@@ -134,11 +157,7 @@ def subnets(networks: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(each["Subnet"] for plan in plans for each in plan if "Subnet" in each)
 
 
-def output(stream: bytes) -> bytes:
-    """Join the frames of a command's output: each begins with 8 bytes, the last 4 of which are the size of the rest."""
-    parts, at = [], 0
-    while at < len(stream):
-        begin = at + _FRAME_HEADER_BYTES
-        at = begin + int.from_bytes(stream[begin - 4 : begin])
-        parts.append(stream[begin:at])
-    return b"".join(parts)
+def users(table: dict[str, Any]) -> frozenset[int]:
+    """Read `GET /containers/{id}/top` with a column of that name."""
+    column = [str(title).upper() for title in table["Titles"]].index("UID")
+    return frozenset(int(row[column]) for row in table["Processes"] or ())

@@ -222,6 +222,14 @@ class LocalImage:
     user: str
     digest: str = ""
     """`sha256:…` under which a registry has the image by this name; empty where it came from none and went to none."""
+    environment: tuple[str, ...] = ()
+    """`KEY=value`."""
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    health_check: tuple[str, ...] = ()
+    """Docker's `Test`: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; empty where the image has none."""
+    ports: tuple[str, ...] = ()
+    """`8000/tcp`, sorted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,35 +263,3 @@ class Built:
     def count(self, state: str) -> int:
         """Return how many steps ended in that state."""
         return sum(step.state == state for step in self.steps)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One rule of the smoke test, tried on one role of one variant."""
-
-    role: str
-    """`image`, `api`, `worker` or `stack`."""
-    rule: str
-    """Stable name, such as `runs-as-non-root`."""
-    ok: bool
-    detail: str
-    """What was seen; where it failed, why, in words that lead to the fix."""
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What the smoke test found of one variant: all its checks up to and with the first that failed."""
-
-    variant: str
-    seconds: float
-    checks: tuple[Check, ...]
-    log: str = ""
-    """The last lines of the failing container's output; empty where all held."""
-    image_id: str = ""
-    """What the engine calls the very image that was tried."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether every check held."""
-        return all(check.ok for check in self.checks)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
-from weighbridge import bases, smoke
+from weighbridge import proof, smoke
 from weighbridge.engine import Engine
 from weighbridge.errors import (
     EngineError,
@@ -21,7 +22,7 @@ from weighbridge.errors import (
     SmokeFailed,
     SourceError,
 )
-from weighbridge.model import Built, Check
+from weighbridge.model import Built
 from weighbridge.settings import Settings
 from weighbridge.sources import references, registry
 from weighbridge.sources.references import Reference
@@ -40,11 +41,8 @@ class Pushed:
     """`HOST/NAME@sha256:…`."""
 
 
-class Shown(Protocol):
+class Shown(proof.Shown, Protocol):
     """What tells the user how far it is."""
-
-    def note(self, message: str) -> None:
-        """Say what has begun."""
 
     def counting(self, name: str) -> Callable[[int], None]:
         """Return what says how many bytes have been sent."""
@@ -87,7 +85,7 @@ def publish(
     wanted: Mapping[str, Reference],
     *,
     shown: Shown,
-    checks: Callable[[str], Callable[[Check], None]],
+    watcher: Callable[[Sequence[str]], smoke.Watcher],
 ) -> tuple[Pushed, ...]:
     """Push images, all of them proven, before the first of them goes.
 
@@ -97,7 +95,7 @@ def publish(
         built: The images.
         wanted: Variant -> where it goes; others stay.
         shown: Told what is done.
-        checks: Returns what is told each check of a variant.
+        watcher: Returns who is told of each rule that is tried on these variants.
 
     Raises:
         SmokeFailed: One of them does not pass; nothing was pushed.
@@ -105,28 +103,34 @@ def publish(
         NoBaseImage: There is no Redis to prove them with.
     """
     chosen = [each for each in built if each.variant in wanted]
-    for each in chosen:
-        _prove(engine, settings, each, shown, checks)
+    _prove(engine, settings, chosen, shown, watcher)
     return tuple(_pushed(engine, each, wanted[each.variant], shown) for each in chosen)
 
 
 def _prove(
-    engine: Engine, settings: Settings, built: Built, shown: Shown, checks: Callable[[str], Callable[[Check], None]]
+    engine: Engine,
+    settings: Settings,
+    chosen: Sequence[Built],
+    shown: Shown,
+    watcher: Callable[[Sequence[str]], smoke.Watcher],
 ) -> None:
-    """Try an image that has not passed yet."""
-    if smoke.proven(settings, built.image_id):
-        shown.note(f"{built.variant}: {built.image_id[:_SHORT]} has passed the smoke test before")
+    """Try the images that have not passed yet."""
+    images = {each.variant: each.image_id for each in chosen}
+    for name, image in images.items():
+        if smoke.proven(settings, image):
+            shown.note(f"{name}: {image[:_SHORT]} has passed the smoke test before")
+    names = [name for name, image in images.items() if not smoke.proven(settings, image)]
+    if not names:
         return
-    redis = bases.base_image(engine, "redis", settings.bases.redis).reference
-    smoke.sweep(engine, shown.note)
-    proof = smoke.prove(engine, settings, built.variant, redis, on_check=checks(built.variant), note=shown.note)
+    proofs = proof.prove(engine, settings, names, shown=shown, watcher=partial(watcher, names))
     try:
-        smoke.check([proof])
+        smoke.check(proofs)
     except SmokeFailed as error:
         raise SmokeFailed(f"Nothing is pushed: {error.message}", detail=error.detail) from error
-    if proof.image_id != built.image_id:
-        name = settings.reference(built.variant)
-        raise EngineFault(f"{name} is another image by now than was built", advice="Run it again, one at a time.")
+    for each in proofs:
+        if each.image_id != images[each.variant]:
+            name = settings.reference(each.variant)
+            raise EngineFault(f"{name} is another image by now than was built", advice="Run it again, one at a time.")
 
 
 def _pushed(engine: Engine, built: Built, target: Reference, shown: Shown) -> Pushed:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from backend.settings import Settings, load_settings
 
@@ -26,6 +28,27 @@ def test_defaults_suit_the_image(tmp_path: Path) -> None:
 
     assert (settings.redis_url, settings.database_url) == ("redis://redis:6379/0", "sqlite:////data/weighbridge.db")
     assert (settings.api_token, settings.worker_concurrency, settings.visibility_timeout_seconds) == (None, 2, 120)
+
+
+def test_a_job_has_25_seconds_and_is_tried_again_for_three_minutes() -> None:
+    """Where nobody sets the visibility timeout: waits of 1, 2, 4, … and at most 60 seconds."""
+    settings = Settings()
+    limits = settings.job_seconds, settings.job_kill_seconds, settings.max_retry_wait_seconds
+
+    assert (limits, settings.max_retries, settings.restore_seconds) == ((25, 28, 60), 8, 10)
+
+
+@given(st.integers(min_value=10) | st.integers(10, 200))
+@example(10)
+def test_no_live_job_is_given_to_another_worker(timeout: int) -> None:
+    """Whatever the visibility timeout: the longest wait and then the longest job end before it."""
+    settings = Settings(visibility_timeout_seconds=timeout)
+
+    assert 0 < settings.job_seconds < settings.job_kill_seconds
+    assert settings.max_retry_wait_seconds > 0
+    assert settings.max_retry_wait_seconds + settings.job_kill_seconds < timeout
+    assert 0 < settings.restore_seconds <= timeout / 10
+    assert 8 <= settings.max_retries <= 180 / settings.max_retry_wait_seconds + 8
 
 
 def test_a_secret_file_counts_and_the_environment_counts_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +85,7 @@ def test_an_empty_token_is_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "sqlite://data/reports.db"),
         ("WORKER_CONCURRENCY", "hunter22"),
-        ("VISIBILITY_TIMEOUT_SECONDS", "60"),
+        ("VISIBILITY_TIMEOUT_SECONDS", "9"),
         ("LOG_LEVEL", "hunter22"),
         ("API_TOKEN", " \t "),
     ],

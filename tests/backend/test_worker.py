@@ -19,9 +19,9 @@ from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyp
 from redis import Redis
 
 from backend import health, service, worker
-from backend.broker import JOB_SECONDS, make_celery
+from backend.broker import make_celery
 from backend.errors import StoreUnavailable
-from backend.settings import Settings
+from backend.settings import JOB_SECONDS, Settings
 from backend.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,8 @@ def test_the_configuration_keeps_what_a_container_needs() -> None:
     ) == (True, True, 1, 3)
     assert (conf.accept_content, conf.task_serializer, conf.result_serializer) == (["json"], "json", "json")
     grace = int(re.search(r"stop_grace_period: (\d+)s +# no job", (ROOT / "compose.yaml").read_text())[1])  # type: ignore[index]
-    assert conf.broker_transport_options["visibility_timeout"] == 77
+    transport = conf.broker_transport_options
+    assert (transport["visibility_timeout"], transport["unacked_restore_interval"]) == (77, 7)
     assert service.MAX_REHEARSAL_SECONDS < conf.task_soft_time_limit < conf.task_time_limit < grace < 60
 
 
@@ -177,6 +178,32 @@ def test_the_job_of_a_killed_worker_goes_to_another(
         _wait_for(lambda: "rehearsal finished" in (tmp_path / "second.log").read_text(), 25)
 
         assert job in (tmp_path / "second.log").read_text()
+
+
+@pytest.mark.slow
+@services
+@pytest.mark.parametrize("env", ["sqlite"], indirect=True)
+def test_a_short_timeout_gives_the_job_of_a_killed_worker_to_another_soon(
+    env: dict[str, str], start: Any, free_port_of: Callable[[], int], running_redis: Any, tmp_path: Path
+) -> None:
+    """Ten seconds after its first delivery and one at most: done once, by a worker that was started meanwhile."""
+    port = free_port_of()
+    env |= {"REDIS_URL": f"redis://127.0.0.1:{port}/0", "VISIBILITY_TIMEOUT_SECONDS": "10"}
+    with running_redis(port, tmp_path):
+        first = start("first", *WORKER, env=env, own_group=True)
+        job = _celery(env, "call", "backend.rehearse", "--args=[2]").stdout.strip()
+        _wait_for(lambda: "rehearsal started" in (tmp_path / "first.log").read_text())
+        began = time.monotonic()
+        os.killpg(first.pid, signal.SIGKILL)
+        second = start("second", *WORKER, env=env)
+        _wait_for(lambda: "rehearsal started" in (tmp_path / "second.log").read_text(), 15)
+        seconds = time.monotonic() - began
+        assert _celery(env, "result", job).stdout == "2\n"
+        second.send_signal(signal.SIGTERM)
+        second.wait(20)
+
+    assert 9 < seconds < 14
+    assert (tmp_path / "second.log").read_text().count("rehearsal started") == 1
 
 
 @pytest.mark.parametrize(

@@ -9,35 +9,32 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from weighbridge import bases, builder, clients
+from tests.smoke.fakes import Told
+from weighbridge import bases, builder, clients, screening, smoke
+from weighbridge.cache import Cache
+from weighbridge.checks import Proof
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineError, NoBaseImage
 from weighbridge.settings import Settings, check
 
 STANDIN = Path(__file__).parents[1] / "smoke" / "standin.py"
-TARGETS = ("good", "no-health", "root", "named-user", "volume")
+TARGETS = ("good", "root", "volume")
 _DOCKERFILE = """
 ARG PYTHON
-FROM $PYTHON AS bare
+FROM $PYTHON AS root
 COPY standin.py /app/
-RUN install -d -o 10001 -g 10001 /data
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + && install -d -o 10001 -m 1777 /data
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-CMD ["python3", "/app/standin.py", "api"]
-
-FROM bare AS no-health
-USER 10001:10001
-
-FROM bare AS root
+EXPOSE 8000
 HEALTHCHECK CMD ["python3", "/app/standin.py", "health"]
+CMD ["python3", "/app/standin.py", "api"]
 
 FROM root AS good
 USER 10001:10001
-
-FROM root AS named-user
-USER daemon
 
 FROM good AS volume
 USER 0
@@ -45,6 +42,24 @@ RUN install -d -o 10001 -g 10001 /srv/mine
 USER 10001:10001
 VOLUME /srv/mine
 """
+PROBES = [
+    {
+        "rule": "keeps-things",
+        "role": "api",
+        "steps": [
+            {"post": "/things", "body": {"numbers": [1]}, "status": [200, 201], "keep": {"id": "id"}},
+            {"post": "/things", "body": {"numbers": [1]}, "status": 200, "expect": {"id": "{id}"}},
+            {"get": "/things/{id}", "equals": {"numbers": [1]}},
+        ],
+    },
+    {
+        "rule": "sum-travels",
+        "steps": [
+            {"post": "/sums", "body": {"numbers": [2, 3]}, "status": 202, "keep": {"id": "id"}},
+            {"get": "/sums/{id}", "until": {"status": "done"}, "expect": {"sum": 5}},
+        ],
+    },
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +75,13 @@ class Standins:
         """Return settings with one variant for each image, short limits, and a stand-in that misbehaves as told."""
         program, environment = ("python3", "/app/standin.py"), {"STANDIN": misbehaviour}
         # Short only where the end of it is what the test waits for: the machine may be busy.
-        grace, timeout = (
-            2 if misbehaviour in {"deaf", "hasty"} else 15,
-            4 if misbehaviour in {"sick", "unready"} else 30,
-        )
+        timeout = 4 if misbehaviour in {"sick", "unready"} else 30
         worker = {
             "command": (*program, "worker"),
             "environment": environment,
-            "grace_seconds": grace,
+            "grace_seconds": 15,
+            "registered": (*program, "registered"),
+            "jobs": ("add", "sleep"),
             "slow_job": (*program, "slow", "1"),
             "job_result": (*program, "result"),
         }
@@ -75,10 +89,20 @@ class Standins:
             {
                 "repository": self.repository,
                 "variants": {target: {"target": target} for target in TARGETS},
-                "roles": {"api": {"environment": environment, "grace_seconds": grace, **(api or {})}, "worker": worker},
-                "smoke": {"timeout_seconds": timeout, "user": user},
+                "roles": {"api": {"environment": environment, "grace_seconds": 15, **(api or {})}, "worker": worker},
+                "smoke": {"timeout_seconds": timeout, "user": user, "probes": PROBES},
             }
         )
+
+
+def prove(
+    engine: Engine, settings: Settings, redis: str, *variants: str, watcher: smoke.Watcher | None = None, **options: Any
+) -> tuple[Proof, ...]:
+    """Prove variants, as `invoke smoke` does; what is known of their images is this test's own."""
+    references = {name: settings.reference(name) for name in variants}
+    held = screening.screen(engine, references.values(), Cache())
+    trial = smoke.Trial(engine=engine, settings=settings, redis=redis, **options)
+    return smoke.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher or Told())
 
 
 @contextmanager

@@ -67,12 +67,12 @@ def endless(project: Project, images: Standins) -> Project:
 
 
 def run_of(engine: Engine, project: Project, process: subprocess.Popen[str]) -> str:
-    """Wait until Redis and the API of a smoke run are there, and return the run's id."""
+    """Wait until Redis, the client and the API of a smoke run are there, and return the run's id."""
 
-    def both() -> bool:
-        return any(len(containers(engine, f"{RUN_LABEL}={run}")) == 2 for run in project.runs(engine))
+    def all_three() -> bool:
+        return any(len(containers(engine, f"{RUN_LABEL}={run}")) == 3 for run in project.runs(engine))
 
-    wait(both, process)
+    wait(all_three, process)
     (run,) = project.runs(engine)
     return run
 
@@ -97,7 +97,7 @@ def test_killed_smoke_is_removed_by_the_next(
         run = run_of(engine, endless, process)
         process.kill()
         process.wait()
-    assert len(containers(engine, f"{RUN_LABEL}={run}")) == 2
+    assert len(containers(engine, f"{RUN_LABEL}={run}")) == 3
     # The clean is this project's own, not that of the images' repository, which other tests still need.
     endless.configure({"missing": {}})
     with users_things(engine, redis_base.reference) as things:
@@ -105,7 +105,7 @@ def test_killed_smoke_is_removed_by_the_next(
         assert things.are_there()
     if task == "clean":
         assert done.code == 0
-        assert done.stdout.startswith("Removed 4 containers, networks and volumes, and ")
+        assert done.stdout.startswith("Removed 5 containers, networks and volumes, and ")
     assert run not in engine.label_values(RUN_LABEL)
 
 

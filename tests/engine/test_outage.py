@@ -63,8 +63,8 @@ def test_outage_of_redis(stack: Stack) -> None:
         assert code == 0
         return started
 
-    for role in ("redis", "worker"):
-        stack.start(role)
+    stack.start("redis")
+    stack.start("worker", health_command=(), health_interval_seconds=0.5)
     assert becomes("healthy").health == "healthy"
     before = process()
     stack.engine.signal(stack.name("redis"), "SIGKILL")

@@ -65,9 +65,9 @@ def test_seed_builds_and_does_not_run(engine: Engine, seed: Project, redis_base:
     assert built.code == 0, built.stderr
     done = seed.invoke("smoke", "--variant", "seed")
     error = done.failure(7)
-    assert error.startswith("error: seed: api becomes-healthy: ")
+    assert error.startswith("error: seed: api starts: ")
     assert "uvicorn" in error
     assert any(words in error for words in ("not found", "No such file")), error
     assert "image's CMD" in error
-    assert "✗ fails" in done.stdout
+    assert "✗ seed fails " in done.stdout
     assert not seed.runs(engine)

@@ -16,7 +16,7 @@ from pathlib import Path
 import docker.errors
 import pytest
 
-from tests.engine.images import Standins
+from tests.engine.images import Standins, prove
 from tests.engine.users import users_things
 from weighbridge import smoke
 from weighbridge.containers import ContainerSpec
@@ -29,19 +29,19 @@ pytestmark = pytest.mark.engine
 PROJECT = Path(__file__).parents[2]
 SCRIPT = """
 import json, signal, sys
-from weighbridge import engine, settings, smoke
+from tests.engine.images import prove
+from tests.smoke.fakes import Told
+from weighbridge import engine, settings
+
+class Telling(Told):
+    def checked(self, variant, check):
+        print(check.role, check.rule, check.ok, check.detail, flush=True)
 
 # A shell that starts this in the background would have it ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 options = json.loads(sys.argv[1])
 with engine.connect() as found:
-    proof = smoke.prove(
-        found,
-        settings.check(options["settings"]),
-        "good",
-        options["redis"],
-        on_check=lambda check: print(check.role, check.rule, check.ok, check.detail, flush=True),
-    )
+    (proof,) = prove(found, settings.check(options["settings"]), options["redis"], "good", watcher=Telling())
 sys.exit(0 if proof.ok else 7)
 """
 
@@ -67,8 +67,8 @@ class Started:
         raise AssertionError(f"the run ended before {rule}")
 
     def run_id(self) -> str:
-        """Wait for the first container and return the id of the run that it names."""
-        return self.read_until("stack redis-starts").removeprefix("weighbridge-").removesuffix("-redis")
+        """Wait for the API and return the id of the run that its name holds."""
+        return self.read_until("api starts").removeprefix("weighbridge-").removesuffix("-api")
 
     def end(self) -> tuple[int, str]:
         """Wait for the end and return exit code and error output."""
@@ -106,7 +106,7 @@ def test_two_runs_at_once_do_not_meet(engine: Engine, started: list[Started]) ->
     assert not runs & engine.label_values(RUN_LABEL)
 
 
-@pytest.mark.parametrize("rules", [("image runs-as-non-root", "api starts"), ("stack redis-starts", "worker starts")])
+@pytest.mark.parametrize("rules", [("image has-python", "api starts"), ("stack redis-starts", "worker starts")])
 def test_interruption_leaves_nothing(engine: Engine, started: list[Started], rules: tuple[str, str]) -> None:
     """Ctrl-C, impatiently pressed again, and a polite stop end the run as they should, after it has cleaned up."""
     first, second = started
@@ -130,7 +130,7 @@ def test_second_press_ends_what_hangs(engine: Engine, images: Standins) -> None:
     roles = settings.roles.model_copy(update={"worker": worker})
     run = start(settings.model_copy(update={"roles": roles}), images.redis)
     with run.process as process:
-        wait_for_command(engine, "worker", "sleep 25")
+        wait_for_command(engine, "client", "sleep 25")
         process.send_signal(signal.SIGINT)
         time.sleep(1.5)
         assert process.poll() is None
@@ -169,13 +169,12 @@ def test_killed_run_is_swept(engine: Engine, images: Standins, started: list[Sta
     """What a run leaves at SIGKILL goes with the next sweep; a live run's and the user's own things stay."""
     killed, alive = started
     run = killed.run_id()
-    killed.read_until("api starts")
     killed.process.kill()
     killed.process.wait()
     kept = alive.run_id()
     assert {run, kept} <= engine.label_values(RUN_LABEL)
     with users_things(engine, images.redis) as things:
-        assert smoke.sweep(engine) == 4, "two containers, the network and the volume"
+        assert smoke.sweep(engine) == 5, "three containers, the network and the volume"
         assert smoke.sweep(engine) == 0
         assert things.are_there()
     assert run not in engine.label_values(RUN_LABEL)
@@ -186,7 +185,7 @@ def test_killed_run_is_swept(engine: Engine, images: Standins, started: list[Sta
 def test_kept_run_stays_until_clean(engine: Engine, images: Standins) -> None:
     """A run that was to be kept survives its end and the next sweep; the user is told how to look; clean removes it."""
     settings = images.settings("dies")
-    smoke.prove(engine, settings, "good", images.redis, keep=True, on_check=lambda _: None)
+    prove(engine, settings, images.redis, "good", keep=True)
     (run,) = own_runs(engine)
     try:
         assert smoke.sweep(engine) == 0
@@ -196,7 +195,7 @@ def test_kept_run_stays_until_clean(engine: Engine, images: Standins) -> None:
         assert told[-1] == "invoke clean"
     finally:
         removed = smoke.clean(engine)
-    assert removed == 4
+    assert removed == 6, "four containers, the network and the volume"
     assert smoke.remains(engine) == ()
     assert not own_runs(engine)
 

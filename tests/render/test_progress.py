@@ -1,15 +1,14 @@
-"""Builds and smoke tests as they happen: on standard error, so that standard output has the result alone."""
+"""Builds as they happen: on standard error, so that standard output has the result alone."""
 
 from __future__ import annotations
 
 import io
-import json as standard_json
 
 import pytest
 from rich.console import Console
 
-from weighbridge.model import Built, Check, Proof, Step
-from weighbridge.render import console, json, progress
+from weighbridge.model import Built, Step
+from weighbridge.render import console, progress
 
 
 @pytest.fixture(autouse=True)
@@ -21,14 +20,6 @@ def width(monkeypatch: pytest.MonkeyPatch) -> None:
 def step(state: str, seconds: float = 0) -> Step:
     """Return a step."""
     return Step(name="[builder 2/3] RUN pip install", state=state, seconds=seconds)
-
-
-HELD = Check(role="api", rule="runs-as-non-root", ok=True, detail="uid 10001", seconds=0.1)
-FAILED = Check(role="worker", rule="stops-on-sigterm", ok=False, detail="killed after 30 s", seconds=30.2)
-PROOFS = [
-    Proof(variant="single", seconds=9.12, checks=(HELD,)),
-    Proof(variant="multi", seconds=40.0, checks=(HELD, FAILED), log="Traceback"),
-]
 
 
 def test_steps_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,21 +36,6 @@ def test_steps_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
         "multi    FAILED            [builder 2/3] RUN pip install",
         "multi    cancelled         [builder 2/3] RUN pip install",
     ]
-
-
-def test_checks_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    """A check is one line: variant, a sign, seconds, role, rule and what was seen; a failure says so in a word."""
-    with console.activity() as shown:
-        draw = progress.checks(shown, "multi")
-        draw(HELD)
-        draw(FAILED)
-    out, err = capsys.readouterr()
-    assert not out
-    assert [line.split() for line in err.splitlines()] == [
-        ["multi", "✓", "0.1", "s", "api", "runs-as-non-root", "uid", "10001"],
-        ["multi", "✗", "30.2", "s", "worker", "stops-on-sigterm", "FAILED:", "killed", "after", "30", "s"],
-    ]
-    assert len({line.index(word) for line, word in zip(err.splitlines(), ("uid", "FAILED"), strict=True)}) == 1
 
 
 def test_activity_says_nothing_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,40 +88,6 @@ def test_built() -> None:
         "",
         "Base: weighbridge/python:3.13, our stand-in",
     ]
-
-
-def test_proofs() -> None:
-    """The verdict on each variant, with the first failure."""
-    stream = io.StringIO()
-    progress.print_proofs(PROOFS, stream)
-    assert lines(stream.getvalue()) == [
-        "Smoke test",
-        "",
-        " Variant   Verdict   Checks   Seconds   First failure",
-        " ──────────────────────────────────────────────────────────────────────────────",
-        " single    ✓ runs       1/1       9.1   none",
-        " multi     ✗ fails      1/2      40.0   worker stops-on-sigterm: killed after …",
-        "",
-    ]
-
-
-def test_proofs_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """Scripts get every check, and the format's version; the log stays out."""
-    json.render_proofs(PROOFS)
-    found = standard_json.loads(capsys.readouterr().out)
-    assert found["format"] == 1
-    assert [(each["variant"], each["ok"], each["seconds"]) for each in found["variants"]] == [
-        ("single", True, 9.12),
-        ("multi", False, 40.0),
-    ]
-    assert found["variants"][1]["checks"][1] == {
-        "role": "worker",
-        "rule": "stops-on-sigterm",
-        "ok": False,
-        "detail": "killed after 30 s",
-        "seconds": 30.2,
-    }
-    assert found["variants"][1].keys() == {"variant", "ok", "seconds", "checks"}
 
 
 def test_facts() -> None:

@@ -9,6 +9,7 @@ from json import loads as json_of
 import pytest
 
 from weighbridge import records
+from weighbridge.checks import Proof
 from weighbridge.errors import SettingsError
 from weighbridge.model import (
     Base,
@@ -17,7 +18,6 @@ from weighbridge.model import (
     Layer,
     LedgerRow,
     OwnBytes,
-    Proof,
     Pull,
     Rebuild,
     Report,
@@ -313,7 +313,7 @@ def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str
 def test_formats(table: dict[str, object]) -> None:
     """The terminal is the first of the formats; one that is unknown is refused with the list."""
     assert formats.choose(table, next(iter(table))) is table["terminal"]
-    with pytest.raises(SettingsError, match=r"^Unknown format xml[.] Choose from terminal, json[.]$"):
+    with pytest.raises(SettingsError, match=rf"^Unknown format xml[.] Choose from {', '.join(table)}[.]$"):
         formats.choose(table, "xml")
 
 

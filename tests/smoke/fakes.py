@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
+from weighbridge.checks import Check, Proof
 from weighbridge.containers import ContainerSpec, ContainerState, Created
+from weighbridge.contents import Contents
 from weighbridge.engine import Engine
-from weighbridge.model import LocalImage
 from weighbridge.settings import Settings, check
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.runs import Run
@@ -28,10 +29,12 @@ class FakeEngine:
 
     warnings: tuple[str, ...] = ()
     known: frozenset[str] = frozenset()
+    outside: frozenset[int] = frozenset({10001})
 
-    def __init__(self, *states: ContainerState, log: str = "", user: str = "", outputs: Iterable[str] = ()) -> None:
+    def __init__(self, *states: ContainerState, log: str = "", outputs: Iterable[str] = ()) -> None:
         self.states = [*states] or [RUNNING]
-        self.text, self.user, self.outputs = log, user, [*outputs]
+        self.text, self.outputs = log, [*outputs]
+        self.removed: list[str] = []
         self.signals: list[str] = []
         self.commands: list[Sequence[str]] = []
         self.specs: list[ContainerSpec] = []
@@ -53,19 +56,34 @@ class FakeEngine:
         """Return the next state."""
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
 
-    def log(self, _container: str, lines: int) -> str:
-        """Return the end of the log."""
-        return "\n".join(self.text.splitlines()[-lines:])
+    def log(self, _container: str, lines: int | None, *, times: bool = False) -> str:
+        """Return the end of the log; every line is of the first second of 2026."""
+        wanted = self.text.splitlines()[-(lines or 0) :]
+        return "\n".join(f"2026-01-01T00:00:01Z {line}" if times else line for line in wanted)
 
-    def image(self, reference: str) -> LocalImage:
-        """Return an image with the user."""
-        return LocalImage(reference=reference, id="", platform="", diff_ids=(), labels={}, user=self.user)
-
-    def execute(self, _container: str, command: Sequence[str], _seconds: float) -> tuple[int, str]:
+    def execute(
+        self,
+        _container: str,
+        command: Sequence[str],
+        _seconds: float,
+        on_line: Callable[[str], None] | None = None,
+    ) -> tuple[int, str]:
         """Return the next output; a number in front of it is the exit code."""
         self.commands.append(command)
         code, _, output = self.outputs.pop(0).partition(" ")
+        if on_line:
+            for line in output.splitlines():
+                on_line(line)
         return int(code), output
+
+    def users(self, _container: str) -> frozenset[int]:
+        """Return who the processes run as, outside."""
+        return self.outside
+
+    def remove_container(self, container: str) -> bool:
+        """Note what is removed."""
+        self.removed.append(container)
+        return True
 
     def signal(self, _container: str, name: str) -> None:
         """Note the signal."""
@@ -84,6 +102,20 @@ def stack_on(engine: object, api: Mapping[str, object] | None = None, **smoke: o
     )
 
 
+def contents(**changes: Any) -> Contents:
+    """Return an image that every rule on images lets pass, but for the changes."""
+    good: dict[str, Any] = {
+        "reference": "app:good",
+        "image_id": "sha256:good",
+        "platform": "linux/amd64",
+        "user": "10001:10001",
+        "command": ("uvicorn",),
+        "health_check": ("CMD", "check"),
+        "ports": ("8000/tcp",),
+    }
+    return Contents(**{**good, **changes})
+
+
 def settings(api: Mapping[str, object] | None = None, **smoke: object) -> Settings:
     """Return settings with limits of a hundredth of a second."""
     roles = {"api": {"grace_seconds": 0.01, **(api or {})}, "worker": {"grace_seconds": 0.01}}
@@ -93,3 +125,24 @@ def settings(api: Mapping[str, object] | None = None, **smoke: object) -> Settin
 def exited(code: int, *, out_of_memory: bool = False) -> ContainerState:
     """Return the state of a container that ended."""
     return replace(RUNNING, status="exited", health="unhealthy", exit_code=code, out_of_memory=out_of_memory)
+
+
+class Told:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, ...]] = []
+        self.checks: list[Check] = []
+
+    def began(self, variant: str, role: str, rule: str) -> None:
+        """Note a rule that is being tried."""
+        self.events.append(("began", variant, f"{role} {rule}"))
+
+    def checked(self, variant: str, check: Check) -> None:
+        """Note a rule that has been tried."""
+        self.events.append(("checked", variant, f"{check.role} {check.rule}"))
+        self.checks.append(check)
+
+    def ended(self, variant: str, proof: Proof) -> None:
+        """Note that a variant is done."""
+        self.events.append(("ended", variant, "passed" if proof.ok else "failed"))

@@ -1,6 +1,7 @@
 """A backend of one file for the tests of smoke: the same HTTP contract, on the standard library and Redis alone.
 
-`standin.py api | worker | slow SECONDS | result ID | health`; the variable STANDIN names a way to misbehave.
+`standin.py api | worker | registered | slow SECONDS | result ID | health`; the variable STANDIN names a way to
+misbehave.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -49,7 +51,7 @@ def answer(file: BufferedReader) -> Any:
 
 
 class Api(BaseHTTPRequestHandler):
-    """The contract, as far as smoke knows it."""
+    """Keeps what is posted, or has the worker add it up."""
 
     def do_GET(self) -> None:
         """Answer the probes, and what was kept."""
@@ -58,21 +60,22 @@ class Api(BaseHTTPRequestHandler):
         if self.path == "/readyz":
             return self.send(503 if MISBEHAVIOUR == "unready" else 200, {"redis": redis("PING")})
         if self.path == "/openapi.json":
-            return self.send(200, {"openapi": "3.1.0", "paths": {"/v1/reports": {}}})
+            paths: dict[str, Any] = {path: {"get": {}} for path in ("/livez", "/things/{id}")}
+            return self.send(200, {"openapi": "3.1.0", "paths": paths})
         kept = redis("GET", self.path)
         return self.send(200, json.loads(kept)) if kept else self.send(404, {"detail": "not here"})
 
     def do_POST(self) -> None:
-        """Keep a report, or have two compared."""
+        """Keep a list of numbers, or have one added up."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if MISBEHAVIOUR == "guarded" and self.headers.get("Authorization") != f"Bearer {os.environ['API_TOKEN']}":
+        if MISBEHAVIOUR == "guarded" and self.headers.get("Authorization") != "Bearer s3cret":
             return self.send(401, {"detail": "not for you"})
         name = str(uuid.uuid4()) if MISBEHAVIOUR == "forgets" else hashlib.sha256(body).hexdigest()
-        if self.path == "/v1/reports":
-            is_new = redis("SETNX", f"{self.path}/{name}", body.decode())
+        if self.path == "/things":
+            is_new = redis("SETNX", f"/things/{name}", body.decode())
             return self.send(201 if is_new else 200, {"id": name})
-        redis("SET", f"{self.path}/{name}", json.dumps({"id": name, "status": "pending", **json.loads(body)}))
-        redis("LPUSH", JOBS, json.dumps({"id": name, "compare": f"{self.path}/{name}"}))
+        redis("SET", f"/sums/{name}", json.dumps({"status": "pending"}))
+        redis("LPUSH", JOBS, json.dumps({"id": name, "add": json.loads(body)["numbers"]}))
         return self.send(202, {"id": name})
 
     def send(self, status: int, value: object) -> None:
@@ -82,6 +85,9 @@ class Api(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 class Worker:
@@ -93,13 +99,13 @@ class Worker:
     def end(self, *_: object) -> None:
         """Take no more jobs."""
         self.ending = True
-        if MISBEHAVIOUR == "hasty":
-            os._exit(0)
 
     def run(self) -> None:
         """Work until the end."""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN if MISBEHAVIOUR == "deaf" else self.end)
+        signal.signal(signal.SIGTERM, self.end)
         ALIVE.touch()
+        redis("SET", "alive", "1")
+        print("standin ready.", flush=True)  # noqa: T201 - its log
         while not self.ending:
             taken = redis("BRPOP", JOBS, "1")
             if taken:
@@ -108,18 +114,17 @@ class Worker:
     def work(self, job: dict[str, Any]) -> None:
         """Do one job."""
         print("job", job["id"], flush=True)  # noqa: T201 - its log
-        if "compare" in job:
-            redis("SET", job["compare"], json.dumps(compared(json.loads(redis("GET", job["compare"])))))
+        if "add" in job:
+            done = {"status": "done", "sum": sum(job["add"]) + (MISBEHAVIOUR == "miscounts")}
+            redis("SET", f"/sums/{job['id']}", json.dumps(done))
         else:
             time.sleep(job["seconds"])
             redis("SET", f"result-{job['id']}", str(job["seconds"]))
 
 
-def compared(pair: dict[str, str]) -> dict[str, Any]:
-    """Return the finished comparison of a pair of reports with one image each."""
-    before, after = (json.loads(redis("GET", f"/v1/reports/{pair[side]}"))["images"][0] for side in ("before", "after"))
-    delta = after["shipped_bytes"] - before["shipped_bytes"] + (MISBEHAVIOUR == "miscounts")
-    return {**pair, "status": "done", "difference": [{"variant": after["variant"], "delta_bytes": delta}]}
+def registered() -> None:
+    """Print which jobs the worker knows, as `celery inspect registered --json` does."""
+    print(json.dumps({"standin": ["add", "sleep"]} if redis("GET", "alive") else {}))  # noqa: T201 - the output
 
 
 def slow(seconds: str) -> None:
@@ -146,17 +151,20 @@ def health() -> None:
 
 
 def api() -> None:
-    """Serve; SIGTERM keeps its default, which ends the process with 143."""
+    """Serve; at SIGTERM finish what has begun and let nobody in any more."""
     if MISBEHAVIOUR == "dies":
         sys.exit("the standin gives up")
-    host = "127.0.0.1" if MISBEHAVIOUR == "secretive" else "0.0.0.0"  # noqa: S104 - in a container
-    ThreadingHTTPServer((host, 8000), Api).serve_forever()
+    with ThreadingHTTPServer(("0.0.0.0", 8000), Api) as server:  # noqa: S104 - in a container
+        server.daemon_threads = False  # so that the end waits for them
+        signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+        server.serve_forever(0.1)
 
 
 if __name__ == "__main__":
     ROLES: dict[str, Callable[..., None]] = {
         "api": api,
         "worker": Worker().run,
+        "registered": registered,
         "slow": slow,
         "result": result,
         "health": health,

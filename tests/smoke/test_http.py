@@ -5,14 +5,13 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
 
 from tests.smoke.fakes import stack_on
-from weighbridge.smoke import http
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.http import Answer, Client
 
@@ -41,7 +40,9 @@ class Echo(BaseHTTPRequestHandler):
 class ThisMachine:
     """An engine whose one container is the machine of the test."""
 
-    def execute(self, _container: str, command: Sequence[str], seconds: float) -> tuple[int, str]:
+    def execute(
+        self, _container: str, command: Sequence[str], seconds: float, _on_line: Callable[[str], None] | None = None
+    ) -> tuple[int, str]:
         """Run the command with this interpreter."""
         done = subprocess.run(
             [sys.executable, *command[1:]], capture_output=True, text=True, check=False, timeout=seconds
@@ -49,16 +50,15 @@ class ThisMachine:
         return done.returncode, done.stdout + done.stderr
 
 
-def client_of(port: int, **environment: str) -> Client:
-    """Return a client of what listens on the port, with the API's environment."""
-    return Client(stack_on(ThisMachine(), {"port": port, "environment": environment}))
+def client_of(port: int, host: str = "127.0.0.1", **headers: str) -> Client:
+    """Return a client of what listens on the port, with the headers that settings give it."""
+    return Client(stack_on(ThisMachine(), {"port": port, "headers": headers}), host)
 
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Return the port of a server; a proxy in the environment must not come between."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    monkeypatch.setattr(http, "_HOST", "127.0.0.1")
     with HTTPServer(("127.0.0.1", 0), Echo) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -69,15 +69,20 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 def test_post(port: int) -> None:
     """JSON goes out as JSON, and fields of the answer come back."""
-    answer = client_of(port).post("/x", '{"a": "é"}').expect(200, 201)
+    answer = client_of(port).post("/x", {"a": "é"}).expect(200, 201)
     assert answer.json() == {"type": "application/json", "authorization": "none", "body": {"a": "é"}}
     assert answer.field("body") == {"a": "é"}
 
 
-@pytest.mark.parametrize(("token", "sent"), [("secret", "Bearer secret"), ("", "none")])
-def test_token_of_the_settings(port: int, token: str, sent: str) -> None:
+def test_headers_of_the_settings(port: int) -> None:
     """An API that guards its writes is asked with the token that the settings give it."""
-    assert client_of(port, API_TOKEN=token).post("/x", "{}").field("authorization") == sent
+    assert client_of(port, Authorization="Bearer x").post("/x", {}).field("authorization") == "Bearer x"
+
+
+def test_many_requests(port: int) -> None:
+    """They are sent in one go, and answered in their order."""
+    answers = client_of(port).all("GET", ["/a", "/b"])
+    assert [(answer.request, answer.status) for answer in answers] == [("GET /a", 503), ("GET /b", 503)]
 
 
 def test_unexpected_status(port: int) -> None:
@@ -93,19 +98,16 @@ def test_no_json(port: int) -> None:
         client_of(port).get("/x").json()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="has the address 127.0.0.2")
-def test_server_on_loopback_alone(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
-    """A server that its own container reaches and no other is told with the option that mends it."""
-    monkeypatch.setattr(http, "_HOST", "127.0.0.2")
-    with pytest.raises(CheckFailed, match=r"binds to 127\.0\.0\.1; use --host 0\.0\.0\.0"):
-        client_of(port).get("/")
-
-
-@pytest.mark.parametrize("body", ["{}", "[]", "null"])
+@pytest.mark.parametrize("body", ["{}", "[]", "null", '{"a": []}', '{"a": [7]}', '{"a": [{"c": 1}]}', '"ab"'])
 def test_missing_field(body: str) -> None:
-    """A JSON body without the field names the field."""
-    with pytest.raises(CheckFailed, match="POST /x answered without 'id'"):
-        Answer("POST /x", 200, body).field("id")
+    """A JSON body without the field names the field, wherever the way to it ends."""
+    with pytest.raises(CheckFailed, match=r"POST /x answered without 'a[.]0[.]b'"):
+        Answer("POST /x", 200, body).field("a.0.b")
+
+
+def test_field_below_others() -> None:
+    """Parts of a path are keys of objects and indexes of lists."""
+    assert Answer("GET /x", 200, '{"a": [{"b": null}, {"b": 5}]}').field("a.1.b") == 5
 
 
 def test_empty_body() -> None:
@@ -115,10 +117,9 @@ def test_empty_body() -> None:
 
 
 @pytest.mark.parametrize(("host", "why"), [("127.0.0.1", ".*refused"), ("nowhere.invalid", ".+")])
-def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, host: str, why: str) -> None:
+def test_nobody_listens(host: str, why: str) -> None:
     """A refused connection, and a name that leads nowhere, name where it went."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    monkeypatch.setattr(http, "_HOST", host)
-    with pytest.raises(CheckFailed, match=rf"GET / on {host}:{port} got no answer: {why}"):
-        client_of(port).get("/")
+    with pytest.raises(CheckFailed, match=rf"GET / on {host} got no answer: {why}"):
+        client_of(port, host).get("/")

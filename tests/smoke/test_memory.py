@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.model import Check, Proof
+from weighbridge.checks import Check, Proof
 from weighbridge.settings import Settings, check
 from weighbridge.smoke import memory, proven
 
@@ -23,7 +23,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def proof(image_id: str = ID, *, ok: bool = True) -> Proof:
     """Return a proof of one check."""
-    made = Check(role="api", rule="ready", ok=ok, detail="", seconds=0)
+    made = Check(role="api", rule="ready", outcome="passed" if ok else "failed", detail="", seconds=0)
     return Proof(variant="a", seconds=1, checks=(made,), image_id=image_id)
 
 
@@ -41,8 +41,10 @@ def test_only_that_image_is_proven() -> None:
     ("changed", "counts"),
     [
         ({"reports": {"directory": "elsewhere"}}, True),
-        ({"repository": "other", "variants": {"b": {}}}, True),
+        ({"repository": "other"}, True),
+        ({"variants": {"a": {"target": "b"}}}, True),
         ({"smoke": {"user": 4242}}, False),
+        ({"variants": {"a": {"accepts": {"no-compiler": "why"}}}}, False),
         ({"roles": {"api": {"grace_seconds": 1}}}, False),
     ],
 )

@@ -9,18 +9,24 @@ from typing import cast
 
 import pytest
 
-from tests.smoke.fakes import RUNNING, FakeEngine, exited, settings, stack_on
-from weighbridge.difference import compare
+from tests.smoke.fakes import RUNNING, FakeEngine, Told, contents, exited, settings, stack_on
 from weighbridge.engine import Engine
-from weighbridge.errors import NoSuchImage
-from weighbridge.records import from_json
-from weighbridge.smoke import confinement, ending, inside, reports, starting
+from weighbridge.errors import NoSuchImage, SettingsError
+from weighbridge.settings import check
+from weighbridge.smoke import Trial, check_images, confinement, ending, inside, prove, starting
 from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.scenario import check_images, rules
 
 WRITES = {"/": "EROFS", "/data": "written", "/tmp": "written"}  # noqa: S108 - in a container
 
-PROCESS = {"pid": 1, "name": "python", "uids": [10001] * 4, "has_capabilities": False, "no_new_privileges": True}
+PROCESS = {
+    "pid": 1,
+    "name": "python",
+    "started": 100,
+    "uids": [10001] * 4,
+    "has_capabilities": False,
+    "no_new_privileges": True,
+}
+SERVES = {"protocol": "tcp", "address": "0.0.0.0", "port": 8000}  # noqa: S104 - in a container
 
 
 def refused(rule: Callable[[], str]) -> str:
@@ -37,31 +43,35 @@ def probed(**changes: object) -> FakeEngine:
 
 def seen(**changes: object) -> str:
     """Return what the probe prints."""
-    facts = {"processes": [PROCESS], "root_is_read_only": True, "writes": WRITES, **changes}
+    facts = {
+        "processes": [PROCESS],
+        "root_is_read_only": True,
+        "writes": WRITES,
+        "listening": [SERVES],
+        "memory_bytes": 1000,
+        **changes,
+    }
     return f"0 {json.dumps(facts)}"
 
 
-@pytest.mark.parametrize("user", ["10001", "10001:10001", "7:root"])
-def test_numeric_user(user: str) -> None:
-    """A number other than 0 is what an orchestrator can judge."""
-    assert starting.runs_as_non_root(stack_on(FakeEngine(user=user))) == f"user {user}"
-
-
-@pytest.mark.parametrize(
-    ("user", "words"), [("", "names no user"), ("0:0", "runs as root"), ("app", "'app'"), ("root", "'root'")]
-)
-def test_root_or_named_user(user: str, words: str) -> None:
-    """Anything else ends in the line that the Dockerfile needs."""
-    reason = refused(lambda: starting.runs_as_non_root(stack_on(FakeEngine(user=user))))
-    assert words in reason
-    assert reason.endswith("end its Dockerfile with `USER 10001:10001`")
+HEALTH_CHECK = ("CMD", "check", "it")
 
 
 def test_health_may_be_bad_on_the_way() -> None:
-    """Starting and unhealthy are waited out."""
-    states = [replace(RUNNING, health=health) for health in ("starting", "unhealthy", "healthy")]
-    stack = stack_on(FakeEngine(*states), timeout_seconds=5)
-    assert starting.becomes_healthy(stack, "api").startswith("after 0.")
+    """Unhealthy is waited out, and so is a program that is not there yet."""
+    engine = FakeEngine(outputs=["1 not yet", "127 what?", "0 fine"])
+    stack = replace(stack_on(engine, timeout_seconds=5), health_check=HEALTH_CHECK)
+    starting.starts(stack, "api")
+    assert engine.commands == [("check", "it")] * 3
+    assert starting.becomes_healthy(stack, "api") == "its health check says: fine"
+
+
+def test_without_a_health_check() -> None:
+    """A moment is waited for, in which it might end."""
+    engine = FakeEngine()
+    for none in ((), ("NONE",)):
+        starting.starts(replace(stack_on(engine, timeout_seconds=5), health_check=none), "api")
+    assert engine.commands == []
 
 
 @pytest.mark.parametrize(
@@ -73,20 +83,63 @@ def test_health_may_be_bad_on_the_way() -> None:
             "no uvicorn; correct roles.api.command or the image's CMD and PATH",
         ),
         (FakeEngine(exited(137, out_of_memory=True)), "its memory limit was reached"),
-        (
-            FakeEngine(replace(RUNNING, health="unhealthy", health_output="x\ny")),
-            "not healthy after 0.01 s, its health",
-        ),
     ],
 )
-def test_never_healthy(engine: FakeEngine, words: str) -> None:
-    """How it ended, or what the health check says, and what to do."""
-    assert words in refused(lambda: starting.becomes_healthy(stack_on(engine), "api"))
+def test_role_that_ends(engine: FakeEngine, words: str) -> None:
+    """How it ended, and what to do."""
+    assert words in refused(lambda: starting.starts(stack_on(engine), "api"))
+
+
+def test_never_healthy() -> None:
+    """The last line of what the health check says, and how long that was waited for."""
+    stack = replace(stack_on(FakeEngine(outputs=["1 x\ny"] * 30)), health_check=HEALTH_CHECK)
+    starting.starts(stack, "api")
+    assert "not healthy after 0.01 s, its health check says: y;" in refused(
+        lambda: starting.becomes_healthy(stack, "api")
+    )
+
+
+@pytest.mark.parametrize("words", ["OSError: [Errno 30] Read-only file system: '/app/x'", "EROFS: open /app/x"])
+def test_role_that_needs_a_writable_root(words: str) -> None:
+    """What it wrote where it may not is told by a rule of its own, not as just any end."""
+    stack = stack_on(FakeEngine(exited(1), log=f"Traceback\n{words}\nbye"))
+    starting.starts(stack, "api")
+    reason = refused(lambda: starting.runs_on_read_only_root(stack, "api"))
+    assert reason == f"exited with code 1: {words}; write to /tmp or /data, nothing else is writable"
+
+
+def test_health_check_that_never_fails() -> None:
+    """Run where nothing serves, it must say so; the shell form needs the shell that it was written for."""
+    engine = FakeEngine(outputs=["1 refused\n", "0 fine"])
+    stack = replace(stack_on(engine), health_check=HEALTH_CHECK)
+    assert starting.health_check_can_fail(stack) == "where nothing serves: refused"
+    shell = replace(stack, health_check=("CMD-SHELL", "curl x"))
+    assert "says healthy in a container where" in refused(lambda: starting.health_check_can_fail(shell))
+    assert engine.commands == [("check", "it"), ("/bin/sh", "-c", "curl x")]
+
+
+def test_start_of_the_worker_is_noted() -> None:
+    """By the engine's time of the line in which Celery says that it is ready; without one there is no figure."""
+    engine = FakeEngine(replace(RUNNING, started_at=1767225600.25), log="a\ncelery@x ready.\nb")
+    stack = stack_on(engine)
+    starting.note_worker_start(stack, "worker")
+    assert stack.notes == {"worker_ready_seconds": 0.75}
+    silent = stack_on(FakeEngine(RUNNING, log="a"))
+    starting.note_worker_start(silent, "worker")
+    assert silent.notes == {}
+
+
+def test_interpreter_of_another_name() -> None:
+    """An image may call it python3 alone; the container that did not start makes room."""
+    engine = FakeEngine(outputs=["127 no python", "127 no python3", "127 no python", "0 Python 3.13.5"])
+    assert starting.has_python(stack_on(engine)) == "Python 3.13.5"
+    assert [spec.entrypoint[0] for spec in engine.specs] == ["python", "python3"]
+    assert engine.removed == [engine.specs[0].name]
 
 
 def test_confined() -> None:
     """No privileges, and only the two folders take files."""
-    assert confinement.uid(stack_on(probed()), "api") == "uid 10001, 1 processes"
+    assert confinement.uid(stack_on(probed()), "api") == "uid 10001, 1 processes; the engine sees 10001"
     assert confinement.holds_no_privileges(stack_on(probed()), "api").startswith("1 processes without")
     told = confinement.root_filesystem_is_read_only(stack_on(probed()), "api")
     assert told == "writing to / fails with EROFS; /tmp and /data take files"
@@ -118,6 +171,35 @@ def test_process_of_another_user(uids: list[int]) -> None:
     assert reason == "`cron` runs as uid 0, not 10001; correct the Dockerfile's USER"
 
 
+def test_root_outside() -> None:
+    """The engine's own machine has the last word on who is root there."""
+    engine = probed()
+    engine.outside = frozenset({0, 10001})
+    assert "runs as its own root" in refused(lambda: confinement.uid(stack_on(engine), "api"))
+
+
+@pytest.mark.parametrize(
+    ("role", "others", "words"),
+    [
+        ("api", [{"protocol": "tcp", "address": "::", "port": 9}], "listens on tcp :::9 besides 8000"),
+        ("api", [{**SERVES, "protocol": "udp"}], "listens on udp 0.0.0.0:8000 besides"),
+        ("worker", [], "listens on tcp 0.0.0.0:8000, where a worker needs no port"),
+    ],
+)
+def test_another_listener(role: str, others: list[dict[str, object]], words: str) -> None:
+    """Whatever waits for somebody is named, of a worker every port."""
+    engine = probed(listening=[SERVES, *others])
+    assert words in refused(lambda: confinement.listens_where_declared(stack_on(engine), role))
+
+
+def test_listening_where_declared() -> None:
+    """The API on its port alone, the worker nowhere; the memory is noted on the way."""
+    stack = stack_on(probed())
+    assert confinement.listens_where_declared(stack, "api") == "only on 8000"
+    assert confinement.listens_where_declared(stack_on(probed(listening=[])), "worker") == "nowhere"
+    assert stack.notes == {"api_memory_bytes": 1000}
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [({"has_capabilities": True}, "capabilities are left"), ({"no_new_privileges": False}, "no-new-privileges is not")],
@@ -145,19 +227,17 @@ def test_probe_that_fails() -> None:
 def test_second_interpreter_is_tried() -> None:
     """Some images call it python3 alone; what is missing in both names is told."""
     engine = FakeEngine(outputs=["126 no python", "0 a\nlast\n"])
-    assert inside.run(stack_on(engine), "api", ["celery", "call"], 5) == "last"
+    assert inside.run(stack_on(engine), ["celery", "call"], 5) == "last"
     assert [command[0] for command in engine.commands] == ["python", "python3"]
     assert engine.commands[1][-3:] == ("5", "celery", "call")
     engine = FakeEngine(outputs=["127 a", "127 no python3 here"])
-    assert "no python or python3 can be run" in refused(lambda: inside.run(stack_on(engine), "api", ["x"], 5))
+    assert "no python or python3 can be run" in refused(lambda: inside.run(stack_on(engine), ["x"], 5))
 
 
 def test_failed_command_is_named() -> None:
     """The command, its code and its last line."""
     stack = stack_on(FakeEngine(outputs=["69 trace\nno broker\n"]))
-    assert refused(lambda: inside.run(stack, "api", ["celery", "call"], 5)) == (
-        "`celery call` failed with code 69: no broker"
-    )
+    assert refused(lambda: inside.run(stack, ["celery", "call"], 5)) == ("`celery call` failed with code 69: no broker")
 
 
 @pytest.mark.parametrize("code", [0, 143])
@@ -220,42 +300,29 @@ def test_a_role_gets_what_compose_gives_it() -> None:
     stack_on(engine, {"environment": {"MINE": "1"}}).start("api")
     (spec,) = engine.specs
     assert spec.aliases == ("api",)
-    assert set(spec.environment) == {"REDIS_URL", "DATABASE_URL", "MINE"}
+    assert dict(spec.environment) == {"REDIS_URL": "redis://redis:6379/0", "MINE": "1"}
 
 
-@pytest.mark.parametrize(
-    ("known", "words"),
-    [
-        ({"redis"}, "The engine has no image backend:good. Run `invoke build` first."),
-        ({"backend:good"}, "The engine has no image redis. Run `invoke engine`."),
-        (set(), "The engine has no image backend:good. Run `invoke build` first."),
-    ],
-)
-def test_missing_images(known: set[str], words: str) -> None:
-    """What is missing is told, with the command that makes it."""
+def test_missing_images() -> None:
+    """All that are missing are told at once, with the command that makes them."""
     engine = FakeEngine()
-    engine.known = frozenset(known)
+    engine.known = frozenset({"backend:good"})
+    check_images(cast("Engine", engine), ["backend:good"])
     with pytest.raises(NoSuchImage) as caught:
-        check_images(cast("Engine", engine), settings(), ["good"], "redis")
-    assert str(caught.value) == words
+        check_images(cast("Engine", engine), ["backend:a", "backend:good", "backend:b"])
+    assert str(caught.value) == "The engine has no image backend:a, backend:b. Run `invoke build` first."
 
 
-def test_all_images_are_there() -> None:
-    """Then nothing is said."""
+def test_missing_redis() -> None:
+    """Nothing is started where there is no Redis."""
+    with pytest.raises(NoSuchImage, match=r"no image redis[.] Run `invoke engine`"):
+        prove(Trial(engine=cast("Engine", FakeEngine()), settings=settings(), redis="redis"), {}, Told())
+
+
+def test_accepted_rule_that_is_none() -> None:
+    """A rule that was renamed, or misspelt, is told before anything starts."""
     engine = FakeEngine()
-    engine.known = frozenset({"backend:good", "redis"})
-    check_images(cast("Engine", engine), settings(), ["good"], "redis")
-
-
-def test_rules_without_a_slow_job() -> None:
-    """Where the settings name none, the worker only has to stop; rule names are unique in each role."""
-    names = [(rule.role, rule.name) for rule in rules(settings())]
-    assert names[-2:] == [("worker", "stops-on-sigterm"), ("api", "stops-on-sigterm")]
-    assert len(set(names)) == len(names)
-
-
-def test_posted_reports_differ_as_said() -> None:
-    """The difference that smoke expects is the one that our own ledger finds."""
-    (difference,) = compare(from_json(reports.before()), from_json(reports.after()))
-    assert difference.delta_bytes == reports.DELTA_BYTES
-    assert sum(layer.change == "same" for layer in difference.layers) == 1
+    engine.known = frozenset({"redis"})
+    chosen = check({"variants": {"good": {"accepts": {"no-compilers": "why not", "worker starts": "x"}}}})
+    with pytest.raises(SettingsError, match=r"variants.good.accepts: there is no rule no-compilers[.]"):
+        prove(Trial(engine=cast("Engine", engine), settings=chosen, redis="redis"), {"good": contents()}, Told())

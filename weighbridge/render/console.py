@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, TextIO
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.padding import Padding
 from rich.spinner import Spinner
@@ -24,6 +24,7 @@ from rich.text import Text
 Style = Literal["", "dim", "bold", "green", "red", "yellow", "cyan"]
 PIPE_WIDTH = 100
 """Columns where the output is no terminal; COLUMNS overrides it."""
+_BOARD_WIDTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Column:
     right: bool = False
     grows: bool = False
     """Whether it takes the width that is left, cut with an ellipsis where it is too narrow."""
+    shrinks: bool = False
+    """Whether it alone is cut where the table is too wide; without such a column, all are."""
 
 
 def _console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
@@ -60,19 +63,26 @@ def print_table(
 ) -> None:
     """Print a table; it fits 80 columns as long as the columns that do not grow do."""
     table = Table(box=box.SIMPLE_HEAD, title=Text(title), title_justify="left", title_style="bold", pad_edge=False)
+    _fill(table, columns, rows)
+    console = _console(stream)
+    console.print(table)
+
+
+def _fill(table: Table, columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]]) -> None:
     for column in columns:
         table.add_column(
             column.name,
             justify="right" if column.right else "left",
-            no_wrap=True,
+            no_wrap=not column.shrinks,  # Rich takes width from columns that may wrap before it takes it from others
             overflow="ellipsis",
             ratio=1 if column.grows else None,
         )
     table.expand = any(column.grows for column in columns)
     for row in rows:
-        table.add_row(*(_text(cell) for cell in row))
-    console = _console(stream)
-    console.print(table)
+        cells = [_text(cell) for cell in row]
+        for cell in cells:
+            cell.no_wrap = True
+        table.add_row(*cells)
 
 
 def print_line(*cells: Cell | str, stream: TextIO | None = None) -> None:
@@ -109,6 +119,7 @@ class Activity:
         self._console = console
         self._live: Live | None = None
         self._clock = _Clock("")
+        self._watched = False
 
     @contextmanager
     def shown(self) -> Iterator[None]:
@@ -124,12 +135,13 @@ class Activity:
     def begin(self, name: str) -> None:
         """Say what has begun; in a pipe this prints nothing, its end will."""
         self._clock = _Clock(name)
+        self._watched = False
         if self._live:
             self._live.update(self._clock)
 
     def note(self, message: str) -> None:
         """Say what has begun, also in a pipe: for what takes long and happens once."""
-        if self._live:
+        if self._live and not self._watched:
             self.begin(message)
         else:
             self._console.print(Text(message, style="dim"), soft_wrap=True)
@@ -155,6 +167,47 @@ class Activity:
         if self._console.is_terminal:
             line.truncate(self._console.width, overflow="ellipsis")
         self._console.print(line, soft_wrap=not self._console.is_terminal)
+
+    def tell(self, *cells: Cell | str) -> None:
+        """Print a finished line in full; on a terminal it wraps."""
+        line = Text.assemble(*(_text(cell) for cell in cells))
+        self._console.print(line, soft_wrap=not self._console.is_terminal)
+
+    def watch(self, columns: Sequence[Column], rows: Callable[[], Sequence[Sequence[Cell | str]]]) -> bool:
+        """Show a table in place of the moving line, on terminals only, until something else begins.
+
+        Args:
+            columns: Its columns.
+            rows: Asked for the rows several times a second, from a thread of its own. What holds a lock of its own
+                there must not print while it holds it.
+
+        Returns:
+            Whether it is shown.
+        """
+        self._watched = self._live is not None
+        if self._live:
+            self._live.update(_Board(columns, rows), refresh=True)
+        return self._watched
+
+    def unwatch(self) -> None:
+        """Take the table away."""
+        self._watched = False
+        if self._live:
+            self._live.update(Text(), refresh=True)
+
+
+class _Board:
+    """A table that is made anew each time it is drawn: no wider than 80 columns, so that its parts stay together."""
+
+    def __init__(self, columns: Sequence[Column], rows: Callable[[], Sequence[Sequence[Cell | str]]]) -> None:
+        self._columns = columns
+        self._rows = rows
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+        _fill(table, self._columns, self._rows())
+        table.width = min(options.max_width, _BOARD_WIDTH)
+        yield table
 
 
 class _Clock:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from weighbridge.checks import Proof
 from weighbridge.difference import VariantDifference
 from weighbridge.errors import SettingsError
-from weighbridge.model import Proof, Report
-from weighbridge.render import difference, json, progress, terminal
+from weighbridge.model import Report
+from weighbridge.render import difference, json, junit, proofs, terminal
 
 T = TypeVar("T")
 
@@ -21,8 +22,9 @@ DIFFERENCES: Mapping[str, Callable[[VariantDifference], None]] = {
     "json": json.render_difference,
 }
 PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
-    "terminal": progress.print_proofs,
+    "terminal": proofs.render,
     "json": json.render_proofs,
+    "junit": junit.render,
 }
 
 

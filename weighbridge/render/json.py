@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TextIO
 
+from weighbridge import evidence
+from weighbridge.checks import Proof
 from weighbridge.difference import VariantDifference
-from weighbridge.model import FORMAT_VERSION, Proof, Report
+from weighbridge.model import FORMAT_VERSION, Report
 from weighbridge.records import to_json
 
 
@@ -26,13 +28,5 @@ def render_difference(difference: VariantDifference, stream: TextIO | None = Non
 
 def render_proofs(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
     """Write what the smoke test found, one object per variant."""
-    variants = [
-        {
-            "variant": proof.variant,
-            "ok": proof.ok,
-            "seconds": round(proof.seconds, 3),
-            "checks": [asdict(check) for check in proof.checks],
-        }
-        for proof in proofs
-    ]
+    variants = [evidence.as_object(proof) for proof in proofs]
     (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, "variants": variants}, indent=2) + "\n")

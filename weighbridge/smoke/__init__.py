@@ -1,7 +1,7 @@
 """Proof that both roles run from an image: its containers, the rules they must stand, and their removal.
 
     check_images   raises what is not there to be started
-    prove          one variant: API, worker and Redis on a network of their own, checked and removed
+    prove          variants side by side, each with API, worker and Redis on a network of its own, checked and removed
     proven         tells whether that passed for an image, by its id
     check          raises the first failure of what `prove` returned
     sweep          removes what dead runs left in the engine
@@ -13,6 +13,6 @@ Knows nothing of sizes: it never meets sources, ledger or render.
 
 from weighbridge.smoke.memory import proven
 from weighbridge.smoke.runs import clean, remains, sweep
-from weighbridge.smoke.scenario import check, check_images, prove
+from weighbridge.smoke.trial import Trial, Watcher, check, check_images, prove
 
-__all__ = ["check", "check_images", "clean", "prove", "proven", "remains", "sweep"]
+__all__ = ["Trial", "Watcher", "check", "check_images", "clean", "prove", "proven", "remains", "sweep"]

@@ -1,83 +1,96 @@
-"""Rules on what the API answers, and on the worker behind it: each returns what it saw, or raises `CheckFailed`."""
+"""Rules on what the API answers to a container beside it: each returns what it saw, or raises `CheckFailed`."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
-from weighbridge.smoke import reports
-from weighbridge.smoke.containers import Stack
+from weighbridge.smoke import inside
+from weighbridge.smoke.containers import API, Stack
 from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.http import Answer, Client
+from weighbridge.smoke.http import Client
 
-_OK, _CREATED, _ACCEPTED = 200, 201, 202
-
-
-def ready(stack: Stack) -> str:
-    """The API says that it reaches its services."""
-    client = Client(stack)
-    answer = _poll(stack, lambda: client.get("/readyz"), lambda answer: answer.status == _OK)
-    answer.expect(_OK)
-    return "GET /readyz answered 200"
+_OK = 200
+_SERVER_ERROR = 500
+_SHOWN = 3
+_OPENAPI_SECONDS = 60.0
 
 
-def serves_openapi(stack: Stack) -> str:
+def live(stack: Stack, arrival: Mapping[str, Any]) -> str:
+    """The API answered from another container, in a time that is counted from its container's start.
+
+    Args:
+        stack: Where it runs.
+        arrival: What `scripts/arrival.py` saw.
+    """
+    api = stack.settings.roles.api
+    if arrival["live_at"] is None:
+        if any(each["port"] == api.port and _is_loopback(each["address"]) for each in _listening(stack)):
+            raise CheckFailed("no other container reaches the API: it binds to 127.0.0.1; use --host 0.0.0.0")
+        raise CheckFailed(f"GET {api.live} {_told(arrival['live'])}; correct roles.api.port or roles.api.live")
+    return f"GET {api.live} answered 200 {_since_start(stack, 'api_live_seconds', arrival['live_at'])}"
+
+
+def ready(stack: Stack, arrival: Mapping[str, Any]) -> str:
+    """The API says that it reaches its services; `arrival` as in `live`."""
+    api = stack.settings.roles.api
+    if arrival["ready_at"] is None:
+        raise CheckFailed(f"GET {api.ready} {_told(arrival['ready'])}")
+    return f"GET {api.ready} answered 200 {_since_start(stack, 'api_ready_seconds', arrival['ready_at'])}"
+
+
+def arrive(stack: Stack) -> dict[str, Any]:
+    """Ask the API until it is live and ready, or the time is up; return what `scripts/arrival.py` saw."""
+    api, client, limit = stack.settings.roles.api, Client(stack), stack.settings.smoke.timeout_seconds
+    wanted = {**client.address(), "live": api.live, "ready": api.ready, "seconds": limit, "headers": client.headers()}
+    found: dict[str, Any] = inside.ask(stack, "arrival.py", wanted, seconds=limit + 10)
+    return found
+
+
+def serves_openapi(stack: Stack, path: str) -> str:
     """The API describes itself."""
-    answer = Client(stack).get("/openapi.json").expect(_OK)
+    answer = Client(stack).get(path).expect(_OK)
     version, paths = answer.field("openapi"), answer.field("paths")
     if not paths:
-        raise CheckFailed("GET /openapi.json describes no path")
+        raise CheckFailed(f"GET {path} describes no path")
     return f"OpenAPI {version}, {len(paths)} paths"
 
 
-def stores_a_report(stack: Stack) -> str:
-    """A report that is posted twice is kept once and comes back as it was."""
-    client, record = Client(stack), reports.before()
-    first = client.post("/v1/reports", record).expect(_CREATED).field("id")
-    second = client.post("/v1/reports", record).expect(_OK, _CREATED).field("id")
-    if first != second:
-        raise CheckFailed(f"the same report was kept twice, as {first} and {second}")
-    if client.get(f"/v1/reports/{first}").expect(_OK).json() != json.loads(record):
-        raise CheckFailed(f"GET /v1/reports/{first} answered another report than was posted")
-    return f"report {first[:12]}"
+def answers_every_get(stack: Stack, path: str) -> str:
+    """Whatever the description lets one GET answers, and not with an error of the server's."""
+    client = Client(stack)
+    wanted = {**client.address(), "path": path, "headers": client.headers(), "seconds": _OPENAPI_SECONDS}
+    found = inside.ask(stack, "openapi.py", wanted, seconds=_OPENAPI_SECONDS + 10)
+    if "error" in found:
+        raise CheckFailed(f"GET {path}: {found['error']}")
+    bad = [each for each in found["gets"] if each.get("status", _SERVER_ERROR) >= _SERVER_ERROR]
+    if bad:
+        told = ", ".join(f"GET {each['url']} {_told(each)}" for each in bad[:_SHOWN])
+        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        raise CheckFailed(f"{told}{more}; the API's log says why")
+    return f"{len(found['gets'])} GETs below {_SERVER_ERROR}"
 
 
-def comparison_travels(stack: Stack) -> str:
-    """A comparison goes from the API through Redis to the worker, and its result back, right to the byte."""
-    client, began = Client(stack), time.monotonic()
-    pair = {
-        "before": client.post("/v1/reports", reports.before()).expect(_OK, _CREATED).field("id"),
-        "after": client.post("/v1/reports", reports.after()).expect(_OK, _CREATED).field("id"),
-    }
-    path = "/v1/comparisons"
-    accepted = client.post(path, json.dumps(pair)).expect(_ACCEPTED).field("id")
-    answer = _poll(
-        stack,
-        lambda: client.get(f"{path}/{accepted}").expect(_OK),
-        lambda answer: answer.field("status") != "pending",
-    )
-    _expect_result(answer, stack.settings.smoke.timeout_seconds)
-    return f"{reports.DELTA_BYTES:+,} bytes, in {time.monotonic() - began:.1f} s"
+def _since_start(stack: Stack, figure: str, at: float) -> str:
+    """Note how long after its container's start the API did something, and return it in words."""
+    seconds = max(0.0, at - stack.state(API).started_at)
+    stack.notes[figure] = seconds
+    return f"{seconds:.2f} s after its start"
 
 
-def _expect_result(answer: Answer, limit: float) -> None:
-    """Hold the finished comparison to the difference that is known."""
-    status = answer.field("status")
-    if status == "pending":
-        raise CheckFailed(f"no worker has done the comparison after {limit:g} s")
-    if status != "done":
-        raise CheckFailed(f"the comparison ended as {status!r}: {answer.json().get('why')}")
-    deltas = {each.get("variant"): each.get("delta_bytes") for each in answer.field("difference") or ()}
-    if deltas != {reports.VARIANT: reports.DELTA_BYTES}:
-        raise CheckFailed(f"the comparison found {deltas}, and the reports differ by {reports.DELTA_BYTES} bytes")
+def _listening(stack: Stack) -> tuple[Mapping[str, Any], ...]:
+    try:
+        return inside.probe(stack, API).listening
+    except CheckFailed:
+        return ()
 
 
-def _poll(stack: Stack, ask: Callable[[], Answer], enough: Callable[[Answer], bool]) -> Answer:
-    """Return the first answer that is enough, or the last one when the time is up."""
-    deadline = time.monotonic() + stack.settings.smoke.timeout_seconds
-    while True:
-        answer = ask()
-        if enough(answer) or time.monotonic() > deadline:
-            return answer
-        stack.interruption.pause()
+def _is_loopback(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
+
+
+def _told(answer: Mapping[str, Any]) -> str:
+    if "status" in answer:
+        body = " ".join(str(answer.get("body") or "").split())[:200]
+        return f"answered {answer['status']}{': ' if body else ''}{body}"
+    return f"got no answer: {answer.get('error', 'nothing came')}"

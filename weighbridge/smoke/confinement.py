@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from weighbridge.smoke import inside
-from weighbridge.smoke.containers import Stack
+from weighbridge.smoke.containers import API, Stack
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.inside import Process
 
 _LOOKS = 5
-_WRITABLE = frozenset({"/data", "/tmp"})  # noqa: S108 - in there
+_TMP = "/tmp"  # noqa: S108 - in there
 
 
 def uid(stack: Stack, role: str) -> str:
-    """Every process runs as the one user, whatever number that is outside, where users may be remapped."""
+    """Every process runs as the one user, as the kernel tells inside, and as nobody's root, as the engine tells.
+
+    Outside, the number may be another one: an engine may remap users.
+    """
     wanted = stack.settings.smoke.user
     processes, wrong = _look(stack, role, lambda process: {*process.uids} != {wanted})
     if wrong:
         others = ", ".join(str(number) for number in sorted({*wrong.uids} - {wanted}))
         raise CheckFailed(f"`{wrong.name}` runs as uid {others}, not {wanted}; correct the Dockerfile's USER")
-    return f"uid {wanted}, {len(processes)} processes"
+    outside = stack.engine.users(stack.name(role))
+    if 0 in outside:
+        raise CheckFailed(f"the engine sees a process of {role} that runs as its own root, though inside none does")
+    return f"uid {wanted}, {len(processes)} processes; the engine sees {', '.join(map(str, sorted(outside)))}"
 
 
 def holds_no_privileges(stack: Stack, role: str) -> str:
@@ -34,32 +40,52 @@ def holds_no_privileges(stack: Stack, role: str) -> str:
 
 
 def root_filesystem_is_read_only(stack: Stack, role: str) -> str:
-    """Root is mounted read-only, writing to it fails, and no other place than /tmp and /data takes a file."""
-    found = inside.probe(stack, role)
+    """Root is mounted read-only, writing to it fails, and no other place than /tmp and the data folder takes a file."""
+    allowed = {_TMP, stack.settings.smoke.data}
+    found = inside.found(stack, role)
     at_root = found.writes["/"]
     if at_root == "written" or not found.root_is_read_only:
         raise CheckFailed("the root filesystem is mounted for writing, though the container was made read-only")
     written = {folder for folder, outcome in found.writes.items() if outcome == "written"}
-    if written - _WRITABLE:
-        places = ", ".join(sorted(written - _WRITABLE))
+    if written - allowed:
+        places = ", ".join(sorted(written - allowed))
         raise CheckFailed(f"files can be made in {places}; drop that VOLUME from the Dockerfile")
-    if _WRITABLE - written:
+    if allowed - written:
         missing = ", ".join(
-            f"{folder}: {found.writes.get(folder, 'not mounted')}" for folder in sorted(_WRITABLE - written)
+            f"{folder}: {found.writes.get(folder, 'not mounted')}" for folder in sorted(allowed - written)
         )
         raise CheckFailed(f"no file can be made in {missing}; let the image's user own it")
-    return f"writing to / fails with {at_root}; /tmp and /data take files"
+    return f"writing to / fails with {at_root}; {' and '.join(sorted(allowed, reverse=True))} take files"
+
+
+def listens_where_declared(stack: Stack, role: str) -> str:
+    """Nothing in the container listens but the API on its port; loopback counts too: it is one forward away.
+
+    The same look notes the resident memory, which is no rule's: what it may be is for a budget to say.
+    """
+    found = inside.found(stack, role)
+    stack.notes[f"{role}_memory_bytes"] = found.memory_bytes
+    wanted = stack.settings.roles.api.port if role == API else None
+    others = [
+        f"{each['protocol']} {each['address']}:{each['port']}"
+        for each in found.listening
+        if (each["protocol"], each["port"]) != ("tcp", wanted)
+    ]
+    if others:
+        known = f" besides {wanted}" if wanted else ", where a worker needs no port"
+        raise CheckFailed(f"something listens on {', '.join(sorted(others))}{known}; switch it off")
+    return f"only on {wanted}" if wanted else "nowhere"
 
 
 def _look(stack: Stack, role: str, is_wrong: Callable[[Process], bool]) -> tuple[Sequence[Process], Process | None]:
     """Return all processes, and one that is wrong at every look.
 
-    What the engine is just starting in there, as for a health check, has the engine's own rights for a moment.
+    What the engine is just starting in there, as for a command, has the engine's own rights for a moment.
     """
     processes: Sequence[Process] = ()
     wrong: Mapping[int, Process] = {}
     for look in range(_LOOKS):
-        processes = inside.probe(stack, role).processes
+        processes = (inside.probe if look else inside.found)(stack, role).processes
         found = {process.pid: process for process in processes if is_wrong(process)}
         wrong = {pid: process for pid, process in found.items() if look == 0 or pid in wrong}
         if not wrong:

@@ -1,12 +1,12 @@
-"""The stack of one run: a private network, a volume, Redis, the API and the worker, all removed at the end."""
+"""The stack of one run: a private network, a volume, and containers of Redis, of both roles, and of who asks them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TypedDict
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict
 
 from weighbridge.containers import ContainerSpec, ContainerState, Created
 from weighbridge.engine import Engine
@@ -16,9 +16,14 @@ from weighbridge.smoke import runs
 from weighbridge.smoke.runs import Run
 from weighbridge.smoke.signals import Interruption
 
+REDIS, CLIENT, API, WORKER = "redis", "client", "api", "worker"
+"""Containers. The client runs from the image too, does nothing by itself, and is where requests come from."""
 LOG_LINES = 20
-_HEALTH_INTERVAL_SECONDS = 0.5
-_SHARED_ENVIRONMENT = {"REDIS_URL": "redis://redis:6379/0", "DATABASE_URL": "sqlite:////data/weighbridge.db"}
+INTERPRETERS = ("python", "python3")
+_NO_HEALTH_CHECK = ("NONE",)
+"""Engines would run it every half a second in every container of every variant, and that takes a processor. We do."""
+WAITING = ("-I", "-S", "-c", "import signal, sys; signal.signal(signal.SIGTERM, sys.exit); signal.pause()")
+"""What makes an interpreter stay and do nothing."""
 
 
 class _Common(TypedDict):
@@ -28,12 +33,21 @@ class _Common(TypedDict):
     network: str
     aliases: tuple[str, ...]
     labels: Mapping[str, str]
-    health_interval_seconds: float
+    health_command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a health check said."""
+
+    ok: bool
+    output: str
+    """Its last line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The containers of one run, by role: `redis`, `api` and `worker`. `running` makes one and takes it down."""
+    """The containers of one run, by name. `running` makes one and takes it down."""
 
     engine: Engine
     settings: Settings
@@ -41,69 +55,103 @@ class Stack:
     redis: str
     run: Run
     interruption: Interruption
+    health_check: tuple[str, ...] = ()
+    """The image's, as Docker keeps it: `CMD` and words, or `CMD-SHELL` and a line; empty or `NONE`: it has none."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Of both roles, over what the settings give them."""
+    notes: dict[str, float] = field(default_factory=dict)
+    """What rules have measured on the way, by the names of `model.Figures`."""
+    jobs: dict[str, list[str]] = field(default_factory=dict)
+    """Worker -> the jobs that it knows, once it has answered."""
+    findings: dict[str, Any] = field(default_factory=dict)
+    """Container -> what a look inside found once it served: see `inside.found`."""
+    healths: dict[str, Health] = field(default_factory=dict)
+    """Container -> the last word of its health check."""
+    logs: dict[str, str] = field(default_factory=dict)
+    """Of containers that are gone, by name."""
 
-    def name(self, role: str) -> str:
-        """Return the name of a role's container."""
-        return f"{self.run.name}-{role}"
+    def name(self, container: str) -> str:
+        """Return the name that the engine knows a container by."""
+        return f"{self.run.name}-{container}"
 
-    def start(self, role: str) -> Created:
-        """Create and start a role's container."""
-        created = self.engine.create_container(self._redis() if role == "redis" else self._role(role))
+    def start(self, container: str, like: str = "", **changes: Any) -> Created:
+        """Create and start a container.
+
+        Args:
+            container: Its name, by which the others reach it.
+            like: Which of the usual ones it is; empty: the one of that name.
+            changes: Fields of its `ContainerSpec` that are to be others.
+        """
+        made = {REDIS: self._redis, CLIENT: self._client}.get(like or container)
+        spec = made(container) if made else self._role(container, like or container)
+        created = self.engine.create_container(replace(spec, **changes))
         self.engine.start(created.id)
         return created
 
-    def state(self, role: str) -> ContainerState:
-        """Return the state of a role's container now."""
-        return self.engine.state(self.name(role))
+    def state(self, container: str) -> ContainerState:
+        """Return the state of a container now."""
+        return self.engine.state(self.name(container))
 
-    def log(self, role: str, lines: int = LOG_LINES) -> str:
-        """Return the end of a role's log, without the last line break; empty where there is no container."""
+    def log(self, container: str, lines: int | None = LOG_LINES) -> str:
+        """Return the end of a container's log, without the last line break; empty where there is no container."""
         try:
-            return self.engine.log(self.name(role), lines).rstrip()
+            return self.engine.log(self.name(container), lines).rstrip()
         except EngineFault:
             return ""
 
-    def wait(self, role: str, enough: Callable[[ContainerState], bool], seconds: float) -> ContainerState:
+    def remove(self, container: str) -> None:
+        """Remove a container and keep its log."""
+        self.logs[container] = self.log(container, None)
+        self.engine.remove_container(self.name(container))
+
+    def wait(self, container: str, enough: Callable[[ContainerState], bool], seconds: float) -> ContainerState:
         """Return the first state that is enough, or the last one when the time is up."""
         deadline = time.monotonic() + seconds
         while True:
-            state = self.state(role)
+            state = self.state(container)
             if enough(state) or time.monotonic() > deadline:
                 return state
             self.interruption.pause()
 
     def role(self, role: str) -> Role:
         """Return the settings of `api` or `worker`."""
-        return self.settings.roles.api if role == "api" else self.settings.roles.worker
+        return self.settings.roles.api if role == API else self.settings.roles.worker
 
-    def _redis(self) -> ContainerSpec:
+    def _redis(self, container: str) -> ContainerSpec:
         """Redis keeps nothing on disk. Its user has this number in the official image and in our stand-in."""
         return ContainerSpec(
-            **self._common("redis"),
+            **self._common(container),
             image=self.redis,
             command=("redis-server", "--save", "", "--appendonly", "no", "--protected-mode", "no"),
             user="999",
             tmpfs={"/data": "mode=1777,size=64m"},
-            health_command=("CMD", "redis-cli", "ping"),
         )
 
-    def _role(self, role: str) -> ContainerSpec:
+    def _client(self, container: str) -> ContainerSpec:
+        spec = self._role(container, API)
+        return replace(
+            spec,
+            entrypoint=(INTERPRETERS[0], *WAITING),
+            command=(),
+        )
+
+    def _role(self, container: str, role: str) -> ContainerSpec:
         settings = self.role(role)
         return ContainerSpec(
-            **self._common(role),
+            **self._common(container),
             image=self.image,
             command=settings.command or (),
-            environment={**_SHARED_ENVIRONMENT, **settings.environment},
-            volumes={self.run.name: "/data"},
+            environment={**self.settings.smoke.environment, **settings.environment, **self.environment},
+            volumes={self.run.name: self.settings.smoke.data},
         )
 
-    def _common(self, role: str) -> _Common:
+    def _common(self, container: str) -> _Common:
         return {
-            "name": self.name(role),
+            "name": self.name(container),
             "network": self.run.name,
-            "aliases": (role,),
+            "aliases": (container,),
             "labels": self.run.labels,
-            "health_interval_seconds": _HEALTH_INTERVAL_SECONDS,
+            "health_command": _NO_HEALTH_CHECK,
         }
 
 

@@ -1,53 +1,89 @@
-"""Rules on how a container ends at SIGTERM: each returns what it saw, or raises `CheckFailed`."""
+"""Rules on how roles end, and on what they leave in their logs: each returns what it saw, or raises `CheckFailed`."""
 
 from __future__ import annotations
 
+import json
+import re
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from weighbridge.smoke import inside
-from weighbridge.smoke.containers import Stack
+from weighbridge.smoke.containers import API, WORKER, Stack
 from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.http import Client
+from weighbridge.smoke.probing import filled
+from weighbridge.smoke.working import begin_job
 
-_LOG_LINES = 1000
-"""More than a worker writes between two looks at its log."""
 _KILLED = 137
 _GRACEFUL = (0, 143)
 """0, or the shell's code for SIGTERM: some servers finish their work, then raise the signal again."""
+_SERVER_ERROR = 500
+_QUOTED_CHARACTERS = 200
+_BEGUN = "begun"
+_TERMINATED = "sigterm_at"
 
 
 def stops_on_sigterm(stack: Stack, role: str) -> str:
-    """SIGTERM ends the role within its grace."""
+    """SIGTERM ends the role within its grace; one that was sent before counts from then."""
     return _stop(stack, role, _GRACEFUL)
 
 
 def finishes_running_job(stack: Stack, slow_job: Sequence[str], job_result: Sequence[str] | None) -> str:
     """SIGTERM lets the worker finish the job that it runs, then ends it within its grace."""
-    limit = stack.settings.smoke.timeout_seconds
-    job = inside.run(stack, "worker", slow_job, limit)
-    _wait_for_job(stack, job)
-    ended = _stop(stack, "worker", (0,))
+    job = begin_job(stack, slow_job)
+    ended = _stop(stack, WORKER, (0,))
     if job_result is None:
         return ended
     # The worker is gone: a result is there by now, or never.
-    result = inside.run(stack, "api", (*job_result, job), stack.settings.roles.api.grace_seconds)
+    result = inside.run(stack, (*job_result, job), stack.settings.roles.api.grace_seconds)
     return f"{ended}, and its job gave {result}"
 
 
-def _wait_for_job(stack: Stack, job: str) -> None:
-    """Wait until the end of the worker's log names the job."""
-    limit = stack.settings.smoke.timeout_seconds
-    deadline = time.monotonic() + limit
-    while job not in stack.log("worker", _LOG_LINES):
-        if time.monotonic() > deadline:
-            raise CheckFailed(f"the worker's log does not name job {job} after {limit:g} s")
-        stack.interruption.pause()
+def finishes_request_in_flight(stack: Stack, path: str, body: object) -> str:
+    """A request that has begun when SIGTERM comes gets its answer, though nobody new is let in any more."""
+    client, grace = Client(stack), stack.settings.roles.api.grace_seconds
+    text = json.dumps(filled(body, {"unique": "in-flight"}))
+    wanted = {**client.address(), "method": "POST", "path": path, "headers": client.headers(text), "body": text}
+
+    def terminate(line: str) -> None:
+        if line == _BEGUN:
+            stack.notes[_TERMINATED] = time.monotonic()
+            stack.engine.signal(stack.name(API), "SIGTERM")
+
+    options = {"hold_seconds": grace / 2}
+    found = inside.ask(stack, "in_flight.py", {**wanted, **options}, seconds=2 * grace + 10, on_line=terminate)
+    if _TERMINATED not in stack.notes:
+        raise CheckFailed(f"POST {path} could not be begun: {found.get('error')}")
+    if "status" not in found:
+        raise CheckFailed(
+            f"POST {path}, begun before SIGTERM, got no answer: {found['error']}; "
+            "let the server finish its requests, as uvicorn does without --timeout-graceful-shutdown 0"
+        )
+    if found["status"] >= _SERVER_ERROR:
+        raise CheckFailed(f"POST {path}, begun before SIGTERM, answered {found['status']}")
+    return f"POST {path}, begun before SIGTERM, answered {found['status']}"
+
+
+def no_error_in_logs(stack: Stack, containers: Iterable[str]) -> str:
+    """No container has written a line that tells of an error."""
+    error, count = re.compile(stack.settings.smoke.log_errors), 0
+    for container in containers:
+        for line in stack.log(container, None).splitlines():
+            count += 1
+            if error.search(line):
+                raise CheckFailed(
+                    f"{container} wrote: {line.strip()[:_QUOTED_CHARACTERS]}; mend it, or correct smoke.log_errors"
+                )
+    return f"{count} lines"
 
 
 def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
-    grace, began = stack.role(role).grace_seconds, time.monotonic()
-    stack.engine.signal(stack.name(role), "SIGTERM")
-    state = stack.wait(role, lambda state: not state.running, grace)
+    grace = stack.role(role).grace_seconds
+    began = stack.notes.get(_TERMINATED) if role == API else None
+    if began is None:
+        began = time.monotonic()
+        stack.engine.signal(stack.name(role), "SIGTERM")
+    state = stack.wait(role, lambda state: not state.running, max(0.0, began + grace - time.monotonic()))
     if state.running:
         raise CheckFailed(
             f"still running {grace:g} s after SIGTERM: an engine would kill it now, and its work would be lost; "

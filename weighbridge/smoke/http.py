@@ -1,18 +1,18 @@
-"""Requests to the API under test, sent from inside its own container: no port is published, wherever the engine is."""
+"""Requests to the API under test, sent from a container beside it: no port is published, wherever the engine is."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from weighbridge.smoke import inside
-from weighbridge.smoke.containers import Stack
+from weighbridge.smoke.containers import API, Stack
 from weighbridge.smoke.failures import CheckFailed
 
-_HOST = "api"
-"""The name by which other containers find it: on loopback alone it would be of no use to them."""
 _QUOTED_CHARACTERS = 200
+_TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,49 +29,64 @@ class Answer:
         try:
             return json.loads(self.body)
         except ValueError:
-            raise CheckFailed(f"{self.request} answered no JSON: {self._quote()}") from None
+            raise CheckFailed(f"{self.request} answered no JSON: {self.quote()}") from None
 
-    def field(self, name: str) -> Any:
-        """Return one field of the JSON object in the body; `CheckFailed` where there is none."""
+    def field(self, path: str) -> Any:
+        """Return a field of the JSON in the body, its path's parts between dots; `CheckFailed` where there is none."""
         value = self.json()
-        if not isinstance(value, dict) or name not in value:
-            raise CheckFailed(f"{self.request} answered without {name!r}: {self._quote()}")
-        return value[name]
+        for part in path.split("."):
+            try:
+                value = value[int(part)] if isinstance(value, list) else value[part]
+            except (LookupError, TypeError, ValueError):
+                raise CheckFailed(f"{self.request} answered without {path!r}: {self.quote()}") from None
+        return value
 
     def expect(self, *statuses: int) -> Answer:
         """Return itself; `CheckFailed` where the status is none of these."""
         if self.status not in statuses:
             wanted = " or ".join(map(str, statuses))
-            raise CheckFailed(f"{self.request} answered {self.status}, not {wanted}: {self._quote()}")
+            raise CheckFailed(f"{self.request} answered {self.status}, not {wanted}: {self.quote()}")
         return self
 
-    def _quote(self) -> str:
+    def quote(self) -> str:
+        """Return the beginning of the body in one line."""
         return " ".join(self.body.split())[:_QUOTED_CHARACTERS] or "(nothing)"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Asks a stack's API, with the token where the settings give it one."""
+    """Asks an API of a stack, with the headers that the settings give it."""
 
     stack: Stack
+    host: str = API
+    """The container's name in the stack."""
 
     def get(self, path: str) -> Answer:
         """Return the answer to a GET, whatever its status; `CheckFailed` where none comes."""
-        return self._ask("GET", path, {}, None)
+        return self.all("GET", [path])[0]
 
-    def post(self, path: str, body: str) -> Answer:
-        """Return the answer to a POST of JSON text, whatever its status; `CheckFailed` where none comes."""
-        return self._ask("POST", path, {"Content-Type": "application/json"}, body)
+    def post(self, path: str, body: Any) -> Answer:
+        """Return the answer to a POST of JSON, whatever its status; `CheckFailed` where none comes."""
+        return self.all("POST", [path], json.dumps(body))[0]
 
-    def _ask(self, method: str, path: str, headers: dict[str, str], body: str | None) -> Answer:
-        api, request = self.stack.settings.roles.api, f"{method} {path}"
-        token = api.environment.get("API_TOKEN")
-        if token:
-            headers |= {"Authorization": f"Bearer {token}"}
-        wanted = {"method": method, "path": path, "headers": headers, "body": body}
-        facts = inside.script(self.stack, "api", "request.py", json.dumps({"host": _HOST, "port": api.port, **wanted}))
-        if "status" in facts:
-            return Answer(request, facts["status"], facts["body"])
-        if facts["on_loopback"]:
-            raise CheckFailed("no other container reaches the API: it binds to 127.0.0.1; use --host 0.0.0.0")
-        raise CheckFailed(f"{request} on {_HOST}:{api.port} got no answer: {facts['error']}")
+    def all(self, method: str, paths: Iterable[str], body: str | None = None) -> list[Answer]:
+        """Return the answers to requests, sent one after the other; `CheckFailed` at the first that gets none."""
+        requests = [{"method": method, "path": path, "headers": self.headers(body), "body": body} for path in paths]
+        wanted = {**self.address(), "requests": requests, "timeout_seconds": _TIMEOUT_SECONDS}
+        answers = inside.ask(self.stack, "request.py", wanted, seconds=_TIMEOUT_SECONDS * (len(requests) + 2))
+        return [self._answer(sent, answer) for sent, answer in zip(requests, answers, strict=True)]
+
+    def address(self) -> dict[str, Any]:
+        """Return host and port, as our scripts take them."""
+        return {"host": self.host, "port": self.stack.settings.roles.api.port}
+
+    def headers(self, body: str | None = None) -> dict[str, str]:
+        """Return the headers of a request."""
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        return {**kind, **self.stack.settings.roles.api.headers}
+
+    def _answer(self, sent: Mapping[str, Any], answer: Mapping[str, Any]) -> Answer:
+        request = f"{sent['method']} {sent['path']}"
+        if "status" not in answer:
+            raise CheckFailed(f"{request} on {self.host} got no answer: {answer['error']}")
+        return Answer(request, answer["status"], answer["body"])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weighbridge.engine import TIMED_OUT
+from weighbridge.commands import TIMED_OUT
 from weighbridge.errors import EngineFault
-from weighbridge.smoke.containers import Stack
+from weighbridge.smoke.containers import CLIENT, INTERPRETERS, Stack
 from weighbridge.smoke.failures import CheckFailed
 
-_INTERPRETERS = ("python", "python3")
+_SCRIPTS = Path(__file__).with_name("scripts")
 _CANNOT_EXECUTE = frozenset({126, 127})
 _SPARE_SECONDS = 10.0
 """How much longer than its limit a command may be silent: it is ended inside, where it leaves no process behind."""
@@ -35,6 +35,8 @@ class Process:
 
     pid: int
     name: str
+    started: int
+    """When it began, in the kernel's ticks: tells it from another of the same number."""
     uids: tuple[int, ...]
     """Real, effective, saved and file system user."""
     has_capabilities: bool
@@ -51,34 +53,75 @@ class Findings:
     root_is_read_only: bool
     writes: Mapping[str, str]
     """Folder -> `written`, or the name of the error."""
+    listening: tuple[Mapping[str, Any], ...]
+    """`protocol`, `address` and `port` of each socket that waits for somebody."""
+    memory_bytes: int
+    """Resident, of all processes."""
 
 
-def probe(stack: Stack, role: str) -> Findings:
-    """Return what can be seen from inside a role's container."""
-    facts = script(stack, role, "probe.py")
+def probe(stack: Stack, container: str) -> Findings:
+    """Return what can be seen from inside a container."""
+    facts = script(stack, container, "probe.py")
     processes = tuple(Process(**{**each, "uids": tuple(each["uids"])}) for each in facts.pop("processes"))
-    return Findings(processes=processes, **facts)
+    return Findings(processes=processes, listening=tuple(facts.pop("listening")), **facts)
 
 
-def script(stack: Stack, role: str, name: str, *arguments: str) -> Any:
-    """Run one of the scripts beside this module in a role's container and return the JSON that it prints."""
-    source = Path(__file__).with_name(name).read_text(encoding="utf-8")
-    code, output = _python(stack, role, source, *arguments)
+def found(stack: Stack, container: str) -> Findings:
+    """Return what the first look into a container found, which serves several rules."""
+    if container not in stack.findings:
+        stack.findings[container] = probe(stack, container)
+    first: Findings = stack.findings[container]
+    return first
+
+
+def version(stack: Stack, container: str) -> str:
+    """Return which Python a container holds."""
+    code, output = _python(stack, container, "import sys; print('Python', sys.version.split()[0])")
+    if code:
+        raise CheckFailed(last_line(output))
+    return last_line(output)
+
+
+def script(
+    stack: Stack,
+    container: str,
+    name: str,
+    *arguments: str,
+    seconds: float = 30,
+    on_line: Callable[[str], None] | None = None,
+) -> Any:
+    """Run one of our scripts in a container and return the JSON that it prints.
+
+    Args:
+        stack: Where the container is.
+        container: Its name in the stack.
+        name: A file of `scripts/`.
+        arguments: Its own.
+        seconds: How long it may be silent.
+        on_line: Is told each line that it prints, at once.
+    """
+    source = (_SCRIPTS / name).read_text(encoding="utf-8")
+    code, output = _python(stack, container, source, *arguments, seconds=seconds, on_line=on_line)
     try:
         return json.loads(last_line(output))
     except ValueError:
         raise CheckFailed(f"{name} failed with code {code} inside: {last_line(output)}") from None
 
 
-def run(stack: Stack, role: str, command: Sequence[str], seconds: float) -> str:
-    """Run a command in a role's container and return the last line of its output.
+def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> Any:
+    """Run a script that takes one JSON argument in the client's container; otherwise as `script`."""
+    return script(stack, CLIENT, name, json.dumps(wanted), **options)
+
+
+def run(stack: Stack, command: Sequence[str], seconds: float) -> str:
+    """Run a command in the client's container and return the last line of its output.
 
     It is killed when the time is up: the result of a lost job would be waited for without end.
 
     Raises:
         CheckFailed: It exited with another code than 0, or the time was up.
     """
-    code, output = _python(stack, role, _BOUNDED, f"{seconds:g}", *command, seconds=seconds + _SPARE_SECONDS)
+    code, output = _python(stack, CLIENT, _BOUNDED, f"{seconds:g}", *command, seconds=seconds + _SPARE_SECONDS)
     if code:
         raise CheckFailed(f"`{' '.join(command)}` failed with code {code}: {last_line(output)}")
     return last_line(output)
@@ -89,17 +132,24 @@ def last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "(no output)")
 
 
-def _python(stack: Stack, role: str, source: str, *arguments: str, seconds: float = 30) -> tuple[int, str]:
+def _python(
+    stack: Stack,
+    container: str,
+    source: str,
+    *arguments: str,
+    seconds: float = 30,
+    on_line: Callable[[str], None] | None = None,
+) -> tuple[int, str]:
     """Run a script without the image's own site-packages; return its exit code and its output."""
     reason = ""
-    for name in _INTERPRETERS:
+    for name in INTERPRETERS:
         try:
             command = (name, "-I", "-S", "-c", source, *arguments)
-            code, output = stack.engine.execute(stack.name(role), command, seconds)
+            code, output = stack.engine.execute(stack.name(container), command, seconds, on_line)
         except EngineFault as error:  # how newer engines tell of a program that is not there
             reason = error.message
         else:
             if code not in _CANNOT_EXECUTE:
                 return code, output
             reason = last_line(output)
-    raise CheckFailed(f"no {' or '.join(_INTERPRETERS)} can be run in the container: {reason}")
+    raise CheckFailed(f"no {' or '.join(INTERPRETERS)} can be run in the container: {reason}")

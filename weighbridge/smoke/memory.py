@@ -12,8 +12,14 @@ from functools import cache
 from pathlib import Path
 
 from weighbridge.cache import Cache
-from weighbridge.model import Proof
+from weighbridge.checks import Proof
 from weighbridge.settings import Settings
+
+_BELOW = (
+    *("containers.py", "inspection.py", "contents.py", "screening.py", "tokens.py"),
+    *("sources/exposure.py", "sources/machines.py", "sources/suspects.py"),
+)
+"""What else decides on a proof: how containers are confined, and what is found in an image's layers."""
 
 
 def remember(settings: Settings, proof: Proof) -> None:
@@ -36,13 +42,13 @@ def _key(image_id: str) -> str:
 def _rules(settings: Settings) -> str:
     """Return a digest of what an image is held to."""
     told = settings.model_dump_json(include={"roles", "smoke"})
-    return hashlib.sha256(_sources() + told.encode()).hexdigest()
+    accepted = sorted((name, sorted(variant.accepts.items())) for name, variant in settings.variants.items())
+    return hashlib.sha256(_sources() + told.encode() + repr(accepted).encode()).hexdigest()
 
 
 @cache
 def _sources() -> bytes:
     """Return a digest of the rules themselves: what they ask for is nowhere written down but in their code."""
     package = Path(__file__).parents[1]
-    confinement = package / "containers.py", package / "inspection.py"
-    files = sorted([*Path(__file__).parent.glob("*.py"), *confinement])
+    files = sorted([*Path(__file__).parent.rglob("*.py"), *(package / name for name in _BELOW)])
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).digest()

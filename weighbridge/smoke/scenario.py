@@ -1,160 +1,193 @@
-"""The order of the rules on one variant, from the first container to the last SIGTERM."""
+"""The rules in the order in which they are tried, and what each of them needs.
+
+The roles start one after the other, so that the time until each serves is its own. A rule that cannot hold because
+another one does not is not tried: what is reported is what is to be mended.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from functools import partial
 
-from weighbridge.engine import Engine
-from weighbridge.errors import EngineFault, NoSuchImage, SmokeFailed
-from weighbridge.model import Check, Proof
+from weighbridge.contents import Contents
 from weighbridge.settings import Settings
-from weighbridge.smoke import answering, confinement, ending, memory, runs, signals, starting
-from weighbridge.smoke.containers import Stack, running
-from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke import answering, confinement, ending, faults, image, libraries, probing, starting, working
+from weighbridge.smoke.arrival import Arrival
+from weighbridge.smoke.containers import API, CLIENT, REDIS, WORKER, Stack
+from weighbridge.smoke.rule import ALL_BEFORE, Rule
+
+_IMAGE_RULES = (
+    image.runs_as_non_root,
+    image.command_is_exec_form,
+    image.has_health_check,
+    image.declares_its_port,
+    image.no_secrets_in_config,
+    image.no_secrets_in_layers,
+    image.no_setuid_files,
+    image.code_is_not_writable,
+    image.no_compiler,
+    image.no_package_cache,
+    image.no_vcs_folder,
+    image.no_test_suite,
+    image.no_env_file,
+    image.code_is_for_this_platform,
+)
+_NON_ROOT, _HEALTH_CHECK = "image runs-as-non-root", "image has-health-check"
+_PYTHON, _REDIS = "image has-python", "stack redis-starts"
+_LIVE, _READY = "api live", "api ready"
+_WORKER_READY, _JOBS = "worker ready", "worker registers-its-jobs"
+_LOADABLE = ("image code-is-for-this-platform", "image libraries-resolve")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One thing that must hold."""
-
-    role: str
-    name: str
-    holds: Callable[[Stack], str]
-    """Returns what was seen; raises `CheckFailed`."""
-    log_of: str = ""
-    """The role whose log tells why it does not hold; empty: none does."""
-
-
-def prove(
-    engine: Engine,
-    settings: Settings,
-    variant: str,
-    redis: str,
-    *,
-    keep: bool = False,
-    on_check: Callable[[Check], None],
-    note: Callable[[str], None] = runs.ignore,
-) -> Proof:
-    """Start a variant in both roles and try all rules on it, up to the first that does not hold; remember the outcome.
-
-    Args:
-        engine: Where the containers run.
-        settings: Says how the roles are started and how long they may take.
-        variant: One of `settings.variants`; its image must be there.
-        redis: Reference of a Redis image that is there.
-        keep: Whether containers, network and volume stay as they are at the end.
-        on_check: Called with each check as soon as it is done.
-        note: Called with a line on each thing that had to be left, because a container of the user's holds it.
-
-    Raises:
-        NoSuchImage: There is no image of the variant, or no Redis image.
-        NoEngine: The engine went away.
-        SettingsError: The user's cache folder cannot be written.
-    """
-    began = time.monotonic()
-    check_images(engine, settings, (variant,), redis)
-    # By its id: a build that ends meanwhile may take the name to another image.
-    image = engine.image(settings.reference(variant)).id
-    with signals.deferred() as interruption, runs.begin(keep=keep) as run:
-        stack = Stack(engine=engine, settings=settings, image=image, redis=redis, run=run, interruption=interruption)
-        with running(stack, note):
-            checks, log = _try_all(stack, on_check)
-    proof = Proof(variant=variant, seconds=time.monotonic() - began, checks=checks, log=log, image_id=image)
-    memory.remember(settings, proof)
-    return proof
-
-
-def check_images(engine: Engine, settings: Settings, variants: Iterable[str], redis: str) -> None:
-    """Make sure of all images before anything is started.
-
-    Raises:
-        NoSuchImage: Some variants have none, or there is no Redis image; the message names all of them.
-    """
-    missing = [name for name in map(settings.reference, variants) if not engine.has_image(name)]
-    if missing:
-        raise NoSuchImage(f"The engine has no image {', '.join(missing)}")
-    if not engine.has_image(redis):
-        raise NoSuchImage(f"The engine has no image {redis}", advice="Run `invoke engine`.")
-
-
-def check(proofs: Sequence[Proof]) -> None:
-    """Raise what did not hold first, with the end of the failing container's log; return where all held.
-
-    Raises:
-        SmokeFailed: A check of a variant failed.
-    """
-    for proof in proofs:
-        if not proof.ok:
-            failed = proof.checks[-1]
-            raise SmokeFailed(f"{proof.variant}: {failed.role} {failed.rule}: {failed.detail}", detail=proof.log)
-
-
-def rules(settings: Settings) -> Iterator[Rule]:
-    """Yield the rules in the order in which they are tried.
-
-    The roles start one after the other, so that the time until each is healthy is its own. What an image lacks that
-    does not run comes after why it does not.
-    """
-    yield _of_role("stack", "redis-starts", starting.starts, "redis")
-    yield _of_role("stack", "redis-becomes-healthy", starting.becomes_healthy, "redis")
-    for role in ("api", "worker"):
-        yield _of_role(role, "starts", starting.starts)
-        if role == "api":
-            yield Rule(role="image", name="has-health-check", holds=starting.has_health_check)
-        yield _of_role(role, "becomes-healthy", starting.becomes_healthy)
-        if role == "api":
-            yield Rule(role="image", name="runs-as-non-root", holds=starting.runs_as_non_root)
-        yield _of_role(role, "uid", confinement.uid)
-        yield _of_role(role, "holds-no-privileges", confinement.holds_no_privileges)
-        yield _of_role(role, "root-filesystem-is-read-only", confinement.root_filesystem_is_read_only)
-    yield Rule(role="api", name="ready", holds=answering.ready, log_of="api")
-    yield Rule(role="api", name="serves-openapi", holds=answering.serves_openapi, log_of="api")
-    yield Rule(role="api", name="stores-a-report", holds=answering.stores_a_report, log_of="api")
-    yield Rule(role="stack", name="comparison-travels", holds=answering.comparison_travels, log_of="worker")
-    yield _worker_end(settings)
-    yield _of_role("api", "stops-on-sigterm", ending.stops_on_sigterm)
-
-
-def _of_role(role: str, name: str, holds: Callable[[Stack, str], str], container: str = "") -> Rule:
-    """Return a rule that is tried on one role's container."""
-    which = container or role
-    return Rule(role=role, name=name, holds=lambda stack: holds(stack, which), log_of=which)
-
-
-def _worker_end(settings: Settings) -> Rule:
-    """Return the rule on the worker's end: with a running job, where settings say how to start one."""
-    job, result = settings.roles.worker.slow_job, settings.roles.worker.job_result
-    if job is None:
-        return _of_role("worker", "stops-on-sigterm", ending.stops_on_sigterm)
-    return Rule(
-        role="worker",
-        name="finishes-running-job-on-sigterm",
-        holds=lambda stack: ending.finishes_running_job(stack, job, result),
-        log_of="worker",
+def rules(settings: Settings, contents: Contents) -> Iterator[Rule]:
+    """Yield the rules on an image and on what runs from it."""
+    yield from _on_image(settings, contents)
+    yield from _on_beginning()
+    arrival = Arrival()
+    yield from _on_role(API, arrival.begin)
+    yield from _on_answers(settings, arrival)
+    yield from _on_role(WORKER)
+    yield from _on_work(settings)
+    yield from _on_ends(settings)
+    yield Rule(
+        role="stack",
+        name="no-error-in-logs",
+        holds=partial(ending.no_error_in_logs, containers=(API, WORKER)),
+        needs=(ALL_BEFORE,),
     )
 
 
-def _try_all(stack: Stack, on_check: Callable[[Check], None]) -> tuple[tuple[Check, ...], str]:
-    """Return the checks up to and with the first that failed, and the log that tells why."""
-    checks = []
-    for rule in rules(stack.settings):
-        stack.interruption.check()
-        check = _try(rule, stack)
-        checks.append(check)
-        on_check(check)
-        if not check.ok:
-            return tuple(checks), stack.log(rule.log_of) if rule.log_of else ""
-    return tuple(checks), ""
+def fault_rules(settings: Settings) -> Iterator[Rule]:
+    """Yield the rules on what may break, those left out for which the settings do not say how; Redis comes first."""
+    worker, chosen, probes = settings.roles.worker, settings.smoke.faults, settings.smoke.probes
+    yield Rule(role="fault", name="stack-starts", holds=_start_all, log_of=API)
+    needs = ("fault stack-starts",)
+    if worker.slow_job and worker.job_result:
+        holds = partial(faults.killed_worker_loses_no_job, slow_job=worker.slow_job, job_result=worker.job_result)
+        yield Rule(role="fault", name="killed-worker-loses-no-job", holds=holds, needs=needs, log_of=WORKER)
+    for name, fault in (
+        ("survives-restart-of-redis", faults.survives_restart_of_redis),
+        ("survives-outage-of-redis", faults.survives_outage_of_redis),
+    ):
+        yield Rule(role="fault", name=name, holds=partial(fault, probes=probes), needs=needs, log_of=API)
+    if chosen.write and chosen.read:
+        write, read = chosen.write, chosen.read
+        kill = partial(faults.killed_api_loses_nothing, write=write, read=read)
+        yield Rule(role="fault", name="killed-api-loses-nothing", holds=kill, needs=needs, log_of=API)
+        for name, refuse in (
+            ("says-when-data-is-read-only", faults.says_when_data_is_read_only),
+            ("says-when-data-is-full", faults.says_when_data_is_full),
+        ):
+            yield Rule(role="fault", name=name, holds=partial(refuse, write=write), needs=needs)
 
 
-def _try(rule: Rule, stack: Stack) -> Check:
-    began = time.monotonic()
-    try:
-        detail, ok = rule.holds(stack), True
-    except CheckFailed as error:
-        detail, ok = str(error), False
-    except EngineFault as error:  # such as a container that went away under the rule
-        detail, ok = error.message, False
-    return Check(role=rule.role, rule=rule.name, ok=ok, detail=detail, seconds=time.monotonic() - began)
+def names(settings: Settings, contents: Contents) -> frozenset[str]:
+    """Return the names and titles by which a variant may accept that a rule does not hold."""
+    known = [*rules(settings, contents), *fault_rules(settings)]
+    return frozenset(name for rule in known for name in (rule.name, rule.title))
+
+
+def _on_image(settings: Settings, contents: Contents) -> Iterator[Rule]:
+    for judge in _IMAGE_RULES:
+        name = judge.__name__.replace("_", "-")
+        needs = (_NON_ROOT,) if judge is image.code_is_not_writable else ()
+        yield Rule(role="image", name=name, holds=_judged(judge, contents, settings), needs=needs)
+
+
+def _judged(
+    judge: Callable[[Contents, Settings], str], contents: Contents, settings: Settings
+) -> Callable[[Stack], str]:
+    return lambda _: judge(contents, settings)
+
+
+def _on_beginning() -> Iterator[Rule]:
+    """Yield the rules on what everything else stands on; Redis comes up while the image is looked at."""
+    yield Rule(role="image", name="has-python", holds=starting.has_python, log_of=CLIENT)
+    yield Rule(role="image", name="libraries-resolve", holds=libraries.libraries_resolve, needs=(_PYTHON,))
+    yield Rule(
+        role="image",
+        name="health-check-can-fail",
+        holds=starting.health_check_can_fail,
+        needs=(_PYTHON, _HEALTH_CHECK),
+    )
+    yield Rule(role="stack", name="redis-starts", holds=starting.redis_starts, log_of=REDIS)
+
+
+def _on_role(role: str, on_start: Callable[[Stack], None] = lambda _: None) -> Iterator[Rule]:
+    """Yield the rules on how a role starts and what it may do."""
+
+    def of(name: str, holds: Callable[..., str], *needs: str) -> Rule:
+        return Rule(role=role, name=name, holds=partial(holds, role=role), needs=needs, log_of=role)
+
+    runs = f"{role} runs-on-read-only-root"
+    yield of("starts", partial(starting.starts, on_start=on_start), _REDIS, _PYTHON, *_LOADABLE)
+    yield of("runs-on-read-only-root", starting.runs_on_read_only_root, f"{role} starts")
+    yield of("becomes-healthy", starting.becomes_healthy, runs, _HEALTH_CHECK)
+    yield of("uid", confinement.uid, runs, _NON_ROOT)
+    yield of("holds-no-privileges", confinement.holds_no_privileges, runs)
+    yield of("root-filesystem-is-read-only", confinement.root_filesystem_is_read_only, runs)
+    yield of("listens-where-declared", confinement.listens_where_declared, runs)
+
+
+def _on_answers(settings: Settings, arrival: Arrival) -> Iterator[Rule]:
+    """Yield the rules on what the API says by itself."""
+
+    def of_api(name: str, holds: Callable[[Stack], str], *needs: str) -> Rule:
+        return Rule(role=API, name=name, holds=holds, needs=needs, log_of=API)
+
+    yield of_api("live", lambda stack: answering.live(stack, arrival.seen(stack)), "api runs-on-read-only-root")
+    yield of_api("ready", lambda stack: answering.ready(stack, arrival.seen(stack)), _LIVE)
+    path = settings.roles.api.openapi
+    if path:
+        yield of_api("serves-openapi", partial(answering.serves_openapi, path=path), _LIVE)
+        described = "api serves-openapi", _READY
+        yield of_api("answers-every-get", partial(answering.answers_every_get, path=path), *described)
+
+
+def _on_work(settings: Settings) -> Iterator[Rule]:
+    """Yield the rules on the worker at work, and on both roles together."""
+    jobs = settings.roles.worker.jobs
+    running = "worker runs-on-read-only-root"
+    yield Rule(
+        role=WORKER,
+        name="ready",
+        holds=working.ready,
+        needs=(running, _REDIS),
+        moot_after=("worker becomes-healthy",),
+        log_of=WORKER,
+    )
+    if jobs:
+        holds = partial(working.registers_its_jobs, jobs=jobs)
+        yield Rule(role=WORKER, name="registers-its-jobs", holds=holds, needs=(_WORKER_READY,), log_of=WORKER)
+    for probe in settings.smoke.probes:
+        needs, log_of = ((_READY,), API) if probe.role == API else ((_READY, _WORKER_READY, _JOBS), WORKER)
+        holds = partial(probing.holds, probe=probe)
+        yield Rule(role=probe.role, name=probe.rule, holds=holds, needs=needs, log_of=log_of)
+
+
+def _on_ends(settings: Settings) -> Iterator[Rule]:
+    """Yield the rules on how both roles end; what the API has begun is ended with it."""
+    worker, needs = settings.roles.worker, (_WORKER_READY, _JOBS)
+    if worker.slow_job:
+        holds = partial(ending.finishes_running_job, slow_job=worker.slow_job, job_result=worker.job_result)
+        yield Rule(role=WORKER, name="finishes-running-job-on-sigterm", holds=holds, needs=needs, log_of=WORKER)
+    else:
+        holds = partial(ending.stops_on_sigterm, role=WORKER)
+        yield Rule(role=WORKER, name="stops-on-sigterm", holds=holds, needs=needs, log_of=WORKER)
+    post = next((step for probe in settings.smoke.probes for step in probe.steps[:1] if step.post), None)
+    if post:
+        holds = partial(ending.finishes_request_in_flight, path=post.path, body=post.body)
+        yield Rule(role=API, name="finishes-request-in-flight", holds=holds, needs=(_READY,), log_of=API)
+    holds = partial(ending.stops_on_sigterm, role=API)
+    yield Rule(role=API, name="stops-on-sigterm", holds=holds, needs=("api runs-on-read-only-root",), log_of=API)
+
+
+def _start_all(stack: Stack) -> str:
+    """Start Redis, the client and both roles, all of which have been proven to start, and wait until they serve."""
+    starting.redis_starts(stack)
+    starting.has_python(stack)
+    for role in (API, WORKER):
+        starting.starts(stack, role)
+    faults.revive(stack, API)
+    faults.revive(stack, WORKER)
+    return "Redis, API and worker"

@@ -1,81 +1,164 @@
-"""Rules on how a container starts: each returns what it saw, or raises `CheckFailed`."""
+"""Rules on how containers start: each returns what it saw, or raises `CheckFailed`."""
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Callable
 
 from weighbridge.containers import ContainerState
 from weighbridge.errors import EngineFault
-from weighbridge.smoke.containers import Stack
+from weighbridge.inspection import seconds_of
+from weighbridge.smoke import health, inside
+from weighbridge.smoke.containers import CLIENT, INTERPRETERS, REDIS, WAITING, Stack
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.inside import last_line
 
 _MOMENT_SECONDS = 2.0
+_PING_SECONDS = 10.0
+_NO_SUCH_PROGRAM = frozenset({126, 127})
+_READ_ONLY = re.compile(r"Read-only file system|\bEROFS\b")
+_READY = " ready."
+"""How Celery ends the message with which a worker begins to take jobs."""
 
 
-def runs_as_non_root(stack: Stack) -> str:
-    """The image's own user is a number, and not 0: an orchestrator can only judge a number."""
-    user = stack.engine.image(stack.image).user
-    name = user.partition(":")[0]
-    if not name.isdigit():
-        what = f"names its user {name!r}" if name else "names no user, so it runs as root"
-        raise CheckFailed(f"the image {what}; end its Dockerfile with `USER {_user(stack)}`")
-    if int(name) == 0:
-        raise CheckFailed(f"the image runs as root; end its Dockerfile with `USER {_user(stack)}`")
-    return f"user {user}"
-
-
-def starts(stack: Stack, role: str) -> str:
-    """The engine can start the role's command; where it cannot hold it to its limits, that is told."""
+def redis_starts(stack: Stack) -> str:
+    """Redis, without which no role can be tried, answers; where it has not been started yet, it is."""
+    begin, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
     try:
-        created = stack.start(role)
-    except EngineFault as error:
-        raise CheckFailed(f"{error.message}; correct roles.{role}.command or the image's CMD") from error
-    unheld = " ".join(warning for warning in created.warnings if "discarded" in warning)
-    return f"{stack.name(role)}; limits not enforced by this engine: {unheld}" if unheld else stack.name(role)
+        stack.state(REDIS)
+    except EngineFault:
+        stack.start(REDIS)
+    while True:
+        state = stack.state(REDIS)
+        reason = _answer_of_redis(stack) if state.running else f"it is {state.status}"
+        if not reason:
+            return f"after {time.monotonic() - begin:.1f} s"
+        if not state.running or time.monotonic() > begin + limit:
+            raise CheckFailed(f"{stack.redis} does not answer: {reason}; its log ends: {last_line(stack.log(REDIS))}")
+        stack.interruption.pause()
 
 
-def has_health_check(stack: Stack) -> str:
-    """The image brings its own health check, so that every engine can tell how it is.
+def has_python(stack: Stack) -> str:
+    """The image holds an interpreter, by which everything else is looked at; it runs from here on as the client."""
+    reason = ""
+    for name in INTERPRETERS:
+        try:
+            stack.start(CLIENT, entrypoint=(name, *WAITING))
+            return inside.version(stack, CLIENT)
+        except (EngineFault, CheckFailed) as error:
+            reason = str(error.message if isinstance(error, EngineFault) else error)
+            stack.engine.remove_container(stack.name(CLIENT))
+    raise CheckFailed(f"no {' or '.join(INTERPRETERS)} starts from the image's PATH: {reason}")
 
-    Where it brings none, the container gets a moment to end: why it did so is the next rule's to tell.
+
+def starts(stack: Stack, role: str, container: str = "", on_start: Callable[[Stack], None] = lambda _: None) -> str:
+    """The role's command can be started and goes on running, until it is healthy or the time is up.
+
+    Where the image has no health check, a moment has to do. Limits that the engine cannot hold it to are told.
+
+    Args:
+        stack: Where it is started.
+        role: Which role it is.
+        container: Its name; empty: the role's.
+        on_start: Is called as soon as it has been started.
     """
-    state = stack.wait("api", lambda state: state.health != "none" or not state.running, _MOMENT_SECONDS)
-    if not state.running:
-        return "not told, for the container has ended"
-    if state.health == "none":
-        raise CheckFailed("the image has no health check; give its Dockerfile a HEALTHCHECK that knows both roles")
-    return "from the image"
+    container = container or role
+    try:
+        created = stack.start(container, like=role)
+    except EngineFault as error:
+        raise CheckFailed(f"{error.message}; correct {_command(role)}") from error
+    on_start(stack)
+    state = _settled(stack, container)
+    if not state.running and not _broke_on_read_only_root(stack, container):
+        raise CheckFailed(_how_it_ended(stack, role, container, state))
+    unheld = " ".join(warning for warning in created.warnings if "discarded" in warning)
+    name = stack.name(container)
+    return f"{name}; limits not enforced by this engine: {unheld}" if unheld else name
+
+
+def runs_on_read_only_root(stack: Stack, role: str) -> str:
+    """The role did not end because its root filesystem is mounted read-only."""
+    state = stack.state(role)
+    if state.running:
+        return "running"
+    place = next((line.strip() for line in stack.log(role).splitlines() if _READ_ONLY.search(line)), "see its log")
+    data = stack.settings.smoke.data
+    raise CheckFailed(f"exited with code {state.exit_code}: {place}; write to /tmp or {data}, nothing else is writable")
 
 
 def becomes_healthy(stack: Stack, role: str) -> str:
-    """The role's health check passes in time.
-
-    An `unhealthy` on the way is not the end of it: with the short interval of this run the retries are soon used up.
-    """
-    begin, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
-    state = stack.wait(role, lambda state: state.health == "healthy" or not state.running, limit)
+    """The role's health check passes in time: `starts` has waited for it."""
+    state, limit = stack.state(role), stack.settings.smoke.timeout_seconds
     if not state.running:
-        raise CheckFailed(_how_it_ended(stack, role, state))
-    if state.health != "healthy":
+        raise CheckFailed(_how_it_ended(stack, role, role, state))
+    found = stack.healths[role]
+    if not found.ok:
         raise CheckFailed(
-            f"not healthy after {limit:g} s, its health check says: {last_line(state.health_output)}; "
+            f"not healthy after {limit:g} s, its health check says: {found.output}; "
             "mend what it reports or raise smoke.timeout_seconds"
         )
-    return f"after {time.monotonic() - begin:.1f} s"
+    return f"its health check says: {found.output}"
 
 
-def _how_it_ended(stack: Stack, role: str, state: ContainerState) -> str:
+def health_check_can_fail(stack: Stack) -> str:
+    """The image's health check, run where nothing serves, says so: one that never fails tells nobody anything."""
+    found = health.check(stack, CLIENT)
+    if found is None or found.ok:
+        raise CheckFailed(
+            "the health check says healthy in a container where neither API nor worker runs; let it ask for /livez"
+        )
+    return f"where nothing serves: {found.output}"
+
+
+def note_worker_start(stack: Stack, worker: str) -> None:
+    """Note how long after its start the worker said that it takes jobs, by the engine's clock."""
+    log = stack.engine.log(stack.name(worker), None, times=True)
+    line = next((line for line in log.splitlines() if _READY in line), "")
+    ready = seconds_of(line.partition(" ")[0])
+    started = stack.state(worker).started_at
+    if ready and started:
+        stack.notes["worker_ready_seconds"] = ready - started
+
+
+def _settled(stack: Stack, container: str) -> ContainerState:
+    """Return the container's state once it is healthy or has ended, or the time is up.
+
+    An unhealthy check on the way is not the end of it. Without a health check a moment has to do.
+    """
+    begin, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
+    while True:
+        found = health.check(stack, container)
+        if found:
+            stack.healths[container] = found
+        state, waited = stack.state(container), time.monotonic() - begin
+        enough = waited > _MOMENT_SECONDS if found is None else found.ok
+        if enough or not state.running or waited > limit:
+            return state
+        stack.interruption.pause()
+
+
+def _answer_of_redis(stack: Stack) -> str:
+    """Return what is wrong with Redis's answer; empty: nothing."""
+    try:
+        _, output = stack.engine.execute(stack.name(REDIS), ("redis-cli", "ping"), _PING_SECONDS)
+    except EngineFault as error:
+        return error.message
+    return "" if last_line(output) == "PONG" else last_line(output)
+
+
+def _broke_on_read_only_root(stack: Stack, container: str) -> bool:
+    return bool(_READ_ONLY.search(stack.log(container)))
+
+
+def _how_it_ended(stack: Stack, role: str, container: str, state: ContainerState) -> str:
     if state.out_of_memory:
         return "exited because its memory limit was reached; it must start with less"
-    last = last_line(stack.log(role))
+    last = last_line(stack.log(container))
     # An init that the engine puts before the command tells in the log, with 126 or 127, that there is no such program.
-    cure = (
-        f"correct roles.{role}.command or the image's CMD and PATH" if state.exit_code in {126, 127} else "see its log"
-    )
+    cure = f"correct {_command(role)} and PATH" if state.exit_code in _NO_SUCH_PROGRAM else "see its log"
     return f"exited with code {state.exit_code} before it was healthy: {last}; {cure}"
 
 
-def _user(stack: Stack) -> str:
-    number = stack.settings.smoke.user
-    return f"{number}:{number}"
+def _command(role: str) -> str:
+    return f"roles.{role}.command or the image's CMD"

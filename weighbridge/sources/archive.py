@@ -18,7 +18,7 @@ from weighbridge.layers import FILE, HARD_LINK, SYMBOLIC_LINK, LayerContent
 from weighbridge.sources import Blob, compression
 from weighbridge.sources.compression import decompressed, is_compressed
 from weighbridge.sources.headers import DamagedArchive, Header, is_tar
-from weighbridge.sources.layers import ReadLayer, plain, read_layer
+from weighbridge.sources.layers import ReadLayer, Watch, plain, read_layer, watch_layer
 from weighbridge.sources.tape import Meter, Part, Tape
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
@@ -38,8 +38,17 @@ Known = Callable[[str], "LayerContent | None"]
 """Returns what is known of a layer by a member's name, without its archive; None where that is nothing."""
 
 
+Watching = Callable[[str], "Watch | None"]
+"""Returns what is to look at the layer that a member of that name is, known or not; None where nothing is."""
+
+
 def nothing_known(_name: str) -> LayerContent | None:
     """Know no layer."""
+    return None
+
+
+def nobody_watches(_name: str) -> Watch | None:
+    """Let nothing look at a layer."""
     return None
 
 
@@ -49,6 +58,7 @@ def read(
     *,
     verified: bool = True,
     known: Known = nothing_known,
+    watching: Watching = nobody_watches,
 ) -> Members:
     """Read an archive to its end; compression around the whole is undone.
 
@@ -57,12 +67,13 @@ def read(
         on_progress: Is told the number of bytes read so far, about once for each MiB.
         verified: Whether to compute the digests that prove what each layer is. An engine is believed.
         known: Spares the reading of layers, where the archive is believed.
+        watching: Lets something look at layers as they pass.
 
     Raises:
         UnreadableImage: The archive is cut off, damaged, or no archive of images. What the stream raises beside an
             `OSError`, such as an engine that goes away, gets through.
     """
-    draft = _Draft(verified=verified, known=known)
+    draft = _Draft(verified=verified, known=known, watching=watching)
     try:
         source = Meter(stream, on_progress)
         tape = Tape(decompressed(source, source.head))
@@ -106,6 +117,7 @@ class _Draft:
 
     verified: bool
     known: Known
+    watching: Watching
     documents: dict[str, bytes] = field(default_factory=dict)
     documents_bytes: int = 0
     layers: dict[str, ReadLayer] = field(default_factory=dict)
@@ -134,13 +146,15 @@ class _Draft:
     def _add_layer(self, name: str, part: Part, size: int) -> None:
         blob = _BLOB.fullmatch(name)
         stated = f"{blob[1]}:{blob[2]}" if blob else ""
-        content = None if self.verified else self.known(name)
-        if content is not None:
-            packed = Blob(digest=stated, size_bytes=size) if is_compressed(part.head) else None
-            self.layers[name] = ReadLayer(content=content, diff_id="", blob=packed)
-            return
+        content, watch = None if self.verified else self.known(name), self.watching(name)
         try:
-            layer = read_layer(part, part.head, digests=self.verified)
+            if content is None:
+                layer = read_layer(part, part.head, digests=self.verified, watch=watch)
+            else:
+                if watch:
+                    watch_layer(part, part.head, watch)
+                packed = Blob(digest=stated, size_bytes=size) if is_compressed(part.head) else None
+                layer = ReadLayer(content=content, diff_id="", blob=packed)
         except UnreadableImage as error:
             self.faults[name] = error
         except _DAMAGE as error:

@@ -7,7 +7,7 @@ by the engine's own id, with all layers known, is not even asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
@@ -16,7 +16,21 @@ from weighbridge.layers import LayerContent
 from weighbridge.model import LocalImage
 from weighbridge.sources import Blob, ImageContent, archive
 from weighbridge.sources.assembly import assemble
+from weighbridge.sources.layers import Watch
 from weighbridge.sources.saved import Archive
+
+
+class Watches(Protocol):
+    """What looks at layers, one `Watch` for each, and knows which it has seen before."""
+
+    def has(self, diff_id: str) -> bool:
+        """Tell whether that layer need not be looked at again."""
+
+    def begin(self) -> Watch:
+        """Return a watch for a layer that is about to be read."""
+
+    def keep(self, diff_id: str, watch: Watch) -> None:
+        """Take what a watch saw of a layer that was read to its end."""
 
 
 def read(
@@ -24,6 +38,7 @@ def read(
     references: Iterable[str],
     cache: Cache,
     on_progress: Callable[[int], None] | None = None,
+    watches: Watches | None = None,
 ) -> dict[str, ImageContent]:
     """Return what the engine holds under each reference; names of the same image each get it.
 
@@ -32,6 +47,7 @@ def read(
         references: Names or ids of images.
         cache: What was read before, and where to keep what is known of images. Their layers the caller keeps.
         on_progress: Is told the number of bytes read so far.
+        watches: What is to look at all layers; an image with one that it has not seen is read for its sake.
 
     Raises:
         NoSuchImage: The engine lacks one; told at once, before anything is saved.
@@ -40,11 +56,15 @@ def read(
     """
     images = {reference: engine.image(reference) for reference in references}
     found = {reference: _remembered(reference, image, cache) for reference, image in images.items()}
-    unknown = [reference for reference, content in found.items() if content is None]
+    unknown = [name for name, content in found.items() if content is None or not _seen(images[name], watches)]
     if unknown:
+        begun = _Begun(cache, watches)
         with engine.save(unknown) as stream:
-            members = archive.read(stream, on_progress, verified=False, known=lambda name: _known(name, cache))
+            members = archive.read(
+                stream, on_progress, verified=False, known=lambda name: _known(name, cache), watching=begun.watch
+            )
         saved = Archive(members)
+        begun.keep(saved)
         for reference in unknown:
             # A graph driver's id is the config digest. The containerd store's matches nothing: the name does, then.
             found[reference] = saved.image(reference, images[reference].id)
@@ -66,10 +86,39 @@ def _remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent
         return None  # somebody wrote into the cache: what it says is no image
 
 
+def _seen(image: LocalImage, watches: Watches | None) -> bool:
+    return watches is None or all(map(watches.has, image.diff_ids))
+
+
+class _Begun:
+    """The watches of one stream, by the member that each looks at."""
+
+    def __init__(self, cache: Cache, watches: Watches | None) -> None:
+        self._cache, self._watches, self._by_name = cache, watches, dict[str, Watch]()
+
+    def watch(self, name: str) -> Watch | None:
+        """Return a watch for a member, unless it was seen before under that name."""
+        if self._watches is None or ((diff_id := _diff_id(name, self._cache)) and self._watches.has(diff_id)):
+            return None
+        return self._by_name.setdefault(name, self._watches.begin())
+
+    def keep(self, saved: Archive) -> None:
+        """Hand out what was seen of the layers that could be read."""
+        for diff_id, name in saved.names() if self._watches else ():
+            if self._watches and name in self._by_name:
+                self._watches.keep(diff_id, self._by_name[name])
+
+
+def _diff_id(name: str, cache: Cache) -> str:
+    """Return which layer a member of that name was before; empty where none is known."""
+    kept = cache.document(f"member-{name}") or {}
+    return str(kept.get("diff_id", ""))
+
+
 def _known(name: str, cache: Cache) -> LayerContent | None:
     """Return the layer that a member of that name was before: engines name members by their content."""
-    kept = cache.document(f"member-{name}") or {}
-    return cache.layer(str(kept["diff_id"])) if "diff_id" in kept else None
+    diff_id = _diff_id(name, cache)
+    return cache.layer(diff_id) if diff_id else None
 
 
 def _remember(cache: Cache, saved: Archive, images: Mapping[str, ImageContent | None]) -> None:

@@ -43,6 +43,16 @@ class Hash(Protocol):
         """Return the digest of all of them."""
 
 
+class Watch(Protocol):
+    """Looks at what a layer's archive says beyond what is kept of every layer."""
+
+    def see(self, index: int, path: str, header: Header, /) -> int:
+        """Take in one member; return how many of its first bytes are to be shown, 0 for none."""
+
+    def look(self, data: bytes, /) -> None:
+        """Take in those bytes of the member that was seen last."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadLayer:
     """A layer that was read to its end."""
@@ -54,13 +64,14 @@ class ReadLayer:
     """The layer as it came, where it came compressed. Its digest is computed too, or empty."""
 
 
-def read_layer(source: Readable, head: bytes, *, digests: bool = True) -> ReadLayer:
+def read_layer(source: Readable, head: bytes, *, digests: bool = True, watch: Watch | None = None) -> ReadLayer:
     """Read a layer, whatever its compression, to the end of its source.
 
     Args:
         source: The layer's bytes, from the first.
         head: The first of them, which `source` gives once more.
         digests: Whether to compute the diff ID and the blob's digest, which prove that these are the bytes meant.
+        watch: Looks at the members as they pass.
 
     Raises:
         DamagedArchive, EOFError, OSError, ValueError: The bytes are damaged or cut off.
@@ -70,7 +81,7 @@ def read_layer(source: Readable, head: bytes, *, digests: bool = True) -> ReadLa
     counted = _Counted(source, packed)
     deflation = Deflation()
     tape = Tape(decompressed(counted, head), [deflation.update, *([diff.update] if diff else [])])
-    scan = _Scan(tape)
+    scan = _WatchedScan(tape, watch) if watch else _Scan(tape)
     for header in tape.members():
         scan.add(header)
     tape.drain()
@@ -81,6 +92,15 @@ def read_layer(source: Readable, head: bytes, *, digests: bool = True) -> ReadLa
     return ReadLayer(
         content=scan.content(deflation.total()), diff_id=f"sha256:{diff.hexdigest()}" if diff else "", blob=blob
     )
+
+
+def watch_layer(source: Readable, head: bytes, watch: Watch) -> None:
+    """Let a layer pass before a watch and keep nothing else of it; what is raised is as with `read_layer`."""
+    tape = Tape(decompressed(source, head))
+    for index, header in enumerate(tape.members()):
+        wanted = watch.see(index, plain(header.name), header)
+        if wanted:
+            watch.look(tape.take(min(wanted, header.stored)))
 
 
 def plain(name: str) -> str:
@@ -178,3 +198,26 @@ class _Scan:
             targets=self._targets,
             documents=self._documents,
         )
+
+
+class _WatchedScan(_Scan):
+    """A scan that shows each member to a watch too."""
+
+    def __init__(self, tape: Tape, watch: Watch) -> None:
+        super().__init__(tape)
+        self._watch, self._wanted = watch, 0
+
+    def add(self, header: Header) -> None:
+        """Take in one member, after the watch."""
+        self._wanted = self._watch.see(len(self._kinds), plain(header.name), header)
+        super().add(header)
+
+    def _digest(self, path: str, stored: int) -> int:
+        if not self._wanted:
+            return super()._digest(path, stored)
+        head = self._tape.take(min(self._wanted, stored))
+        self._watch.look(head)
+        whole = xxhash.xxh3_64(head)
+        for piece in self._tape.pieces(stored - len(head)):
+            whole.update(piece)
+        return whole.intdigest()

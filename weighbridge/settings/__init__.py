@@ -5,34 +5,43 @@ Invoke merges invoke.yaml, `INVOKE_…` variables and its other configuration fi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from weighbridge.errors import SettingsError
+from weighbridge.settings.proving import ApiRole, Faults, Probe, Request, Role, Roles, Smoke, Step, WorkerRole
+from weighbridge.settings.values import UNIQUE, Command, Name, Pattern, Reference, Repository, Seconds, Section, UrlPath
 
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+__all__ = [
+    "UNIQUE",
+    "ApiRole",
+    "Bases",
+    "Change",
+    "Command",
+    "Faults",
+    "Name",
+    "Probe",
+    "Reference",
+    "Reports",
+    "Repository",
+    "Request",
+    "Role",
+    "Roles",
+    "Seconds",
+    "Settings",
+    "Smoke",
+    "Step",
+    "UrlPath",
+    "Variant",
+    "WorkerRole",
+    "check",
+    "from_config",
+]
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=64)]
-"""A variant's name: it becomes an image's tag."""
-Repository = Annotated[str, StringConstraints(pattern=rf"^{_COMPONENT}(?:/{_COMPONENT})*$", max_length=200)]
-"""An image's name without tag, by the grammar of the OCI distribution specification, `<name>`."""
-Reference = Annotated[str, StringConstraints(pattern=r"^[\w][\w.:/@-]*$", max_length=250)]
-Seconds = Annotated[float, Field(gt=0, le=3600)]
-Command = Annotated[tuple[str, ...], Field(min_length=1)]
-UNIQUE = "{unique}"
-"""Stands in a change for a word that is another one each time."""
 
-
-class _Section(BaseModel):
-    """A part of the settings: frozen, and a misspelt key is an error, not a surprise."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Bases(_Section):
+class Bases(Section):
     """Names of the official base images. A stand-in of ours takes their place where no registry is in reach."""
 
     python: Reference = "python:3.13-slim-trixie"
@@ -43,8 +52,11 @@ class Bases(_Section):
         return dict(self)
 
 
-class Variant(_Section):
+class Variant(Section):
     """One way to build the image."""
+
+    accepts: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    """Rules of `invoke smoke` that need not hold for this variant -> why: `no-compiler`, or `worker starts`."""
 
     target: str | None = None
     """Stage of the Dockerfile; None: the last one."""
@@ -54,72 +66,22 @@ class Variant(_Section):
     """More build arguments."""
 
 
-class Role(_Section):
-    """One of the two things that the image runs as."""
-
-    command: Command | None = None
-    """None: the image's own command."""
-    environment: dict[str, str] = {}
-    grace_seconds: Seconds = 20
-    """How long the role may take to end after SIGTERM."""
-
-
-class ApiRole(Role):
-    """The role that answers HTTP."""
-
-    port: int = Field(default=8000, gt=0, lt=65536)
-
-
-class WorkerRole(Role):
-    """The role that runs jobs."""
-
-    slow_job: Command | None = None
-    """Run in the worker's container: sends a job of some seconds and prints its id. None: not tried."""
-    job_result: Command | None = None
-    """Run in the API's container with the id appended: waits for the job's result, exit code 0 when it succeeded."""
-
-
-class Roles(_Section):
-    """The roles; both run from the same image."""
-
-    api: ApiRole = ApiRole()
-    worker: WorkerRole = WorkerRole()
-
-
-class Smoke(_Section):
-    """How `invoke smoke` runs."""
-
-    timeout_seconds: Seconds = 60
-    """How long a role may take to become healthy, and a job to be done."""
-    user: int = 10001
-    """Numeric user that both roles must run as."""
-
-
-class Reports(_Section):
+class Reports(Section):
     """Where `invoke report` keeps its records."""
 
     directory: str = "reports"
 
 
-class Change(_Section):
+class Change(Section):
     """A change of one file, whose cost `invoke report --rebuild` tells."""
 
     file: str
     """Path in the build context of each variant, with slashes."""
-    find: str = ""
+    find: Pattern = ""
     """Regular expression; its first match is replaced. Empty: nothing is."""
     replace: str = ""
     append: str = ""
     """A line more at the file's end. Empty: none."""
-
-    @field_validator("find")
-    @classmethod
-    def _is_expression(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise ValueError(f"it is no regular expression: {error}") from error
-        return value
 
     @model_validator(mode="after")
     def _is_new_each_time(self) -> Self:
@@ -129,7 +91,7 @@ class Change(_Section):
         return self
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings of the project."""
 
     repository: Repository = "backend"

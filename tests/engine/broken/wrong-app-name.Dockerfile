@@ -1,0 +1,9 @@
+# The worker is told to load a Celery application that is not there.
+ARG GOOD
+FROM ${GOOD}
+USER 0
+RUN --mount=target=/mnt \
+    python /mnt/edit.py words/__main__.py \
+    '"words.jobs", "worker"' \
+    '"words.worker", "worker"'
+USER 12345:12345

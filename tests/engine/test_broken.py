@@ -1,0 +1,104 @@
+"""A gallery of broken images of another application: each is caught by the rule that it breaks, and by no other."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from tests.engine import faulty, otherapp
+from tests.engine.images import prove
+from weighbridge import bases, builder, clients
+from weighbridge.checks import Proof
+from weighbridge.engine import Engine
+from weighbridge.errors import EngineError
+from weighbridge.settings import Settings, check
+
+pytestmark = pytest.mark.engine
+
+_AT_ONCE = 6
+_TIMEOUT_SECONDS = 20
+"""Of which two images use up all: a health check that never passes, and a worker that never answers."""
+
+
+@pytest.fixture(scope="module")
+def chosen() -> Settings:
+    """Return the settings of the other application, with a variant for each image of the gallery."""
+    values = otherapp.settings(f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}")
+    values["variants"] = {name: {} for name in (otherapp.VARIANT, *dict(faulty.FAULTS))}
+    values["smoke"]["timeout_seconds"] = _TIMEOUT_SECONDS
+    return check(values)
+
+
+@pytest.fixture(scope="module")
+def built(
+    engine: Engine, client: clients.BuildClient, python_base: bases.BaseImage, chosen: Settings
+) -> Iterator[Settings]:
+    """Build the good image and all that spoil it; return their settings."""
+    good = builder.Build(
+        variant=otherapp.VARIANT,
+        reference=chosen.reference(otherapp.VARIANT),
+        context=otherapp.FOLDER,
+        dockerfile=otherapp.FOLDER / "Dockerfile",
+        arguments={"PYTHON_IMAGE": python_base.reference},
+    )
+    try:
+        builder.build(client, engine, good)
+        for name in dict(faulty.FAULTS):
+            spoilt = replace(
+                good,
+                variant=name,
+                reference=chosen.reference(name),
+                context=faulty.FOLDER,
+                dockerfile=faulty.dockerfile(name),
+                arguments={"GOOD": good.reference},
+            )
+            builder.build(client, engine, spoilt)
+        yield chosen
+    finally:
+        for name in chosen.variants:
+            with suppress(EngineError):
+                engine.remove_image(chosen.reference(name))
+
+
+@pytest.fixture(scope="module")
+def proofs(
+    engine: Engine, built: Settings, redis_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Proof]]:
+    """Prove them all, some at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        found = prove(engine, built, redis_base.reference, *built.variants, at_once=_AT_ONCE)
+        yield {proof.variant: proof for proof in found}
+
+
+def failures(proof: Proof) -> dict[str, str]:
+    """Return what failed, title -> detail."""
+    return {f"{each.role} {each.rule}": each.detail for each in proof.checks if each.outcome == "failed"}
+
+
+def test_other_application_passes(proofs: Mapping[str, Proof]) -> None:
+    """An application that this project has no part in, with other paths, ports, names and user, by settings alone."""
+    proof = proofs[otherapp.VARIANT]
+    assert failures(proof) == {}
+    assert len(proof.checks) > 40
+
+
+@pytest.mark.parametrize(("name", "rule"), faulty.FAULTS, ids=dict(faulty.FAULTS))
+def test_fault_is_caught_by_its_rule(proofs: Mapping[str, Proof], name: str, rule: str) -> None:
+    """The rule that it breaks fails, in one line; what follows from that is not tried, and all else holds."""
+    found = failures(proofs[name])
+    assert rule in found, found
+    # What the image itself gets wrong, such as its entrypoint, it may get wrong for both roles.
+    assert {title.split()[1] for title in found} == {rule.split()[1]}, found
+    assert "\n" not in found[rule]
+
+
+def test_every_rule_is_broken_once(proofs: Mapping[str, Proof]) -> None:
+    """What no image of the gallery breaks is broken elsewhere: each such rule is listed, so that none is forgotten."""
+    tried = {f"{check.role} {check.rule}" for check in proofs[otherapp.VARIANT].checks}
+    assert tried - set(dict(faulty.FAULTS).values()) == set()

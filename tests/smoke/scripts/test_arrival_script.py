@@ -1,0 +1,82 @@
+"""The script that waits for an API, against servers that are slow to come."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.smoke.scripts.running import Receive, Scope, Send, answer, free_port, said, serving, speaking, started
+from weighbridge.smoke.scripts import arrival
+
+PATHS: Any = {"live": "/livez", "ready": "/readyz", "headers": {"X-From": "test"}}
+
+
+class Slow:
+    """Is live after some requests, and ready after some more; keeps what it was asked."""
+
+    def __init__(self, *, live_after: int, ready_after: int) -> None:
+        self._left = {"/livez": live_after, "/readyz": ready_after}
+        self.asked: list[str] = []
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer 503 until it is time."""
+        path = scope["path"]
+        assert (b"x-from", b"test") in scope["headers"]
+        self.asked.append(path)
+        self._left[path] -= 1
+        await answer(send, 200 if self._left[path] < 0 else 503, f"{path} {self._left[path]}".encode())
+
+
+def test_live_then_ready() -> None:
+    """The moments of both are told; ready is not asked before live is seen."""
+    app, before = Slow(live_after=2, ready_after=3), time.time()
+    with serving(app) as port, started(arrival, {"host": "127.0.0.1", "port": port, "seconds": 10, **PATHS}) as process:
+        told = json.loads(said(process)[-1])
+    assert app.asked == ["/livez"] * 3 + ["/readyz"] * 4
+    assert before <= told["live_at"] <= told["ready_at"] <= time.time()
+    assert told["live"] == {"status": 200, "body": "/livez -1"}
+    assert told["ready"] == {"status": 200, "body": "/readyz -1"}
+
+
+def test_server_that_comes_late() -> None:
+    """Refused connections are waited out."""
+    port = free_port()
+    with started(arrival, {"host": "127.0.0.1", "port": port, "seconds": 10, **PATHS}) as process:
+        time.sleep(0.1)
+        begun = time.time()
+        with serving(Slow(live_after=0, ready_after=0), port=port):
+            told = json.loads(said(process)[-1])
+    assert begun <= told["live_at"] <= told["ready_at"]
+
+
+def test_never_ready() -> None:
+    """When the time is up, the last answer tells what is amiss."""
+    with serving(Slow(live_after=0, ready_after=10**6)) as port:
+        told = arrival.arrival(host="127.0.0.1", port=port, seconds=0.05, **PATHS)
+    assert told["live_at"] is not None
+    assert told["ready_at"] is None
+    assert isinstance(told["ready"], dict)
+    assert told["ready"]["status"] == 503
+    assert told["ready"]["body"].startswith("/readyz ")
+
+
+@pytest.mark.parametrize(("host", "why"), [("127.0.0.1", "refused"), ("nowhere.invalid", "")])
+def test_never_there(host: str, why: str) -> None:
+    """Nobody there, or no such name: the error is told, and that ready was not asked."""
+    told = arrival.arrival(host=host, port=free_port(), seconds=0.05, **PATHS)
+    assert (told["live_at"], told["ready_at"], told["ready"]) == (None, None, None)
+    assert isinstance(told["live"], dict)
+    assert why in told["live"]["error"]
+
+
+def test_answer_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is taken and never answered is given up after a while."""
+    monkeypatch.setattr(arrival, "_ASK_SECONDS", 0.1)
+    before = time.monotonic()
+    with speaking(b"HTTP/1.1 ", *[b"2"] * 40, pause=0.05) as port:
+        told = arrival.arrival(host="127.0.0.1", port=port, seconds=0.01, **PATHS)
+    assert told["live"] == {"error": "no answer within 0.1 s", "body": ""}
+    assert time.monotonic() - before < 1.5

@@ -1,0 +1,105 @@
+"""The script with half a request, against a real server that is stopped meanwhile."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.smoke.scripts.running import free_port, said, started
+from weighbridge.smoke.scripts import in_flight
+
+SERVER = """
+import uvicorn
+async def app(scope, receive, send):
+    body, more = b'', True
+    while more:
+        message = await receive()
+        body, more = body + message.get('body', b''), message.get('more_body', False)
+    await send({'type': 'http.response.start', 'status': 201, 'headers': []})
+    await send({'type': 'http.response.body', 'body': body})
+uvicorn.run(app, port=%d, lifespan='off', log_level='critical', ws='none')
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start a server that echoes, and return it with its port."""
+    port = free_port()
+    with subprocess.Popen([sys.executable, "-c", SERVER % port], cwd=Path(__file__).parent) as process:
+        while process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except ConnectionRefusedError:
+                time.sleep(0.02)
+        yield process, port
+        process.kill()
+
+
+def wanted(port: int, **more: Any) -> dict[str, Any]:
+    """Return the script's argument."""
+    known = {"host": "127.0.0.1", "port": port, "method": "POST", "path": "/", "headers": {"X": "y"}}
+    return {**known, "body": "é" * 50, "hold_seconds": 10, **more}
+
+
+def test_server_that_finishes(server: tuple[subprocess.Popen[bytes], int]) -> None:
+    """A server that takes no new connections and finishes what was begun answers."""
+    process, port = server
+    with started(in_flight, wanted(port)) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGTERM)
+        told = json.loads(said(script)[-1])
+    assert told == {"status": 201, "body": "é" * 50, "closed": True}
+
+
+def test_server_that_drops(server: tuple[subprocess.Popen[bytes], int]) -> None:
+    """A server that ends at once leaves the request without an answer."""
+    process, port = server
+    with started(in_flight, wanted(port)) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "begun\n"
+        process.kill()
+        told = json.loads(said(script)[-1])
+    assert set(told) == {"error", "closed"}
+    assert told["closed"] is True
+    assert told["error"]
+
+
+def test_server_that_goes_on(server: tuple[subprocess.Popen[bytes], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that nobody stops is told by its going on to take connections."""
+    monkeypatch.setattr(in_flight, "_AFTERWARDS_SECONDS", 0)
+    told = in_flight.send_in_halves(**wanted(server[1], hold_seconds=0.1))
+    assert told == {"status": 201, "body": "é" * 50, "closed": False}
+
+
+def test_answer_before_the_end() -> None:
+    """A server that refuses a request before it has the whole, and hangs up, has answered."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, started(in_flight, wanted(listener.getsockname()[1])) as script:
+        connection, _ = listener.accept()
+        listener.close()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
+        lines = said(script)
+    assert json.loads(lines[-1]) == {"status": 401, "body": "no", "closed": True}
+
+
+@pytest.mark.parametrize(("more", "why"), [({}, "refused"), ({"body": ""}, "no second half")])
+def test_not_begun(more: dict[str, Any], why: str) -> None:
+    """Where nothing could be begun, that is told in words, and `begun` is not said."""
+    with started(in_flight, wanted(free_port(), **more)) as script:
+        (line,) = said(script)
+    told = json.loads(line)
+    assert told["closed"] is False
+    assert why in told["error"]

@@ -1,0 +1,103 @@
+"""The script that sends without a pause, against a server that does not take everything."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.smoke.scripts.running import Receive, Scope, Send, answer, body_of, free_port, said, serving, started
+from weighbridge.smoke.scripts import load
+
+
+class Picky:
+    """Takes requests by a rule, and keeps the words of all that it was sent and of those that it took."""
+
+    def __init__(self, *statuses: int) -> None:
+        self._statuses = statuses
+        self.sent: list[str] = []
+        self.taken: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the statuses by turns."""
+        assert (scope["method"], scope["path"]) == ("PUT", "/x")
+        word = json.loads(await body_of(receive))["word"]
+        status = self._statuses[len(self.sent) % len(self._statuses)]
+        self.sent.append(word)
+        if status < 300:
+            self.taken.append(word)
+        await answer(send, status, json.dumps({"data": {"id": word}}).encode())
+
+
+def wanted(port: int) -> dict[str, Any]:
+    """Return the script's argument."""
+    known = {"host": "127.0.0.1", "port": port, "method": "PUT", "path": "/x", "headers": {}, "field": "data.id"}
+    return {**known, "body": '{"word": "{unique}"}', "seconds": 0.2, "clients": 2}
+
+
+def lines_of(port: int) -> list[str]:
+    """Return what the script prints."""
+    with started(load, wanted(port)) as script:
+        return said(script)
+
+
+def test_what_was_accepted() -> None:
+    """Exactly what the server took is told, each with a word of its own; refusals are counted and not sent again."""
+    app = Picky(202, 202, 503, 200, 422)
+    with serving(app) as port:
+        begun, last = lines_of(port)
+    told = json.loads(last)
+    assert begun == "begun"
+    assert sorted(told["accepted"]) == sorted(app.taken)
+    assert len(app.sent) == len(set(app.sent)) >= 3
+    assert told["refused"] == len(app.sent) - len(app.taken) > 0
+    assert told["errors"] == 0
+    assert told["longest_gap_seconds"] > 0
+
+
+@pytest.mark.parametrize(("moments", "gap"), [([], 9), ([1, 2], 7), ([4, 6], 4), ([1, 7, 8], 6)])
+def test_longest_gap(moments: list[float], gap: float) -> None:
+    """The longest time without an accepted answer may lie before the first, between two, or after the last."""
+    run = load.Load(**wanted(0))
+    run._accepted = [(run._began + moment, None) for moment in moments]
+    run._until = run._began + 9
+    assert run._longest_gap() == pytest.approx(gap)
+
+
+def test_nothing_accepted() -> None:
+    """A server that takes nothing is asked with pauses, and the gap is the whole time."""
+    app = Picky(500)
+    with serving(app) as port:
+        (line,) = lines_of(port)
+    told = json.loads(line)
+    assert (told["accepted"], told["errors"]) == ([], 0)
+    assert told["refused"] == len(app.sent) <= 10
+    assert told["longest_gap_seconds"] >= 0.2
+
+
+def test_nobody_there() -> None:
+    """Failed connections are counted, and followed by a pause."""
+    (line,) = lines_of(free_port())
+    told = json.loads(line)
+    assert (told["accepted"], told["refused"]) == ([], 0)
+    assert 2 <= told["errors"] <= 10
+
+
+@pytest.mark.parametrize("path", ["nowhere", "data.id.more", "data.nowhere", ""])
+def test_answer_without_the_field(path: str) -> None:
+    """An accepted answer in which the field is not found counts, with nothing for its value."""
+    with serving(Picky(200)) as port:
+        told = load.Load(**{**wanted(port), "field": path, "seconds": 0.03}).run()
+    assert isinstance(told["accepted"], list)
+    assert set(told["accepted"]) == {None}
+
+
+@given(st.binary(max_size=20) | st.text(max_size=20).map(lambda text: json.dumps({"a": [text]}).encode()))
+def test_field_of_anything(body: bytes) -> None:
+    """Whatever was answered, looking for the field raises nothing."""
+    found = load.field_of(body, "a")
+    assert found is None or re.match(rb"\s*\{", body)

@@ -1,0 +1,297 @@
+"""The script that asks every path of an OpenAPI document, against a real FastAPI application and others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import pytest
+from fastapi import APIRouter, FastAPI, Header, HTTPException, Path, Query
+from fastapi.responses import StreamingResponse
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from tests.smoke.scripts.running import Receive, Scope, Send, answer, free_port, run, serving
+from weighbridge.smoke.scripts import openapi
+
+router = APIRouter()
+
+
+class Thing(BaseModel):
+    """What the application keeps."""
+
+    name: str
+
+
+@router.get("/things/{thing}")
+def thing_of(thing: UUID, on: date, limit: Annotated[int, Query(ge=5)], size: Literal["l", "m"]) -> Thing:
+    """Need a UUID, a date, a number with a bound and one of several words."""
+    return Thing(name=f"{thing} {on} {limit} {size}")
+
+
+@router.get("/long/{word}")
+def word_of(word: Annotated[str, Path(min_length=3)], x_token: Annotated[str, Header()], optional: int = 1) -> Thing:
+    """Need a long word and a header."""
+    return Thing(name=word + x_token + str(optional))
+
+
+@router.get("/example/{key}")
+def example_of(key: Annotated[int, Path(examples=[42])]) -> Thing:
+    """Know one thing alone."""
+    if key != 42:
+        raise HTTPException(404)
+    return Thing(name="the answer")
+
+
+@router.get("/broken")
+def broken() -> Thing:
+    """Fail."""
+    raise HTTPException(500)
+
+
+@router.get("/events")
+async def events() -> StreamingResponse:
+    """Never end, and say at once that it is so."""
+    return StreamingResponse(ticks(), media_type="text/event-stream")
+
+
+@router.get("/stream")
+async def stream() -> StreamingResponse:
+    """Never end."""
+    return StreamingResponse(ticks(), media_type="text/plain")
+
+
+@router.get("/hangs")
+async def hangs() -> None:
+    """Never begin."""
+    await asyncio.sleep(60)
+
+
+@router.post("/things")
+def post() -> None:
+    """Be no GET."""
+    pytest.fail("was called")
+
+
+async def ticks() -> AsyncIterator[str]:
+    """Yield a line now and then."""
+    while True:
+        yield "data: x\n\n"
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Return the port of the application."""
+    app = FastAPI()
+    app.include_router(router)
+    app.openapi()  # made once, on the first request, which takes its time
+    with serving(app) as found:  # type: ignore[arg-type] # Starlette's own types for the same callables
+        yield found
+
+
+def ask(port: int, seconds: float = 20, **headers: str) -> dict[str, Any]:
+    """Return what the script tells."""
+    return openapi.ask_all(host="127.0.0.1", port=port, path="/openapi.json", headers=headers, seconds=seconds)
+
+
+def test_fastapi(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each GET is sent with what its operation requires, and its status told; streams and silence do not hold us."""
+    monkeypatch.setattr(openapi, "_PATH_SECONDS", 0.4)
+    before, told = time.monotonic(), ask(port)
+    assert time.monotonic() - before < 5
+    assert (told["openapi"][:2], told["paths"]) == ("3.", 8)
+    gets = {each["path"]: each for each in told["gets"]}
+    assert gets["/things/{thing}"]["status"] == 200
+    assert gets["/long/{word}"] == {"path": "/long/{word}", "url": "/long/000", "status": 200}
+    assert gets["/example/{key}"] == {"path": "/example/{key}", "url": "/example/42", "status": 200}
+    assert gets["/broken"]["status"] == 500
+    assert gets["/events"]["status"] == gets["/stream"]["status"] == 200
+    assert gets["/hangs"] == {"path": "/hangs", "url": "/hangs", "error": "got no answer within 0.4 s"}
+    assert len(gets) == 7
+
+
+def test_time_is_up(port: int) -> None:
+    """What could not be asked in time is told as such."""
+    told = ask(port, 0.3)
+    assert told["gets"][-1]["error"] == "was not asked: the time was up"
+
+
+class Canned:
+    """Serves a document, and answers all else as its path says."""
+
+    def __init__(self, document: object) -> None:
+        self.document = document
+        self.status = 200
+        self.seen: list[dict[bytes, bytes]] = []
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Answer."""
+        self.seen.append(dict(scope["headers"]))
+        if scope["path"] == "/openapi.json":
+            text = self.document if isinstance(self.document, bytes) else json.dumps(self.document).encode()
+            await answer(send, self.status, text)
+        elif scope["path"] == "/half":
+            headers = [(b"content-length", b"99")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b"x"})
+        else:
+            await answer(send, 204)
+
+
+@pytest.fixture(scope="module")
+def canned() -> Iterator[tuple[Canned, int]]:
+    """Return a server whose document can be changed, and its port."""
+    app = Canned({})
+    with serving(app) as found:
+        yield app, found
+
+
+@pytest.mark.parametrize(
+    ("document", "status", "error"),
+    [
+        ({}, 404, "GET /openapi.json answered 404"),
+        (b"<html>", 200, "what GET /openapi.json answers is no JSON"),
+        (b"[" * 100_000, 200, "what GET /openapi.json answers is no JSON"),
+        ({"swagger": "2.0"}, 200, "what GET /openapi.json answers is no OpenAPI 3 document: its `openapi` is no 3.x"),
+        ([], 200, "what GET /openapi.json answers is no OpenAPI 3 document: its `openapi` is no 3.x"),
+    ],
+)
+def test_no_document(canned: tuple[Canned, int], document: object, status: int, error: str) -> None:
+    """An answer that is no document of OpenAPI 3 is told in words."""
+    app, port = canned
+    app.document, app.status = document, status
+    assert ask(port) == {"error": error}
+
+
+def test_nobody_there() -> None:
+    """An API that does not answer is told in words."""
+    assert re.match("GET /openapi.json got no answer: .*refused", str(ask(free_port())["error"]))
+
+
+def test_whole_output() -> None:
+    """As a script: headers go with each request, the document's own do not take their place; a half answer is none."""
+    required = {"in": "header", "name": "x-token", "required": True, "example": "documented"}
+    get = {"get": {"parameters": [required]}}
+    app = Canned({"openapi": "3.0.3", "paths": {"/a": get, "/half": get, "/post": {"post": {}}, "x-more": get}})
+    with serving(app) as port:
+        wanted = {"host": "127.0.0.1", "port": port, "path": "/openapi.json", "seconds": 10}
+        told = run(openapi, {**wanted, "headers": {"X-Token": "real"}})
+    half = told["gets"].pop()
+    assert told == {"openapi": "3.0.3", "paths": 3, "gets": [{"path": "/a", "url": "/a", "status": 204}]}
+    assert half["error"].startswith("answered 200 and broke off: ")
+    assert {headers[b"x-token"] for headers in app.seen} == {b"real"}
+
+
+COMPONENTS = {
+    "schemas": {
+        "Kind": {"type": "string", "enum": ["small", "large"]},
+        "Loop": {"anyOf": [{"$ref": "#/components/schemas/Loop"}]},
+        "a/b~c": {"type": "boolean"},
+    },
+    "parameters": {"Id": {"in": "path", "name": "id", "required": True, "schema": {"type": "string"}}},
+    "examples": {"Seven": {"value": 7}},
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({}, "0"),
+        (True, "0"),
+        ({"type": "string"}, "0"),
+        ({"type": "integer"}, "1"),
+        ({"type": ["null", "integer"], "minimum": 3}, "3"),
+        ({"type": "integer", "exclusiveMinimum": 3}, "4"),
+        ({"type": "integer", "minimum": 3, "exclusiveMinimum": True}, "4"),
+        ({"type": "integer", "maximum": -2}, "-2"),
+        ({"type": "integer", "exclusiveMaximum": 0}, "-1"),
+        ({"type": "integer", "minimum": 2.5}, "3"),
+        ({"type": "number", "minimum": 2.5}, "2.5"),
+        ({"type": "number", "exclusiveMaximum": 1}, "0.5"),
+        ({"type": "boolean"}, "true"),
+        ({"type": "string", "minLength": 4}, "0000"),
+        ({"type": "string", "format": "date-time"}, "2000-01-01T00%3A00%3A00Z"),
+        ({"type": "string", "format": "uuid1"}, "00000000-0000-1000-8000-000000000000"),
+        ({"type": "integer", "default": 9, "minimum": 3}, "9"),
+        ({"const": "a b"}, "a%20b"),
+        ({"type": "string", "examples": ["x/y"]}, "x%2Fy"),
+        ({"anyOf": [{"type": "null"}, {"type": "integer"}]}, "1"),
+        ({"allOf": [{"$ref": "#/components/schemas/Kind"}]}, "small"),
+        ({"$ref": "#/components/schemas/Kind", "default": "large"}, "large"),
+        ({"$ref": "#/components/schemas/a~1b~0c"}, "true"),
+        ({"$ref": "#/components/schemas/Loop"}, "0"),
+        ({"$ref": "http://example.org/elsewhere"}, "0"),
+        ({"type": "array", "items": {"type": "integer"}}, "1"),
+    ],
+)
+def test_filled(schema: object, text: str) -> None:
+    """A path's parameter and a required one of the query are filled with a value that the schema allows."""
+    get = {"parameters": [{"in": "query", "name": "q q", "required": True, "schema": schema}]}
+    item: dict[str, object] = {"parameters": [{"in": "path", "name": "id", "schema": schema}], "get": get}
+    url, headers = openapi.request_for({"components": COMPONENTS}, "/v1/{id}/x", item)
+    assert (url, headers) == (f"/v1/{text}/x?q%20q={text}", {})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "url"),
+    [
+        ({"$ref": "#/components/parameters/Id"}, "/x/0"),
+        ({"in": "path", "name": "id", "example": "e"}, "/x/e"),
+        ({"in": "path", "name": "id", "example": ""}, "/x/0"),
+        ({"in": "path", "name": "id", "example": ["a", "b"]}, "/x/a,b"),
+        ({"in": "path", "name": "id", "examples": {"one": {"value": 1}}}, "/x/1"),
+        ({"in": "path", "name": "id", "examples": {"7": {"$ref": "#/components/examples/Seven"}}}, "/x/7"),
+        ({"in": "path", "name": "id", "content": {"application/json": {"schema": {"type": "boolean"}}}}, "/x/true"),
+        ({"in": "query", "name": "id", "schema": {"type": "integer"}}, "/x/0"),
+        ({"in": "query", "name": "l", "required": True, "example": ["a", "b"]}, "/x/0?l=a&l=b"),
+        ({"in": "cookie", "name": "id", "required": True}, "/x/0"),
+    ],
+)
+def test_parameters(parameter: dict[str, object], url: str) -> None:
+    """Parameters are found by reference, and their examples preferred; what nobody requires is left out."""
+    item = {"get": {"parameters": [parameter]}}
+    assert openapi.request_for({"components": COMPONENTS}, "/x/{id}", item)[0] == url
+
+
+def test_operations_own_parameter_comes_first() -> None:
+    """An operation's parameter takes the place of the path's of the same name."""
+    both = [{"in": "path", "name": "id", "example": example} for example in ("path's", "operation's")]
+    item = {"parameters": both[:1], "get": {"parameters": both[1:]}}
+    assert openapi.request_for({}, "/{id}", item)[0] == "/operation%27s"
+
+
+KEYWORDS = ["integer", "number", "string", "array", "boolean", "null", "path", "query", "header", "uuid", "#/a", "#/"]
+WORDS = ["integer", "number", "string", "array", "boolean", "null", "path", "query", "header", "uuid", "#/a", "#/"]
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(WORDS)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYWORDS), inner, max_size=4),
+    max_leaves=12,
+)
+SCHEMAS = st.dictionaries(st.sampled_from(KEYWORDS), ANYTHING, max_size=5)
+PLACES = st.sampled_from(["path", "query", "header"])
+PARAMETERS = st.builds(
+    lambda place, name, schema, more: {**more, "in": place, "name": name, "required": True, "schema": schema},
+    PLACES,
+    st.sampled_from(["id", "x y", "é"]) | st.text(max_size=4),
+    SCHEMAS,
+    st.dictionaries(st.sampled_from(["example", "examples", "content"]), ANYTHING, max_size=1),
+)
+
+
+@given(st.text(max_size=20) | st.just("{id}/{x y}"), st.lists(PARAMETERS | ANYTHING, max_size=4), SCHEMAS)
+@example("{", [{"in": "header", "name": "X", "required": True, "example": "\r\n\ud800"}], {})
+def test_whatever_the_document_holds(path: str, parameters: list[object], more: dict[str, object]) -> None:
+    """Whatever is in a document, a URL comes out that HTTP can carry, and headers that are one line each."""
+    item = {**more, "get": {"parameters": parameters}}
+    url, headers = openapi.request_for({"a": more, "paths": {path: item}}, f"/{path}", item)
+    assert re.fullmatch(r"/[!-z|~]*", url)
+    assert all(re.fullmatch(r"[ -~]*", value) and " " not in name for name, value in headers.items())

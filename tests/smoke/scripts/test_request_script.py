@@ -1,0 +1,102 @@
+"""The script that sends requests, against real servers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.smoke.scripts.running import Receive, Scope, Send, answer, body_of, free_port, run, serving, speaking
+from weighbridge.smoke.scripts import request
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Echo a POST with its type, answer /large with 2 MiB, and all else with 404 and nothing."""
+    if scope["path"] == "/large":
+        await answer(send, 200, b"x" * 2 * 1024 * 1024)
+    elif scope["method"] == "POST":
+        told = dict(scope["headers"])[b"content-type"].decode()
+        await answer(send, 201, await body_of(receive), **{"X-Type": told})
+    else:
+        await answer(send, 404)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Return the port of the server."""
+    with serving(app) as found:
+        yield found
+
+
+def ask(port: int, *requests: dict[str, Any], host: str = "127.0.0.1", seconds: float = 5) -> list[dict[str, Any]]:
+    """Return the script's answers."""
+    known: dict[str, Any] = {"method": "GET", "path": "/", "headers": {}, "body": None}
+    wanted = [{**known, **each} for each in requests]
+    found: list[dict[str, Any]] = run(
+        request, {"host": host, "port": port, "requests": wanted, "timeout_seconds": seconds}
+    )
+    return found
+
+
+def test_answers_in_order(port: int) -> None:
+    """Each request is answered with status, body and headers, in the order sent."""
+    post = {"method": "POST", "headers": {"Content-Type": "text/x"}, "body": "é"}
+    first, second, third = ask(port, post, {"path": "/nothing"}, {**post, "body": ""})
+    assert (first["status"], first["body"], first["headers"]["x-type"]) == (201, "é", "text/x")
+    assert (second["status"], second["body"]) == (404, "")
+    assert (third["status"], third["body"]) == (201, "")
+
+
+def test_large_body_is_cut(port: int) -> None:
+    """No more than 1 MiB of a body is read."""
+    (told,) = ask(port, {"path": "/large"})
+    assert told["body"] == "x" * 1024 * 1024
+
+
+def test_nobody_listens() -> None:
+    """A refused connection is told as such."""
+    (told,) = ask(free_port(), {})
+    assert told["refused"] is True
+    assert "refused" in told["error"]
+
+
+@pytest.mark.parametrize(
+    ("host", "sent"),
+    [("nowhere.invalid", {}), ("127.0.0.1", {"headers": {"X": "a\nb"}}), ("127.0.0.1", {"path": "/a b"})],
+    ids=["no such name", "bad header", "bad path"],
+)
+def test_other_errors(port: int, host: str, sent: dict[str, Any]) -> None:
+    """Whatever else comes between is told in words, and does not keep the next from being sent."""
+    told = ask(port, sent, {}, host=host)
+    assert told[0]["refused"] is False
+    assert told[0]["error"]
+    assert len(told) == 2
+
+
+def test_body_that_breaks_off() -> None:
+    """Half an answer is none."""
+    with speaking(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", pause=0.02) as port:
+        told = request.answer_to(host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2)
+    assert told == {"error": "IncompleteRead(4 bytes read, 95 more expected)", "refused": False}
+
+
+@pytest.mark.parametrize("pieces", [[b"H"] * 40, [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"] + [b"x"] * 40])
+def test_answer_that_trickles(pieces: list[bytes]) -> None:
+    """A server that sends a byte now and then does not hold us beyond the time, in the head or in the body."""
+    before = time.monotonic()
+    with speaking(*pieces, pause=0.02) as port:
+        told = request.answer_to(
+            host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=0.1
+        )
+    assert told == {"error": "no answer within 0.1 s", "refused": False}
+    assert time.monotonic() - before < 1.5
+
+
+def test_connection_that_is_dropped() -> None:
+    """A server that hangs up without an answer is told in words."""
+    with speaking(pause=0.05) as port:
+        told = request.answer_to(host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2)
+    assert set(told) == {"error", "refused"}
+    assert told["refused"] is False

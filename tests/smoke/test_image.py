@@ -1,0 +1,294 @@
+"""The rules on an image as it lies there: what holds, what does not, and the words that lead to the fix."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.test_tokens import ISSUED
+from weighbridge.contents import Contents, Kind, Trace
+from weighbridge.settings import Settings, check
+from weighbridge.smoke import image
+from weighbridge.smoke.failures import CheckFailed
+
+SETTINGS = check({"variants": {"good": {}}})
+GOOD = Contents(
+    reference="app:good",
+    image_id="sha256:a",
+    platform="linux/amd64",
+    user="10001:10001",
+    group=10001,
+    labels={"title": "An application"},
+    environment=("PATH=/usr/bin", "GPG_KEY=7169605F62C751356D054A26A821E680E5FA6305", "TOKEN_FILE=/run/secrets/token"),
+    command=("uvicorn", "main:app"),
+    health_check=("CMD", "python3", "health.py"),
+    ports=("8000/tcp",),
+    history=("COPY . . # buildkit", "RUN |1 MODE=fast /bin/sh -c make # buildkit"),
+    layer_count=2,
+)
+RULES: dict[str, Callable[[Contents, Settings], str]] = {
+    name: rule
+    for name, rule in vars(image).items()
+    if inspect.isfunction(rule) and rule.__module__ == image.__name__ and not name.startswith("_")
+}
+
+
+def trace(kind: Kind, path: str = "/app/x", **more: Any) -> Trace:
+    """Return one thing that was found."""
+    known: dict[str, Any] = {"layer": 1, "instruction": "COPY . .", "live": True, "detail": "a thing"}
+    return Trace(kind=kind, path=path, **known | more)
+
+
+def failures(contents: Contents, settings: Settings = SETTINGS) -> dict[str, str]:
+    """Return what fails, by rule, and why."""
+    found = {}
+    for name, rule in RULES.items():
+        try:
+            assert rule(contents, settings)
+        except CheckFailed as failure:
+            found[name] = str(failure)
+    return found
+
+
+def only_failure(rule: str, contents: Contents, settings: Settings = SETTINGS) -> str:
+    """Return why one rule does not hold; all the others do."""
+    found = failures(contents, settings)
+    assert list(found) == [rule]
+    assert "\n" not in found[rule]
+    assert "; " in found[rule], "a remedy follows what was seen"
+    return found[rule]
+
+
+def test_good_image() -> None:
+    """Every rule holds, and says what it saw."""
+    assert failures(GOOD) == {}
+    assert len(RULES) == 14
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ("", "names no user, so it runs as root; end its Dockerfile with `USER 10001:10001`"),
+        ("app", "names its user app, not its number"),
+        ("0", "runs as root"),
+        ("00:7", "runs as root"),
+    ],
+)
+def test_user(user: str, words: str) -> None:
+    """A name cannot be judged by an orchestrator, and root is root however it is written."""
+    assert words in only_failure("runs_as_non_root", replace(GOOD, user=user, group=None))
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "command"),
+    [
+        ((), ("/bin/sh", "-c", "uvicorn main:app")),
+        (("/bin/sh", "-c", "uvicorn main:app"), ("ignored",)),
+        (("tini", "--"), ("/bin/bash", "-o", "pipefail", "-c", "uvicorn main:app")),
+        (("/bin/bash", "-euo", "pipefail", "-lc"), ("cd /app && uvicorn main:app",)),
+        ((), ("sh", "-c", "exec_it && uvicorn")),
+        ((), ("sh", "-c", "test -e x && exec true; uvicorn")),
+        ((), ("sh", "-c")),
+    ],
+)
+def test_shell_form(entrypoint: tuple[str, ...], command: tuple[str, ...]) -> None:
+    """A shell between the engine and the application is found wherever it stands."""
+    contents = replace(GOOD, entrypoint=entrypoint, command=command)
+    assert "the command is a shell's" in only_failure("command_is_exec_form", contents)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sh", "-c", "exec uvicorn main:app"),
+        ("/bin/sh", "-c", "cd /app && exec uvicorn main:app"),
+        ("sh", "/start.sh", "-c"),
+        ("python3", "-c", "print()"),
+        ("bash", "-o", "pipefail", "start", "-c"),
+    ],
+)
+def test_exec_form(command: tuple[str, ...]) -> None:
+    """A shell that gives way to the application, a script of its own, or another program's -c."""
+    assert failures(replace(GOOD, command=command)) == {}
+
+
+def test_no_command() -> None:
+    """An image that starts nothing is told how to."""
+    assert "no command" in only_failure("command_is_exec_form", replace(GOOD, command=()))
+
+
+@pytest.mark.parametrize(("test", "words"), [((), "has no health check"), (("NONE",), "turns its health check off")])
+def test_health_check(test: tuple[str, ...], words: str) -> None:
+    """None, and one that is turned off."""
+    assert words in only_failure("has_health_check", replace(GOOD, health_check=test))
+
+
+@pytest.mark.parametrize(
+    ("ports", "words"),
+    [
+        ((), "exposes no port, and the API is to listen at 8000/tcp; write `EXPOSE 8000`"),
+        (("80/tcp",), "exposes 80/tcp, not 8000/tcp"),
+        (("8000/udp",), "exposes 8000/udp, not 8000/tcp"),
+        (("5555/tcp", "8000/tcp"), "exposes 5555/tcp beside 8000/tcp"),
+    ],
+)
+def test_ports(ports: tuple[str, ...], words: str) -> None:
+    """The API's port is declared, and no other."""
+    assert words in only_failure("declares_its_port", replace(GOOD, ports=ports))
+
+
+def test_port_of_the_settings() -> None:
+    """Which port that is, settings say."""
+    settings = check({"variants": {"good": {}}, "roles": {"api": {"port": 9000}}})
+    assert failures(replace(GOOD, ports=("9000/tcp",)), settings) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"environment": ("DB_PASSWORD=hunter2",)}, "the environment variable DB_PASSWORD holds what its name calls a"),
+        (
+            {"environment": ("URL=redis://:hunter2@redis",)},
+            "the environment variable URL holds a password inside a URL",
+        ),
+        ({"environment": (f"X={ISSUED['a GitHub token']}",)}, "the environment variable X holds a GitHub token"),
+        ({"labels": {"l": f"x {ISSUED['a Slack token']}"}}, "the label l holds a Slack token"),
+        ({"history": ("RUN |2 TOKEN=hunter2 A=b /bin/sh -c make",)}, "the history tells TOKEN, by its name a secret"),
+        ({"history": ("RUN /bin/sh -c API_KEY=hunter2 make # buildkit",)}, "the history tells API_KEY"),
+        ({"history": ("ENV PASSWORD=hunter2",)}, "the history tells PASSWORD"),
+        ({"history": ("RUN pip install -i https://me:hunter2@host/",)}, "the history holds a password inside a URL"),
+    ],
+)
+def test_secret_in_config(fields: dict[str, Any], words: str) -> None:
+    """It is told where it is and by what it is known, and its value is not."""
+    text = only_failure("no_secrets_in_config", replace(GOOD, **fields))
+    assert text.startswith(words)
+    assert "hunter2" not in text
+    assert " more" not in text
+
+
+def test_each_secret_counts_once() -> None:
+    """A variable and a label are also in the history, as what set them: that is one secret each."""
+    contents = replace(
+        GOOD,
+        environment=("DB_PASSWORD=hunter2", f"X={ISSUED['a GitHub token']}"),
+        labels={"l": ISSUED["a Slack token"]},
+        history=(
+            f"ENV DB_PASSWORD=hunter2 X={ISSUED['a GitHub token']}",
+            f"LABEL l={ISSUED['a Slack token']}",
+        ),
+    )
+    text = only_failure("no_secrets_in_config", contents)
+    assert text.startswith("the environment variable DB_PASSWORD holds what its name calls a secret, and 2 more; ")
+
+
+def test_secret_in_a_layer() -> None:
+    """Where it is, what it is, who put it there, and that deleting it does not help; no secret is shown."""
+    found = trace("secret", "/root/.netrc", live=False, detail="passwords for hosts", instruction="RUN TOKEN=hunter2 x")
+    contents = replace(GOOD, traces=(found, trace("secret"), trace("secret", "/app/y")))
+    text = only_failure("no_secrets_in_layers", contents)
+    assert text.startswith(
+        "/root/.netrc is passwords for hosts in layer 1 (`RUN TOKEN=*** x`), "
+        "which a pull still brings, though a later layer hides it, and 2 more; keep it out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "found", "words"),
+    [
+        (
+            "no_setuid_files",
+            trace("setuid", "/bin/su", detail="setuid, mode 4755"),
+            "/bin/su is setuid, mode 4755 (`COPY",
+        ),
+        ("no_compiler", trace("compiler", "/usr/bin/cc", instruction=""), "/usr/bin/cc is there; build in a stage"),
+        ("no_package_cache", trace("package-cache"), "/app/x is left of a package manager's cache"),
+        (
+            "no_vcs_folder",
+            trace("vcs-folder", "/app/.git/HEAD"),
+            "/app/.git came along (`COPY . .`); put **/.git into",
+        ),
+        ("no_test_suite", trace("test-suite"), "/app/x is a test"),
+        ("no_env_file", trace("env-file", "/app/.env"), "/app/.env is one machine's settings"),
+        (
+            "code_is_for_this_platform",
+            trace("foreign-code", "/app/x.so", detail="built for arm64"),
+            "/app/x.so is built for arm64, and the image is for linux/amd64",
+        ),
+        (
+            "code_is_not_writable",
+            trace("writable", uid=10001, gid=0, mode=0o644),
+            "/app/x can be written by the image's user 10001:10001, owner 10001:0, mode 644",
+        ),
+    ],
+)
+def test_traces(rule: str, found: Trace, words: str) -> None:
+    """Each kind is one rule's, which tells the first and counts the others; what no container sees is none's."""
+    name = rule.replace("_", "-")
+    assert words in only_failure(rule, replace(GOOD, traces=(found,))), name
+    others = tuple(replace(found, path=f"/{number}{found.path}") for number in range(3))
+    assert "and 2 more" in only_failure(rule, replace(GOOD, traces=others))
+    if rule != "no_vcs_folder":
+        assert "and at least 2 more" in only_failure(rule, replace(GOOD, traces=others, cut=frozenset({found.kind})))
+    assert failures(replace(GOOD, traces=(replace(found, live=False),))) == {}
+
+
+def test_one_repository_is_one() -> None:
+    """However many files of it came along."""
+    found = tuple(trace("vcs-folder", f"/app/.git/{name}") for name in ("HEAD", "objects/a", "x/.git/y"))
+    assert " more" not in only_failure("no_vcs_folder", replace(GOOD, traces=found))
+
+
+@pytest.mark.parametrize(
+    ("user", "group", "owner", "mode", "writes"),
+    [
+        ("10001:10001", 10001, (10001, 0), 0o600, True),
+        ("10001:10001", 10001, (10001, 10001), 0o466, False),
+        ("10001:10001", 10001, (0, 10001), 0o664, True),
+        ("10001:10001", 10001, (0, 10001), 0o646, False),
+        ("10001:10001", 10001, (0, 0), 0o664, False),
+        ("10001:0", 0, (0, 0), 0o664, True),
+        ("10001", 0, (0, 0), 0o664, True),
+        ("10001", None, (0, 10001), 0o664, True),
+        ("10001:10001", 10001, (0, 0), 0o646, True),
+        ("10001:10001", 10001, (7, 7), 0o664, False),
+    ],
+)
+def test_who_may_write(user: str, group: int | None, owner: tuple[int, int], mode: int, writes: bool) -> None:  # noqa: FBT001 - the expected value
+    """As the kernel has it: the owner's bits, else the group's, else those of all others."""
+    found = trace("writable", uid=owner[0], gid=owner[1], mode=mode)
+    contents = replace(GOOD, user=user, group=group, traces=(found,))
+    assert ("code_is_not_writable" in failures(contents)) is writes
+
+
+@pytest.mark.parametrize("user", ["", "app", "0:0"])
+def test_writable_by_the_user_that_should_be(user: str) -> None:
+    """Where the image names no number, or root, it is judged by the user of the settings."""
+    found = trace("writable", uid=10001, gid=10001, mode=0o644)
+    contents = replace(GOOD, user=user, group=0, traces=(found,))
+    assert set(failures(contents)) == {"runs_as_non_root", "code_is_not_writable"}
+    assert set(failures(replace(contents, traces=(replace(found, uid=7, gid=7),)))) == {"runs_as_non_root"}
+
+
+@given(
+    st.lists(st.text()).map(tuple),
+    st.lists(st.text()).map(tuple),
+    st.dictionaries(st.text(), st.text()),
+    st.lists(st.text()).map(tuple),
+)
+def test_anything(
+    words: tuple[str, ...], environment: tuple[str, ...], labels: dict[str, str], steps: tuple[str, ...]
+) -> None:
+    """Whatever a config says, a rule holds or fails with one line."""
+    found = trace("secret", path=f"/{''.join(words)}", instruction="".join(steps))
+    contents = replace(
+        GOOD, command=words, user="".join(words), environment=environment, labels=labels, history=steps, traces=(found,)
+    )
+    for text in failures(contents).values():
+        assert text.isprintable()

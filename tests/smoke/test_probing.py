@@ -1,0 +1,101 @@
+"""Probes of invoke.yaml against an API of prepared answers: what is kept, waited for and compared."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.smoke.fakes import FakeEngine, stack_on
+from weighbridge.settings import Probe
+from weighbridge.smoke import probing
+from weighbridge.smoke.failures import CheckFailed
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+def answering(*answers: tuple[int, object]) -> FakeEngine:
+    """Return an engine whose client gets these answers: status and JSON."""
+    told = [[{"status": status, "body": json.dumps(body), "headers": {}}] for status, body in answers]
+    return FakeEngine(outputs=[f"0 {json.dumps(each)}" for each in told])
+
+
+def probe(*steps: dict[str, Any]) -> Probe:
+    """Return a probe."""
+    return Probe.model_validate({"rule": "works", "steps": steps})
+
+
+def sent(engine: FakeEngine) -> list[tuple[str, str, Any]]:
+    """Return method, path and body of all requests."""
+    wanted = [json.loads(command[-1])["requests"][0] for command in engine.commands]
+    return [(each["method"], each["path"], each["body"] and json.loads(each["body"])) for each in wanted]
+
+
+def test_what_is_kept_is_used() -> None:
+    """An id of one answer goes into path, body and expectation of later steps, as the number that it is."""
+    engine = answering((201, {"data": {"id": 7}}), (200, {"of": 7}))
+    steps = (
+        {"post": "/things", "body": {"n": "{unique}"}, "status": 201, "keep": {"id": "data.id"}},
+        {"post": "/things/{id}/x", "body": {"id": "{id}", "text": "no {id}, {other}"}, "expect": {"of": "{id}"}},
+    )
+    assert probing.holds(stack_on(engine), probe(*steps)).startswith("2 requests, in 0.")
+    first, second = sent(engine)
+    assert len(first[2]["n"]) == 16
+    assert second == ("POST", "/things/7/x", {"id": 7, "text": "no 7, {other}"})
+
+
+def test_word_that_is_new_each_time() -> None:
+    """Two runs of a probe never send the same."""
+    words = set()
+    for _ in range(2):
+        engine = answering((200, None))
+        probing.holds(stack_on(engine), probe({"post": "/x", "body": "{unique}"}))
+        words.add(sent(engine)[0][2])
+    assert len(words) == 2
+
+
+def test_waiting() -> None:
+    """A step is asked again until its fields are as wanted; the time that this may take has an end."""
+    engine = answering((200, {"status": "pending"}), (200, {"status": "done", "n": 3}))
+    step = {"get": "/x", "until": {"status": "done"}, "expect": {"n": 3}}
+    assert probing.holds(stack_on(engine, timeout_seconds=5), probe(step))
+    with pytest.raises(CheckFailed, match=r'status = "pending", not "done": .* after 0[.]01 s; is the job done by'):
+        probing.holds(stack_on(answering(*[(200, {"status": "pending"})] * 30)), probe(step))
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "words"),
+    [
+        ({"get": "/x"}, (404, {"detail": "no"}), 'GET /x answered 404, not 200: {"detail": "no"}'),
+        ({"get": "/x", "status": [200, 201]}, (204, ""), 'GET /x answered 204, not 200 or 201: ""'),
+        ({"get": "/x", "expect": {"n": 3}}, (200, {"n": 4}), 'GET /x answered n = 4, not 3: {"n": 4}'),
+        ({"get": "/x", "equals": {"n": 3}}, (200, {"n": 3, "m": 1}), 'GET /x answered {"n": 3, "m": 1}, not {"n": 3}'),
+        ({"get": "/x", "keep": {"id": "id"}}, (200, {}), "GET /x answered without 'id': {}"),
+    ],
+)
+def test_answer_that_is_another(step: dict[str, Any], answer: tuple[int, object], words: str) -> None:
+    """What came and what was wanted stand in one line."""
+    with pytest.raises(CheckFailed) as caught:
+        probing.holds(stack_on(answering(answer)), probe(step))
+    assert str(caught.value) == words
+
+
+@given(JSON)
+def test_without_anything_kept_all_stays(value: Any) -> None:
+    """Braces that mean nothing to us are the application's own."""
+    assert probing.filled(value, {}) == value
+
+
+@given(JSON, st.text() | st.integers())
+def test_placeholder_becomes_the_value_anywhere(value: Any, kept: str | int) -> None:
+    """A text that is a placeholder becomes what was kept, in whatever it stands; nothing else changes."""
+    name = "weighbridge_kept"
+    assert probing.filled({"a": [value, f"{{{name}}}"]}, {name: kept}) == {"a": [value, kept]}
+    assert probing.filled(f"x{{{name}}}", {name: kept}) == f"x{kept}"

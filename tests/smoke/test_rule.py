@@ -1,0 +1,98 @@
+"""What is tried, what is not for want of something else, what is accepted, and who is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.smoke.fakes import FakeEngine, Told, stack_on
+from weighbridge.errors import EngineFault
+from weighbridge.smoke.containers import Stack
+from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.rule import ALL_BEFORE, Rule, first_failed, try_all
+
+
+def holding(name: str, *needs: str) -> Rule:
+    """Return a rule that holds."""
+    return Rule(role="api", name=name, holds=lambda _: f"saw {name}", needs=needs)
+
+
+def failing(name: str, *needs: str, error: Exception | None = None) -> Rule:
+    """Return a rule that does not."""
+
+    def fail(_: Stack) -> str:
+        raise error or CheckFailed(f"no {name}")
+
+    return Rule(role="api", name=name, holds=fail, needs=needs)
+
+
+def outcomes(*rules: Rule, accepted: dict[str, str] | None = None) -> dict[str, tuple[str, str]]:
+    """Try rules; return outcome and detail of each."""
+    checks = try_all(rules, stack_on(FakeEngine()), "good", Told(), accepted or {})
+    return {check.rule: (check.outcome, check.detail) for check in checks}
+
+
+def test_each_is_tried_where_it_can_be() -> None:
+    """A failure stops only what needs it, at any distance, and the reason names where it began."""
+    assert outcomes(
+        failing("a"), holding("b"), holding("c", "api a"), holding("d", "api c"), holding("e", "api b")
+    ) == {
+        "a": ("failed", "no a"),
+        "b": ("passed", "saw b"),
+        "c": ("skipped", "not tried, for `api a` does not hold"),
+        "d": ("skipped", "not tried, for `api c` does not hold"),
+        "e": ("passed", "saw e"),
+    }
+
+
+def test_needs_that_are_not_among_the_rules() -> None:
+    """Settings leave some rules out: what needs those is tried."""
+    assert outcomes(holding("a", "api nothing"))["a"] == ("passed", "saw a")
+
+
+def test_moot() -> None:
+    """What another one's failure has told is not told again; where that was not tried itself, this one is."""
+    last = Rule(role="api", name="z", holds=lambda _: "saw z", moot_after=("api y",))
+    assert outcomes(failing("y"), last)["z"] == ("skipped", "not tried, for `api y` does not hold")
+    assert outcomes(failing("a"), holding("y", "api a"), last)["z"] == ("passed", "saw z")
+
+
+@pytest.mark.parametrize(("first", "outcome"), [(holding, "passed"), (failing, "skipped")])
+def test_all_before(first: Callable[[str], Rule], outcome: str) -> None:
+    """The last rule is tried only where everything else holds."""
+    assert outcomes(first("a"), holding("b"), holding("z", ALL_BEFORE))["z"][0] == outcome
+
+
+@pytest.mark.parametrize("name", ["a", "api a"])
+def test_accepted_failure(name: str) -> None:
+    """By its name or its title; what needs it is tried, and the reason stands beside what was seen."""
+    found = outcomes(failing("a"), holding("b", "api a"), accepted={name: "we know"})
+    assert found == {"a": ("waived", "no a; accepted: we know"), "b": ("passed", "saw b")}
+
+
+def test_accepted_and_holding() -> None:
+    """What is accepted and holds all the same just holds."""
+    assert outcomes(holding("a"), accepted={"a": "we know"}) == {"a": ("passed", "saw a")}
+
+
+def test_container_that_goes_away() -> None:
+    """The engine's fault under a rule is the rule's failure; the next one is tried."""
+    found = outcomes(failing("a", error=EngineFault("The engine says: no such container")), holding("b"))
+    assert found == {"a": ("failed", "The engine says: no such container"), "b": ("passed", "saw b")}
+
+
+def test_who_is_told() -> None:
+    """Each rule is told as it begins and as it ends, also one that is not tried."""
+    told = Told()
+    checks = try_all([failing("a"), holding("b", "api a")], stack_on(FakeEngine()), "good", told, {})
+    assert told.events == [(event, "good", f"api {rule}") for rule in ("a", "b") for event in ("began", "checked")]
+    assert told.checks == [*checks]
+
+
+def test_first_failure() -> None:
+    """The rule that is to be mended first, whose container's log is shown."""
+    rules = (holding("a"), failing("b"), failing("c"))
+    checks = try_all(rules, stack_on(FakeEngine()), "good", Told(), {"b": "we know"})
+    assert first_failed(rules, checks) is rules[2]
+    assert first_failed(rules[:1], checks[:1]) is None

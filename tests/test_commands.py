@@ -1,0 +1,78 @@
+"""The output of a command in a container, as the engine sends it: frames, lines as they come, and the exit code."""
+
+from __future__ import annotations
+
+import io
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge import commands
+
+
+class Api:
+    """As much of the SDK as a command needs, with a prepared stream."""
+
+    base_url, api_version = "http://engine", "1.41"
+
+    def __init__(self, stream: bytes, code: int | None = 0) -> None:
+        self.raw, self.code = io.BytesIO(stream), code
+
+    def exec_create(self, _container: str, _command: list[str]) -> dict[str, str]:
+        """Return the job."""
+        return {"Id": "job"}
+
+    def exec_inspect(self, _job: str) -> dict[str, int | None]:
+        """Return how it ended."""
+        return {"ExitCode": self.code}
+
+    @contextmanager
+    def post(self, url: str, **_: object) -> Any:
+        """Answer with the stream."""
+        assert url == "http://engine/v1.41/exec/job/start"
+        yield self
+
+    def _raise_for_status(self, _answer: object) -> None:
+        """Find nothing wrong."""
+
+
+def frame(data: bytes, stream: int = 1) -> bytes:
+    """Return a frame of standard output (1) or standard error (2)."""
+    return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4) + data
+
+
+def execute(stream: bytes, code: int | None = 0) -> tuple[tuple[int, str], list[str]]:
+    """Return what a command gives, and the lines that were told on the way."""
+    lines: list[str] = []
+    return commands.execute(Api(stream, code), "c", ["x"], 5, lines.append), lines
+
+
+@pytest.mark.parametrize(
+    ("stream", "output"),
+    [
+        (b"", ""),
+        (frame(b"ab") + frame(b"", 2) + frame(b"c" * 256, 2), "ab" + "c" * 256),
+        (b"\1\0\0\0\0\0\0\5ab", "ab"),
+        (b"\1\0", ""),
+        (frame(b"\xff\n"), "\ufffd\n"),
+    ],
+)
+def test_frames(stream: bytes, output: str) -> None:
+    """Both streams come out in order; one that breaks off gives what there is."""
+    assert execute(stream)[0] == (0, output)
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, 0), (7, 7), (None, -1)])
+def test_exit_code(code: int | None, told: int) -> None:
+    """A command that has none yet, for its container went away, is no success."""
+    assert execute(b"", code)[0][0] == told
+
+
+@given(st.lists(st.text(alphabet="ab\u00e9\n", max_size=6)))
+def test_lines_are_whole(parts: list[str]) -> None:
+    """However the engine cuts the output, each line is told once, whole, without what follows the last break."""
+    text = "".join(parts)
+    assert execute(b"".join(frame(part.encode()) for part in parts)) == ((0, text), text.split("\n")[:-1])

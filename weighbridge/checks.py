@@ -1,0 +1,68 @@
+"""What the smoke test finds: rules that were tried, and what they prove of an image. Frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal["passed", "failed", "skipped", "waived"]
+"""Of a rule. `skipped`: not tried, because a rule that it needs failed. `waived`: it does not hold, and invoke.yaml
+says why that is accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One rule of the smoke test, tried on one role of one variant."""
+
+    role: str
+    """`image`, `api`, `worker`, `stack` or `fault`."""
+    rule: str
+    """Stable name, such as `runs-as-non-root`."""
+    outcome: Outcome
+    detail: str
+    """What was seen; where it failed, why, in words that lead to the fix; where it was skipped, for which rule."""
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether it holds, or need not."""
+        return self.outcome in {"passed", "waived"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What starts of the roles cost; None is what was not measured."""
+
+    api_live_seconds: float | None = None
+    api_ready_seconds: float | None = None
+    worker_ready_seconds: float | None = None
+    api_memory_bytes: int | None = None
+    worker_memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What the smoke test found of one variant."""
+
+    variant: str
+    seconds: float
+    checks: tuple[Check, ...]
+    """In the order in which they were tried."""
+    image_id: str = ""
+    """What the engine calls the very image that was tried."""
+    log: str = ""
+    """The last lines of the failing container's output; empty where all held."""
+    logs: Mapping[str, str] = field(default_factory=dict)
+    """A container's role -> its whole output; empty where all held."""
+    figures: Figures = Figures()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every rule holds, or need not."""
+        return all(check.ok for check in self.checks)
+
+    @property
+    def first_failure(self) -> Check | None:
+        """The first rule that was tried and does not hold."""
+        return next((check for check in self.checks if check.outcome == "failed"), None)

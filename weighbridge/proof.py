@@ -1,0 +1,61 @@
+"""The one place that joins what images hold with how they run: variants proven, from their names to the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from weighbridge import bases, screening, smoke
+from weighbridge.cache import Cache
+from weighbridge.checks import Proof
+from weighbridge.engine import Engine
+from weighbridge.settings import Settings
+
+
+class Shown(Protocol):
+    """Who shows what goes on."""
+
+    def note(self, message: str) -> None:
+        """Say what has begun."""
+
+    def reading(self) -> Callable[[int], None]:
+        """Return what says how many bytes of the images have been read."""
+
+
+def prove(
+    engine: Engine,
+    settings: Settings,
+    variants: Sequence[str],
+    *,
+    shown: Shown,
+    watcher: Callable[[], smoke.Watcher],
+    faults: bool = False,
+    keep: bool = False,
+) -> tuple[Proof, ...]:
+    """Remove what dead runs left, read the variants' images, then start all of them side by side and try the rules.
+
+    Args:
+        engine: Has the images.
+        settings: What they are proven by.
+        variants: Names of `settings.variants`.
+        shown: Is told what is done.
+        watcher: Returns who is told of each rule; called when the first is about to be tried.
+        faults: Whether things are broken on purpose, too.
+        keep: Whether containers stay as they are at the end.
+
+    Raises:
+        NoBaseImage: There is no Redis to prove them with.
+        NoSuchImage: A variant has no image.
+        SettingsError: A variant accepts a rule that is none, or a folder cannot be written.
+        EngineError: The engine fails or goes away.
+    """
+    references = {name: settings.reference(name) for name in variants}
+    redis = bases.base_image(engine, "redis", settings.bases.redis)
+    smoke.sweep(engine, shown.note)
+    smoke.check_images(engine, tuple(references.values()))
+    shown.note(f"Redis: {redis.described}")
+    held = screening.screen(engine, references.values(), Cache(), shown.reading())
+    trial = smoke.Trial(
+        engine=engine, settings=settings, redis=redis.reference, faults=faults, keep=keep, note=shown.note
+    )
+    return smoke.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher())

@@ -1,0 +1,68 @@
+"""The smoke test for CI: JUnit XML, one suite per variant, one case per rule."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+from xml.etree import ElementTree as ET
+
+from weighbridge.checks import Check, Outcome, Proof
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 cannot hold, not even escaped."""
+
+
+def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
+    """Write the document; in ASCII, so that it is right in whatever encoding the stream has."""
+    checks = [check for proof in proofs for check in proof.checks]
+    longest = max((proof.seconds for proof in proofs), default=0)  # they run side by side
+    root = ET.Element("testsuites", {"name": "smoke", **_counts(checks), "time": _seconds(longest)})
+    for proof in proofs:
+        root.append(_suite(proof))
+    ET.indent(root)
+    (stream or sys.stdout).write(ET.tostring(root, encoding="us-ascii", xml_declaration=True).decode("ascii") + "\n")
+
+
+def held_by_xml(text: str) -> str:
+    """Return the text as XML can hold it: line ends as one sign, and a mark for each sign that it has no way to say."""
+    return _NO_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _suite(proof: Proof) -> ET.Element:
+    about = {"name": f"smoke.{proof.variant}", **_counts(proof.checks), "time": _seconds(proof.seconds)}
+    suite = ET.Element("testsuite", about)
+    for check in proof.checks:
+        suite.append(_case(proof, check))
+    return suite
+
+
+def _case(proof: Proof, check: Check) -> ET.Element:
+    case = ET.Element(
+        "testcase", classname=f"{proof.variant}.{check.role}", name=check.rule, time=_seconds(check.seconds)
+    )
+    detail = held_by_xml(check.detail)
+    match check.outcome:
+        case "failed":
+            failure = ET.SubElement(case, "failure", message=detail)
+            if check is proof.first_failure:
+                failure.text = held_by_xml(proof.log)
+        case "skipped":
+            ET.SubElement(case, "skipped", message=detail)
+        case "waived":
+            ET.SubElement(case, "system-out").text = f"Waived: {detail}"
+        case "passed":
+            pass
+    return case
+
+
+def _counts(checks: Sequence[Check]) -> dict[str, str]:
+    def count(outcome: Outcome) -> str:
+        return str(sum(check.outcome == outcome for check in checks))
+
+    return {"tests": str(len(checks)), "failures": count("failed"), "errors": "0", "skipped": count("skipped")}
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}"

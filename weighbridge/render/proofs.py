@@ -1,0 +1,175 @@
+"""What the smoke test found, on a terminal: rule by rule, what starts cost, where the time went, and the verdict."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from weighbridge.checks import Check, Figures, Outcome, Proof
+from weighbridge.render.console import Cell, Column, print_line, print_paragraph, print_table
+from weighbridge.render.outcomes import SIGNS, having, held, named, on_one_line, rules, waived
+from weighbridge.render.trying import Progress, progress
+from weighbridge.render.units import seconds, size
+
+__all__ = ["Progress", "progress", "render"]
+
+_ROLES = ("image", "api", "worker", "stack", "fault")
+_TELLING_SECONDS = 0.05
+"""What took less has no number, so that what takes time stands out."""
+_MEANINGS: dict[Outcome, str] = {
+    "passed": "holds",
+    "failed": "fails",
+    "waived": "waived in invoke.yaml",
+    "skipped": "not tried",
+}
+_FIGURES = (
+    Column(name="Variant"),
+    Column(name="API live", right=True),
+    Column(name="API ready", right=True),
+    Column(name="Worker ready", right=True),
+    Column(name="API memory", right=True),
+    Column(name="Worker memory", right=True),
+)
+
+
+def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
+    """Print all rules, why those fail that do, what starts cost, where the time went, and the verdict last."""
+    _print_rules(proofs, stream)
+    _print_reasons(proofs, stream)
+    if any(proof.figures != Figures() for proof in proofs):
+        print_table("Starts and memory", _FIGURES, [_figures(proof) for proof in proofs], stream=stream)
+    print_line("Where the time went", stream=stream)
+    width = max((len(proof.variant) for proof in proofs), default=0)
+    for proof in proofs:
+        print_line(Cell(f"{proof.variant:<{width}}  ", "bold"), _where_time_went(proof), stream=stream)
+    print_line("", stream=stream)
+    for cells in _verdicts(proofs):
+        print_line(*cells, stream=stream)
+
+
+def _print_rules(proofs: Sequence[Proof], stream: TextIO | None) -> None:
+    found = {(proof.variant, check.role, check.rule): check for proof in proofs for check in proof.checks}
+    columns = [Column(name="Role"), Column(name="Rule", shrinks=True)]
+    columns += [Column(name=proof.variant) for proof in proofs]
+    alone = proofs[0].variant if len(proofs) == 1 else None
+    if alone is not None:
+        columns.append(Column(name="What was seen", grows=True))
+    rows: list[Sequence[Cell | str]] = []
+    before = ""
+    for role, rule in _rules(proofs):
+        row: list[Cell | str] = [Cell(role if role != before else "", "bold"), rule]
+        row += [_outcome(found.get((proof.variant, role, rule))) for proof in proofs]
+        if alone is not None:
+            row.append(_seen(found[alone, role, rule]))
+        rows.append(row)
+        before = role
+    print_table("Smoke test", columns, rows, stream=stream)
+    print_paragraph(_key(proofs), "dim", stream=stream)
+    print_line("", stream=stream)
+
+
+def _rules(proofs: Sequence[Proof]) -> list[tuple[str, str]]:
+    """Return all rules, role by role, each in the order tried; what some variants alone have stands where it came."""
+    order: list[tuple[str, str]] = []
+    for proof in proofs:
+        place = 0
+        for check in proof.checks:
+            rule = check.role, check.rule
+            if rule not in order:
+                order.insert(place, rule)
+            place = order.index(rule) + 1
+    ranks = {role: rank for rank, role in enumerate(_ROLES)}
+    return sorted(order, key=lambda rule: ranks.get(rule[0], len(ranks)))
+
+
+def _outcome(check: Check | None) -> Cell:
+    """Return a sign and the seconds; nothing where the variant is not held to the rule."""
+    if check is None:
+        return Cell("")
+    sign, style = SIGNS[check.outcome]
+    return Cell(f"{sign} {check.seconds:4.1f}" if check.seconds >= _TELLING_SECONDS else sign, style)
+
+
+def _seen(check: Check) -> Cell:
+    """Return what was seen; what fails or is waived is told in full below, and once."""
+    return Cell(on_one_line(check.detail) if check.outcome in {"passed", "skipped"} else "see below", "dim")
+
+
+def _key(proofs: Sequence[Proof]) -> str:
+    """Return what the signs mean that the table has."""
+    there = {check.outcome for proof in proofs for check in proof.checks}
+    signs = ", ".join(f"{SIGNS[outcome][0]} {meaning}" for outcome, meaning in _MEANINGS.items() if outcome in there)
+    return f"{signs}; seconds from {_TELLING_SECONDS:g} on."
+
+
+def _print_reasons(proofs: Sequence[Proof], stream: TextIO | None) -> None:
+    """Print why rules do not hold, in the order of the table; the same reason of several variants once."""
+    order = _rules(proofs)
+    for outcome in ("failed", "waived"):
+        reasons: dict[tuple[int, str], list[str]] = {}
+        for proof in proofs:
+            for check in having(outcome, proof.checks):
+                where = order.index((check.role, check.rule)), on_one_line(check.detail)
+                reasons.setdefault(where, []).append(proof.variant)
+        for (place, detail), variants in sorted(reasons.items()):
+            sign, style = SIGNS[outcome]
+            whose = f", {_listed(variants)}" if len(proofs) > 1 else ""
+            print_line(Cell(f"{sign} ", style), Cell(f"{' '.join(order[place])}{whose}", "bold"), stream=stream)
+            print_paragraph(detail, indent=2, stream=stream)
+        if reasons:
+            print_line("", stream=stream)
+
+
+def _figures(proof: Proof) -> Sequence[Cell | str]:
+    known = proof.figures
+    times = known.api_live_seconds, known.api_ready_seconds, known.worker_ready_seconds
+    memory = known.api_memory_bytes, known.worker_memory_bytes
+    return (
+        Cell(proof.variant, "bold"),
+        *("unknown" if each is None else seconds(each) for each in times),
+        *("unknown" if each is None else size(each) for each in memory),
+    )
+
+
+def _where_time_went(proof: Proof) -> str:
+    """Return the seconds of each role's rules, the largest first, and of what is no rule."""
+    spent = defaultdict[str, float](float)
+    for check in proof.checks:
+        spent[check.role] += check.seconds
+    spent["other"] = proof.seconds - sum(spent.values())
+    by_size = sorted(spent.items(), key=lambda item: -item[1])
+    parts = [f"{role} {took:.1f}" for role, took in by_size if took >= _TELLING_SECONDS]
+    return f"{seconds(proof.seconds)}: {', '.join(parts)}" if parts else seconds(proof.seconds)
+
+
+def _verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
+    """Yield one line on all variants that run, then one on each that does not."""
+    running = [proof for proof in proofs if proof.ok]
+    if running:
+        names = [proof.variant for proof in running]
+        who = f"{len(names)} variants" if len(names) == len(proofs) > 1 else _listed(names)
+        checks = [check for proof in running for check in proof.checks]
+        took = seconds(max(proof.seconds for proof in running))  # they run side by side
+        yield (
+            Cell("✓ ", "green"),
+            Cell(f"{who} run{'' if len(names) > 1 else 's'}", "bold"),
+            f": {held(checks)} in {took}{waived(checks)}",
+        )
+    for proof in proofs:
+        if not proof.ok:
+            yield Cell("✗ ", "red"), Cell(proof.variant, "bold"), _what_fails(proof)
+
+
+def _what_fails(proof: Proof) -> str:
+    count, failed, skipped = rules(proof.checks), having("failed", proof.checks), having("skipped", proof.checks)
+    untried = f"{len(skipped)} not tried" if skipped else ""
+    if not failed:
+        return f": of {count}, {untried}"
+    told = f" fails {len(failed)} of {count}: {', '.join(map(named, failed))}"
+    return f"{told}; {untried}" if untried else told
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -1,0 +1,114 @@
+"""The smoke test as it happens: a table that moves on a terminal, a line per event in a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from weighbridge.checks import Check, Proof
+from weighbridge.render.console import Activity, Cell, Column
+from weighbridge.render.outcomes import SIGNS, having, held, named, on_one_line, rules, waived
+from weighbridge.render.units import seconds
+
+_COLUMNS = (
+    Column(name="Variant"),
+    Column(name="Hold"),
+    Column(name="Fail"),
+    Column(name="Trying", grows=True),
+    Column(name="For", right=True),
+    Column(name="In all", right=True),
+)
+
+
+def progress(shown: Activity, variants: Sequence[str]) -> Progress:
+    """Return what is told each rule as it is tried on each of these variants, from as many threads as there are."""
+    return Progress(shown, variants)
+
+
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """How far a variant is."""
+
+    checks: list[Check] = field(default_factory=list)
+    trying: str = ""
+    began: float = 0
+    """When the first rule was begun; 0: none was."""
+    rule_began: float = 0
+    proof: Proof | None = None
+
+    def seconds(self, now: float) -> float:
+        """Return how long the variant has been tried, or was."""
+        if self.proof:
+            return self.proof.seconds
+        return now - self.began if self.began else 0
+
+
+class Progress:
+    """Is told each rule of each variant, from several threads, and shows how far each is."""
+
+    def __init__(self, shown: Activity, variants: Sequence[str]) -> None:
+        self._shown = shown
+        self._lock = Lock()  # never held while something is printed: who draws the table waits for it in there
+        self._states = {variant: _State() for variant in variants}
+        self._moves = shown.watch(_COLUMNS, self._rows)
+
+    def began(self, variant: str, role: str, rule: str) -> None:
+        """Say what is tried now."""
+        now = time.monotonic()
+        with self._lock:
+            state = self._states[variant]
+            state.trying, state.rule_began, state.began = f"{role} {rule}", now, state.began or now
+
+    def checked(self, variant: str, check: Check) -> None:
+        """Say how it went; a failure is told at once and in full."""
+        with self._lock:
+            state = self._states[variant]
+            state.checks.append(check)
+            state.trying = ""
+        if check.outcome == "failed":
+            sign, style = SIGNS["failed"]
+            detail = on_one_line(check.detail)
+            self._shown.tell(
+                Cell(f"{variant} ", "bold"),
+                Cell(f"{sign} ", style),
+                Cell(named(check), "bold"),
+                f": {detail}",
+            )
+
+    def ended(self, variant: str, proof: Proof) -> None:
+        """Say that a variant is done."""
+        with self._lock:
+            self._states[variant].proof = proof
+            last = all(state.proof for state in self._states.values())
+        if not self._moves:
+            sign, style = SIGNS["passed" if proof.ok else "failed"]
+            self._shown.tell(Cell(f"{variant} ", "bold"), Cell(f"{sign} ", style), _ended(proof))
+        if last:
+            self._shown.unwatch()
+
+    def _rows(self) -> list[Sequence[Cell | str]]:
+        now = time.monotonic()
+        with self._lock:
+            return [_row(variant, state, now) for variant, state in self._states.items()]
+
+
+def _row(variant: str, state: _State, now: float) -> Sequence[Cell | str]:
+    holding, failed = sum(check.ok for check in state.checks), len(having("failed", state.checks))
+    return (
+        Cell(variant, "bold"),
+        Cell(f"✓ {holding}", "green"),
+        Cell(f"✗ {failed}", "red") if failed else "",
+        Cell("done", "dim") if state.proof else state.trying,
+        seconds(now - state.rule_began) if state.trying and not state.proof else "",
+        seconds(state.seconds(now)),
+    )
+
+
+def _ended(proof: Proof) -> str:
+    if proof.ok:
+        return f"{held(proof.checks)}{waived(proof.checks)}, {seconds(proof.seconds)}"
+    failed, skipped = len(having("failed", proof.checks)), len(having("skipped", proof.checks))
+    untried = f", {skipped} not tried" if skipped else ""
+    return f"{failed} of {rules(proof.checks)} fail{untried}, {seconds(proof.seconds)}"

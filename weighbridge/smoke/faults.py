@@ -1,0 +1,224 @@
+"""Rules on what must not be lost when something breaks: each breaks it and returns what it saw, or raises.
+
+They are tried in turn on one stack of their own, and each leaves API, worker and Redis running for the next.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from weighbridge.containers import TMP
+from weighbridge.settings import Probe, Request
+from weighbridge.smoke import inside, probing, starting, working
+from weighbridge.smoke.containers import API, REDIS, WORKER, Stack
+from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.http import Answer, Client
+from weighbridge.smoke.probing import filled
+
+OUTAGE_SECONDS = 10.0
+_LOAD_SECONDS = 3.0
+_LOAD_CLIENTS = 4
+_KILL_AFTER_SECONDS = 0.7
+_OK, _CLIENT_ERROR, _UNAVAILABLE = 200, 400, 503
+_SMALL_DISK = "size=4m,mode=0770,uid={user},gid={user}"
+"""With its owner: some engines give a tmpfs the permissions of the folder that the image has there."""
+_READ_BACK_AT_ONCE = 200
+_SECOND_WORKER = "second-worker"
+
+
+def killed_worker_loses_no_job(stack: Stack, slow_job: Sequence[str], job_result: Sequence[str]) -> str:
+    """A job whose worker is killed in the middle of it is done once another worker runs."""
+    job, began = working.begin_job(stack, slow_job), time.monotonic()
+    stack.engine.signal(stack.name(WORKER), "SIGKILL")
+    stack.wait(WORKER, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
+    starting.starts(stack, WORKER, _SECOND_WORKER)
+    try:
+        result = inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds)
+    except CheckFailed as error:
+        raise CheckFailed(
+            f"the job that a killed worker had begun was not done by another one: {error}; acknowledge jobs late "
+            "(task_acks_late), and give smoke.faults.environment a short visibility timeout"
+        ) from error
+    finally:
+        stack.remove(_SECOND_WORKER)
+        revive(stack, WORKER)
+    return f"the other worker gave {result}, {time.monotonic() - began:.1f} s after the first began"
+
+
+def survives_restart_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
+    """After Redis was restarted, and forgot everything, both roles go on by themselves."""
+    with _same_processes(stack):
+        stack.engine.signal(stack.name(REDIS), "SIGKILL")
+        stack.wait(REDIS, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
+        return _recovered(stack, probes)
+
+
+def survives_outage_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
+    """While Redis is away the API lives and says that it is not ready; then both roles go on by themselves."""
+    api, client = stack.settings.roles.api, Client(stack)
+    with _same_processes(stack):
+        stack.engine.signal(stack.name(REDIS), "SIGKILL")
+        until, said = time.monotonic() + OUTAGE_SECONDS, list[int]()
+        while time.monotonic() < until:
+            client.get(api.live).expect(_OK)
+            said.append(client.get(api.ready).status)
+            stack.interruption.pause()
+        if _UNAVAILABLE not in said or said[-1] != _UNAVAILABLE:
+            raise CheckFailed(
+                f"GET {api.ready} answered {said[-1]} while Redis was away, not {_UNAVAILABLE}: "
+                "traffic would come to an API that cannot serve it"
+            )
+        return f"{api.ready} said {_UNAVAILABLE} and {api.live} {_OK} meanwhile; {_recovered(stack, probes)}"
+
+
+def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
+    """Whatever the API had accepted when it was killed under load is there when it runs again."""
+    client, killed = Client(stack), list[float]()
+    (field,) = write.keep.values()
+    body = json.dumps(write.body)
+    wanted = {
+        **client.address(),
+        "method": "POST",
+        "path": write.path,
+        "headers": client.headers(body),
+        "body": body,
+        "field": field,
+        "seconds": _LOAD_SECONDS,
+        "clients": _LOAD_CLIENTS,
+    }
+
+    def kill(line: str) -> None:
+        if line == "begun":
+            time.sleep(_KILL_AFTER_SECONDS)
+            stack.engine.signal(stack.name(API), "SIGKILL")
+            stack.wait(API, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
+            killed.append(time.monotonic())
+            stack.engine.start(stack.name(API))
+
+    found = inside.ask(stack, "load.py", wanted, seconds=_LOAD_SECONDS + 30, on_line=kill)
+    if not killed:
+        raise CheckFailed(f"nothing was accepted: {found['refused']} refused, {found['errors']} without answer")
+    revive(stack, API)
+    (name,) = write.keep
+    paths = [str(filled(read, {name: each})) for each in found["accepted"]]
+    lost = [answer for answer in _read_back(client, paths) if answer.status != _OK]
+    if lost:
+        raise CheckFailed(
+            f"{len(lost)} of {len(paths)} that were accepted are lost: {lost[0].request} answered {lost[0].status}; "
+            "answer only when what was sent is stored"
+        )
+    return f"{len(paths)} accepted under load, none lost"
+
+
+def says_when_data_is_read_only(stack: Stack, write: Request) -> str:
+    """An API whose data cannot be written lives, and answers writes with a clear 503."""
+    with _another_api(stack, "api-read-only", read_only_volumes=True) as client:
+        return _refused_clearly(stack, client, write)
+
+
+def says_when_data_is_full(stack: Stack, write: Request) -> str:
+    """An API whose data folder is full lives, answers writes with a clear 503, and writes again once there is room."""
+    folder = stack.settings.smoke.data
+    disk = {**TMP, folder: _SMALL_DISK.format(user=stack.settings.smoke.user)}
+    with _another_api(stack, "api-full", volumes={}, tmpfs=disk) as client:
+        probing.send(client, write, {"unique": "before"})
+        filled_up = inside.script(stack, client.host, "fill.py", folder)
+        if "error" in filled_up:
+            raise CheckFailed(f"{folder} cannot be filled: {filled_up['error']}")
+        told = _refused_clearly(stack, client, write)
+        inside.script(stack, client.host, "fill.py", "--free", folder)
+        probing.send(client, write, {"unique": "after"})
+    return f"{told}; 2xx again once there is room"
+
+
+def _refused_clearly(stack: Stack, client: Client, write: Request) -> str:
+    client.get(stack.settings.roles.api.live).expect(_OK)
+    answer = client.post(write.path, filled(write.body, {"unique": "refused"}))
+    if answer.status != _UNAVAILABLE:
+        raise CheckFailed(
+            f"{answer.request} answered {answer.status}, not {_UNAVAILABLE}, though nothing can be written: "
+            f"{answer.quote()}; tell the caller to come back later"
+        )
+    if not answer.body.strip() or "Traceback" in answer.body:
+        raise CheckFailed(f"{answer.request} answered {_UNAVAILABLE} and does not say why: {answer.quote()}")
+    return f"{_UNAVAILABLE}: {answer.quote()}"
+
+
+@contextmanager
+def _another_api(stack: Stack, container: str, **changes: Any) -> Iterator[Client]:
+    """Start one more API, changed, and remove it at the end."""
+    try:
+        stack.start(container, like=API, **changes)
+        limit = stack.settings.smoke.timeout_seconds
+        _until(stack, limit, partial(_is_live, stack, container), "an API whose data cannot be written does not live")
+        yield Client(stack, container)
+    finally:
+        stack.remove(container)
+
+
+@contextmanager
+def _same_processes(stack: Stack) -> Iterator[None]:
+    """Raise where a role ended or was started again inside the block."""
+    before = {role: stack.state(role).started_at for role in (API, WORKER)}
+    yield
+    for role, started in before.items():
+        state = stack.state(role)
+        if not state.running or state.started_at != started:
+            raise CheckFailed(f"{role} is {state.status}, with code {state.exit_code}: it did not outlive Redis")
+
+
+def _recovered(stack: Stack, probes: Sequence[Probe]) -> str:
+    """Start Redis again; wait until the API is ready, and all probes hold."""
+    stack.engine.start(stack.name(REDIS))
+    began, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
+    ready = stack.settings.roles.api.ready
+    _until(stack, limit, partial(_is_ready, stack), f"GET {ready} does not answer 200 again")
+    for probe in probes:
+        try:
+            probing.holds(stack, probe)
+        except CheckFailed as error:
+            raise CheckFailed(f"after Redis came back, {probe.rule} does not hold: {error}") from error
+    return f"all well {time.monotonic() - began:.1f} s after it came back"
+
+
+def revive(stack: Stack, role: str) -> None:
+    """Make sure that a role runs and serves."""
+    if not stack.state(role).running:
+        stack.engine.start(stack.name(role))
+    if role == API:
+        _until(stack, stack.settings.smoke.timeout_seconds, partial(_is_ready, stack), "the API is not ready again")
+    else:
+        working.registered(stack)
+
+
+def _is_ready(stack: Stack) -> bool:
+    return _answers(Client(stack), stack.settings.roles.api.ready)
+
+
+def _is_live(stack: Stack, container: str) -> bool:
+    return _answers(Client(stack, container), stack.settings.roles.api.live)
+
+
+def _answers(client: Client, path: str) -> bool:
+    try:
+        return client.get(path).status == _OK
+    except CheckFailed:
+        return False
+
+
+def _until(stack: Stack, seconds: float, holds: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise CheckFailed(f"{otherwise} after {seconds:g} s")
+        stack.interruption.pause()
+
+
+def _read_back(client: Client, paths: Sequence[str]) -> Iterator[Answer]:
+    for start in range(0, len(paths), _READ_BACK_AT_ONCE):
+        yield from client.all("GET", paths[start : start + _READ_BACK_AT_ONCE])

@@ -1,0 +1,35 @@
+"""The image's own health check, run as an engine would, but when we want to know."""
+
+from __future__ import annotations
+
+from weighbridge.errors import EngineFault
+from weighbridge.smoke.containers import Health, Stack
+from weighbridge.smoke.inside import last_line
+
+_SECONDS = 10.0
+"""How long a check may be silent."""
+
+
+def check(stack: Stack, container: str) -> Health | None:
+    """Run the image's health check in a container, as its user; None where the image has none, or the container ended.
+
+    Exit code 0 is healthy, anything else is not (Docker's reference, HEALTHCHECK).
+    """
+    command = _command(stack.health_check)
+    if not command:
+        return None
+    try:
+        code, output = stack.engine.execute(stack.name(container), command, _SECONDS)
+    except EngineFault as error:
+        if not stack.state(container).running:
+            return None
+        return Health(ok=False, output=error.message)  # such as a program that is not there, on newer engines
+    return Health(ok=code == 0, output=last_line(output))
+
+
+def _command(test: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words to run: the shell form needs the shell that the image has to have for it."""
+    kind, *words = test or ("NONE",)
+    if kind == "NONE":
+        return ()
+    return ("/bin/sh", "-c", *words) if kind == "CMD-SHELL" else tuple(words)

@@ -1,0 +1,26 @@
+"""The rule on shared libraries: the image's own dynamic loader is asked for each module that Python can load."""
+
+from __future__ import annotations
+
+from weighbridge.smoke import inside
+from weighbridge.smoke.containers import CLIENT, Stack
+from weighbridge.smoke.failures import CheckFailed
+
+_SHOWN = 3
+_SECONDS = 60.0
+
+
+def libraries_resolve(stack: Stack) -> str:
+    """Every extension module finds the shared libraries that it needs."""
+    found = inside.script(stack, CLIENT, "libraries.py", seconds=_SECONDS)
+    if "error" in found:
+        raise CheckFailed(str(found["error"]))
+    missing = found["missing"]
+    if missing:
+        told = ", ".join(f"{each['library']} for {each['file']}" for each in missing[:_SHOWN])
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise CheckFailed(
+            f"not in the image: {told}{more}; install the package that has it in the stage that ships, "
+            "not only where the extension is compiled"
+        )
+    return f"{found['checked']} extensions find what they need"

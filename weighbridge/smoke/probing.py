@@ -1,0 +1,79 @@
+"""The probes of invoke.yaml: requests that show that the application works, and what their answers must hold."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from weighbridge.settings import Probe, Request, Step
+from weighbridge.smoke.containers import Stack
+from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.http import Answer, Client
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
+_FIRST_BAD_STATUS = 400
+
+
+def holds(stack: Stack, probe: Probe) -> str:
+    """Take the steps of a probe in turn; return how long that took, or raise `CheckFailed`."""
+    kept, began, client = {"unique": secrets.token_hex(8)}, time.monotonic(), Client(stack)
+    for step in probe.steps:
+        _take(client, step, kept)
+    count = len(probe.steps)
+    return f"{count} request{'s' * (count != 1)}, in {time.monotonic() - began:.1f} s"
+
+
+def send(client: Client, request: Request, kept: dict[str, Any]) -> Answer:
+    """Send a request, keep what it keeps, and return the answer, whose status is one that it allows."""
+    path = str(filled(request.path, kept))
+    answer = client.get(path) if request.get else client.post(path, filled(request.body, kept))
+    if request.status or answer.status >= _FIRST_BAD_STATUS:
+        answer.expect(*(request.status or (200,)))
+    kept.update({name: answer.field(field) for name, field in request.keep.items()})
+    return answer
+
+
+def filled(value: Any, kept: Mapping[str, Any]) -> Any:
+    """Return JSON with each `{name}` in its texts replaced by what was kept; names that are not known stay.
+
+    A text that is nothing but a placeholder becomes the kept value itself, which may be a number.
+    """
+    if isinstance(value, dict):
+        return {key: filled(each, kept) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [filled(each, kept) for each in value]
+    if not isinstance(value, str):
+        return value
+    whole = _PLACEHOLDER.fullmatch(value)
+    if whole and whole[1] in kept:
+        return kept[whole[1]]
+    return _PLACEHOLDER.sub(lambda found: str(kept.get(found[1], found[0])), value)
+
+
+def _take(client: Client, step: Step, kept: dict[str, Any]) -> None:
+    """Take one step: ask, again while `until` does not hold and there is time, and look at the answer."""
+    limit = client.stack.settings.smoke.timeout_seconds
+    deadline = time.monotonic() + limit
+    until = filled(step.until, kept)
+    while missing := _missing(answer := send(client, step, kept), until):
+        if time.monotonic() > deadline:
+            raise CheckFailed(f"{missing} after {limit:g} s; is the job done by a worker of the same version?")
+        client.stack.interruption.pause()
+    if missing := _missing(answer, filled(step.expect, kept)):
+        raise CheckFailed(missing)
+    wanted = filled(step.equals, kept)
+    if wanted is not None and answer.json() != wanted:
+        raise CheckFailed(f"{answer.request} answered {answer.quote()}, not {json.dumps(wanted)[:200]}")
+
+
+def _missing(answer: Answer, wanted: Mapping[str, Any]) -> str:
+    """Say which field does not have the value that is wanted; empty where all have."""
+    for path, value in wanted.items():
+        found = answer.field(path)
+        if found != value:
+            return f"{answer.request} answered {path} = {json.dumps(found)}, not {json.dumps(value)}: {answer.quote()}"
+    return ""

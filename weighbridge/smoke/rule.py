@@ -1,0 +1,104 @@
+"""One rule of the smoke test: what it needs, how it is tried, and what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from weighbridge.checks import Check, Outcome
+from weighbridge.errors import EngineFault
+from weighbridge.smoke.containers import Stack
+from weighbridge.smoke.failures import CheckFailed
+
+ALL_BEFORE = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One thing that must hold."""
+
+    role: str
+    name: str
+    holds: Callable[[Stack], str]
+    """Returns what was seen; raises `CheckFailed`."""
+    needs: tuple[str, ...] = ()
+    """Titles of rules without which this one makes no sense; `ALL_BEFORE`: all that were tried before it."""
+    moot_after: tuple[str, ...] = ()
+    """Titles of rules whose failure tells all that this one could; where they were not tried, this one is."""
+    log_of: str = ""
+    """The container whose log tells why it does not hold; empty: none does."""
+
+    @property
+    def title(self) -> str:
+        """Role and name: what a rule is called among others."""
+        return f"{self.role} {self.name}"
+
+
+class Watcher(Protocol):
+    """Who is told what happens to a variant. Variants are tried side by side, so calls come from several threads."""
+
+    def began(self, variant: str, role: str, rule: str) -> None:
+        """A rule is being tried."""
+
+    def checked(self, variant: str, check: Check) -> None:
+        """A rule has been tried."""
+
+
+def try_all(
+    rules: Iterable[Rule], stack: Stack, variant: str, watcher: Watcher, accepted: Mapping[str, str]
+) -> tuple[Check, ...]:
+    """Try rules in turn, but those whose needs failed; return what became of each.
+
+    Args:
+        rules: In the order in which they are tried.
+        stack: What they are tried on.
+        variant: Whose image that is.
+        watcher: Is told of each.
+        accepted: Names or titles of rules that need not hold -> why.
+    """
+    checks: dict[str, Check] = {}
+    for rule in rules:
+        stack.interruption.check()
+        watcher.began(variant, rule.role, rule.name)
+        missing = _missing(rule, checks)
+        reason = accepted.get(rule.title) or accepted.get(rule.name, "")
+        check = _skipped(rule, missing) if missing else _tried(rule, stack, reason)
+        checks[rule.title] = check
+        watcher.checked(variant, check)
+    return tuple(checks.values())
+
+
+def first_failed(rules: Sequence[Rule], checks: Iterable[Check]) -> Rule | None:
+    """Return the rule that failed first; one that has a log to show comes before those that have none."""
+    failed = {(check.role, check.rule) for check in checks if check.outcome == "failed"}
+    found = [rule for rule in rules if (rule.role, rule.name) in failed]
+    return next((rule for rule in found if rule.log_of), found[0] if found else None)
+
+
+def _missing(rule: Rule, checks: Mapping[str, Check]) -> str:
+    """Return the title of a rule that this one needs and that does not hold; empty: it can be tried."""
+    needed = checks if rule.needs == (ALL_BEFORE,) else [title for title in rule.needs if title in checks]
+    broken = [title for title in needed if not checks[title].ok]
+    broken += [title for title in rule.moot_after if title in checks and checks[title].outcome == "failed"]
+    return next((title for title in broken if checks[title].outcome == "failed"), broken[0] if broken else "")
+
+
+def _skipped(rule: Rule, missing: str) -> Check:
+    detail = f"not tried, for `{missing}` does not hold"
+    return Check(role=rule.role, rule=rule.name, outcome="skipped", detail=detail, seconds=0.0)
+
+
+def _tried(rule: Rule, stack: Stack, accepted: str) -> Check:
+    began = time.monotonic()
+    outcome: Outcome = "failed"
+    try:
+        detail, outcome = rule.holds(stack), "passed"
+    except CheckFailed as error:
+        detail = str(error)
+    except EngineFault as error:  # such as a container that went away under the rule
+        detail = error.message
+    if accepted and outcome == "failed":
+        detail, outcome = f"{detail}; accepted: {accepted}", "waived"
+    return Check(role=rule.role, rule=rule.name, outcome=outcome, detail=detail, seconds=time.monotonic() - began)

@@ -1,0 +1,108 @@
+"""Runs inside a container, as `python -c … JSON`: sends requests as fast as answers come; prints what was accepted."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from http.client import HTTPConnection, HTTPException
+from threading import Lock, Thread
+from uuid import uuid4
+
+_PAUSE_SECONDS = 0.05
+_ANSWER_SECONDS = 5.0
+_PLACEHOLDER = "{unique}"
+
+
+class Load:
+    """Several clients at once, and what they saw."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: str,
+        field: str,
+        seconds: float,
+        clients: int,
+    ) -> None:
+        self._host, self._port, self._method, self._path, self._headers = host, port, method, path, headers
+        self._body, self._field, self._clients = body, field, clients
+        self._began = time.monotonic()
+        self._until = self._began + seconds
+        self._lock = Lock()
+        self._accepted: list[tuple[float, object]] = []
+        self._refused = self._errors = 0
+
+    def run(self) -> dict[str, object]:
+        """Send until the time is up; return the accepted ones' fields, and how many were not accepted."""
+        threads = [Thread(target=self._send_all) for _ in range(self._clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return {
+            "accepted": [value for _, value in self._accepted],
+            "refused": self._refused,
+            "errors": self._errors,
+            "longest_gap_seconds": self._longest_gap(),
+        }
+
+    def _send_all(self) -> None:
+        while time.monotonic() < self._until:
+            if not self._send_one():
+                time.sleep(_PAUSE_SECONDS)
+
+    def _send_one(self) -> bool:
+        """Tell whether one request was accepted. Each has a word of its own, and none is sent again.
+
+        After a lost connection nobody knows whether the server took it.
+        """
+        body = self._body.replace(_PLACEHOLDER, uuid4().hex).encode()
+        connection = HTTPConnection(self._host, self._port, timeout=_ANSWER_SECONDS)
+        try:
+            connection.request(self._method, self._path, body, self._headers)
+            answer = connection.getresponse()
+            told = answer.read()
+        except (OSError, HTTPException):
+            with self._lock:
+                self._errors += 1
+            return False
+        finally:
+            connection.close()
+        accepted = answer.status // 100 == 2  # noqa: PLR2004 - any success
+        with self._lock:
+            if accepted:
+                self._accept(field_of(told, self._field))
+            else:
+                self._refused += 1
+        return accepted
+
+    def _accept(self, value: object) -> None:
+        if not self._accepted:
+            print("begun", flush=True)  # noqa: T201 - the other side waits for it
+        self._accepted.append((time.monotonic(), value))
+
+    def _longest_gap(self) -> float:
+        """Return the longest time without an accepted answer, from the first attempt to the last."""
+        moments = [self._began, *(moment for moment, _ in self._accepted), max(time.monotonic(), self._until)]
+        return max(later - earlier for earlier, later in zip(moments, moments[1:]))  # noqa: B905, RUF007 - Python 3.9
+
+
+def field_of(body: bytes, path: str) -> object:
+    """Return the value at a dotted path in a JSON answer; null where it has none."""
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return None
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+if __name__ == "__main__":
+    print(json.dumps(Load(**json.loads(sys.argv[1])).run()))  # noqa: T201 - the output is the point

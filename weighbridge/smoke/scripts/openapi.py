@@ -1,0 +1,247 @@
+"""Runs inside a container, as `python -c … JSON`: sends a GET to every path that the API's OpenAPI document names."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, IncompleteRead
+from urllib.parse import quote
+
+_PATH_SECONDS = 5.0
+_MOST_BYTES = 64 * 1024
+_DOCUMENT_BYTES = 16 * 1024 * 1024
+_DEPTH = 16
+"""How far references and alternatives are followed: a schema may name itself."""
+_MOST_CHARACTERS = 1024
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_PARAMETERS = frozenset({"accept", "authorization", "content-type"})
+"""Headers of these names are described elsewhere in a document (OpenAPI, "Parameter Object")."""
+_IN_HEADERS = " !#$%&'()*+,/:;<=>?@[]^_`{|}~" + '"\\'
+_MOST_RECKONED = 1e300
+_BY_FORMAT = {
+    "date": "2000-01-01",
+    "date-time": "2000-01-01T00:00:00Z",
+    "time": "00:00:00Z",
+    "duration": "P1D",
+    "email": "a@example.org",
+    "uri": "http://example.org/",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    **{f"uuid{version}": f"00000000-0000-{version}000-8000-000000000000" for version in range(1, 9)},
+}
+
+
+def ask_all(*, host: str, port: int, path: str, headers: dict[str, str], seconds: float) -> dict[str, object]:
+    """Return the document's version, how many paths it has, and what each of its GETs was answered."""
+    until = time.monotonic() + seconds
+    told = ask((host, port), path, headers, min(_PATH_SECONDS, seconds), _DOCUMENT_BYTES)
+    if told.get("status") != HTTPStatus.OK:
+        return {"error": f"GET {path} " + (f"answered {told['status']}" if "status" in told else str(told["error"]))}
+    try:
+        document = mapping(json.loads(str(told["body"])))
+    except (ValueError, RecursionError):
+        return {"error": f"what GET {path} answers is no JSON"}
+    version = str(document.get("openapi", ""))
+    if not version.startswith("3."):
+        return {"error": f"what GET {path} answers is no OpenAPI 3 document: its `openapi` is no 3.x"}
+    items = mapping(document.get("paths")).items()
+    paths = {key: resolved(document, item) for key, item in items if key.startswith("/")}
+    gets = list[object]()
+    for key, item in paths.items():
+        if not isinstance(item.get("get"), dict):
+            continue
+        url, filled = request_for(document, key, item)
+        left = until - time.monotonic()
+        given = {name.lower() for name in headers}
+        sent = {**headers, **{name: value for name, value in filled.items() if name.lower() not in given}}
+        answer = ask((host, port), url, sent, min(_PATH_SECONDS, left), _MOST_BYTES)
+        answer.pop("body", None)
+        gets.append({"path": key, "url": url, **answer})
+    return {"openapi": version, "paths": len(paths), "gets": gets}
+
+
+def ask(place: tuple[str, int], path: str, headers: dict[str, str], seconds: float, most: int) -> dict[str, object]:
+    """Return status and body, or why there is no whole answer. One that goes on for ever is one: its status counts."""
+    if seconds <= 0:
+        return {"error": "was not asked: the time was up"}
+    connection, seen = HTTPConnection(*place), dict[str, object]()
+    try:
+        with within(seconds):
+            connection.request("GET", path, headers=headers)
+            answer = connection.getresponse()
+            seen["status"], seen["body"] = answer.status, ""
+            if answer.headers.get_content_type() != "text/event-stream":
+                body = answer.read(most)
+                seen["body"] = body.decode(errors="replace")
+                if answer.length and len(body) < most:  # `read` is silent about it where it was given a limit
+                    raise IncompleteRead(body, answer.length)
+    except TimeoutError as error:
+        return seen or {"error": str(error)}
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or a header that HTTP cannot carry
+        reason = str(error) or type(error).__name__
+        return {"error": f"answered {seen['status']} and broke off: {reason}" if seen else f"got no answer: {reason}"}
+    finally:
+        connection.close()
+    return seen
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` when the time is up: a socket's own limit starts anew with each byte that trickles in."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"got no answer within {seconds:.1f} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def request_for(document: Mapping[str, object], path: str, item: Mapping[str, object]) -> tuple[str, dict[str, str]]:
+    """Return URL and headers for a GET, with all that the path and the operation require."""
+    found: dict[tuple[str, str], dict[str, object]] = {}
+    for holder in (item, mapping(item.get("get"))):  # the operation's own take the place of the path's
+        for each in (resolved(document, each) for each in sequence(holder.get("parameters"))):
+            found[str(each.get("in")), str(each.get("name"))] = each
+    values, query, headers = dict[str, str](), list[str](), dict[str, str]()
+    for (place, name), parameter in found.items():
+        value = value_for(document, parameter)
+        if place == "path":
+            values[name] = ",".join(map(encoded, value))
+        elif parameter.get("required") is not True:
+            continue
+        elif place == "query":
+            query += [f"{encoded(name)}={encoded(each)}" for each in value]
+        elif place == "header" and _HEADER_NAME.fullmatch(name) and name.lower() not in _NOT_PARAMETERS:
+            headers[name] = quote(",".join(value)[:_MOST_CHARACTERS], safe=_IN_HEADERS, errors="replace")
+    return "?".join([url_path(path, values), *(["&".join(query)] if query else [])]), headers
+
+
+def url_path(path: str, values: dict[str, str]) -> str:
+    """Return a path with its placeholders filled, and nothing in it that a URL may not hold."""
+    parts = _PLACEHOLDER.split(path)  # text and names by turns
+    parts[1::2] = [values.get(name) or "0" for name in parts[1::2]]
+    parts[::2] = [quote(text, safe="/:@!$&'()*+,;=~%", errors="replace") for text in parts[::2]]
+    return "".join(parts)
+
+
+def encoded(text: str) -> str:
+    """Return a value as a URL holds it."""
+    return quote(text[:_MOST_CHARACTERS], safe="", errors="replace")
+
+
+def value_for(document: Mapping[str, object], parameter: dict[str, object]) -> list[str]:
+    """Return what to send for a parameter: one text, or several where it takes a list."""
+    contents = [mapping(content) for content in mapping(parameter.get("content")).values()]
+    known: list[object] = []
+    for holder in (parameter, *contents):
+        examples = [resolved(document, each).get("value") for each in mapping(holder.get("examples")).values()]
+        known += [value for value in (holder.get("example"), *examples) if value is not None]
+    schemas = [holder.get("schema") for holder in (parameter, *contents) if "schema" in holder]
+    value = known[0] if known else sample(document, schemas[0] if schemas else None)
+    return [as_text(each) for each in value] if isinstance(value, list) else [as_text(value)]
+
+
+def as_text(value: object) -> str:
+    """Return a value as a parameter has it: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def sample(document: Mapping[str, object], node: object, depth: int = _DEPTH) -> object:
+    """Return a value that a schema allows, as far as can be told without solving it."""
+    schema = resolved(document, node)
+    told = (schema.get("example"), first(schema.get("examples")), schema.get("default"), first(schema.get("enum")))
+    for value in (*told, schema.get("const")):
+        if value is not None:
+            return value
+    for option in [each for key in ("anyOf", "oneOf", "allOf") for each in sequence(schema.get(key))]:
+        if depth and type_of(resolved(document, option)) != "null":
+            return sample(document, option, depth - 1)
+    kind = type_of(schema)
+    if kind in ("integer", "number"):
+        return number(schema, whole=kind == "integer")
+    if kind == "array":
+        return [sample(document, schema.get("items"), depth - 1)] if depth else []
+    return True if kind == "boolean" else text(schema)
+
+
+def text(schema: dict[str, object]) -> str:
+    """Return a text of the format that the schema asks for, or of its least length."""
+    known, least = _BY_FORMAT.get(str(schema.get("format"))), finite(schema.get("minLength"))
+    return known or "0" * int(min(max(1, least or 1), _MOST_CHARACTERS))
+
+
+def number(schema: dict[str, object], *, whole: bool) -> float:
+    """Return 1 or what comes nearest to it between the schema's bounds."""
+    lowest, highest = finite(schema.get("minimum")), finite(schema.get("maximum"))
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    step = 1 if whole else 0.5
+    if above is True and lowest is not None:  # OpenAPI 3.0; a number of its own since 3.1
+        lowest += step
+    elif finite(above) is not None:
+        lowest = (math.floor(finite(above) or 0) if whole else finite(above) or 0) + step
+    if below is True and highest is not None:
+        highest -= step
+    elif finite(below) is not None:
+        highest = (math.ceil(finite(below) or 0) if whole else finite(below) or 0) - step
+    value = 1 if highest is None or highest >= 1 else math.floor(highest) if whole else highest
+    return value if lowest is None or lowest <= value else math.ceil(lowest) if whole else lowest
+
+
+def finite(value: object) -> float | None:
+    """Return a number that can be reckoned with; nothing for all else."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return value if abs(value) < _MOST_RECKONED else None
+
+
+def type_of(schema: dict[str, object]) -> str:
+    """Return a schema's type; of several the first that is not null."""
+    kinds = [kind for kind in sequence(schema.get("type")) if kind != "null"]
+    return str(kinds[0] if kinds else schema.get("type", ""))
+
+
+def resolved(document: Mapping[str, object], node: object) -> dict[str, object]:
+    """Follow references within the document; what stands beside one adds to it."""
+    found = mapping(node)
+    for _ in range(_DEPTH):
+        reference = found.get("$ref")
+        if not isinstance(reference, str):
+            break
+        target: object = document
+        for name in reference.split("/")[1:] if reference[:2] == "#/" else ["nowhere"]:
+            target = mapping(target).get(name.replace("~1", "/").replace("~0", "~"))
+        beside = {key: value for key, value in found.items() if key != "$ref"}
+        found = {**mapping(target), **beside}
+    return found
+
+
+def mapping(value: object) -> dict[str, object]:
+    """Return an object of the document; an empty one in place of all else."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: object) -> list[object]:
+    """Return a list of the document; an empty one in place of all else."""
+    return value if isinstance(value, list) else []
+
+
+def first(value: object) -> object:
+    """Return the first of a list, if there is one."""
+    return next((each for each in sequence(value) if each is not None), None)
+
+
+if __name__ == "__main__":
+    print(json.dumps(ask_all(**json.loads(sys.argv[1]))))  # noqa: T201 - the output is the point

@@ -1,0 +1,59 @@
+"""Runs inside a container, as `python -c … JSON`: sends HTTP requests, one after the other, and prints the answers."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, IncompleteRead
+
+_MOST_BYTES = 1024 * 1024
+
+
+def answer_to(
+    *, host: str, port: int, method: str, path: str, headers: dict[str, str], body: str | None, seconds: float
+) -> dict[str, object]:
+    """Return status, headers (named in lower case) and body of the answer; why, where none comes."""
+    connection = HTTPConnection(host, port)
+    try:
+        with within(seconds):
+            connection.request(method, path, None if body is None else body.encode(), headers)
+            answer = connection.getresponse()
+            told = answer.read(_MOST_BYTES)
+            if answer.length and len(told) < _MOST_BYTES:  # `read` is silent about it where it was given a limit
+                raise IncompleteRead(told, answer.length)
+        names = {name.lower(): value for name, value in answer.getheaders()}
+        return {"status": answer.status, "body": told.decode(errors="replace"), "headers": names}
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or a header that HTTP cannot carry
+        return {"error": str(error) or type(error).__name__, "refused": isinstance(error, ConnectionRefusedError)}
+    finally:
+        connection.close()
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` when the time is up: a socket's own limit starts anew with each byte that trickles in."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"no answer within {seconds:g} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def main() -> None:
+    """Ask and tell."""
+    wanted = json.loads(sys.argv[1])
+    place = {"host": wanted["host"], "port": wanted["port"], "seconds": wanted["timeout_seconds"]}
+    answers = [answer_to(**place, **each) for each in wanted["requests"]]
+    print(json.dumps(answers))  # noqa: T201 - the output is the point
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Variants put to the test side by side, each in a thread and on a stack of its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
+
+from weighbridge.checks import Check, Figures, Proof
+from weighbridge.contents import Contents
+from weighbridge.engine import Engine
+from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SmokeFailed
+from weighbridge.settings import Settings
+from weighbridge.smoke import memory, rule, runs, scenario, signals
+from weighbridge.smoke.containers import API, CLIENT, REDIS, WORKER, Stack, running
+from weighbridge.smoke.rule import Rule
+
+_LOOK_SECONDS = 0.1
+
+
+class Watcher(rule.Watcher, Protocol):
+    """Who is told what happens, from several threads."""
+
+    def ended(self, variant: str, proof: Proof) -> None:
+        """All rules of a variant have been tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """How variants are put to the test."""
+
+    engine: Engine
+    settings: Settings
+    redis: str
+    """Reference of a Redis image that is there."""
+    faults: bool = False
+    """Whether things are broken on purpose, too."""
+    keep: bool = False
+    """Whether containers, networks and volumes stay as they are at the end."""
+    note: Callable[[str], None] = field(default=runs.ignore)
+    """Is told of each thing that had to be left, because a container of the user's holds it."""
+    at_once: int = field(default_factory=lambda: max(3, os.cpu_count() or 1))
+    """How many variants are started side by side: more would wait for processors, and run out of their time."""
+    live: set[str] = field(default_factory=set)
+    """Ids of the runs that have things in the engine now, and are not to be kept."""
+
+
+def prove(trial: Trial, images: Mapping[str, Contents], watcher: Watcher) -> tuple[Proof, ...]:
+    """Start each variant in both roles, try all rules on it, and remember the outcome.
+
+    Args:
+        trial: Where and how.
+        images: Variant -> what its image holds; started is that very image, by its id.
+        watcher: Is told what happens.
+
+    Returns:
+        What was found, in the order of `images`.
+
+    Raises:
+        NoSuchImage: There is no Redis image.
+        SettingsError: A variant accepts a rule that is none; or the user's cache folder cannot be written.
+        NoEngine: The engine went away.
+    """
+    if not trial.engine.has_image(trial.redis):
+        raise NoSuchImage(f"The engine has no image {trial.redis}", advice="Run `invoke engine`.")
+    for variant, contents in images.items():
+        _check_accepted(trial.settings, variant, contents)
+    with signals.deferred() as interruption:
+        trials = [
+            _Variant(trial=trial, name=name, contents=contents, watcher=watcher, interruption=interruption)
+            for name, contents in images.items()
+        ]
+        proofs = _side_by_side(trial, trials)
+    for proof in proofs:
+        memory.remember(trial.settings, proof)
+    return proofs
+
+
+def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ...]:
+    """Prove variants, each in its thread; raise the first error of any when all have ended.
+
+    The threads are daemons: who presses Ctrl-C twice does not wait for what a container is just doing.
+    """
+    found: dict[str, Proof] = {}
+    errors: list[BaseException] = []
+    places = threading.Semaphore(trial.at_once)
+
+    def work(variant: _Variant) -> None:
+        try:
+            with places:
+                found[variant.name] = variant.prove()
+            variant.watcher.ended(variant.name, found[variant.name])
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that users see
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(variant,), daemon=True) for variant in variants]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(_LOOK_SECONDS)
+    except BaseException:
+        for run_id in [*trial.live]:
+            runs.remove(trial.engine, run_id, trial.note)
+        raise
+    for error in errors:
+        raise error
+    return tuple(found[variant.name] for variant in variants)
+
+
+def check_images(engine: Engine, names: Sequence[str]) -> None:
+    """Make sure of all images before anything is read or started.
+
+    Raises:
+        NoSuchImage: Some are not there; the message names all of them.
+    """
+    missing = [name for name in names if not engine.has_image(name)]
+    if missing:
+        raise NoSuchImage(f"The engine has no image {', '.join(missing)}")
+
+
+def check(proofs: Sequence[Proof]) -> None:
+    """Raise what does not hold of the first variant that fails, with the end of a log; return where all hold.
+
+    Raises:
+        SmokeFailed: Rules do not hold for a variant. Told in full is the first, of what runs before what lies there.
+    """
+    for proof in proofs:
+        failed = [check for check in proof.checks if check.outcome == "failed"]
+        failed.sort(key=lambda check: check.role == "image")
+        if failed:
+            first, *others = failed
+            names = ", ".join(f"{each.role} {each.rule}" for each in others)
+            more = f"; nor hold {names}" if others else ""
+            message = f"{proof.variant}: {first.role} {first.rule}: {first.detail}{more}"
+            raise SmokeFailed(message, detail=proof.log)
+
+
+def _check_accepted(settings: Settings, variant: str, contents: Contents) -> None:
+    accepted = settings.variants[variant].accepts
+    unknown = sorted(accepted.keys() - scenario.names(settings, contents))
+    if unknown:
+        raise SettingsError(
+            f"invoke.yaml: variants.{variant}.accepts: there is no rule {', '.join(unknown)}",
+            advice="`invoke smoke` prints the names of all rules.",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Played:
+    """What became of the rules that were tried on one stack."""
+
+    checks: tuple[Check, ...]
+    figures: Figures
+    log: str = ""
+    """The last lines of the container that tells of the first failure."""
+    logs: Mapping[str, str] = field(default_factory=dict)
+    """Container -> its whole output; empty where all rules hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Variant:
+    """One variant, put to the test in its own thread."""
+
+    trial: Trial
+    name: str
+    contents: Contents
+    watcher: Watcher
+    interruption: signals.Interruption
+
+    def prove(self) -> Proof:
+        """Try the rules, and where all hold, the faults."""
+        began, settings = time.monotonic(), self.trial.settings
+        played = [self._play(tuple(scenario.rules(settings, self.contents)), {})]
+        if self.trial.faults and all(check.ok for check in played[0].checks):
+            played.append(self._play(tuple(scenario.fault_rules(settings)), settings.smoke.faults.environment))
+        return Proof(
+            variant=self.name,
+            seconds=time.monotonic() - began,
+            checks=tuple(check for each in played for check in each.checks),
+            image_id=self.contents.image_id,
+            log="".join(each.log for each in played),
+            logs={container: text for each in played for container, text in each.logs.items()},
+            figures=played[0].figures,
+        )
+
+    def _play(self, rules: tuple[Rule, ...], environment: Mapping[str, str]) -> _Played:
+        """Set up a stack, try the rules on it, and take it down."""
+        trial = self.trial
+        with runs.begin(keep=trial.keep) as run, self._noted(run):
+            stack = Stack(
+                engine=trial.engine,
+                settings=trial.settings,
+                image=self.contents.image_id,
+                redis=trial.redis,
+                run=run,
+                interruption=self.interruption,
+                health_check=self.contents.health_check,
+                environment=environment,
+            )
+            with running(stack, trial.note):
+                with suppress(EngineFault):  # its own rule tells; it comes up while the image is looked at
+                    stack.start(REDIS)
+                accepted = trial.settings.variants[self.name].accepts
+                checks = rule.try_all(rules, stack, self.name, self.watcher, accepted)
+                return _looked_back(stack, checks, rule.first_failed(rules, checks))
+
+    @contextmanager
+    def _noted(self, run: runs.Run) -> Iterator[None]:
+        """Tell that a run has things in the engine, for who has to remove them in a hurry."""
+        if not run.keep:
+            self.trial.live.add(run.id)
+        yield
+        self.trial.live.discard(run.id)
+
+
+def _looked_back(stack: Stack, checks: tuple[Check, ...], failed: Rule | None) -> _Played:
+    """Keep what is worth it of a stack that is about to go."""
+    if failed is None:
+        return _Played(checks=checks, figures=_figures(stack.notes))
+    logs = {name: log for name in (REDIS, API, WORKER, CLIENT) if (log := stack.log(name, None))}
+    log = stack.log(failed.log_of) if failed.log_of else ""
+    return _Played(checks=checks, figures=_figures(stack.notes), log=log, logs={**stack.logs, **logs})
+
+
+def _figures(notes: Mapping[str, float]) -> Figures:
+    """Return what of the notes are figures: bytes are whole, and seconds have three digits."""
+    values: dict[str, Any] = {}
+    for name in {each.name for each in fields(Figures)} & notes.keys():
+        values[name] = round(notes[name]) if name.endswith("_bytes") else round(notes[name], 3)
+    return Figures(**values)

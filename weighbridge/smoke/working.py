@@ -1,0 +1,71 @@
+"""Rules on the worker while it works: each returns what it saw, or raises `CheckFailed`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+
+from weighbridge.smoke import inside
+from weighbridge.smoke.containers import WORKER, Stack
+from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.inside import last_line
+from weighbridge.smoke.starting import note_worker_start
+
+_ASK_SECONDS = 20.0
+_LOG_LINES = 1000
+"""More than a worker writes between two looks at its log."""
+
+
+def ready(stack: Stack) -> str:
+    """A worker answers through Redis."""
+    stack.jobs.update(registered(stack))
+    note_worker_start(stack, WORKER)
+    return f"{', '.join(stack.jobs)} answered through Redis"
+
+
+def registers_its_jobs(stack: Stack, jobs: Sequence[str]) -> str:
+    """The worker, which has answered before, knows each job that the API sends: both are of one version."""
+    known = {job for jobs in stack.jobs.values() for job in jobs}
+    missing = [job for job in jobs if job not in known]
+    if missing:
+        others = ", ".join(sorted(known)) or "none"
+        raise CheckFailed(
+            f"the worker does not know {', '.join(missing)}, which the API sends; it knows {others}; "
+            "run both roles from one version, and import the module that defines the job"
+        )
+    return f"{', '.join(jobs)} among {len(known)}"
+
+
+def registered(stack: Stack) -> dict[str, list[str]]:
+    """Return the jobs that each worker knows, asked again until one answers or the time is up."""
+    limit, command = stack.settings.smoke.timeout_seconds, stack.settings.roles.worker.registered
+    deadline = time.monotonic() + limit
+    while True:
+        try:
+            found = json.loads(inside.run(stack, command, _ASK_SECONDS))
+        except (CheckFailed, ValueError) as error:
+            reason = str(error)
+        else:
+            if isinstance(found, dict) and found:
+                return found
+            reason = "none answered"
+        if time.monotonic() > deadline:
+            said = last_line(stack.log(WORKER))
+            raise CheckFailed(
+                f"no worker answers through Redis after {limit:g} s ({reason}); its log ends: {said}; "
+                "does it reach the broker that smoke.environment names?"
+            )
+        stack.interruption.pause()
+
+
+def begin_job(stack: Stack, slow_job: Sequence[str]) -> str:
+    """Send a job that takes some seconds; return its id once the worker's log names it."""
+    limit = stack.settings.smoke.timeout_seconds
+    job = inside.run(stack, slow_job, limit)
+    deadline = time.monotonic() + limit
+    while job not in stack.log(WORKER, _LOG_LINES):
+        if time.monotonic() > deadline:
+            raise CheckFailed(f"the worker's log does not name job {job} after {limit:g} s")
+        stack.interruption.pause()
+    return job

@@ -1,0 +1,116 @@
+"""What gives a secret away: the shapes that issuers publish, and the names that people give to variables.
+
+Nothing here keeps or returns a secret: what is found is told in words.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ISSUED: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
+    ("an AWS access key", (b"AKIA", b"ASIA"), rb"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9])"),
+    (
+        "a GitHub token",
+        (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"),
+        rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59})",
+    ),
+    ("a GitLab token", (b"glpat-", b"gldt-", b"glrt-", b"glptt-"), rb"\bgl(?:pat|dt|rt|ptt)-[A-Za-z0-9_-]{20,}"),
+    ("a Slack token", (b"xox",), rb"\bxox[abeoprs]-[0-9A-Za-z-]{10,}"),
+    ("a Stripe key", (b"_live_",), rb"\b[sr]k_live_[0-9A-Za-z]{24,}"),
+    ("a Google API key", (b"AIza",), rb"(?<![\w-])AIza[\w-]{35}(?![\w-])"),
+    ("a PyPI token", (b"pypi-",), rb"\bpypi-[A-Za-z0-9_-]{50,}"),
+    ("an npm token", (b"npm_",), rb"\bnpm_[A-Za-z0-9]{36}(?!\w)"),
+    ("an Anthropic key", (b"sk-ant-",), rb"\bsk-ant-[a-z0-9]+-[A-Za-z0-9_-]{32,}"),
+    (
+        "an OpenAI key",
+        (b"sk-",),
+        rb"\bsk-(?:(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,}|[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}|[A-Za-z0-9]{48}\b)",
+    ),
+    ("a Hugging Face token", (b"hf_",), rb"\bhf_[A-Za-z0-9]{34,}"),
+    ("a Docker Hub token", (b"dckr_",), rb"\bdckr_[op]at_[A-Za-z0-9_-]{27,}"),
+    (
+        "a private key",
+        (b"PRIVATE KEY", b"PuTTY-User-Key-File-"),
+        # With its first line of data: a program that only knows the words holds no key.
+        rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\[nr]|[\s\"'+,])*"  # noqa: ISC004 - one shape
+        rb"(?:[A-Z][A-Za-z-]+: [^\r\n]*\s+)*[A-Za-z0-9+/]{40}"
+        rb"|PuTTY-User-Key-File-\d: (?:.*\r?\n){2,40}?Private-Lines: \d+\r?\n[A-Za-z0-9+/]",
+    ),
+)
+"""What it is, words that it cannot do without, and its whole shape. The words are quickly sought for."""
+_SHAPES = tuple((words, needs, re.compile(shape)) for words, needs, shape in _ISSUED)
+_ANY_SHAPE = re.compile("|".join(f"(?:{shape.decode()})" for _, _, shape in _ISSUED))
+_EXAMPLE = re.compile(rb"example|x{4}|\.{3}|your[-_]?", re.IGNORECASE)
+_END, _FEWEST_CHARACTERS = slice(-16, None), 6
+"""How many different ones the end of a token has; with less, as in `sk_live_000…`, it was not drawn at random."""
+
+# A user and a password before the host. What begins like a variable or a gap to fill in is none.
+_URL_PASSWORD = re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s/:@'\"]*):(?![$<{*]|%\()([^\s/@'\"]+)@", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+_NAME = re.compile(
+    r"PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN(?![A-RT-Z])|API_?KEY|ACCESS_?KEY(?!_ID)|PRIVATE_?KEY|CREDENTIAL",
+    re.IGNORECASE,
+)
+_TELLS_ABOUT_ONE = re.compile(
+    r"_(?:ALGORITHM|AUDIENCE|BACKEND|DIR|ENDPOINT|EXPIR\w*|FILE|FORMAT|HASHER|HEADER|ISSUER|LENGTH|NAME|PATH|POLICY|"
+    r"PREFIX|PROVIDER|SCOPES?|TTL|TYPE|UR[IL]|VERSION)$",
+    re.IGNORECASE,
+)
+"""Ends of names that hold something about a secret."""
+_NO_SECRET = re.compile(
+    r"[~./$<{%`*].*|[+-]?[\d.]+|true|false|yes|no|on|off|none|null|dummy|placeholder|unused|unset|\*+",
+    re.IGNORECASE | re.DOTALL,
+)
+"""Values that are a path, something to be filled in, a number, a boolean, or a word that says that there is none."""
+_ASSIGNMENT = re.compile(r"(?<![\w$.-])(-{0,2}[A-Za-z_][\w-]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]+)")
+_WHOLE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*-----|$)", re.DOTALL)
+_HIDDEN = "***"
+
+
+def issued(data: bytes) -> str:
+    """Return what token or private key the data hold, in words; empty where they hold none.
+
+    What issuers print in their manuals is none, nor is what was plainly never drawn at random.
+    """
+    for words, needs, shape in _SHAPES:
+        if any(need in data for need in needs):
+            for match in shape.finditer(data):
+                if not _EXAMPLE.search(match[0]) and len(set(match[0][_END])) >= _FEWEST_CHARACTERS:
+                    return words
+    return ""
+
+
+def url_password(text: str) -> str:
+    """Return in words that a text has a URL with a password in it; empty where it has none."""
+    return "a password inside a URL" if _URL_PASSWORD.search(text) else ""
+
+
+def found(text: str) -> str:
+    """Return what secret a text holds by its shape, in words; empty where it holds none."""
+    return issued(text.encode(errors="surrogateescape")) or url_password(text)
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Tell whether a variable's name says that its value is a secret, and the value may be one."""
+    value = value.strip("\"' ")
+    if not value or _NO_SECRET.fullmatch(value) or (_URL.match(value) and not url_password(value)):
+        return False
+    return bool(_NAME.search(name.replace("-", "_"))) and not _TELLS_ABOUT_ONE.search(name.replace("-", "_"))
+
+
+def assigned(text: str) -> tuple[str, ...]:
+    """Return the names in a line, of a shell or of an image's history, to which a secret is assigned."""
+    pairs = (match.groups() for match in _ASSIGNMENT.finditer(text))
+    return tuple(dict.fromkeys(name.lstrip("-") for name, value in pairs if is_secret(name, value)))
+
+
+def redacted(text: str) -> str:
+    """Return a text without the secrets that can be told in it."""
+
+    def hidden(match: re.Match[str]) -> str:
+        return f"{match[1]}={_HIDDEN}" if is_secret(match[1], match[2]) else match[0]
+
+    text = _WHOLE_KEY.sub(_HIDDEN, text)
+    text = _ASSIGNMENT.sub(hidden, _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text))
+    return _ANY_SHAPE.sub(_HIDDEN, text)
