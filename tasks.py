@@ -63,8 +63,8 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
                 built = [builder.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
             progress.print_built(built, base.described)
             with console.activity() as shown:
-                watcher = partial(trying.progress, shown)
-                pushed = publish.publish(found, settings, built, targets, shown=shown, watcher=watcher)
+                watcher, folder = partial(trying.progress, shown), PROJECT / settings.reports.directory
+                pushed = publish.publish(found, settings, built, targets, shown=shown, watcher=watcher, folder=folder)
         progress.print_facts([(each.variant, each.reference) for each in pushed])
 
 
@@ -127,22 +127,20 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
 )
 def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal") -> None:
     """Prove that API and worker run and work, hardened, from each variant."""
-    from weighbridge import engine, evidence, proof
+    from weighbridge import engine, proof
     from weighbridge import smoke as smoking
     from weighbridge.render import console, formats, trying
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.PROOFS, format)
-        names = settings.chosen(variant)
+        names, folder = settings.chosen(variant), PROJECT / settings.reports.directory
         with engine.connect() as found:
             with console.activity() as shown:
-                watcher = partial(trying.progress, shown, names)
-                proofs = proof.prove(found, settings, names, shown=shown, watcher=watcher, faults=faults, keep=keep)
+                prove = partial(proof.prove, found, settings, names, shown=shown, folder=folder)
+                proofs = prove(watcher=partial(trying.progress, shown, names), faults=faults, keep=keep)
             render(proofs)
             for line in smoking.remains(found) if keep else ():
                 console.say(line)
-        for path in evidence.keep(proofs, PROJECT / settings.reports.directory):
-            console.say(f"Kept {path}")
         smoking.check(proofs)
 
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 import yaml
 from invoke.collection import Collection
 
 import tasks
-from weighbridge import bases
+from tests.engine import otherapp
+from tests.smoke.fakes import contents
+from weighbridge import bases, evidence
+from weighbridge.checks import Check, Proof
 from weighbridge.errors import EXIT_CODES
+from weighbridge.settings import Request, Roles, Smoke, check
+from weighbridge.settings.values import Section
+from weighbridge.smoke import scenario
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+SMOKE = (PROJECT / "docs" / "smoke.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not {".venv", ".git"} & set(path.parts))
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
 TASKS = Collection.from_module(tasks).tasks
@@ -59,6 +69,94 @@ def test_links_lead_somewhere(path: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
 
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def rows(text: str) -> dict[str, str]:
+    """Return what the tables of a text name in their first column -> what stands in the second."""
+    cells = re.findall(r"^\| `([^`]+)` \| (.*?) ?(?<!\\)\|", text, re.MULTILINE)
+    assert len(dict(cells)) == len(cells)
+    return {name: cell.replace("\\|", "|") for name, cell in cells}
+
+
+def blocks(language: str) -> list[str]:
+    """Return the code of a language in docs/smoke.md."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", SMOKE, re.MULTILINE | re.DOTALL)
+
+
+def keys(section: type[Section], place: str) -> Iterator[tuple[str, object]]:
+    """Yield each key of a section of the settings, and of the sections in it, with its default; None: it has none."""
+    for name, field in section.model_fields.items():
+        kinds = [each for each in (field.annotation, *get_args(field.annotation)) if isinstance(each, type)]
+        inner = [each for each in kinds if issubclass(each, Section) and each is not Request]
+        for each in inner:
+            yield from keys(each, f"{place}.{name}")
+        if not inner or field.is_required():
+            yield f"{place}.{name}", "required" if field.is_required() else field.default or None
+
+
+def shape(value: Any) -> Any:
+    """Return the names of all fields, in their order."""
+    if isinstance(value, list):
+        return [shape(each) for each in value]
+    return [(name, shape(each)) for name, each in value.items()] if isinstance(value, dict) else None
+
+
+def test_every_rule_of_the_smoke_test_is_told() -> None:
+    """The tables name the rules of each role, in the order in which they are tried, and nothing else."""
+    parts = re.split(r"^##+ (.*)\n", SMOKE, flags=re.MULTILINE)[1:]
+    told = {
+        title.strip("`"): [*rows(text)]
+        for title, text in zip(parts[::2], parts[1::2], strict=True)
+        if title.startswith("`")
+    }
+    chosen, rules = check(SETTINGS), dict[str, list[str]]()
+    for rule in (*scenario.rules(chosen, contents()), *scenario.fault_rules(chosen)):
+        rules.setdefault(rule.role, []).append(rule.name)
+    rules["worker"].append("stops-on-sigterm")  # what others have in place of a job that is running
+
+    assert told == rules
+
+
+def test_every_setting_of_the_smoke_test_is_told() -> None:
+    """The table names all keys of `roles` and `smoke`, with their defaults, and nothing else."""
+    table = SMOKE[SMOKE.index("| key | default |") :]
+    told = {key: yaml.safe_load(cell.strip("`")) for key, cell in rows(table).items()}
+    known = json.loads(json.dumps(dict([*keys(Roles, "roles"), *keys(Smoke, "smoke")])))
+
+    assert told == known
+
+
+def test_example_of_another_application_is_the_one_that_is_tried() -> None:
+    """What the page says of another application is what the tests prove its images by."""
+    (example,) = [block for block in blocks("yaml") if "\nroles:" in block]
+
+    assert check(yaml.safe_load(example)) == check(otherapp.settings("words"))
+
+
+def test_example_of_accepted_rules_names_rules() -> None:
+    """Each rule that the page's example accepts is one."""
+    (example,) = [block for block in blocks("yaml") if "accepts:" in block]
+    variants = check(yaml.safe_load(example)).variants
+    accepted = {rule for variant in variants.values() for rule in variant.accepts}
+
+    assert accepted
+    assert accepted <= scenario.names(check(SETTINGS), contents())
+
+
+def test_json_of_the_smoke_test_has_the_fields_that_are_told() -> None:
+    """The page's example has the fields that `--format json` has, in this order."""
+    checks = (Check(role="api", rule="live", outcome="failed", detail="", seconds=0),)
+    (example,) = json.loads(*blocks("json"))["variants"]
+
+    assert shape(example) == shape(evidence.as_object(Proof(variant="multi", seconds=1, checks=checks)))
+
+
+def test_rules_in_the_readme_are_rules() -> None:
+    """README's sample of the smoke test names rules that there are."""
+    named = re.findall(r"^     (\w+) +([a-z-]+) +[✓~]", README, re.MULTILINE)
+
+    assert named
+    assert {" ".join(each) for each in named} <= scenario.names(check(SETTINGS), contents())
 
 
 def test_compose_runs_the_worker_as_the_smoke_test_does() -> None:

@@ -226,4 +226,4 @@ def test_damaged_cache(tmp_path: Path) -> None:
     for traces in ([], [("setuid", "/a", 0, False)]):
         found = screen(cast("Engine", Saving(image)), ["app:good"], Cache(tmp_path))
         assert brief(found["app:good"].traces) == traces
-        Cache(tmp_path).keep_document(f"exposure-{exposure.VERSION}-{image.diff_ids[0]}", wrong)
+        Cache(tmp_path).keep_document(f"exposure-{exposure.version()}-{image.diff_ids[0]}", wrong)

@@ -53,6 +53,8 @@ class Proof:
     """What the engine calls the very image that was tried."""
     log: str = ""
     """The last lines of the failing container's output; empty where all held."""
+    log_of: str = ""
+    """Role and name of the rule that it tells about."""
     logs: Mapping[str, str] = field(default_factory=dict)
     """A container's role -> its whole output; empty where all held."""
     figures: Figures = Figures()

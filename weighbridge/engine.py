@@ -230,7 +230,10 @@ class Engine:
 
     @mapped_errors()
     def users(self, container: str) -> frozenset[int]:
-        """Return the users of a running container's processes, as numbers of the engine's own machine."""
+        """Return the users of a running container's processes, as numbers of the engine's own machine.
+
+        Raises `EngineFault` where that machine's `ps` does not tell them, as BusyBox's.
+        """
         return inspection.users(self._api.top(container, ps_args="-eo pid,uid"))
 
     @mapped_errors()

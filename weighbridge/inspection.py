@@ -7,8 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from weighbridge.containers import ContainerSpec, ContainerState
+from weighbridge.errors import EngineFault
 from weighbridge.model import EngineIdentity, LocalImage
 
+_MAX_LOG = "16m"
+"""Of one container: one that says the same for ever fills no disk, and what it says can be read by us."""
 _SHORTEST_NANOSECONDS = 10**6
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -98,6 +101,7 @@ def confinement(spec: ContainerSpec) -> dict[str, Any]:
         "mem_limit": spec.memory_bytes,
         "pids_limit": spec.pids_limit,
         "init": spec.init,
+        "log_config": {"type": "json-file", "config": {"max-size": _MAX_LOG}},
     }
 
 
@@ -158,6 +162,9 @@ def subnets(networks: Iterable[dict[str, Any]]) -> tuple[str, ...]:
 
 
 def users(table: dict[str, Any]) -> frozenset[int]:
-    """Read `GET /containers/{id}/top` with a column of that name."""
-    column = [str(title).upper() for title in table["Titles"]].index("UID")
-    return frozenset(int(row[column]) for row in table["Processes"] or ())
+    """Read `GET /containers/{id}/top` with a column of that name; `EngineFault` where it has none."""
+    titles = [str(title).upper() for title in table["Titles"]]
+    if "UID" not in titles:
+        raise EngineFault("The engine does not tell the users of processes")
+    column = titles.index("UID")
+    return frozenset(int(row[column]) for row in table["Processes"] or () if row[column].isdecimal())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
-from weighbridge import bases, screening, smoke
+from weighbridge import bases, evidence, screening, smoke
 from weighbridge.cache import Cache
 from weighbridge.checks import Proof
 from weighbridge.engine import Engine
@@ -29,10 +30,13 @@ def prove(
     *,
     shown: Shown,
     watcher: Callable[[], smoke.Watcher],
+    folder: Path,
     faults: bool = False,
     keep: bool = False,
 ) -> tuple[Proof, ...]:
     """Remove what dead runs left, read the variants' images, then start all of them side by side and try the rules.
+
+    What containers of a variant that failed have written is kept in the folder of the records.
 
     Args:
         engine: Has the images.
@@ -40,6 +44,7 @@ def prove(
         variants: Names of `settings.variants`.
         shown: Is told what is done.
         watcher: Returns who is told of each rule; called when the first is about to be tried.
+        folder: That of the records.
         faults: Whether things are broken on purpose, too.
         keep: Whether containers stay as they are at the end.
 
@@ -58,4 +63,8 @@ def prove(
     trial = smoke.Trial(
         engine=engine, settings=settings, redis=redis.reference, faults=faults, keep=keep, note=shown.note
     )
-    return smoke.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher())
+    found = smoke.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher())
+    kept = evidence.keep(found, folder)
+    if kept:
+        shown.note(f"Kept {len(kept)} files in {kept[0].parent}")
+    return found

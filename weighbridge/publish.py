@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from weighbridge import proof, smoke
+from weighbridge.checks import Proof
 from weighbridge.engine import Engine
 from weighbridge.errors import (
     EngineError,
@@ -86,6 +88,7 @@ def publish(
     *,
     shown: Shown,
     watcher: Callable[[Sequence[str]], smoke.Watcher],
+    folder: Path,
 ) -> tuple[Pushed, ...]:
     """Push images, all of them proven, before the first of them goes.
 
@@ -96,6 +99,7 @@ def publish(
         wanted: Variant -> where it goes; others stay.
         shown: Told what is done.
         watcher: Returns who is told of each rule that is tried on these variants.
+        folder: Of the records; what failed leaves its logs there.
 
     Raises:
         SmokeFailed: One of them does not pass; nothing was pushed.
@@ -103,32 +107,33 @@ def publish(
         NoBaseImage: There is no Redis to prove them with.
     """
     chosen = [each for each in built if each.variant in wanted]
-    _prove(engine, settings, chosen, shown, watcher)
+    unproven = _unproven(settings, chosen, shown)
+    if unproven:
+        names = tuple(unproven)
+        prove = partial(proof.prove, engine, settings, names, shown=shown, watcher=partial(watcher, names))
+        _check(settings, unproven, prove(folder=folder))
     return tuple(_pushed(engine, each, wanted[each.variant], shown) for each in chosen)
 
 
-def _prove(
-    engine: Engine,
-    settings: Settings,
-    chosen: Sequence[Built],
-    shown: Shown,
-    watcher: Callable[[Sequence[str]], smoke.Watcher],
-) -> None:
-    """Try the images that have not passed yet."""
-    images = {each.variant: each.image_id for each in chosen}
-    for name, image in images.items():
-        if smoke.proven(settings, image):
-            shown.note(f"{name}: {image[:_SHORT]} has passed the smoke test before")
-    names = [name for name, image in images.items() if not smoke.proven(settings, image)]
-    if not names:
-        return
-    proofs = proof.prove(engine, settings, names, shown=shown, watcher=partial(watcher, names))
+def _unproven(settings: Settings, chosen: Sequence[Built], shown: Shown) -> dict[str, str]:
+    """Return the ids of the images that have not passed yet, by variant."""
+    found = {}
+    for each in chosen:
+        if smoke.proven(settings, each.image_id):
+            shown.note(f"{each.variant}: {each.image_id[:_SHORT]} has passed the smoke test before")
+        else:
+            found[each.variant] = each.image_id
+    return found
+
+
+def _check(settings: Settings, wanted: Mapping[str, str], proofs: Sequence[Proof]) -> None:
+    """Raise where an image did not pass, or another one was tried than was built."""
     try:
         smoke.check(proofs)
     except SmokeFailed as error:
         raise SmokeFailed(f"Nothing is pushed: {error.message}", detail=error.detail) from error
     for each in proofs:
-        if each.image_id != images[each.variant]:
+        if each.image_id != wanted[each.variant]:
             name = settings.reference(each.variant)
             raise EngineFault(f"{name} is another image by now than was built", advice="Run it again, one at a time.")
 

@@ -65,6 +65,9 @@ _NO_SECRET = re.compile(
 """Values that are a path, something to be filled in, a number, a boolean, or a word that says that there is none."""
 _ASSIGNMENT = re.compile(r"(?<![\w$.-])(-{0,2}[A-Za-z_][\w-]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]+)")
 _WHOLE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*-----|$)", re.DOTALL)
+_ARGUMENTS = re.compile(r"^(\s*(?:RUN )?\|\d+ )(.*?)((?: /bin/\S+ -\S+ .*)?)$", re.DOTALL)
+"""A step of BuildKit's history: its build arguments, then the shell."""
+_WORD_AFTER = re.compile(r"((?:--password|--token|--api-key|-u|[Bb]earer|[Bb]asic)\s+)[^\s\"']{6,}")
 _HIDDEN = "***"
 
 
@@ -111,6 +114,9 @@ def redacted(text: str) -> str:
     def hidden(match: re.Match[str]) -> str:
         return f"{match[1]}={_HIDDEN}" if is_secret(match[1], match[2]) else match[0]
 
+    if _ARGUMENTS.match(text) and assigned(text):  # values stand there without quotes: nobody knows where one ends
+        text = _ARGUMENTS.sub(rf"\1{_HIDDEN}\3", text)
+    text = _WORD_AFTER.sub(rf"\1{_HIDDEN}", text)
     text = _WHOLE_KEY.sub(_HIDDEN, text)
     text = _ASSIGNMENT.sub(hidden, _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text))
     return _ANY_SHAPE.sub(_HIDDEN, text)

@@ -37,12 +37,22 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ("ignores-sigterm", "api stops-on-sigterm"),
     ("wrong-app-name", "worker starts"),
     ("unreachable-redis", "worker becomes-healthy"),
+    ("worker-without-redis", "worker ready"),
     ("version-skew", "worker registers-its-jobs"),
     ("counts-wrong", "stack counts-words"),
     ("loses-running-job", "worker finishes-running-job-on-sigterm"),
     ("logs-errors", "stack no-error-in-logs"),
 )
 """Name of the Dockerfile, without `.Dockerfile` -> the rule that it breaks, and no other."""
+
+WEAKNESSES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("forgets-jobs", ("killed-worker-loses-no-job",)),
+    ("worker-gives-up", ("survives-restart-of-redis", "survives-outage-of-redis")),
+    ("always-ready", ("survives-outage-of-redis",)),
+    ("accepts-early", ("killed-api-loses-nothing",)),
+    ("fails-when-full", ("says-when-data-is-read-only", "says-when-data-is-full")),
+)
+"""Name of the Dockerfile of an image that is right until something breaks -> the rules on faults that it breaks."""
 
 
 def dockerfile(name: str) -> Path:

@@ -78,7 +78,7 @@ class Started:
 
 def start(settings: Settings, redis: str) -> Started:
     """Start a smoke run."""
-    options = json.dumps({"settings": settings.model_dump(mode="json", exclude_none=True), "redis": redis})
+    options = json.dumps({"settings": settings.model_dump(mode="json", exclude_defaults=True), "redis": redis})
     command = [sys.executable, "-c", SCRIPT, options]
     return Started(
         subprocess.Popen(
@@ -184,8 +184,8 @@ def test_killed_run_is_swept(engine: Engine, images: Standins, started: list[Sta
 
 def test_kept_run_stays_until_clean(engine: Engine, images: Standins) -> None:
     """A run that was to be kept survives its end and the next sweep; the user is told how to look; clean removes it."""
-    settings = images.settings("dies")
-    prove(engine, settings, images.redis, "good", keep=True)
+    settings = images.settings()
+    prove(engine, settings, images.redis, "dies", keep=True)
     (run,) = own_runs(engine)
     try:
         assert smoke.sweep(engine) == 0

@@ -32,6 +32,7 @@ FAILED = Proof(
         check("registers-its-jobs", "skipped", "api ready does not hold", role="worker"),
     ),
     log="line 1\nTraceback é ✓ ]]>",
+    log_of="api ready",
 )
 
 

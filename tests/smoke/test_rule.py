@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,15 @@ def test_each_is_tried_where_it_can_be() -> None:
 def test_needs_that_are_not_among_the_rules() -> None:
     """Settings leave some rules out: what needs those is tried."""
     assert outcomes(holding("a", "api nothing"))["a"] == ("passed", "saw a")
+
+
+def test_failure_that_another_explains() -> None:
+    """It is tried, and where it fails for the other one's reason, only that is to be mended."""
+    for made, outcome in ((failing, "skipped"), (holding, "passed")):
+        last = replace(made("z"), explained_by=("api a",))
+        assert outcomes(failing("a"), last)["z"][0] == outcome
+    assert outcomes(failing("a"), replace(failing("z"), explained_by=("api a",)))["z"][1] == "no z; see `api a`"
+    assert outcomes(holding("a"), replace(failing("z"), explained_by=("api a",)))["z"][0] == "failed"
 
 
 def test_moot() -> None:

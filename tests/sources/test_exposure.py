@@ -114,7 +114,8 @@ def test_no_secret(path: str, data: bytes) -> None:
         ("app/.gitignore", []),
         ("app/sub/.git", []),
         ("app/tests/test_app.py", ["test-suite"]),
-        ("app/app_test.pyc", ["test-suite"]),
+        ("app/tests/x/app_test.pyc", ["test-suite"]),
+        ("app/ab_test.py", []),
         ("app/conftest.py", ["test-suite"]),
         ("app/testing.py", []),
         ("app/latest_x.py", []),
@@ -293,7 +294,7 @@ SPOT = ["env-file", "a", 0, FILE, "", 0, 0, 0]
 )
 def test_damaged_documents(tmp_path: Path, document: dict[str, object]) -> None:
     """A document that is not ours is none."""
-    Cache(tmp_path).keep_document(f"exposure-{exposure.VERSION}-sha256:a", document)
+    Cache(tmp_path).keep_document(f"exposure-{exposure.version()}-sha256:a", document)
     assert not Exposures(Cache(tmp_path)).has("sha256:a")
 
 

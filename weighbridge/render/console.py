@@ -24,6 +24,8 @@ from rich.text import Text
 Style = Literal["", "dim", "bold", "green", "red", "yellow", "cyan"]
 PIPE_WIDTH = 100
 """Columns where the output is no terminal; COLUMNS overrides it."""
+DENSE_GAP = 2
+"""Columns between those of a dense table."""
 _BOARD_WIDTH = 80
 
 
@@ -62,10 +64,42 @@ def print_table(
     stream: TextIO | None = None,
 ) -> None:
     """Print a table; it fits 80 columns as long as the columns that do not grow do."""
-    table = Table(box=box.SIMPLE_HEAD, title=Text(title), title_justify="left", title_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, title=Text(title, style="bold"), title_justify="left", pad_edge=False)
     _fill(table, columns, rows)
     console = _console(stream)
     console.print(table)
+
+
+def width(stream: TextIO | None = None) -> int:
+    """Return how many columns there are to print on."""
+    return _console(stream).width
+
+
+def print_dense_table(
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Cell | str]],
+    *,
+    stream: TextIO | None = None,
+) -> None:
+    """Print a table with as little between its columns as can be; names of columns may have two lines."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.padding = (0, DENSE_GAP - 1, 0, 0)  # the box itself has one sign between columns
+    _fill(table, columns, rows)
+    for column in table.columns:
+        column.vertical = "bottom"
+    console = _console(stream)
+    console.print(Text(title, style="bold"))
+    console.print(Padding(table, (0, 0, 1, 1), expand=False))
+
+
+def print_entries(rows: Sequence[tuple[Cell, Sequence[Cell | str]]], *, stream: TextIO | None = None) -> None:
+    """Print texts, each made of styled parts, beside their labels; they wrap in a column of their own."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for label, parts in rows:
+        table.add_row(_text(label), Text.assemble(*map(_text, parts)))
+    table.columns[0].no_wrap = True
+    _console(stream).print(table)
 
 
 def _fill(table: Table, columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]]) -> None:
@@ -105,8 +139,13 @@ def print_error(message: str, detail: str = "") -> None:
     """Print an error on standard error: lines of detail first, so that the message is what stands last."""
     console = _console(stderr=True)
     for line in detail.splitlines():
-        console.print(Text(f"  {line}", style="dim"), soft_wrap=True)
-    console.print(Text.assemble(("error: ", "bold red"), message), soft_wrap=True)
+        console.print(Text(f"  {printable(line)}", style="dim"), soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), printable(message)), soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Return text that a container may have had a part in without what terminals obey."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 _READING = "Reading the images"

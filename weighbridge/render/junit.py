@@ -46,7 +46,7 @@ def _case(proof: Proof, check: Check) -> ET.Element:
     match check.outcome:
         case "failed":
             failure = ET.SubElement(case, "failure", message=detail)
-            if check is proof.first_failure:
+            if f"{check.role} {check.rule}" == proof.log_of:
                 failure.text = held_by_xml(proof.log)
         case "skipped":
             ET.SubElement(case, "skipped", message=detail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from weighbridge.checks import Check, Outcome
-from weighbridge.render.console import Style
+from weighbridge.render.console import Style, printable
 
 SIGNS: Mapping[Outcome, tuple[str, Style]] = {
     "passed": ("✓", "green"),
@@ -44,4 +44,4 @@ def named(check: Check) -> str:
 
 def on_one_line(text: str) -> str:
     """Return text that a container may have had a part in, without line ends and without what terminals obey."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in " ".join(text.split()))
+    return printable(" ".join(text.split()))

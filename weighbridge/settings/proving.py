@@ -15,6 +15,8 @@ class Role(Section):
     command: Command | None = None
     """None: the image's own command."""
     environment: dict[str, str] = {}
+    health: Command | None = None
+    """Run in the role's container, exit code 0 is healthy. None: the image's own health check."""
     grace_seconds: Seconds = 20
     """How long the role may take to end after SIGTERM."""
 
@@ -62,7 +64,7 @@ class Request(Section):
     """Sent as JSON."""
     status: tuple[int, ...] = ()
     """Statuses of which one must come; empty: any below 400."""
-    keep: dict[str, str] = {}
+    keep: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")], str] = {}
     """Name -> field of the answer, dots between the parts: `items.0.id`."""
 
     @field_validator("status", mode="before")
@@ -130,14 +132,24 @@ class Smoke(Section):
 
     timeout_seconds: Seconds = 60
     """How long a role may take to become healthy, and a job to be done."""
-    user: int = 10001
+    user: int = Field(default=10001, gt=0, lt=2**31)
     """Numeric user that both roles must run as."""
     environment: dict[str, str] = {"REDIS_URL": "redis://redis:6379/0"}
     """Of both roles. Redis is there as `redis`, port 6379."""
-    data: Annotated[str, StringConstraints(pattern=r"^/[^:]+$")] = "/data"
-    """The one folder, besides /tmp, that both roles may write to; they share it."""
+    data: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9_.-]+)+$")] | None = "/data"
+    """The one folder, besides /tmp, that both roles may write to; they share it. None: they need none."""
     log_errors: Pattern = r'"level": ?"(ERROR|CRITICAL)"|\b(ERROR|CRITICAL|FATAL)\b|^Traceback '
     """What no line of a log may match."""
     probes: tuple[Probe, ...] = ()
     """Tried in this order, once API and worker are ready."""
     faults: Faults = Faults()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.data == "/tmp":  # noqa: S108 - in a container
+            raise ValueError("data: /tmp is there anyway; say null where the roles need no other folder")
+        titles = [f"{probe.role} {probe.rule}" for probe in self.probes]
+        twice = next((title for title in titles if titles.count(title) > 1), None)
+        if twice:
+            raise ValueError(f"probes: two are called `{twice}`")
+        return self

@@ -49,26 +49,32 @@ def arrive(stack: Stack) -> dict[str, Any]:
 
 def serves_openapi(stack: Stack, path: str) -> str:
     """The API describes itself."""
-    answer = Client(stack).get(path).expect(_OK)
-    version, paths = answer.field("openapi"), answer.field("paths")
-    if not paths:
+    found = _described(stack, path)
+    if "error" in found:
+        raise CheckFailed(f"GET {path}: {found['error']}")
+    if not found["paths"]:
         raise CheckFailed(f"GET {path} describes no path")
-    return f"OpenAPI {version}, {len(paths)} paths"
+    return f"OpenAPI {found['openapi']}, {found['paths']} paths"
 
 
 def answers_every_get(stack: Stack, path: str) -> str:
     """Whatever the description lets one GET answers, and not with an error of the server's."""
-    client = Client(stack)
-    wanted = {**client.address(), "path": path, "headers": client.headers(), "seconds": _OPENAPI_SECONDS}
-    found = inside.ask(stack, "openapi.py", wanted, seconds=_OPENAPI_SECONDS + 10)
-    if "error" in found:
-        raise CheckFailed(f"GET {path}: {found['error']}")
-    bad = [each for each in found["gets"] if each.get("status", _SERVER_ERROR) >= _SERVER_ERROR]
+    gets = _described(stack, path)["gets"]
+    bad = [each for each in gets if each.get("status", _SERVER_ERROR) >= _SERVER_ERROR]
     if bad:
         told = ", ".join(f"GET {each['url']} {_told(each)}" for each in bad[:_SHOWN])
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise CheckFailed(f"{told}{more}; the API's log says why")
-    return f"{len(found['gets'])} GETs below {_SERVER_ERROR}"
+    return f"{len(gets)} GETs below {_SERVER_ERROR}"
+
+
+def _described(stack: Stack, path: str) -> Mapping[str, Any]:
+    """Return what the API says of itself and what its GETs answered, asked once."""
+    if not stack.described:
+        client = Client(stack)
+        wanted = {**client.address(), "path": path, "headers": client.headers(), "seconds": _OPENAPI_SECONDS}
+        stack.described.update(inside.ask(stack, "openapi.py", wanted, seconds=_OPENAPI_SECONDS + 10))
+    return stack.described
 
 
 def _since_start(stack: Stack, figure: str, at: float) -> str:

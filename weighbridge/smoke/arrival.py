@@ -6,10 +6,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from weighbridge.errors import EngineError
 from weighbridge.smoke.answering import arrive
 from weighbridge.smoke.containers import Stack
-from weighbridge.smoke.failures import CheckFailed
 
 
 class Arrival:
@@ -39,5 +37,5 @@ class Arrival:
     def _look(self, stack: Stack) -> None:
         try:
             self._found = arrive(stack)
-        except (CheckFailed, EngineError) as error:
+        except Exception as error:  # noqa: BLE001 - raised again by `seen`, in the thread that asks
             self._error = error

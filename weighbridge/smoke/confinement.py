@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from weighbridge.errors import EngineFault
 from weighbridge.smoke import inside
 from weighbridge.smoke.containers import API, Stack
 from weighbridge.smoke.failures import CheckFailed
@@ -23,7 +24,10 @@ def uid(stack: Stack, role: str) -> str:
     if wrong:
         others = ", ".join(str(number) for number in sorted({*wrong.uids} - {wanted}))
         raise CheckFailed(f"`{wrong.name}` runs as uid {others}, not {wanted}; correct the Dockerfile's USER")
-    outside = stack.engine.users(stack.name(role))
+    try:
+        outside = stack.engine.users(stack.name(role))
+    except EngineFault:
+        return f"uid {wanted}, {len(processes)} processes; the engine does not tell users"
     if 0 in outside:
         raise CheckFailed(f"the engine sees a process of {role} that runs as its own root, though inside none does")
     return f"uid {wanted}, {len(processes)} processes; the engine sees {', '.join(map(str, sorted(outside)))}"
@@ -41,7 +45,7 @@ def holds_no_privileges(stack: Stack, role: str) -> str:
 
 def root_filesystem_is_read_only(stack: Stack, role: str) -> str:
     """Root is mounted read-only, writing to it fails, and no other place than /tmp and the data folder takes a file."""
-    allowed = {_TMP, stack.settings.smoke.data}
+    allowed = {_TMP, stack.settings.smoke.data or _TMP}
     found = inside.found(stack, role)
     at_root = found.writes["/"]
     if at_root == "written" or not found.root_is_read_only:

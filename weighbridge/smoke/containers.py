@@ -65,6 +65,8 @@ class Stack:
     """Worker -> the jobs that it knows, once it has answered."""
     findings: dict[str, Any] = field(default_factory=dict)
     """Container -> what a look inside found once it served: see `inside.found`."""
+    described: dict[str, Any] = field(default_factory=dict)
+    """What `scripts/openapi.py` saw, once it has been asked."""
     healths: dict[str, Health] = field(default_factory=dict)
     """Container -> the last word of its health check."""
     logs: dict[str, str] = field(default_factory=dict)
@@ -129,8 +131,10 @@ class Stack:
 
     def _client(self, container: str) -> ContainerSpec:
         spec = self._role(container, API)
+        # The commands that settings name run here, and most of them are the worker's.
         return replace(
             spec,
+            environment={**spec.environment, **self.settings.roles.worker.environment, **self.environment},
             entrypoint=(INTERPRETERS[0], *WAITING),
             command=(),
         )
@@ -142,7 +146,7 @@ class Stack:
             image=self.image,
             command=settings.command or (),
             environment={**self.settings.smoke.environment, **settings.environment, **self.environment},
-            volumes={self.run.name: self.settings.smoke.data},
+            volumes={self.run.name: self.settings.smoke.data} if self.settings.smoke.data else {},
         )
 
     def _common(self, container: str) -> _Common:

@@ -6,16 +6,22 @@ from weighbridge.errors import EngineFault
 from weighbridge.smoke.containers import Health, Stack
 from weighbridge.smoke.inside import last_line
 
-_SECONDS = 10.0
-"""How long a check may be silent."""
+_SECONDS = 30.0
+"""How long a check may be silent: Docker's own default (Dockerfile reference, HEALTHCHECK --timeout)."""
 
 
-def check(stack: Stack, container: str) -> Health | None:
-    """Run the image's health check in a container, as its user; None where the image has none, or the container ended.
+def check(stack: Stack, container: str, role: str = "") -> Health | None:
+    """Run a health check in a container, as its user; None where there is none, or the container ended.
 
     Exit code 0 is healthy, anything else is not (Docker's reference, HEALTHCHECK).
+
+    Args:
+        stack: Where the container is.
+        container: Its name.
+        role: Whose own check of the settings is run where it has one; else, and without a role, the image's.
     """
-    command = _command(stack.health_check)
+    own = stack.role(role).health if role else None
+    command = own or _command(stack.health_check)
     if not command:
         return None
     try:

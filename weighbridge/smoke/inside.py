@@ -14,6 +14,7 @@ from weighbridge.smoke.containers import CLIENT, INTERPRETERS, Stack
 from weighbridge.smoke.failures import CheckFailed
 
 _SCRIPTS = Path(__file__).with_name("scripts")
+_OLDEST_PYTHON = 3, 9
 _CANNOT_EXECUTE = frozenset({126, 127})
 _SPARE_SECONDS = 10.0
 """How much longer than its limit a command may be silent: it is ended inside, where it leaves no process behind."""
@@ -76,10 +77,14 @@ def found(stack: Stack, container: str) -> Findings:
 
 def version(stack: Stack, container: str) -> str:
     """Return which Python a container holds."""
-    code, output = _python(stack, container, "import sys; print('Python', sys.version.split()[0])")
+    code, output = _python(stack, container, "import sys; print(*sys.version_info[:3])")
     if code:
         raise CheckFailed(last_line(output))
-    return last_line(output)
+    found = tuple(int(part) for part in last_line(output).split())
+    told = f"Python {'.'.join(map(str, found))}"
+    if found < _OLDEST_PYTHON:
+        raise CheckFailed(f"{told} is older than {'.'.join(map(str, _OLDEST_PYTHON))}, which our scripts need")
+    return told
 
 
 def script(
@@ -148,6 +153,10 @@ def _python(
             code, output = stack.engine.execute(stack.name(container), command, seconds, on_line)
         except EngineFault as error:  # how newer engines tell of a program that is not there
             reason = error.message
+            state = stack.state(container)
+            if not state.running:
+                said = last_line(stack.log(container))
+                raise CheckFailed(f"{container} has ended, with code {state.exit_code}: {said}") from error
         else:
             if code not in _CANNOT_EXECUTE:
                 return code, output

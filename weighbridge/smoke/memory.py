@@ -16,8 +16,9 @@ from weighbridge.checks import Proof
 from weighbridge.settings import Settings
 
 _BELOW = (
-    *("containers.py", "inspection.py", "contents.py", "screening.py", "tokens.py"),
-    *("sources/exposure.py", "sources/machines.py", "sources/suspects.py"),
+    *("commands.py", "containers.py", "contents.py", "engine.py", "filesystem.py", "inspection.py"),
+    *("screening.py", "tokens.py"),
+    *("sources/exposure.py", "sources/layers.py", "sources/machines.py", "sources/suspects.py"),
 )
 """What else decides on a proof: how containers are confined, and what is found in an image's layers."""
 

@@ -29,10 +29,8 @@ def holds(stack: Stack, probe: Probe) -> str:
 
 def send(client: Client, request: Request, kept: dict[str, Any]) -> Answer:
     """Send a request, keep what it keeps, and return the answer, whose status is one that it allows."""
-    path = str(filled(request.path, kept))
-    answer = client.get(path) if request.get else client.post(path, filled(request.body, kept))
-    if request.status or answer.status >= _FIRST_BAD_STATUS:
-        answer.expect(*(request.status or (200,)))
+    answer = _ask(client, request, kept)
+    _expect_status(request, answer)
     kept.update({name: answer.field(field) for name, field in request.keep.items()})
     return answer
 
@@ -59,15 +57,38 @@ def _take(client: Client, step: Step, kept: dict[str, Any]) -> None:
     limit = client.stack.settings.smoke.timeout_seconds
     deadline = time.monotonic() + limit
     until = filled(step.until, kept)
-    while missing := _missing(answer := send(client, step, kept), until):
+    while missing := _not_yet(step, answer := _ask(client, step, kept), until):
         if time.monotonic() > deadline:
             raise CheckFailed(f"{missing} after {limit:g} s; is the job done by a worker of the same version?")
         client.stack.interruption.pause()
+    _expect_status(step, answer)
+    kept.update({name: answer.field(field) for name, field in step.keep.items()})
     if missing := _missing(answer, filled(step.expect, kept)):
         raise CheckFailed(missing)
     wanted = filled(step.equals, kept)
     if wanted is not None and answer.json() != wanted:
         raise CheckFailed(f"{answer.request} answered {answer.quote()}, not {json.dumps(wanted)[:200]}")
+
+
+def _ask(client: Client, request: Request, kept: Mapping[str, Any]) -> Answer:
+    path = str(filled(request.path, kept))
+    return client.get(path) if request.get else client.post(path, filled(request.body, kept))
+
+
+def _expect_status(request: Request, answer: Answer) -> None:
+    if request.status or answer.status >= _FIRST_BAD_STATUS:
+        answer.expect(*(request.status or (200,)))
+
+
+def _not_yet(step: Step, answer: Answer, until: Mapping[str, Any]) -> str:
+    """Say what an answer lacks that is waited for; what is not there yet may come. Empty: nothing."""
+    if not until:
+        return ""
+    try:
+        _expect_status(step, answer)
+        return _missing(answer, until)
+    except CheckFailed as error:
+        return str(error)
 
 
 def _missing(answer: Answer, wanted: Mapping[str, Any]) -> str:

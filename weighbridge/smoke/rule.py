@@ -25,6 +25,8 @@ class Rule:
     """Returns what was seen; raises `CheckFailed`."""
     needs: tuple[str, ...] = ()
     """Titles of rules without which this one makes no sense; `ALL_BEFORE`: all that were tried before it."""
+    explained_by: tuple[str, ...] = ()
+    """Titles of rules whose failure is the cause, where this one fails too: then only that is told."""
     moot_after: tuple[str, ...] = ()
     """Titles of rules whose failure tells all that this one could; where they were not tried, this one is."""
     log_of: str = ""
@@ -65,6 +67,9 @@ def try_all(
         missing = _missing(rule, checks)
         reason = accepted.get(rule.title) or accepted.get(rule.name, "")
         check = _skipped(rule, missing) if missing else _tried(rule, stack, reason)
+        cause = next((title for title in rule.explained_by if title in checks and not checks[title].ok), "")
+        if cause and check.outcome == "failed":
+            check = _skipped(rule, cause, f"{check.detail}; ")
         checks[rule.title] = check
         watcher.checked(variant, check)
     return tuple(checks.values())
@@ -85,8 +90,8 @@ def _missing(rule: Rule, checks: Mapping[str, Check]) -> str:
     return next((title for title in broken if checks[title].outcome == "failed"), broken[0] if broken else "")
 
 
-def _skipped(rule: Rule, missing: str) -> Check:
-    detail = f"not tried, for `{missing}` does not hold"
+def _skipped(rule: Rule, missing: str, seen: str = "") -> Check:
+    detail = f"{seen}see `{missing}`" if seen else f"not tried, for `{missing}` does not hold"
     return Check(role=rule.role, rule=rule.name, outcome="skipped", detail=detail, seconds=0.0)
 
 

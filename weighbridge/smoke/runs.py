@@ -131,8 +131,17 @@ def remove(engine: Labelled, run_id: str, note: Callable[[str], None] = ignore) 
         time.sleep(_PAUSE_SECONDS)
 
 
+def forget(run_id: str) -> None:
+    """Remove the lock file of a run whose things are gone, and whose own thread will not come to it."""
+    with suppress(OSError):
+        _lock_path(_folder(), run_id).unlink(missing_ok=True)
+
+
 def _remove_dead(engine: Labelled, runs: frozenset[str], note: Callable[[str], None]) -> int:
     folder, removed = _folder(), 0
+    for path in folder.glob("*.lock"):  # of those that ended before they had anything, or in a hurry
+        if path.stem not in runs and not _is_locked(path):
+            path.unlink(missing_ok=True)
     for run in sorted(runs):
         if not _alive(folder, run):
             removed += remove(engine, run, note)

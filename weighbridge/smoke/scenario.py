@@ -7,10 +7,11 @@ another one does not is not tried: what is reported is what is to be mended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from weighbridge.contents import Contents
-from weighbridge.settings import Settings
+from weighbridge.settings import Role, Settings
 from weighbridge.smoke import answering, confinement, ending, faults, image, libraries, probing, starting, working
 from weighbridge.smoke.arrival import Arrival
 from weighbridge.smoke.containers import API, CLIENT, REDIS, WORKER, Stack
@@ -34,6 +35,7 @@ _IMAGE_RULES = (
 )
 _NON_ROOT, _HEALTH_CHECK = "image runs-as-non-root", "image has-health-check"
 _PYTHON, _REDIS = "image has-python", "stack redis-starts"
+_LOGS = {"killed-worker-loses-no-job": WORKER}
 _LIVE, _READY = "api live", "api ready"
 _WORKER_READY, _JOBS = "worker ready", "worker registers-its-jobs"
 _LOADABLE = ("image code-is-for-this-platform", "image libraries-resolve")
@@ -44,9 +46,9 @@ def rules(settings: Settings, contents: Contents) -> Iterator[Rule]:
     yield from _on_image(settings, contents)
     yield from _on_beginning()
     arrival = Arrival()
-    yield from _on_role(API, arrival.begin)
+    yield from _on_role(settings.roles.api, API, arrival.begin)
     yield from _on_answers(settings, arrival)
-    yield from _on_role(WORKER)
+    yield from _on_role(settings.roles.worker, WORKER)
     yield from _on_work(settings)
     yield from _on_ends(settings)
     yield Rule(
@@ -59,26 +61,25 @@ def rules(settings: Settings, contents: Contents) -> Iterator[Rule]:
 
 def fault_rules(settings: Settings) -> Iterator[Rule]:
     """Yield the rules on what may break, those left out for which the settings do not say how; Redis comes first."""
-    worker, chosen, probes = settings.roles.worker, settings.smoke.faults, settings.smoke.probes
     yield Rule(role="fault", name="stack-starts", holds=_start_all, log_of=API)
-    needs = ("fault stack-starts",)
+    for name, fault in _faults(settings):
+        holds = partial(faults.restored, fault=fault)
+        yield Rule(role="fault", name=name, holds=holds, needs=("fault stack-starts",), log_of=_LOGS.get(name, API))
+
+
+def _faults(settings: Settings) -> Iterator[tuple[str, Callable[[Stack], str]]]:
+    """Yield what is broken on purpose, by the name of its rule."""
+    worker, chosen, probes = settings.roles.worker, settings.smoke.faults, settings.smoke.probes
     if worker.slow_job and worker.job_result:
         holds = partial(faults.killed_worker_loses_no_job, slow_job=worker.slow_job, job_result=worker.job_result)
-        yield Rule(role="fault", name="killed-worker-loses-no-job", holds=holds, needs=needs, log_of=WORKER)
-    for name, fault in (
-        ("survives-restart-of-redis", faults.survives_restart_of_redis),
-        ("survives-outage-of-redis", faults.survives_outage_of_redis),
-    ):
-        yield Rule(role="fault", name=name, holds=partial(fault, probes=probes), needs=needs, log_of=API)
+        yield "killed-worker-loses-no-job", holds
+    yield "survives-restart-of-redis", partial(faults.survives_restart_of_redis, probes=probes)
+    yield "survives-outage-of-redis", partial(faults.survives_outage_of_redis, probes=probes)
     if chosen.write and chosen.read:
-        write, read = chosen.write, chosen.read
-        kill = partial(faults.killed_api_loses_nothing, write=write, read=read)
-        yield Rule(role="fault", name="killed-api-loses-nothing", holds=kill, needs=needs, log_of=API)
-        for name, refuse in (
-            ("says-when-data-is-read-only", faults.says_when_data_is_read_only),
-            ("says-when-data-is-full", faults.says_when_data_is_full),
-        ):
-            yield Rule(role="fault", name=name, holds=partial(refuse, write=write), needs=needs)
+        yield "killed-api-loses-nothing", partial(faults.killed_api_loses_nothing, write=chosen.write, read=chosen.read)
+        if settings.smoke.data:
+            yield "says-when-data-is-read-only", partial(faults.says_when_data_is_read_only, write=chosen.write)
+            yield "says-when-data-is-full", partial(faults.says_when_data_is_full, write=chosen.write)
 
 
 def names(settings: Settings, contents: Contents) -> frozenset[str]:
@@ -113,16 +114,17 @@ def _on_beginning() -> Iterator[Rule]:
     yield Rule(role="stack", name="redis-starts", holds=starting.redis_starts, log_of=REDIS)
 
 
-def _on_role(role: str, on_start: Callable[[Stack], None] = lambda _: None) -> Iterator[Rule]:
+def _on_role(settings: Role, role: str, on_start: Callable[[Stack], None] = lambda _: None) -> Iterator[Rule]:
     """Yield the rules on how a role starts and what it may do."""
 
     def of(name: str, holds: Callable[..., str], *needs: str) -> Rule:
         return Rule(role=role, name=name, holds=partial(holds, role=role), needs=needs, log_of=role)
 
     runs = f"{role} runs-on-read-only-root"
-    yield of("starts", partial(starting.starts, on_start=on_start), _REDIS, _PYTHON, *_LOADABLE)
+    begin = of("starts", partial(starting.starts, on_start=on_start), _REDIS, _PYTHON)
+    yield replace(begin, explained_by=_LOADABLE)
     yield of("runs-on-read-only-root", starting.runs_on_read_only_root, f"{role} starts")
-    yield of("becomes-healthy", starting.becomes_healthy, runs, _HEALTH_CHECK)
+    yield of("becomes-healthy", starting.becomes_healthy, runs, *(() if settings.health else (_HEALTH_CHECK,)))
     yield of("uid", confinement.uid, runs, _NON_ROOT)
     yield of("holds-no-privileges", confinement.holds_no_privileges, runs)
     yield of("root-filesystem-is-read-only", confinement.root_filesystem_is_read_only, runs)
@@ -176,7 +178,7 @@ def _on_ends(settings: Settings) -> Iterator[Rule]:
         yield Rule(role=WORKER, name="stops-on-sigterm", holds=holds, needs=needs, log_of=WORKER)
     post = next((step for probe in settings.smoke.probes for step in probe.steps[:1] if step.post), None)
     if post:
-        holds = partial(ending.finishes_request_in_flight, path=post.path, body=post.body)
+        holds = partial(ending.finishes_request_in_flight, request=post)
         yield Rule(role=API, name="finishes-request-in-flight", holds=holds, needs=(_READY,), log_of=API)
     holds = partial(ending.stops_on_sigterm, role=API)
     yield Rule(role=API, name="stops-on-sigterm", holds=holds, needs=("api runs-on-read-only-root",), log_of=API)

@@ -34,6 +34,11 @@ class Interruption:
         elif time.monotonic() - self._noted_at >= _ONE_PRESS_SECONDS:
             self.check()
 
+    @property
+    def noted(self) -> bool:
+        """Whether a signal has come."""
+        return self._number is not None
+
     def check(self) -> None:
         """Raise what the signal would have: `KeyboardInterrupt` for SIGINT, else `SystemExit` with 128 + its number."""
         if self._number == signal.SIGINT:

@@ -39,6 +39,13 @@ def redis_starts(stack: Stack) -> str:
         stack.interruption.pause()
 
 
+def redis_runs(stack: Stack) -> None:
+    """Start Redis again where it was stopped."""
+    if not stack.state(REDIS).running:
+        stack.engine.start(stack.name(REDIS))
+        redis_starts(stack)
+
+
 def has_python(stack: Stack) -> str:
     """The image holds an interpreter, by which everything else is looked at; it runs from here on as the client."""
     reason = ""
@@ -69,7 +76,7 @@ def starts(stack: Stack, role: str, container: str = "", on_start: Callable[[Sta
     except EngineFault as error:
         raise CheckFailed(f"{error.message}; correct {_command(role)}") from error
     on_start(stack)
-    state = _settled(stack, container)
+    state = _settled(stack, container, role)
     if not state.running and not _broke_on_read_only_root(stack, container):
         raise CheckFailed(_how_it_ended(stack, role, container, state))
     unheld = " ".join(warning for warning in created.warnings if "discarded" in warning)
@@ -92,7 +99,9 @@ def becomes_healthy(stack: Stack, role: str) -> str:
     state, limit = stack.state(role), stack.settings.smoke.timeout_seconds
     if not state.running:
         raise CheckFailed(_how_it_ended(stack, role, role, state))
-    found = stack.healths[role]
+    found = stack.healths.get(role)
+    if found is None:
+        raise CheckFailed("there is no health check to ask")
     if not found.ok:
         raise CheckFailed(
             f"not healthy after {limit:g} s, its health check says: {found.output}; "
@@ -104,7 +113,9 @@ def becomes_healthy(stack: Stack, role: str) -> str:
 def health_check_can_fail(stack: Stack) -> str:
     """The image's health check, run where nothing serves, says so: one that never fails tells nobody anything."""
     found = health.check(stack, CLIENT)
-    if found is None or found.ok:
+    if found is None:
+        raise CheckFailed("there is no health check to ask")
+    if found.ok:
         raise CheckFailed(
             "the health check says healthy in a container where neither API nor worker runs; let it ask for /livez"
         )
@@ -121,21 +132,24 @@ def note_worker_start(stack: Stack, worker: str) -> None:
         stack.notes["worker_ready_seconds"] = ready - started
 
 
-def _settled(stack: Stack, container: str) -> ContainerState:
+def _settled(stack: Stack, container: str, role: str) -> ContainerState:
     """Return the container's state once it is healthy or has ended, or the time is up.
 
     An unhealthy check on the way is not the end of it. Without a health check a moment has to do.
     """
     begin, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
     while True:
-        found = health.check(stack, container)
+        asked = time.monotonic()
+        found = health.check(stack, container, role)
         if found:
             stack.healths[container] = found
         state, waited = stack.state(container), time.monotonic() - begin
         enough = waited > _MOMENT_SECONDS if found is None else found.ok
         if enough or not state.running or waited > limit:
             return state
-        stack.interruption.pause()
+        pause_until = 2 * time.monotonic() - asked  # as long as the check took: it shares the processors
+        while time.monotonic() < pause_until:
+            stack.interruption.pause()
 
 
 def _answer_of_redis(stack: Stack) -> str:

@@ -92,11 +92,13 @@ def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ..
     def work(variant: _Variant) -> None:
         try:
             with places:
+                variant.interruption.check()
                 found[variant.name] = variant.prove()
             variant.watcher.ended(variant.name, found[variant.name])
         except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that users see
             errors.append(error)
 
+    told = False
     threads = [threading.Thread(target=work, args=(variant,), daemon=True) for variant in variants]
     for thread in threads:
         thread.start()
@@ -104,9 +106,11 @@ def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ..
         for thread in threads:
             while thread.is_alive():
                 thread.join(_LOOK_SECONDS)
+                told = told or _told_of_stop(trial, variants)
     except BaseException:
         for run_id in [*trial.live]:
             runs.remove(trial.engine, run_id, trial.note)
+            runs.forget(run_id)
         raise
     for error in errors:
         raise error
@@ -151,6 +155,14 @@ def _check_accepted(settings: Settings, variant: str, contents: Contents) -> Non
         )
 
 
+def _told_of_stop(trial: Trial, variants: Sequence[_Variant]) -> bool:
+    """Say once that a signal has come, for what a container is just doing may take a while."""
+    if not variants[0].interruption.noted:
+        return False
+    trial.note("Stopping, and removing what was started; once more to leave at once")
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Played:
     """What became of the rules that were tried on one stack."""
@@ -158,7 +170,9 @@ class _Played:
     checks: tuple[Check, ...]
     figures: Figures
     log: str = ""
-    """The last lines of the container that tells of the first failure."""
+    """The last lines of the container that tells of a failure."""
+    log_of: str = ""
+    """The title of the rule that failed."""
     logs: Mapping[str, str] = field(default_factory=dict)
     """Container -> its whole output; empty where all rules hold."""
 
@@ -185,6 +199,7 @@ class _Variant:
             checks=tuple(check for each in played for check in each.checks),
             image_id=self.contents.image_id,
             log="".join(each.log for each in played),
+            log_of="".join(each.log_of for each in played),
             logs={container: text for each in played for container, text in each.logs.items()},
             figures=played[0].figures,
         )
@@ -213,10 +228,14 @@ class _Variant:
     @contextmanager
     def _noted(self, run: runs.Run) -> Iterator[None]:
         """Tell that a run has things in the engine, for who has to remove them in a hurry."""
-        if not run.keep:
+        if run.keep:
+            self.trial.note(f"{self.name}: kept, its containers are called {run.name}-…")
+        else:
             self.trial.live.add(run.id)
-        yield
-        self.trial.live.discard(run.id)
+        try:
+            yield
+        finally:
+            self.trial.live.discard(run.id)
 
 
 def _looked_back(stack: Stack, checks: tuple[Check, ...], failed: Rule | None) -> _Played:
@@ -225,7 +244,9 @@ def _looked_back(stack: Stack, checks: tuple[Check, ...], failed: Rule | None) -
         return _Played(checks=checks, figures=_figures(stack.notes))
     logs = {name: log for name in (REDIS, API, WORKER, CLIENT) if (log := stack.log(name, None))}
     log = stack.log(failed.log_of) if failed.log_of else ""
-    return _Played(checks=checks, figures=_figures(stack.notes), log=log, logs={**stack.logs, **logs})
+    return _Played(
+        checks=checks, figures=_figures(stack.notes), log=log, log_of=failed.title, logs={**stack.logs, **logs}
+    )
 
 
 def _figures(notes: Mapping[str, float]) -> Figures:

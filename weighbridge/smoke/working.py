@@ -26,7 +26,8 @@ def ready(stack: Stack) -> str:
 
 def registers_its_jobs(stack: Stack, jobs: Sequence[str]) -> str:
     """The worker, which has answered before, knows each job that the API sends: both are of one version."""
-    known = {job for jobs in stack.jobs.values() for job in jobs}
+    # Celery adds what else it knows of a job: `name [rate_limit=10/m]`.
+    known = {job.partition(" [")[0] for jobs in stack.jobs.values() for job in jobs}
     missing = [job for job in jobs if job not in known]
     if missing:
         others = ", ".join(sorted(known)) or "none"
@@ -47,9 +48,9 @@ def registered(stack: Stack) -> dict[str, list[str]]:
         except (CheckFailed, ValueError) as error:
             reason = str(error)
         else:
-            if isinstance(found, dict) and found:
-                return found
-            reason = "none answered"
+            if _is_jobs(found):
+                return dict(found)
+            reason = "none answered" if found == {} else f"it printed {str(found)[:80]}, not worker -> names of jobs"
         if time.monotonic() > deadline:
             said = last_line(stack.log(WORKER))
             raise CheckFailed(
@@ -66,6 +67,17 @@ def begin_job(stack: Stack, slow_job: Sequence[str]) -> str:
     deadline = time.monotonic() + limit
     while job not in stack.log(WORKER, _LOG_LINES):
         if time.monotonic() > deadline:
-            raise CheckFailed(f"the worker's log does not name job {job} after {limit:g} s")
+            raise CheckFailed(
+                f"the worker's log does not name job {job} after {limit:g} s; let it log at INFO (--loglevel INFO)"
+            )
         stack.interruption.pause()
     return job
+
+
+def _is_jobs(value: object) -> bool:
+    """Tell whether parsed JSON is an object of lists of names, with anything in it."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(isinstance(jobs, list) and all(isinstance(job, str) for job in jobs) for jobs in value.values())
+    )

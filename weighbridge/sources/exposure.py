@@ -7,10 +7,13 @@ the layer's diff ID: a layer never changes.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from weighbridge import tokens
@@ -21,8 +24,6 @@ from weighbridge.sources import machines, suspects
 from weighbridge.sources.headers import Header
 from weighbridge.sources.layers import Watch
 
-VERSION = 1
-"""Raised with every change of what is found or of how it is kept."""
 MAX_SECRET_BYTES = 2**20
 MOST = 200
 """Of one kind in one layer; of what is writable, of one owner and mode."""
@@ -167,7 +168,14 @@ class Exposures:
 
 
 def _key(diff_id: str) -> str:
-    return f"exposure-{VERSION}-{diff_id}"
+    return f"exposure-{version()}-{diff_id}"
+
+
+@cache
+def version() -> str:
+    """Return a digest of what decides on what is found: with another one, known layers are looked at again."""
+    files = (Path(str(module.__file__)) for module in (tokens, suspects, machines))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in (*files, Path(__file__)))).hexdigest()[:16]
 
 
 def _parsed(kept: Mapping[str, Any]) -> Exposure | None:

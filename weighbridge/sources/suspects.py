@@ -28,7 +28,7 @@ _CACHE = re.compile(
     r"|(?:^|/)\.cache/(?:pip|uv)/"
 )
 _REPOSITORY = re.compile(r"(?:^|/)\.(?:git|hg|svn)/")
-_TEST = re.compile(r"(?:^|/)(?:conftest|test_[^/]*|[^/]+_test)\.pyc?$")
+_TEST = re.compile(r"(?:^|/)(?:conftest|test_[^/]*)\.pyc?$|(?:^|/)tests?/(?:.*/)?[^/]+_test\.pyc?$")
 _ENVIRONMENT = re.compile(r"(?:^|/)\.env(?:\.(?!(?:.*\.)?(?:example|sample|template|dist)$)[^/]+)?$")
 _CODE = re.compile(r"\.(?:pyc?|so)$|\.so\.[^/]+$")
 _LIBRARY = re.compile(r"\.so(?:\.[^/]+)?$")

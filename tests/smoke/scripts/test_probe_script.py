@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -105,15 +106,27 @@ def test_listening() -> None:
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()) as client,
         socket.socket(type=socket.SOCK_DGRAM) as bound,
+        socket.socket(type=socket.SOCK_DGRAM) as sender,
         socket.socket(type=socket.SOCK_DGRAM) as connected,
     ):
-        bound.bind(("0.0.0.0", 0))  # noqa: S104 - nobody sends to it
+        bound.bind(("0.0.0.0", free_udp_port()))  # noqa: S104 - nobody sends to it
+        sender.sendto(b"x", ("127.0.0.1", 9))
         connected.connect(("127.0.0.1", 9))
         seen = probe.listening()
         assert {"protocol": "tcp", "address": "127.0.0.1", "port": server.getsockname()[1]} in seen
         assert {"protocol": "udp", "address": "0.0.0.0", "port": bound.getsockname()[1]} in seen  # noqa: S104 - as above
         ports = {(each["protocol"], each["port"]) for each in seen}
-        assert not {("tcp", client.getsockname()[1]), ("udp", connected.getsockname()[1])} & ports
+        asking = {("udp", each.getsockname()[1]) for each in (connected, sender)}
+        assert not {("tcp", client.getsockname()[1]), *asking} & ports
+
+
+def free_udp_port() -> int:
+    """Return a port below those that the kernel gives to who asks."""
+    for port in range(20000, 30000):
+        with socket.socket(type=socket.SOCK_DGRAM) as trial, suppress(OSError):
+            trial.bind(("0.0.0.0", port))  # noqa: S104 - as above
+            return port
+    raise AssertionError("no port is free")
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="IPv6 is switched off")

@@ -100,7 +100,10 @@ def field_of(body: bytes, path: str) -> object:
     except ValueError:
         return None
     for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
+        try:
+            value = value[int(name)] if isinstance(value, list) else value[name]
+        except (LookupError, TypeError, ValueError):
+            return None
     return value
 
 

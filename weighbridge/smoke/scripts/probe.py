@@ -16,6 +16,8 @@ _WAITING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
 """The state of a socket that waits for anybody: TCP's LISTEN, and CLOSE, which UDP has until it is connected."""
 _ENGINES_DNS = "127.0.0.11"
 """Docker's resolver listens in each container's network, on a port that is new each time."""
+_CLIENTS_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+"""From these the kernel takes ports for who asks: a UDP socket on one of them has sent something, as a logger does."""
 _STARTED = 19
 """Where /proc/PID/stat has the start, field 22, counted from the one after the name."""
 
@@ -110,7 +112,8 @@ def listening() -> list[dict[str, object]]:
         path = Path("/proc/self/net", table)
         if path.exists():  # IPv6 may be switched off
             found += waiting(table, path.read_text(encoding="ascii"))
-    return found
+    first, last = (int(port) for port in _CLIENTS_PORTS.read_text(encoding="ascii").split())
+    return [each for each in found if each["protocol"] == "tcp" or not first <= int(str(each["port"])) <= last]
 
 
 def waiting(table: str, text: str) -> list[dict[str, object]]:
