@@ -16,7 +16,7 @@ from weighbridge.cli import check_configuration, settings_of, user_errors
 PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; without it, all"
 IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or registry:HOST/NAME:TAG"
-TEST_PACKAGES = "redis-server", "postgresql", "docker-registry", "skopeo", "umoci", "openssl", "zstd"
+TEST_PACKAGES = "redis-server", "postgresql", "docker-registry", "skopeo", "umoci", "openssl", "zstd", "chromium"
 FORMAT_HELP = "terminal or json; json prints JSON alone"
 
 
@@ -74,12 +74,20 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
         "variant": VARIANT_HELP,
         "image": f"{IMAGE_HELP}; instead of variants, may be repeated",
         "rebuild": "also try the changes of invoke.yaml: the seconds of a rebuild, the bytes to pull anew",
-        "format": FORMAT_HELP,
+        "baseline": "what to compare with: a record, a commit, a branch, `last`, or SOURCE:REF with {variant} in it",
+        "format": "terminal, json, markdown, html, svg, badge or cyclonedx; all but the first print nothing else",
     },
 )
-def report(c: Context, variant: list[str], image: list[str], rebuild: bool = False, format: str = "terminal") -> None:
+def report(
+    c: Context,
+    variant: list[str],
+    image: list[str],
+    rebuild: bool = False,
+    baseline: str = "",
+    format: str = "terminal",
+) -> None:
     """Weigh images layer by layer, say whose the bytes are, record it."""
-    from weighbridge import measure, records
+    from weighbridge import budgets, measure, records, reporting
     from weighbridge.render import console, formats, progress
 
     with user_errors():
@@ -91,12 +99,32 @@ def report(c: Context, variant: list[str], image: list[str], rebuild: bool = Fal
             rebuilding.check(settings, PROJECT, variant, image)
         folder = records.prepared(PROJECT / settings.reports.directory)
         with console.activity() as shown:
+            before = reporting.earlier(baseline, settings, PROJECT, progress=shown.reading)
             result = measure.measure(wanted, PROJECT, on_progress=shown.reading())
             if rebuild:
                 result = rebuilding.added(result, settings, PROJECT, partial(progress.steps, shown), shown.reading)
-        path = records.save(result, folder)
-        render(result)
+        told = reporting.summarized(result, before, baseline, settings)
+        if format == "html":
+            told = reporting.with_history(reporting.with_trees(told, wanted), folder)
+        path = records.save(told.report, folder)
+        render(told)
         console.say(f"Recorded in {path}")
+        budgets.enforce(told.report)
+
+
+@task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
+def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
+    """Draw what the variants weighed, record by record."""
+    from weighbridge import baseline
+    from weighbridge import trend as trends
+    from weighbridge.render import console, formats
+
+    with user_errors():
+        settings, render = settings_of(c), formats.choose(formats.TRENDS, format)
+        known = baseline.history(PROJECT / settings.reports.directory)
+        for name in known.unreadable:
+            console.say(f"{name} is no record, and left out")
+        render(trends.of(known.reports, settings.chosen(variant)))
 
 
 @task(

@@ -7,12 +7,16 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from benchmarks.peers import Peer
 from benchmarks.runs import Command, Contender
+from weighbridge.render import formats
 
 COLD, KNOWN, MENU = "invoke report, cold", "invoke report, known layers", "invoke --list"
+AS = tuple(f"{KNOWN}, {name}" for name in formats.REPORTS if name != "json")
+"""The report of known layers in each of the other formats."""
 SAVE, DIVE, SYFT = "docker save", "dive", "syft"
 
 
@@ -31,10 +35,17 @@ class Workplace:
         start = (sys.executable, "-P", "-m", "invoke", "--search-root", str(self.project))
         return Command(words=(*start, *words), environment=self._environment(cache or self.fresh()), output=output)
 
-    def report(self, locations: Sequence[str], cache: Path | None = None, output: Path = Path(os.devnull)) -> Command:
+    def report(
+        self,
+        locations: Sequence[str],
+        cache: Path | None = None,
+        output: Path = Path(os.devnull),
+        *,
+        format_: str = "json",
+    ) -> Command:
         """Return `invoke report` on images, each named with its source."""
         images = [word for location in locations for word in ("--image", location)]
-        return self.invoke("report", *images, "--format", "json", cache=cache, output=output)
+        return self.invoke("report", *images, "--format", format_, cache=cache, output=output)
 
     def dive(self, peer: Peer, source: str, image: str, json: Path) -> Command:
         """Return dive without its screen, with all that it finds written as JSON."""
@@ -63,8 +74,13 @@ def ours(place: Workplace, references: Sequence[str], cache: Path) -> tuple[Cont
     return (
         Contender(name=COLD, commands=lambda: [place.report(locations)]),
         Contender(name=KNOWN, commands=lambda: [place.report(locations, cache)]),
+        *(Contender(name=name, commands=partial(_drawn, place, locations, cache, name)) for name in AS),
         Contender(name=MENU, commands=lambda: [place.invoke("--list", cache=cache)]),
     )
+
+
+def _drawn(place: Workplace, locations: Sequence[str], cache: Path, name: str) -> list[Command]:
+    return [place.report(locations, cache, format_=name.rpartition(" ")[2])]
 
 
 def theirs(

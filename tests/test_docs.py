@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,22 +15,28 @@ import yaml
 from invoke.collection import Collection
 
 import tasks
+from tests.earlier import MB, image, report
 from tests.engine import otherapp
 from tests.smoke.fakes import contents
-from weighbridge import bases, evidence
+from weighbridge import baseline, bases, budgets, evidence
 from weighbridge.checks import Check, Proof
 from weighbridge.errors import EXIT_CODES
-from weighbridge.settings import Request, Roles, Smoke, check
+from weighbridge.model import Pull
+from weighbridge.render import answer
+from weighbridge.settings import Request, Roles, Settings, Smoke, check
+from weighbridge.settings.budgets import Budgets, Limits
 from weighbridge.settings.values import Section
 from weighbridge.smoke import scenario
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
+BUDGETS = (PROJECT / "docs" / "budgets.md").read_text(encoding="utf-8")
 SMOKE = (PROJECT / "docs" / "smoke.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not {".venv", ".git"} & set(path.parts))
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
 TASKS = Collection.from_module(tasks).tasks
 SETTINGS = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))
+COLUMNS = (*answer._NEEDED, *answer._WELCOME)
 
 
 def test_exit_codes_are_those_of_the_errors() -> None:
@@ -63,6 +70,66 @@ def test_readme_stays_short() -> None:
     assert len(README.splitlines()) <= 150
 
 
+def test_readme_opens_with_a_picture_of_the_real_thing() -> None:
+    """The picture stands above the first heading, and shows the variants of invoke.yaml."""
+    (path,) = re.findall(r"^!\[.+\]\((.*?)\)$", README[: README.index("\n## ")], re.MULTILINE)
+    picture = (PROJECT / path).read_text(encoding="utf-8")
+
+    assert picture.startswith("<svg ")
+    assert all(f">{name}</text>" in picture for name in SETTINGS["variants"])
+
+
+def test_every_limit_of_the_budgets_is_told() -> None:
+    """The table names all limits of a variant, in their order, and nothing else."""
+    assert [*rows(BUDGETS)] == [*Limits.model_fields]
+
+
+def test_examples_of_budgets_are_right() -> None:
+    """What the page puts into invoke.yaml is taken there, and says what the text says of it."""
+    first, second = (yaml.safe_load(block) for block in blocks("yaml", BUDGETS))
+    limits = Budgets.model_validate(first["budgets"])
+
+    assert first["budgets"]["variants"].keys() <= SETTINGS["variants"].keys()
+    assert limits.noise == Budgets().noise
+    assert limits.of("single").growth is None
+    assert limits.of("multi").growth == limits.default.growth
+    assert Limits.model_validate(second).growth
+
+
+def test_findings_of_budgets_are_worded_as_told() -> None:
+    """The page's examples are what a report says of images that are over these limits."""
+    limits = {"shipped": "120 MB", "pull": "40 MB", "waste": "1 MB"}
+    estimated: dict[str, Any] = {
+        "layers": tuple(replace(layer, blob=None) for layer in image().layers),
+        "pull": Pull(bytes=45 * MB, basis="estimated"),
+    }
+    grown, before = report(image(redis_mb=33, version="8.1")), report(image())
+    since = baseline.compare(before, grown, "main, 3f2a9c1")
+    found = [
+        *budgets.check(report(image(**estimated)), budgeted(limits)).images[0].findings,
+        *budgets.check(grown, budgeted({"growth": {"bytes": "2 MB"}}), since).images[0].findings,
+    ]
+    section = BUDGETS[BUDGETS.index("## What is told") :]
+    told = re.sub(r"\n      ", " ", "\n".join(re.findall(r"^    .*", section, re.MULTILINE)))
+
+    assert [f"    multi: {finding.message}" for finding in found] == told.splitlines()
+
+
+def budgeted(limits: dict[str, Any]) -> Settings:
+    """Return settings of one variant with these limits."""
+    return check({"variants": {"multi": {}}, "budgets": {"default": limits}})
+
+
+def test_sample_in_the_readme_has_the_columns_that_there_are() -> None:
+    """README's sample of the first screen is drawn from the columns of the terminal's table."""
+    sample = README[README.index("    What each variant weighs") : README.index("    multi: 2.27 MB wasted")]
+    names = {name for line in sample.splitlines()[1:3] for name in line.split()}
+    variants = re.findall(r"^     ([a-z]+) +[0-9.]+ [kM]?B ", sample, re.MULTILINE)
+
+    assert names <= {"Variant", *(word for name in COLUMNS for word in name.split())}
+    assert variants == [*SETTINGS["variants"]]
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=str)
 def test_links_lead_somewhere(path: Path) -> None:
     """A relative link in a document names a file of the project."""
@@ -78,9 +145,9 @@ def rows(text: str) -> dict[str, str]:
     return {name: cell.replace("\\|", "|") for name, cell in cells}
 
 
-def blocks(language: str) -> list[str]:
-    """Return the code of a language in docs/smoke.md."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", SMOKE, re.MULTILINE | re.DOTALL)
+def blocks(language: str, text: str = SMOKE) -> list[str]:
+    """Return the code of a language in a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def keys(section: type[Section], place: str) -> Iterator[tuple[str, object]]:

@@ -108,6 +108,15 @@ def test_base_is_apart() -> None:
     assert {row.category for row in found} == {"base", "debian", "wasted"}
 
 
+def test_kind_of_what_is_in_the_base() -> None:
+    """A row of the base tells which manager has the package, or that none has; a row of another category need not."""
+    found = rows([[*SYSTEM, *PYTHON], [Entry("app/new.py", b"n")]], base_layers=1)
+    kinds = {(row.name, row.kind) for row in found if row.category == "base"}
+    assert {("libc6", "debian"), ("redis", "python"), ("redis", "bytecode"), ("/venv", "unowned")} <= kinds
+    assert {("/app", "application"), ("/app", "bytecode")} <= kinds  # of one name, and two rows all the same
+    assert {row.kind for row in found if row.category != "base"} == {None}
+
+
 def test_rows_come_by_category_then_by_size() -> None:
     """The order is that of the categories, then the largest first."""
     found = rows([SYSTEM, PYTHON, [Entry("app/.wh.main.py")]], base_layers=1)

@@ -23,7 +23,7 @@ RECORD = {
     model.Base: "reference layers shipped_bytes",
     model.Layer: "index diff_id instruction in_base shipped_bytes file_count live_bytes wasted_bytes pull_bytes blob",
     model.Pull: "bytes basis",
-    model.LedgerRow: "category name version bytes",
+    model.LedgerRow: "category name version bytes kind",
     model.Waste: "cause bytes shipped_by killed_by path file_count remedy",
     model.Finding: "rule level message",
     model.Sharing: "shipped_bytes pull_bytes unique twins",

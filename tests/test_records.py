@@ -83,6 +83,14 @@ def test_what_is_no_record_is_told(text: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_what_the_quick_reader_refuses_is_read_the_long_way() -> None:
+    """A lone half of a surrogate pair is JSON to Python, and so is UTF-16: both still read."""
+    text = records.to_json(REPORT)
+    assert records.from_json(text.encode("utf-16")) == REPORT
+    odd = text.replace(REPORT.recorded_at, "\\ud800")
+    assert records.from_json(odd) == replace(REPORT, recorded_at="\ud800")
+
+
 def test_bytes_that_are_no_text() -> None:
     """A binary file is no record either."""
     with pytest.raises(UnreadableRecord, match="record is no JSON"):

@@ -160,7 +160,7 @@ def test_no_engine(run: Run, name: str) -> None:
             ["build", "--push", "h.example/x", "--platform", "linux/amd64", "--platform", "linux/arm64"],
             "--push sends what was proven, and one engine cannot prove linux/amd64, linux/arm64. Build and push on ",
         ),
-        (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json."),
+        (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json, markdown, "),
         (["smoke", "--format", "xml"], "Unknown format xml. Choose from terminal, json, junit."),
     ],
 )

@@ -51,6 +51,8 @@ class Proof:
     """In the order in which they were tried."""
     image_id: str = ""
     """What the engine calls the very image that was tried."""
+    config_digest: str = ""
+    """What every engine and every source calls it."""
     log: str = ""
     """The last lines of the failing container's output; empty where all held."""
     log_of: str = ""

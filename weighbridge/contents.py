@@ -49,6 +49,8 @@ class Contents:
     """The engine's own."""
     platform: str
     """`os/architecture`."""
+    config_digest: str = ""
+    """Of the image's config: the same on every engine."""
     user: str = ""
     """As the config has it: `10001:10001`, `app`, or empty."""
     group: int | None = None

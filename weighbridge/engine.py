@@ -215,10 +215,7 @@ class Engine:
 
     @mapped_errors()
     def log(self, container: str, lines: int | None = 1000, *, times: bool = False) -> str:
-        """Return the last lines of a container's output, all with None, both streams, oldest first.
-
-        With `times`, each line begins with the engine's time of it, in RFC 3339, and a space.
-        """
+        """Return the end of a container's output, all with None; with `times`, each line begins with its own."""
         return str(self._api.logs(container, tail=lines or "all", timestamps=times), errors="replace")
 
     @mapped_errors()
@@ -230,10 +227,7 @@ class Engine:
 
     @mapped_errors()
     def users(self, container: str) -> frozenset[int]:
-        """Return the users of a running container's processes, as numbers of the engine's own machine.
-
-        Raises `EngineFault` where that machine's `ps` does not tell them, as BusyBox's.
-        """
+        """Return who a container's processes run as, outside; `EngineFault` where `ps` there does not tell."""
         return inspection.users(self._api.top(container, ps_args="-eo pid,uid"))
 
     @mapped_errors()

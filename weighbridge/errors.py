@@ -15,9 +15,10 @@ The tree:
         EngineFault         the engine answered, with an error
         PushRefused         a registry did not take an image, or has another than was pushed
       BuildFailed        5
+      OverBudget         6
       SmokeFailed        7
 
-Exit code 0 means fine, 1 is Invoke's own, and 6 is kept for budgets. `EXIT_CODES` is the table that the README prints.
+Exit code 0 means fine, and 1 is Invoke's own. `EXIT_CODES` is the table that the README prints.
 """
 
 from __future__ import annotations
@@ -120,6 +121,13 @@ class BuildFailed(WeighbridgeError):
     advice = "Mend the step and run `invoke build` again; what was built before stays cached."
 
 
+class OverBudget(WeighbridgeError):
+    """An image weighs more than invoke.yaml allows."""
+
+    exit_code = 6
+    advice = "Cut what is named, or raise the limit in invoke.yaml, budgets, and say there why."
+
+
 class SmokeFailed(WeighbridgeError):
     """A check of `invoke smoke` did not hold."""
 
@@ -134,5 +142,6 @@ EXIT_CODES: dict[int, str] = {
     SourceError.exit_code: "no such image, or unreadable",
     EngineError.exit_code: "no engine, no builder, no base image, or a push refused",
     BuildFailed.exit_code: "build failed",
+    OverBudget.exit_code: "over budget",
     SmokeFailed.exit_code: "smoke failed",
 }

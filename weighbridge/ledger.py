@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -23,8 +24,7 @@ def breakdown(view: Filesystem, base_layers: int, working_dir: str, waste: Itera
         working_dir: What lies below it and is nobody else's is the application.
         waste: The image's wasted bytes.
     """
-    application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
-    known, owner = owners(view, packages(view), application)
+    known, owner = owned(view, working_dir)
     sums = Counter[tuple[str, Owner]]()
     for layer, (content, offset) in enumerate(zip(view.layers, view.offsets, strict=True)):
         places = owner[offset : offset + content.entry_count]
@@ -35,12 +35,21 @@ def breakdown(view: Filesystem, base_layers: int, working_dir: str, waste: Itera
                 sizes[place] += size
         for place, size in sizes.items():
             sums["base" if layer < base_layers else known[place].category, known[place]] += size
-    rows = Counter[tuple[str, str, str | None]]()
+    rows = Counter[tuple[str, str, str | None, str | None]]()
     for (category, who), size in sums.items():
-        rows[category, who.name, who.version] += size
+        rows[category, who.name, who.version, who.category if category == "base" else None] += size
     for each in waste:
-        rows["wasted", each.cause, None] += each.bytes
-    return _sorted(LedgerRow(category=c, name=n, version=v, bytes=size) for (c, n, v), size in rows.items())
+        rows["wasted", each.cause, None, None] += each.bytes
+    return _sorted(
+        LedgerRow(category=category, name=name, version=version, bytes=size, kind=kind)
+        for (category, name, version, kind), size in rows.items()
+    )
+
+
+def owned(view: Filesystem, working_dir: str) -> tuple[list[Owner], array[int]]:
+    """Return all owners, and by number of a file the place of its owner among them; `working_dir` as above."""
+    application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
+    return owners(view, packages(view), application)
 
 
 def packages(view: Filesystem) -> Iterator[Package]:
@@ -54,4 +63,8 @@ def packages(view: Filesystem) -> Iterator[Package]:
 
 
 def _sorted(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
-    return tuple(sorted(rows, key=lambda row: (CATEGORIES.index(row.category), -row.bytes, row.name)))
+    return tuple(sorted(rows, key=_place))
+
+
+def _place(row: LedgerRow) -> tuple[object, ...]:
+    return CATEGORIES.index(row.category), -row.bytes, row.name, row.version or "", row.kind or ""

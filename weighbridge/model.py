@@ -61,6 +61,9 @@ class LedgerRow:
     """A package, a folder that no package owns, or what `wasted` bytes were wasted by."""
     version: str | None
     bytes: int
+    kind: str | None = None
+    """Of a row of `base`, the category that its bytes had if no base was known, such as `debian`: it tells the manager
+    of a package. None elsewhere, and in records of versions that did not tell it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

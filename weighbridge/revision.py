@@ -35,7 +35,7 @@ class Revision:
 
 def current(folder: Path) -> Revision:
     """Return the revision of the repository that `folder` is in. Never fails: a report matters more than its commit."""
-    lines = _git(folder, "status", "--porcelain=v2", "--branch").splitlines()
+    lines = git(folder, "status", "--porcelain=v2", "--branch").splitlines()
     found = re.match(r"# branch\.oid ([0-9a-f]{40,64})$", lines[0] if lines else "")
     if not found:
         return Revision(commit=None, dirty=False)
@@ -53,9 +53,7 @@ def source_time(folder: Path) -> int | None:
         SettingsError: The variable holds no such number.
     """
     told = os.environ.get(_SOURCE_DATE)
-    found = (
-        told or _git(folder, "-c", "log.showSignature=false", "show", "--no-patch", "--format=%ct", "HEAD")
-    ).strip()
+    found = (told or git(folder, "-c", "log.showSignature=false", "show", "--no-patch", "--format=%ct", "HEAD")).strip()
     if found.isascii() and found.isdecimal() and len(found) <= _LONGEST_TIME:
         return int(found)
     if told:
@@ -69,7 +67,7 @@ def source(folder: Path) -> str:
 
     What is no URL for others, such as a folder of this machine, counts as none.
     """
-    text = _git(folder, "config", "--get", "remote.origin.url").strip()
+    text = git(folder, "config", "--get", "remote.origin.url").strip()
     if short := _SHORT_FORM.fullmatch(text):
         return f"ssh://{short['host']}/{short['path']}"
     try:
@@ -80,7 +78,7 @@ def source(folder: Path) -> str:
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme in _PUBLIC and host else ""
 
 
-def _git(folder: Path, *words: str) -> str:
+def git(folder: Path, *words: str) -> str:
     """Return what Git prints; nothing where it fails or there is none."""
     command = ["git", "--no-optional-locks", *words]
     try:

@@ -55,6 +55,7 @@ def _contents(image: LocalImage, content: ImageContent, found: Sequence[Exposure
         reference=image.reference,
         image_id=image.id,
         platform=image.platform,
+        config_digest=content.config_digest,
         user=image.user,
         group=_group(image.user, found),
         labels=image.labels,

@@ -130,7 +130,7 @@ def test_container_that_dies_at_once(engine: Engine, project: Project, images: S
     prove_standin(project, images, "dies")
     done = project.invoke("smoke")
     error = done.failure(7)
-    assert "good: api becomes-healthy: exited with code 1 before it was healthy: the standin gives up" in error
+    assert "good: api starts: exited with code 1 before it was healthy: the standin gives up" in error
     assert "invoke smoke --keep" in error
     assert "  the standin gives up" in done.stderr.splitlines()
     assert "✗ fails" in done.stdout
@@ -139,8 +139,8 @@ def test_container_that_dies_at_once(engine: Engine, project: Project, images: S
 
 def test_health_check_that_never_passes(engine: Engine, project: Project, images: Standins) -> None:
     """What the health check says is the error, after no longer than the settings allow, and nothing is left."""
-    prove_standin(project, images, "sick")
+    prove_standin(project, images, "sick", timeout_seconds=6)
     error = project.invoke("smoke").failure(7)
-    assert "good: api becomes-healthy: not healthy after 4 s, its health check says: the standin feels sick" in error
+    assert "good: api becomes-healthy: not healthy after 6 s, its health check says: the standin feels sick" in error
     assert "raise smoke.timeout_seconds" in error
     assert not project.runs(engine)

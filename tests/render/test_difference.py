@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -40,20 +41,25 @@ CHANGE = VariantDifference(
         row("python", "pillow", (0, 14_200_000), (None, "12.1.0")),
         row("python", "a-distribution-with-a-very-long-name", (3_000_000, 1_000_000), ("1.0", "2.0")),
         row("debian", "libpq5", (375_000, 375_000), ("17.12", "17.13")),
-        row("wasted", "deleted-directory", (10, 10_000), (None, None)),
+        row("wasted", "deleted-directory", (20_000, 10_000), (None, None)),
+        row("base", "libc6", (12_000_000, 12_010_000), ("2.41-1", "2.41-2")),
+        row("base", "base-files", (1_000, 1_000), ("13.8+deb13u1", "13.8+deb13u2")),
     ),
     cost=Pull(bytes=18_300_000, basis="exact"),
 )
 AT_80 = """\
 old -> new: +12.2 MB (184 MB to 196 MB)
 
-   Change   Whose    Name                             Now   Version
+   Change   Whose        Name                         What changed
  ──────────────────────────────────────────────────────────────────────────────
- +14.2 MB   python   pillow                       14.2 MB   none -> 12.1.0
- -2.00 MB   python   a-distribution-with-a-ver…   1.00 MB   1.0 -> 2.0
-      0 B   debian   libpq5                        375 kB   17.12 -> 17.13
- +9.99 kB   wasted   deleted-directory            10.0 kB
+ +14.2 MB   python       pillow                       none → 12.1.0
+ -2.00 MB   python       a-distribution-with-a-ver…   1.0 → 2.0
+ +10.0 kB   base image   Debian 13.1 → 13.2           libc6 +10.0 kB
+ -10.0 kB   wasted       deleted-directory
+      0 B   debian       libpq5                       17.12 → 17.13
+ +12.2 MB   in all
 
+The base image changed by +10.0 kB, what stands on it by +12.2 MB.
 Layers: 1 the same
 
  Layer       Shipped   Instruction
@@ -82,8 +88,17 @@ def test_many_rows_are_told_in_one_line() -> None:
     """Beyond twenty the rest is one line with their number and their sum."""
     rows = tuple(row("python", f"p{number}", (0, 100), (None, "1")) for number in range(25))
     change = VariantDifference(variant="x", before_bytes=0, after_bytes=2500, delta_bytes=2500, layers=(), ledger=rows)
-    assert "And 5 smaller changes, +500 B in all." in drawn(change).splitlines()
+    lines = [" ".join(line.split()) for line in drawn(change).splitlines()]
+    assert lines[lines.index("+500 B and 5 smaller changes") + 1] == "+2.50 kB in all"
     assert "pulls" not in drawn(change)
+
+
+def test_layers_stand_in_for_a_ledger() -> None:
+    """Where a record kept no ledger, the layers that came and went are the rows, and close as well."""
+    change = replace(CHANGE, ledger=())
+    lines = [" ".join(line.split()) for line in drawn(change).splitlines()]
+    start = lines.index("+56.0 MB layer added COPY /venv /venv")
+    assert lines[start + 1 : start + 3] == ["-43.8 MB layer removed COPY /venv /venv", "+12.2 MB in all"]
 
 
 def test_json() -> None:

@@ -64,7 +64,7 @@ def print_table(
     stream: TextIO | None = None,
 ) -> None:
     """Print a table; it fits 80 columns as long as the columns that do not grow do."""
-    table = Table(box=box.SIMPLE_HEAD, title=Text(title, style="bold"), title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, title=Text(printable(title), style="bold"), title_justify="left", pad_edge=False)
     _fill(table, columns, rows)
     console = _console(stream)
     console.print(table)
@@ -89,7 +89,7 @@ def print_dense_table(
     for column in table.columns:
         column.vertical = "bottom"
     console = _console(stream)
-    console.print(Text(title, style="bold"))
+    console.print(Text(printable(title), style="bold"))
     console.print(Padding(table, (0, 0, 1, 1), expand=False))
 
 
@@ -127,7 +127,7 @@ def print_line(*cells: Cell | str, stream: TextIO | None = None) -> None:
 
 def print_paragraph(text: str, style: Style = "", *, indent: int = 0, stream: TextIO | None = None) -> None:
     """Print text as wide as the tables, all its lines indented by so many columns."""
-    _console(stream).print(Padding(Text(text, style=style), (0, 0, 0, indent), expand=False))
+    _console(stream).print(Padding(Text(printable(text), style=style), (0, 0, 0, indent), expand=False))
 
 
 def say(message: str) -> None:
@@ -272,4 +272,5 @@ def activity() -> Iterator[Activity]:
 
 
 def _text(cell: Cell | str) -> Text:
-    return Text(cell) if isinstance(cell, str) else Text(cell.text, style=cell.style)
+    """Return what a terminal can be given: names and paths of images may hold signs that it would obey."""
+    return Text(printable(cell)) if isinstance(cell, str) else Text(printable(cell.text), style=cell.style)

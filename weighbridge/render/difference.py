@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
+from weighbridge import growth
 from weighbridge.difference import LayerDifference, LedgerDifference, VariantDifference
-from weighbridge.render.console import Cell, Column, Style, print_line, print_table
-from weighbridge.render.terminal import pulled
+from weighbridge.growth import Cause
+from weighbridge.model import Image
+from weighbridge.render.console import Cell, Column, Style, print_line, print_paragraph, print_table
+from weighbridge.render.overview import counted, pulled, signed
 from weighbridge.render.units import size
+from weighbridge.summary import Baseline, Summary
 
 _ROWS = 20
-_OWNERS = (
+_ROWS_OF_REPORT = 10
+_PARTS = 3
+_NOISE_BYTES = 10_000
+"""Builds of the same sources differ by some bytes; a table for less than this would hide the others."""
+_CAUSES = (
     Column(name="Change", right=True),
     Column(name="Whose"),
     Column(name="Name"),
-    Column(name="Now", right=True),
-    Column(name="Version", grows=True),
+    Column(name="What changed", grows=True),
 )
 _LAYERS = (
     Column(name="Layer"),
@@ -25,17 +32,14 @@ _LAYERS = (
 )
 _CHANGES: dict[str, tuple[str, Style]] = {"added": ("+ added", "yellow"), "removed": ("- removed", "green")}
 _NAME_LENGTH = 26
+_Pair = tuple[Image | None, Image | None]
+"""The earlier and the later image, where more of them is told than their difference holds."""
 
 
 def render(difference: VariantDifference, stream: TextIO | None = None) -> None:
-    """Print what changed, the largest first."""
-    sizes = f"{size(difference.before_bytes)} to {size(difference.after_bytes)}"
-    title = f"{difference.variant}: {signed(difference.delta_bytes)} ({sizes})"
-    print_table(title, _OWNERS, [_owner(row) for row in difference.ledger[:_ROWS]], stream=stream)
-    rest = difference.ledger[_ROWS:]
-    if rest:
-        changes = signed(sum(row.delta_bytes for row in rest))
-        print_line(Cell(f"And {len(rest)} smaller changes, {changes} in all.", "dim"), stream=stream)
+    """Print what changed, the largest first, in rows that add up to the whole."""
+    title = f"{difference.variant}: {_change(difference)}"
+    _print_causes(difference, title, _ROWS, stream=stream)
     rows = [_layer(row) for row in difference.layers if row.change != "same"]
     same = len(difference.layers) - len(rows)
     print_table(f"Layers: {same} the same", _LAYERS, rows, stream=stream)
@@ -44,26 +48,101 @@ def render(difference: VariantDifference, stream: TextIO | None = None) -> None:
         print_line(f"A node that has the first pulls {cost} for the second.", stream=stream)
 
 
-def signed(count: int) -> str:
-    """Return bytes with their sign; 0 has none."""
-    return f"+{size(count)}" if count > 0 else size(count)
+def render_growth(summary: Summary, stream: TextIO | None = None) -> None:
+    """Print why each variant changed since the baseline, and which are not compared; nothing without a baseline."""
+    baseline = summary.baseline
+    if baseline is None:
+        return
+    earlier, later = ({each.variant: each for each in it.images} for it in (baseline.report, summary.report))
+    grown = [each for each in baseline.differences if _tells(each)]
+    for each in grown:
+        title = f"{each.variant}: {_change(each)} since {baseline.label}"
+        pair = earlier.get(each.variant), later.get(each.variant)
+        _print_causes(each, title, _ROWS_OF_REPORT, pair, stream=stream)
+        if each.cost is not None:
+            print_line(f"A node that has the earlier image pulls {pulled(each.cost)} for it.", stream=stream)
+        print_line("", stream=stream)
+    lines = _others(baseline, [each for each in baseline.differences if not _tells(each)])
+    for line in lines:
+        print_paragraph(line, stream=stream)
+    if lines:
+        print_line("", stream=stream)
 
 
-def _owner(row: LedgerDifference) -> Sequence[Cell | str]:
-    name = row.name if len(row.name) <= _NAME_LENGTH else f"{row.name[: _NAME_LENGTH - 1]}…"
-    return (
-        Cell(signed(row.delta_bytes), "yellow" if row.delta_bytes > 0 else "green"),
-        row.category,
-        Cell(name, "bold"),
-        size(row.after_bytes),
-        _versions(row),
-    )
+def _change(difference: VariantDifference) -> str:
+    return f"{signed(difference.delta_bytes)} ({size(difference.before_bytes)} to {size(difference.after_bytes)})"
 
 
-def _versions(row: LedgerDifference) -> str:
-    if row.before_version == row.after_version:
-        return row.after_version or ""
-    return f"{row.before_version or 'none'} -> {row.after_version or 'none'}"
+def _tells(difference: VariantDifference) -> bool:
+    """Return whether anything changed by more than builds of the same sources differ by."""
+    return any(abs(each.delta_bytes) >= _NOISE_BYTES for each in growth.explained(difference).causes)
+
+
+def _others(baseline: Baseline, quiet: Sequence[VariantDifference]) -> list[str]:
+    lines = [f"{variant} is not compared: {why}" for variant, why in baseline.refusals.items()]
+    same = [each.variant for each in quiet if not each.delta_bytes]
+    if same:
+        lines.append(f"Unchanged in size since {baseline.label}: {', '.join(same)}.")
+    slight = [f"{each.variant} {signed(each.delta_bytes)}" for each in quiet if each.delta_bytes]
+    if slight:
+        lines.append(f"Next to unchanged since {baseline.label}: {', '.join(slight)}.")
+    return lines
+
+
+def _print_causes(
+    difference: VariantDifference, title: str, count: int, pair: _Pair = (None, None), *, stream: TextIO | None
+) -> None:
+    """Print the largest causes, the others in one row, and the whole."""
+    grown = growth.explained(difference)
+    shown, rest = grown.largest(count)
+    rows = [_cause(each, pair) for each in shown]
+    if rest:
+        many = f"and {counted(len(rest), 'smaller change')}"
+        rows.append((Cell(signed(sum(each.delta_bytes for each in rest)), "dim"), "", Cell(many, "dim"), ""))
+    rows.append((Cell(signed(grown.delta_bytes), "bold"), Cell("in all", "bold"), "", ""))
+    print_table(title, _CAUSES, rows, stream=stream)
+    if grown.base_bytes:
+        base, own = signed(grown.base_bytes), signed(grown.own_bytes)
+        print_line(f"The base image changed by {base}, what stands on it by {own}.", stream=stream)
+
+
+def _cause(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
+    name = cause.name if len(cause.name) <= _NAME_LENGTH else f"{cause.name[: _NAME_LENGTH - 1]}…"
+    whose, detail = cause.category, _versions(cause)
+    if cause.category == growth.BASE:
+        whose, (name, detail) = "base image", _base(cause.parts, pair)
+    elif cause.category == growth.LAYER:
+        name, detail = "added" if cause.delta_bytes >= 0 else "removed", cause.name
+    elif cause.category == "wasted" and pair[1]:
+        detail = _place(pair[1], cause.name)
+    style: Style = "yellow" if cause.delta_bytes > 0 else "green"
+    return Cell(signed(cause.delta_bytes), style), whose, Cell(name, "bold"), detail
+
+
+def _versions(cause: Cause) -> str:
+    if cause.before_version == cause.after_version:
+        return cause.after_version or ""
+    return f"{cause.before_version or 'none'} → {cause.after_version or 'none'}"
+
+
+def _base(parts: Sequence[LedgerDifference], pair: _Pair) -> tuple[str, str]:
+    """Return a name, and what changed most in the base image; another base is told first."""
+    releases = growth.release(parts)
+    name = f"Debian {releases[0]} → {releases[1]}" if releases else counted(len(parts), "package")
+    told = [f"{row.name} {signed(row.delta_bytes)}" for row in parts[:_PARTS] if row.delta_bytes]
+    before, after = (image.base.reference if image and image.base else "" for image in pair)
+    if before and after and before != after:
+        told.insert(0, f"{before} → {after}")
+    return name, ", ".join(told)
+
+
+def _place(image: Image, cause: str) -> str:
+    """Return where most was wasted for that reason, which the ledger's row only sums up."""
+    rows = [row for row in image.waste if row.cause == cause]
+    if not rows:
+        return ""
+    worst = max(rows, key=lambda row: row.bytes)
+    return f"layer {worst.shipped_by} → {worst.killed_by}: {worst.path}"
 
 
 def _layer(row: LayerDifference) -> Sequence[Cell | str]:

@@ -1,30 +1,52 @@
-"""The tables of formats: a new one is a module of its own and one line here."""
+"""The tables of formats: a new one is a module of its own and one line here, imported when it is chosen."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from weighbridge.checks import Proof
-from weighbridge.difference import VariantDifference
 from weighbridge.errors import SettingsError
-from weighbridge.model import Report
-from weighbridge.render import difference, json, junit, proofs, terminal
+
+if TYPE_CHECKING:
+    from weighbridge.checks import Proof
+    from weighbridge.difference import VariantDifference
+    from weighbridge.summary import Summary
+    from weighbridge.trend import Trend
 
 T = TypeVar("T")
 
-REPORTS: Mapping[str, Callable[[Report], None]] = {
-    "terminal": terminal.render,
-    "json": json.render,
+
+def _of(module: str, name: str = "render") -> Callable[[Any], None]:
+    """Return a function of a module beside this one, which is imported when that is called."""
+
+    def render(value: Any) -> None:
+        getattr(import_module(f"weighbridge.render.{module}"), name)(value)
+
+    return render
+
+
+REPORTS: Mapping[str, Callable[[Summary], None]] = {
+    "terminal": _of("terminal"),
+    "json": _of("json"),
+    "markdown": _of("markdown"),
+    "html": _of("html"),
+    "svg": _of("svg"),
+    "badge": _of("badge"),
+    "cyclonedx": _of("cyclonedx"),
 }
 DIFFERENCES: Mapping[str, Callable[[VariantDifference], None]] = {
-    "terminal": difference.render,
-    "json": json.render_difference,
+    "terminal": _of("difference"),
+    "json": _of("json", "render_difference"),
 }
 PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
-    "terminal": proofs.render,
-    "json": json.render_proofs,
-    "junit": junit.render,
+    "terminal": _of("proofs"),
+    "json": _of("json", "render_proofs"),
+    "junit": _of("junit"),
+}
+TRENDS: Mapping[str, Callable[[Trend], None]] = {
+    "terminal": _of("trend"),
+    "json": _of("trend", "render_json"),
 }
 
 

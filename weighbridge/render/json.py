@@ -11,13 +11,14 @@ from typing import TextIO
 from weighbridge import evidence
 from weighbridge.checks import Proof
 from weighbridge.difference import VariantDifference
-from weighbridge.model import FORMAT_VERSION, Report
+from weighbridge.model import FORMAT_VERSION
 from weighbridge.records import to_json
+from weighbridge.summary import Summary
 
 
-def render(report: Report, stream: TextIO | None = None) -> None:
+def render(summary: Summary, stream: TextIO | None = None) -> None:
     """Write the record."""
-    (stream or sys.stdout).write(to_json(report))
+    (stream or sys.stdout).write(to_json(summary.report))
 
 
 def render_difference(difference: VariantDifference, stream: TextIO | None = None) -> None:

@@ -1,13 +1,17 @@
-"""A report as tables on a terminal: which variant, whose the bytes are, layer by layer, and what is wasted."""
+"""A report on a terminal: what to ship and why it grew, then image by image whose the bytes are, layers and waste."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge.model import Image, Layer, LedgerRow, Pull, Rebuild, Report, Sharing, Waste
-from weighbridge.render.console import Cell, Column, print_line, print_paragraph, print_table
+from weighbridge import advice
+from weighbridge.model import Image, Layer, LedgerRow, Pull, Rebuild, Sharing, Waste
+from weighbridge.render import answer, difference
+from weighbridge.render.console import Cell, Column, print_entries, print_line, print_paragraph, print_table
+from weighbridge.render.overview import pulled
 from weighbridge.render.units import bar, size
+from weighbridge.summary import Summary
 
 _BAR_WIDTH = 12
 _NARROW_BAR_WIDTH = 8
@@ -24,34 +28,32 @@ _CATEGORIES = {
 }
 
 
-def render(report: Report, stream: TextIO | None = None) -> None:
-    """Print the comparison of all images, then for each whose its bytes are, its layers and its waste."""
-    print_table(
-        "What each variant weighs", _COMPARISON, [_compared(image, report) for image in report.images], stream=stream
-    )
-    for line in _together(report.sharing) if report.sharing else ():
-        print_paragraph(line, stream=stream)
+def render(summary: Summary, stream: TextIO | None = None) -> None:
+    """Print the answer, why the images grew, then for each whose its bytes are, its layers and its waste."""
+    report = summary.report
+    answer.render(summary, stream)
+    difference.render_growth(summary, stream)
+    if report.sharing:
+        for line in _together(report.sharing):
+            print_paragraph(line, stream=stream)
+        print_line("", stream=stream)
     rebuilds = [_rebuilt(image.variant, each) for image in report.images for each in image.rebuilds]
     if rebuilds:
         print_table("What a change costs, with a warm cache", _REBUILDS, rebuilds, stream=stream)
+    choice = advice.to_ship(summary)
     for image in report.images:
+        told = None if image is choice else answer.cut(image)  # the choice's stands at the top
         if image.ledger:
             print_table(f"{image.variant}: whose the bytes are", _OWNERS, _owners(image), stream=stream)
         print_table(f"{image.variant}: {_summary(image)}", _LAYERS, _layers(image.layers), stream=stream)
+        if told:
+            print_entries([told], stream=stream)
+            print_line("", stream=stream)
         _print_waste(image, stream)
-    for line in _basis(report):
+    for line in _basis(summary):
         print_paragraph(line, "dim", stream=stream)
 
 
-_COMPARISON = (
-    Column(name="Variant"),
-    Column(name="Shipped", right=True),
-    Column(name="Over base", right=True),
-    Column(name="Wasted", right=True),
-    Column(name="Pull", right=True),
-    Column(name="Files", right=True),
-    Column(name="Of the largest", grows=True),
-)
 _OWNERS = (
     Column(name="Whose"),
     Column(name="Bytes", right=True),
@@ -78,27 +80,6 @@ _REBUILDS = (
 _ORIGINS = {True: Cell("base", "dim"), False: Cell("ours", "bold"), None: Cell("unknown", "yellow")}
 
 
-def _compared(image: Image, report: Report) -> Sequence[Cell | str]:
-    largest = max(other.shipped_bytes for other in report.images)
-    share = f"{image.shipped_bytes / largest:4.0%} " if largest else ""
-    return (
-        Cell(image.variant, "bold"),
-        size(image.shipped_bytes),
-        size(image.shipped_bytes - image.base.shipped_bytes) if image.base else "unknown",
-        _known(image.wasted_bytes),
-        pulled(image.pull),
-        f"{image.file_count:,}",
-        Cell(share + bar(image.shipped_bytes, largest, _NARROW_BAR_WIDTH), "cyan"),
-    )
-
-
-def pulled(pull: Pull | None) -> str:
-    """Return bytes to pull; an estimate has a sign before it."""
-    if pull is None:
-        return "unknown"
-    return f"~{size(pull.bytes)}" if pull.basis == "estimated" else size(pull.bytes)
-
-
 def _rebuilt(variant: str, rebuild: Rebuild) -> Sequence[Cell | str]:
     instructions = ", ".join(layer.instruction for layer in rebuild.layers)
     return (
@@ -112,17 +93,12 @@ def _rebuilt(variant: str, rebuild: Rebuild) -> Sequence[Cell | str]:
     )
 
 
-def _known(count: int | None) -> str:
-    return "unknown" if count is None else size(count)
-
-
 def _together(sharing: Sharing) -> Iterator[str]:
     alone = ", ".join(f"{each.variant} {size(each.shipped_bytes)}" for each in sharing.unique)
     yield f"Shared layers once: {size(sharing.shipped_bytes)}. Each alone: {alone}."
     for twins in sharing.twins:
         names = f"{twins.first} and {twins.second}"
         yield f"Sharing lost: {names} hold the same {size(twins.shipped_bytes)}; {twins.why}."
-    yield ""
 
 
 def _summary(image: Image) -> str:
@@ -186,15 +162,19 @@ def _print_waste(image: Image, stream: TextIO | None) -> None:
 
 def _told(row: Waste) -> str:
     files = "1 file" if row.file_count == 1 else f"{row.file_count:,} files"
-    return f"{row.cause.replace('-', ' ')}, layer {row.shipped_by} -> {row.killed_by}: {row.path}, {files}"
+    return f"{row.cause.replace('-', ' ')}, layer {row.shipped_by} → {row.killed_by}: {row.path}, {files}"
 
 
-def _basis(report: Report) -> Iterator[str]:
+def _basis(summary: Summary) -> Iterator[str]:
+    """Yield what the figures mean, and what they rest on."""
+    report = summary.report
     engine = report.engine
     where = f", with engine {engine.version}, store {engine.store}" if engine else ""
     yield "Shipped: sizes of all regular files in all layers; MB = 10^6 bytes."
     if any(image.pull and image.pull.basis == "estimated" for image in report.images):
         yield "Pull: what a node fetches; ~ is an estimate of gzip -6, within 2 %."
     if any(image.rebuilds for image in report.images):
-        yield "Run, Cached: steps. Pull of a change: its new layers and the image's config."
+        yield "Run, Cached: steps. Code change, and pull of any: its new layers and the image's config."
+    if summary.standings:
+        yield "Smoke rules: ✓ all hold, ✗ so many fail. API ready: in that test, where variants start side by side."
     yield f"Read from the layers themselves{where}."

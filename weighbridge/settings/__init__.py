@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from weighbridge.errors import SettingsError
+from weighbridge.settings.budgets import Budgets
 from weighbridge.settings.proving import ApiRole, Faults, Probe, Request, Role, Roles, Smoke, Step, WorkerRole
 from weighbridge.settings.values import UNIQUE, Command, Name, Pattern, Reference, Repository, Seconds, Section, UrlPath
 
@@ -18,6 +19,7 @@ __all__ = [
     "UNIQUE",
     "ApiRole",
     "Bases",
+    "Budgets",
     "Change",
     "Command",
     "Faults",
@@ -103,6 +105,16 @@ class Settings(Section):
     reports: Reports = Reports()
     changes: dict[Name, Change] = {}
     """What `invoke report --rebuild` tries, in this order."""
+    budgets: Budgets = Budgets()
+
+    @field_validator("budgets")
+    @classmethod
+    def _has_budgets_of_variants(cls, value: Budgets, info: ValidationInfo) -> Budgets:
+        """Refuse limits of a variant that is none: nothing would ever be held against them."""
+        known = info.data.get("variants", value.variants)
+        if unknown := sorted(set(value.variants) - set(known)):
+            raise ValueError(f"{', '.join(unknown)} is no variant: choose from {', '.join(known)}")
+        return value
 
     def reference(self, variant: str) -> str:
         """Return the image name of a variant."""

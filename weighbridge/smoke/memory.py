@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from weighbridge import standings
 from weighbridge.cache import Cache
 from weighbridge.checks import Proof
 from weighbridge.settings import Settings
@@ -28,6 +29,7 @@ def remember(settings: Settings, proof: Proof) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     value = {"ok": proof.ok, "by": _rules(settings), "variant": proof.variant, "at": now}
     Cache().keep_document(_key(proof.image_id), value)
+    standings.remember(proof)
 
 
 def proven(settings: Settings, image_id: str) -> bool:

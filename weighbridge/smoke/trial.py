@@ -198,6 +198,7 @@ class _Variant:
             seconds=time.monotonic() - began,
             checks=tuple(check for each in played for check in each.checks),
             image_id=self.contents.image_id,
+            config_digest=self.contents.config_digest,
             log="".join(each.log for each in played),
             log_of="".join(each.log_of for each in played),
             logs={container: text for each in played for container, text in each.logs.items()},

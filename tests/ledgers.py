@@ -1,0 +1,51 @@
+"""What tests of a ledger's readers draw: images whose rows add up, of any category, kind and name."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from weighbridge.ledger import CATEGORIES
+from weighbridge.model import Base, Image, LedgerRow, Pull
+
+_KINDS = [category for category in CATEGORIES if category not in ("base", "wasted")]
+_NAMES = st.one_of(
+    st.sampled_from(["redis", "libstdc++6", "base-files", "alpine-release", "/app", "/app/x", "/usr/lib", "wheel"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+)
+_VERSIONS = st.one_of(st.none(), st.sampled_from(["1.0", "13.8+deb13u8", "1:2~rc1", "3.22.1-r0", "14ubuntu6"]))
+
+
+@st.composite
+def ledger_rows(draw: st.DrawFn) -> LedgerRow:
+    """Return a row as some version of ours may have recorded it."""
+    category = draw(st.sampled_from(CATEGORIES))
+    return LedgerRow(
+        category=category,
+        name=draw(_NAMES),
+        version=draw(_VERSIONS),
+        bytes=draw(st.integers(1, 10**9)),
+        kind=draw(st.sampled_from([*_KINDS, None])) if category == "base" else None,
+    )
+
+
+def image_of(variant: str, *rows: LedgerRow, base: Base | None = None) -> Image:
+    """Return an image that has these rows and no layers."""
+    return Image(
+        variant=variant,
+        reference=f"backend:{variant}",
+        source="docker",
+        id=f"sha256:{variant}",
+        platform="linux/amd64",
+        shipped_bytes=sum(row.bytes for row in rows),
+        file_count=len(rows),
+        base=base,
+        layers=(),
+        ledger=rows,
+        wasted_bytes=sum(row.bytes for row in rows if row.category == "wasted"),
+        pull=Pull(bytes=1, basis="estimated"),
+    )
+
+
+def row(category: str, name: str, size: int, version: str | None = None, kind: str | None = None) -> LedgerRow:
+    """Return a row."""
+    return LedgerRow(category=category, name=name, version=version, bytes=size, kind=kind)

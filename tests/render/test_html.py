@@ -1,0 +1,338 @@
+"""The HTML report as a parser reads it: what it says, that sums close, and that no text becomes markup."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from base64 import b64encode
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.ledgers import image_of, ledger_rows, row
+from tests.pages import MB, summary, trees
+from weighbridge.model import LedgerRow, Report
+from weighbridge.render import html
+from weighbridge.render.page import tables, treemap, trend, words
+from weighbridge.summary import Summary
+from weighbridge.tree import Node
+
+
+@dataclass
+class Page(HTMLParser):
+    """The elements of a page, their attributes, and what stands in them."""
+
+    text: str
+    tags: list[str] = field(default_factory=list)
+    attributes: list[tuple[str, str, str]] = field(default_factory=list)
+    """Tag, name and value."""
+    rows: list[list[str]] = field(default_factory=list)
+    """The cells of each row of any table."""
+    raw: list[tuple[str, str]] = field(default_factory=list)
+    """What stands in each style and script."""
+    comments: list[str] = field(default_factory=list)
+    in_cell: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.rows[-1].append("")
+            self.in_cell = True
+        if tag in ("style", "script"):
+            self.raw.append((tag, ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note the end of one."""
+        self.tags.append(f"/{tag}")
+        self.in_cell = self.in_cell and tag not in ("td", "th")
+
+    def handle_comment(self, data: str) -> None:
+        """Note a comment."""
+        self.comments.append(data)
+
+    def handle_data(self, data: str) -> None:
+        """Add text to the cell, style or script that it stands in."""
+        if self.cdata_elem:
+            self.raw[-1] = (self.raw[-1][0], self.raw[-1][1] + data)
+        elif self.in_cell:
+            self.rows[-1][-1] += data
+
+    def values_of(self, name: str) -> list[str]:
+        """Return what all attributes of a name have."""
+        return [value for _, each, value in self.attributes if each == name]
+
+
+def page(told: Summary, files: dict[str, Node] | None = None) -> Page:
+    """Return what a parser reads of the report."""
+    stream = io.StringIO()
+    html.render(replace(told, trees=files or {}), stream)
+    return Page(stream.getvalue())
+
+
+def of_ledger(*rows: LedgerRow) -> Report:
+    """Return a report of one image that has these rows."""
+    return Report(
+        recorded_at="2026-11-24T10:00:00Z", commit=None, dirty=False, engine=None, images=(image_of("a", *rows),)
+    )
+
+
+def test_first_table_is_the_answer() -> None:
+    """Variants with what decides for or against them, the smoke test of each in words."""
+    head, *rows = page(summary()).rows[:3]
+    assert [cell for cell in head if cell] == [
+        "Variant",
+        "Shipped",
+        "Pull",
+        "Over base",
+        "Waste",
+        "Change",
+        "Code change",
+        "API ready",
+        "Smoke",
+        "Findings",
+    ]
+    assert [[cell for cell in row if cell] for row in rows] == [
+        [
+            "single redis",
+            "160 MB",
+            "~53.3 MB",
+            "90.0 MB",
+            "2.00 MB",
+            "not compared",
+            "~3.00 kB, 2.5 s",
+            "–",  # noqa: RUF001 - a dash, as it stands there
+            "✗ 2 of 41 fail",
+            "1 warning",
+        ],
+        [
+            "multi",
+            "90.0 MB",
+            "~30.0 MB",
+            "20.0 MB",
+            "2.00 MB",
+            "+15.0 MB",
+            "~3.00 kB, 2.5 s",
+            "1.60 s",
+            "✓ 41 rules",
+            "1 warning",
+        ],
+    ]
+
+
+def test_difference_is_closed_and_keeps_the_base_apart() -> None:
+    """The causes add up; what the base image did is one of them, with its parts below."""
+    [change] = tables.changes(summary())
+    assert [(cause.category, cause.delta_bytes) for cause in change.causes] == [("base", 10 * MB), ("python", 5 * MB)]
+    assert sum(cause.delta_bytes for cause in change.causes) + change.rest_bytes == change.difference.delta_bytes
+    assert sum(row.delta_bytes for row in change.base) + change.base_rest_bytes == change.growth.base_bytes
+    text = page(summary()).text
+    assert "multi grew by 15.0 MB because of the base image (+10.0 MB); all else +5.00 MB." in text.partition("<nav")[0]
+    assert "Our own: <strong>+5.00 MB</strong>" in text
+    assert "Drift of the base image: <strong>+10.0 MB</strong>" in text
+
+
+@given(st.lists(ledger_rows(), min_size=1, max_size=30))
+@settings(max_examples=30)
+def test_ledger_closes(rows: list[LedgerRow]) -> None:
+    """What the table's column holds adds up to what the image ships."""
+    report = of_ledger(*rows)
+    found = page(Summary(report=report))
+    assert sum(map(int, found.values_of("data-value"))) == report.images[0].shipped_bytes
+
+
+def test_long_ledger_closes() -> None:
+    """Owners that are left out stand in a row of their own."""
+    report = of_ledger(*(row("debian", f"lib{number}", 1000 + number) for number in range(700)))
+    rows = tables.owners(report)
+    assert rows[-1].name == "100 smaller owners"
+    assert sum(each.sizes[0] or 0 for each in rows) == report.images[0].shipped_bytes
+
+
+def test_waste_that_is_not_shown_is_counted() -> None:
+    """Five are shown at once, fifty-five folded away, and the rest is a sum."""
+    told = summary()
+    image = told.report.images[0]
+    many = replace(image, waste=tuple(replace(image.waste[0], bytes=200 - number) for number in range(100)))
+    [found] = tables.wastes(replace(told.report, images=(many,)))
+    assert (len(found.first), len(found.more), found.more_count) == (5, 55, 95)
+    assert sum(row.bytes for row in found.first) + found.more_bytes == sum(row.bytes for row in many.waste)
+    assert found.rest == "40 still smaller, 4.82 kB in all"
+
+
+PIECES = (
+    "</script>",
+    "<script>alert(1)</script>",
+    "<!--",
+    "-->",
+    "</style>",
+    "</title>",
+    '" onload="alert(1)',
+    "' x='",
+    "&lt;",
+    "&#0;",
+    "{{ 7 * 7 }}",
+    "{% raw %}",
+    "]]>",
+    "\u2028",
+    "\u202e",
+    "\0",
+    "\udcff",
+    "\r\n",
+    "__proto__",
+)
+HOSTILE = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_size=6).map("".join)
+
+
+@given(HOSTILE)
+@settings(max_examples=60)
+def test_no_text_becomes_markup(text: str) -> None:
+    """Whatever images, records and engines are called, the page has the elements that it has for a harmless name."""
+    found, tame = page(summary(text), trees(text)), page(summary("x"), trees("x"))
+    drawn = ("svg", "/svg", "title", "/title", "text", "/text", "rect", "/rect")  # a long label is drawn in another way
+    assert [tag for tag in found.tags if tag not in drawn] == [tag for tag in tame.tags if tag not in drawn]
+    assert {name for _, name, _ in found.attributes} == {name for _, name, _ in tame.attributes}
+    assert [kind for kind, _ in found.raw] == [kind for kind, _ in tame.raw]
+    assert len(found.comments) == 1
+    assert all(sign.isprintable() or sign == "\n" for sign in found.text)
+
+
+@given(HOSTILE)
+@settings(max_examples=60)
+def test_data_are_what_was_measured(text: str) -> None:
+    """The script reads the names and bytes of the tree, as far as they can be shown."""
+    found = json.loads(page(summary(text), trees(text)).raw[1][1])
+    expected = treemap.data(treemap.Map(variant="multi", by="layer, owner, folder, file", root=trees(text)["multi"]))
+    assert expected in found["maps"]
+    [mapped] = [each for each in found["maps"] if each["by"].startswith("layer, owner")]
+    assert mapped["root"][3][1][3][0][0] == words.plain(f"{text} 8.0", 160)
+
+
+def test_policy_lets_in_only_what_the_page_was_written_with() -> None:
+    """Each style and script is one that the policy names by its hash; nothing else may load or run."""
+    found = page(summary(), trees())
+    [policy] = [value for value in found.values_of("content") if "default-src" in value]
+    allowed = set(re.findall(r"'sha256-[^']+'", policy))
+    written = {
+        f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+        for kind, text in found.raw
+        if not text.startswith("{")
+    }
+    assert allowed == written
+    assert re.sub(r" '[^']+'", "", policy) == "default-src; style-src; script-src; base-uri; form-action"
+    assert "unsafe" not in policy
+
+
+def test_nothing_leads_out_of_the_page() -> None:
+    """Every reference is to a part of the page, and no style or attribute asks for a file."""
+    found = page(summary(), trees())
+    ids = set(found.values_of("id"))
+    assert found.values_of("href")
+    assert {value.removeprefix("#") for value in found.values_of("href")} <= ids
+    assert not found.values_of("src") + found.values_of("style")
+    assert not [text for kind, text in found.raw if kind == "style" and re.search(r"url\(|@import", text)]
+
+
+PUBLISHED = "a8771380454be89ec5ffe9a6396ba7c247081e348ae740dc9cb9629abd4c0e43"
+"""Of `dist/d3-hierarchy.min.js` in the package d3-hierarchy 3.1.2."""
+
+
+def test_licence_of_the_library_is_in_the_page() -> None:
+    """The vendored file is the published one, and its terms go where it goes."""
+    folder = Path(html.__file__).with_name("page")
+    assert sha256((folder / "d3-hierarchy.min.js").read_bytes()).hexdigest() == PUBLISHED
+    [comment] = page(summary()).comments
+    assert "Copyright 2010-2021 Mike Bostock" in comment
+    assert "this permission notice appear in all copies" in comment
+
+
+def wide(name: str, nodes: int) -> Node:
+    """Return a tree of so many files in one owner."""
+    files = tuple(Node(name=f"{number}{name}", bytes=10_000 + number, category="python") for number in range(nodes))
+    owner = Node(name="owner", bytes=sum(f.bytes for f in files), children=files, category="python", files=len(files))
+    return Node(name="", bytes=owner.bytes, children=(replace(owner, name="0: COPY"),), files=len(files))
+
+
+@pytest.mark.parametrize(("images", "name"), [(3, "_module_with_a_long_name.cpython-313.pyc"), (12, "漢" * 200)])
+def test_page_stays_below_a_megabyte(images: int, name: str) -> None:
+    """Many images with many files of long names get coarser maps."""
+    told = summary()
+    variants = tuple(replace(told.report.images[0], variant=f"v{number}") for number in range(images))
+    files = {each.variant: wide(name, 2900) for each in variants}
+    found = page(replace(told, report=replace(told.report, images=variants)), files)
+    assert len(found.text.encode()) <= html.LARGEST
+    maps = json.loads(found.raw[1][1])["maps"]
+    assert {each["root"][1] for each in maps if each["by"].startswith("layer, owner")} == {wide(name, 2900).bytes}
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=60))
+def test_tiles_cover_what_their_bytes_are(sizes: list[int]) -> None:
+    """Tiles of one level lie inside the picture, apart from each other, and as large as their share."""
+    parts = tuple(Node(name="x", bytes=size) for size in sizes)
+    found = treemap.tiles(Node(name="", bytes=sum(sizes), children=parts))
+    for tile in found:
+        assert tile.x >= 0
+        assert tile.y >= 0
+        assert tile.x + tile.width <= treemap.WIDTH
+        assert tile.y + tile.height <= treemap.HEIGHT
+    for index, one in enumerate(found):
+        for other in found[index + 1 :]:
+            assert (
+                one.x + one.width <= other.x + 0.2
+                or other.x + other.width <= one.x + 0.2
+                or one.y + one.height <= other.y + 0.2
+                or other.y + other.height <= one.y + 0.2
+            )
+    area = sum((tile.width + 2) * (tile.height + 2) for tile in found)
+    shown = sum(size for size in sizes if size * treemap.WIDTH * treemap.HEIGHT >= 100 * sum(sizes))
+    assert area == pytest.approx(treemap.WIDTH * treemap.HEIGHT * shown / sum(sizes), rel=0.03)
+
+
+def test_lines_break_where_figures_cannot_be_compared() -> None:
+    """A pull that was estimated and one that is exact are two lines; what was shipped stays one."""
+    told = summary()
+    image = told.history[0].images[0]
+    assert image.pull
+    exact = replace(told.history[0], images=(replace(image, pull=replace(image.pull, basis="exact")),))
+    shipped, pull = trend.charts([exact], told.report)
+    assert {line.variant: [len(run) for run in line.runs] for line in shipped.lines}["multi"] == [2]
+    assert {line.variant: [len(run) for run in line.runs] for line in pull.lines}["multi"] == [1, 1]
+    assert pull.breaks == 1
+
+
+def test_record_that_knows_little_is_shown() -> None:
+    """A record of the first version: neither ledger nor base, waste or pull, and nothing to compare it with."""
+    image = replace(
+        summary().report.images[1],
+        base=None,
+        ledger=(),
+        waste=(),
+        findings=(),
+        rebuilds=(),
+        pull=None,
+        wasted_bytes=None,
+        live_bytes=None,
+    )
+    found = page(Summary(report=replace(summary().report, images=(image,), sharing=None, engine=None, commit=None)))
+    assert {"map", "layers"} < set(found.values_of("id"))
+    assert not {"difference", "waste", "owners", "changes", "trend", "findings"} & set(found.values_of("id"))
+
+
+def test_report_without_images_is_a_page() -> None:
+    """Nothing was measured, and the page says so."""
+    report = Report(recorded_at="2026-11-24T10:00:00Z", commit=None, dirty=False, engine=None, images=())
+    assert "No image was measured." in page(Summary(report=report)).text

@@ -1,0 +1,174 @@
+"""The trend as people and scripts get it: whole outputs at 80 and 120 columns, and JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.ledgers import image_of, row
+from weighbridge import trend
+from weighbridge.model import Base, Image, Pull, Rebuild, Report
+from weighbridge.render import trend as render
+from weighbridge.trend import Trend
+
+BASE = Base(reference="python:3.13-slim-trixie", layers=2, shipped_bytes=114_836_036)
+CODE = Rebuild(
+    change="code", seconds=1.6, steps_run=4, steps_cached=8, layers=(), pull=Pull(bytes=22_733, basis="exact")
+)
+IMAGE = replace(
+    image_of("multi", row("python", "redis", 156_692_148), base=BASE),
+    wasted_bytes=2_271_032,
+    pull=Pull(bytes=57_142_857, basis="estimated"),
+)
+EXACT = Pull(bytes=59_542_074, basis="exact")
+DAYS: list[Image] = [
+    replace(IMAGE, shipped_bytes=174_142_935, base=replace(BASE, reference="python:3.12-slim-bookworm")),
+    replace(IMAGE, shipped_bytes=156_685_557),
+    replace(IMAGE, shipped_bytes=156_022_058, pull=EXACT),
+    replace(IMAGE, shipped_bytes=156_022_058, pull=replace(EXACT, bytes=59_512_074)),
+    replace(IMAGE, base=replace(BASE, shipped_bytes=114_856_036), rebuilds=(CODE,)),
+    replace(IMAGE, pull=replace(EXACT, basis="estimated"), rebuilds=(CODE,)),
+]
+
+
+def reports(images: list[Image]) -> list[Report]:
+    """Return one record a day."""
+    return [
+        Report(
+            recorded_at=f"2026-{11 + day // 28:02}-{1 + day % 28:02}T10:00:00Z",
+            commit=f"{day}f2a9c1d34e8a0",
+            dirty=day == 3,
+            engine=None,
+            images=(image,),
+        )
+        for day, image in enumerate(images)
+    ]
+
+
+TREND = trend.of(reports(DAYS))
+
+
+def drawn(value: Trend) -> str:
+    """Return what the terminal shows, without the blanks at the ends of lines."""
+    stream = io.StringIO()
+    render.render(value, stream)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+AT_80 = """\
+multi  █ ▁▁▁▁▁  156 MB to 174 MB, 6 points
+ Time              Commit    Shipped   Change      Pull     Code  Note
+ ──────────────────────────────────────────────────────────────────────────────
+ 2026-11-06 10:00  5f2a9c1    157 MB        =  ~59.5 MB  22.7 kB  base -20.0 kB
+ 2026-11-05 10:00  4f2a9c1    157 MB  +670 kB  ~57.1 MB  22.7 kB  ≠ pull
+ 2026-11-04 10:00  3f2a9c1+   156 MB        =   59.5 MB
+ 2026-11-03 10:00  2f2a9c1    156 MB  -663 kB   59.5 MB           ≠ pull
+ 2026-11-02 10:00  1f2a9c1    157 MB        ≠  ~57.1 MB           ≠ base
+ 2026-11-01 10:00  0f2a9c1    174 MB           ~57.1 MB           first
+
+ 4f2a9c1: ≠ pull exact -> estimated; base +20.0 kB
+ 2f2a9c1: ≠ pull estimated -> exact
+ 1f2a9c1: ≠ base python:3.12-slim-bookworm -> python:3.13-slim-trixie
+
+Change: of shipped bytes, from the row below; = none.
+Code: what a node pulls after a change to the code.
+≠ not compared with the row below: the figures are of unlike basis.
++ behind a commit: the tree held something else.
+~ is an estimate of gzip -6, within 2 %.
+"""
+AT_120 = """\
+multi  █ ▁▁▁▁▁  156 MB to 174 MB, 6 points
+ Time              Commit    Shipped   Change      Pull     Code  Pull change   Wasted  Note
+ ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ 2026-11-06 10:00  5f2a9c1    157 MB        =  ~59.5 MB  22.7 kB    ~+2.40 MB  2.27 MB  base -20.0 kB
+ 2026-11-05 10:00  4f2a9c1    157 MB  +670 kB  ~57.1 MB  22.7 kB            ≠  2.27 MB  ≠ pull
+ 2026-11-04 10:00  3f2a9c1+   156 MB        =   59.5 MB              -30.0 kB  2.27 MB
+ 2026-11-03 10:00  2f2a9c1    156 MB  -663 kB   59.5 MB                     ≠  2.27 MB  ≠ pull estimated -> exact
+ 2026-11-02 10:00  1f2a9c1    157 MB        ≠  ~57.1 MB                     ≠  2.27 MB  ≠ base
+ 2026-11-01 10:00  0f2a9c1    174 MB           ~57.1 MB                        2.27 MB  first
+
+ 4f2a9c1: ≠ pull exact -> estimated; base +20.0 kB
+ 1f2a9c1: ≠ base python:3.12-slim-bookworm -> python:3.13-slim-trixie
+
+Change: of shipped bytes, from the row below; = none.
+Code: what a node pulls after a change to the code.
+≠ not compared with the row below: the figures are of unlike basis.
++ behind a commit: the tree held something else.
+~ is an estimate of gzip -6, within 2 %.
+"""
+
+
+@pytest.mark.parametrize(("columns", "expected"), [("80", AT_80), ("120", AT_120)])
+def test_whole(monkeypatch: pytest.MonkeyPatch, columns: str, expected: str) -> None:
+    """The newest first; a break says why, in full below where there is no room beside; wide, it has more."""
+    monkeypatch.setenv("COLUMNS", columns)
+    assert drawn(TREND) == expected
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120, 200])
+def test_many_points_fit(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """Of many points the last are shown, in the line as many as there is room for; the rest is told."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    many = [replace(DAYS[day % 6], variant="production") for day in range(50)] * 6
+    found = trend.of(
+        [replace(each, commit=f"{day:07}") for day, each in enumerate(reports(many[:50]))]
+        + [replace(each, commit=f"{day:07}x") for day, each in enumerate(reports(many[50:100]))]
+    )
+    text = drawn(found)
+    assert max(map(len, text.splitlines())) <= columns
+    assert " And 80 earlier; JSON has them all." in text
+    assert text.splitlines()[0].startswith("production  ")
+    assert ("last " in text.splitlines()[0]) == (columns < 200)
+
+
+def test_one_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to compare it with, and its line is one sign."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = drawn(trend.of(reports(DAYS[-1:]))).splitlines()
+    assert lines[0] == "multi  ▄  157 MB, 1 point"
+    assert lines[3].split()[:3] == ["2026-11-01", "10:00", "0f2a9c1"]
+    assert lines[3].endswith("  first")
+    assert "≠" not in "".join(lines)
+
+
+def test_no_records() -> None:
+    """It says how to come by one."""
+    assert drawn(trend.of([])) == "No record: `invoke report` writes one.\n"
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=30))
+def test_sparkline(sizes: list[int]) -> None:
+    """A sign for each point; a larger image never has a lower one, and the extremes have the lowest and the highest."""
+    (found,) = trend.of(reports([replace(IMAGE, shipped_bytes=size) for size in sizes])).variants
+    signs = render.sparkline(found.points)
+    assert len(signs) == len(sizes)
+    pairs = sorted(zip(sizes, signs, strict=True))
+    assert [sign for _, sign in pairs] == sorted(signs)
+    assert (pairs[0][1], pairs[-1][1]) == ("▁", "█") if len(set(sizes)) > 1 else set(signs) == {"▄"}
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON has all points, the oldest first, with what changed and why what did not; and nothing else is printed."""
+    render.render_json(TREND)
+    out, err = capsys.readouterr()
+    (variant,) = json.loads(out)["variants"]
+    assert json.loads(out)["format"] == 1
+    assert [point["shipped_bytes"] for point in variant["points"]] == [image.shipped_bytes for image in DAYS]
+    assert variant["points"][1]["breaks"] == [
+        {"figure": "all", "why": "base python:3.12-slim-bookworm -> python:3.13-slim-trixie"}
+    ]
+    assert variant["points"][1]["change"]["shipped_bytes"] is None
+    assert variant["points"][2]["change"] == {
+        "shipped_bytes": -663_499,
+        "base_bytes": 0,
+        "live_bytes": None,
+        "wasted_bytes": 0,
+        "pull_bytes": None,
+        "code_bytes": None,
+    }
+    assert not err

@@ -1,0 +1,294 @@
+"""What a report is compared with is found in a real repository, and figures of unlike basis are refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.earlier import MB, OFFICIAL, image, report
+from weighbridge import baseline, records
+from weighbridge.errors import SettingsError, UnreadableRecord
+from weighbridge.model import Base, Pull, Report
+
+
+def git(folder: Path, *words: str) -> str:
+    """Run Git and return what it prints."""
+    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(folder: Path, message: str = "m") -> str:
+    """Make a commit and return its hash."""
+    git(folder, "-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "--allow-empty", f"--message={message}")
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a repository without commits, on `main`, with an empty folder `reports`; the working folder."""
+    for name, value in {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CEILING_DIRECTORIES": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    folder = tmp_path / "project"
+    (folder / "reports").mkdir(parents=True)
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def record(project: Path, hour: int, commit: str | None, **fields: Any) -> Report:
+    """Save a record of that hour and return it."""
+    made = report(image(), recorded_at=f"2026-11-20T{hour:02}:00:00Z", commit=commit, **fields)
+    records.save(made, project / "reports")
+    return made
+
+
+def find(project: Path, text: str) -> Report:
+    """Return what is found there."""
+    return baseline.find(text, project / "reports", project)
+
+
+def test_commit(project: Path) -> None:
+    """A commit's record is the newest of exactly that commit; a record of a changed tree is none of it."""
+    first, second = commit(project), commit(project)
+    git(project, "tag", "v1", first)
+    record(project, 1, first)
+    newest = record(project, 2, first)
+    record(project, 3, first, dirty=True)
+    latest = record(project, 4, second)
+    for name in (first, first[:8], "HEAD~1", "v1", "main~1"):
+        assert find(project, name) == newest
+    for name in ("HEAD", "@", second):
+        assert find(project, name) == latest
+
+
+def test_commit_without_a_record_of_its_own(project: Path) -> None:
+    """HEAD is the commit and not its branch: an older commit's record does not take its place."""
+    record(project, 1, commit(project))
+    commit(project)
+    with pytest.raises(SettingsError, match=r"--baseline HEAD has no record in .*reports\. Check it out, run "):
+        find(project, "HEAD")
+
+
+def test_branch(project: Path) -> None:
+    """A branch's record is the newest of any commit that it holds, wherever the working tree stands."""
+    old, tip = commit(project), commit(project)
+    git(project, "switch", "--quiet", "--create", "topic")
+    topic = record(project, 3, commit(project))
+    main = record(project, 2, old)
+    record(project, 1, tip)
+    record(project, 4, None)
+    assert find(project, "main") == main  # recorded later, though its commit is the older one
+    assert find(project, "topic") == topic
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (("master",), "master"),
+        (("master", "main"), "main"),
+        (("main", "origin/master"), "origin/master"),
+        (("origin/main", "origin/HEAD", "main"), "origin/HEAD"),
+    ],
+)
+def test_last_is_of_the_main_branch(project: Path, names: tuple[str, ...], chosen: str) -> None:
+    """The main branch is what origin calls so, else a branch of a usual name; `last` is its newest record."""
+    git(project, "switch", "--quiet", "--create", "topic")
+    made = {}
+    for hour, name in enumerate(names):
+        git(project, "switch", "--quiet", "--orphan", f"for-{hour}")
+        head = commit(project, name)
+        kind = "remotes" if "/" in name else "heads"
+        git(project, "update-ref", f"refs/{kind}/{name}", head)
+        made[name] = record(project, hour, head)
+    record(project, 22, made[chosen].commit, dirty=True)
+    assert find(project, "last") == made[chosen]
+
+
+def test_last_without_a_main_branch(project: Path) -> None:
+    """What was looked for is named."""
+    commit(project)
+    git(project, "branch", "--move", "trunk")
+    with pytest.raises(SettingsError, match=r"last finds no main branch: no origin/HEAD, .*, main, master\. Give a "):
+        find(project, "last")
+
+
+def test_path(project: Path) -> None:
+    """A record is found by its path too, whatever its commit and tree."""
+    made = record(project, 1, None, dirty=True)
+    (path,) = (project / "reports").iterdir()
+    assert find(project, str(path)) == made
+    assert find(project, f"reports/{path.name}") == made
+    path.rename("main")  # a file without the suffix, named as a branch
+    assert find(project, "main") == made
+
+
+def test_what_is_no_record(project: Path) -> None:
+    """A file that is missing is a wrong option; one that holds something else is unreadable."""
+    with pytest.raises(SettingsError, match=r"--baseline reports/x\.json cannot be read: No such file"):
+        find(project, "reports/x.json")
+    Path("x.json").write_text("{}")
+    with pytest.raises(UnreadableRecord, match=r"x\.json is no record"):
+        find(project, "x.json")
+
+
+@pytest.mark.parametrize(
+    "text", ["nothing", "", "--all", "--since=yesterday", "--git-dir", "HEAD~9", "main..HEAD", "reports"]
+)
+def test_what_names_nothing(project: Path, text: str) -> None:
+    """What is neither a file nor a commit is told, and an option to Git is none."""
+    commit(project)
+    with pytest.raises(SettingsError, match=r"is neither a record nor a commit\. Give the path of a record, a branch"):
+        find(project, text)
+
+
+def test_why_there_is_no_record(project: Path) -> None:
+    """Records that were passed over are told: those of changed trees, and files that are none."""
+    record(project, 1, commit(project), dirty=True)
+    for number in range(7):
+        (project / "reports" / f"x{number}.json").write_text("{}")
+    expected = (
+        r"main has no record in .*; 1 there are of trees that differed from their commit; "
+        r"no records are x0\.json, x1\.json, x2\.json, x3\.json, x4\.json and 2 more\. "
+    )
+    with pytest.raises(SettingsError, match=expected):
+        find(project, "main")
+
+
+def test_shallow_clone(project: Path, tmp_path: Path) -> None:
+    """A clone without its history, as in CI, does not hold what is looked for; the advice says so."""
+    first = commit(project)
+    commit(project)
+    git(tmp_path, "clone", "--quiet", "--depth=1", project.as_uri(), "clone")
+    (tmp_path / "clone" / "reports").mkdir()
+    record(tmp_path / "clone", 1, first)
+    for text in ("HEAD~1", "main", "last"):
+        with pytest.raises(SettingsError, match="git fetch --unshallow"):
+            find(tmp_path / "clone", text)
+
+
+def test_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a repository only paths are left."""
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    for text in ("last", "HEAD"):
+        with pytest.raises(SettingsError, match="the path of a record"):
+            find(tmp_path, text)
+
+
+def test_history(project: Path) -> None:
+    """All records, oldest first by what they say themselves; other files are named."""
+    late, early = record(project, 5, None), record(project, 2, "1" * 40)
+    folder = project / "reports"
+    (folder / "20261120T020000Z-111111111111.json").rename(folder / "z.json")
+    (folder / "b.json").write_bytes(b"\xff")
+    (folder / "a.json").mkdir()
+    (folder / "README.md").write_text("")
+    assert baseline.history(folder) == baseline.History(reports=(early, late), unreadable=("a.json", "b.json"))
+    assert baseline.history(project / "missing") == baseline.History(reports=(), unreadable=())
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "words"),
+    [
+        ("main", {}, "main, 3f2a9c1, 2026-11-20"),
+        ("last", {}, "the main branch, 3f2a9c1, 2026-11-20"),
+        ("3f2a9", {}, "3f2a9c1, 2026-11-20"),
+        ("reports/x.json", {"dirty": True}, "x.json, 3f2a9c1-dirty, 2026-11-20"),
+        ("x.json", {"commit": None}, "x.json, no commit, 2026-11-20"),
+    ],
+)
+def test_label(text: str, fields: dict[str, Any], words: str) -> None:
+    """A baseline is called by what it was asked for, its commit and its day."""
+    assert baseline.described(text, report(**fields)) == words
+
+
+def test_variants_are_paired() -> None:
+    """Variants that both reports have are compared, in the later one's order; one that is new is told."""
+    before = report(image("multi"), image("single"), image("gone"))
+    after = report(image("single"), image("new"), image("multi", redis_mb=31))
+    found = baseline.compare(before, after, "main")
+    assert (found.label, found.report) == ("main", before)
+    assert [(each.variant, each.delta_bytes) for each in found.differences] == [("single", 0), ("multi", MB)]
+    assert found.refusals == {"new": "there is no such variant in it"}
+
+
+def on(reference: str | None) -> dict[str, Any]:
+    """Return the fields of an image that stands on that base."""
+    return {"base": Base(reference=reference, layers=1, shipped_bytes=100 * MB) if reference else None}
+
+
+STANDIN = "weighbridge/python:3.13-slim-trixie"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ({"ledger": ()}, {}, "it was recorded without a ledger; measure it anew"),
+        ({}, {"ledger": ()}, "this was recorded without a ledger; measure it anew"),
+        (
+            {"platform": "linux/arm64"},
+            {},
+            "it is for linux/arm64 and this for linux/amd64; measure both for one platform",
+        ),
+        (on(STANDIN), {}, f"it stands on {STANDIN} and this on {OFFICIAL}; measure both on one base"),
+        ({}, on(STANDIN), f"it stands on {OFFICIAL} and this on {STANDIN}; measure both on one base"),
+        ({}, on("scratch"), f"it stands on {OFFICIAL} and this on scratch; measure both on one base"),
+        (on(None), {}, f"it stands on an unknown base and this on {OFFICIAL}; measure both on one base"),
+        (
+            on("other.example:5000/python:3.13"),
+            {},
+            f"it stands on other.example:5000/python:3.13 and this on {OFFICIAL}",
+        ),
+    ],
+)
+def test_unlike_figures_are_refused(before: dict[str, Any], after: dict[str, Any], reason: str) -> None:
+    """Of two images that cannot be compared nothing is subtracted, and why is told; others are compared."""
+    found = baseline.compare(report(image(**before), image("x")), report(image(**after), image("x")), "main")
+    assert [each.variant for each in found.differences] == ["x"]
+    assert found.refusals["multi"].startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (OFFICIAL, "python:3.14-alpine"),
+        (OFFICIAL, "docker.io/library/python:3.13"),
+        (OFFICIAL, "python@sha256:1f"),
+        ("other.example:5000/python", "other.example:5000/python:3.13@sha256:1f"),
+        (None, None),
+    ],
+)
+def test_another_version_of_the_base_is_drift(before: str | None, after: str | None) -> None:
+    """A new tag or digest of the same base is what a difference is for, and so are two images of unknown bases."""
+    found = baseline.compare(report(image(**on(before))), report(image(**on(after), base_mb=103)), "main")
+    assert found.refusals == {}
+    assert [baseline.drift(each) for each in found.differences] == [(3 * MB, 0)]
+
+
+def test_image_without_bytes_needs_no_ledger() -> None:
+    """Nothing has no owners."""
+    empty = image(ledger=(), layers=(), shipped_bytes=0)
+    assert baseline.compare(report(empty), report(image()), "main").refusals == {}
+
+
+def test_cost_of_unlike_basis_is_dropped() -> None:
+    """Exact beside estimated: the bytes are compared, what a node pulls is not told."""
+    estimated = Pull(bytes=1, basis="estimated")
+    (same,) = baseline.compare(report(image()), report(image(redis_mb=31)), "main").differences
+    (unlike,) = baseline.compare(report(image(pull=estimated)), report(image(redis_mb=31)), "main").differences
+    assert same.cost == Pull(bytes=31 * MB // 3 + 1000, basis="exact")
+    assert unlike == replace(same, cost=None)
+
+
+@given(*4 * [st.integers(0, 1000)])
+def test_drift_and_own_growth_close(base: int, redis: int, later_base: int, later_redis: int) -> None:
+    """The base's part is the base's alone, and both together are the difference."""
+    before, after = image(base_mb=base, redis_mb=redis), image(base_mb=later_base, redis_mb=later_redis)
+    (found,) = baseline.compare(report(before), report(after), "main").differences
+    assert baseline.drift(found) == ((later_base - base) * MB, (later_redis - redis) * MB)
+    assert sum(baseline.drift(found)) == found.delta_bytes

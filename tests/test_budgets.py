@@ -1,0 +1,227 @@
+"""Budgets: what is above a limit is told with the limit, the figure and its largest part, and nothing else is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from tests.earlier import MB, image, report
+from weighbridge import baseline, budgets
+from weighbridge.errors import OverBudget
+from weighbridge.model import Finding, Image, Pull
+from weighbridge.settings import Settings
+from weighbridge.settings import check as settings_check
+
+OTHER = Finding(rule="secret", level="error", message="A key lies in layer 1")
+LARGEST = "; largest over the base: redis 8.0 (python), 30.0 MB"
+PULL = "; largest over the base: layer 1, COPY /venv /venv, "
+
+
+def limited(default: Any = None, **more: Any) -> Settings:
+    """Return settings with these limits of every variant."""
+    return settings_check({"variants": {"multi": {}, "single": {}}, "budgets": {"default": default or {}} | more})
+
+
+def found(weighed: Image, default: Any, earlier: Image | None = None, **more: Any) -> list[tuple[str, str, str]]:
+    """Return rule, level and message of each finding of one image, compared with an earlier one if there is one."""
+    before = baseline.compare(report(earlier), report(weighed), "main, 3f2a9c1") if earlier else None
+    (checked,) = budgets.check(report(weighed), limited(default, **more), before).images
+    return [(each.rule, each.level, each.message) for each in checked.findings]
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "message"),
+    [
+        ("shipped", "120 MB", f"shipped: 140 MB is 20.0 MB over the limit of 120 MB{LARGEST}"),
+        ("shipped", 120 * MB, f"shipped: 140 MB is 20.0 MB over the limit of 120 MB{LARGEST}"),
+        ("shipped", "100 MiB", f"shipped: 140 MB is 35.1 MB over the limit of 100 MiB (105 MB){LARGEST}"),
+        ("shipped", "139.9 MB", f"shipped: 140,000,000 B is 100 kB over the limit of 139.9 MB{LARGEST}"),
+        ("live", "0.1 GB", f"live: 130 MB is 30.0 MB over the limit of 0.1 GB{LARGEST}"),
+        ("over-base", "30 MB", f"over the base: 40.0 MB is 10.0 MB over the limit of 30 MB{LARGEST}"),
+        ("pull", "40 MB", f"pull: 46.7 MB is 6.67 MB over the limit of 40 MB{PULL}10.0 MB"),
+        ("waste", "1 MB", "waste: 10.0 MB is 9.00 MB over the limit of 1 MB; largest: /etc/ x (replaced), 10.0 MB"),
+        (
+            "layer",
+            "20 MB",
+            "largest layer: 30.0 MB is 10.0 MB over the limit of 20 MB; it is layer 1, COPY /venv /venv",
+        ),
+    ],
+)
+def test_limit_is_told(limit: str, value: Any, message: str) -> None:
+    """The finding names figure, excess, limit in the unit that it is written in, and the largest part; on one line."""
+    assert found(image(), {limit.replace("-", "_"): value}) == [(f"budget-{limit}", "error", message)]
+    soft = found(image(), {limit.replace("-", "_"): {"soft": value}})
+    assert soft == [(f"budget-{limit}", "warning", message.replace("the limit", "the soft limit"))]
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_levels(first: int, second: int) -> None:
+    """What is above the hard limit is an error, else what is above the soft one a warning; what is at it is neither."""
+    soft, hard = sorted((first, second + 201 if first == second else second))
+    expected = [level for limit, level in ((hard, "error"), (soft, "warning")) if limit < 140][:1]
+    told = found(image(), {"shipped": {"soft": f"{soft} MB", "hard": f"{hard} MB"}})
+    assert [level for _, level, _ in told] == expected
+
+
+def test_estimated_pull_is_told_as_such() -> None:
+    """A figure that is an estimate says so, and so do its excess and the layer's."""
+    layers = tuple(replace(layer, blob=None) for layer in image().layers)
+    weighed = image(layers=layers, pull=Pull(bytes=45 * MB, basis="estimated"))
+    message = f"pull: ~45.0 MB (estimated) is ~5.00 MB over the limit of 40 MB{PULL}~10.0 MB"
+    assert found(weighed, {"pull": "40 MB"}) == [("budget-pull", "error", message)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "fields", "why"),
+    [
+        ("over_base", {"base": None}, "over the base: its limit is not checked, for the base is unknown"),
+        ("layer", {"layers": (replace(image().layers[0], in_base=None),)}, "largest layer: its limit is not checked"),
+        ("live", {"live_bytes": None}, "live: its limit is not checked, for the record does not tell it"),
+        ("waste", {"wasted_bytes": None}, "waste: its limit is not checked, for the record does not tell it"),
+        ("pull", {"pull": None}, "pull: its limit is not checked, for the record does not tell it"),
+    ],
+)
+def test_what_cannot_be_checked_is_told(limit: str, fields: dict[str, Any], why: str) -> None:
+    """A limit on what is not known is a warning, not silence."""
+    ((_, level, message),) = found(image(**fields), {limit: "1 B"})
+    assert level == "warning"
+    assert message.startswith(why)
+
+
+def test_image_of_nothing_has_no_largest_part() -> None:
+    """Without layers and owners the finding stands alone, and what is 0 is over no limit."""
+    bare = image(layers=(), ledger=(), waste=())
+    limits = {"shipped": "1 MB", "pull": "1 MB", "waste": "1 MB", "layer": "0 B"}
+    assert [message for *_, message in found(bare, limits)] == [
+        "shipped: 140 MB is 139 MB over the limit of 1 MB",
+        "pull: 46.7 MB is 45.7 MB over the limit of 1 MB",
+        "waste: 10.0 MB is 9.00 MB over the limit of 1 MB",
+    ]
+
+
+def test_live_bytes_are_not_wasted_ones() -> None:
+    """What is seen has an owner that is seen, also where more is wasted than anybody has."""
+    ((*_, message),) = found(image(redis_mb=5), {"live": "1 MB"})
+    assert message.endswith("; largest over the base: redis 8.0 (python), 5.00 MB")
+
+
+def test_variants_have_limits_of_their_own() -> None:
+    """A variant's limit takes the default's place, null lifts it, and what is no variant has none."""
+    settings = limited(
+        {"shipped": "1 MB", "waste": "1 MB"}, variants={"multi": {"shipped": "200 MB"}, "single": {"waste": None}}
+    )
+    checked = budgets.check(report(image("multi"), image("single"), image("docker:x")), settings)
+    assert [[each.rule for each in image.findings] for image in checked.images] == [
+        ["budget-waste"],
+        ["budget-shipped"],
+        [],
+    ]
+
+
+def test_findings_of_others_stay() -> None:
+    """A second check takes the place of the first, and of nothing else."""
+    once = budgets.check(report(image(findings=(OTHER,))), limited({"shipped": "1 MB"}))
+    assert [each.rule for each in once.images[0].findings] == ["secret", "budget-shipped"]
+    assert budgets.check(once, limited({"shipped": "1 MB"})) == once
+    assert budgets.check(once, limited()).images[0].findings == (OTHER,)
+
+
+def test_main_that_was_over_already_is_told() -> None:
+    """Who did not make it too large is told that it was so before."""
+    ((*_, message),) = found(image(redis_mb=31), {"shipped": "120 MB"}, image(redis_mb=30))
+    assert message.startswith(
+        "shipped: 141 MB is 21.0 MB over the limit of 120 MB; over it already in main, 3f2a9c1: 140 MB;"
+    )
+    ((*_, message),) = found(image(redis_mb=31), {"shipped": "140.5 MB"}, image(redis_mb=30))
+    assert "main" not in message
+    estimated = image(redis_mb=30, pull=Pull(bytes=45 * MB, basis="estimated"))
+    ((*_, message),) = found(image(redis_mb=31), {"pull": "40 MB"}, estimated)
+    assert "main" not in message  # exact beside estimated is no comparison
+
+
+GROWN = "growth since main, 3f2a9c1: 3.00 MB (7.5 %) of its own is "
+CAUSE = "; largest: redis 8.0 -> 8.1 (python), +3.00 MB"
+
+
+@pytest.mark.parametrize(
+    ("limits", "level", "message"),
+    [
+        ({"bytes": "2 MB"}, "error", f"1.00 MB over the limit of 2 MB{CAUSE}"),
+        ({"percent": 5}, "error", f"1.00 MB over the limit of 5 %{CAUSE}"),
+        ({"bytes": "1 MB", "percent": 5}, "error", f"1.00 MB over the limit of 1 MB and 5 %{CAUSE}"),
+        ({"bytes": {"soft": "2 MB", "hard": "4 MB"}}, "warning", f"1.00 MB over the soft limit of 2 MB{CAUSE}"),
+        (
+            {"bytes": {"soft": "2 MB", "hard": "4 MB"}, "percent": 5},
+            "warning",
+            f"1.00 MB over the soft limit of 2 MB and 5 %{CAUSE}",
+        ),
+        ({"bytes": "2 MB", "percent": {"soft": 5}}, "error", f"1.00 MB over the limit of 2 MB and 5 %{CAUSE}"),
+    ],
+)
+def test_growth_is_told(limits: dict[str, Any], level: str, message: str) -> None:
+    """The finding names both limits, and the package that grew most, with its versions."""
+    told = found(image(redis_mb=33, version="8.1"), {"growth": limits}, image(redis_mb=30))
+    assert told == [("budget-growth", level, GROWN + message)]
+
+
+@pytest.mark.parametrize(("base", "words"), [(120, "grew by 20.0 MB"), (90, "shrank by 10.0 MB")])
+def test_base_is_told_apart(base: int, words: str) -> None:
+    """What the base did is in the message, and not in the figure."""
+    ((*_, message),) = found(
+        image(base_mb=base, redis_mb=33, version="8.1"), {"growth": {"bytes": "2 MB"}}, image(redis_mb=30)
+    )
+    assert message == f"{GROWN}1.00 MB over the limit of 2 MB{CAUSE}; the base {words} apart from that"
+
+
+MAYBE = st.none() | st.integers(0, 100)
+
+
+@example(redis=(0, 5), base=0, limit=4, percent=None, noise=5)  # at the noise
+@example(redis=(0, 5), base=0, limit=5, percent=None, noise=0)  # at the limit
+@given(st.tuples(st.integers(0, 60), st.integers(0, 60)), st.integers(0, 200), MAYBE, MAYBE, st.integers(0, 10))
+def test_growth_is_over_both(
+    redis: tuple[int, int], base: int, limit: int | None, percent: int | None, noise: int
+) -> None:
+    """Growth is a finding only above each limit that is given and not below the noise, whatever the base does."""
+    growth = {"bytes": None if limit is None else f"{limit} MB", "percent": percent}
+    assume(growth != {"bytes": None, "percent": None})
+    before, after = redis
+    told = found(image(base_mb=base, redis_mb=after), {"growth": growth}, image(redis_mb=before), noise=f"{noise} MB")
+    own, whole = after - before, before + 10  # beside the package, 10 MB are wasted
+    over_bytes, over_percent = limit is None or own > limit, percent is None or own * 100 > percent * whole
+    assert bool(told) == (own >= noise and over_bytes and over_percent)
+
+
+def test_growth_that_cannot_be_told() -> None:
+    """Without a baseline there is no growth; what is refused is a warning with its reason."""
+    limits = {"growth": {"bytes": "1 MB"}}
+    assert found(image(), limits) == []
+    start = "growth since main, 3f2a9c1: its limit is not checked, for "
+    ((*_, message),) = found(image(), limits, image("single"))
+    assert message == f"{start}there is no such variant in it"
+    ((rule, level, message),) = found(image(), limits, image(platform="linux/arm64"))
+    assert (rule, level) == ("budget-growth", "warning")
+    assert message.startswith(f"{start}it is for linux/arm64 and this for linux/amd64; ")
+
+
+def test_nothing_above_a_limit_is_refused() -> None:
+    """Warnings and findings of others do not end the run."""
+    budgets.enforce(budgets.check(report(image(findings=(OTHER,))), limited({"shipped": {"soft": "1 MB"}})))
+
+
+def test_first_is_named_and_the_rest_counted() -> None:
+    """The error is one line with the variant, the finding, how many more there are, and what to do; exit code 6."""
+    checked = budgets.check(report(image("multi"), image("single")), limited({"shipped": "120 MB"}))
+    with pytest.raises(OverBudget) as caught:
+        budgets.enforce(checked)
+    first = f"multi, shipped: 140 MB is 20.0 MB over the limit of 120 MB{LARGEST}"
+    advice = "Cut what is named, or raise the limit in invoke.yaml, budgets, and say there why."
+    assert str(caught.value) == f"{first}; and 1 more over budget. {advice}"
+    assert caught.value.exit_code == 6
+    with pytest.raises(OverBudget, match=f"^{re.escape(f'{first}. {advice}')}$"):
+        budgets.enforce(replace(checked, images=checked.images[:1]))

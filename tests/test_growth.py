@@ -1,0 +1,146 @@
+"""Causes of growth: closed to the byte, the base image's drift apart from the rest."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.difference import LedgerDifference, VariantDifference, compare_images
+from weighbridge.growth import Growth, explained, release
+from weighbridge.model import Image, Layer, LedgerRow
+
+CATEGORIES = ("base", "debian", "python", "bytecode", "application", "unowned", "wasted")
+
+
+Owned = dict[tuple[str, str], int]
+"""Bytes by category and name."""
+
+
+def image(rows: Owned, *, ledger: bool = True) -> Image:
+    """Return an image of one layer per category, and of these owners."""
+    sizes = {category: sum(size for (each, _), size in rows.items() if each == category) for category in CATEGORIES}
+    layers = tuple(
+        Layer(
+            index=index,
+            diff_id=f"{category}:{size}",
+            instruction=category,
+            in_base=None,
+            shipped_bytes=size,
+            file_count=1,
+        )
+        for index, (category, size) in enumerate(sizes.items())
+    )
+    return Image(
+        variant="x",
+        reference="x",
+        source="archive",
+        id=f"sha256:{hash(tuple(rows.items()))}",
+        platform="linux/amd64",
+        shipped_bytes=sum(rows.values()),
+        file_count=1,
+        base=None,
+        layers=layers,
+        ledger=tuple(
+            LedgerRow(category=category, name=name, version=None, bytes=size)
+            for (category, name), size in rows.items()
+            if ledger
+        ),
+    )
+
+
+LEDGERS = st.dictionaries(
+    st.tuples(st.sampled_from(CATEGORIES), st.sampled_from("abcdef")), st.integers(0, 10**9), max_size=20
+)
+
+
+@given(before=LEDGERS, after=LEDGERS, ledger=st.booleans(), count=st.integers(1, 5))
+def test_causes_are_closed(before: Owned, after: Owned, *, ledger: bool, count: int) -> None:
+    """They add up to the difference, with a ledger and without, also when the smaller ones are put together."""
+    difference = compare_images("x", image(before, ledger=ledger), image(after, ledger=ledger))
+    grown = explained(difference)
+    assert sum(cause.delta_bytes for cause in grown.causes) == grown.delta_bytes == difference.delta_bytes
+    shown, rest = grown.largest(count)
+    assert (*shown, *rest) == grown.causes
+    assert len(rest) != 1
+    sizes = [abs(cause.delta_bytes) for cause in grown.causes]
+    assert sizes == sorted(sizes, reverse=True)
+    if ledger:
+        base = sum(size for (category, _), size in after.items() if category == "base")
+        assert grown.base_bytes == base - sum(size for (category, _), size in before.items() if category == "base")
+        assert grown.own_bytes == difference.delta_bytes - grown.base_bytes
+
+
+def test_base_is_one_cause() -> None:
+    """What changed in the base image is told under one cause, however much it is, and nothing else is in it."""
+    grown = explained(
+        compare_images(
+            "x",
+            image({("base", "a"): 5, ("base", "b"): 7, ("python", "c"): 1}),
+            image({("base", "a"): 9, ("base", "b"): 1, ("python", "c"): 2}),
+        )
+    )
+    assert [(cause.category, cause.name, cause.delta_bytes) for cause in grown.causes] == [
+        ("base", "", -2),
+        ("python", "c", 1),
+    ]
+    assert [(part.name, part.delta_bytes) for part in grown.causes[0].parts] == [("b", -6), ("a", 4)]
+
+
+def test_nothing_changed() -> None:
+    """An image and itself have no causes."""
+    same = image({("base", "a"): 5})
+    assert explained(compare_images("x", same, same)) == Growth(delta_bytes=0, base_bytes=0, causes=())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("13.8+deb13u1", "13.8+deb13u2", ("13.1", "13.2")),
+        ("12.4+deb12u11", "13.8+deb13u2", ("12.11", "13.2")),
+        ("13.8+deb13u2", "13.8+deb13u2", None),
+        ("13.8", "13.8+deb13u1", None),
+        (None, "13.8+deb13u1", None),
+    ],
+)
+def test_release(before: str | None, after: str, told: tuple[str, str] | None) -> None:
+    """The point release is that of `base-files`, where both versions tell one."""
+    row = LedgerDifference(
+        category="base",
+        name="base-files",
+        before_version=before,
+        after_version=after,
+        before_bytes=1,
+        after_bytes=1,
+        delta_bytes=0,
+    )
+    assert release([row]) == told
+    assert release([]) is None
+
+
+def test_shrinking_comes_by_its_size() -> None:
+    """A cause that took bytes away stands among the others by how many."""
+    rows = [("a", 1), ("b", -9), ("c", 2)]
+    ledger = tuple(
+        LedgerDifference(
+            category="python",
+            name=name,
+            before_version=None,
+            after_version=None,
+            before_bytes=10,
+            after_bytes=10 + delta,
+            delta_bytes=delta,
+        )
+        for name, delta in rows
+    )
+    told = explained(
+        VariantDifference(
+            variant="x",
+            before_bytes=10,
+            after_bytes=4,
+            delta_bytes=-6,
+            layers=(),
+            ledger=ledger,
+        )
+    )
+    assert [cause.name for cause in told.causes] == ["b", "c", "a"]

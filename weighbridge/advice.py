@@ -1,0 +1,186 @@
+"""What to do about a report: which variant to ship and what to cut from an image first; values and reasons."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from weighbridge.model import Image, LedgerRow, Waste
+from weighbridge.summary import Summary
+
+WORTHWHILE = 0.01
+"""Share of an image from which a cut is worth its work."""
+
+_BUILD_TOOL = re.compile(
+    r"(gcc|g\+\+|cpp|clang|llvm|rustc?|cargo|binutils|build-|make$|cmake|cython|lib[a-z]+san\d|libstdc\+\+-\d+-dev)"
+    r"|.*-dev$"
+)
+_DEEDS = {
+    "replaced": "shipped by layer {} and replaced by layer {}",
+    "metadata-only": "shipped by layer {} and, byte for byte, again by layer {}",
+}
+_DELETED = "shipped by layer {} and deleted by layer {}"
+_KINDS = {
+    "debian": ("Debian package {}", "Leave it out if nothing that runs needs it."),
+    "alpine": ("Alpine package {}", "Leave it out if nothing that runs needs it."),
+    "python": ("Python package {}", "Drop it from the requirements if nothing that runs imports it."),
+    "bytecode": ("bytecode of {}", "Leave it out if a slower first start is no matter."),
+    "application": ("{}", "Leave out with .dockerignore what does not run."),
+    "unowned": ("{}", "No package owns it: find what makes it among the layers, and keep what runs."),
+}
+"""Categories that an image's maker decides on -> how an owner is called, and what can be done about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Bytes that an image could do without."""
+
+    bytes: int
+    what: str
+    remedy: str
+    """What to change, a sentence."""
+    sure: bool
+    """Whether it can go without loss; else it is the largest that there is, and somebody has to look into it."""
+
+
+def to_ship(summary: Summary) -> Image | None:
+    """Return the smallest image of those whose smoke test passed; where none did, of those never tried.
+
+    Images with an error among their findings come last. Smallest is by pull bytes, or by shipped bytes where the pulls
+    are unknown or of unlike basis. None where every image failed, or there is none.
+    """
+    candidates = _passed(summary) or _untried(summary)
+    sound = [image for image in candidates if not _errors(image)] or candidates
+    return min(sound, key=_measure(summary.report.images), default=None)
+
+
+def reason(summary: Summary) -> str:
+    """Return why `to_ship` names what it names, in one or two sentences without figures."""
+    choice, images = to_ship(summary), summary.report.images
+    if choice is None:
+        return "No variant passes its smoke test: `invoke smoke` says what fails." if images else "There is no image."
+    passed = _passed(summary)
+    if not passed:
+        told = _unproven(summary, choice)
+    elif len(passed) == 1:
+        told = "Its smoke test passed." if len(images) == 1 else "It is the only one whose smoke test passed."
+    else:
+        told = f"It {_is_smallest(images)} of the {len(passed)} whose smoke test passed."
+    return " ".join(filter(None, (told, _but(summary, choice))))
+
+
+def to_cut(image: Image) -> Cut | None:
+    """Return what to cut from an image first; None where it has nothing of its own.
+
+    That is the largest of what has a sure remedy and is at least 1 % of the image: waste, and tools that only a build
+    needs. Where there is none, it is the largest owner that did not come with the base image.
+    """
+    sure = [cut for cut in (*_wasted(image), *_build_tools(image)) if cut.bytes >= WORTHWHILE * image.shipped_bytes]
+    return max(sure or _owners(image), key=lambda cut: cut.bytes, default=None)
+
+
+def by_pull(images: Sequence[Image]) -> bool:
+    """Return whether images can be compared by what they pull: all of it known, and on one basis."""
+    bases = {image.pull.basis if image.pull else None for image in images}
+    return len(bases) == 1 and None not in bases
+
+
+def _passed(summary: Summary) -> list[Image]:
+    return [image for image in summary.report.images if (known := summary.standings.get(image.variant)) and known.ok]
+
+
+def _untried(summary: Summary) -> list[Image]:
+    return [image for image in summary.report.images if image.variant not in summary.standings]
+
+
+def _errors(image: Image) -> int:
+    return sum(finding.level == "error" for finding in image.findings)
+
+
+def _measure(images: Sequence[Image]) -> Callable[[Image], int]:
+    """Return what images are compared by."""
+    if by_pull(images):
+        return lambda image: image.pull.bytes if image.pull else 0
+    return lambda image: image.shipped_bytes
+
+
+def _is_smallest(images: Sequence[Image]) -> str:
+    return "is the smallest to pull" if by_pull(images) else "ships the fewest bytes"
+
+
+def _unproven(summary: Summary, choice: Image) -> str:
+    """Return why a variant that was never tried is named, and what to do first."""
+    images = summary.report.images
+    if ":" in choice.variant:  # a location such as `archive:x.tar`, of which the smoke test knows nothing
+        return "" if len(images) == 1 else f"It {_is_smallest(images)} of {len(images)}, and none was tried."
+    prove = "prove it with `invoke smoke`."
+    if len(images) == 1:
+        return f"No smoke test has tried it: {prove}"
+    untried = len(_untried(summary))
+    every = "both" if untried == len(images) == 2 else f"all {untried}"  # noqa: PLR2004 - two are both
+    which = every if untried == len(images) else f"the {untried} that did not fail"
+    if untried == 1:
+        return f"All others fail their smoke test, and it was never tried: {prove}"
+    return f"It {_is_smallest(images)} of {which}, and none was tried: {prove}"
+
+
+def _but(summary: Summary, choice: Image) -> str:
+    """Return what speaks against the choice: errors of its own, or a smaller one that was passed over."""
+    errors, measured = _errors(choice), _measure(summary.report.images)
+    if errors:
+        return f"It has {errors} error{'s' if errors > 1 else ''}, told below."
+    smaller = [image for image in summary.report.images if measured(image) < measured(choice)]
+    if not smaller:
+        return ""
+    least = min(smaller, key=measured)
+    standing = summary.standings.get(least.variant)
+    if standing is None:
+        return f"{least.variant} is smaller and was not tried; `invoke smoke` does."
+    return f"{least.variant} is smaller, but {'has errors' if standing.ok else 'its smoke test fails'}."
+
+
+def _wasted(image: Image) -> Iterator[Cut]:
+    """Yield what one change to an instruction saves, without what the base image wastes by itself."""
+    base_layers = image.base.layers if image.base else 0
+    groups = defaultdict[tuple[int, str], list[Waste]](list)
+    for row in image.waste:
+        if row.killed_by >= base_layers:
+            groups[row.killed_by, row.remedy].append(row)
+    for (_, remedy), rows in groups.items():
+        first = max(rows, key=lambda row: row.bytes)
+        deed = _DEEDS.get(first.cause, _DELETED).format(first.shipped_by, first.killed_by)
+        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        yield Cut(bytes=sum(row.bytes for row in rows), what=f"{first.path}{more}, {deed}", remedy=remedy, sure=True)
+
+
+def _build_tools(image: Image) -> Iterator[Cut]:
+    """Yield the compilers, headers and their like that the image itself has installed."""
+    found = {
+        row.name: row.bytes
+        for row in image.ledger
+        if row.category in {"debian", "alpine"} and _BUILD_TOOL.match(row.name)
+    }
+    if found:
+        largest = max(found, key=lambda name: found[name])
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        yield Cut(
+            bytes=sum(found.values()),
+            what=f"build tools ({largest}{more})",
+            remedy="Install them in an earlier stage, and copy from there what runs.",
+            sure=True,
+        )
+
+
+def _owners(image: Image) -> list[Cut]:
+    """Return each owner that the image's maker decides on, a package together with its bytecode."""
+    owned = defaultdict[str, list[LedgerRow]](list)
+    for row in image.ledger:
+        if row.category in _KINDS:
+            owned[row.name].append(row)
+    cuts = []
+    for name, rows in owned.items():
+        kind, remedy = _KINDS[min((row.category for row in rows), key=list(_KINDS).index)]
+        cuts.append(Cut(bytes=sum(row.bytes for row in rows), what=kind.format(name), remedy=remedy, sure=False))
+    return cuts

@@ -1,0 +1,217 @@
+"""What a report is compared with: found by path, commit or branch among the records, and refused where it is unlike."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from weighbridge import difference, records
+from weighbridge.difference import VariantDifference
+from weighbridge.errors import SettingsError, UnreadableRecord
+from weighbridge.model import Image, Report
+from weighbridge.revision import git
+from weighbridge.summary import Baseline
+
+LAST = "last"
+_MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
+_PRESENT = ("HEAD", "@")
+_SUFFIX = ".json"
+_SHORT = 7
+_DAY = 10
+_HUB = "docker.io/"
+_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The records of a folder."""
+
+    reports: tuple[Report, ...]
+    """Oldest first."""
+    unreadable: tuple[str, ...]
+    """Names of the files that are no records, sorted."""
+
+
+def history(folder: Path) -> History:
+    """Return all records of a folder; a missing folder has none."""
+    read, unreadable = list[tuple[str, str, Report]](), []
+    with _uncollected():
+        for path in sorted(folder.glob(f"*{_SUFFIX}")):
+            try:
+                report = records.from_json(path.read_bytes(), path.name)
+            except (OSError, UnreadableRecord):
+                unreadable.append(path.name)
+            else:
+                read.append((report.recorded_at, path.name, report))
+    read.sort(key=lambda each: each[:2])
+    return History(reports=tuple(report for *_, report in read), unreadable=tuple(unreadable))
+
+
+def find(text: str, folder: Path, project: Path) -> Report:
+    """Return the record that a user names.
+
+    A commit's record is the newest one of exactly that commit. A branch's is the newest one of any commit that the
+    branch holds, and `last` the main branch's. Records of a tree that differed from its commit are neither's.
+
+    Args:
+        text: The path of a record, `last`, a branch, or whatever else `git rev-parse` understands as a commit.
+        folder: Where the records are.
+        project: A folder of the repository.
+
+    Raises:
+        SettingsError: It names nothing, or there is no record of it.
+        UnreadableRecord: The file that it names is no record.
+    """
+    path = Path(text)
+    if path.suffix == _SUFFIX or path.is_file():
+        return _file(path)
+    tip = _main(project) if text == LAST else text
+    commit = _commit(project, tip)
+    if not commit:
+        advice = "Give the path of a record, a branch, a commit, or `last`."
+        raise SettingsError(f"--baseline {text} is neither a record nor a commit", advice=_deepen(project) or advice)
+    branch = text == LAST or (
+        tip not in _PRESENT and bool(git(project, "rev-parse", "--symbolic-full-name", tip).startswith("refs/"))
+    )
+    wanted = set(git(project, "rev-list", commit).split()) if branch else {commit}
+    return _newest(text, folder, wanted, advice=_deepen(project) if branch else "")
+
+
+def described(text: str, report: Report) -> str:
+    """Return what a baseline is, for people: `main, 3f2a9c1, 2026-11-20`.
+
+    Args:
+        text: By which it was found.
+        report: What was found.
+    """
+    commit = f"{report.commit[:_SHORT]}{'-dirty' if report.dirty else ''}" if report.commit else "no commit"
+    day = report.recorded_at[:_DAY]
+    if report.commit and report.commit.startswith(text):
+        return f"{commit}, {day}"
+    path = Path(text)
+    name = "the main branch" if text == LAST else path.name if path.suffix == _SUFFIX else text
+    return f"{name}, {commit}, {day}"
+
+
+def compare(before: Report, after: Report, label: str) -> Baseline:
+    """Return what has changed since an earlier report, variant by variant.
+
+    Args:
+        before: The earlier report.
+        after: The later one.
+        label: What the earlier one is, for people.
+    """
+    old = {image.variant: image for image in before.images}
+    differences, refusals = list[VariantDifference](), dict[str, str]()
+    for image in after.images:
+        earlier = old.get(image.variant)
+        reason = _unlike(earlier, image) if earlier else "there is no such variant in it"
+        if reason:
+            refusals[image.variant] = reason
+        else:
+            found = difference.compare_images(image.variant, earlier, image)
+            differences.append(found if _basis(earlier) == _basis(image) else replace(found, cost=None))
+    return Baseline(label=label, report=before, differences=tuple(differences), refusals=refusals)
+
+
+def drift(found: VariantDifference) -> tuple[int, int]:
+    """Return by how many bytes the base grew, and all else: together the difference.
+
+    Its ledger must be known, as it is in what `compare` returns.
+    """
+    base = sum(row.delta_bytes for row in found.ledger if row.category == "base")
+    return base, found.delta_bytes - base
+
+
+def _unlike(before: Image, after: Image) -> str:
+    """Return why two images cannot be compared; empty: they can."""
+    if any(image.shipped_bytes and not image.ledger for image in (before, after)):
+        which = "it" if before.shipped_bytes and not before.ledger else "this"
+        return f"{which} was recorded without a ledger; measure it anew"
+    if before.platform != after.platform:
+        return f"it is for {before.platform} and this for {after.platform}; measure both for one platform"
+    stands = [image.base.reference if image.base else None for image in (before, after)]
+    if _repository(stands[0]) != _repository(stands[1]):
+        first, second = (name or "an unknown base" for name in stands)
+        return f"it stands on {first} and this on {second}; measure both on one base"
+    return ""
+
+
+def _repository(reference: str | None) -> str | None:
+    """Return what an image is called in all its versions: a new tag of a base is drift, another base is another image.
+
+    A stand-in of ours has a name of its own, so it is never taken for the official image.
+    """
+    if reference is None:
+        return None
+    folder, slash, last = reference.partition("@")[0].rpartition("/")
+    name = folder + slash + last.partition(":")[0]
+    return name.removeprefix(_HUB).removeprefix("library/")
+
+
+def _basis(image: Image | None) -> str | None:
+    return image.pull.basis if image and image.pull else None
+
+
+def _file(path: Path) -> Report:
+    try:
+        return records.from_json(path.read_bytes(), str(path))
+    except OSError as error:
+        advice = "Give the path of a record that `invoke report` wrote."
+        raise SettingsError(f"--baseline {path} cannot be read: {error.strerror}", advice=advice) from error
+
+
+def _main(project: Path) -> str:
+    """Return the first name of a main branch that the repository has."""
+    for name in _MAIN:
+        if _commit(project, name):
+            return name
+    advice = "Give a branch, a commit or the path of a record."
+    message = f"--baseline {LAST} finds no main branch: no {', '.join(_MAIN)}"
+    raise SettingsError(message, advice=_deepen(project) or advice)
+
+
+def _commit(project: Path, name: str) -> str:
+    """Return the full hash of a commit; empty where the name is none's. No option of Git's ends as the name here."""
+    return git(project, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
+
+
+def _deepen(project: Path) -> str:
+    """Return advice for a clone without its history, as CI makes them; empty: it has all of it."""
+    shallow = git(project, "rev-parse", "--is-shallow-repository").strip() == "true"
+    return "The clone is shallow: fetch the rest with `git fetch --unshallow`, then try again." if shallow else ""
+
+
+def _newest(text: str, folder: Path, commits: Collection[str], advice: str) -> Report:
+    """Return the newest record of one of these commits.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    known = history(folder)
+    found = [report for report in known.reports if report.commit in commits]
+    clean = [report for report in found if not report.dirty]
+    if clean:
+        return clean[-1]
+    why = f"; {len(found)} there are of trees that differed from their commit" if found else ""
+    if known.unreadable:
+        names = ", ".join(known.unreadable[:_LISTED])
+        more = f" and {len(known.unreadable) - _LISTED} more" if len(known.unreadable) > _LISTED else ""
+        why += f"; no records are {names}{more}"
+    usual = "Check it out, run `invoke build` and `invoke report`, or give the path of another record."
+    raise SettingsError(f"--baseline {text} has no record in {folder}{why}", advice=advice or usual)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from walking what is being read, all of which stays: a third of the time."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()

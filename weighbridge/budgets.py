@@ -1,0 +1,186 @@
+"""Holds a report against the budgets of invoke.yaml: a finding names the limit, the figure and the largest cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from weighbridge.baseline import drift
+from weighbridge.difference import LedgerDifference, VariantDifference
+from weighbridge.errors import OverBudget
+from weighbridge.figures import MEASURES, Figure, Measure, owned
+from weighbridge.model import Finding, Image, Report
+from weighbridge.render.units import size
+from weighbridge.settings import Settings
+from weighbridge.settings.budgets import Budgets, Growth, Limit, Size
+from weighbridge.summary import Baseline
+
+PREFIX = "budget-"
+"""The rules of all budgets begin with it."""
+_LEVELS = (("hard", "error"), ("soft", "warning"))
+_CLOSE = 100
+"""A figure that is over its limit by less than this part of itself is told to the byte: rounded, both look the same."""
+_BINARY = "iB"
+
+
+def check(report: Report, settings: Settings, baseline: Baseline | None = None) -> Report:
+    """Return the report with the findings of all budgets in its images, in place of those of an earlier check.
+
+    What is above a hard limit is an error. What is above a soft one is a warning, and so is a limit that cannot be
+    checked. Images that are no variants of invoke.yaml have no budgets.
+
+    Args:
+        report: What was measured.
+        settings: The project's.
+        baseline: What the report is compared with; without one, growth is not checked.
+    """
+    return replace(report, images=tuple(_checked(image, settings, baseline) for image in report.images))
+
+
+def enforce(report: Report) -> None:
+    """Refuse a checked report that has an image above a hard limit.
+
+    Raises:
+        OverBudget: One line that names the first, and how many more there are.
+    """
+    over = [
+        f"{image.variant}, {each.message}"
+        for image in report.images
+        for each in image.findings
+        if each.rule.startswith(PREFIX) and each.level == "error"
+    ]
+    if over:
+        more = f"; and {len(over) - 1} more over budget" if over[1:] else ""
+        raise OverBudget(over[0] + more)
+
+
+def _checked(image: Image, settings: Settings, baseline: Baseline | None) -> Image:
+    others = tuple(each for each in image.findings if not each.rule.startswith(PREFIX))
+    found = _found(image, settings.budgets, baseline) if image.variant in settings.variants else ()
+    return replace(image, findings=(*others, *found))
+
+
+def _found(image: Image, budgets: Budgets, baseline: Baseline | None) -> Iterator[Finding]:
+    """Yield the findings of one variant, at most one for each limit."""
+    limits = budgets.of(image.variant)
+    earlier = _comparable(image.variant, baseline)
+    for measure in MEASURES:
+        limit: Limit[Size] | None = getattr(limits, measure.name)
+        if limit:
+            rule = f"{PREFIX}{measure.name.replace('_', '-')}"
+            told = _size(measure, image, limit, earlier, baseline.label if baseline else "")
+            if told:
+                yield Finding(rule=rule, level=told[0], message=told[1])
+    if limits.growth and baseline:
+        told = _growth(image.variant, limits.growth, baseline, earlier, budgets.noise.bytes)
+        if told:
+            yield Finding(rule=f"{PREFIX}growth", level=told[0], message=told[1])
+
+
+def _comparable(variant: str, baseline: Baseline | None) -> Image | None:
+    """Return the earlier image; None where there is none, or one of unlike basis."""
+    if baseline is None or all(each.variant != variant for each in baseline.differences):
+        return None
+    return next(each for each in baseline.report.images if each.variant == variant)
+
+
+def _size(
+    measure: Measure, image: Image, limit: Limit[Size], earlier: Image | None, label: str
+) -> tuple[str, str] | None:
+    """Return level and message where a figure is over its limit; None where it is not."""
+    figure = measure.of(image)
+    if figure is None:
+        return "warning", f"{measure.title}: its limit is not checked, for {measure.unknown}"
+    for kind, level in _LEVELS:
+        allowed: Size | None = getattr(limit, kind)
+        if allowed and figure.bytes > allowed.bytes:
+            told = f"{measure.title}: {_over(figure, allowed, kind)}"
+            already = _already(measure.of(earlier) if earlier else None, figure, allowed, label)
+            return level, _joined(told, already, figure.largest)
+    return None
+
+
+def _over(figure: Figure, allowed: Size, kind: str) -> str:
+    """Return the figure and by how much it is over: `160 MB is 10.0 MB over the limit of 150 MB`."""
+    excess, limit = figure.bytes - allowed.bytes, f"{_limit(kind)} of {_told(allowed)}"
+    if figure.estimated:
+        return f"~{size(figure.bytes)} (estimated) is ~{size(excess)} over the {limit}"
+    amount = f"{figure.bytes:,} B" if excess * _CLOSE < figure.bytes else size(figure.bytes)
+    return f"{amount} is {size(excess)} over the {limit}"
+
+
+def _limit(kind: str) -> str:
+    return "limit" if kind == "hard" else f"{kind} limit"
+
+
+def _told(allowed: Size) -> str:
+    """Return a limit as invoke.yaml puts it, and in our units where it has others."""
+    if allowed.written.isdecimal():
+        return size(allowed.bytes)
+    return f"{allowed.written} ({size(allowed.bytes)})" if allowed.written.endswith(_BINARY) else allowed.written
+
+
+def _already(earlier: Figure | None, figure: Figure, allowed: Size, label: str) -> str:
+    """Say that the earlier image was over the limit too: then it is not the change that has to be mended."""
+    if earlier is None or earlier.estimated != figure.estimated or earlier.bytes <= allowed.bytes:
+        return ""
+    return f"over it already in {label}: {'~' if earlier.estimated else ''}{size(earlier.bytes)}"
+
+
+def _growth(
+    variant: str, growth: Growth, baseline: Baseline, earlier: Image | None, noise: int
+) -> tuple[str, str] | None:
+    """Return level and message where an image grew too much by what is not its base's; None where it did not."""
+    if earlier is None:
+        why = baseline.refusals.get(variant, "there is no such variant in it")
+        return "warning", f"growth since {baseline.label}: its limit is not checked, for {why}"
+    change = next(each for each in baseline.differences if each.variant == variant)
+    base, own = drift(change)
+    whole = earlier.shipped_bytes - sum(row.bytes for row in earlier.ledger if row.category == "base")
+    for kind, level in _LEVELS if own >= noise else ():
+        allowed = _allowed(growth, kind, whole)
+        if allowed and own > allowed[0]:
+            share = f" ({100 * own / whole:.1f} %)" if whole else ""
+            told = f"growth since {baseline.label}: {size(own)}{share} of its own"
+            told += f" is {size(own - allowed[0])} over the {_limit(kind)} of {allowed[1]}"
+            return level, _joined(told, _grown(change), _drifted(base))
+    return None
+
+
+def _allowed(growth: Growth, kind: str, whole: int) -> tuple[int, str] | None:
+    """Return how many bytes of growth a level allows, and the limits that say so; None: as many as one likes.
+
+    Growth is too much when it is over the bytes and over the percentage, so the larger of both counts. One of the two
+    that does not know the level has its other value for it, if the one beside it does.
+    """
+    parts = [part for part in (growth.bytes, growth.percent) if part]
+    if all(getattr(part, kind) is None for part in parts):
+        return None
+    counts, words = list[int](), list[str]()
+    for part in parts:
+        value: Size | float = next(each for each in (getattr(part, kind), part.hard, part.soft) if each is not None)
+        counts.append(value.bytes if isinstance(value, Size) else int(whole * value / 100))
+        words.append(_told(value) if isinstance(value, Size) else f"{value:g} %")
+    return max(counts), " and ".join(words)
+
+
+def _grown(change: VariantDifference) -> str:
+    """Return the owner that grew most, the base's left out, with its versions."""
+    rows = (row for row in change.ledger if row.category != "base" and row.delta_bytes > 0)
+    row = max(rows, key=lambda row: row.delta_bytes, default=None)
+    return f"largest: {owned(row.name, row.category, _versions(row))}, +{size(row.delta_bytes)}" if row else ""
+
+
+def _versions(row: LedgerDifference) -> str | None:
+    if row.before_version == row.after_version:
+        return row.after_version
+    return f"{row.before_version or 'none'} -> {row.after_version or 'none'}"
+
+
+def _drifted(base: int) -> str:
+    """Say what the base did, which is not held against the variant."""
+    return f"the base {'grew' if base > 0 else 'shrank'} by {size(abs(base))} apart from that" if base else ""
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(filter(None, parts))

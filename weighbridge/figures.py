@@ -1,0 +1,113 @@
+"""The figures of an image that invoke.yaml can limit, each with its largest part, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from weighbridge.model import Image, Layer, LedgerRow
+from weighbridge.render.units import size
+from weighbridge.sources.wording import quoted
+
+_INSTRUCTION_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """What is held against a limit."""
+
+    bytes: int
+    largest: str
+    """Its largest part, such as `largest over the base: uvloop 0.23.0 (python), 1.80 MB`; empty where it has none."""
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One kind of figure."""
+
+    name: str
+    """The key of its limit in invoke.yaml."""
+    title: str
+    unknown: str
+    """Why it is not known, where it is not."""
+    of: Callable[[Image], Figure | None]
+    """Returns an image's figure; None where it is not known."""
+
+
+def owned(name: str, category: str, version: str | None) -> str:
+    """Return what an owner is called: `uvloop 0.23.0 (python)`, on one line."""
+    return quoted(" ".join(filter(None, (name, version, f"({category})"))))
+
+
+def _shipped(image: Image) -> Figure:
+    return Figure(bytes=image.shipped_bytes, largest=_owner(image, "base"))
+
+
+def _live(image: Image) -> Figure | None:
+    if image.live_bytes is None:
+        return None
+    return Figure(bytes=image.live_bytes, largest=_owner(image, "base", "wasted"))
+
+
+def _waste(image: Image) -> Figure | None:
+    if image.wasted_bytes is None:
+        return None
+    row = max(image.waste, key=lambda row: row.bytes, default=None)
+    largest = f"largest: {quoted(row.path)} ({row.cause}), {size(row.bytes)}" if row else ""
+    return Figure(bytes=image.wasted_bytes, largest=largest)
+
+
+def _over_base(image: Image) -> Figure | None:
+    if image.base is None:
+        return None
+    return Figure(bytes=image.shipped_bytes - image.base.shipped_bytes, largest=_owner(image, "base"))
+
+
+def _pull(image: Image) -> Figure | None:
+    if image.pull is None:
+        return None
+    layer = max(_own(image), key=lambda layer: layer.pull_bytes or 0, default=None)
+    largest = ""
+    if layer and layer.pull_bytes:
+        amount = f"{'' if layer.blob else '~'}{size(layer.pull_bytes)}"
+        largest = f"largest{_beside(image)}: {_named(layer)}, {amount}"
+    return Figure(bytes=image.pull.bytes, largest=largest, estimated=image.pull.basis != "exact")
+
+
+def _layer(image: Image) -> Figure | None:
+    if any(layer.in_base is None for layer in image.layers):
+        return None
+    layer = max(_own(image), key=lambda layer: layer.shipped_bytes, default=None)
+    return Figure(bytes=layer.shipped_bytes if layer else 0, largest=f"it is {_named(layer)}" if layer else "")
+
+
+def _own(image: Image) -> Iterable[Layer]:
+    return (layer for layer in image.layers if not layer.in_base)
+
+
+def _named(layer: Layer) -> str:
+    return f"layer {layer.index}, {quoted(layer.instruction, _INSTRUCTION_LENGTH)}"
+
+
+def _owner(image: Image, *unwanted: str) -> str:
+    """Return which owner has most, of those that are not in these categories."""
+    rows = (row for row in image.ledger if row.category not in unwanted)
+    row: LedgerRow | None = max(rows, key=lambda row: row.bytes, default=None)
+    if row is None:
+        return ""
+    return f"largest{_beside(image)}: {owned(row.name, row.category, row.version)}, {size(row.bytes)}"
+
+
+def _beside(image: Image) -> str:
+    return " over the base" if image.base and image.base.layers else ""
+
+
+MEASURES = (
+    Measure(name="shipped", title="shipped", unknown="the record does not tell it", of=_shipped),
+    Measure(name="pull", title="pull", unknown="the record does not tell it", of=_pull),
+    Measure(name="live", title="live", unknown="the record does not tell it", of=_live),
+    Measure(name="waste", title="waste", unknown="the record does not tell it", of=_waste),
+    Measure(name="over_base", title="over the base", unknown="the base is unknown", of=_over_base),
+    Measure(name="layer", title="largest layer", unknown="the base is unknown", of=_layer),
+)

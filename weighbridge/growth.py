@@ -1,0 +1,100 @@
+"""Why an image grew: the difference told as a closed list of causes, what the base image did apart from the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from weighbridge.difference import LayerDifference, LedgerDifference, VariantDifference
+
+BASE = "base"
+LAYER = "layer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What changed an image by so many bytes."""
+
+    category: str
+    """A ledger's, such as `debian`; `base` is the base image as a whole. `layer` where a record kept no ledger."""
+    name: str
+    """The owner's, the layer's instruction, or empty for the base image."""
+    delta_bytes: int
+    before_version: str | None = None
+    after_version: str | None = None
+    parts: tuple[LedgerDifference, ...] = ()
+    """What changed in the base image, the largest change first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """All causes of a difference: they add up to its `delta_bytes`."""
+
+    delta_bytes: int
+    base_bytes: int
+    """What of that the base image did, without being asked to."""
+    causes: tuple[Cause, ...]
+    """The largest change first."""
+
+    @property
+    def own_bytes(self) -> int:
+        """What of the difference the base image did not do."""
+        return self.delta_bytes - self.base_bytes
+
+    def largest(self, count: int) -> tuple[tuple[Cause, ...], tuple[Cause, ...]]:
+        """Return the largest causes and the rest, which is never a single one: it would take as much room."""
+        if len(self.causes) <= count + 1:
+            return self.causes, ()
+        return self.causes[:count], self.causes[count:]
+
+
+def explained(difference: VariantDifference) -> Growth:
+    """Return the causes of a difference: by owner, or by layer where one of the images has no ledger."""
+    base = [row for row in difference.ledger if row.category == BASE]
+    causes = [_owner(row) for row in difference.ledger if row.category != BASE]
+    if base:
+        causes.append(_base_image(base))
+    if not difference.ledger:
+        causes = [_layer(row) for row in difference.layers if row.change != "same"]
+    return Growth(
+        delta_bytes=difference.delta_bytes,
+        base_bytes=sum(row.delta_bytes for row in base),
+        causes=tuple(sorted(causes, key=lambda cause: (-abs(cause.delta_bytes), cause.category, cause.name))),
+    )
+
+
+def release(parts: Sequence[LedgerDifference]) -> tuple[str, str] | None:
+    """Return the Debian releases, such as `13.1` and `13.2`, that the base image changed between; None if it did not.
+
+    Debian's package `base-files` tells them: `13.8+deb13u2` is the second point release of 13.
+    """
+    row = next((row for row in parts if row.name == "base-files"), None)
+    if row is None or row.before_version == row.after_version:
+        return None
+    before, after = (re.search(r"\+deb(\d+)u(\d+)", text or "") for text in (row.before_version, row.after_version))
+    return (".".join(before.groups()), ".".join(after.groups())) if before and after else None
+
+
+def _base_image(rows: Sequence[LedgerDifference]) -> Cause:
+    return Cause(
+        category=BASE,
+        name="",
+        delta_bytes=sum(row.delta_bytes for row in rows),
+        parts=tuple(rows),
+    )
+
+
+def _owner(row: LedgerDifference) -> Cause:
+    return Cause(
+        category=row.category,
+        name=row.name,
+        delta_bytes=row.delta_bytes,
+        before_version=row.before_version,
+        after_version=row.after_version,
+    )
+
+
+def _layer(row: LayerDifference) -> Cause:
+    sign = -1 if row.change == "removed" else 1
+    return Cause(category=LAYER, name=row.instruction, delta_bytes=sign * row.shipped_bytes)

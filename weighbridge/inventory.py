@@ -1,0 +1,135 @@
+"""What an image is made of, component by component, closed to the byte: packages, the application, the base, the rest.
+
+A component's bytes are those that a container sees of it, wherever they came from: the base's part of a package and
+ours are one component, and bytecode counts to what it was compiled from.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from weighbridge.model import Image, LedgerRow
+
+BASE = "base"
+UNKNOWN = "unknown"
+_MANAGERS = ("python", "debian", "alpine")
+_KINDS = (*_MANAGERS, UNKNOWN, "application", BASE)
+"""Where several components have a name, bytecode of that name is the first's."""
+_Key = tuple[str, str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A part of an image that has a name of its own."""
+
+    kind: str
+    """`python`, `debian`, `alpine`, `application`, `base`, or `unknown`: a package of the base in a record that does
+    not tell its manager."""
+    name: str
+    """`base` is called by its reference; its bytes are those of the base's files that no package has."""
+    version: str | None
+    bytes: int
+    """Without the bytecode."""
+    bytecode_bytes: int
+    base_bytes: int
+    """What of these two lies in the base's layers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """All bytes of an image: of its components with their bytecode, of nobody, and wasted ones."""
+
+    components: tuple[Component, ...]
+    """By kind, name and version."""
+    unowned_bytes: int
+    wasted_bytes: int
+
+    @property
+    def components_bytes(self) -> int:
+        """What the components have, bytecode included."""
+        return sum(each.bytes + each.bytecode_bytes for each in self.components)
+
+
+def of(image: Image) -> Inventory | None:
+    """Return what an image is made of; None where its record kept no ledger."""
+    if image.shipped_bytes and not image.ledger:
+        return None
+    return _Sums(image).inventory()
+
+
+class _Sums:
+    """Bytes by component, while the ledger is gone through."""
+
+    def __init__(self, image: Image) -> None:
+        self._base = (BASE, image.base.reference if image.base else BASE, None)
+        self._versions = {row.name for row in image.ledger if row.category == BASE and row.version}
+        self._bytes, self._bytecode, self._in_base = Counter[_Key](), Counter[_Key](), Counter[_Key]()
+        self._nobody = Counter[str]()
+        bytecode = []
+        for row in image.ledger:
+            if self._kind(row) == "bytecode":
+                bytecode.append(row)
+            elif row.category in ("unowned", "wasted"):
+                self._nobody[row.category] += row.bytes
+            else:
+                self._add(self._bytes, self._key(row), row)
+        owners = self._owners()
+        for row in bytecode:  # now that all that it may belong to is known
+            self._add(self._bytecode, owners.get(row.name) or self._around(row), row)
+
+    def inventory(self) -> Inventory:
+        """Return the sums as they are now."""
+        keys = sorted({*self._bytes, *self._bytecode}, key=lambda key: (_KINDS.index(key[0]), key[1], key[2] or ""))
+        return Inventory(
+            components=tuple(
+                Component(
+                    kind=key[0],
+                    name=key[1],
+                    version=key[2],
+                    bytes=self._bytes[key],
+                    bytecode_bytes=self._bytecode[key],
+                    base_bytes=self._in_base[key],
+                )
+                for key in keys
+            ),
+            unowned_bytes=self._nobody["unowned"],
+            wasted_bytes=self._nobody["wasted"],
+        )
+
+    def _add(self, sums: Counter[_Key], key: _Key | None, row: LedgerRow) -> None:
+        if key is None:
+            self._nobody["unowned"] += row.bytes
+            return
+        sums[key] += row.bytes
+        if row.category == BASE:
+            self._in_base[key] += row.bytes
+
+    def _kind(self, row: LedgerRow) -> str:
+        """Return whose a row is, the base's rows too; what an older record does not tell of these is inferred."""
+        if row.category != BASE or row.kind:
+            return row.kind or row.category
+        if row.name.startswith("/"):  # a folder: nobody's, or its bytecode
+            return "unowned"
+        return "bytecode" if row.version is None and row.name in self._versions else UNKNOWN
+
+    def _key(self, row: LedgerRow) -> _Key:
+        kind = self._kind(row)
+        if row.category == BASE and kind not in (*_MANAGERS, UNKNOWN):
+            return self._base
+        return kind, row.name, row.version
+
+    def _owners(self) -> dict[str, _Key]:
+        """Return the component that bytecode of a name counts to: of several, the first kind's largest."""
+        found = sorted(self._bytes, key=lambda key: (_KINDS.index(key[0]), -self._bytes[key], key[2] or ""))
+        return {key[1]: key for key in reversed(found) if key[0] != BASE}
+
+    def _around(self, row: LedgerRow) -> _Key | None:
+        """Return what bytecode counts to that no component of its name has; None: nobody."""
+        if row.category == BASE:
+            return self._base
+        return next((key for key in self._application() if row.name.startswith(f"{key[1]}/")), None)
+
+    def _application(self) -> Iterable[_Key]:
+        return (key for key in self._bytes if key[0] == "application")

@@ -1,0 +1,183 @@
+"""The first screen of a report: what to ship, what to cut, what grew, and all variants in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TextIO
+
+from weighbridge import advice
+from weighbridge.model import Finding, Image
+from weighbridge.render.console import (
+    DENSE_GAP,
+    Cell,
+    Column,
+    Style,
+    print_dense_table,
+    print_entries,
+    print_line,
+    width,
+)
+from weighbridge.render.overview import code_change, of_variant, pulled, signed
+from weighbridge.render.units import bar, seconds, size
+from weighbridge.render.verdict import cause
+from weighbridge.summary import Standing, Summary
+
+_BAR_WIDTH = 8
+_LONGEST_NAME = 18
+"""Signs of a variant's name for which a needed column gives way; of a longer name the end is cut."""
+_LEVELS: dict[str, tuple[str, Style]] = {"error": ("✗ error", "red"), "warning": ("! warning", "yellow")}
+_NEVER = Cell("never", "yellow")
+_Entry = tuple[Cell, Sequence[Cell | str]]
+"""A label, and the parts of the text beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answers:
+    """One column of the table: what it asks, and what each variant answers."""
+
+    name: str
+    cells: tuple[Cell | str, ...]
+    right: bool = True
+
+    @property
+    def width(self) -> int:
+        """How many columns it takes, the gap before it included."""
+        return DENSE_GAP + max(len(text) for text in (*self.name.splitlines(), *map(_plain, self.cells)))
+
+
+def render(summary: Summary, stream: TextIO | None = None) -> None:
+    """Print the verdict, the table with as many columns as there is room for, and the findings."""
+    print_entries([*_verdict(summary)], stream=stream)
+    print_line("", stream=stream)
+    images, choice = summary.report.images, advice.to_ship(summary)
+    names = tuple(Cell(image.variant, "bold" if image is choice else "") for image in images)
+    shown = _that_fit(summary, width(stream) - 1, max((len(image.variant) for image in images), default=0))
+    columns = [Column(name="Variant", shrinks=True), *(Column(name=each.name, right=each.right) for each in shown)]
+    rows = zip(names, *(each.cells for each in shown), strict=True)
+    print_dense_table("What each variant weighs", columns, [*rows], stream=stream)
+    findings = [_finding(image, each) for image in images for each in image.findings]
+    if findings:
+        print_entries(findings, stream=stream)
+        print_line("", stream=stream)
+
+
+def cut(image: Image) -> _Entry | None:
+    """Return a label and what to cut from an image first; None where there is nothing."""
+    found = advice.to_cut(image)
+    if found is None:
+        return None
+    share = f" ({found.bytes / image.shipped_bytes:.0%} of it)" if image.shipped_bytes else ""
+    lead = "" if found.sure else "nothing for sure; its largest part is "
+    bytes_ = Cell(size(found.bytes), "bold")
+    return Cell("Cut first", "bold"), (f"{lead}{found.what}: ", bytes_, f"{share}. {found.remedy}")
+
+
+def _verdict(summary: Summary) -> Iterator[_Entry]:
+    choice, why = advice.to_ship(summary), advice.reason(summary)
+    if choice is None:
+        yield Cell("Ship none", "bold"), (why,)
+    else:
+        pull = f"{pulled(choice.pull)} to pull, " if choice.pull else ""
+        figures = f": {pull}{size(choice.shipped_bytes)} shipped. {why}".rstrip()
+        yield Cell("Ship", "bold"), (Cell(choice.variant, "bold"), figures)
+        told = cut(choice)
+        if told:
+            yield told
+    if summary.baseline:
+        yield Cell("Growth", "bold"), (_growth(summary),)
+
+
+def _growth(summary: Summary) -> str:
+    """Return what changed most since the baseline, and why."""
+    baseline = summary.baseline
+    if baseline is None or not baseline.differences:
+        return f"unknown: nothing can be compared with {baseline.label}." if baseline else ""
+    most = max(baseline.differences, key=lambda each: abs(each.delta_bytes))
+    if not most.delta_bytes:
+        return f"none since {baseline.label}."
+    because = cause(summary, most)
+    why = f"; largest cause: {because}" if because else ""
+    return f"{most.variant} {signed(most.delta_bytes)} since {baseline.label}{why}."
+
+
+def _finding(image: Image, finding: Finding) -> _Entry:
+    words, style = _LEVELS.get(finding.level, (finding.level, ""))
+    return Cell(words, style), (Cell(image.variant, "bold"), f": {finding.message}")
+
+
+def _that_fit(summary: Summary, room: int, name_length: int) -> list[_Answers]:
+    """Return the columns that somebody has data for, less those that matter least where all are too wide."""
+    known = [each for each in _answers(summary) if each is not None]
+    taken, shown = 0, set[str]()
+    for names, for_variant in ((_NEEDED, min(name_length, _LONGEST_NAME)), (_WELCOME, name_length)):
+        for name in names:
+            found = next((each for each in known if each.name == name), None)
+            if found and for_variant + taken + found.width <= room:
+                taken += found.width
+                shown.add(name)
+    return [each for each in known if each.name in shown]
+
+
+_NEEDED = ("Shipped", "Pull", "Smoke\nrules", "Growth", "Over\nbase", "Code\nchange", "API\nready", "Waste")
+"""Columns that people decide by, by their worth: all of them fit 80 columns."""
+_WELCOME = ("Rebuild", "Live", "Files", "Of the\nlargest")
+"""Columns for where there is room."""
+
+
+def _answers(summary: Summary) -> Iterator[_Answers | None]:
+    """Yield all columns in their order, and None in place of one that no variant has data for."""
+    images = summary.report.images
+    changes = [code_change(image) for image in images]
+    standings = [summary.standings.get(image.variant) for image in images]
+    ready = [each.figures.api_ready_seconds if each else None for each in standings]
+    largest = max((image.shipped_bytes for image in images), default=0)
+    yield _column("Shipped", [size(image.shipped_bytes) for image in images])
+    own = [size(image.shipped_bytes - image.base.shipped_bytes) if image.base else None for image in images]
+    yield _column("Over\nbase", own)
+    yield _column("Pull", [pulled(image.pull) if image.pull else None for image in images])
+    yield _column("Waste", [_bytes(image.wasted_bytes) for image in images])
+    yield _column("Code\nchange", [pulled(each.pull) if each else None for each in changes])
+    yield _column("Rebuild", [seconds(each.seconds) if each else None for each in changes])
+    yield _column("API\nready", [None if each is None else seconds(each) for each in ready], without="–")  # noqa: RUF001 - a dash
+    if summary.standings:
+        yield _Answers(name="Smoke\nrules", cells=tuple(map(_smoke, standings)), right=False)
+    if summary.baseline:
+        yield _Answers(name="Growth", cells=tuple(_change(summary, image.variant) for image in images))
+    yield _column("Live", [_bytes(image.live_bytes) for image in images])
+    yield _column("Files", [f"{image.file_count:,}" for image in images])
+    bars = tuple(Cell(_share(image.shipped_bytes, largest), "cyan") for image in images)
+    yield _Answers(name="Of the\nlargest", cells=bars, right=False) if len(images) > 1 else None
+
+
+def _column(name: str, texts: Sequence[str | None], without: str = "unknown") -> _Answers | None:
+    if all(text is None for text in texts):
+        return None
+    return _Answers(name=name, cells=tuple(Cell(without, "dim") if text is None else text for text in texts))
+
+
+def _bytes(count: int | None) -> str | None:
+    return None if count is None else size(count)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:4.0%} {bar(part, whole, _BAR_WIDTH)}" if whole else ""
+
+
+def _smoke(standing: Standing | None) -> Cell:
+    """Return a sign and a number: of the rules that were tried, or of those that do not hold."""
+    if standing is None:
+        return _NEVER
+    return Cell(f"✓ {standing.rules}", "green") if standing.ok else Cell(f"✗ {len(standing.failed) or '?'}", "red")
+
+
+def _change(summary: Summary, variant: str) -> Cell:
+    found = of_variant(summary, variant)
+    if found is None:
+        refused = summary.baseline is not None and variant in summary.baseline.refusals
+        return Cell("refused" if refused else "new", "dim")
+    return Cell(signed(found.delta_bytes), "yellow" if found.delta_bytes > 0 else "green" if found.delta_bytes else "")
+
+
+def _plain(cell: Cell | str) -> str:
+    return cell if isinstance(cell, str) else cell.text

@@ -1,0 +1,55 @@
+"""A badge for a README: what the variant that ships weighs, as a small flat SVG."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from typing import TextIO
+
+from weighbridge.model import Image
+from weighbridge.render.drawing import Canvas, cut
+from weighbridge.render.overview import stood
+from weighbridge.render.units import size
+from weighbridge.summary import Summary
+
+_HEIGHT = 20
+_PADDING = 6
+_NAME_SIGNS = 24
+_SIGN_WIDTH, _WIDE_SIGN_WIDTH = 6.6, 12.0
+"""Of 11 pixels high; the text is drawn exactly as long as these say, whatever the font."""
+# White on these has a contrast of 4.5 and more.
+_STYLE = """
+text { font: 11px Verdana, "DejaVu Sans", sans-serif; fill: #ffffff; }
+.label { fill: #555555; } .runs { fill: #1a7f37; } .fails { fill: #cf222e; } .untried { fill: #0969da; }
+"""
+
+
+def render(summary: Summary, stream: TextIO | None = None) -> None:
+    """Write the badge of the smallest variant whose smoke test passed, or where none did, of the smallest."""
+    image = chosen(summary)
+    label = f"{cut(image.variant, _NAME_SIGNS)} image" if image else "image"
+    value = size(image.shipped_bytes) if image else "unknown"
+    standing = summary.standings.get(image.variant) if image else None
+    told = f"{label}: {value} shipped, smoke test {stood(standing)}" if image else "image: none measured"
+    kind = "untried" if standing is None else "runs" if standing.ok else "fails"
+    left, right = _length(label), _length(value)
+    divide, width = left + 2 * _PADDING, left + right + 4 * _PADDING
+    canvas = Canvas(width, _HEIGHT, title=told, style=_STYLE)
+    canvas.rectangle(0, 0, width, _HEIGHT, "label", radius=3)
+    canvas.rectangle(divide, 0, width - divide, _HEIGHT, kind, radius=3)
+    canvas.rectangle(divide, 0, _PADDING, _HEIGHT, kind)  # no round corners between the two
+    canvas.text(_PADDING, 14, label, length=left)
+    canvas.text(divide + _PADDING, 14, value, length=right)
+    (stream or sys.stdout).write(canvas.written())
+
+
+def chosen(summary: Summary) -> Image | None:
+    """Return the image that the badge is about; None where there is none."""
+    images = summary.report.images
+    running = [each for each in images if each.variant in summary.standings and summary.standings[each.variant].ok]
+    return min(running or images, key=lambda image: image.shipped_bytes, default=None)
+
+
+def _length(text: str) -> float:
+    wide = sum(unicodedata.east_asian_width(sign) in {"W", "F"} for sign in text)
+    return round((len(text) - wide) * _SIGN_WIDTH + wide * _WIDE_SIGN_WIDTH, 1)

@@ -1,0 +1,133 @@
+"""A report as one HTML page: no network, nothing beside it; a map that zooms, and all of it without scripts, too."""
+
+from __future__ import annotations
+
+import sys
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from weighbridge import advice
+from weighbridge.render import overview, verdict
+from weighbridge.render.page import tables, treemap, trend, words
+from weighbridge.render.units import seconds, size
+from weighbridge.summary import Summary
+from weighbridge.tree import Node
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+_FOLDER = Path(__file__).with_name("page")
+_STYLE = "style.css"
+_SCRIPTS = ("d3-hierarchy.min.js", "script.js")
+_LICENCE = "d3-hierarchy.LICENSE"
+LARGEST = 1_000_000
+"""Bytes of a page: what a mail or a comment takes as an attachment, and a browser opens at once."""
+_COARSENESS = 1, 3, 9, 27
+
+
+def render(summary: Summary, stream: TextIO | None = None) -> None:
+    """Write the page, in UTF-8; where the summary has no tree of an image, its map shows owners and layers."""
+    (stream or sys.stdout).write(page(summary, summary.trees))
+
+
+def page(summary: Summary, trees: Mapping[str, Node]) -> str:
+    """Return the page. All text that comes from outside is escaped, and shows no sign that is not printable.
+
+    Where it would be longer than `LARGEST`, its maps get coarser.
+    """
+    for coarseness in _COARSENESS:
+        text = _page(summary, trees, coarseness)
+        if len(text.encode()) <= LARGEST:
+            break
+    return text
+
+
+def _page(summary: Summary, trees: Mapping[str, Node], coarseness: int) -> str:
+    report = summary.report
+    maps = treemap.maps(report, trees, coarseness)
+    columns, rows = tables.answers(summary)
+    choice = advice.to_ship(summary)
+    return _template().render(
+        report=report,
+        summary=summary,
+        columns=columns,
+        answers=rows,
+        standings=[
+            (image.variant, summary.standings[image.variant])
+            for image in report.images
+            if image.variant in summary.standings
+        ],
+        choice=choice,
+        reason=advice.reason(summary),
+        verdict=verdict.verdict(summary),
+        cut=advice.to_cut(choice) if choice else None,
+        changes=tables.changes(summary),
+        owners=tables.owners(report),
+        wastes=tables.wastes(report),
+        rebuilds=list(tables.rebuilds(report)),
+        findings=[(image.variant, finding) for image in report.images for finding in image.findings],
+        maps=[(shown, treemap.tiles(shown.root, coarseness)) for shown in maps],
+        opened=next((place for place, shown in enumerate(maps) if choice and shown.variant == choice.variant), 0),
+        data=[treemap.data(shown) for shown in maps],
+        charts=trend.charts(summary.history, report),
+        points=trend.points(summary.history, report),
+        policy=_policy(),
+        licence=_read(_LICENCE),
+        style=_read(_STYLE),
+        scripts=[_read(name) for name in _SCRIPTS],
+    )
+
+
+@cache
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _policy() -> str:
+    """Return a policy that lets nothing load, and runs nothing but what this page was written with."""
+    scripts = " ".join(_hashed(_read(name)) for name in _SCRIPTS)
+    style = _hashed(_read(_STYLE))
+    return f"default-src 'none'; style-src {style}; script-src {scripts}; base-uri 'none'; form-action 'none'"
+
+
+def _hashed(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only this format needs it
+    from markupsafe import Markup  # noqa: PLC0415 - as above
+
+    def shown(value: Any) -> Any:
+        """Make what is about to be written printable, unless the template itself made it."""
+        return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
+    environment.filters |= {
+        "size": size,
+        "known": words.known,
+        "signed": overview.signed,
+        "pulled": overview.pulled,
+        "seconds": seconds,
+        "moment": words.moment,
+        "many": words.many,
+        "pull_of": words.pull_of,
+        "label": tables.label,
+        "versions": tables.versions,
+        "origin": tables.origin,
+    }
+    environment.globals |= {"treemap": treemap, "trend": trend, "categories": words.CATEGORIES}
+    return environment.get_template("report.html")

@@ -1,0 +1,216 @@
+"""A report for a pull request or a job's summary: GitHub-flavoured Markdown that GitLab shows, too.
+
+First the verdict, the table and what was found; the rest is folded. Below 60 kB whatever comes: GitHub takes comments
+of 65,536 signs. What is cut is said, with its sum.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from weighbridge import growth
+from weighbridge.difference import VariantDifference
+from weighbridge.growth import Cause
+from weighbridge.model import Image, Layer, Pull, Waste
+from weighbridge.render.gfm import folded, plain, quoted, table
+from weighbridge.render.overview import answers, counted, of_variant, pulled, signed
+from weighbridge.render.units import size
+from weighbridge.render.verdict import cause, drift, remedy, verdict, versions
+from weighbridge.summary import Baseline, Summary
+
+MARKER = "<!-- weighbridge:report -->"
+"""The first line, which nobody sees: by it a comment is known as ours, to be written anew."""
+LIMIT_BYTES = 60_000
+_VARIANTS = 25
+_ITEMS = 12
+_ROWS = (20, 10, 5)
+"""How many rows a table may have; where the whole is too long, fewer."""
+_PARTS = 3
+_NAME = 40
+_INSTRUCTION = 100
+_CATEGORIES = {
+    "debian": "Debian package",
+    "alpine": "Alpine package",
+    "python": "Python package",
+}
+_ORIGINS = {True: "base", False: "ours", None: "unknown"}
+
+
+def render(summary: Summary, stream: TextIO | None = None) -> None:
+    """Write the document."""
+    (stream or sys.stdout).write(document(summary))
+
+
+def document(summary: Summary) -> str:
+    """Return the document: as many rows and variants in full as fit, the report's first ones before others."""
+    first = "\n".join(_first_screen(summary))
+    images = summary.report.images
+    for rows in _ROWS:
+        whole = _joined(first, [_details(image, summary, rows) for image in images], images[:0])
+        if _bytes(whole) <= LIMIT_BYTES:
+            return whole
+    kept: list[str] = []
+    for image in images:
+        longer = [*kept, _details(image, summary, _ROWS[-1])]
+        if _bytes(_joined(first, longer, images[len(longer) :])) > LIMIT_BYTES:
+            break
+        kept = longer
+    return _joined(first, kept, images[len(kept) :])
+
+
+def _joined(first: str, details: Sequence[str], left_out: Sequence[Image]) -> str:
+    parts = [first, *details]
+    if left_out:
+        total = size(sum(image.shipped_bytes for image in left_out))
+        parts.append(f"Too long for a comment: the details of {counted(len(left_out), 'variant')}, {total} together.\n")
+    return "\n".join(parts)
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+def _first_screen(summary: Summary) -> Iterator[str]:
+    yield f"{MARKER}\n"
+    yield f"### {verdict(summary, _name)}\n"
+    yield _comparison(summary)
+    items = [*_items(summary)]
+    if items:
+        rest = len(items) - _ITEMS
+        yield "\n".join((*items[:_ITEMS], *([f"- and {rest} more"] if rest > 0 else ()))) + "\n"
+    yield f"{_basis(summary)}\n"
+
+
+def _comparison(summary: Summary) -> str:
+    images, columns = summary.report.images, answers(summary)
+    rows = [
+        (f"**{_name(image.variant)}**", *(column.cells[index] for column in columns))
+        for index, image in enumerate(images[:_VARIANTS])
+    ]
+    rest = images[_VARIANTS:]
+    if rest:
+        total = size(sum(image.shipped_bytes for image in rest))
+        rows.append((f"and {len(rest)} more", total, *("" for _ in columns[1:])))
+    return table([("Variant", False), *((column.name, True) for column in columns)], rows)
+
+
+def _items(summary: Summary) -> Iterator[str]:
+    """Yield what somebody has to look at: findings, errors first; what does not run; why each variant changed."""
+    found = [(each, image) for image in summary.report.images for each in image.findings]
+    for finding, image in sorted(found, key=lambda pair: pair[0].level != "error"):
+        yield f"- **{plain(finding.level, _NAME)}** {_name(image.variant)}: {plain(finding.message)}"
+    for image in summary.report.images:
+        standing = summary.standings.get(image.variant)
+        if standing and not standing.ok:
+            yield f"- **does not run** {_name(image.variant)}: {plain(', '.join(standing.failed))}"
+    baseline = summary.baseline
+    for difference in sorted(baseline.differences if baseline else (), key=lambda each: -abs(each.delta_bytes)):
+        if difference.delta_bytes:
+            yield f"- {_why(summary, difference)}"
+    for variant, reason in (baseline.refusals if baseline else {}).items():
+        yield f"- **not compared** {_name(variant)}: {plain(reason)}"
+
+
+def _why(summary: Summary, difference: VariantDifference) -> str:
+    because = cause(summary, difference, _name)
+    told = f"{_name(difference.variant)} {signed(difference.delta_bytes)}"
+    parts = [f"{told}, most by {because}" if because else told, drift(difference)]
+    advised = plain(remedy(summary, difference))
+    return "; ".join(filter(None, parts)) + (f". {advised}" if advised else "")
+
+
+def _basis(summary: Summary) -> str:
+    report = summary.report
+    commit = (
+        f" at {_name(report.commit[:7])}{' and uncommitted changes' if report.dirty else ''}" if report.commit else ""
+    )
+    since = f"; change since {_name(summary.baseline.label)}" if summary.baseline else ""
+    estimated = any(image.pull and image.pull.basis == "estimated" for image in report.images)
+    estimate = " `~` is an estimate of gzip -6, within 2 %." if estimated else ""
+    return f"<sub>Measured {report.recorded_at}{commit}{since}. MB = 10^6 bytes.{estimate}</sub>"
+
+
+def _details(image: Image, summary: Summary, rows: int) -> str:
+    """Return one variant, folded: why it changed, its layers, its waste."""
+    difference = of_variant(summary, image.variant)
+    parts = []
+    if difference and summary.baseline:
+        parts.append(_difference(difference, summary.baseline, rows))
+    parts.append(_layers(image.layers, rows))
+    if image.waste:
+        parts.append(_waste(image, rows))
+    about = [size(image.shipped_bytes), counted(len(image.layers), "layer")]
+    about += [f"{signed(difference.delta_bytes)} since the baseline"] if difference else []
+    about += [f"{size(image.wasted_bytes)} wasted"] if image.wasted_bytes else []
+    title = f"<b>{_name(image.variant)}</b>: {', '.join(about)}"
+    return folded(title, "\n".join(parts))
+
+
+def _difference(difference: VariantDifference, baseline: Baseline, rows: int) -> str:
+    grown = growth.explained(difference)
+    head = f"**{signed(grown.delta_bytes)}** since {_name(baseline.label)}"
+    if difference.ledger:
+        head += f": base image {signed(grown.base_bytes)}, all else {signed(grown.own_bytes)}"
+    cost = f". A node that has it pulls {pulled(difference.cost)}" if difference.cost else ""
+    shown, rest = grown.largest(rows)
+    told = [(signed(each.delta_bytes), _whose(each), _name(versions(each)) if versions(each) else "") for each in shown]
+    if rest:
+        total = signed(sum(each.delta_bytes for each in rest))
+        told.append((total, counted(len(rest), "smaller change"), ""))
+    told.append((f"**{signed(grown.delta_bytes)}**", "**in all**", ""))
+    return f"{head}{cost}.\n\n{table([('Change', True), ('Whose', False), ('Version', False)], told)}"
+
+
+def _whose(cause: Cause) -> str:
+    match cause.category:
+        case growth.BASE:
+            names = ", ".join(f"{_name(row.name)} {signed(row.delta_bytes)}" for row in cause.parts[:_PARTS])
+            return f"base image: {names}"
+        case growth.LAYER:
+            return f"layer {quoted(cause.name, _INSTRUCTION)}"
+    return f"{plain(_CATEGORIES.get(cause.category, cause.category), _NAME)} {_name(cause.name)}"
+
+
+def _layers(layers: Sequence[Layer], limit: int) -> str:
+    """Return the layers in their order; of many, the largest."""
+    largest = sorted(layers, key=lambda each: -each.shipped_bytes)
+    shown, rest = largest[:limit], largest[limit:]
+    rows = [
+        (
+            str(each.index),
+            size(each.shipped_bytes),
+            _pull_of(each),
+            _ORIGINS[each.in_base],
+            quoted(each.instruction, _INSTRUCTION),
+        )
+        for each in sorted(shown, key=lambda each: each.index)
+    ]
+    if rest:
+        total = size(sum(each.shipped_bytes for each in rest))
+        rows.append(("", total, "", "", counted(len(rest), "smaller layer")))
+    return table([("Layer", True), ("Shipped", True), ("Pull", True), ("From", False), ("Instruction", False)], rows)
+
+
+def _pull_of(layer: Layer) -> str:
+    if layer.pull_bytes is None:
+        return pulled(None)
+    return pulled(Pull(bytes=layer.pull_bytes, basis="exact" if layer.blob else "estimated"))
+
+
+def _waste(image: Image, limit: int) -> str:
+    shown, rest = image.waste[:limit], image.waste[limit:]
+    rows = [_wasted(row) for row in shown]
+    if rest:
+        rows.append((size(sum(row.bytes for row in rest)), counted(len(rest), "smaller cause"), "", ""))
+    return table([("Wasted", True), ("What", False), ("Layers", False), ("What to do", False)], rows)
+
+
+def _wasted(row: Waste) -> tuple[str, ...]:
+    what = f"{plain(row.cause.replace('-', ' '), _NAME)}: {quoted(row.path)}"
+    return size(row.bytes), what, f"{row.shipped_by} → {row.killed_by}", plain(row.remedy)
+
+
+def _name(text: str) -> str:
+    return quoted(text, _NAME)

@@ -1,0 +1,120 @@
+"""The first table of a report as texts: one answer per column and variant, for every format that is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from weighbridge.difference import VariantDifference
+from weighbridge.model import Image, Pull, Rebuild
+from weighbridge.render.units import seconds, size
+from weighbridge.summary import Standing, Summary
+
+UNKNOWN = "unknown"
+MISSING = "–"  # noqa: RUF001 - a dash, where there is nothing to tell
+_CODE = "code"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One column: a question and what each variant answers, in the report's order."""
+
+    name: str
+    cells: tuple[str, ...]
+
+
+def answers(summary: Summary) -> tuple[Answer, ...]:
+    """Return the columns; those that no variant has data for are left out."""
+    found = []
+    for name, told in _QUESTIONS.items():
+        cells = tuple(told(image, summary) for image in summary.report.images)
+        if name in _ALWAYS or set(cells) - {MISSING, UNKNOWN}:
+            found.append(Answer(name=name, cells=cells))
+    return tuple(found)
+
+
+def pulled(pull: Pull | None) -> str:
+    """Return bytes to pull; an estimate has a sign before it."""
+    if pull is None:
+        return UNKNOWN
+    return f"~{size(pull.bytes)}" if pull.basis == "estimated" else size(pull.bytes)
+
+
+def signed(count: int) -> str:
+    """Return bytes with their sign; 0 has none."""
+    return f"+{size(count)}" if count > 0 else size(count)
+
+
+def of_variant(summary: Summary, variant: str) -> VariantDifference | None:
+    """Return what changed in a variant since the baseline; None where that is not known."""
+    differences = summary.baseline.differences if summary.baseline else ()
+    return next((each for each in differences if each.variant == variant), None)
+
+
+def stood(standing: Standing | None) -> str:
+    """Return how the last smoke test went, in a sign and words."""
+    if standing is None:
+        return "not tried"
+    if standing.ok:
+        return f"✓ {counted(standing.rules, 'rule')}"
+    return f"✗ {len(standing.failed)} of {standing.rules} fail" if standing.failed else "✗ fails"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return `1 rule`, `2 rules`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _over_base(image: Image, _: Summary) -> str:
+    return size(image.shipped_bytes - image.base.shipped_bytes) if image.base else UNKNOWN
+
+
+def _waste(image: Image, _: Summary) -> str:
+    return UNKNOWN if image.wasted_bytes is None else size(image.wasted_bytes)
+
+
+def _change(image: Image, summary: Summary) -> str:
+    found = of_variant(summary, image.variant)
+    if found is None:
+        return "not compared" if summary.baseline and image.variant in summary.baseline.refusals else MISSING
+    return signed(found.delta_bytes)
+
+
+def _code_change(image: Image, _: Summary) -> str:
+    found = code_change(image)
+    return f"{pulled(found.pull)}, {seconds(found.seconds)}" if found else MISSING
+
+
+def code_change(image: Image) -> Rebuild | None:
+    """Return what the change named `code` costs; None where it was not tried."""
+    return next((each for each in image.rebuilds if each.change == _CODE), None)
+
+
+def _ready(image: Image, summary: Summary) -> str:
+    standing = summary.standings.get(image.variant)
+    after = standing.figures.api_ready_seconds if standing else None
+    return MISSING if after is None else f"{after:.2f} s"
+
+
+def _smoke(image: Image, summary: Summary) -> str:
+    return stood(summary.standings.get(image.variant))
+
+
+def _findings(image: Image, _: Summary) -> str:
+    levels: Sequence[str] = [each.level for each in image.findings]
+    told = [counted(levels.count(level), level) for level in ("error", "warning") if level in levels]
+    return ", ".join(told) or MISSING
+
+
+_QUESTIONS: Mapping[str, Callable[[Image, Summary], str]] = {
+    "Shipped": lambda image, _: size(image.shipped_bytes),
+    "Pull": lambda image, _: pulled(image.pull),
+    "Over base": _over_base,
+    "Waste": _waste,
+    "Change": _change,
+    "Code change": _code_change,
+    "API ready": _ready,
+    "Smoke": _smoke,
+    "Findings": _findings,
+}
+_ALWAYS = {"Shipped", "Smoke"}

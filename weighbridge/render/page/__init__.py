@@ -1,0 +1,1 @@
+"""The parts of the HTML report: its tables, pictures, template, style and script."""

@@ -1,0 +1,149 @@
+"""The picture of an image's parts: tiles for those who read without scripts, and data for the script that zooms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from weighbridge import tree
+from weighbridge.model import Image, Report
+from weighbridge.render.page.words import CATEGORIES, plain
+from weighbridge.render.units import size
+from weighbridge.tree import Node
+
+WIDTH, HEIGHT = 960, 440
+"""Of the picture without scripts, in its own units."""
+_ALL_NODES = 9000
+"""In all trees of a page: with 60 bytes each they take half of the megabyte that a page may have."""
+_HEADER, _GAP = 17, 2
+_LEAST_AREA = 100
+_LETTER = 6.9
+"""Width of an average letter at the size of the labels."""
+_NAME = 160
+"""Signs of a name that the map's data keep."""
+_MOST = 300
+_LEVELS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A rectangle of the picture; those within others come after them."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    category: str
+    label: str
+    """What fits in it; may be empty."""
+    title: str
+    """Name and bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map:
+    """One image's parts, divided in one way."""
+
+    variant: str
+    by: str
+    """What its levels are, for people."""
+    root: Node
+
+
+def maps(report: Report, trees: Mapping[str, Node], coarseness: int = 1) -> list[Map]:
+    """Return the maps of all images: by what the tree of an image tells where there is one, and by owner.
+
+    Args:
+        report: The record.
+        trees: Variant -> its parts, for those whose files are known.
+        coarseness: 2 leaves half as many parts, and so on.
+    """
+    limit = max(1, _ALL_NODES // max(1, 2 * len(report.images)) // coarseness)
+    found = []
+    for image in report.images:
+        if image.variant in trees:
+            root = tree.folded(trees[image.variant], min(tree.LIMIT, 2 * limit))
+            found.append(Map(variant=image.variant, by="layer, owner, folder, file", root=root))
+        if image.ledger:
+            found.append(Map(variant=image.variant, by="owner", root=tree.folded(_owners(image), limit, "owners")))
+        if image.variant not in trees:
+            found.append(Map(variant=image.variant, by="layer", root=_layers(image)))
+    return found
+
+
+def _owners(image: Image) -> Node:
+    """Return category -> owner; the ledger is sorted by category."""
+    categories = []
+    for category, group in groupby(image.ledger, key=lambda row: row.category):
+        rows = [
+            Node(name=f"{row.name} {row.version or ''}".rstrip(), bytes=row.bytes, category=category) for row in group
+        ]
+        name, total = CATEGORIES.get(category, category), sum(row.bytes for row in rows)
+        categories.append(Node(name=name, bytes=total, children=tuple(rows), category=category, files=len(rows)))
+    return Node(name="", bytes=sum(each.bytes for each in categories), children=tuple(categories))
+
+
+def _layers(image: Image) -> Node:
+    layers = tuple(
+        Node(
+            name=f"{layer.index}: {layer.instruction}",
+            bytes=layer.shipped_bytes,
+            category="base" if layer.in_base else "",
+        )
+        for layer in image.layers
+    )
+    return Node(name="", bytes=image.shipped_bytes, children=layers)
+
+
+def data(shown: Map) -> dict[str, Any]:
+    """Return a map as the script takes it: each node a list of name, bytes, category and, if any, children."""
+    return {"variant": plain(shown.variant), "by": shown.by, "root": _listed(shown.root)}
+
+
+def _listed(node: Node) -> list[Any]:
+    values: list[Any] = [plain(node.name, _NAME), node.bytes, node.category]
+    return [*values, [_listed(child) for child in node.children]] if node.children else values
+
+
+def tiles(root: Node, coarseness: int = 1) -> list[Tile]:
+    """Return the tiles of the picture without scripts, `WIDTH` by `HEIGHT`; 2 makes the least twice as large."""
+    return list(_tiles(root, (0, 0, WIDTH, HEIGHT), _LEVELS, _LEAST_AREA * coarseness))
+
+
+def _tiles(node: Node, box: tuple[float, float, float, float], levels: int, least: int) -> Iterator[Tile]:
+    from squarify import squarify  # type: ignore[import-untyped]  # noqa: PLC0415 - only this format needs it
+
+    x, y, width, height = box
+    scale = width * height / node.bytes if node.bytes else 0
+    parts = sorted(node.children, key=lambda part: -part.bytes)[:_MOST]
+    parts = [part for part in parts if part.bytes * scale >= least]
+    for part, place in zip(parts, squarify([part.bytes * scale for part in parts], x, y, width, height), strict=True):
+        left, top = place["x"], place["y"]
+        wide, high = max(0, place["dx"] - _GAP), max(0, place["dy"] - _GAP)
+        yield Tile(
+            x=round(left, 1),
+            y=round(top, 1),
+            width=round(wide, 1),
+            height=round(high, 1),
+            category=part.category if part.category in CATEGORIES else "several",
+            label=_label(part, wide, high),
+            title=f"{plain(part.name, _NAME)}, {size(part.bytes)}",
+        )
+        inner = high - _HEADER - _GAP
+        if levels > 1 and part.children and inner > _HEADER and wide > 2 * _HEADER:
+            yield from _tiles(part, (left + _GAP, top + _HEADER, wide - 2 * _GAP, inner), levels - 1, least)
+
+
+def _label(part: Node, wide: float, high: float) -> str:
+    letters = int((wide - 8) / _LETTER)
+    if high < _HEADER - _GAP or letters < 4:  # noqa: PLR2004 - less says nothing
+        return ""
+    figure = size(part.bytes)
+    name, room = plain(part.name), letters - len(figure) - 1
+    if len(name) <= room:
+        return f"{name} {figure}"
+    if room >= 8:  # noqa: PLR2004 - a name that can be told
+        return f"{name[: room - 1]}… {figure}"
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"

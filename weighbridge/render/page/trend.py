@@ -1,0 +1,137 @@
+"""The lines of the HTML report: what each variant weighed, commit by commit, broken where that cannot be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from weighbridge import trend
+from weighbridge.model import Report
+from weighbridge.render import overview
+from weighbridge.render.page.words import moment
+from weighbridge.render.units import size
+
+WIDTH, HEIGHT = 960, 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 130, 14, 26
+_MOST = 60
+"""Points that a variant has at most: the last."""
+_LABEL = 14
+"""Height of a label at the end of a line."""
+_Figure = Callable[[trend.Point], tuple[int, str] | None]
+"""Bytes, and how they are written; None where they are not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One point of a line."""
+
+    x: float
+    y: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One variant."""
+
+    variant: str
+    runs: tuple[tuple[Point, ...], ...]
+    """Points that are joined: those that can be compared."""
+    label_y: float
+    last: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Lines over the same time."""
+
+    title: str
+    lines: tuple[Line, ...]
+    grid: tuple[tuple[float, str], ...]
+    """Height and words of each horizontal line."""
+    first: str
+    last: str
+    breaks: int
+    """How often figures met that cannot be compared."""
+
+
+def points(history: Sequence[Report], report: Report) -> list[tuple[str, trend.Point]]:
+    """Return each point that the charts show, the newest first, with its variant."""
+    found = [(each.variant, point) for each in _followed(history, report) for point in each.points]
+    return sorted(found, key=lambda pair: pair[1].recorded_at, reverse=True)
+
+
+def charts(history: Sequence[Report], report: Report) -> list[Chart]:
+    """Return what was shipped and what is pulled over time; none where no variant has two points."""
+    followed = _followed(history, report)
+    if all(len(each.points) < 2 for each in followed):  # noqa: PLR2004 - a line
+        return []
+    return [_chart("Shipped", followed, _shipped, ""), _chart("Pull", followed, _pulled, "pull")]
+
+
+def _followed(history: Sequence[Report], report: Report) -> list[trend.VariantTrend]:
+    """Return the variants of the report, each with its last points."""
+    found = trend.of([*history, report], [image.variant for image in report.images])
+    return [replace(each, points=each.points[-_MOST:]) for each in found.variants]
+
+
+def _shipped(point: trend.Point) -> tuple[int, str]:
+    return point.shipped_bytes, size(point.shipped_bytes)
+
+
+def _pulled(point: trend.Point) -> tuple[int, str] | None:
+    return (point.pull.bytes, overview.pulled(point.pull)) if point.pull else None
+
+
+def _chart(title: str, followed: Sequence[trend.VariantTrend], figure: _Figure, name: str) -> Chart:
+    times = sorted({point.recorded_at for each in followed for point in each.points})
+    found = [value[0] for each in followed for point in each.points if (value := figure(point))]
+    top = _round_up(max(found, default=0))
+    lines = [line for each in followed if (line := _line(each, figure, name, times, top))]
+    return Chart(
+        title=title,
+        lines=tuple(_apart(lines)),
+        grid=tuple((_y(top * part // 4, top), size(top * part // 4)) for part in range(5)),
+        first=moment(times[0]),
+        last=moment(times[-1]),
+        breaks=sum(len(line.runs) - 1 for line in lines),
+    )
+
+
+def _line(each: trend.VariantTrend, figure: _Figure, name: str, times: Sequence[str], top: int) -> Line | None:
+    runs, told, step = list[list[Point]](), "", (WIDTH - _LEFT - _RIGHT) / max(1, len(times) - 1)
+    for point in each.points:
+        value = figure(point)
+        broken = not runs or point.is_apart or any(one.figure == name for one in point.breaks)
+        if value is None:
+            continue
+        if broken:
+            runs.append([])
+        told = value[1]
+        commit = f", {point.commit[:7]}{' with changes' if point.dirty else ''}" if point.commit else ""
+        title = f"{each.variant}: {told}, {moment(point.recorded_at)}{commit}"
+        x = _LEFT + times.index(point.recorded_at) * step
+        runs[-1].append(Point(x=round(x, 1), y=_y(value[0], top), title=title))
+    if not runs:
+        return None
+    return Line(variant=each.variant, runs=tuple(map(tuple, runs)), label_y=runs[-1][-1].y, last=told)
+
+
+def _apart(lines: Sequence[Line]) -> list[Line]:
+    """Move labels that would lie on each other; the lines keep their order."""
+    heights, low = dict[str, float](), 0.0
+    for line in sorted(lines, key=lambda line: line.label_y):
+        heights[line.variant] = low = max(line.label_y, low + _LABEL)
+    return [Line(variant=line.variant, runs=line.runs, label_y=heights[line.variant], last=line.last) for line in lines]
+
+
+def _y(value: int, top: int) -> float:
+    return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value / top if top else 0), 1)
+
+
+def _round_up(value: int) -> int:
+    """Return the next figure of which quarters are round: 1, 2, 4 or 8 times a power of ten."""
+    step = 1
+    while value > step * 10:
+        step *= 10
+    return next((step * times for times in (1, 2, 4, 8) if step * times >= value), step * 10)

@@ -1,0 +1,175 @@
+"""A picture of the report for a README: the verdict, a table, and a bar for each variant, in an SVG 800 pixels wide.
+
+It needs nothing else: no script, no font of its own. It brings its background along, since who shows a picture does not
+tell it whether the page around it is dark; the reader's own setting decides between its two sets of colours.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from weighbridge import advice
+from weighbridge.model import Image
+from weighbridge.render.drawing import Canvas, cut
+from weighbridge.render.outcomes import on_one_line
+from weighbridge.render.overview import MISSING, Answer, answers, counted
+from weighbridge.render.units import size
+from weighbridge.render.verdict import remedy, verdict
+from weighbridge.summary import Summary
+
+_TITLE = "What each variant weighs"
+_WIDTH = 800
+_MARGIN = 24
+_INNER = _WIDTH - 2 * _MARGIN
+_LINE = 28
+_BAR = 18
+_TOP = 88
+"""Where the table's head stands; one line lower for each further line of the verdict."""
+_VERDICT_LINE = 18
+_VERDICT_LINES = 2
+_NAMES = 88
+"""Pixels that the names take, at the left."""
+_TOTALS = 76
+"""Pixels that a bar leaves for its size, at the right."""
+_NAME_SIGNS = 12
+_CELL_SIGNS = 16
+_VERDICT_SIGNS = 108
+_VARIANTS = 12
+_GROUPS = {
+    "base": "base image",
+    "system": "system packages",
+    "python": "Python packages",
+    "bytecode": "bytecode",
+    "own": "the rest",
+    "wasted": "wasted",
+    "whole": "not broken down",
+}
+_GROUP_OF = {"base": "base", "debian": "system", "alpine": "system", "python": "python", "bytecode": "bytecode"}
+_STYLE = """
+text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }
+.title { font-size: 17px; font-weight: 600; }
+.strong { font-weight: 600; }
+.cell { font-size: 12px; }
+.dim { fill: #59636e; }
+.panel { fill: #ffffff; stroke: #d1d9e0; }
+.line { stroke: #d1d9e0; }
+.base { fill: #8c959f; } .system { fill: #0969da; } .python { fill: #1a7f37; } .bytecode { fill: #7cc68d; }
+.own { fill: #8250df; } .wasted { fill: #cf222e; } .whole { fill: #6e7781; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #f0f6fc; }
+  .dim { fill: #9198a1; }
+  .panel { fill: #0d1117; stroke: #3d444d; }
+  .line { stroke: #3d444d; }
+  .base { fill: #6e7681; } .system { fill: #4493f8; } .python { fill: #3fb950; } .bytecode { fill: #a6dfb0; }
+  .own { fill: #ab7df8; } .wasted { fill: #f85149; } .whole { fill: #8b949e; }
+}
+"""
+
+
+def render(summary: Summary, stream: TextIO | None = None) -> None:
+    """Write the picture."""
+    images = summary.report.images[:_VARIANTS]
+    told = _lines(_answer(summary))
+    top = _TOP + _VERDICT_LINE * (len(told) - 1)
+    bars = top + _LINE * (len(images) + 1) + 4
+    legend = bars + _LINE * len(images) + 20
+    height = legend + 20
+    description = " ".join(_described(summary))
+    canvas = Canvas(_WIDTH, height, title=_TITLE, description=description, style=_STYLE)
+    canvas.rectangle(0.5, 0.5, _WIDTH - 1, height - 1, "panel", radius=8)
+    canvas.text(_MARGIN, 36, _TITLE, "title")
+    canvas.text(_WIDTH - _MARGIN, 36, _measured(summary), "cell dim", anchor="end")
+    for index, line in enumerate(told):
+        canvas.text(_MARGIN, 58 + _VERDICT_LINE * index, line, "dim")
+    _draw_table(canvas, top, images, [each for each in answers(summary) if each.name != "Findings"])
+    _draw_bars(canvas, images, bars)
+    _draw_legend(canvas, images, legend)
+    (stream or sys.stdout).write(canvas.written())
+
+
+def _measured(summary: Summary) -> str:
+    """Return when it was measured, and how many variants the picture has no room for."""
+    left_out = len(summary.report.images) - _VARIANTS
+    rest = f", and {counted(left_out, 'more variant')}" if left_out > 0 else ""
+    return f"measured {summary.report.recorded_at[:10]}{rest}"
+
+
+def _lines(answer: str) -> list[str]:
+    """Return the answer in as few lines as there are, the last one cut where it says more than there is room for."""
+    lines = textwrap.wrap(on_one_line(answer), _VERDICT_SIGNS) or [""]
+    return [*lines[: _VERDICT_LINES - 1], cut(" ".join(lines[_VERDICT_LINES - 1 :]), _VERDICT_SIGNS)][: len(lines)]
+
+
+def _answer(summary: Summary) -> str:
+    """Return what changed, or without a baseline what to ship."""
+    if summary.baseline:
+        most = max(summary.baseline.differences, key=lambda each: abs(each.delta_bytes), default=None)
+        return f"{verdict(summary)}. {remedy(summary, most).replace('`', '') if most else ''}".rstrip()
+    choice = advice.to_ship(summary)
+    reason = advice.reason(summary).replace("`", "")
+    return f"Ship {choice.variant}. {reason}" if choice else reason
+
+
+def _described(summary: Summary) -> Iterator[str]:
+    """Yield what the picture shows, in sentences for who cannot see it."""
+    yield _answer(summary)
+    columns = answers(summary)
+    for index, image in enumerate(summary.report.images[:_VARIANTS]):
+        told = (f"{each.name} {each.cells[index]}" for each in columns if each.cells[index] != MISSING)
+        yield f"{cut(image.variant, _NAME_SIGNS)}: {', '.join(told)}."
+
+
+def _draw_table(canvas: Canvas, top: float, images: Sequence[Image], columns: Sequence[Answer]) -> None:
+    ends = _ends(columns)
+    canvas.text(_MARGIN, top, "Variant", "cell dim")
+    for column, end in zip(columns, ends, strict=True):
+        canvas.text(end, top, column.name, "cell dim", anchor="end")
+    canvas.line(_MARGIN, top + 8, _INNER)
+    for index, image in enumerate(images):
+        y = top + _LINE * (index + 1)
+        canvas.text(_MARGIN, y, cut(image.variant, _NAME_SIGNS), "strong")
+        for column, end in zip(columns, ends, strict=True):
+            canvas.text(end, y, cut(column.cells[index], _CELL_SIGNS), "cell", anchor="end")
+
+
+def _ends(columns: Sequence[Answer]) -> list[float]:
+    """Return where each column ends: what is left of the width is shared by the signs that each holds."""
+    signs = [max(len(each.name), *(min(len(cell), _CELL_SIGNS) for cell in each.cells), 0) + 2 for each in columns]
+    room = _INNER - _NAMES
+    return [_MARGIN + _NAMES + room * sum(signs[: index + 1]) / sum(signs) for index in range(len(columns))]
+
+
+def _draw_bars(canvas: Canvas, images: Sequence[Image], top: float) -> None:
+    largest = max((image.shipped_bytes for image in images), default=0)
+    scale = (_INNER - _NAMES - _TOTALS) / largest if largest else 0
+    for index, image in enumerate(images):
+        x, y = float(_MARGIN + _NAMES), top + _LINE * index
+        canvas.text(_MARGIN, y + 14, cut(image.variant, _NAME_SIGNS), "strong")
+        for group, count in _parts(image).items():
+            width = count * scale
+            canvas.rectangle(round(x, 2), y, round(width, 2), _BAR, group, title=f"{_GROUPS[group]} {size(count)}")
+            x += width
+        canvas.text(round(x, 2) + 8, y + 14, size(image.shipped_bytes))
+
+
+def _draw_legend(canvas: Canvas, images: Sequence[Image], y: float) -> None:
+    """Name the colours, in the order in which they stand in the bars."""
+    used = {group for image in images for group in _parts(image)}
+    x = float(_MARGIN)
+    for group, name in _GROUPS.items():
+        if group in used:
+            canvas.rectangle(x, y - 10, 12, 12, group, radius=2)
+            canvas.text(x + 18, y, name, "dim")
+            x += 44 + 7.2 * len(name)
+
+
+def _parts(image: Image) -> dict[str, int]:
+    """Return whose the bytes are, by group, in the order of the bars; the parts add up to what is shipped."""
+    found = dict.fromkeys(_GROUPS, 0)
+    for row in image.ledger:
+        found["wasted" if row.category == "wasted" else _GROUP_OF.get(row.category, "own")] += row.bytes
+    found["whole"] = image.shipped_bytes - sum(found.values())
+    return {group: count for group, count in found.items() if count > 0}

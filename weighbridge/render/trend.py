@@ -1,0 +1,166 @@
+"""A trend on a terminal and as JSON: for each variant a line that shows it all, and its last points in a table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TextIO
+
+from weighbridge.model import FORMAT_VERSION
+from weighbridge.render.console import Cell, Column, print_dense_table, print_line, print_paragraph, width
+from weighbridge.render.overview import pulled, signed
+from weighbridge.render.units import size
+from weighbridge.trend import Point, Trend, VariantTrend
+
+_ROWS = 20
+_SIGNS = "▁▂▃▄▅▆▇█"
+_FLAT = "▄"
+_APART = "≠"
+_COMMIT = 7
+_COLUMNS = (
+    Column(name="Time"),
+    Column(name="Commit"),
+    Column(name="Shipped", right=True),
+    Column(name="Change", right=True),
+    Column(name="Pull", right=True),
+)
+_CODE = Column(name="Code", right=True)
+_NOTE = Column(name="Note", grows=True)
+_MORE_COLUMNS = (Column(name="Pull change", right=True), Column(name="Wasted", right=True))
+_WIDE = 110
+"""Columns from which on the others are shown, too."""
+_NARROW_NOTE, _WIDE_NOTE = 68, 90
+"""What the others take at most."""
+
+
+def render(trend: Trend, stream: TextIO | None = None) -> None:
+    """Print each variant, the newest point first."""
+    for each in trend.variants:
+        _print_variant(each, stream)
+    if not trend.variants:
+        print_line("No record: `invoke report` writes one.", stream=stream)
+        return
+    for line in _basis(trend):
+        print_paragraph(line, "dim", stream=stream)
+
+
+def render_json(trend: Trend, stream: TextIO | None = None) -> None:
+    """Write all points of all variants, the oldest first."""
+    (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, **asdict(trend)}, indent=2) + "\n")
+
+
+def _print_variant(trend: VariantTrend, stream: TextIO | None) -> None:
+    columns = width(stream)
+    wide = columns >= _WIDE
+    room = columns - (_WIDE_NOTE if wide else _NARROW_NOTE)
+    shown = trend.points[: -_ROWS - 1 : -1]
+    code = any(point.code for point in shown)
+    rows = [_row(point, code=code, wide=wide, room=room) for point in shown]
+    if len(shown) == len(trend.points):
+        rows[-1] = (*rows[-1][:-1], Cell("first", "dim"))
+    headings = (*_COLUMNS, *((_CODE,) if code else ()), *(_MORE_COLUMNS if wide else ()), _NOTE)
+    print_dense_table(_heading(trend, columns), headings, rows, stream=stream)
+    lines = [f"{_commit(point)}: {_note(point)}" for point in shown if point.breaks and len(_note(point)) > room]
+    if len(shown) < len(trend.points):
+        lines.append(f"And {len(trend.points) - len(shown)} earlier; JSON has them all.")
+    for line in lines:
+        print_paragraph(line, "dim", indent=1, stream=stream)
+    if lines:
+        print_line("", stream=stream)
+
+
+def _heading(trend: VariantTrend, columns: int) -> str:
+    """Return the variant, its sparkline, and what the lowest and the highest sign stand for."""
+    # The widest words that can follow, since what they say depends on how many points there is room for.
+    room = columns - len(trend.variant) - len("  last 9999 points  ") - 2 * len("~1,234 MB") - len(" to ")
+    points = _fitting(trend.points, max(1, room))
+    sizes = [point.shipped_bytes for point in points]
+    whole = len(points) == len(trend.points)
+    count = f"{'' if whole else 'last '}{len(points)} point{'' if len(points) == 1 else 's'}"
+    span = size(min(sizes)) if size(min(sizes)) == size(max(sizes)) else f"{size(min(sizes))} to {size(max(sizes))}"
+    return f"{trend.variant}  {sparkline(points)}  {span}, {count}"
+
+
+def _fitting(points: Sequence[Point], room: int) -> Sequence[Point]:
+    """Return the last points of which the sparkline takes no more columns than there are."""
+    taken = 0
+    for count, point in enumerate(reversed(points)):
+        taken += 1 + (point.is_apart and count + 1 < len(points))
+        if taken > room:
+            return points[len(points) - max(1, count) :]
+    return points
+
+
+def sparkline(points: Sequence[Point]) -> str:
+    """Return one sign for each point's shipped bytes, the oldest first, with a blank where points are not compared."""
+    low, high = (pick(point.shipped_bytes for point in points) for pick in (min, max))
+    signs = []
+    for place, point in enumerate(points):
+        share = (point.shipped_bytes - low) / (high - low) if high > low else 0
+        sign = _SIGNS[round(share * (len(_SIGNS) - 1))] if high > low else _FLAT
+        signs.append(f" {sign}" if point.is_apart and place else sign)
+    return "".join(signs)
+
+
+def _row(point: Point, *, code: bool, wide: bool, room: int) -> Sequence[Cell | str]:
+    estimated = "~" if point.pull and point.pull.basis == "estimated" else ""
+    more = (_changed(point, "pull", point.change.pull_bytes, estimated), _known(point.wasted_bytes)) if wide else ()
+    note = _note(point) if len(_note(point)) <= room else _short_note(point)
+    return (
+        point.recorded_at[:16].replace("T", " "),
+        Cell(_commit(point), "bold"),
+        size(point.shipped_bytes),
+        _changed(point, "shipped", point.change.shipped_bytes),
+        pulled(point.pull),
+        *((pulled(point.code) if point.code else "",) if code else ()),
+        *more,
+        Cell(note, "yellow" if point.breaks else "dim"),
+    )
+
+
+def _commit(point: Point) -> str:
+    """Return the commit's first signs; `+` says that the tree held something else."""
+    return f"{point.commit[:_COMMIT]}{'+' if point.dirty else ''}" if point.commit else "none"
+
+
+def _changed(point: Point, figure: str, change: int | None, sign: str = "") -> Cell | str:
+    """Return a change; `sign` is that of its basis."""
+    if point.is_apart or any(each.figure == figure for each in point.breaks):
+        return Cell(_APART, "yellow")
+    if not change:
+        return "" if change is None else Cell("=", "dim")
+    return Cell(f"{sign}{signed(change)}", "yellow" if change > 0 else "green")
+
+
+def _note(point: Point) -> str:
+    """Return why the point is not compared, in full, and what the base image did."""
+    return "; ".join([*(f"{_APART} {each.why}" for each in point.breaks), *_drift(point)])
+
+
+def _short_note(point: Point) -> str:
+    causes = ", ".join(each.why.partition(" ")[0] for each in point.breaks)
+    return f"{_APART} {causes}" if causes else "; ".join(_drift(point))
+
+
+def _drift(point: Point) -> Iterator[str]:
+    if point.change.base_bytes:
+        yield f"base {signed(point.change.base_bytes)}"
+
+
+def _known(count: int | None) -> str:
+    return "unknown" if count is None else size(count)
+
+
+def _basis(trend: Trend) -> Iterator[str]:
+    points = [point for each in trend.variants for point in each.points]
+    yield "Change: of shipped bytes, from the row below; = none."
+    if any(point.code for point in points):
+        yield "Code: what a node pulls after a change to the code."
+    if any(point.breaks for point in points):
+        yield f"{_APART} not compared with the row below: the figures are of unlike basis."
+    if any(point.dirty for point in points):
+        yield "+ behind a commit: the tree held something else."
+    if any(pull and pull.basis == "estimated" for point in points for pull in (point.pull, point.code)):
+        yield "~ is an estimate of gzip -6, within 2 %."

@@ -1,0 +1,54 @@
+"""What every format of `invoke report` is drawn from: the record, what it is compared with, and how the images run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from weighbridge.checks import Figures
+from weighbridge.difference import VariantDifference
+from weighbridge.model import Report
+from weighbridge.tree import Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """An earlier report, and what has changed since."""
+
+    label: str
+    """What it is, for people: `main, 3f2a9c1, 2026-11-20`."""
+    report: Report
+    differences: tuple[VariantDifference, ...]
+    """One for each variant that both have and that can be compared, in the order of the later report."""
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """Variant -> why it is not compared: figures of unlike basis are never subtracted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the last smoke test of exactly this image went."""
+
+    ok: bool
+    at: str
+    """UTC, ISO 8601, whole seconds, ending in `Z`."""
+    rules: int
+    """How many were tried or skipped."""
+    failed: tuple[str, ...]
+    """Titles of the rules that do not hold, such as `worker ready`."""
+    figures: Figures = field(default_factory=Figures)
+    """What the starts cost; several variants that are started side by side slow each other down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a format draws. All is known when it is made: drawing asks nobody anything."""
+
+    report: Report
+    """Findings of budgets stand in its images."""
+    baseline: Baseline | None = None
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    """Variant -> its last smoke test; those that were never tried are missing."""
+    history: tuple[Report, ...] = ()
+    """Earlier records, oldest first, without `report` itself."""
+    trees: Mapping[str, Node] = field(default_factory=dict)
+    """Variant -> the parts of its image, file by file; for a page alone."""

@@ -1,0 +1,171 @@
+"""How each variant changed over the records: a point for each commit, and what changed from one to the next.
+
+Figures of unlike basis are never subtracted: where they meet there is a break, which says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from weighbridge.model import Base, Image, Pull, Report
+
+ALL = "all"
+_CODE = "code"
+"""The change of invoke.yaml whose cost is followed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Break:
+    """Why a point is not compared with the one before."""
+
+    figure: str
+    """`pull` or `code`, where the other figures are compared; else `all`."""
+    why: str
+    """`base a -> b`, `platform a -> b`, `pull estimated -> exact` or `code change estimated -> exact`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A point less the one before; None where either is not known, or across a break."""
+
+    shipped_bytes: int | None = None
+    base_bytes: int | None = None
+    """What of that the base image did."""
+    live_bytes: int | None = None
+    wasted_bytes: int | None = None
+    pull_bytes: int | None = None
+    code_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A variant as it was measured at a commit. What was not measured is None."""
+
+    recorded_at: str
+    """As in `Report`; so are the next two."""
+    commit: str | None
+    dirty: bool
+    platform: str
+    base: Base | None
+    shipped_bytes: int
+    live_bytes: int | None
+    wasted_bytes: int | None
+    pull: Pull | None
+    code: Pull | None
+    """What a node pulls after a change to the code."""
+    change: Change = Change()
+    breaks: tuple[Break, ...] = ()
+    """One for `all`, or at most one for each figure; the oldest point has none."""
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether no figure is compared with the point before."""
+        return any(each.figure == ALL for each in self.breaks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantTrend:
+    """One variant's points, oldest first."""
+
+    variant: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """All variants: those of the newest record first, in its order."""
+
+    variants: tuple[VariantTrend, ...]
+
+
+def of(reports: Sequence[Report], variants: Collection[str] = ()) -> Trend:
+    """Return how variants changed, by commit.
+
+    Of several records of one commit the last counts. Records of a tree that differed from the commit are a point beside
+    it, and each record that knows no commit is one.
+
+    Args:
+        reports: In any order; what was recorded later is later in the trend.
+        variants: Those to follow; all, if empty.
+    """
+    measured = dict[str, list[tuple[Report, Image]]]()
+    for report in sorted(reports, key=lambda report: report.recorded_at, reverse=True):
+        for image in report.images:
+            if not variants or image.variant in variants:
+                measured.setdefault(image.variant, []).append((report, image))
+    return Trend(variants=tuple(VariantTrend(variant=name, points=_points(found)) for name, found in measured.items()))
+
+
+def _points(measured: Sequence[tuple[Report, Image]]) -> tuple[Point, ...]:
+    """Return the points of one variant; it comes with the newest record first."""
+    points = dict[tuple[str, bool], Point]()
+    for report, image in measured:
+        points.setdefault((report.commit or report.recorded_at, report.dirty), _point(report, image))
+    ordered = list(points.values())[::-1]
+    return (*ordered[:1], *(_compared(before, after) for before, after in pairwise(ordered)))
+
+
+def _point(report: Report, image: Image) -> Point:
+    return Point(
+        recorded_at=report.recorded_at,
+        commit=report.commit,
+        dirty=report.dirty,
+        platform=image.platform,
+        base=image.base,
+        shipped_bytes=image.shipped_bytes,
+        live_bytes=image.live_bytes,
+        wasted_bytes=image.wasted_bytes,
+        pull=image.pull,
+        code=next((each.pull for each in image.rebuilds if each.change == _CODE), None),
+    )
+
+
+def _compared(before: Point, after: Point) -> Point:
+    """Return the later point with what changed, or why that is not told."""
+    apart = tuple(Break(figure=ALL, why=why) for why in _unlike(before, after))
+    if apart:
+        return replace(after, breaks=apart)
+    return replace(
+        after,
+        breaks=tuple(_unlike_pulls(before, after)),
+        change=Change(
+            shipped_bytes=after.shipped_bytes - before.shipped_bytes,
+            base_bytes=_less(_of_base(after), _of_base(before)),
+            live_bytes=_less(after.live_bytes, before.live_bytes),
+            wasted_bytes=_less(after.wasted_bytes, before.wasted_bytes),
+            pull_bytes=_less_pull(after.pull, before.pull),
+            code_bytes=_less_pull(after.code, before.code),
+        ),
+    )
+
+
+def _unlike(before: Point, after: Point) -> Iterator[str]:
+    """Tell what makes two images none that could be compared."""
+    if before.platform != after.platform:
+        yield f"platform {before.platform} -> {after.platform}"
+    old, new = (point.base.reference if point.base else "unknown" for point in (before, after))
+    if old != new:
+        yield f"base {old} -> {new}"
+
+
+def _unlike_pulls(before: Point, after: Point) -> Iterator[Break]:
+    old, new = (point.pull.basis if point.pull else "unknown" for point in (before, after))
+    if old != new:
+        yield Break(figure="pull", why=f"pull {old} -> {new}")
+    # Not every report tries a change: a cost that is missing is no other basis.
+    if before.code and after.code and before.code.basis != after.code.basis:
+        yield Break(figure="code", why=f"code change {before.code.basis} -> {after.code.basis}")
+
+
+def _of_base(point: Point) -> int | None:
+    return point.base.shipped_bytes if point.base else None
+
+
+def _less(after: int | None, before: int | None) -> int | None:
+    return None if after is None or before is None else after - before
+
+
+def _less_pull(after: Pull | None, before: Pull | None) -> int | None:
+    return after.bytes - before.bytes if after and before and after.basis == before.basis else None
