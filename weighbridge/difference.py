@@ -107,7 +107,8 @@ def _ledger(before: Image | None, after: Image | None) -> tuple[LedgerDifference
     """Pair the rows of two ledgers. Several rows of one owner, in several versions, count as one."""
     if any(image and image.shipped_bytes and not image.ledger for image in (before, after)):
         return ()  # a record of a version that kept no ledger
-    old, new = (_by_owner(image.ledger if image else ()) for image in (before, after))
+    same_base = before is not None and after is not None and _base(before) == _base(after)
+    old, new = (_by_owner(image.ledger if image else (), same_base=same_base) for image in (before, after))
     rows = []
     for category, name in [*new, *(owner for owner in old if owner not in new)]:
         (was, old_version), (now, new_version) = (side.get((category, name), (0, None)) for side in (old, new))
@@ -126,12 +127,22 @@ def _ledger(before: Image | None, after: Image | None) -> tuple[LedgerDifference
     return tuple(sorted(rows, key=lambda row: (-abs(row.delta_bytes), row.category, row.name)))
 
 
-def _by_owner(ledger: tuple[LedgerRow, ...]) -> dict[tuple[str, str], tuple[int, str | None]]:
+def _base(image: Image) -> tuple[str, ...]:
+    return tuple(layer.diff_id for layer in image.layers if layer.in_base)
+
+
+def _by_owner(ledger: tuple[LedgerRow, ...], *, same_base: bool) -> dict[tuple[str, str], tuple[int, str | None]]:
+    """Return the bytes and version of each owner.
+
+    A base that stayed did not drift: where there are fewer bytes of it, a later layer hides them. They count with what
+    the same owner has in that layer, so that what is shipped again is told once, as waste.
+    """
     found = dict[tuple[str, str], tuple[int, str | None]]()
     for row in ledger:
-        size, version = found.get((row.category, row.name), (0, None))
+        category = row.kind or row.category if same_base else row.category
+        size, version = found.get((category, row.name), (0, None))
         told = ", ".join(filter(None, (version, row.version))) if version != row.version else version
-        found[row.category, row.name] = (size + row.bytes, told or None)
+        found[category, row.name] = (size + row.bytes, told or None)
     return found
 
 

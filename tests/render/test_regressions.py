@@ -175,10 +175,7 @@ def test_drift_is_not_held_against_the_image() -> None:
     assert image("base").findings == ()
 
 
-HIDDEN = pytest.mark.xfail(strict=True, reason="what a layer of ours hides of the base is taken for a base that shrank")
-
-
-@pytest.mark.parametrize("case", ["dependency", "chown", pytest.param("apt", marks=HIDDEN)])
+@pytest.mark.parametrize("case", ["dependency", "chown", "apt"])
 def test_same_base_does_not_drift(case: str) -> None:
     """An image on the very base that it stood on has grown by its own doing alone."""
     found = difference(case)
