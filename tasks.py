@@ -99,7 +99,7 @@ def report(
             rebuilding.check(settings, PROJECT, variant, image)
         folder = records.prepared(PROJECT / settings.reports.directory)
         with console.activity() as shown:
-            before = reporting.earlier(baseline, settings, PROJECT, progress=shown.reading)
+            before = reporting.earlier(baseline, settings, PROJECT, wanted, progress=shown.reading)
             result = measure.measure(wanted, PROJECT, on_progress=shown.reading())
             if rebuild:
                 result = rebuilding.added(result, settings, PROJECT, partial(progress.steps, shown), shown.reading)
@@ -124,7 +124,8 @@ def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
         known = baseline.history(PROJECT / settings.reports.directory)
         for name in known.unreadable:
             console.say(f"{name} is no record, and left out")
-        render(trends.of(known.reports, settings.chosen(variant)))
+        drawn = trends.of(known.reports, settings.chosen(variant))
+        render(drawn if drawn.variants or variant else trends.of(known.reports))
 
 
 @task(

@@ -19,7 +19,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -97,7 +96,7 @@ def main(path: str) -> int:
         print(f"The comment was {post(forge(os.environ), report)}.")  # noqa: T201 - the answer
     except KeyError as error:
         print(f"error: {error.args[0]} is not set", file=sys.stderr)  # noqa: T201 - the answer
-    except (HTTPError, URLError) as error:
+    except (OSError, ValueError) as error:  # no network, no time, no rights, or an answer that is no JSON
         advice = "the token may not write comments" if getattr(error, "code", 0) in {401, 403, 404} else "try again"
         print(f"error: the comment was not written: {error}; {advice}", file=sys.stderr)  # noqa: T201 - the answer
     else:

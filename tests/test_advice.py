@@ -192,9 +192,8 @@ def test_nothing_to_cut() -> None:
 
 
 def test_base_that_is_unknown() -> None:
-    """Without a known base every layer is the image's own."""
+    """What a base wastes by itself cannot be told from ours, and its packages may be what makes it run."""
     layer = Layer(index=0, diff_id="", instruction="", in_base=None, shipped_bytes=100_000_000, file_count=1)
     rows = (waste("replaced", 30_000_000, "/b", layers=(0, 0)),)
     found = to_cut(replace(SMALL, base=None, layers=(layer,), waste=rows))
-    assert found is not None
-    assert found.bytes == 30_000_000
+    assert found is None or not found.sure

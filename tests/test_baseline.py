@@ -267,7 +267,7 @@ def test_another_version_of_the_base_is_drift(before: str | None, after: str | N
     """A new tag or digest of the same base is what a difference is for, and so are two images of unknown bases."""
     found = baseline.compare(report(image(**on(before))), report(image(**on(after), base_mb=103)), "main")
     assert found.refusals == {}
-    assert [baseline.drift(each) for each in found.differences] == [(3 * MB, 0)]
+    assert [each.delta_bytes for each in found.differences] == [3 * MB]
 
 
 def test_image_without_bytes_needs_no_ledger() -> None:
@@ -290,5 +290,5 @@ def test_drift_and_own_growth_close(base: int, redis: int, later_base: int, late
     """The base's part is the base's alone, and both together are the difference."""
     before, after = image(base_mb=base, redis_mb=redis), image(base_mb=later_base, redis_mb=later_redis)
     (found,) = baseline.compare(report(before), report(after), "main").differences
-    assert baseline.drift(found) == ((later_base - base) * MB, (later_redis - redis) * MB)
-    assert sum(baseline.drift(found)) == found.delta_bytes
+    assert found.base_delta_bytes == (later_base - base) * MB
+    assert found.delta_bytes - found.base_delta_bytes == (later_redis - redis) * MB

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.difference import LedgerDifference, VariantDifference, compare_images
 from weighbridge.growth import Growth, explained, release
-from weighbridge.model import Image, Layer, LedgerRow
+from weighbridge.model import Base, Image, Layer, LedgerRow
 
 CATEGORIES = ("base", "debian", "python", "bytecode", "application", "unowned", "wasted")
 
@@ -39,7 +41,7 @@ def image(rows: Owned, *, ledger: bool = True) -> Image:
         platform="linux/amd64",
         shipped_bytes=sum(rows.values()),
         file_count=1,
-        base=None,
+        base=Base(reference="b", layers=1, shipped_bytes=sum(rows[key] for key in rows if key[0] == "base")),
         layers=layers,
         ledger=tuple(
             LedgerRow(category=category, name=name, version=None, bytes=size)
@@ -85,6 +87,16 @@ def test_base_is_one_cause() -> None:
         ("python", "c", 1),
     ]
     assert [(part.name, part.delta_bytes) for part in grown.causes[0].parts] == [("b", -6), ("a", 4)]
+
+
+def test_what_is_hidden_of_the_base_is_no_drift() -> None:
+    """A base that kept its size did nothing, whatever a later layer hides of it; the sum closes all the same."""
+    before = image({("base", "a"): 30, ("python", "c"): 1})
+    after = image({("base", "a"): 0, ("python", "c"): 1, ("debian", "a"): 30, ("wasted", "metadata-only"): 30})
+    grown = explained(compare_images("x", before, replace(after, base=before.base)))
+    assert (grown.base_bytes, grown.own_bytes, grown.delta_bytes) == (0, 30, 30)
+    assert sum(cause.delta_bytes for cause in grown.causes) == 30
+    assert ("wasted", "of-the-base", -30) in [(each.category, each.name, each.delta_bytes) for each in grown.causes]
 
 
 def test_nothing_changed() -> None:

@@ -46,10 +46,24 @@ def test_change_from_the_point_before() -> None:
     assert first.breaks == second.breaks == ()
 
 
+def test_new_tag_of_the_base_is_drift() -> None:
+    """Another version of the same base is what a trend is for."""
+    later = replace(IMAGE, base=replace(BASE, reference="python:3.14"))
+    _, point = points(report(0, "a", IMAGE), report(1, "b", later))
+    assert point.breaks == ()
+    assert point.change.base_bytes == 0
+
+
+def test_later_report_without_a_rebuild() -> None:
+    """What a change costs is told by the last report of a commit that tried one."""
+    (point,) = points(report(0, "a", replace(IMAGE, rebuilds=(CHANGE,))), report(1, "a", IMAGE))
+    assert point.code == CHANGE.pull
+
+
 @pytest.mark.parametrize(
     ("before", "after", "expected"),
     [
-        ({}, {"base": replace(BASE, reference="python:3.14")}, (ALL, "base python:3.13 -> python:3.14")),
+        ({}, {"base": replace(BASE, reference="pypy:3.11")}, (ALL, "base python:3.13 -> pypy:3.11")),
         ({"base": None}, {}, (ALL, "base unknown -> python:3.13")),
         ({}, {"platform": "linux/arm64"}, (ALL, "platform linux/amd64 -> linux/arm64")),
         ({"pull": ESTIMATED}, {}, ("pull", "pull estimated -> exact")),

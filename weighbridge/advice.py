@@ -32,6 +32,8 @@ _KINDS = {
 }
 """Categories that an image's maker decides on -> how an owner is called, and what can be done about it."""
 
+_SYSTEMS = frozenset({"debian", "alpine"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
@@ -67,7 +69,9 @@ def reason(summary: Summary) -> str:
     elif len(passed) == 1:
         told = "Its smoke test passed." if len(images) == 1 else "It is the only one whose smoke test passed."
     else:
-        told = f"It {_is_smallest(images)} of the {len(passed)} whose smoke test passed."
+        sound = sum(not _errors(image) for image in passed) or len(passed)
+        which = f"the {sound} whose smoke test passed" if sound == len(passed) else "those that pass without errors"
+        told = f"It {_is_smallest(images)} of {which}."
     return " ".join(filter(None, (told, _but(summary, choice))))
 
 
@@ -143,7 +147,9 @@ def _but(summary: Summary, choice: Image) -> str:
 
 def _wasted(image: Image) -> Iterator[Cut]:
     """Yield what one change to an instruction saves, without what the base image wastes by itself."""
-    base_layers = image.base.layers if image.base else 0
+    if image.base is None:
+        return  # what the base wastes by itself cannot be told from what we do
+    base_layers = image.base.layers
     groups = defaultdict[tuple[int, str], list[Waste]](list)
     for row in image.waste:
         if row.killed_by >= base_layers:
@@ -176,9 +182,11 @@ def _build_tools(image: Image) -> Iterator[Cut]:
 def _owners(image: Image) -> list[Cut]:
     """Return each owner that the image's maker decides on, a package together with its bytecode."""
     owned = defaultdict[str, list[LedgerRow]](list)
-    for row in image.ledger:
-        if row.category in _KINDS:
-            owned[row.name].append(row)
+    ours = [row for row in image.ledger if row.category in _KINDS]
+    if not (image.base and image.base.layers):  # its system's packages are among them, and it does not run without
+        ours = [row for row in ours if row.category not in _SYSTEMS] or ours
+    for row in ours:
+        owned[row.name].append(row)
     cuts = []
     for name, rows in owned.items():
         kind, remedy = _KINDS[min((row.category for row in rows), key=list(_KINDS).index)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weighbridge import difference, records
+from weighbridge import difference, origin, records
 from weighbridge.difference import VariantDifference
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.model import Image, Report
@@ -21,7 +22,6 @@ _PRESENT = ("HEAD", "@")
 _SUFFIX = ".json"
 _SHORT = 7
 _DAY = 10
-_HUB = "docker.io/"
 _LISTED = 5
 
 
@@ -87,11 +87,15 @@ def described(text: str, report: Report) -> str:
         text: By which it was found.
         report: What was found.
     """
+    if report.commit is None and ":" in text:
+        return text
     commit = f"{report.commit[:_SHORT]}{'-dirty' if report.dirty else ''}" if report.commit else "no commit"
     day = report.recorded_at[:_DAY]
     if report.commit and report.commit.startswith(text):
         return f"{commit}, {day}"
     path = Path(text)
+    if path.name.startswith(re.sub(r"[-:]", "", report.recorded_at)):
+        return f"{commit}, {day}"
     name = "the main branch" if text == LAST else path.name if path.suffix == _SUFFIX else text
     return f"{name}, {commit}, {day}"
 
@@ -117,15 +121,6 @@ def compare(before: Report, after: Report, label: str) -> Baseline:
     return Baseline(label=label, report=before, differences=tuple(differences), refusals=refusals)
 
 
-def drift(found: VariantDifference) -> tuple[int, int]:
-    """Return by how many bytes the base grew, and all else: together the difference.
-
-    Its ledger must be known, as it is in what `compare` returns.
-    """
-    base = sum(row.delta_bytes for row in found.ledger if row.category == "base")
-    return base, found.delta_bytes - base
-
-
 def _unlike(before: Image, after: Image) -> str:
     """Return why two images cannot be compared; empty: they can."""
     if any(image.shipped_bytes and not image.ledger for image in (before, after)):
@@ -134,22 +129,10 @@ def _unlike(before: Image, after: Image) -> str:
     if before.platform != after.platform:
         return f"it is for {before.platform} and this for {after.platform}; measure both for one platform"
     stands = [image.base.reference if image.base else None for image in (before, after)]
-    if _repository(stands[0]) != _repository(stands[1]):
+    if origin.repository(stands[0]) != origin.repository(stands[1]):
         first, second = (name or "an unknown base" for name in stands)
         return f"it stands on {first} and this on {second}; measure both on one base"
     return ""
-
-
-def _repository(reference: str | None) -> str | None:
-    """Return what an image is called in all its versions: a new tag of a base is drift, another base is another image.
-
-    A stand-in of ours has a name of its own, so it is never taken for the official image.
-    """
-    if reference is None:
-        return None
-    folder, slash, last = reference.partition("@")[0].rpartition("/")
-    name = folder + slash + last.partition(":")[0]
-    return name.removeprefix(_HUB).removeprefix("library/")
 
 
 def _basis(image: Image | None) -> str | None:

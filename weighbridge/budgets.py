@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from weighbridge.baseline import drift
 from weighbridge.difference import LedgerDifference, VariantDifference
 from weighbridge.errors import OverBudget
 from weighbridge.figures import MEASURES, Figure, Measure, owned
@@ -41,17 +40,19 @@ def enforce(report: Report) -> None:
     """Refuse a checked report that has an image above a hard limit.
 
     Raises:
-        OverBudget: One line that names the first, and how many more there are.
+        OverBudget: It names the variants, and which limits they are over; the report has told by how much.
     """
-    over = [
-        f"{image.variant}, {each.message}"
+    over = {
+        image.variant: [
+            each.rule.removeprefix(PREFIX)
+            for each in image.findings
+            if each.rule.startswith(PREFIX) and each.level == "error"
+        ]
         for image in report.images
-        for each in image.findings
-        if each.rule.startswith(PREFIX) and each.level == "error"
-    ]
-    if over:
-        more = f"; and {len(over) - 1} more over budget" if over[1:] else ""
-        raise OverBudget(over[0] + more)
+    }
+    told = [f"{variant} ({', '.join(rules)})" for variant, rules in over.items() if rules]
+    if told:
+        raise OverBudget(f"Over budget: {', '.join(told)}")
 
 
 def _checked(image: Image, settings: Settings, baseline: Baseline | None) -> Image:
@@ -72,7 +73,7 @@ def _found(image: Image, budgets: Budgets, baseline: Baseline | None) -> Iterato
             if told:
                 yield Finding(rule=rule, level=told[0], message=told[1])
     if limits.growth and baseline:
-        told = _growth(image.variant, limits.growth, baseline, earlier, budgets.noise.bytes)
+        told = _growth(image, limits.growth, baseline, earlier, budgets.noise.bytes)
         if told:
             yield Finding(rule=f"{PREFIX}growth", level=told[0], message=told[1])
 
@@ -128,22 +129,22 @@ def _already(earlier: Figure | None, figure: Figure, allowed: Size, label: str) 
 
 
 def _growth(
-    variant: str, growth: Growth, baseline: Baseline, earlier: Image | None, noise: int
+    image: Image, growth: Growth, baseline: Baseline, earlier: Image | None, noise: int
 ) -> tuple[str, str] | None:
     """Return level and message where an image grew too much by what is not its base's; None where it did not."""
     if earlier is None:
-        why = baseline.refusals.get(variant, "there is no such variant in it")
+        why = baseline.refusals.get(image.variant, "there is no such variant in it")
         return "warning", f"growth since {baseline.label}: its limit is not checked, for {why}"
-    change = next(each for each in baseline.differences if each.variant == variant)
-    base, own = drift(change)
-    whole = earlier.shipped_bytes - sum(row.bytes for row in earlier.ledger if row.category == "base")
+    change = next(each for each in baseline.differences if each.variant == image.variant)
+    base, own = change.base_delta_bytes, change.delta_bytes - change.base_delta_bytes
+    whole = earlier.shipped_bytes - (earlier.base.shipped_bytes if earlier.base else 0)
     for kind, level in _LEVELS if own >= noise else ():
         allowed = _allowed(growth, kind, whole)
         if allowed and own > allowed[0]:
             share = f" ({100 * own / whole:.1f} %)" if whole else ""
             told = f"growth since {baseline.label}: {size(own)}{share} of its own"
             told += f" is {size(own - allowed[0])} over the {_limit(kind)} of {allowed[1]}"
-            return level, _joined(told, _grown(change), _drifted(base))
+            return level, _joined(told, _grown(change, image), _drifted(base))
     return None
 
 
@@ -164,11 +165,18 @@ def _allowed(growth: Growth, kind: str, whole: int) -> tuple[int, str] | None:
     return max(counts), " and ".join(words)
 
 
-def _grown(change: VariantDifference) -> str:
-    """Return the owner that grew most, the base's left out, with its versions."""
+def _grown(change: VariantDifference, image: Image) -> str:
+    """Return the owner that grew most, without the base, with its versions; of waste, the instruction that made it."""
     rows = (row for row in change.ledger if row.category != "base" and row.delta_bytes > 0)
     row = max(rows, key=lambda row: row.delta_bytes, default=None)
-    return f"largest: {owned(row.name, row.category, _versions(row))}, +{size(row.delta_bytes)}" if row else ""
+    if row is None:
+        return ""
+    told = owned(row.name, row.category, _versions(row))
+    if row.category == "wasted":
+        worst = max((each for each in image.waste if each.cause == row.name), key=lambda each: each.bytes, default=None)
+        made = next((each.instruction for each in image.layers if worst and each.index == worst.killed_by), "")
+        told = f"{row.name} waste by {made}" if made else told
+    return f"largest: {told}, +{size(row.delta_bytes)}"
 
 
 def _versions(row: LedgerDifference) -> str | None:

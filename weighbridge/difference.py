@@ -45,6 +45,8 @@ class VariantDifference:
     after_bytes: int
     delta_bytes: int
     """`after_bytes - before_bytes`: also the added layers' bytes less the removed ones'."""
+    base_delta_bytes: int = 0
+    """What of that the base image did: the difference of what both bases ship; 0 where an image's is not known."""
     layers: tuple[LayerDifference, ...]
     ledger: tuple[LedgerDifference, ...] = ()
     """The largest change first; owners whose bytes and version stayed are left out. Empty where a ledger is missing."""
@@ -75,6 +77,7 @@ def compare_images(name: str, before: Image | None, after: Image | None) -> Vari
         before_bytes=before_bytes,
         after_bytes=after_bytes,
         delta_bytes=after_bytes - before_bytes,
+        base_delta_bytes=_base_delta(before, after),
         layers=_layers(before.layers if before else (), after.layers if after else ()),
         ledger=_ledger(before, after),
         cost=_cost(before, after),
@@ -107,8 +110,8 @@ def _ledger(before: Image | None, after: Image | None) -> tuple[LedgerDifference
     """Pair the rows of two ledgers. Several rows of one owner, in several versions, count as one."""
     if any(image and image.shipped_bytes and not image.ledger for image in (before, after)):
         return ()  # a record of a version that kept no ledger
-    same_base = before is not None and after is not None and _base(before) == _base(after)
-    old, new = (_by_owner(image.ledger if image else (), same_base=same_base) for image in (before, after))
+    by_kind = _has_same_base(before, after)
+    old, new = (_by_owner(image.ledger if image else (), by_kind=by_kind) for image in (before, after))
     rows = []
     for category, name in [*new, *(owner for owner in old if owner not in new)]:
         (was, old_version), (now, new_version) = (side.get((category, name), (0, None)) for side in (old, new))
@@ -127,11 +130,21 @@ def _ledger(before: Image | None, after: Image | None) -> tuple[LedgerDifference
     return tuple(sorted(rows, key=lambda row: (-abs(row.delta_bytes), row.category, row.name)))
 
 
-def _base(image: Image) -> tuple[str, ...]:
-    return tuple(layer.diff_id for layer in image.layers if layer.in_base)
+def _base_delta(before: Image | None, after: Image | None) -> int:
+    bases = [image.base for image in (before, after) if image and image.base]
+    return bases[1].shipped_bytes - bases[0].shipped_bytes if len(bases) == 2 else 0  # noqa: PLR2004 - both
 
 
-def _by_owner(ledger: tuple[LedgerRow, ...], *, same_base: bool) -> dict[tuple[str, str], tuple[int, str | None]]:
+def _has_same_base(before: Image | None, after: Image | None) -> bool:
+    """Tell whether both stand on the same layers, and both records tell whose packages those hold."""
+    if before is None or after is None:
+        return False
+    layers = [tuple(layer.diff_id for layer in image.layers if layer.in_base) for image in (before, after)]
+    told = all(row.kind for image in (before, after) for row in image.ledger if row.category == "base")
+    return layers[0] == layers[1] and told
+
+
+def _by_owner(ledger: tuple[LedgerRow, ...], *, by_kind: bool) -> dict[tuple[str, str], tuple[int, str | None]]:
     """Return the bytes and version of each owner.
 
     A base that stayed did not drift: where there are fewer bytes of it, a later layer hides them. They count with what
@@ -139,7 +152,7 @@ def _by_owner(ledger: tuple[LedgerRow, ...], *, same_base: bool) -> dict[tuple[s
     """
     found = dict[tuple[str, str], tuple[int, str | None]]()
     for row in ledger:
-        category = row.kind or row.category if same_base else row.category
+        category = row.kind or row.category if by_kind else row.category
         size, version = found.get((category, row.name), (0, None))
         told = ", ".join(filter(None, (version, row.version))) if version != row.version else version
         found[category, row.name] = (size + row.bytes, told or None)

@@ -10,6 +10,10 @@ from weighbridge.difference import LayerDifference, LedgerDifference, VariantDif
 
 BASE = "base"
 LAYER = "layer"
+HIDDEN = "of-the-base"
+"""Files of the base that a later layer hides, or hides no more: they are shipped all the same."""
+NOISE_BYTES = 10_000
+"""Builds of the same sources differ by some bytes: less than this is told, and is no growth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +57,17 @@ def explained(difference: VariantDifference) -> Growth:
     """Return the causes of a difference: by owner, or by layer where one of the images has no ledger."""
     base = [row for row in difference.ledger if row.category == BASE]
     causes = [_owner(row) for row in difference.ledger if row.category != BASE]
-    if base:
-        causes.append(_base_image(base))
+    drift = difference.base_delta_bytes
+    if base or drift:
+        causes.append(_base_image(base, drift))
+    hidden = sum(row.delta_bytes for row in base) - drift
+    if hidden:
+        causes.append(Cause(category="wasted", name=HIDDEN, delta_bytes=hidden))
     if not difference.ledger:
         causes = [_layer(row) for row in difference.layers if row.change != "same"]
     return Growth(
         delta_bytes=difference.delta_bytes,
-        base_bytes=sum(row.delta_bytes for row in base),
+        base_bytes=drift if difference.ledger else 0,
         causes=tuple(sorted(causes, key=lambda cause: (-abs(cause.delta_bytes), cause.category, cause.name))),
     )
 
@@ -76,11 +84,16 @@ def release(parts: Sequence[LedgerDifference]) -> tuple[str, str] | None:
     return (".".join(before.groups()), ".".join(after.groups())) if before and after else None
 
 
-def _base_image(rows: Sequence[LedgerDifference]) -> Cause:
+def most(differences: Sequence[VariantDifference]) -> VariantDifference:
+    """Return the difference to tell first: what grew most, and where nothing did, what changed most."""
+    return max(differences, key=lambda each: (each.delta_bytes >= NOISE_BYTES, abs(each.delta_bytes)))
+
+
+def _base_image(rows: Sequence[LedgerDifference], drift: int) -> Cause:
     return Cause(
         category=BASE,
         name="",
-        delta_bytes=sum(row.delta_bytes for row in rows),
+        delta_bytes=drift,
         parts=tuple(rows),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,9 @@ Progress = Callable[[int], None]
 _SOURCES = (f"{DOCKER}:", "registry:", f"{OCI}:", "archive:")
 
 
-def earlier(text: str, settings: Settings, project: Path, *, progress: Callable[[], Progress]) -> Report | None:
+def earlier(
+    text: str, settings: Settings, project: Path, names: Iterable[str], *, progress: Callable[[], Progress]
+) -> Report | None:
     """Return what `--baseline` names: a record, or the images at a reference weighed now; None where it names nothing.
 
     Args:
@@ -29,6 +31,7 @@ def earlier(text: str, settings: Settings, project: Path, *, progress: Callable[
             it where each variant has one of its own.
         settings: Names the variants and the folder of records.
         project: A folder of the repository.
+        names: What the report calls its images; with a reference, each is compared with one of its own.
         progress: Returns what is told the number of bytes read so far.
 
     Raises:
@@ -39,8 +42,9 @@ def earlier(text: str, settings: Settings, project: Path, *, progress: Callable[
         return None
     if not text.startswith(_SOURCES):
         return baseline.find(text, project / settings.reports.directory, project)
-    places = {name: parse(text.replace("{variant}", name)) for name in settings.variants}
-    return measure.measure(places, project, on_progress=progress())
+    places = {name: parse(text.replace("{variant}", name)) for name in names}
+    # Nobody knows of which commit they are, and it need not be the present one.
+    return replace(measure.measure(places, project, on_progress=progress()), commit=None, dirty=False)
 
 
 def summarized(report: Report, before: Report | None, text: str, settings: Settings) -> Summary:

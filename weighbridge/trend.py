@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from weighbridge import origin
 from weighbridge.model import Base, Image, Pull, Report
 
 ALL = "all"
@@ -102,7 +103,10 @@ def _points(measured: Sequence[tuple[Report, Image]]) -> tuple[Point, ...]:
     """Return the points of one variant; it comes with the newest record first."""
     points = dict[tuple[str, bool], Point]()
     for report, image in measured:
-        points.setdefault((report.commit or report.recorded_at, report.dirty), _point(report, image))
+        key, point = (report.commit or report.recorded_at, report.dirty), _point(report, image)
+        known = points.setdefault(key, point)
+        if known.code is None:  # a later report of the same sources that tried no change
+            points[key] = replace(known, code=point.code)
     ordered = list(points.values())[::-1]
     return (*ordered[:1], *(_compared(before, after) for before, after in pairwise(ordered)))
 
@@ -145,9 +149,9 @@ def _unlike(before: Point, after: Point) -> Iterator[str]:
     """Tell what makes two images none that could be compared."""
     if before.platform != after.platform:
         yield f"platform {before.platform} -> {after.platform}"
-    old, new = (point.base.reference if point.base else "unknown" for point in (before, after))
-    if old != new:
-        yield f"base {old} -> {new}"
+    old, new = (point.base.reference if point.base else None for point in (before, after))
+    if origin.repository(old) != origin.repository(new):  # a new tag of the same base is drift
+        yield f"base {old or 'unknown'} -> {new or 'unknown'}"
 
 
 def _unlike_pulls(before: Point, after: Point) -> Iterator[Break]:

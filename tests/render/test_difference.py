@@ -32,6 +32,7 @@ CHANGE = VariantDifference(
     before_bytes=184_000_000,
     after_bytes=196_200_000,
     delta_bytes=12_200_000,
+    base_delta_bytes=10_000,
     layers=(
         LayerDifference(instruction="ADD root.tar /", diff_id="a", change="same", shipped_bytes=78_500_000),
         LayerDifference(instruction="COPY /venv /venv", diff_id="b", change="added", shipped_bytes=56_000_000),

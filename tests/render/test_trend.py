@@ -27,7 +27,7 @@ IMAGE = replace(
 )
 EXACT = Pull(bytes=59_542_074, basis="exact")
 DAYS: list[Image] = [
-    replace(IMAGE, shipped_bytes=174_142_935, base=replace(BASE, reference="python:3.12-slim-bookworm")),
+    replace(IMAGE, shipped_bytes=174_142_935, base=replace(BASE, reference="mirror/python:3.12-trixie")),
     replace(IMAGE, shipped_bytes=156_685_557),
     replace(IMAGE, shipped_bytes=156_022_058, pull=EXACT),
     replace(IMAGE, shipped_bytes=156_022_058, pull=replace(EXACT, bytes=59_512_074)),
@@ -73,7 +73,7 @@ multi  █ ▁▁▁▁▁  156 MB to 174 MB, 6 points
 
  4f2a9c1: ≠ pull exact -> estimated; base +20.0 kB
  2f2a9c1: ≠ pull estimated -> exact
- 1f2a9c1: ≠ base python:3.12-slim-bookworm -> python:3.13-slim-trixie
+ 1f2a9c1: ≠ base mirror/python:3.12-trixie -> python:3.13-slim-trixie
 
 Change: of shipped bytes, from the row below; = none.
 Code: what a node pulls after a change to the code.
@@ -93,7 +93,7 @@ multi  █ ▁▁▁▁▁  156 MB to 174 MB, 6 points
  2026-11-01 10:00  0f2a9c1    174 MB           ~57.1 MB                        2.27 MB  first
 
  4f2a9c1: ≠ pull exact -> estimated; base +20.0 kB
- 1f2a9c1: ≠ base python:3.12-slim-bookworm -> python:3.13-slim-trixie
+ 1f2a9c1: ≠ base mirror/python:3.12-trixie -> python:3.13-slim-trixie
 
 Change: of shipped bytes, from the row below; = none.
 Code: what a node pulls after a change to the code.
@@ -160,7 +160,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(out)["format"] == 1
     assert [point["shipped_bytes"] for point in variant["points"]] == [image.shipped_bytes for image in DAYS]
     assert variant["points"][1]["breaks"] == [
-        {"figure": "all", "why": "base python:3.12-slim-bookworm -> python:3.13-slim-trixie"}
+        {"figure": "all", "why": "base mirror/python:3.12-trixie -> python:3.13-slim-trixie"}
     ]
     assert variant["points"][1]["change"]["shipped_bytes"] is None
     assert variant["points"][2]["change"] == {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from weighbridge import advice
+from weighbridge import advice, growth
 from weighbridge.model import Finding, Image
 from weighbridge.render.console import (
     DENSE_GAP,
@@ -93,9 +93,11 @@ def _growth(summary: Summary) -> str:
     baseline = summary.baseline
     if baseline is None or not baseline.differences:
         return f"unknown: nothing can be compared with {baseline.label}." if baseline else ""
-    most = max(baseline.differences, key=lambda each: abs(each.delta_bytes))
+    most = growth.most(baseline.differences)
     if not most.delta_bytes:
         return f"none since {baseline.label}."
+    if abs(most.delta_bytes) < growth.NOISE_BYTES:
+        return f"next to none since {baseline.label}: {most.variant} {signed(most.delta_bytes)}."
     because = cause(summary, most)
     why = f"; largest cause: {because}" if because else ""
     return f"{most.variant} {signed(most.delta_bytes)} since {baseline.label}{why}."

@@ -6,6 +6,7 @@ import sys
 import unicodedata
 from typing import TextIO
 
+from weighbridge import advice
 from weighbridge.model import Image
 from weighbridge.render.drawing import Canvas, cut
 from weighbridge.render.overview import stood
@@ -25,7 +26,7 @@ text { font: 11px Verdana, "DejaVu Sans", sans-serif; fill: #ffffff; }
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
-    """Write the badge of the smallest variant whose smoke test passed, or where none did, of the smallest."""
+    """Write the badge of the variant to ship, or where none runs, of the smallest."""
     image = chosen(summary)
     label = f"{cut(image.variant, _NAME_SIGNS)} image" if image else "image"
     value = size(image.shipped_bytes) if image else "unknown"
@@ -45,9 +46,8 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
 
 def chosen(summary: Summary) -> Image | None:
     """Return the image that the badge is about; None where there is none."""
-    images = summary.report.images
-    running = [each for each in images if each.variant in summary.standings and summary.standings[each.variant].ok]
-    return min(running or images, key=lambda image: image.shipped_bytes, default=None)
+    smallest = min(summary.report.images, key=lambda image: image.shipped_bytes, default=None)
+    return advice.to_ship(summary) or smallest
 
 
 def _length(text: str) -> float:

@@ -17,8 +17,6 @@ from weighbridge.summary import Baseline, Summary
 _ROWS = 20
 _ROWS_OF_REPORT = 10
 _PARTS = 3
-_NOISE_BYTES = 10_000
-"""Builds of the same sources differ by some bytes; a table for less than this would hide the others."""
 _CAUSES = (
     Column(name="Change", right=True),
     Column(name="Whose"),
@@ -75,7 +73,7 @@ def _change(difference: VariantDifference) -> str:
 
 def _tells(difference: VariantDifference) -> bool:
     """Return whether anything changed by more than builds of the same sources differ by."""
-    return any(abs(each.delta_bytes) >= _NOISE_BYTES for each in growth.explained(difference).causes)
+    return any(abs(each.delta_bytes) >= growth.NOISE_BYTES for each in growth.explained(difference).causes)
 
 
 def _others(baseline: Baseline, quiet: Sequence[VariantDifference]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,17 +19,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _of(module: str, name: str = "render") -> Callable[[Any], None]:
-    """Return a function of a module beside this one, which is imported when that is called."""
+def _of(module: str, name: str = "render", *, machine: bool = True) -> Callable[[Any], None]:
+    """Return a function of a module beside this one, which is imported when that is called.
+
+    What machines read is UTF-8, whatever the terminal's encoding is.
+    """
 
     def render(value: Any) -> None:
+        if machine and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
         getattr(import_module(f"weighbridge.render.{module}"), name)(value)
 
     return render
 
 
 REPORTS: Mapping[str, Callable[[Summary], None]] = {
-    "terminal": _of("terminal"),
+    "terminal": _of("terminal", machine=False),
     "json": _of("json"),
     "markdown": _of("markdown"),
     "html": _of("html"),
@@ -36,16 +43,16 @@ REPORTS: Mapping[str, Callable[[Summary], None]] = {
     "cyclonedx": _of("cyclonedx"),
 }
 DIFFERENCES: Mapping[str, Callable[[VariantDifference], None]] = {
-    "terminal": _of("difference"),
+    "terminal": _of("difference", machine=False),
     "json": _of("json", "render_difference"),
 }
 PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
-    "terminal": _of("proofs"),
+    "terminal": _of("proofs", machine=False),
     "json": _of("json", "render_proofs"),
     "junit": _of("junit"),
 }
 TRENDS: Mapping[str, Callable[[Trend], None]] = {
-    "terminal": _of("trend"),
+    "terminal": _of("trend", machine=False),
     "json": _of("trend", "render_json"),
 }
 

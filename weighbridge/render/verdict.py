@@ -13,8 +13,6 @@ from weighbridge.render.overview import counted, signed
 from weighbridge.render.units import size
 from weighbridge.summary import Summary
 
-_NOISE_BYTES = 10_000
-"""Builds of the same sources differ by some bytes: less than this is told, and is no growth."""
 _BUDGET = "budget-"
 _NAMES = 3
 _WASTED = "wasted"
@@ -57,10 +55,10 @@ def _growth(summary: Summary, quote: Callable[[str], str]) -> str:
     label = quote(baseline.label)
     if not baseline.differences:
         return f"Nothing can be compared with {label}"
-    most = max(baseline.differences, key=lambda each: abs(each.delta_bytes))
+    most = growth.most(baseline.differences)
     if not most.delta_bytes:
         return f"Unchanged in size since {label}"
-    if abs(most.delta_bytes) < _NOISE_BYTES:
+    if abs(most.delta_bytes) < growth.NOISE_BYTES:
         return f"Next to unchanged since {label}: {quote(most.variant)} {signed(most.delta_bytes)}"
     verb = "grew" if most.delta_bytes > 0 else "shrank"
     because = cause(summary, most, quote)
@@ -82,7 +80,7 @@ def cause(summary: Summary, difference: VariantDifference, quote: Callable[[str]
 def drift(difference: VariantDifference) -> str:
     """Return what of a change the base image did and what all else, beside `cause`; empty where the base stayed."""
     grown = growth.explained(difference)
-    if abs(grown.base_bytes) < _NOISE_BYTES:
+    if abs(grown.base_bytes) < growth.NOISE_BYTES:
         return ""
     rest = f"all else {signed(grown.own_bytes)}"
     is_told = any(each.category == growth.BASE for each in _largest(difference))  # then `cause` has its bytes
