@@ -19,7 +19,7 @@ from weighbridge.engine import Engine
 
 pytestmark = pytest.mark.engine
 
-MOMENTS = int(os.environ.get("WEIGHBRIDGE_MOMENTS", "6"))
+MOMENTS = int(os.environ.get("WEIGHBRIDGE_MOMENTS", "3"))
 """How many runs are ended; each way to end one comes in turn."""
 _SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGKILL
 _LONGEST_SECONDS = 9.0
