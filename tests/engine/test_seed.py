@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -70,4 +71,13 @@ def test_seed_builds_and_does_not_run(engine: Engine, seed: Project, redis_base:
     assert any(words in error for words in ("not found", "No such file")), error
     assert "image's CMD" in error
     assert "✗ seed fails " in done.stdout
+    told = json.loads(seed.invoke("smoke", "--variant", "seed", "--format", "json").stdout)
+    checks = told["variants"][0]["checks"]
+    assert {f"{each['role']} {each['rule']}" for each in checks if each["outcome"] == "failed"} == {
+        "image runs-as-non-root",  # its user is a name
+        "image has-health-check",
+        "image no-setuid-files",  # the base's
+        "api starts",
+        "worker starts",
+    }
     assert not seed.runs(engine)
