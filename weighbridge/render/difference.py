@@ -10,7 +10,7 @@ from weighbridge.difference import LayerDifference, LedgerDifference, VariantDif
 from weighbridge.growth import Cause
 from weighbridge.model import Image
 from weighbridge.render.console import Cell, Column, Style, print_line, print_paragraph, print_table
-from weighbridge.render.overview import counted, pulled, signed
+from weighbridge.render.overview import counted, pulled, signed, versions
 from weighbridge.render.units import size
 from weighbridge.summary import Baseline, Summary
 
@@ -106,7 +106,7 @@ def _print_causes(
 
 def _cause(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
     name = cause.name if len(cause.name) <= _NAME_LENGTH else f"{cause.name[: _NAME_LENGTH - 1]}…"
-    whose, detail = cause.category, _versions(cause)
+    whose, detail = cause.category, versions(cause.before_version, cause.after_version)
     if cause.category == growth.BASE:
         whose, (name, detail) = "base image", _base(cause.parts, pair)
     elif cause.category == growth.LAYER:
@@ -115,12 +115,6 @@ def _cause(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
         detail = _place(pair[1], cause.name)
     style: Style = "yellow" if cause.delta_bytes > 0 else "green"
     return Cell(signed(cause.delta_bytes), style), whose, Cell(name, "bold"), detail
-
-
-def _versions(cause: Cause) -> str:
-    if cause.before_version == cause.after_version:
-        return cause.after_version or ""
-    return f"{cause.before_version or 'none'} → {cause.after_version or 'none'}"
 
 
 def _base(parts: Sequence[LedgerDifference], pair: _Pair) -> tuple[str, str]:

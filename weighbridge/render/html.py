@@ -124,7 +124,7 @@ def _template() -> Template:
         "seconds": seconds,
         "moment": words.moment,
         "many": words.many,
-        "pull_of": words.pull_of,
+        "pull_of": overview.pull_of,
         "label": tables.label,
         "versions": tables.versions,
         "origin": tables.origin,

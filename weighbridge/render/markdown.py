@@ -13,9 +13,9 @@ from typing import TextIO
 from weighbridge import growth
 from weighbridge.difference import VariantDifference
 from weighbridge.growth import Cause
-from weighbridge.model import Image, Layer, Pull, Waste
+from weighbridge.model import Image, Layer, Waste
 from weighbridge.render.gfm import folded, plain, quoted, table
-from weighbridge.render.overview import answers, counted, of_variant, pulled, signed
+from weighbridge.render.overview import answers, counted, of_variant, pull_of, pulled, signed
 from weighbridge.render.units import size
 from weighbridge.render.verdict import cause, drift, remedy, verdict, versions
 from weighbridge.summary import Baseline, Summary
@@ -181,7 +181,7 @@ def _layers(layers: Sequence[Layer], limit: int) -> str:
         (
             str(each.index),
             size(each.shipped_bytes),
-            _pull_of(each),
+            pulled(pull_of(each)),
             _ORIGINS[each.in_base],
             quoted(each.instruction, _INSTRUCTION),
         )
@@ -191,12 +191,6 @@ def _layers(layers: Sequence[Layer], limit: int) -> str:
         total = size(sum(each.shipped_bytes for each in rest))
         rows.append(("", total, "", "", counted(len(rest), "smaller layer")))
     return table([("Layer", True), ("Shipped", True), ("Pull", True), ("From", False), ("Instruction", False)], rows)
-
-
-def _pull_of(layer: Layer) -> str:
-    if layer.pull_bytes is None:
-        return pulled(None)
-    return pulled(Pull(bytes=layer.pull_bytes, basis="exact" if layer.blob else "estimated"))
 
 
 def _waste(image: Image, limit: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from weighbridge.difference import VariantDifference
-from weighbridge.model import Image, Pull, Rebuild
+from weighbridge.model import Image, Layer, Pull, Rebuild
 from weighbridge.render.units import seconds, size
 from weighbridge.summary import Standing, Summary
 
@@ -38,6 +38,18 @@ def pulled(pull: Pull | None) -> str:
     if pull is None:
         return UNKNOWN
     return f"~{size(pull.bytes)}" if pull.basis == "estimated" else size(pull.bytes)
+
+
+def pull_of(layer: Layer) -> Pull | None:
+    """Return what a layer adds to a pull; None where that is not known."""
+    if layer.pull_bytes is None:
+        return None
+    return Pull(bytes=layer.pull_bytes, basis="exact" if layer.blob else "estimated")
+
+
+def versions(before: str | None, after: str | None) -> str:
+    """Return the version of an owner, or both where it changed; nothing where it has none."""
+    return after or "" if before == after else f"{before or 'none'} → {after or 'none'}"
 
 
 def signed(count: int) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge import advice
-from weighbridge.model import Image, Layer, LedgerRow, Pull, Rebuild, Sharing, Waste
+from weighbridge.model import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
 from weighbridge.render import answer, difference
 from weighbridge.render.console import Cell, Column, print_entries, print_line, print_paragraph, print_table
-from weighbridge.render.overview import pulled
+from weighbridge.render.overview import pull_of, pulled
 from weighbridge.render.units import bar, size
 from weighbridge.summary import Summary
 
@@ -132,19 +132,13 @@ def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
         (
             str(layer.index),
             size(layer.shipped_bytes),
-            _pull_of(layer),
+            pulled(pull_of(layer)),
             Cell(bar(layer.shipped_bytes, largest, _NARROW_BAR_WIDTH), "dim" if layer.in_base else "cyan"),
             _ORIGINS[layer.in_base],
             Cell(layer.instruction, "dim" if layer.in_base else ""),
         )
         for layer in layers
     ]
-
-
-def _pull_of(layer: Layer) -> str:
-    if layer.pull_bytes is None:
-        return "unknown"
-    return pulled(Pull(bytes=layer.pull_bytes, basis="exact" if layer.blob else "estimated"))
 
 
 def _print_waste(image: Image, stream: TextIO | None) -> None:

@@ -9,6 +9,7 @@ from weighbridge import growth
 from weighbridge.difference import VariantDifference
 from weighbridge.growth import Cause
 from weighbridge.model import Image, Report, Waste
+from weighbridge.render import overview
 from weighbridge.render.overview import counted, signed
 from weighbridge.render.units import size
 from weighbridge.summary import Summary
@@ -128,9 +129,7 @@ def versions(found: Cause) -> str:
     if found.category == growth.BASE:
         releases = growth.release(found.parts)
         return f"Debian {releases[0]} → {releases[1]}" if releases else ""
-    if found.before_version == found.after_version:
-        return found.after_version or ""
-    return f"{found.before_version or 'none'} → {found.after_version or 'none'}"
+    return overview.versions(found.before_version, found.after_version)
 
 
 def _told(found: Cause, summary: Summary, variant: str, quote: Callable[[str], str]) -> str:

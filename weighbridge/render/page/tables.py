@@ -177,9 +177,7 @@ def versions(row: Cause | LedgerDifference) -> str:
     """Return the version of what changed, or both; of the base image its Debian release, where that changed."""
     if isinstance(row, Cause):
         return verdict.versions(row)
-    if row.before_version == row.after_version:
-        return row.after_version or ""
-    return f"{row.before_version or 'none'} → {row.after_version or 'none'}"
+    return overview.versions(row.before_version, row.after_version)
 
 
 def origin(layer: Layer) -> str:

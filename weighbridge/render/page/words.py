@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from weighbridge.model import Layer, Pull
 from weighbridge.render.overview import UNKNOWN
 from weighbridge.render.units import size
 
@@ -36,13 +35,6 @@ def plain(text: str, longest: int = _LONGEST) -> str:
 def known(count: int | None) -> str:
     """Return bytes, or that they were not measured."""
     return UNKNOWN if count is None else size(count)
-
-
-def pull_of(layer: Layer) -> Pull | None:
-    """Return what a layer adds to a pull."""
-    if layer.pull_bytes is None:
-        return None
-    return Pull(bytes=layer.pull_bytes, basis="exact" if layer.blob else "estimated")
 
 
 def many(number: int, word: str) -> str:
