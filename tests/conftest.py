@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-# No deadline: the machine may be busy. `--hypothesis-profile quick` is for a first look: `invoke test --quick`.
+# No deadline: the machine may be busy. Examples are random, so that each run may find what the last did not; in CI
+# (`CI` in the environment) they follow from the test alone, so that a commit passes or fails for what it changed.
+# `--hypothesis-profile quick` is for a first look, as in `invoke test --quick`; `hunt` is for an hour to spare.
 settings.register_profile("default", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("hunt", deadline=None, max_examples=3000)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 def pytest_collection_finish() -> None:

@@ -304,6 +304,7 @@ def test_quoted_text_is_code_and_nothing_else(text: str) -> None:
 
 @given(texts)
 @example("see @user, #123, !4, o/r#5, GH-6, :+1:, a@b.org and http://x.org")
+@example("@user@.o/r#1 a@-b.c")
 def test_plain_text_refers_to_nothing(text: str) -> None:
     """A sentence comes out as it is, but for a sign that nobody sees: no tag, and no mention or reference in it."""
     read = shown(gfm.table([("x", False)], [(f"- {gfm.plain(text, 10_000)}",)]))

@@ -16,8 +16,8 @@ _ELLIPSIS = "…"
 # entities never are markup. Points and colons count only in what would be linked.
 _MARKUP = re.compile(r"[&<>|\\`*_\[\]~@#$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 # What begins a reference is read after entities have been undone. A word joiner, which nobody sees, keeps it from that
-# which would make it one.
-_REFERENCE = re.compile(r"([@#!~%&$])(?=[\w\"])|(:)(?=[\w+-])|(GH-)(?=\d)", re.IGNORECASE)
+# which would make it one. A mail address may go on with a point or a dash.
+_REFERENCE = re.compile(r"([#!~%&$])(?=[\w\"])|(@)(?=\S)|(:)(?=[\w+-])|(GH-)(?=\d)", re.IGNORECASE)
 _JOINER = "\u2060"
 
 
@@ -29,7 +29,7 @@ def quoted(text: str, width: int = 80) -> str:
 
 def plain(text: str, width: int = 240) -> str:
     """Return text as prose, on one line, cut to so many signs; nothing in it is markup or refers to anything."""
-    return _escaped(_REFERENCE.sub(rf"\1\2\3{_JOINER}", _cut(text, width)))
+    return _escaped(_REFERENCE.sub(rf"\1\2\3\4{_JOINER}", _cut(text, width)))
 
 
 def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> str:
