@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import io
 import json
+import posixpath
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,9 @@ class Entry:
 
     @property
     def is_file(self) -> bool:
-        """Whether the entry counts as a file."""
+        """Whether the entry counts as a file; none can stand in the root's own place."""
+        if posixpath.normpath(f"/{self.name}") == "/":
+            return False
         return self.type == tarfile.REGTYPE and not self.name.rpartition("/")[2].startswith(".wh.")
 
 
@@ -55,7 +58,8 @@ class ImageSpec:
     @property
     def figures(self) -> tuple[tuple[int, int], ...]:
         """Shipped bytes and file count of each layer, added up by hand."""
-        return tuple((sum(len(e.data) for e in layer), sum(e.is_file for e in layer)) for layer in self.layers)
+        files = [[entry for entry in layer if entry.is_file] for layer in self.layers]
+        return tuple((sum(len(entry.data) for entry in each), len(each)) for each in files)
 
     @cached_property
     def config(self) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.images import LAYOUTS, Entry, ImageSpec, Member, containerd, docker_20, hexdigest, members_gzip, tar_of
@@ -260,6 +260,7 @@ IMAGES = st.lists(LAYERS, max_size=5).map(lambda layers: ImageSpec(tags=("x:1",)
 
 
 @given(IMAGES, st.sampled_from(sorted(LAYOUTS)), st.randoms(use_true_random=False))
+@example(ImageSpec(tags=("x:1",), layers=((Entry(".", b"the root is no file"),),)), "crane", random.Random(0))  # noqa: S311
 def test_any_image_in_any_layout_and_order(image: ImageSpec, layout: str, chance: random.Random) -> None:
     """Bytes, counts and order are those of the entries, for random layers in a random layout and order."""
     members = LAYOUTS[layout]([image])
