@@ -138,6 +138,14 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_commands_stand_as_code(path: Path) -> None:
+    """A line that is a command is indented or in a fence, else it runs into the text around it."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+    assert re.findall(r"^(?:invoke|\./inv|docker|git) .*", text, re.MULTILINE) == []
+
+
 def rows(text: str) -> dict[str, str]:
     """Return what the tables of a text name in their first column -> what stands in the second."""
     cells = re.findall(r"^\| `([^`]+)` \| (.*?) ?(?<!\\)\|", text, re.MULTILINE)
