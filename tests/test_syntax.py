@@ -9,8 +9,15 @@ import pytest
 from weighbridge.errors import SettingsError
 from weighbridge.syntax import check_syntax
 
+MERGED = """
+a: &a {x: 1}
+b: &b {<<: *a, x: 2}
+c: {<<: *b, x: 3}
+"""
+"""What is merged may stand there too: that is what merging is for."""
 
-@pytest.mark.parametrize("content", ["", "# nothing\n", "a: 1\n", "variants: {multi: {target: é}}\n"])
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "a: 1\n", "variants: {multi: {target: é}}\n", MERGED])
 def test_readable(tmp_path: Path, content: str) -> None:
     """A mapping is fine, and so is a file without any key."""
     path = tmp_path / "invoke.yaml"
@@ -32,6 +39,8 @@ def test_missing(tmp_path: Path) -> None:
         (b"a: *nowhere\n", "invoke.yaml is no YAML: line 1: "),
         (b"a: !!python/object:os.system {}\n", "invoke.yaml is no YAML: line 1: "),
         (b"a: 1\n---\nb: 2\n", "invoke.yaml is no YAML: line 2: "),
+        (b"a: 1\nb: {c: 1}\na: 2\n", "invoke.yaml is no YAML: line 3: the key 'a' stands there twice. "),
+        (b"a: {b: 1, b: 2}\n", "invoke.yaml is no YAML: line 1: the key 'b' stands there twice. "),
         (b"a: \x00\n", "invoke.yaml is no YAML: "),
         (b"a: caf\xe9\n", "invoke.yaml cannot be read: "),
         (b"- a\n- b\n", "invoke.yaml holds a list, not settings"),

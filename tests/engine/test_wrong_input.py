@@ -95,7 +95,7 @@ def test_reports_folder_that_is_none(plain: Project) -> None:
     [
         ("variants: {a: [", "invoke.yaml is no YAML: line 1: "),
         ("- a list", "invoke.yaml holds a list"),
-        ("", "variants: Field required"),
+        ("", "variants: it is missing"),
         ("variants: {}", "variants"),
         ("variants: {a: {targt: x}}", "variants.a.targt"),
         ("variants: {'A B': {}}", "variants.A B"),

@@ -14,6 +14,7 @@ from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
 from weighbridge.settings.proving import ApiRole, Faults, Probe, Request, Role, Roles, Smoke, Step, WorkerRole
 from weighbridge.settings.values import UNIQUE, Command, Name, Pattern, Reference, Repository, Seconds, Section, UrlPath
+from weighbridge.settings.wording import worded
 
 __all__ = [
     "UNIQUE",
@@ -132,11 +133,10 @@ class Settings(Section):
             SettingsError: One of them is not in invoke.yaml; the message lists the known.
         """
         wanted = set(names)
-        unknown = ", ".join(sorted(wanted - set(self.variants)))
-        if unknown:
-            raise SettingsError(
-                f"Unknown variant {unknown}", advice=f"Choose from {', '.join(self.variants)} (invoke.yaml, variants)."
-            )
+        if unknown := sorted(wanted - set(self.variants)):
+            told = ", ".join(name or "''" for name in unknown)  # of a script's variable that is not set
+            advice = f"Choose from {', '.join(self.variants)} (invoke.yaml, variants)."
+            raise SettingsError(f"Unknown variant {told}", advice=advice)
         return tuple(name for name in self.variants if not wanted or name in wanted)
 
 
@@ -164,6 +164,5 @@ def check(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "[key]")
-        raise SettingsError(f"invoke.yaml: {place}: {first['msg']}") from error
+        message, advice = worded(error.errors(), Settings)
+        raise SettingsError(message, advice=advice) from error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from weighbridge.settings.values import UNIQUE, Command, Name, Pattern, Seconds, Section, UrlPath
+from weighbridge.settings.values import UNIQUE, Command, Name, Pattern, Seconds, Section, UrlPath, matching
 
 
 class Role(Section):
@@ -64,7 +64,7 @@ class Request(Section):
     """Sent as JSON."""
     status: tuple[int, ...] = ()
     """Statuses of which one must come; empty: any below 400."""
-    keep: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")], str] = {}
+    keep: dict[Annotated[str, matching(r"[A-Za-z0-9_]+", "name of letters, digits and `_`")], str] = {}
     """Name -> field of the answer, dots between the parts: `items.0.id`."""
 
     @field_validator("status", mode="before")
@@ -136,7 +136,9 @@ class Smoke(Section):
     """Numeric user that both roles must run as."""
     environment: dict[str, str] = {"REDIS_URL": "redis://redis:6379/0"}
     """Of both roles. Redis is there as `redis`, port 6379."""
-    data: Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9_.-]+)+$")] | None = "/data"
+    data: Annotated[str, matching(r"(/[A-Za-z0-9_.-]+)+", "absolute path of a folder, such as `/data`")] | None = (
+        "/data"
+    )
     """The one folder, besides /tmp, that both roles may write to; they share it. None: they need none."""
     log_errors: Pattern = r'"level": ?"(ERROR|CRITICAL)"|\b(ERROR|CRITICAL|FATAL)\b|^Traceback '
     """What no line of a log may match."""

@@ -1,0 +1,70 @@
+"""What is wrong with a value of the settings, in words of the file rather than of pydantic."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+_WORDS = {
+    "missing": "it is missing",
+    "dict_type": "it has to be a section with keys",
+    "model_type": "it has to be a section with keys",
+    "tuple_type": "it has to be a list",
+    "string_type": "it has to be a text, in quotes where YAML takes it for something else",
+    "int_type": "it has to be a whole number",
+    "int_parsing": "it has to be a whole number",
+    "int_from_float": "it has to be a whole number",
+    "float_type": "it has to be a number",
+    "float_parsing": "it has to be a number",
+}
+"""Kind of an error -> what to say; of others pydantic's own words will do."""
+_SHOWN = 60
+
+
+def worded(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[str, str]:
+    """Return one line that names the first wrong key and what it should be, and where to correct it.
+
+    Args:
+        errors: As pydantic lists them, at least one.
+        settings: Of which they are.
+    """
+    # A key that is misspelt is missing, too: the misspelt one is what to mend.
+    first = min(errors, key=lambda error: error["type"] == "missing")
+    place = [str(part) for part in first["loc"] if part != "[key]"]
+    if first["type"] == "extra_forbidden":
+        words = f"there is no such setting, but {', '.join(_keys(place, settings))}"
+    elif first["type"] == "value_error":
+        words = str(first["ctx"]["error"])
+    else:
+        words = _WORDS.get(first["type"], first["msg"].replace("Input should be", "it has to be"))
+        words += _seen(first["input"])
+    variable = "_".join(["INVOKE", *place]).upper()
+    advice = f"Correct {variable}, which sets it." if variable in os.environ else "Correct it in invoke.yaml."
+    return f"invoke.yaml: {'.'.join(place)}: {words}", advice
+
+
+def _seen(value: Any) -> str:
+    """Return what stands there, where it is a single value."""
+    text = repr(value)
+    return f", not {text}" if isinstance(value, str | int | float) and len(text) <= _SHOWN else ""
+
+
+def _keys(place: Sequence[str], settings: type[BaseModel]) -> list[str]:
+    """Return the keys that there are beside a wrong one."""
+    sections = [settings]
+    for part in place[:-1]:  # what is no key of ours is a name that the user gave, or the number of an item
+        kinds = [each.model_fields[part].annotation for each in sections if part in each.model_fields]
+        sections = [inner for kind in kinds for inner in _sections(kind)] or sections
+    return [*dict.fromkeys(name for each in sections for name in each.model_fields)]
+
+
+def _sections(kind: Any) -> Iterator[type[BaseModel]]:
+    """Yield the sections that an annotation speaks of: `Growth | None`, `dict[Name, Variant]`."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for each in get_args(kind):
+        yield from _sections(each)
