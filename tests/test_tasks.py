@@ -154,6 +154,9 @@ def test_no_engine(run: Run, name: str) -> None:
         (["report", "--rebuild", "--variant", "nope"], "Unknown variant nope. Choose from "),
         (["report", "--rebuild", "--image", "docker:x"], "--rebuild and --image are both given. Leave one out"),
         (["smoke", "--variant", "nope"], "Unknown variant nope. Choose from "),
+        (["smoke", "--variant", ""], "Unknown variant ''. Choose from "),
+        (["report", "--image", ""], "'' names no image. Write docker:"),
+        (["diff", "multi", "nope"], "nope names no image. Write docker:REFERENCE, "),
         (["build", "--push", "Q"], "--push Q: Q is no name of an image. Write it as HOST/NAME:TAG"),
         (["build", "--platform", "arm"], "'arm' is no platform. Write it like linux/amd64 or linux/arm/v7."),
         (
@@ -191,6 +194,32 @@ def test_settings_that_are_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, name
     assert outcome.err.count("\n") == 1
     assert "smoke" in outcome.err.lower()
     assert "user" in outcome.err.lower()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"PYTHONIOENCODING": "ascii"}, {"COLUMNS": "0"}, {"PYTHONUTF8": "0", "LC_ALL": "C"}],
+    ids=" ".join,
+)
+def test_any_terminal_will_do(environment: dict[str, str]) -> None:
+    """An encoding without our signs, a width of none and a bare locale change how it looks, not that it is told."""
+    words = [sys.executable, "-B", "-m", "invoke", "trend"]
+    records = PROJECT / "tests" / "records"
+    settings = {"INVOKE_REPORTS_DIRECTORY": str(records), "PATH": os.environ["PATH"]}
+    ended = subprocess.run(words, cwd=PROJECT, env=settings | environment, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert f"{len([*records.glob('*.json')])} points\n".encode() in ended.stdout
+
+
+def test_settings_in_a_locale_that_cannot_hold_them(tmp_path: Path) -> None:
+    """Invoke reads invoke.yaml as the locale says; what to set is told in one line."""
+    (tmp_path / "tasks.py").write_bytes((PROJECT / "tasks.py").read_bytes())
+    (tmp_path / "invoke.yaml").write_text("variants: {multi: {}} # é\n", encoding="utf-8")
+    words = [sys.executable, "-B", "-m", "invoke", "--search-root", str(tmp_path), "trend"]
+    environment = os.environ | {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONPATH": str(PROJECT)}
+    ended = subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "error: invoke.yaml is UTF-8, and the locale's encoding is ascii. Set PYTHONUTF8=1.\n"
 
 
 def test_broken_settings_file(tmp_path: Path) -> None:

@@ -65,6 +65,9 @@ def check_configuration(project: Path) -> None:
     except AmbiguousMergeError as error:
         names = ", ".join(Config.global_defaults())
         raise SettingsError(f"invoke.yaml: a section of Invoke's own ({names}) is of the wrong kind") from error
+    except UnicodeDecodeError as error:  # Invoke reads it as the locale says
+        message = f"invoke.yaml is UTF-8, and the locale's encoding is {error.encoding}"
+        raise SettingsError(message, advice="Set PYTHONUTF8=1.") from error
     try:
         config.load_shell_env()
     except (ValueError, AmbiguousEnvVar, UncastableEnvVar) as error:

@@ -39,8 +39,18 @@ def wanted(settings: Settings, variants: Sequence[str], images: Sequence[str]) -
 
 
 def located(settings: Settings, text: str) -> Location:
-    """Return the location that a user names, by a variant's name or with its source."""
-    return Location(DOCKER, settings.reference(text)) if text in settings.variants else parse(text)
+    """Return the location that a user names, by a variant's name or with its source.
+
+    Raises:
+        SettingsError: It is neither.
+    """
+    if text in settings.variants:
+        return Location(DOCKER, settings.reference(text))
+    try:
+        return parse(text)
+    except SettingsError as error:
+        advice = f"{error.advice.removesuffix('.')}, or a variant: {', '.join(settings.variants)}."
+        raise SettingsError(error.message, advice=advice) from error
 
 
 def measure(

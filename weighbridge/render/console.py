@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import Literal, TextIO
 
 from rich import box
@@ -27,6 +28,8 @@ PIPE_WIDTH = 100
 DENSE_GAP = 2
 """Columns between those of a dense table."""
 _BOARD_WIDTH = 80
+_FAIL = {"strict", "surrogateescape"}
+"""What streams do with a sign that their encoding lacks; the second in the locale C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,10 @@ class Column:
 
 def _console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
     console = Console(file=stream, stderr=stderr, highlight=False, emoji=False)  # `docker:o:x` is no `:o:`
-    if not console.is_terminal and "COLUMNS" not in os.environ:
+    if console.width < 1 or (not console.is_terminal and "COLUMNS" not in os.environ):
         console.width = PIPE_WIDTH
+    if isinstance(console.file, TextIOWrapper) and console.file.errors in _FAIL:
+        console.file.reconfigure(errors="replace")  # a locale may lack our bars and signs
     return console
 
 

@@ -30,7 +30,7 @@ def parse(text: str) -> Location:
     """
     source, _, place = text.partition(":")
     if source not in SOURCES or not place:
-        raise SettingsError(f"{text} names no image", advice=f"Write {_FORMS}.")
+        raise SettingsError(f"{text or repr(text)} names no image", advice=f"Write {_FORMS}.")
     if source in (ARCHIVE, OCI):
         place, _, name = place.partition("#")
         return Location(source, place, name)
