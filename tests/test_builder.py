@@ -419,7 +419,7 @@ def test_certificates_that_are_named_but_missing(monkeypatch: pytest.MonkeyPatch
 
 
 def test_words_of_what_is_built(tmp_path: Path) -> None:
-    """Labels follow the arguments that the build really gets; platforms go together; the base's digest needs a base."""
+    """Labels follow the arguments that the build really gets; platforms go together; what tells of a base needs one."""
     (tmp_path / "Dockerfile").write_text("FROM $PYTHON_IMAGE AS multi\nFROM scratch AS minimal\n")
     (tmp_path / "docker").mkdir()
     said = client(tmp_path / "docker", f'printf "%s\\n" "$@" > {tmp_path}/words')
@@ -434,7 +434,8 @@ def test_words_of_what_is_built(tmp_path: Path) -> None:
         assert words[words.index("--platform") + 1] == "linux/amd64,linux/arm64"
         found[wanted.variant] = {word for word in words if word.startswith("org.opencontainers.image.")}
     common = {"org.opencontainers.image.revision=abc"}
+    base = {"org.opencontainers.image.base.name=python:3.13", "org.opencontainers.image.base.digest=sha256:d"}
     assert found == {
-        "multi": {*common, "org.opencontainers.image.version=2", "org.opencontainers.image.base.digest=sha256:d"},
+        "multi": {*common, *base, "org.opencontainers.image.version=2"},
         "minimal": {*common, "org.opencontainers.image.version=1"},
     }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.origin import DIGEST_LABEL, NAME_LABEL, NOTHING_LABEL, digest_label, labels, told
+from weighbridge.origin import DIGEST_LABEL, NAME_LABEL, NOTHING_LABEL, base_labels, labels, told
 
 LAYERS = st.lists(st.sampled_from(["sha256:a", "sha256:b", "sha256:e"]), max_size=5).map(tuple)
 
@@ -60,15 +60,17 @@ FROM $PYTHON_IMAGE
     ("target", "stands"),
     [("builder", True), ("later", True), ("LATER", True), (None, True), ("minimal", False), ("foreign", False)],
 )
-def test_digest_of_the_base_that_it_stands_on(target: str | None, stands: bool) -> None:  # noqa: FBT001 - a column
-    """Only a stage whose first FROM is the base gets its digest, through whatever stages it comes."""
-    given = {"PYTHON_IMAGE": "python:3.13", "PYTHON_IMAGE_DIGEST": "sha256:a"}
-    assert digest_label(given, DOCKERFILE, target) == ({DIGEST_LABEL: "sha256:a"} if stands else {})
-    assert digest_label({"PYTHON_IMAGE": "python:3.13"}, DOCKERFILE, target) == {}
+def test_base_that_it_stands_on(target: str | None, stands: bool) -> None:  # noqa: FBT001 - a column
+    """Only a stage whose first FROM is the base gets its name and digest, through whatever stages it comes."""
+    given = {"PYTHON_IMAGE": "python:3.13"}
+    name = {NAME_LABEL: "python:3.13"} if stands else {}
+    digest = {DIGEST_LABEL: "sha256:a"} if stands else {}
+    assert base_labels({**given, "PYTHON_IMAGE_DIGEST": "sha256:a"}, DOCKERFILE, target) == name | digest
+    assert base_labels(given, DOCKERFILE, target) == name
 
 
 @pytest.mark.parametrize("text", ["", "RUN x", "FROM a AS b\nFROM b AS a"])
 def test_dockerfile_that_leads_nowhere(text: str) -> None:
-    """Without a base there is no digest; a circle, which no builder takes, ends."""
+    """Without a base nothing is told of it; a circle, which no builder takes, ends."""
     for target in (None, "a", "nope"):
-        assert digest_label({"PYTHON_IMAGE_DIGEST": "sha256:a"}, text, target) == {}
+        assert base_labels({"PYTHON_IMAGE_DIGEST": "sha256:a"}, text, target) == {}

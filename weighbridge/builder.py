@@ -183,7 +183,7 @@ def _base_label(wanted: Build) -> dict[str, str]:
         text = wanted.dockerfile.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}  # the client will say what is wrong with it
-    return origin.digest_label(wanted.arguments, text, wanted.target)
+    return origin.base_labels(wanted.arguments, text, wanted.target)
 
 
 @contextmanager

@@ -31,20 +31,21 @@ def labels(diff_ids: Sequence[str]) -> dict[str, str]:
     return {TOP_LABEL: f"{len(diff_ids)} {diff_ids[-1]}"} if diff_ids else {}
 
 
-def digest_label(given: Mapping[str, str], dockerfile: str, target: str | None) -> dict[str, str]:
-    """Return the label with the base's digest, if it is known and the target really begins with that base.
+def base_labels(given: Mapping[str, str], dockerfile: str, target: str | None) -> dict[str, str]:
+    """Return the labels with the base's name and, where it is known, its digest, if the target begins with that base.
 
     Args:
         given: The arguments of the build.
         dockerfile: Its text.
         target: A stage of it; None: the last one.
     """
-    digest, found = given.get(DIGEST_ARGUMENT, ""), [each.groups() for each in _FROM.finditer(dockerfile)]
+    found = [each.groups() for each in _FROM.finditer(dockerfile)]
     stages = {str(name).lower(): str(base) for base, name in found if name}
     base = stages.get(target.lower(), "") if target else found[-1][0] if found else ""
     for _ in stages:  # stages name earlier ones, so this many steps lead to the first
         base = stages.get(base.lower(), base)
-    return {DIGEST_LABEL: digest} if digest and base in _BASE else {}
+    told_by = {NAME_LABEL: BASE_ARGUMENT, DIGEST_LABEL: DIGEST_ARGUMENT}
+    return {label: given[name] for label, name in told_by.items() if given.get(name)} if base in _BASE else {}
 
 
 def told(told_labels: Mapping[str, str], diff_ids: Sequence[str], find: Find) -> tuple[str, int] | None:
