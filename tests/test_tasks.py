@@ -211,6 +211,30 @@ def test_any_terminal_will_do(environment: dict[str, str]) -> None:
     assert f"{len([*records.glob('*.json')])} points\n".encode() in ended.stdout
 
 
+@pytest.mark.parametrize("form", ["terminal", "json"])
+def test_disk_that_is_full(form: str) -> None:
+    """Where standard output can take no more, that is told in one line."""
+    words = [sys.executable, "-B", "-m", "invoke", "trend", "--format", form]
+    environment = os.environ | {"INVOKE_REPORTS_DIRECTORY": str(PROJECT / "tests" / "records")}
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(words, cwd=PROJECT, env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"error: The output cannot be written: No space left on device. Make room")
+    assert ended.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("form", ["terminal", "json"])
+def test_nobody_who_reads_on(form: str) -> None:
+    """Where the other end of the pipe is closed, as under `head`, the task ends without a word."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [sys.executable, "-B", "-m", "invoke", "trend", "--format", form]
+    environment = os.environ | {"INVOKE_REPORTS_DIRECTORY": str(PROJECT / "tests" / "records")}
+    with open(writing, "wb") as closed:  # noqa: PTH123 - it has no path
+        ended = subprocess.run(words, cwd=PROJECT, env=environment, stdout=closed, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (1, b"")
+
+
 def test_settings_in_a_locale_that_cannot_hold_them(tmp_path: Path) -> None:
     """Invoke reads invoke.yaml as the locale says; what to set is told in one line."""
     (tmp_path / "tasks.py").write_bytes((PROJECT / "tasks.py").read_bytes())

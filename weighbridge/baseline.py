@@ -140,10 +140,12 @@ def _basis(image: Image | None) -> str | None:
 
 
 def _file(path: Path) -> Report:
+    advice = "Give the path of a record that `invoke report` wrote."
     try:
         return records.from_json(path.read_bytes(), str(path))
+    except UnreadableRecord as error:  # it may be any file of the user's, and is no rubbish then
+        raise UnreadableRecord(error.message, advice=advice) from error
     except OSError as error:
-        advice = "Give the path of a record that `invoke report` wrote."
         raise SettingsError(f"--baseline {path} cannot be read: {error.strerror}", advice=advice) from error
 
 

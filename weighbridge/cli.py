@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -29,7 +30,8 @@ def user_errors() -> Iterator[None]:
     for number in caught:  # one that is ignored, as under nohup, stays so
         signal.signal(number, _stop)
     try:
-        yield
+        with _writable_output():
+            yield
     except WeighbridgeError as error:
         from weighbridge.render.console import print_error  # noqa: PLC0415 - the menu opens without Rich
 
@@ -38,6 +40,25 @@ def user_errors() -> Iterator[None]:
     finally:
         for number in caught:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def _writable_output() -> Iterator[None]:
+    """Tell a disk that is full where standard output goes, and end in silence where nobody reads on, as under `head`.
+
+    What is still held back is written here: later Python itself would complain of it.
+    """
+    try:
+        yield
+        print(end="", flush=True)  # noqa: T201 - nothing, and to where there may be no standard output at all
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Exit(code=1) from error
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        message = f"{error.filename or 'The output'} cannot be written: {error.strerror}"
+        raise SettingsError(message, advice="Make room, then try again.") from error
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
