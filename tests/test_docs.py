@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,6 +34,7 @@ from weighbridge.smoke import scenario
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 BUDGETS = (PROJECT / "docs" / "budgets.md").read_text(encoding="utf-8")
+ADOPTING = (PROJECT / "docs" / "adopting.md").read_text(encoding="utf-8")
 SMOKE = (PROJECT / "docs" / "smoke.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not {".venv", ".git"} & set(path.parts))
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
@@ -199,6 +203,28 @@ def test_every_setting_of_the_smoke_test_is_told() -> None:
     known = json.loads(json.dumps(dict([*keys(Roles, "roles"), *keys(Smoke, "smoke")])))
 
     assert told == known
+
+
+def test_every_other_setting_is_told() -> None:
+    """The table names all keys beside those of the smoke test and of budgets, with their defaults, and nothing else."""
+    told = {key: yaml.safe_load(cell.strip("`")) for key, cell in rows(ADOPTING).items()}
+    elsewhere = re.compile(r"\.(roles|smoke|budgets)\.")
+    known = {key.removeprefix("."): default for key, default in keys(Settings, "") if not elsewhere.match(key)}
+
+    assert told == {"changes": None, **known}
+
+
+def test_what_is_copied_into_another_repository_suffices(tmp_path: Path) -> None:
+    """With the parts that the page names and its example as settings, the tasks open, and one runs."""
+    (copied,) = re.findall(r"cp -r (.*?) \.\./shop/weigh/", ADOPTING)
+    for name in copied.split():
+        (shutil.copytree if (PROJECT / name).is_dir() else shutil.copy)(PROJECT / name, tmp_path / name)
+    (example,) = blocks("yaml", ADOPTING)
+    (tmp_path / "invoke.yaml").write_text(example, encoding="utf-8")
+    words = [sys.executable, "-B", "-m", "invoke", "--search-root", str(tmp_path), "trend"]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "No record: `invoke report` writes one.\n", "")
 
 
 def test_example_of_another_application_is_the_one_that_is_tried() -> None:
