@@ -100,12 +100,11 @@ def report(
         folder = records.prepared(PROJECT / settings.reports.directory)
         with console.activity() as shown:
             before = reporting.earlier(baseline, settings, PROJECT, wanted, progress=shown.reading)
-            result = measure.measure(wanted, PROJECT, on_progress=shown.reading())
+            weighed = measure.weigh(wanted, PROJECT, on_progress=shown.reading())
+            result = weighed.report
             if rebuild:
                 result = rebuilding.added(result, settings, PROJECT, partial(progress.steps, shown), shown.reading)
-        told = reporting.summarized(result, before, baseline, settings)
-        if format == "html":
-            told = reporting.with_history(reporting.with_trees(told, wanted), folder)
+        told = reporting.summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
         path = records.save(told.report, folder)
         render(told)
         console.say(f"Recorded in {path}")

@@ -48,7 +48,7 @@ def summary(text: str = "redis") -> Summary:
             ),
             f"single {text}": Standing(ok=False, at="2026-11-24T09:00:00Z", rules=41, failed=(text, "worker ready")),
         },
-        history=(before,),
+        history=lambda: (before,),
     )
 
 

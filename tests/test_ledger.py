@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.images import Entry
 from tests.layers import hard_link, layer_of, symbolic_link
 from weighbridge import filesystem, waste
-from weighbridge.ledger import CATEGORIES, breakdown
+from weighbridge.ledger import CATEGORIES, breakdown, owned
 from weighbridge.model import LedgerRow
 
 STATUS = b"""Package: libc6
@@ -55,7 +55,7 @@ def rows(layers: Sequence[Sequence[Entry]], base_layers: int = 0, working_dir: s
     contents = [layer_of(entries) for entries in layers]
     view = filesystem.stack(contents)
     wasted = waste.rows(view.losses.values(), ["RUN x"] * len(contents), base_layers)
-    found = breakdown(view, base_layers, working_dir, wasted)
+    found = breakdown(view, base_layers, owned(view, working_dir), wasted)
     assert sum(row.bytes for row in found) == sum(content.shipped_bytes for content in contents)
     return found
 

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
+from weighbridge import measure as measuring
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SourceError, UnreadableImage
@@ -286,3 +287,16 @@ def test_cache_that_somebody_wrote_into(tmp_path: Path) -> None:
     again = measure(docker({"x": "backend:multi"}), tmp_path, cache=cache, engine=cast("Engine", shelf))
     assert again.images == first.images
     assert shelf.saves == 2
+
+
+def test_trees_are_of_what_was_weighed(tmp_path: Path) -> None:
+    """The parts of each image come after the report and without another look at the engine; they add up to it."""
+    shelf, cache = Shelf([BASE, OTHER, NOTHING], "docker_20"), Cache(tmp_path)
+    names = {"a": "debian:slim", "b": "alpine:3", "c": "nothing:1"}
+    found = measuring.weigh(docker(names), tmp_path, cache=cache, engine=cast("Engine", shelf))
+    trees = found.trees()
+    assert {name: node.bytes for name, node in trees.items()} == {
+        image.variant: image.shipped_bytes for image in found.report.images
+    }
+    assert found.trees() is trees
+    assert shelf.saves == 1

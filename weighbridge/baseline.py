@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,17 +37,27 @@ class History:
 
 def history(folder: Path) -> History:
     """Return all records of a folder; a missing folder has none."""
-    read, unreadable = list[tuple[str, str, Report]](), []
+    return read(recorded(folder))
+
+
+def recorded(folder: Path) -> Sequence[Path]:
+    """Return the files of a folder that records are kept in."""
+    return sorted(folder.glob(f"*{_SUFFIX}"))
+
+
+def read(paths: Iterable[Path]) -> History:
+    """Return the records in files."""
+    found, unreadable = list[tuple[str, str, Report]](), []
     with _uncollected():
-        for path in sorted(folder.glob(f"*{_SUFFIX}")):
+        for path in paths:
             try:
                 report = records.from_json(path.read_bytes(), path.name)
             except (OSError, UnreadableRecord):
                 unreadable.append(path.name)
             else:
-                read.append((report.recorded_at, path.name, report))
-    read.sort(key=lambda each: each[:2])
-    return History(reports=tuple(report for *_, report in read), unreadable=tuple(unreadable))
+                found.append((report.recorded_at, path.name, report))
+    found.sort(key=lambda each: each[:2])
+    return History(reports=tuple(report for *_, report in found), unreadable=tuple(unreadable))
 
 
 def find(text: str, folder: Path, project: Path) -> Report:

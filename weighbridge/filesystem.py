@@ -97,6 +97,10 @@ class Filesystem:
         """Return what a path leads to; links are followed on the way to its last name, but not there."""
         return _find(self, self.root, path)
 
+    def flat(self) -> Filesystem:
+        """Return the layers and the links alone, a few bytes a file, for those who ask for no path."""
+        return Filesystem(self.layers, offsets=self.offsets, links=self.links)
+
     def live_bytes(self) -> tuple[int, ...]:
         """Return by layer how many of its bytes are seen."""
         return tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from weighbridge.filesystem import Filesystem
 from weighbridge.model import LedgerRow, Waste
@@ -15,16 +15,18 @@ CATEGORIES = ("base", "debian", "alpine", "python", "bytecode", "application", "
 _EVERYWHERE = "", "/"
 
 
-def breakdown(view: Filesystem, base_layers: int, working_dir: str, waste: Iterable[Waste]) -> tuple[LedgerRow, ...]:
+def breakdown(
+    view: Filesystem, base_layers: int, owned: tuple[Sequence[Owner], array[int]], waste: Iterable[Waste]
+) -> tuple[LedgerRow, ...]:
     """Return whose the bytes of an image are; the rows add up to what it ships.
 
     Args:
         view: The merged layers.
         base_layers: How many of them came with the base image: what is seen of these is the base's, whoever owns it.
-        working_dir: What lies below it and is nobody else's is the application.
+        owned: What `owned` says of them.
         waste: The image's wasted bytes.
     """
-    known, owner = owned(view, working_dir)
+    known, owner = owned
     sums = Counter[tuple[str, Owner]]()
     for layer, (content, offset) in enumerate(zip(view.layers, view.offsets, strict=True)):
         places = owner[offset : offset + content.entry_count]
@@ -47,7 +49,12 @@ def breakdown(view: Filesystem, base_layers: int, working_dir: str, waste: Itera
 
 
 def owned(view: Filesystem, working_dir: str) -> tuple[list[Owner], array[int]]:
-    """Return all owners, and by number of a file the place of its owner among them; `working_dir` as above."""
+    """Return all owners, and by number of a file the place of its owner among them.
+
+    Args:
+        view: The merged layers.
+        working_dir: What lies below it and is nobody else's is the application.
+    """
     application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
     return owners(view, packages(view), application)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache as once
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge import filesystem, ledger, origin, revision, sharing, waste
+from weighbridge import filesystem, ledger, origin, revision, sharing, tree, waste
 from weighbridge.cache import Cache
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, SettingsError, UnreadableImage
 from weighbridge.layers import Fingerprint
@@ -18,11 +21,22 @@ from weighbridge.sources import Blob, ImageContent, archive, directory
 from weighbridge.sources.history import instructions
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, Location, parse
 from weighbridge.sources.saved import Archive
+from weighbridge.tree import Node
 
 if TYPE_CHECKING:  # an archive is measured without the SDK and without HTTP
     from weighbridge.engine import Engine
 
 Progress = Callable[[int], None]
+Trees = Callable[[], Mapping[str, Node]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """A report, and the parts of its images."""
+
+    report: Report
+    trees: Trees
+    """Return variant -> the parts of its image, layer by layer down to files: made when asked for, of what was read."""
 
 
 def wanted(settings: Settings, variants: Sequence[str], images: Sequence[str]) -> dict[str, Location]:
@@ -61,6 +75,18 @@ def measure(
     engine: Engine | None = None,
     on_progress: Progress | None = None,
 ) -> Report:
+    """Return the report of images that are weighed now; see `weigh`."""
+    return weigh(locations, project, cache=cache, engine=engine, on_progress=on_progress).report
+
+
+def weigh(
+    locations: Mapping[str, Location],
+    project: Path,
+    *,
+    cache: Cache | None = None,
+    engine: Engine | None = None,
+    on_progress: Progress | None = None,
+) -> Weighed:
     """Weigh images now, those of an engine or of one archive in one pass.
 
     Args:
@@ -80,13 +106,14 @@ def measure(
             engine = stack.enter_context(connect())
         contents = read(locations, engine, cache or Cache(), on_progress)
         find = _finder(engine)
-        images = tuple(
-            weighed(name, location.source, contents[location], base_of(contents[location], find))
+        found = [
+            _weighed(name, location.source, contents[location], base_of(contents[location], find))
             for name, location in locations.items()
-        )
+        ]
         identity = engine.identity if engine else None
     now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), revision.current(project)
-    return Report(
+    images = tuple(image for image, _ in found)
+    report = Report(
         recorded_at=now,
         commit=commit.commit,
         dirty=commit.dirty,
@@ -94,6 +121,7 @@ def measure(
         images=images,
         sharing=sharing.shared(images, _fingerprints(contents.values())),
     )
+    return Weighed(report=report, trees=once(lambda: {image.variant: parts() for image, parts in found}))
 
 
 def _fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerprint]:
@@ -160,7 +188,13 @@ def _opened(path: Path, on_progress: Progress | None) -> Archive:
 
 def weighed(variant: str, source: str, content: ImageContent, base: Base | None) -> Image:
     """Return one image's figures; its sums are those of its layers."""
+    return _weighed(variant, source, content, base)[0]
+
+
+def _weighed(variant: str, source: str, content: ImageContent, base: Base | None) -> tuple[Image, Callable[[], Node]]:
+    """Return one image's figures, and what makes its tree."""
     view = filesystem.stack(content.layers)
+    owned = ledger.owned(view, content.working_dir)
     base_layers = base.layers if base else 0
     told = instructions(content.history, len(content.diff_ids))
     wasted = waste.rows(view.losses.values(), told, base_layers)
@@ -182,7 +216,7 @@ def weighed(variant: str, source: str, content: ImageContent, base: Base | None)
             zip(content.diff_ids, told, content.layers, content.blobs, strict=True)
         )
     )
-    return Image(
+    image = Image(
         variant=variant,
         reference=content.reference,
         source=source,
@@ -195,9 +229,10 @@ def weighed(variant: str, source: str, content: ImageContent, base: Base | None)
         pull=_pull(layers, content.blobs, len(content.config)),
         base=base,
         layers=layers,
-        ledger=ledger.breakdown(view, base_layers, content.working_dir, wasted),
+        ledger=ledger.breakdown(view, base_layers, owned, wasted),
         waste=wasted,
     )
+    return image, partial(tree.of_image, view.flat(), owned, told, base_layers)
 
 
 def _pull(layers: Iterable[Layer], blobs: Sequence[Blob | None], config_bytes: int) -> Pull:

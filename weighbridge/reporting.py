@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
-from weighbridge import baseline, budgets, filesystem, ledger, measure, standings, tree
-from weighbridge.cache import Cache
-from weighbridge.model import Image, Report
+from weighbridge import baseline, budgets, measure, standings
+from weighbridge.measure import Trees
+from weighbridge.model import Report
 from weighbridge.settings import Settings
-from weighbridge.sources import ImageContent
-from weighbridge.sources.history import instructions
-from weighbridge.sources.locations import DOCKER, OCI, Location, parse
+from weighbridge.sources.locations import DOCKER, OCI, parse
 from weighbridge.summary import Baseline, Summary
-from weighbridge.tree import Node
 
 Progress = Callable[[int], None]
 _SOURCES = (f"{DOCKER}:", "registry:", f"{OCI}:", "archive:")
@@ -47,7 +44,9 @@ def earlier(
     return replace(measure.measure(places, project, on_progress=progress()), commit=None, dirty=False)
 
 
-def summarized(report: Report, before: Report | None, text: str, settings: Settings) -> Summary:
+def summarized(
+    report: Report, before: Report | None, text: str, settings: Settings, *, folder: Path, trees: Trees
+) -> Summary:
     """Return what every format is drawn from, the findings of budgets in the report's images.
 
     Args:
@@ -55,40 +54,18 @@ def summarized(report: Report, before: Report | None, text: str, settings: Setti
         before: What it is compared with.
         text: How the user named that.
         settings: Has the budgets.
+        folder: Has all earlier records, and not yet this one.
+        trees: Returns the parts of the images.
     """
+    earlier_ones = baseline.recorded(folder)  # now, before this one is among them
     compared: Baseline | None = None
     if before:
         compared = baseline.compare(before, report, baseline.described(text, before))
     checked = budgets.check(report, settings, compared)
-    return Summary(report=checked, baseline=compared, standings=standings.of(checked))
-
-
-def with_trees(summary: Summary, locations: Mapping[str, Location]) -> Summary:
-    """Return the summary with the parts of each image, layer by layer down to files, and all earlier records.
-
-    Only a page needs them. Nothing is read that the report has not just read: its layers are known.
-    """
-    with ExitStack() as stack:
-        engine = None
-        if any(location.source == DOCKER for location in locations.values()):
-            from weighbridge.engine import connect  # noqa: PLC0415 - an archive is measured without the SDK
-
-            engine = stack.enter_context(connect())
-        contents = measure.read(locations, engine, Cache())
-    found = {
-        image.variant: _tree(contents[locations[image.variant]], image)
-        for image in summary.report.images
-        if image.variant in locations
-    }
-    return replace(summary, trees=found)
-
-
-def with_history(summary: Summary, folder: Path) -> Summary:
-    """Return the summary with the records of a folder, the present one left out."""
-    return replace(summary, history=baseline.history(folder).reports)
-
-
-def _tree(content: ImageContent, image: Image) -> Node:
-    view = filesystem.stack(content.layers)
-    told = instructions(content.history, len(content.diff_ids))
-    return tree.of_image(view, ledger.owned(view, content.working_dir), told, image.base.layers if image.base else 0)
+    return Summary(
+        report=checked,
+        baseline=compared,
+        standings=standings.of(checked),
+        history=cache(lambda: baseline.read(earlier_ones).reports),
+        trees=trees,
+    )

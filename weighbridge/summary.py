@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from weighbridge.checks import Figures
@@ -41,14 +41,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a format draws. All is known when it is made: drawing asks nobody anything."""
+    """What a format draws. It is settled when it is made; what few formats draw is worked out when one asks for it."""
 
     report: Report
     """Findings of budgets stand in its images."""
     baseline: Baseline | None = None
     standings: Mapping[str, Standing] = field(default_factory=dict)
     """Variant -> its last smoke test; those that were never tried are missing."""
-    history: tuple[Report, ...] = ()
-    """Earlier records, oldest first, without `report` itself."""
-    trees: Mapping[str, Node] = field(default_factory=dict)
-    """Variant -> the parts of its image, file by file; for a page alone."""
+    history: Callable[[], Sequence[Report]] = tuple
+    """Return earlier records, oldest first, without `report` itself."""
+    trees: Callable[[], Mapping[str, Node]] = dict
+    """Return variant -> the parts of its image, file by file."""

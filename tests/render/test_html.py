@@ -80,7 +80,7 @@ class Page(HTMLParser):
 def page(told: Summary, files: dict[str, Node] | None = None) -> Page:
     """Return what a parser reads of the report."""
     stream = io.StringIO()
-    html.render(replace(told, trees=files or {}), stream)
+    html.render(replace(told, trees=lambda: files or {}), stream)
     return Page(stream.getvalue())
 
 
@@ -305,9 +305,9 @@ def test_tiles_cover_what_their_bytes_are(sizes: list[int]) -> None:
 def test_lines_break_where_figures_cannot_be_compared() -> None:
     """A pull that was estimated and one that is exact are two lines; what was shipped stays one."""
     told = summary()
-    image = told.history[0].images[0]
+    image = told.history()[0].images[0]
     assert image.pull
-    exact = replace(told.history[0], images=(replace(image, pull=replace(image.pull, basis="exact")),))
+    exact = replace(told.history()[0], images=(replace(image, pull=replace(image.pull, basis="exact")),))
     shipped, pull = trend.charts([exact], told.report)
     assert {line.variant: [len(run) for run in line.runs] for line in shipped.lines}["multi"] == [2]
     assert {line.variant: [len(run) for run in line.runs] for line in pull.lines}["multi"] == [1, 1]

@@ -6,6 +6,7 @@ import io
 import re
 from dataclasses import replace
 from json import loads as json_of
+from typing import NoReturn
 
 import pytest
 
@@ -336,3 +337,14 @@ def test_names_are_no_markup(name: str) -> None:
     """What a user calls an image stands in the headings as it is, colons and brackets included."""
     text = drawn(replace(REPORT, images=(replace(MULTI, variant=name),)))
     assert f"{name}: whose the bytes are" in text
+
+
+@pytest.mark.parametrize("name", sorted(set(formats.REPORTS) - {"html"}))
+def test_only_a_page_asks_for_files_and_history(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What takes long to find out is not found out for the other formats."""
+    formats.REPORTS[name](Summary(report=REPORT, trees=_refused, history=_refused))
+    assert capsys.readouterr().out
+
+
+def _refused() -> NoReturn:
+    raise AssertionError

@@ -31,7 +31,7 @@ _COARSENESS = 1, 3, 9, 27
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
     """Write the page, in UTF-8; where the summary has no tree of an image, its map shows owners and layers."""
-    (stream or sys.stdout).write(page(summary, summary.trees))
+    (stream or sys.stdout).write(page(summary, summary.trees()))
 
 
 def page(summary: Summary, trees: Mapping[str, Node]) -> str:
@@ -73,8 +73,8 @@ def _page(summary: Summary, trees: Mapping[str, Node], coarseness: int) -> str:
         maps=[(shown, treemap.tiles(shown.root, coarseness)) for shown in maps],
         opened=next((place for place, shown in enumerate(maps) if choice and shown.variant == choice.variant), 0),
         data=[treemap.data(shown) for shown in maps],
-        charts=trend.charts(summary.history, report),
-        points=trend.points(summary.history, report),
+        charts=trend.charts(summary.history(), report),
+        points=trend.points(summary.history(), report),
         policy=_policy(),
         licence=_read(_LICENCE),
         style=_read(_STYLE),
