@@ -139,11 +139,22 @@ def folded(node: Node, limit: int, what: str = "files") -> Node:
         limit: How many nodes to leave.
         what: What its leaves are, for the names of the new nodes: `12 smaller files`.
     """
-    least, small = max(1, node.bytes // (_FINENESS * limit)), node
-    while count(small) > limit and least <= node.bytes:
-        children = tuple(_without(child, least, what) for child in node.children)
-        small, least = replace(node, children=children), max(least + 1, least * 5 // 4)
-    return small
+    if not node.bytes or count(node) <= limit:
+        return node
+    least = max(1, node.bytes // (_FINENESS * limit))
+    while (more := max(least + 1, least * 5 // 4)) <= node.bytes and 1 + _left(node.children, least) > limit:
+        least = more
+    return replace(node, children=tuple(_without(child, least, what) for child in node.children))
+
+
+def _left(nodes: Sequence[Node], least: int) -> int:
+    """Return how many nodes `_without` leaves of these, without making them."""
+    left = len(nodes)
+    for node in nodes:
+        if node.children:
+            kept = [child for child in node.children if child.bytes >= least]
+            left += _left(kept, least) + (len(kept) < len(node.children))
+    return left
 
 
 def _without(node: Node, least: int, what: str) -> Node:
