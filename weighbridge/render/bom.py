@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from cyclonedx.model import Property
 from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.dependency import Dependency
 from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
@@ -46,7 +47,7 @@ def document(report: Report) -> str:
     held = [_held(bom, image, _image(image) if several else subject) for image in report.images]
     if several:
         bom.components.update(held)
-        bom.register_dependency(subject, held)
+        _hold(bom, subject, held)
     return JsonV1Dot6(bom).output_as_string(indent=2)
 
 
@@ -67,8 +68,14 @@ def _held(bom: Bom, image: Image, container: Component) -> Component:
     found = inventory.of(image)
     parts = list(_parts(image.variant, found)) if found else []
     bom.components.update(parts)
-    bom.register_dependency(container, parts)
+    bom.dependencies.update(Dependency(part.bom_ref) for part in parts)
+    _hold(bom, container, parts)
     return container
+
+
+def _hold(bom: Bom, whole: Component, parts: Sequence[Component]) -> None:
+    """Say what a component holds; the library's own way takes time by the square of how many these are."""
+    bom.dependencies.add(Dependency(whole.bom_ref, [Dependency(part.bom_ref) for part in parts]))
 
 
 def _image(image: Image) -> Component:
