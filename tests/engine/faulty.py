@@ -10,6 +10,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ("shell-form", "image command-is-exec-form"),
     ("no-health-check", "image has-health-check"),
     ("lying-health-check", "image health-check-can-fail"),
+    ("lying-worker-check", "image health-check-can-fail"),
     ("undeclared-port", "image declares-its-port"),
     ("secret-in-environment", "image no-secrets-in-config"),
     ("secret-deleted", "image no-secrets-in-layers"),

@@ -109,13 +109,30 @@ def test_role_that_needs_a_writable_root(words: str) -> None:
 
 
 def test_health_check_that_never_fails() -> None:
-    """Run where nothing serves, it must say so; the shell form needs the shell that it was written for."""
-    engine = FakeEngine(outputs=["1 refused\n", "0 fine"])
+    """Run where a role does not, it must say so; the shell form needs the shell that it was written for."""
+    engine = FakeEngine(outputs=["1 refused\n", "1 no beat", "1 no", "0 fine"])
     stack = replace(stack_on(engine), health_check=HEALTH_CHECK)
-    assert starting.health_check_can_fail(stack) == "where nothing serves: refused"
+    told = starting.health_check_can_fail(stack)
+    assert told == "where no api runs: refused; where no worker runs: no beat"
     shell = replace(stack, health_check=("CMD-SHELL", "curl x"))
-    assert "says healthy in a container where" in refused(lambda: starting.health_check_can_fail(shell))
-    assert engine.commands == [("check", "it"), ("/bin/sh", "-c", "curl x")]
+    reason = refused(lambda: starting.health_check_can_fail(shell))
+    assert reason.startswith("the health check says healthy where no worker runs")
+    assert "wait; let it look for the worker's sign of life" in reason
+    assert engine.commands == [("check", "it")] * 2 + [("/bin/sh", "-c", "curl x")] * 2
+    assert set(engine.removed) == {spec.name for spec in engine.specs}
+
+
+def test_idle_container_is_the_roles_but_for_what_runs() -> None:
+    """It has the role's environment, and after the interpreter's words all with which the role is started."""
+    engine = FakeEngine(outputs=["1 no"] * 2)
+    stack = stack_on(engine, {"environment": {"ROLE": "api"}})
+    starting.health_check_can_fail(
+        replace(stack, health_check=HEALTH_CHECK, entrypoint=("run",), command=("serve", "--port", "80"))
+    )
+    api, worker = engine.specs
+    assert api.command == worker.command == ("run", "serve", "--port", "80")
+    assert api.entrypoint[0] == "python"
+    assert (api.environment.get("ROLE"), worker.environment.get("ROLE")) == ("api", None)
 
 
 def test_start_of_the_worker_is_noted() -> None:
@@ -132,9 +149,11 @@ def test_start_of_the_worker_is_noted() -> None:
 def test_interpreter_of_another_name() -> None:
     """An image may call it python3 alone; the container that did not start makes room."""
     engine = FakeEngine(outputs=["127 no python", "127 no python3", "127 no python", "0 3 13 5"])
-    assert starting.has_python(stack_on(engine)) == "Python 3.13.5"
+    stack = stack_on(engine)
+    assert starting.has_python(stack) == "Python 3.13.5"
     assert [spec.entrypoint[0] for spec in engine.specs] == ["python", "python3"]
     assert engine.removed == [engine.specs[0].name]
+    assert stack.interpreters == ["python3"]
 
 
 def test_confined() -> None:

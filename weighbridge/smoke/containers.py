@@ -55,6 +55,10 @@ class Stack:
     redis: str
     run: Run
     interruption: Interruption
+    entrypoint: tuple[str, ...] = ()
+    """The image's own."""
+    command: tuple[str, ...] = ()
+    """The image's own."""
     health_check: tuple[str, ...] = ()
     """The image's, as Docker keeps it: `CMD` and words, or `CMD-SHELL` and a line; empty or `NONE`: it has none."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -67,6 +71,8 @@ class Stack:
     """Container -> what a look inside found once it served: see `inside.found`."""
     described: dict[str, Any] = field(default_factory=dict)
     """What `scripts/openapi.py` saw, once it has been asked."""
+    interpreters: list[str] = field(default_factory=lambda: [*INTERPRETERS])
+    """Names of interpreters that the image may have; once it is known, of the one that it has."""
     healths: dict[str, Health] = field(default_factory=dict)
     """Container -> the last word of its health check."""
     logs: dict[str, str] = field(default_factory=dict)
@@ -118,6 +124,10 @@ class Stack:
     def role(self, role: str) -> Role:
         """Return the settings of `api` or `worker`."""
         return self.settings.roles.api if role == API else self.settings.roles.worker
+
+    def words(self, role: str) -> tuple[str, ...]:
+        """Return with what words a role is started, its program first."""
+        return (*self.entrypoint, *(self.role(role).command or self.command))
 
     def _redis(self, container: str) -> ContainerSpec:
         """Redis keeps nothing on disk. Its user has this number in the official image and in our stand-in."""

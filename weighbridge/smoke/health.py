@@ -10,7 +10,7 @@ _SECONDS = 30.0
 """How long a check may be silent: Docker's own default (Dockerfile reference, HEALTHCHECK --timeout)."""
 
 
-def check(stack: Stack, container: str, role: str = "") -> Health | None:
+def check(stack: Stack, container: str, role: str) -> Health | None:
     """Run a health check in a container, as its user; None where there is none, or the container ended.
 
     Exit code 0 is healthy, anything else is not (Docker's reference, HEALTHCHECK).
@@ -18,10 +18,9 @@ def check(stack: Stack, container: str, role: str = "") -> Health | None:
     Args:
         stack: Where the container is.
         container: Its name.
-        role: Whose own check of the settings is run where it has one; else, and without a role, the image's.
+        role: Whose own check of the settings is run where it has one; else the image's.
     """
-    own = stack.role(role).health if role else None
-    command = own or _command(stack.health_check)
+    command = stack.role(role).health or _command(stack.health_check)
     if not command:
         return None
     try:

@@ -147,7 +147,7 @@ def _python(
 ) -> tuple[int, str]:
     """Run a script without the image's own site-packages; return its exit code and its output."""
     reason = ""
-    for name in INTERPRETERS:
+    for name in stack.interpreters:
         try:
             command = (name, "-I", "-S", "-c", source, *arguments)
             code, output = stack.engine.execute(stack.name(container), command, seconds, on_line)

@@ -44,7 +44,7 @@ _LOADABLE = ("image code-is-for-this-platform", "image libraries-resolve")
 def rules(settings: Settings, contents: Contents) -> Iterator[Rule]:
     """Yield the rules on an image and on what runs from it."""
     yield from _on_image(settings, contents)
-    yield from _on_beginning()
+    yield from _on_beginning(settings)
     arrival = Arrival()
     yield from _on_role(settings.roles.api, API, arrival.begin)
     yield from _on_answers(settings, arrival)
@@ -101,16 +101,13 @@ def _judged(
     return lambda _: judge(contents, settings)
 
 
-def _on_beginning() -> Iterator[Rule]:
+def _on_beginning(settings: Settings) -> Iterator[Rule]:
     """Yield the rules on what everything else stands on; Redis comes up while the image is looked at."""
     yield Rule(role="image", name="has-python", holds=starting.has_python, log_of=CLIENT)
     yield Rule(role="image", name="libraries-resolve", holds=libraries.libraries_resolve, needs=(_PYTHON,))
-    yield Rule(
-        role="image",
-        name="health-check-can-fail",
-        holds=starting.health_check_can_fail,
-        needs=(_PYTHON, _HEALTH_CHECK),
-    )
+    all_have_their_own = settings.roles.api.health and settings.roles.worker.health
+    needs = (_PYTHON,) if all_have_their_own else (_PYTHON, _HEALTH_CHECK)
+    yield Rule(role="image", name="health-check-can-fail", holds=starting.health_check_can_fail, needs=needs)
     yield Rule(role="stack", name="redis-starts", holds=starting.redis_starts, log_of=REDIS)
 
 

@@ -10,7 +10,7 @@ from weighbridge.containers import ContainerState
 from weighbridge.errors import EngineFault
 from weighbridge.inspection import seconds_of
 from weighbridge.smoke import health, inside
-from weighbridge.smoke.containers import CLIENT, INTERPRETERS, REDIS, WAITING, Stack
+from weighbridge.smoke.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Health, Stack
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.inside import last_line
 
@@ -20,6 +20,10 @@ _NO_SUCH_PROGRAM = frozenset({126, 127})
 _READ_ONLY = re.compile(r"Read-only file system|\bEROFS\b")
 _READY = " ready."
 """How Celery ends the message with which a worker begins to take jobs."""
+_ASK_FOR = {
+    API: "let it ask the API, as for /livez",
+    WORKER: "let it look for the worker's sign of life, such as a file that each heartbeat touches",
+}
 
 
 def redis_starts(stack: Stack) -> str:
@@ -52,10 +56,13 @@ def has_python(stack: Stack) -> str:
     for name in INTERPRETERS:
         try:
             stack.start(CLIENT, entrypoint=(name, *WAITING))
-            return inside.version(stack, CLIENT)
+            found = inside.version(stack, CLIENT)
         except (EngineFault, CheckFailed) as error:
             reason = str(error.message if isinstance(error, EngineFault) else error)
             stack.engine.remove_container(stack.name(CLIENT))
+        else:
+            stack.interpreters[:] = [name]
+            return found
     raise CheckFailed(f"no {' or '.join(INTERPRETERS)} starts from the image's PATH: {reason}")
 
 
@@ -111,15 +118,19 @@ def becomes_healthy(stack: Stack, role: str) -> str:
 
 
 def health_check_can_fail(stack: Stack) -> str:
-    """The image's health check, run where nothing serves, says so: one that never fails tells nobody anything."""
-    found = health.check(stack, CLIENT)
-    if found is None:
+    """Each role's health check, run where that role does not, says so: one that never fails tells nobody anything."""
+    found = {role: _health_of_idle(stack, role) for role in (API, WORKER)}
+    said = {role: health for role, health in found.items() if health}
+    if not said:
         raise CheckFailed("there is no health check to ask")
-    if found.ok:
+    lies = [role for role, health in said.items() if health.ok]
+    if lies:
+        nothing = f"no {lies[0]} runs" if len(lies) == 1 else f"neither {' nor '.join(lies)} runs"
         raise CheckFailed(
-            "the health check says healthy in a container where neither API nor worker runs; let it ask for /livez"
+            f"the health check says healthy where {nothing}, in a container that has the command line and the "
+            f"environment and does nothing but wait; {_ASK_FOR[lies[0]]}"
         )
-    return f"where nothing serves: {found.output}"
+    return "; ".join(f"where no {role} runs: {health.output}" for role, health in said.items())
 
 
 def note_worker_start(stack: Stack, worker: str) -> None:
@@ -130,6 +141,19 @@ def note_worker_start(stack: Stack, worker: str) -> None:
     started = stack.state(worker).started_at
     if ready and started:
         stack.notes["worker_ready_seconds"] = ready - started
+
+
+def _health_of_idle(stack: Stack, role: str) -> Health | None:
+    """Return what a role's health check says in a container that is the role's in all but what runs in it.
+
+    Process 1 has the role's words on its command line, by which checks, as by a variable, tell which role they are in.
+    """
+    container = f"idle-{role}"
+    try:
+        stack.start(container, role, entrypoint=(stack.interpreters[0], *WAITING), command=stack.words(role))
+        return health.check(stack, container, role)
+    finally:
+        stack.engine.remove_container(stack.name(container))
 
 
 def _settled(stack: Stack, container: str, role: str) -> ContainerState:

@@ -216,6 +216,8 @@ class _Variant:
                 redis=trial.redis,
                 run=run,
                 interruption=self.interruption,
+                entrypoint=self.contents.entrypoint,
+                command=self.contents.command,
                 health_check=self.contents.health_check,
                 environment=environment,
             )
