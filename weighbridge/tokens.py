@@ -1,11 +1,13 @@
 """What gives a secret away: the shapes that issuers publish, and the names that people give to variables.
 
-Nothing here keeps or returns a secret: what is found is told in words.
+Nothing here keeps a secret, and only `url_passwords` returns one: what is found is told in words.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from urllib.parse import urlsplit
 
 _ISSUED: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
     ("an AWS access key", (b"AKIA", b"ASIA"), rb"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z2-7]{16}(?![A-Za-z0-9])"),
@@ -64,7 +66,11 @@ _NO_SECRET = re.compile(
 )
 """Values that are a path, something to be filled in, a number, a boolean, or a word that says that there is none."""
 _ASSIGNMENT = re.compile(r"(?<![\w$.-])(-{0,2}[A-Za-z_][\w-]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]+)")
-_WHOLE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*-----|$)", re.DOTALL)
+_WHOLE_KEY = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----(?:.{0,8192}?-----END [A-Z0-9 ]*-----|[A-Za-z0-9+/=\\\s\"',]*)",
+    re.DOTALL,
+)
+"""To its end, where that is told; else as far as it looks like a key's data."""
 _ARGUMENTS = re.compile(r"^(\s*(?:RUN )?\|\d+ )(.*?)((?: /bin/\S+ -\S+ .*)?)$", re.DOTALL)
 """A step of BuildKit's history: its build arguments, then the shell."""
 _WORD_AFTER = re.compile(r"((?:--password|--token|--api-key|-u|[Bb]earer|[Bb]asic)\s+)[^\s\"']{6,}")
@@ -108,15 +114,27 @@ def assigned(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.lstrip("-") for name, value in pairs if is_secret(name, value)))
 
 
-def redacted(text: str) -> str:
-    """Return a text without the secrets that can be told in it."""
+def url_passwords(text: str) -> tuple[str, ...]:
+    """Return the passwords in a text's URLs; of a text that is one URL, also one with an @ in it."""
+    found = [match[2] for match in _URL_PASSWORD.finditer(text)]
+    with suppress(ValueError):  # it is none
+        found.append(urlsplit(text).password or "")
+    return tuple(dict.fromkeys(password for password in found if password))
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets that their shape, a URL or an assignment in it gives away."""
 
     def hidden(match: re.Match[str]) -> str:
         return f"{match[1]}={_HIDDEN}" if is_secret(match[1], match[2]) else match[0]
 
-    if _ARGUMENTS.match(text) and assigned(text):  # values stand there without quotes: nobody knows where one ends
-        text = _ARGUMENTS.sub(rf"\1{_HIDDEN}\3", text)
-    text = _WORD_AFTER.sub(rf"\1{_HIDDEN}", text)
     text = _WHOLE_KEY.sub(_HIDDEN, text)
     text = _ASSIGNMENT.sub(hidden, _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text))
     return _ANY_SHAPE.sub(_HIDDEN, text)
+
+
+def redacted(text: str) -> str:
+    """Return a step of an image's history, or a part of one, without the secrets that can be told in it."""
+    if _ARGUMENTS.match(text) and assigned(text):  # values stand there without quotes: nobody knows where one ends
+        text = _ARGUMENTS.sub(rf"\1{_HIDDEN}\3", text)
+    return masked(_WORD_AFTER.sub(rf"\1{_HIDDEN}", text))

@@ -13,7 +13,7 @@ import pytest
 
 from tests.engine.images import TARGETS, Standins, prove
 from tests.smoke.fakes import Told, contents
-from weighbridge import smoke
+from weighbridge import evidence, smoke
 from weighbridge.checks import Check, Proof
 from weighbridge.containers import ContainerSpec, Created
 from weighbridge.engine import Engine
@@ -203,6 +203,27 @@ def test_guarded_api_is_asked_with_its_token(engine: Engine, images: Standins) -
     (proof,) = prove(engine, settings, images.redis, "good")
     # What is sent while it ends goes without: the stand-in says 401, which is an answer.
     assert failures(proof) == {}
+
+
+def test_secrets_are_not_told(engine: Engine, images: Standins, tmp_path: Path) -> None:
+    """What a role prints of the secrets that it was given stands in no reason, in no log that is kept, in no report."""
+    told = "print(*os.environ.items(), sep='\\n'); sys.exit('no way to ' + os.environ['DATABASE_URL'])"
+    settings = images.settings(
+        api={
+            "command": ("python3", "-c", f"import os, sys; {told}"),
+            "environment": {"DB_PASSWORD": "battery", "DATABASE_URL": "postgresql://app:sta%40ple@db/app"},
+        }
+    )
+    (proof,) = prove(engine, settings, images.redis, "good")
+    failed, detail = only_failure(proof)
+    assert failed == "api starts"
+    assert "no way to postgresql://app:***@db/app" in detail
+    assert "('DB_PASSWORD', '***')" in proof.logs["api"]
+    kept = {file.name: file.read_text(encoding="utf-8") for file in evidence.keep([proof], tmp_path)}
+    assert kept.keys() >= {"good.json", "good-api.log"}
+    for text in (proof.log, *kept.values(), *(check.detail for check in proof.checks)):
+        assert "battery" not in text
+        assert "sta%40ple" not in text
 
 
 def test_missing_program_is_named(engine: Engine, images: Standins) -> None:

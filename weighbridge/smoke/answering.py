@@ -27,7 +27,7 @@ def live(stack: Stack, arrival: Mapping[str, Any]) -> str:
     if arrival["live_at"] is None:
         if any(each["port"] == api.port and _is_loopback(each["address"]) for each in _listening(stack)):
             raise CheckFailed("no other container reaches the API: it binds to 127.0.0.1; use --host 0.0.0.0")
-        raise CheckFailed(f"GET {api.live} {_told(arrival['live'])}; correct roles.api.port or roles.api.live")
+        raise CheckFailed(f"GET {api.live} {_told(stack, arrival['live'])}; correct roles.api.port or roles.api.live")
     return f"GET {api.live} answered 200 {_since_start(stack, 'api_live_seconds', arrival['live_at'])}"
 
 
@@ -35,7 +35,7 @@ def ready(stack: Stack, arrival: Mapping[str, Any]) -> str:
     """The API says that it reaches its services; `arrival` as in `live`."""
     api = stack.settings.roles.api
     if arrival["ready_at"] is None:
-        raise CheckFailed(f"GET {api.ready} {_told(arrival['ready'])}")
+        raise CheckFailed(f"GET {api.ready} {_told(stack, arrival['ready'])}")
     return f"GET {api.ready} answered 200 {_since_start(stack, 'api_ready_seconds', arrival['ready_at'])}"
 
 
@@ -62,7 +62,7 @@ def answers_every_get(stack: Stack, path: str) -> str:
     gets = _described(stack, path)["gets"]
     bad = [each for each in gets if each.get("status", _SERVER_ERROR) >= _SERVER_ERROR]
     if bad:
-        told = ", ".join(f"GET {each['url']} {_told(each)}" for each in bad[:_SHOWN])
+        told = ", ".join(f"GET {each['url']} {_told(stack, each)}" for each in bad[:_SHOWN])
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise CheckFailed(f"{told}{more}; the API's log says why")
     return f"{len(gets)} GETs below {_SERVER_ERROR}"
@@ -95,8 +95,8 @@ def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def _told(answer: Mapping[str, Any]) -> str:
+def _told(stack: Stack, answer: Mapping[str, Any]) -> str:
     if "status" in answer:
-        body = " ".join(str(answer.get("body") or "").split())[:200]
+        body = " ".join(stack.masked(str(answer.get("body") or "")).split())[:200]
         return f"answered {answer['status']}{': ' if body else ''}{body}"
     return f"got no answer: {answer.get('error', 'nothing came')}"

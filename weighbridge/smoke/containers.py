@@ -12,7 +12,7 @@ from weighbridge.containers import ContainerSpec, ContainerState, Created
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.settings import Role, Settings
-from weighbridge.smoke import runs
+from weighbridge.smoke import runs, secrecy
 from weighbridge.smoke.runs import Run
 from weighbridge.smoke.signals import Interruption
 
@@ -101,11 +101,15 @@ class Stack:
         return self.engine.state(self.name(container))
 
     def log(self, container: str, lines: int | None = LOG_LINES) -> str:
-        """Return the end of a container's log, without the last line break; empty where there is no container."""
+        """Return the end of a container's log, masked, without the last line break; empty where there is none."""
         try:
-            return self.engine.log(self.name(container), lines).rstrip()
+            return self.masked(self.engine.log(self.name(container), lines).rstrip())
         except EngineFault:
             return ""
+
+    def masked(self, text: str) -> str:
+        """Return a text without the secrets that the containers were given."""
+        return secrecy.masked(text, secrecy.given(self.settings, self.environment))
 
     def remove(self, container: str) -> None:
         """Remove a container and keep its log."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ class Answer:
     """Method and path, for messages."""
     status: int
     body: str
+    masked: Callable[[str], str] = str
+    """Takes secrets out of a text that is quoted."""
 
     def json(self) -> Any:
         """Return the parsed body; `CheckFailed` where it is no JSON."""
@@ -49,8 +51,8 @@ class Answer:
         return self
 
     def quote(self) -> str:
-        """Return the beginning of the body in one line."""
-        return " ".join(self.body.split())[:_QUOTED_CHARACTERS] or "(nothing)"
+        """Return the beginning of the body in one line, without secrets."""
+        return " ".join(self.masked(self.body).split())[:_QUOTED_CHARACTERS] or "(nothing)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +91,4 @@ class Client:
         request = f"{sent['method']} {sent['path']}"
         if "status" not in answer:
             raise CheckFailed(f"{request} on {self.host} got no answer: {answer['error']}")
-        return Answer(request, answer["status"], answer["body"])
+        return Answer(request, answer["status"], answer["body"], self.stack.masked)

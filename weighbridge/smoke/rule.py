@@ -104,6 +104,7 @@ def _tried(rule: Rule, stack: Stack, accepted: str) -> Check:
         detail = str(error)
     except EngineFault as error:  # such as a container that went away under the rule
         detail = error.message
+    detail = stack.masked(detail)
     if accepted and outcome == "failed":
         detail, outcome = f"{detail}; accepted: {accepted}", "waived"
     return Check(role=rule.role, rule=rule.name, outcome=outcome, detail=detail, seconds=time.monotonic() - began)

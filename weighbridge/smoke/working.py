@@ -50,7 +50,11 @@ def registered(stack: Stack) -> dict[str, list[str]]:
         else:
             if _is_jobs(found):
                 return dict(found)
-            reason = "none answered" if found == {} else f"it printed {str(found)[:80]}, not worker -> names of jobs"
+            reason = (
+                "none answered"
+                if found == {}
+                else f"it printed {stack.masked(str(found))[:80]}, not worker -> names of jobs"
+            )
         if time.monotonic() > deadline:
             said = last_line(stack.log(WORKER))
             raise CheckFailed(

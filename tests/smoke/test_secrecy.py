@@ -1,0 +1,106 @@
+"""Secrets that containers are given do not come out again: by name, in URLs, in headers, however they are written."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.smoke.fakes import FakeEngine, Told, settings, stack_on
+from weighbridge.smoke import answering, ending, rule, secrecy
+from weighbridge.smoke.containers import Stack
+from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.http import Answer
+from weighbridge.smoke.rule import Rule
+
+SECRET = "correct+horse/battery"  # noqa: S105 - made up
+GIVEN = {
+    "DB_PASSWORD": SECRET,
+    "DATABASE_URL": "postgresql://app:sta%40ple@db/app",
+    "SENTINELS": "redis://:p@ss9@one",
+    "PIN_TOKEN": "ab1",
+    "LOG_LEVEL": "debugging",
+}
+
+
+def stack(log: str = "") -> Stack:
+    """Return a stack whose roles are given secrets, and whose containers say so."""
+    headers = {"Authorization": "Bearer headersecret", "X-Api-Key": "keysecret", "Accept": "text/html"}
+    return replace(
+        stack_on(FakeEngine(log=log), {"headers": headers}, environment={**GIVEN}),
+        environment={"FAULT_SECRET": "faultsecret"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"cannot log in with {SECRET}!", "cannot log in with ***!"),
+        ("https://x/?next=correct%2Bhorse%2Fbattery&y", "https://x/?next=***&y"),
+        ("fe_sendauth: sta%40ple, sta@ple", "fe_sendauth: ***, ***"),
+        ("no way to redis://:p@ss9@one, nor with p@ss9", "no way to redis://:***@one, nor with ***"),
+        ("no way to amqp://guest:somebodyelses@mq/", "no way to amqp://guest:***@mq/"),
+        ("Authorization: Bearer headersecret", "Authorization: ***"),
+        ('{"sent": "headersecret", "key": "keysecret"}', '{"sent": "***", "key": "***"}'),
+        ("while Redis is away: faultsecret", "while Redis is away: ***"),
+        ("export OTHER_PASSWORD=somebodyelses", "export OTHER_PASSWORD=***"),
+    ],
+)
+def test_secret_is_hidden(text: str, shown: str) -> None:
+    """What was given as a secret goes, wherever it stands, and what a URL or an assignment says of another one."""
+    assert stack().masked(text) == shown
+
+
+@pytest.mark.parametrize("text", ["debugging text/html", "ab1 is cab1", "p@ss99 and xp@ss9", "a\nb\r\n\nc"])
+def test_what_is_no_secret_stays(text: str) -> None:
+    """Other values, secrets too short to be one, and words that hold a short one are told as they are."""
+    assert stack().masked(text) == text
+
+
+@given(st.text(), st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=8), st.text())
+def test_nothing_is_let_go(before: str, secret: str, after: str) -> None:
+    """A secret of eight characters is found in whatever stands around it."""
+    secret = f"9{secret}z".replace("\x00", "")
+    chosen = settings(environment={"PASSWORD": secret})
+    masked = secrecy.masked(f"{before}{secret}{after}", secrecy.given(chosen, {}))
+    assert secret not in masked or secret in before + after
+
+
+def test_whatever_a_rule_says_is_masked() -> None:
+    """Both what was seen and why it failed, and the log that is kept."""
+
+    def fails(_: Stack) -> str:
+        raise CheckFailed(f"said {SECRET}")
+
+    rules = [
+        Rule(role="api", name="holds", holds=lambda _: f"saw {SECRET}"),
+        Rule(role="api", name="fails", holds=fails),
+    ]
+    found = rule.try_all(rules, stack(), "good", Told(), {})
+    assert [check.detail for check in found] == ["saw ***", "said ***"]
+    assert stack(f"a\n{SECRET}\n").log("api", None) == "a\n***"
+
+
+def test_secret_is_hidden_before_a_quote_is_cut() -> None:
+    """A line or an answer that is cut in the middle of a secret does not end with the half of it."""
+    half = "x" * 190 + " " + SECRET
+    with pytest.raises(CheckFailed) as caught:
+        ending.no_error_in_logs(stack(f"ERROR {half[6:]}"), ["api"])
+    assert "correct" not in str(caught.value).partition(";")[0]
+    assert "correct" not in Answer("GET /x", 500, half, stack().masked).quote()
+    arrival = {"live_at": None, "live": {"status": 500, "body": half}}
+    with pytest.raises(CheckFailed) as caught:
+        answering.ready(stack(), {"ready_at": None, "ready": arrival["live"]})
+    assert "correct" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_long_log_takes_no_time() -> None:
+    """Twenty megabytes of lines, some with a secret, take seconds."""
+    text = "".join(f"INFO: {number} GET /x?id={number} 200 from 10.0.0.1, {SECRET}\n" for number in range(250_000))
+    began = time.monotonic()
+    assert SECRET not in stack().masked(text)
+    assert time.monotonic() - began < 30
