@@ -12,7 +12,8 @@ from pydantic import ByteSize, TypeAdapter
 
 from weighbridge.errors import SettingsError
 from weighbridge.settings import check
-from weighbridge.settings.budgets import Budgets, Size
+from weighbridge.settings.budgets import Budgets
+from weighbridge.settings.values import Size
 
 VARIANTS: dict[str, Any] = {"multi": {}, "single": {}}
 UNITS = ("B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")

@@ -16,6 +16,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 from invoke.collection import Collection
+from pydantic import ByteSize, TypeAdapter
 
 import tasks
 from tests.earlier import MB, image, report
@@ -28,7 +29,7 @@ from weighbridge.model import Pull
 from weighbridge.render import answer
 from weighbridge.settings import Request, Roles, Settings, Smoke, check
 from weighbridge.settings.budgets import Budgets, Limits
-from weighbridge.settings.values import Section
+from weighbridge.settings.values import Section, Size
 from weighbridge.smoke import scenario
 
 PROJECT = Path(__file__).parents[1]
@@ -170,7 +171,8 @@ def keys(section: type[Section], place: str) -> Iterator[tuple[str, object]]:
         for each in inner:
             yield from keys(each, f"{place}.{name}")
         if not inner or field.is_required():
-            yield f"{place}.{name}", "required" if field.is_required() else field.default or None
+            default = field.default.written if isinstance(field.default, Size) else field.default
+            yield f"{place}.{name}", "required" if field.is_required() else default or None
 
 
 def shape(value: Any) -> Any:
@@ -269,6 +271,15 @@ def test_compose_runs_the_worker_as_the_smoke_test_does() -> None:
     assert services["backend"]["stop_grace_period"] == f"{roles['api']['grace_seconds']}s"
     assert "command" not in services["backend"]
     assert "command" not in roles["api"]
+
+
+@pytest.mark.parametrize(("service", "role"), [("backend", "api"), ("worker", "worker")])
+def test_compose_gives_a_role_what_the_smoke_test_gives_it(service: str, role: str) -> None:
+    """Memory and processes are limited alike, so what passes has room there, too."""
+    compose, chosen = COMPOSE["services"][service], getattr(check(SETTINGS).roles, role)
+
+    assert TypeAdapter(ByteSize).validate_python(f"{compose['mem_limit']}ib") == chosen.memory.bytes
+    assert compose["pids_limit"] == chosen.processes
 
 
 @pytest.mark.parametrize("name", ["backend", "worker", "redis"])

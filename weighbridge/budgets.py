@@ -11,7 +11,8 @@ from weighbridge.figures import MEASURES, Figure, Measure, owned
 from weighbridge.model import Finding, Image, Report
 from weighbridge.render.units import size
 from weighbridge.settings import Settings
-from weighbridge.settings.budgets import Budgets, Growth, Limit, Size
+from weighbridge.settings.budgets import Budgets, Growth, Limit
+from weighbridge.settings.values import Size
 from weighbridge.summary import Baseline
 
 PREFIX = "budget-"

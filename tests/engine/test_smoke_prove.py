@@ -226,6 +226,15 @@ def test_secrets_are_not_told(engine: Engine, images: Standins, tmp_path: Path) 
         assert "sta%40ple" not in text
 
 
+def test_memory_of_a_role_is_limited(engine: Engine, images: Standins) -> None:
+    """A role that takes more than the settings give it is ended, and told so, with the key that gives it more."""
+    command = ("python3", "-c", "held = bytearray(400 * 2**20); print(sum(held))")
+    (proof,) = prove(engine, images.settings(api={"command": command, "memory": "32 MiB"}), images.redis, "good")
+    failed, detail = only_failure(proof)
+    assert failed == "api starts"
+    assert "reached its limit of 32 MiB of memory; let it take less, or raise roles.api.memory" in detail
+
+
 def test_missing_program_is_named(engine: Engine, images: Standins) -> None:
     """A command that the image does not hold, as in a multi-stage build that forgot the scripts, is named."""
     settings = images.settings(api={"command": ("uvicorn", "backend.main:app")})

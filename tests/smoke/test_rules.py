@@ -82,7 +82,11 @@ def test_without_a_health_check() -> None:
             FakeEngine(exited(127), log="no uvicorn"),
             "no uvicorn; correct roles.api.command or the image's CMD and PATH",
         ),
-        (FakeEngine(exited(137, out_of_memory=True)), "its memory limit was reached"),
+        (
+            FakeEngine(exited(137, out_of_memory=True)),
+            "it reached its limit of 512 MiB of memory; let it take less, or raise roles.api.memory",
+        ),
+        (FakeEngine(exited(1), log="RuntimeError: can't start new thread"), "raise roles.api.processes, which is 128"),
     ],
 )
 def test_role_that_ends(engine: FakeEngine, words: str) -> None:
@@ -272,7 +276,7 @@ def test_graceful_end(code: int) -> None:
     [
         (FakeEngine(RUNNING), "still running 0.01 s after SIGTERM"),
         (FakeEngine(exited(137)), "killed after SIGTERM"),
-        (FakeEngine(exited(0, out_of_memory=True)), "killed after SIGTERM"),
+        (FakeEngine(exited(0, out_of_memory=True)), "reached its limit of 512 MiB of memory"),
         (FakeEngine(exited(1)), "exited with code 1 after SIGTERM, not 0 or 143"),
     ],
 )
@@ -320,6 +324,38 @@ def test_a_role_gets_what_compose_gives_it() -> None:
     (spec,) = engine.specs
     assert spec.aliases == ("api",)
     assert dict(spec.environment) == {"REDIS_URL": "redis://redis:6379/0", "MINE": "1"}
+
+
+def test_a_role_gets_the_limits_of_the_settings() -> None:
+    """Memory in whatever unit, and processes; the client, which runs commands of both roles, gets the larger ones."""
+    engine = FakeEngine()
+    stack = stack_on(engine, {"memory": "1 GiB", "processes": 64})
+    for container in ("api", "worker", "client"):
+        stack.start(container)
+    limits = [(spec.memory_bytes, spec.pids_limit) for spec in engine.specs]
+    assert limits == [(2**30, 64), (2**29, 128), (2**30, 128)]
+
+
+@pytest.mark.parametrize(
+    ("api", "words"),
+    [
+        ({"memory": 512}, "512 has no unit: write `512 MB`"),
+        ({"memory": "5 MiB"}, "5 MiB is below the 6 MiB"),
+        ({"processes": 0}, "roles.api.processes"),
+    ],
+)
+def test_limits_that_are_none(api: dict[str, object], words: str) -> None:
+    """A size without a unit, or with less than an engine takes, is told before anything starts."""
+    with pytest.raises(SettingsError) as caught:
+        settings(api)
+    assert words in str(caught.value)
+
+
+def test_worker_that_a_shell_started() -> None:
+    """SIGTERM ended it and its job at once: the words lead to exec."""
+    engine = FakeEngine(RUNNING, exited(143), log="job-1", outputs=["0 job-1"])
+    reason = refused(lambda: ending.finishes_running_job(stack_on(engine), ["call"], None))
+    assert "with exec before its last command" in reason
 
 
 def test_missing_images() -> None:

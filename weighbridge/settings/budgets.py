@@ -2,55 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from weighbridge.settings.values import Name, Section
+from weighbridge.settings.values import Bytes, Name, Section, Size
 
-_UNITS = {"B": 1} | {
-    f"{prefix}{end}": step**power
-    for end, step, prefixes in (("B", 1000, "kMGT"), ("iB", 1024, "KMGT"))
-    for power, prefix in enumerate(prefixes, 1)
-}
-_TEXT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]+)")
-_NEEDS_UNIT = 1000
-"""A number below stands for another unit than bytes: nobody limits an image to 160 B."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Size:
-    """A number of bytes, and how invoke.yaml puts it."""
-
-    bytes: int
-    written: str = field(compare=False)
-    """`152 MiB`, or a bare number."""
-
-
-def _size(value: Any) -> Any:
-    """Return the size that a value of invoke.yaml says; what Python already made of one stays."""
-    if isinstance(value, Size):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value < 0:
-            raise ValueError(f"{value} is below zero")
-        if value < _NEEDS_UNIT:
-            raise ValueError(f"{value} has no unit: write `{value} MB`, or `{value} B` if bytes are meant")
-        return Size(value, str(value))
-    if isinstance(value, float):
-        raise ValueError(f"{value} has no unit, and bytes are whole: write `{value} MB`")  # noqa: TRY004 - pydantic's
-    found = _TEXT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found and found[2] in _UNITS:
-        return Size(int(Decimal(found[1]) * _UNITS[found[2]]), f"{found[1]} {found[2]}")
-    raise ValueError(f"{value!r} is no size with a unit, such as `160 MB` or `152 MiB`: one of {', '.join(_UNITS)}")
-
-
-Bytes = Annotated[Size, BeforeValidator(_size)]
-"""`160 MB` is 160 * 10^6 bytes, `152 MiB` 152 * 2^20; what is left of a byte is cut off."""
 Percent = Annotated[float, Field(ge=0, le=10_000)]
 _Value = TypeVar("_Value", Bytes, Percent)
 

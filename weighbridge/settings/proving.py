@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from weighbridge.settings.values import UNIQUE, Command, Name, Pattern, Seconds, Section, UrlPath, matching
+from weighbridge.settings.values import UNIQUE, Bytes, Command, Name, Pattern, Seconds, Section, Size, UrlPath, matching
+
+_LEAST_MEMORY_BYTES = 6 * 2**20
 
 
 class Role(Section):
@@ -19,6 +21,17 @@ class Role(Section):
     """Run in the role's container, exit code 0 is healthy. None: the image's own health check."""
     grace_seconds: Seconds = 20
     """How long the role may take to end after SIGTERM."""
+    memory: Bytes = Size(512 * 2**20, "512 MiB")
+    """How much its container may have; with more, the kernel ends a process of it."""
+    processes: int = Field(default=128, ge=8, le=4_194_304)
+    """How many processes and threads its container may have; the engine's init and commands count."""
+
+    @field_validator("memory")
+    @classmethod
+    def _engine_takes_it(cls, value: Size) -> Size:
+        if value.bytes < _LEAST_MEMORY_BYTES:
+            raise ValueError(f"{value.written} is below the 6 MiB that an engine gives a container at least")
+        return value
 
 
 class ApiRole(Role):

@@ -51,7 +51,7 @@ def serves_openapi(stack: Stack, path: str) -> str:
     """The API describes itself."""
     found = _described(stack, path)
     if "error" in found:
-        raise CheckFailed(f"GET {path}: {found['error']}")
+        raise CheckFailed(f"{found['error']}; serve it, correct roles.api.openapi, or say null there for none")
     if not found["paths"]:
         raise CheckFailed(f"GET {path} describes no path")
     return f"OpenAPI {found['openapi']}, {found['paths']} paths"

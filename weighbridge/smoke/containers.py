@@ -133,6 +133,11 @@ class Stack:
         """Return with what words a role is started, its program first."""
         return (*self.entrypoint, *(self.role(role).command or self.command))
 
+    def out_of_memory(self, role: str) -> str:
+        """Say what became of a role whose container had not enough memory, and what to do."""
+        limit = self.role(role).memory.written
+        return f"reached its limit of {limit} of memory; let it take less, or raise roles.{role}.memory"
+
     def _redis(self, container: str) -> ContainerSpec:
         """Redis keeps nothing on disk. Its user has this number in the official image and in our stand-in."""
         return ContainerSpec(
@@ -144,13 +149,15 @@ class Stack:
         )
 
     def _client(self, container: str) -> ContainerSpec:
-        spec = self._role(container, API)
+        spec, roles = self._role(container, API), self.settings.roles
         # The commands that settings name run here, and most of them are the worker's.
         return replace(
             spec,
-            environment={**spec.environment, **self.settings.roles.worker.environment, **self.environment},
+            environment={**spec.environment, **roles.worker.environment, **self.environment},
             entrypoint=(INTERPRETERS[0], *WAITING),
             command=(),
+            memory_bytes=max(role.memory.bytes for role in (roles.api, roles.worker)),
+            pids_limit=max(role.processes for role in (roles.api, roles.worker)),
         )
 
     def _role(self, container: str, role: str) -> ContainerSpec:
@@ -161,6 +168,8 @@ class Stack:
             command=settings.command or (),
             environment={**self.settings.smoke.environment, **settings.environment, **self.environment},
             volumes={self.run.name: self.settings.smoke.data} if self.settings.smoke.data else {},
+            memory_bytes=settings.memory.bytes,
+            pids_limit=settings.processes,
         )
 
     def _common(self, container: str) -> _Common:

@@ -17,7 +17,8 @@ from weighbridge.smoke.probing import filled
 from weighbridge.smoke.working import begin_job
 
 _KILLED = 137
-_GRACEFUL = (0, 143)
+_TERMINATED_CODE = 143
+_GRACEFUL = (0, _TERMINATED_CODE)
 """0, or the shell's code for SIGTERM: some servers finish their work, then raise the signal again."""
 _FIRST_BAD_STATUS = 400
 _ACCEPT_SECONDS = 0.3
@@ -95,8 +96,15 @@ def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
             f"still running {grace:g} s after SIGTERM: an engine would kill it now, and its work would be lost; "
             f"handle SIGTERM or raise roles.{role}.grace_seconds"
         )
-    if state.out_of_memory or state.exit_code == _KILLED:
+    if state.out_of_memory:
+        raise CheckFailed(stack.out_of_memory(role))
+    if state.exit_code == _KILLED:
         raise CheckFailed("killed after SIGTERM instead of ending by itself")
+    if state.exit_code == _TERMINATED_CODE and _TERMINATED_CODE not in graceful:
+        raise CheckFailed(
+            f"exited with code {_TERMINATED_CODE} after SIGTERM: it ended at once, without finishing its work; "
+            "let it handle SIGTERM, and a shell that starts it give way to it, with exec before its last command"
+        )
     if state.exit_code not in graceful:
         raise CheckFailed(f"exited with code {state.exit_code} after SIGTERM, not {' or '.join(map(str, graceful))}")
     return f"exited with {state.exit_code}, {time.monotonic() - began:.1f} s after SIGTERM"

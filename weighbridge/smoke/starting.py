@@ -9,7 +9,7 @@ from collections.abc import Callable
 from weighbridge.containers import ContainerState
 from weighbridge.errors import EngineFault
 from weighbridge.inspection import seconds_of
-from weighbridge.smoke import health, inside
+from weighbridge.smoke import cause, health, inside
 from weighbridge.smoke.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Health, Stack
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.inside import last_line
@@ -18,6 +18,8 @@ _MOMENT_SECONDS = 2.0
 _PING_SECONDS = 10.0
 _NO_SUCH_PROGRAM = frozenset({126, 127})
 _READ_ONLY = re.compile(r"Read-only file system|\bEROFS\b")
+_NO_THREAD = re.compile(r"can't start new thread|Resource temporarily unavailable|\bEAGAIN\b")
+"""How the kernel's word on one process or thread too many reads."""
 _READY = " ready."
 """How Celery ends the message with which a worker begins to take jobs."""
 _ASK_FOR = {
@@ -191,11 +193,14 @@ def _broke_on_read_only_root(stack: Stack, container: str) -> bool:
 
 def _how_it_ended(stack: Stack, role: str, container: str, state: ContainerState) -> str:
     if state.out_of_memory:
-        return "exited because its memory limit was reached; it must start with less"
-    last = last_line(stack.log(container))
+        return f"exited because it {stack.out_of_memory(role)}"
+    log = stack.log(container, cause.LINES)
     # An init that the engine puts before the command tells in the log, with 126 or 127, that there is no such program.
     cure = f"correct {_command(role)} and PATH" if state.exit_code in _NO_SUCH_PROGRAM else "see its log"
-    return f"exited with code {state.exit_code} before it was healthy: {last}; {cure}"
+    if _NO_THREAD.search(log):
+        cure = f"raise roles.{role}.processes, which is {stack.role(role).processes}, or let it start with fewer"
+    why = cause.of_end(log, stack.settings.smoke.log_errors)
+    return f"exited with code {state.exit_code} before it was healthy: {why}; {cure}"
 
 
 def _command(role: str) -> str:

@@ -1,0 +1,59 @@
+"""What a log says of an end: tracebacks of a real interpreter, and lines as uvicorn and Celery write them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from weighbridge.settings import Smoke
+from weighbridge.smoke import cause
+
+ERRORS = Smoke().log_errors
+CHAINED = """
+def inner():
+    raise KeyError("DATABASE_URL")
+try:
+    inner()
+except KeyError as error:
+    raise RuntimeError("no database") from error
+"""
+
+
+def traceback(source: str) -> str:
+    """Return what an interpreter prints of a program that fails."""
+    return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False).stderr
+
+
+def test_exception_is_the_cause() -> None:
+    """The last one of a chain, though a server says good-bye after it."""
+    log = f"INFO: Started\nERROR:    {traceback(CHAINED)}\nERROR:    Application startup failed. Exiting.\n\n"
+    told = cause.of_end(log, ERRORS)
+    assert told == "RuntimeError: no database; its log ends: ERROR:    Application startup failed. Exiting."
+
+
+def test_exception_that_is_the_last_line() -> None:
+    """It is told once."""
+    assert cause.of_end(traceback("import nowhere_to_be_found"), ERRORS) == (
+        "ModuleNotFoundError: No module named 'nowhere_to_be_found'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        (
+            "ERROR:    [Errno 99] cannot bind\nINFO:     Application shutdown complete.\n",
+            "ERROR:    [Errno 99] cannot bind; its log ends: INFO:     Application shutdown complete.",
+        ),
+        ("starting\nthe image's own last words\n\n", "the image's own last words"),
+        ("Traceback (most recent call last):\n  File", "Traceback (most recent call last):; its log ends: File"),
+        ("x" * 1000, "x" * 300),
+        (" \n", "(no output)"),
+        ("", "(no output)"),
+    ],
+)
+def test_other_causes(log: str, told: str) -> None:
+    """Else the last line that tells of an error, else the last line, cut where it is very long."""
+    assert cause.of_end(log, ERRORS) == told
