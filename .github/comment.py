@@ -1,10 +1,10 @@
 """Post a report as the one comment of a pull request on GitHub, or of a merge request on GitLab, or write it anew.
 
-    python3 comment.py REPORT.md
+    python3 comment.py REPORT.md [NAME]
 
-It needs Python alone. On GitHub it reads GITHUB_API_URL, GITHUB_REPOSITORY, GITHUB_TOKEN, PULL_REQUEST and, where the
-token is not that of the job, COMMENT_AUTHOR; on GitLab CI_API_V4_URL, CI_PROJECT_ID, CI_MERGE_REQUEST_IID and
-GITLAB_TOKEN.
+A name is for several reports on one request: each has its own comment. It needs Python alone. On GitHub it reads
+GITHUB_API_URL, GITHUB_REPOSITORY, GITHUB_TOKEN, PULL_REQUEST and, where the token is not that of the job,
+COMMENT_AUTHOR; on GitLab CI_API_V4_URL, CI_PROJECT_ID, CI_MERGE_REQUEST_IID and GITLAB_TOKEN.
 """
 
 # ruff: noqa: INP001 - a script that is run by its path, and part of no package
@@ -24,6 +24,8 @@ from urllib.request import Request, urlopen
 
 MARKER = "<!-- weighbridge:report -->"
 """The first line of a report; a comment that begins with it, and is ours, is the one to write anew."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
+"""What a name may be: nothing that ends the marker, which is a comment of HTML."""
 _SECONDS = 30
 
 
@@ -74,26 +76,35 @@ def forge(variables: Mapping[str, str]) -> Forge:
     )
 
 
+def named(report: str, name: str) -> str:
+    """Return the report with its name in the marker and as a heading; without a name, as it is."""
+    return report.replace(MARKER, f"{MARKER.removesuffix(' -->')} {name} -->\n\n## {name}", 1) if name else report
+
+
 def post(there: Forge, report: str) -> str:
     """Write the report into our comment, or into a new one; return which of the two it was."""
     field, name = there.author
+    marker = report.partition("\n")[0]
     for comment in there.listed():
         who = comment.get(field) or {}
-        if (comment.get("body") or "").startswith(MARKER) and name in (who.get("login"), who.get("username")):
+        if (comment.get("body") or "").startswith(marker) and name in (who.get("login"), who.get("username")):
             there.ask(there.update, f"{there.comment}/{comment['id']}", report)
             return "updated"
     there.ask("POST", there.comments, report)
     return "created"
 
 
-def main(path: str) -> int:
-    """Post the report of that path; return the exit code."""
+def main(path: str, name: str = "") -> int:
+    """Post the report of that path, under that name; return the exit code."""
     report = Path(path).read_text(encoding="utf-8")
     if not report.startswith(MARKER):
         print(f"error: {path} is no report: it does not begin with {MARKER}", file=sys.stderr)  # noqa: T201 - the answer
         return 1
+    if name and not _NAME.fullmatch(name):
+        print("error: the name may have up to 50 letters, digits, points, dashes and underscores", file=sys.stderr)  # noqa: T201 - the answer
+        return 1
     try:
-        print(f"The comment was {post(forge(os.environ), report)}.")  # noqa: T201 - the answer
+        print(f"The comment was {post(forge(os.environ), named(report, name))}.")  # noqa: T201 - the answer
     except KeyError as error:
         print(f"error: {error.args[0]} is not set", file=sys.stderr)  # noqa: T201 - the answer
     except (OSError, ValueError) as error:  # no network, no time, no rights, or an answer that is no JSON

@@ -58,6 +58,7 @@ def loaded() -> ModuleType:
 COMMENT = loaded()
 REPORT = f"{COMMENT.MARKER}\n\n### Unchanged ✓\n"
 OWN = "github-actions[bot]"
+NO_NAMES = ("-->", "a b", "a\n", "../a", ".a", "a,b", "é", "a" * 51)
 
 
 @dataclass
@@ -71,6 +72,8 @@ class Server:
     """How many comments a page has, whoever asks for more."""
     refuse: int = 0
     """The status of every answer to who writes; 0: all is well."""
+    author: str = OWN
+    """Who writes."""
     elsewhere: str = ""
     """Where the next page is said to be; empty: here."""
 
@@ -113,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.state.refuse:
             self.answer(self.state.refuse, {})
             return
-        self.state.add(body, OWN)
+        self.state.add(body, self.state.author)
         self.answer(201, self.state.comments[-1])
 
     def do_PATCH(self) -> None:
@@ -178,7 +181,8 @@ def told(request: pytest.FixtureRequest, server: Server, monkeypatch: pytest.Mon
     both = {"github": {**github, "PULL_REQUEST": "5"}, "gitlab": {**gitlab, "CI_MERGE_REQUEST_IID": "5"}}
     for name, value in both[request.param].items():
         monkeypatch.setenv(name, value)
-    return {"github": OWN, "gitlab": "project_7_bot"}[request.param]
+    server.author = {"github": OWN, "gitlab": "project_7_bot"}[request.param]
+    return server.author
 
 
 @pytest.fixture
@@ -243,6 +247,29 @@ def test_what_is_no_report_is_not_posted(server: Server, tmp_path: Path) -> None
     path.write_text("")
 
     assert COMMENT.main(str(path)) == 1
+    assert not server.requests
+
+
+def test_each_name_has_its_own_comment(server: Server, told: str, report: str) -> None:
+    """Reports under several names stand beside each other and beside one without; each is written anew by itself."""
+    server.add(f"{COMMENT.MARKER}\nold", told)
+    for name in ("shop", "shop-api", "shop", ""):
+        assert COMMENT.main(report, name) == 0
+
+    begin = COMMENT.MARKER.removesuffix("-->")
+    rest = REPORT.removeprefix(COMMENT.MARKER)
+    assert [each["body"] for each in server.comments] == [
+        REPORT,
+        f"{begin}shop -->\n\n## shop{rest}",
+        f"{begin}shop-api -->\n\n## shop-api{rest}",
+    ]
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_comment_takes_no_text_for_a_name(server: Server, report: str, name: str) -> None:
+    """A name that would end the marker, or be a second line, is refused before anybody is asked."""
+    assert COMMENT.main(report, name) == 1
     assert not server.requests
 
 
@@ -329,10 +356,17 @@ def test_forks_get_no_comment() -> None:
 
 
 def test_only_the_platforms_own_actions() -> None:
-    """Nobody's code but GitHub's and ours runs, and each by a major version."""
+    """Nobody's code but GitHub's and ours runs, each pinned by a commit with its version beside it, all alike."""
     used = {step["uses"] for step in STEPS if "uses" in step}
-    foreign = {each for each in used if not re.fullmatch(r"actions/[\w/-]+@v\d+", each)}
+    foreign = {each for each in used if not re.fullmatch(r"actions/[\w/-]+@[0-9a-f]{40}", each)}
     assert foreign == {"./", "OWNER/weighbridge@main"}
+    files = [PROJECT / "action.yml", PROJECT / ".github/workflows/weigh.yml", PROJECT / "docs/ci.md"]
+    told = [
+        line for file in files for line in file.read_text(encoding="utf-8").splitlines() if "uses: actions/" in line
+    ]
+    pins = [re.search(r"uses: actions/([\w-]+)[\w/-]*@(\w+) # v\d+\.\d+\.\d+$", line) for line in told]
+    assert all(pins), told
+    assert len({pin.groups() for pin in pins if pin}) == len({pin[1] for pin in pins if pin})
 
 
 def test_inputs_are_told() -> None:
@@ -387,18 +421,20 @@ def run(
     launcher.write_text(STUB)
     launcher.chmod(0o755)
     values = {f"inputs.{name}": inputs.get(name, str(told["default"])) for name, told in ACTION["inputs"].items()}
-    kept = folder / "weighbridge" / "records"
+    kept = folder / f"weighbridge{'-' * bool(inputs.get('name'))}{inputs.get('name', '')}" / "records"
     kept.mkdir(parents=True)
     for name in records:
         (kept / name).touch()
     environment = {"PATH": "/usr/bin:/bin", "RUNNER_TEMP": str(folder), "GITHUB_ACTION_PATH": str(folder)}
     environment |= {"CALLS": str(calls), "INVOKE_REPORTS_DIRECTORY": str(kept), "GITHUB_STEP_SUMMARY": str(summary)}
     environment |= {"GITHUB_OUTPUT": str(output), "GITHUB_ENV": str(folder / "env"), "BROKEN": "", **(variables or {})}
-    codes = []
+    codes: list[int] = []
     for step in ACTION["runs"]["steps"]:
         skipped = "comment" in step.get("if", "") or (step.get("if") == "inputs.images == ''" and inputs.get("images"))
         if "run" not in step or skipped:
             continue
+        if any(codes):
+            break
         output.write_text("")
         own = {name: value(str(text), values) for name, text in step.get("env", {}).items()}
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
@@ -446,6 +482,38 @@ def test_action_weighs_images_that_are_there(tmp_path: Path) -> None:
     done = run(tmp_path, {"images": "docker:a:1 oci:b", "baseline": "last", "variants": "x"}, records=("1.json",))
     options = "--image=docker:a:1 --image=oci:b --baseline=last"
     assert done.calls == [f"report --format markdown {options}", f"report --format html {options}"]
+
+
+def test_action_keeps_names_apart(tmp_path: Path) -> None:
+    """With a name, a use of the action has a folder of its own beside that of another, and says so in the summary."""
+    (tmp_path / "weighbridge" / "records").mkdir(parents=True)
+    (tmp_path / "weighbridge" / "records" / "1.json").touch()
+    done = run(tmp_path, {"name": "shop.v2"})
+    assert done.records == ["2.json"]
+    assert done.summary == "## shop.v2\n### told\n"
+    assert "--baseline" not in " ".join(done.calls)
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_action_takes_no_text_for_a_name(tmp_path: Path, name: str) -> None:
+    """What could not be an artifact's name, a folder's or a comment's ends the job before anything is done."""
+    (tmp_path / "calls").touch()
+    done = run(tmp_path, {"name": name})
+    assert (done.codes, done.calls) == ([2], [])
+
+
+def test_action_takes_no_records_of_another_name() -> None:
+    """No use restores what another kept, though the restore key of one name is how that of another begins."""
+    told = [step["with"] for step in ACTION["runs"]["steps"] if "/cache/" in step.get("uses", "")]
+    keys = {each["key"] for each in told}
+    assert len(told) == 2
+    assert len(keys) == 1
+    artifact = "${{ steps.prepare.outputs.artifact }}"
+    wanted = told[0]["restore-keys"].replace(artifact, "weighbridge-shop")
+    (kept,) = keys
+    assert kept.replace(artifact, "weighbridge-shop").startswith(wanted)
+    for name in ("weighbridge", "weighbridge-shop-api", "weighbridge-shop.v2"):
+        assert not kept.replace(artifact, name).startswith(wanted)
 
 
 @pytest.mark.parametrize(
