@@ -345,14 +345,71 @@ def test_least_permissions() -> None:
     assert "pull_request_target" not in WORKFLOW[True]  # YAML 1.1 reads `on` as true
 
 
-def test_forks_get_no_comment() -> None:
-    """Whoever comments asks first whether the pull request comes from this repository."""
-    commenting = [WORKFLOW["jobs"]["comment"]["if"]]
-    commenting += [step["if"] for step in ACTION["runs"]["steps"] if "comment.py" in step.get("run", "")]
-    assert len(commenting) == 2
-    for condition in commenting:
-        assert "head.repo.full_name == github.repository" in condition
-        assert "github.event_name == 'pull_request'" in condition
+def holds(condition: str, values: dict[str, str]) -> bool:
+    """Return what a condition of GitHub's comes to where nothing was cancelled; what is not set is empty."""
+    text = condition.replace("!cancelled()", "True").replace("&&", "and").replace("||", "or")
+    text = re.sub(r"\b(?:steps|needs|github|inputs)\.[\w.-]+", lambda found: f"values.get({found[0]!r}, '')", text)
+    text = re.sub(r"contains\(fromJSON\('(.*?)'\), (values\.get\(.*?\))\)", r"(\2 in \1)", text)
+    return bool(eval(" ".join(text.split()), {"values": values}))  # noqa: S307 - our own files
+
+
+PULL_REQUEST = {
+    "github.repository": "o/r",
+    "github.event_name": "pull_request",
+    "github.event.pull_request.head.repo.full_name": "o/r",
+    "needs.weigh.outputs.reported": "true",
+    "steps.report.outputs.reported": "true",
+    "inputs.comment": "true",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "written"),
+    [
+        ({}, True),
+        ({"github.event.pull_request.head.repo.full_name": "stranger/r"}, False),
+        ({"github.event.pull_request.head.repo.full_name": ""}, False),
+        ({"github.event_name": "push"}, False),
+        ({"github.event_name": "pull_request_target"}, False),
+        ({"needs.weigh.outputs.reported": "", "steps.report.outputs.reported": ""}, False),
+    ],
+    ids=["own", "fork", "fork-deleted", "push", "target", "no-report"],
+)
+def test_own_pull_requests_alone_get_a_comment(change: dict[str, str], *, written: bool) -> None:
+    """Who comments asks first whether there is a report, and whether the pull request comes from this repository."""
+    conditions = [WORKFLOW["jobs"]["comment"]["if"]]
+    conditions += [step["if"] for step in ACTION["runs"]["steps"] if "comment.py" in step.get("run", "")]
+    assert [holds(each, PULL_REQUEST | change) for each in conditions] == [written, written]
+
+
+MAIN = {
+    "github.event_name": "push",
+    "github.ref_name": "main",
+    "github.event.repository.default_branch": "main",
+    "steps.report.outputs.reported": "true",
+    "steps.report.outputs.status": "0",
+    "steps.smoke.outputs.status": "0",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ({}, True),
+        ({"steps.smoke.outputs.status": ""}, True),  # images are not tried
+        ({"steps.report.outputs.status": "6"}, True),  # or what was merged once would be held against all that follow
+        ({"steps.report.outputs.status": "3"}, False),
+        ({"steps.report.outputs.reported": "", "steps.report.outputs.status": ""}, False),
+        ({"steps.smoke.outputs.status": "7"}, False),
+        ({"github.ref_name": "topic"}, False),
+        ({"github.event_name": "pull_request", "github.ref_name": "5/merge"}, False),
+    ],
+    ids=["fine", "images", "over-budget", "unreadable", "no-report", "does-not-run", "branch", "pull-request"],
+)
+def test_default_branch_keeps_what_can_be_compared_with(change: dict[str, str], *, kept: bool) -> None:
+    """The default branch's records are kept where they were made, also over budget, but not of what does not run."""
+    (condition,) = [step["if"] for step in ACTION["runs"]["steps"] if "/cache/save@" in step.get("uses", "")]
+    assert holds(condition, MAIN | change) is kept
 
 
 def test_only_the_platforms_own_actions() -> None:
