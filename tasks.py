@@ -69,29 +69,30 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
 
 
 @task(
-    iterable=["variant", "image"],
+    iterable=["variant", "image", "format"],
     help={
         "variant": VARIANT_HELP,
         "image": f"{IMAGE_HELP}; instead of variants, may be repeated",
         "rebuild": "also try the changes of invoke.yaml: the seconds of a rebuild, the bytes to pull anew",
         "baseline": "what to compare with: a record, a commit, a branch, `last`, or SOURCE:REF with {variant} in it",
-        "format": "terminal, json, markdown, html, svg, badge or cyclonedx; all but the first print nothing else",
+        "format": "terminal, json, markdown, html, svg, badge or cyclonedx, all but the first print nothing else; "
+        "with :FILE behind it, into a file; may be repeated; without it, terminal",
     },
 )
 def report(
     c: Context,
     variant: list[str],
     image: list[str],
+    format: list[str],
     rebuild: bool = False,
     baseline: str = "",
-    format: str = "terminal",
 ) -> None:
     """Weigh images layer by layer, say whose the bytes are, record it."""
     from weighbridge import budgets, measure, records, reporting
     from weighbridge.render import console, formats, progress
 
     with user_errors():
-        settings, render = settings_of(c), formats.choose(formats.REPORTS, format)
+        settings, outputs = settings_of(c), formats.Outputs(formats.REPORTS, format)
         wanted = measure.wanted(settings, variant, image)
         if rebuild:  # what it needs takes a tenth of a second to import
             from weighbridge import rebuild as rebuilding
@@ -106,7 +107,7 @@ def report(
                 result = rebuilding.added(result, settings, PROJECT, partial(progress.steps, shown), shown.reading)
         told = reporting.summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
         path = records.save(told.report, folder)
-        render(told)
+        outputs.write(told)
         console.say(f"Recorded in {path}")
         budgets.enforce(told.report)
 

@@ -308,10 +308,8 @@ def test_scripts_hold_nothing_from_outside(script: str) -> None:
 def commands() -> list[list[str]]:
     """Return the words of each command line of Invoke in scripts and in the document's prose."""
     lines = [line for script in SHELL.values() for line in script.splitlines()]
-    found = [match[1] for line in lines for match in re.finditer(r"""(?:inv"?|weigh) ((?!\S*\()[^>|;&]+)""", line)]
-    # `weigh` is the function of the step that reports
-    weighed = [f"report {text}" if text.startswith("-") else text for text in found]
-    return [*map(shlex.split, weighed), *map(shlex.split, re.findall(r"`invoke ([^`]+)`", DOCUMENT))]
+    found = [match[1] for line in lines for match in re.finditer(r"""inv"? ([^>|;&]+)""", line)]
+    return [*map(shlex.split, found), *map(shlex.split, re.findall(r"`invoke ([^`]+)`", DOCUMENT))]
 
 
 def test_commands_name_tasks_and_options_that_are() -> None:
@@ -325,7 +323,7 @@ def test_commands_name_tasks_and_options_that_are() -> None:
         assert names[0] in TASKS, words
         assert options <= known, words
         table = formats.PROOFS if "smoke" in names else formats.REPORTS
-        chosen = {format_ for option, format_ in pairwise(words) if option == "--format"}
+        chosen = {format_.partition(":")[0] for option, format_ in pairwise(words) if option == "--format"}
         assert chosen <= set(table), words
 
 
@@ -449,13 +447,14 @@ def test_steps_that_are_named_exist() -> None:
 
 STUB = """#!/bin/bash
 echo "$*" >> "$CALLS"
-case " $* " in
-  *" smoke "*) echo '<testsuites/>'; exit "${SMOKE_STATUS:-0}" ;;
-  *" --format markdown "*)
-    [ -z "$BROKEN" ] && echo '### told'
-    touch "$INVOKE_REPORTS_DIRECTORY/2.json"
+case "$* " in
+  "smoke "*) echo '<testsuites/>'; exit "${SMOKE_STATUS:-0}" ;;
+  "report "*) touch "$INVOKE_REPORTS_DIRECTORY/2.json" ;;&
+  *" markdown:"*)
+    line=$*
+    file=${line##*markdown:}
+    [ -z "$BROKEN" ] && echo '### told' > "${file%% *}"
     exit "${STATUS:-0}" ;;
-  *" --format html "*) echo "$INVOKE_REPORTS_DIRECTORY" >> "$CALLS.html"; exit "${STATUS:-0}" ;;
 esac
 """
 
@@ -513,12 +512,18 @@ def value(text: str, values: dict[str, str]) -> str:
 def test_action_builds_smokes_and_reports(tmp_path: Path) -> None:
     """Without inputs all variants are built, tried and weighed; without records nothing is compared."""
     done = run(tmp_path, {})
-    assert done.calls == ["engine build", "smoke --format junit", "report --format markdown", "report --format html"]
+    assert done.calls == ["engine build", "smoke --format junit", drawn(tmp_path)]
     assert done.summary == "### told\n"
     assert set(done.codes) == {0}
     assert done.records == ["2.json"]
     assert (tmp_path / "weighbridge/smoke.xml").read_text() == "<testsuites/>\n"
-    assert Path((tmp_path / "calls.html").read_text().strip()) != tmp_path / "weighbridge/records"
+
+
+def drawn(folder: Path, *options: str) -> str:
+    """Return how a report is asked for: once, in all formats."""
+    kept = folder / "weighbridge"
+    files = f"--format markdown:{kept}/report.md --format html:{kept}/report.html"
+    return " ".join((f"report --format terminal {files}", *options))
 
 
 def test_action_chooses_variants_and_compares_with_the_newest(tmp_path: Path) -> None:
@@ -529,26 +534,14 @@ def test_action_chooses_variants_and_compares_with_the_newest(tmp_path: Path) ->
     assert done.calls == [
         f"engine build {names}",
         f"smoke --format junit {names}",
-        f"report --format markdown --rebuild {names} {since}",
-        f"report --format html {names} {since}",
+        drawn(tmp_path, names, since, "--rebuild"),
     ]
 
 
 def test_action_weighs_images_that_are_there(tmp_path: Path) -> None:
     """With images nothing is built or started, and a baseline that is told counts."""
     done = run(tmp_path, {"images": "docker:a:1 oci:b", "baseline": "last", "variants": "x"}, records=("1.json",))
-    options = "--image=docker:a:1 --image=oci:b --baseline=last"
-    assert done.calls == [f"report --format markdown {options}", f"report --format html {options}"]
-
-
-def test_action_keeps_names_apart(tmp_path: Path) -> None:
-    """With a name, a use of the action has a folder of its own beside that of another, and says so in the summary."""
-    (tmp_path / "weighbridge" / "records").mkdir(parents=True)
-    (tmp_path / "weighbridge" / "records" / "1.json").touch()
-    done = run(tmp_path, {"name": "shop.v2"})
-    assert done.records == ["2.json"]
-    assert done.summary == "## shop.v2\n### told\n"
-    assert "--baseline" not in " ".join(done.calls)
+    assert done.calls == [drawn(tmp_path, "--image=docker:a:1", "--image=oci:b", "--baseline=last")]
 
 
 @pytest.mark.parametrize("name", NO_NAMES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from invoke.loader import FilesystemLoader
 from invoke.program import Program
 from invoke.tasks import Task
 
+from tests.images import Entry, ImageSpec, docker_25, tar_of
 from weighbridge.errors import EXIT_CODES
 
 PROJECT = Path(__file__).parents[1]
@@ -100,6 +102,29 @@ def test_image_that_cannot_be_had(run: Run, tmp_path: Path, words: Sequence[str]
     assert not list(tmp_path.glob("reports/*.json"))
 
 
+def test_one_measurement_in_many_formats(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What names a file is written into it, what does not is printed: each as it is alone, and of one record."""
+    saved = tmp_path / "saved.tar"
+    saved.write_bytes(tar_of(docker_25([ImageSpec(("shop:1",), ((Entry("a", b"1" * 1000),),))])))
+    image = ("report", "--image", f"archive:{saved}")
+    kinds = ("json", "markdown", "html", "svg", "badge", "cyclonedx")
+    words = [word for kind in kinds for word in ("--format", f"{kind}:{tmp_path / kind}")]
+
+    outcome = run(*image, "--format", "terminal", *words)
+    assert outcome.code == 0
+    (record,) = tmp_path.glob("reports/*.json")
+    assert (tmp_path / "json").read_bytes() == record.read_bytes()
+    told = {"terminal": outcome.out} | {kind: (tmp_path / kind).read_text(encoding="utf-8") for kind in kinds}
+    for kind, text in told.items():
+        monkeypatch.setenv("INVOKE_REPORTS_DIRECTORY", str(tmp_path / "alone" / kind))  # a page draws earlier records
+        assert undated(run(*image, "--format", kind).out) == undated(text)
+
+
+def undated(text: str) -> str:
+    """Return a report without when it was made, by which a bill of materials is numbered, too."""
+    return re.sub(r"\d\d:\d\d(:\d\d)?|urn:uuid:[\w-]+", "", text)
+
+
 def test_menu(run: Run) -> None:
     """The menu shows every task with one sentence on one line of 80 columns."""
     outcome = run("--list")
@@ -127,7 +152,7 @@ def test_tasks_are_thin(name: str) -> None:
     assert sum((each.end_lineno or 0) - each.lineno + 1 for each in kept) <= 20
 
 
-@pytest.mark.parametrize("words", [["build", "--nope"], ["nope"], ["report", "--format"]])
+@pytest.mark.parametrize("words", [["build", "--nope"], ["nope"], ["report", "--baseline"]])
 def test_wrong_option(run: Run, words: Sequence[str]) -> None:
     """Unknown options and tasks, and an option without its value, end with Invoke's code 1 and no traceback."""
     outcome = run(*words)
@@ -164,6 +189,10 @@ def test_no_engine(run: Run, name: str) -> None:
             "--push sends what was proven, and one engine cannot prove linux/amd64, linux/arm64. Build and push on ",
         ),
         (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json, markdown, "),
+        (["report", "--format", "json", "--format", "svg"], "Several formats go to standard output. Give each a file"),
+        (["report", "--format", "svg:x", "--format", "html:x"], "Several formats go to x. Give each a file"),
+        (["report", "--format", "json:no/such/x"], "no/such/x cannot be written: No such file or directory. Name "),
+        (["report", "--format", "json:"], "json: names no file. Write it as NAME:FILE."),
         (["smoke", "--format", "xml"], "Unknown format xml. Choose from terminal, json, junit."),
     ],
 )

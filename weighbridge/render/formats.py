@@ -1,11 +1,18 @@
-"""The tables of formats: a new one is a module of its own and one line here, imported when it is chosen."""
+"""The tables of formats: a new one is a module of its own and one line here, imported when it is chosen.
+
+A report is drawn once and goes out in as many formats as are wanted, each into a file or to standard output.
+"""
 
 from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weighbridge.errors import SettingsError
@@ -13,27 +20,27 @@ from weighbridge.errors import SettingsError
 if TYPE_CHECKING:
     from weighbridge.checks import Proof
     from weighbridge.difference import VariantDifference
-    from weighbridge.summary import Summary
     from weighbridge.trend import Trend
 
 T = TypeVar("T")
 
 
-def _of(module: str, name: str = "render", *, machine: bool = True) -> Callable[[Any], None]:
+def _of(module: str, name: str = "render", *, machine: bool = True) -> Callable[..., None]:
     """Return a function of a module beside this one, which is imported when that is called.
 
-    What machines read is UTF-8, whatever the terminal's encoding is.
+    It takes the value and a stream; without one it writes to standard output. What machines read is UTF-8, whatever
+    the terminal's encoding is.
     """
 
-    def render(value: Any) -> None:
-        if machine and isinstance(sys.stdout, io.TextIOWrapper):
+    def render(value: Any, *stream: Any) -> None:
+        if machine and not stream and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
-        getattr(import_module(f"weighbridge.render.{module}"), name)(value)
+        getattr(import_module(f"weighbridge.render.{module}"), name)(value, *stream)
 
     return render
 
 
-REPORTS: Mapping[str, Callable[[Summary], None]] = {
+REPORTS: Mapping[str, Callable[..., None]] = {
     "terminal": _of("terminal", machine=False),
     "json": _of("json"),
     "markdown": _of("markdown"),
@@ -66,3 +73,70 @@ def choose(table: Mapping[str, T], name: str) -> T:
     if name not in table:
         raise SettingsError(f"Unknown format {name}", advice=f"Choose from {', '.join(table)}.")
     return table[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One format, and where it goes."""
+
+    name: str
+    render: Callable[..., None]
+    path: Path | None
+    """The file that is written; None: standard output."""
+
+
+class Outputs:
+    """Formats that are wanted of one value."""
+
+    def __init__(self, table: Mapping[str, Callable[..., None]], texts: Sequence[str]) -> None:
+        """Read what a user wants, before there is anything to lose.
+
+        Args:
+            table: Name -> what renders it.
+            texts: `NAME` for standard output, or `NAME:FILE`; none, the table's first.
+
+        Raises:
+            SettingsError: There is no such format, two go to one place, or a file cannot be written.
+        """
+        for text in texts:
+            if text.endswith(":"):
+                raise SettingsError(f"{text} names no file", advice="Write it as NAME:FILE.")
+        parts = [text.partition(":") for text in texts or [next(iter(table))]]
+        self._outputs = [
+            Output(name, choose(table, name), Path(file) if colon else None) for name, colon, file in parts
+        ]
+        places = [each.path for each in self._outputs]
+        for place in places:
+            if places.count(place) > 1:
+                raise SettingsError(
+                    f"Several formats go to {place or 'standard output'}",
+                    advice="Give each a file, but for one: --format json:FILE.",
+                )
+            if place:
+                with _writing(place):
+                    tempfile.TemporaryFile(dir=place.parent).close()
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether that format is wanted."""
+        return any(each.name == name for each in self._outputs)
+
+    def write(self, value: object) -> None:
+        """Draw the value in each format, in their order; files are UTF-8 and written over.
+
+        Raises:
+            SettingsError: A file cannot be written.
+        """
+        for each in self._outputs:
+            if each.path is None:
+                each.render(value)
+                continue
+            with _writing(each.path), each.path.open("w", encoding="utf-8") as stream:
+                each.render(value, stream)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be written: {error.strerror}", advice="Name another file.") from error
