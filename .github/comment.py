@@ -15,18 +15,33 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 MARKER = "<!-- weighbridge:report -->"
 """The first line of a report; a comment that begins with it, and is ours, is the one to write anew."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 """What a name may be: nothing that ends the marker, which is a comment of HTML."""
 _SECONDS = 30
+_PAUSES = 2.0, 8.0, 30.0
+"""Seconds before it is tried again, unless the forge says how long."""
+_LONGEST = 60.0
+
+
+class _Stay(HTTPRedirectHandler):
+    """Follows nowhere: the token would go along, and what is posted would not."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nowhere, so that the answer is an error."""
+
+
+_OPENER = build_opener(_Stay)
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class Forge:
         data = None if body is None else json.dumps({"body": body}).encode()
         headers = {**self.headers, "Content-Type": "application/json", "User-Agent": "weighbridge"}
         request = Request(url, data, headers, method=method)  # noqa: S310 - the forge's own address, told by its CI
-        with urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 - as above
+        with _OPENER.open(request, timeout=_SECONDS) as answer:
             following = re.search(r'<([^>]*)>;\s*rel="next"', answer.headers.get("Link") or "")
             return json.load(answer), following[1] if following else ""
 
@@ -94,9 +109,43 @@ def post(there: Forge, report: str) -> str:
     return "created"
 
 
+def pause(error: Exception, usual: float) -> float | None:
+    """Return the seconds after which it may be tried again; None: there is no use.
+
+    GitHub answers 403 or 429 to who asks too often, and says until when.
+    """
+    status, headers = getattr(error, "code", 0), getattr(error, "headers", None) or {}
+    told = headers.get("Retry-After") or ""
+    limited = status == HTTPStatus.FORBIDDEN and (told or headers.get("X-RateLimit-Remaining") == "0")
+    if not (limited or status in {0, HTTPStatus.TOO_MANY_REQUESTS} or status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        return None
+    seconds = float(told) if told.isdecimal() else usual
+    return seconds if seconds <= _LONGEST else None
+
+
+def insist(variables: Mapping[str, str], report: str) -> str:
+    """Post as `post` does, a few times where the forge is out of order; each time it looks anew what there is.
+
+    So what was written though its answer got lost is not written twice.
+    """
+    for usual in _PAUSES:
+        try:
+            return post(forge(variables), report)
+        except OSError as error:
+            seconds = pause(error, usual)
+            if seconds is None:
+                raise
+            time.sleep(seconds)
+    return post(forge(variables), report)
+
+
 def main(path: str, name: str = "") -> int:
     """Post the report of that path, under that name; return the exit code."""
-    report = Path(path).read_text(encoding="utf-8")
+    try:
+        report = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        print(f"error: {path} cannot be read: {error.strerror}", file=sys.stderr)  # noqa: T201 - the answer
+        return 1
     if not report.startswith(MARKER):
         print(f"error: {path} is no report: it does not begin with {MARKER}", file=sys.stderr)  # noqa: T201 - the answer
         return 1
@@ -104,7 +153,7 @@ def main(path: str, name: str = "") -> int:
         print("error: the name may have up to 50 letters, digits, points, dashes and underscores", file=sys.stderr)  # noqa: T201 - the answer
         return 1
     try:
-        print(f"The comment was {post(forge(os.environ), named(report, name))}.")  # noqa: T201 - the answer
+        print(f"The comment was {insist(os.environ, named(report, name))}.")  # noqa: T201 - the answer
     except KeyError as error:
         print(f"error: {error.args[0]} is not set", file=sys.stderr)  # noqa: T201 - the answer
     except (OSError, ValueError) as error:  # no network, no time, no rights, or an answer that is no JSON

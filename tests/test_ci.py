@@ -72,6 +72,10 @@ class Server:
     """How many comments a page has, whoever asks for more."""
     refuse: int = 0
     """The status of every answer to who writes; 0: all is well."""
+    faults: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    """Status and headers of the next answers to whoever asks, before all is well."""
+    lost: int = 0
+    """How many comments are written and answered by 502."""
     author: str = OWN
     """Who writes."""
     elsewhere: str = ""
@@ -97,6 +101,10 @@ class Handler(BaseHTTPRequestHandler):
         """Give a page of the comments, or who asks."""
         there = urlsplit(self.path)
         self.state.requests.append(("GET", self.path))
+        if self.state.faults:
+            status, headers = self.state.faults.pop(0)
+            self.answer(status, {}, **headers)
+            return
         if there.path == "/user":
             self.answer(200, {"username": "project_7_bot"})
             return
@@ -117,6 +125,10 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(self.state.refuse, {})
             return
         self.state.add(body, self.state.author)
+        if self.state.lost:
+            self.state.lost -= 1
+            self.answer(502, {})
+            return
         self.answer(201, self.state.comments[-1])
 
     def do_PATCH(self) -> None:
@@ -146,10 +158,12 @@ class Handler(BaseHTTPRequestHandler):
         assert list(value) == ["body"]
         return str(value["body"])
 
-    def answer(self, status: int, value: object, link: str = "") -> None:
+    def answer(self, status: int, value: object, link: str = "", **headers: str) -> None:
         """Send JSON."""
         data = json.dumps(value).encode()
         self.send_response(status)
+        for name, text in headers.items():
+            self.send_header(name.replace("_", "-"), text)
         self.send_header("Content-Length", str(len(data)))
         if link:
             self.send_header("Link", link)
@@ -227,6 +241,69 @@ def test_refusal_is_told(server: Server, report: str, capsys: pytest.CaptureFixt
     assert COMMENT.main(report) == 1
     err = capsys.readouterr().err
     assert err == "error: the comment was not written: HTTP Error 403: Forbidden; the token may not write comments\n"
+
+
+LIMITED = {"Retry_After": "0", "X_RateLimit_Remaining": "0"}
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait no seconds before it is tried again."""
+    monkeypatch.setattr(COMMENT, "_PAUSES", (0.0, 0.0, 0.0))
+
+
+@pytest.mark.usefixtures("told", "hurried")
+@pytest.mark.parametrize("fault", [(500, {}), (502, {}), (503, LIMITED), (429, LIMITED), (403, LIMITED)])
+def test_forge_out_of_order_is_asked_again(server: Server, report: str, fault: Any) -> None:
+    """A fault that passes, or a limit on how often one may ask, is waited for."""
+    server.faults = [fault, fault]
+
+    assert COMMENT.main(report) == 0
+    assert [each["body"] for each in server.comments] == [REPORT]
+
+
+@pytest.mark.usefixtures("told", "hurried")
+def test_lost_answer_makes_no_second_comment(server: Server, report: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was written before its answer got lost is found, and written anew instead of once more."""
+    server.lost = 1
+
+    assert COMMENT.main(report) == 0
+    assert [each["body"] for each in server.comments] == [REPORT]
+    assert capsys.readouterr().out == "The comment was updated.\n"
+
+
+@pytest.mark.usefixtures("told", "hurried")
+@pytest.mark.parametrize(
+    ("fault", "asked"), [((503, {}), 4), ((403, {}), 1), ((404, {}), 1), ((429, {"Retry_After": "3600"}), 1)]
+)
+def test_forge_is_asked_no_longer_than_is_of_use(
+    server: Server, report: str, fault: Any, asked: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What lasts, or what no second try can mend, ends with one line."""
+    server.faults = [fault] * 9
+
+    assert COMMENT.main(report) == 1
+    assert len(server.requests) == asked
+    assert capsys.readouterr().err.startswith(f"error: the comment was not written: HTTP Error {fault[0]}: ")
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_token_follows_no_redirection(server: Server, report: str, status: int) -> None:
+    """Who is sent elsewhere neither goes there with the token, nor takes that for a comment that was written."""
+    server.faults = [(status, {"Location": f"{server.address}/elsewhere"})]
+
+    assert COMMENT.main(report) == 1
+    assert len(server.requests) == 1
+    assert not server.comments
+
+
+@pytest.mark.usefixtures("told")
+def test_missing_report_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A report that is not there is one line."""
+    path = tmp_path / "none.md"
+    assert COMMENT.main(str(path)) == 1
+    assert capsys.readouterr().err == f"error: {path} cannot be read: No such file or directory\n"
 
 
 @pytest.mark.usefixtures("told")
