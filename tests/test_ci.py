@@ -526,6 +526,7 @@ STUB = """#!/bin/bash
 echo "$*" >> "$CALLS"
 case "$* " in
   "smoke "*) echo '<testsuites/>'; exit "${SMOKE_STATUS:-0}" ;;
+  "report "*"--baseline="*) [ -z "$UNREADABLE" ] || exit 3 ;;&
   "report "*) touch "$INVOKE_REPORTS_DIRECTORY/2.json" ;;&
   *" markdown:"*)
     line=$*
@@ -560,7 +561,13 @@ def run(
         (kept / name).touch()
     environment = {"PATH": "/usr/bin:/bin", "RUNNER_TEMP": str(folder), "GITHUB_ACTION_PATH": str(folder)}
     environment |= {"CALLS": str(calls), "INVOKE_REPORTS_DIRECTORY": str(kept), "GITHUB_STEP_SUMMARY": str(summary)}
-    environment |= {"GITHUB_OUTPUT": str(output), "GITHUB_ENV": str(folder / "env"), "BROKEN": "", **(variables or {})}
+    environment |= {
+        "GITHUB_OUTPUT": str(output),
+        "GITHUB_ENV": str(folder / "env"),
+        "BROKEN": "",
+        "UNREADABLE": "",
+        **(variables or {}),
+    }
     codes: list[int] = []
     for step in ACTION["runs"]["steps"]:
         skipped = "comment" in step.get("if", "") or (step.get("if") == "inputs.images == ''" and inputs.get("images"))
@@ -600,7 +607,7 @@ def drawn(folder: Path, *options: str) -> str:
     """Return how a report is asked for: once, in all formats."""
     kept = folder / "weighbridge"
     files = f"--format markdown:{kept}/report.md --format html:{kept}/report.html"
-    return " ".join((f"report --format terminal {files}", *options))
+    return " ".join(("report", *options, f"--format terminal {files}"))
 
 
 def test_action_chooses_variants_and_compares_with_the_newest(tmp_path: Path) -> None:
@@ -611,7 +618,7 @@ def test_action_chooses_variants_and_compares_with_the_newest(tmp_path: Path) ->
     assert done.calls == [
         f"engine build {names}",
         f"smoke --format junit {names}",
-        drawn(tmp_path, names, since, "--rebuild"),
+        f"{drawn(tmp_path, names, '--rebuild')} {since}",
     ]
 
 
@@ -653,6 +660,21 @@ def test_action_tells_before_it_fails(tmp_path: Path, variables: dict[str, str],
     done = run(tmp_path, {}, variables=variables)
     assert done.summary == "### told\n"
     assert done.codes == [0, 0, 0, 0, code]
+
+
+def test_record_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
+    """Where the default branch's record is of no use, as one of another version, the report is made without it."""
+    done = run(tmp_path, {}, records=("1.json",), variables={"UNREADABLE": "1"})
+    since = f"--baseline={tmp_path}/weighbridge/records/1.json"
+    assert done.calls[2:] == [f"{drawn(tmp_path)} {since}", drawn(tmp_path)]
+    assert (done.summary, set(done.codes)) == ("### told\n", {0})
+
+
+def test_baseline_that_is_told_has_to_be_there(tmp_path: Path) -> None:
+    """Who names a baseline is told that it is none, and gets no report without it."""
+    done = run(tmp_path, {"baseline": "x.json"}, variables={"UNREADABLE": "1"})
+    assert done.calls[2:] == [drawn(tmp_path, "--baseline=x.json")]
+    assert (done.summary, done.codes[-1]) == ("", 3)
 
 
 def test_action_without_a_report_has_no_summary(tmp_path: Path) -> None:
