@@ -116,10 +116,6 @@ class Outputs:
                 with _writing(place):
                     tempfile.TemporaryFile(dir=place.parent).close()
 
-    def __contains__(self, name: object) -> bool:
-        """Return whether that format is wanted."""
-        return any(each.name == name for each in self._outputs)
-
     def write(self, value: object) -> None:
         """Draw the value in each format, in their order; files are UTF-8 and written over.
 
@@ -130,8 +126,10 @@ class Outputs:
             if each.path is None:
                 each.render(value)
                 continue
-            with _writing(each.path), each.path.open("w", encoding="utf-8") as stream:
-                each.render(value, stream)
+            drawn = io.StringIO()  # whole, before anything of the file that may be there is gone
+            each.render(value, drawn)
+            with _writing(each.path):
+                each.path.write_text(drawn.getvalue(), encoding="utf-8")
 
 
 @contextmanager
