@@ -67,6 +67,20 @@ def test_words(values: dict[str, Any], said: str) -> None:
     assert str(caught.value).endswith("Correct it in invoke.yaml.")
 
 
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"smoke": {"environment": {"DB_PASSWORD": 48151623}}},
+        {"roles": {"api": {"headers": {"Authorization": 48151623}}}},
+    ],
+)
+def test_value_that_may_be_secret_is_not_shown(section: dict[str, Any]) -> None:
+    """What goes into a log of CI holds no password, also where the password is a number and ought to be a text."""
+    with pytest.raises(SettingsError, match="it has to be a text") as caught:
+        check({"variants": VARIANTS, **section})
+    assert "48151623" not in str(caught.value)
+
+
 def test_misspelt_key_is_told_before_what_it_leaves_out() -> None:
     """Where `variants` is misspelt, that is what has to be mended."""
     with pytest.raises(SettingsError, match=r"^invoke.yaml: variant: "):

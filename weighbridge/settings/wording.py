@@ -23,6 +23,8 @@ _WORDS = {
 }
 """Kind of an error -> what to say; of others pydantic's own words will do."""
 _SHOWN = 60
+_SECRET = {"environment", "headers"}
+"""Sections whose values may be secrets: none of them is shown."""
 
 
 def worded(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[str, str]:
@@ -41,7 +43,7 @@ def worded(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[s
         words = str(first["ctx"]["error"])
     else:
         words = _WORDS.get(first["type"], first["msg"].replace("Input should be", "it has to be"))
-        words += _seen(first["input"])
+        words += "" if _SECRET & set(place) else _seen(first["input"])
     variable = "_".join(["INVOKE", *place]).upper()
     advice = f"Correct {variable}, which sets it." if variable in os.environ else "Correct it in invoke.yaml."
     return f"invoke.yaml: {'.'.join(place)}: {words}", advice
