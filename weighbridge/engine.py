@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
@@ -136,6 +137,10 @@ class Engine:
                 return inspection.image(reference, self._api.inspect_image(reference))
         except NoSuchImage as error:
             raise NoSuchImage(f"The engine has no image {reference}") from error
+        except EngineFault as error:
+            if getattr(error.__cause__, "status_code", None) != HTTPStatus.BAD_REQUEST:
+                raise
+            raise NoSuchImage(f"{reference} is no image's name", advice="Write NAME:TAG, in small letters.") from error
 
     def has_image(self, reference: str) -> bool:
         """Tell whether the engine has an image of that name."""
