@@ -181,6 +181,24 @@ def test_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             find(tmp_path, text)
 
 
+def test_repository_of_somebody_else(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git refuses a repository of another user, as in CI's containers: that is told, not that no branch is there."""
+    record(project, 1, commit(project))
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(SettingsError, match=r"Git knows of no commit: detected dubious ownership .* status` says how"):
+        find(project, "last")
+
+
+def test_no_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Git is not installed, that is why nothing is found; a record is found by its path all the same."""
+    made = record(project, 1, commit(project))
+    monkeypatch.setenv("PATH", str(project))
+    with pytest.raises(SettingsError, match=r"Git knows of no commit: git: No such file"):
+        find(project, "last")
+    (path,) = (project / "reports").glob("*.json")
+    assert find(project, str(path)) == made
+
+
 def test_history(project: Path) -> None:
     """All records, oldest first by what they say themselves; other files are named."""
     late, early = record(project, 5, None), record(project, 2, "1" * 40)

@@ -13,7 +13,7 @@ from weighbridge import difference, origin, records
 from weighbridge.difference import VariantDifference
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.model import Image, Report
-from weighbridge.revision import git
+from weighbridge.revision import git, trouble
 from weighbridge.summary import Baseline
 
 LAST = "last"
@@ -78,6 +78,9 @@ def find(text: str, folder: Path, project: Path) -> Report:
     path = Path(text)
     if path.suffix == _SUFFIX or path.is_file():
         return _file(path)
+    if why := trouble(project):
+        advice = f"Give the path of a record, or mend that: `git -C {project} status` says how."
+        raise SettingsError(f"--baseline {text} is no file, and Git knows of no commit: {why}", advice=advice)
     tip = _main(project) if text == LAST else text
     commit = _commit(project, tip)
     if not commit:

@@ -78,6 +78,20 @@ def source(folder: Path) -> str:
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme in _PUBLIC and host else ""
 
 
+def trouble(folder: Path) -> str:
+    """Return why Git tells nothing of a folder, in its own words; empty: it does."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "--git-dir"], cwd=folder, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS
+        )
+    except OSError as error:
+        return f"git: {error.strerror}"
+    except subprocess.TimeoutExpired:
+        return "git does not answer"
+    said = answer.stderr.decode(errors="replace").strip().splitlines()
+    return said[0].removeprefix("fatal: ") if answer.returncode and said else ""
+
+
 def git(folder: Path, *words: str) -> str:
     """Return what Git prints; nothing where it fails or there is none."""
     command = ["git", "--no-optional-locks", *words]
