@@ -138,6 +138,14 @@ def test_what_is_no_record(project: Path) -> None:
     assert "elete" not in str(caught.value)  # it may be a file of the user's own
 
 
+def test_folder_that_cannot_be_read(tmp_path: Path) -> None:
+    """A folder that is missing has no records; of one that does not open nobody knows, and that is told."""
+    assert baseline.history(tmp_path / "missing").reports == ()
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"file cannot be read: Not a directory\. Make it a folder that you may "):
+        baseline.history(tmp_path / "file")
+
+
 @pytest.mark.parametrize(
     "text", ["nothing", "", "--all", "--since=yesterday", "--git-dir", "HEAD~9", "main..HEAD", "reports"]
 )

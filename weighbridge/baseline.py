@@ -36,13 +36,27 @@ class History:
 
 
 def history(folder: Path) -> History:
-    """Return all records of a folder; a missing folder has none."""
+    """Return all records of a folder; a missing folder has none.
+
+    Raises:
+        SettingsError: It cannot be read, and whether it has any is not known.
+    """
     return read(recorded(folder))
 
 
 def recorded(folder: Path) -> Sequence[Path]:
-    """Return the files of a folder that records are kept in."""
-    return sorted(folder.glob(f"*{_SUFFIX}"))
+    """Return the files of a folder that records are kept in; a missing folder has none.
+
+    Raises:
+        SettingsError: It cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        advice = "Make it a folder that you may read, or set reports.directory in invoke.yaml."
+        raise SettingsError(f"{folder} cannot be read: {error.strerror}", advice=advice) from error
 
 
 def read(paths: Iterable[Path]) -> History:
