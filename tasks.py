@@ -11,7 +11,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from weighbridge.cli import check_configuration, settings_of, user_errors
+from weighbridge.cli import check_configuration, settings_of, user_errors, whole_number
 
 PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; without it, all"
@@ -217,7 +217,7 @@ def test(c: Context, quick: bool = False) -> None:
         "format": FORMAT_HELP,
     }
 )
-def bench(c: Context, runs: int = 5, quick: bool = False, images: bool = False, format: str = "terminal") -> None:
+def bench(c: Context, runs: str = "5", quick: bool = False, images: bool = False, format: str = "terminal") -> None:
     """Measure reports beside dive and syft, or images beside others."""
     from benchmarks import image_report, suite
     from benchmarks import images as comparison
@@ -225,16 +225,16 @@ def bench(c: Context, runs: int = 5, quick: bool = False, images: bool = False, 
     from weighbridge.render import console, formats
 
     with user_errors():
-        settings = settings_of(c)
+        settings, rounds = settings_of(c), whole_number("--runs", runs)
         if images:
             show = formats.choose(image_report.FORMATS, format)
             with console.activity() as shown:
-                compared = comparison.compare(settings, PROJECT, shown, rounds=1 if quick else runs)
+                compared = comparison.compare(settings, PROJECT, shown, rounds=1 if quick else rounds)
             show(compared)
             return
         render = formats.choose(found.FORMATS, format)
         with console.activity() as shown:
-            results = suite.measure(settings, PROJECT, shown, rounds=runs, quick=quick)
+            results = suite.measure(settings, PROJECT, shown, rounds=rounds, quick=quick)
         render(results)
 
 

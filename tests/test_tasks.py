@@ -182,6 +182,8 @@ def test_no_engine(run: Run, name: str) -> None:
         (["smoke", "--variant", ""], "Unknown variant ''. Choose from "),
         (["report", "--image", ""], "'' names no image. Write docker:"),
         (["diff", "multi", "nope"], "nope names no image. Write docker:REFERENCE, "),
+        (["bench", "--runs", "many"], "--runs many is no whole number. Give 1 or more."),
+        (["bench", "--runs", "0"], "--runs 0 would measure nothing. Give 1 or more."),
         (["build", "--push", "Q"], "--push Q: Q is no name of an image. Write it as HOST/NAME:TAG"),
         (["build", "--platform", "arm"], "'arm' is no platform. Write it like linux/amd64 or linux/arm/v7."),
         (

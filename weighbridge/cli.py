@@ -73,6 +73,17 @@ def settings_of(c: Context) -> Settings:
     return from_config(dict(c.config.items()), Config.global_defaults())
 
 
+def whole_number(option: str, text: str) -> int:
+    """Return the number that an option says; asked for as a number, Invoke would end in a traceback for another word.
+
+    Raises:
+        SettingsError: It is no whole number.
+    """
+    if not (text.isascii() and text.isdecimal()):
+        raise SettingsError(f"{option} {text} is no whole number", advice="Give 1 or more.")
+    return int(text)
+
+
 def check_configuration(project: Path) -> None:
     """Raise what Invoke would end in a traceback for: it merges the same sources when tasks.py has been loaded.
 
