@@ -72,7 +72,7 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
     iterable=["variant", "image", "format"],
     help={
         "variant": VARIANT_HELP,
-        "image": f"{IMAGE_HELP}; instead of variants, may be repeated",
+        "image": f"{IMAGE_HELP}; with NAME= before it, called so; instead of variants, may be repeated",
         "rebuild": "also try the changes of invoke.yaml: the seconds of a rebuild, the bytes to pull anew",
         "baseline": "what to compare with: a record, a commit, a branch, `last`, or SOURCE:REF with {variant} in it",
         "format": "terminal, json, markdown, html, svg, badge or cyclonedx, all but the first print nothing else; "

@@ -244,6 +244,15 @@ def test_wanted_images() -> None:
         **docker({"multi": "backend:multi"}),
         "archive:a.tar#x:1": Location("archive", "a.tar", "x:1"),
     }
+    assert wanted(settings, [], ["multi=docker:shop:1", "x.y=multi", "archive:a=b.tar", "oci:c=d"]) == {
+        **docker({"multi": "shop:1", "x.y": "backend:multi"}),
+        "archive:a=b.tar": Location("archive", "a=b.tar"),
+        "oci:c=d": Location("oci", "c=d"),
+    }
+    assert list(wanted(settings, [], ["docker:x", "docker:x"])) == ["docker:x"]
+    for images in (["a=docker:x", "a=docker:y"], ["multi", "multi=docker:y"]):
+        with pytest.raises(SettingsError, match=r"^Two images are called (a|multi)[.] Name each"):
+            wanted(settings, [], images)
     with pytest.raises(SettingsError, match="Use one of them"):
         wanted(settings, ["multi"], ["docker:x"])
     for text in ("nonsense", "docker:", "podman:x"):

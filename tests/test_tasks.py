@@ -54,9 +54,13 @@ class Run:
 
     def __call__(self, *words: str) -> Outcome:
         """Run it and return how it ended."""
+        return self.program(["invoke", "--search-root", str(PROJECT), *words])
+
+    def program(self, words: list[str]) -> Outcome:
+        """Run Invoke with exactly these words and return how it ended."""
         code: object = 0
         try:
-            Program(version="0").run(["invoke", "--search-root", str(PROJECT), *words])
+            Program(version="0").run(words)
         except SystemExit as error:
             code = error.code or 0
         return Outcome(code, *self._capsys.readouterr())
@@ -118,6 +122,22 @@ def test_one_measurement_in_many_formats(run: Run, tmp_path: Path, monkeypatch: 
     for kind, text in told.items():
         monkeypatch.setenv("INVOKE_REPORTS_DIRECTORY", str(tmp_path / "alone" / kind))  # a page draws earlier records
         assert undated(run(*image, "--format", kind).out) == undated(text)
+
+
+def test_variants_budgets_hold_for_an_image_that_is_called_so(run: Run, tmp_path: Path) -> None:
+    """An image of elsewhere that stands for a variant is held to its limits, also those of a file besides our own."""
+    saved, more = tmp_path / "saved.tar", tmp_path / "more.yaml"
+    saved.write_bytes(tar_of(docker_25([ImageSpec(("shop:1",), ((Entry("a", b"1" * 2000),),))])))
+    more.write_text("variants: {shop: {target: shop}}\nbudgets: {variants: {shop: {shipped: 1 kB}}}\n")
+
+    def report(image: str) -> Outcome:
+        words = ["invoke", "--search-root", str(PROJECT), "--config", str(more), "report", "--image", image]
+        return run.program(words)
+
+    assert report(f"archive:{saved}").code == 0
+    over = report(f"shop=archive:{saved}")
+    assert over.code == 6
+    assert "Over budget: shop (shipped)" in over.err
 
 
 def undated(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # an archive is measured without the SDK and without HTTP
 
 Progress = Callable[[int], None]
 Trees = Callable[[], Mapping[str, Node]]
+_NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)=(?P<place>.+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +44,29 @@ class Weighed:
 def wanted(settings: Settings, variants: Sequence[str], images: Sequence[str]) -> dict[str, Location]:
     """Return what to weigh, by the name that the report calls it: the images named, else the variants.
 
+    An image is called as the user wrote it, or `NAME` where that was `NAME=SOURCE:REFERENCE`. So a variant's budgets
+    hold for an image that was built elsewhere, and a baseline has it under one name whatever its tag is.
+
     Raises:
-        SettingsError: A variant or a location is none, or both are named.
+        SettingsError: A variant or a location is none, both are named, or two images have one name.
     """
     if variants and images:
         raise SettingsError("--variant and --image are both given", advice="Use one of them.")
     if images:
-        return {text: located(settings, text) for text in images}
+        found = dict[str, Location]()
+        for text in images:
+            name, place = _named(text)
+            location = located(settings, place)
+            if found.setdefault(name, location) != location:
+                raise SettingsError(f"Two images are called {name}", advice="Name each: --image NAME=SOURCE:REFERENCE.")
+        return found
     return {name: Location(DOCKER, settings.reference(name)) for name in settings.chosen(variants)}
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Return an image's name in the report and where it is; a sign of equality may stand in a path, too."""
+    named = _NAMED.fullmatch(text)
+    return (named["name"], named["place"]) if named else (text, text)
 
 
 def located(settings: Settings, text: str) -> Location:
