@@ -297,6 +297,26 @@ def test_settings_in_a_locale_that_cannot_hold_them(tmp_path: Path) -> None:
     assert ended.stderr == "error: invoke.yaml is UTF-8, and the locale's encoding is ascii. Set PYTHONUTF8=1.\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "INVOKE_RUNTIME_CONFIG names more.yaml, and there is no such file. "),
+        ("a: [b\n", "more.yaml is no YAML: "),
+    ],
+    ids=["missing", "broken"],
+)
+def test_settings_file_besides_our_own(tmp_path: Path, text: str | None, said: str) -> None:
+    """A file of settings that a variable names is not passed over where it is missing or broken."""
+    if text is not None:
+        (tmp_path / "more.yaml").write_text(text)
+    words = [sys.executable, "-B", "-m", "invoke", "--search-root", str(PROJECT), "report"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "INVOKE_RUNTIME_CONFIG": "more.yaml"}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: {said}")
+    assert done.stderr.count("\n") == 1
+
+
 def test_broken_settings_file(tmp_path: Path) -> None:
     """invoke.yaml that cannot be read is one line and its code of the table, as the shell sees a real process."""
     (tmp_path / "tasks.py").write_bytes((PROJECT / "tasks.py").read_bytes())

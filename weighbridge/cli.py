@@ -22,6 +22,9 @@ from weighbridge.syntax import check_syntax
 if TYPE_CHECKING:  # the menu opens without pydantic
     from weighbridge.settings import Settings
 
+_MORE = "INVOKE_RUNTIME_CONFIG"
+"""The variable of Invoke's that names a file of settings besides invoke.yaml."""
+
 
 @contextmanager
 def user_errors() -> Iterator[None]:
@@ -88,9 +91,16 @@ def check_configuration(project: Path) -> None:
     """Raise what Invoke would end in a traceback for: it merges the same sources when tasks.py has been loaded.
 
     Raises:
-        SettingsError: invoke.yaml is no YAML, or it or a variable does not fit.
+        SettingsError: invoke.yaml, or a file that is named besides it, is no YAML, or it or a variable does not fit.
     """
     check_syntax(project / "invoke.yaml")
+    more = os.environ.get(_MORE)
+    if more:  # Invoke itself says nothing of a file that is not there, and its budgets would not be held
+        if not Path(more).is_file():
+            raise SettingsError(
+                f"{_MORE} names {more}, and there is no such file", advice="Mend its path, or unset it."
+            )
+        check_syntax(Path(more))
     config = Config(lazy=True, project_location=project)
     try:
         config.load_project()
