@@ -6,8 +6,10 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -22,6 +24,8 @@ from weighbridge.syntax import check_syntax
 if TYPE_CHECKING:  # the menu opens without pydantic
     from weighbridge.settings import Settings
 
+_MOMENT_SECONDS = 0.05
+
 _MORE = "INVOKE_RUNTIME_CONFIG"
 """The variable of Invoke's that names a file of settings besides invoke.yaml."""
 
@@ -29,6 +33,8 @@ _MORE = "INVOKE_RUNTIME_CONFIG"
 @contextmanager
 def user_errors() -> Iterator[None]:
     """Show our own errors as one line with their exit code, not as a traceback; end on SIGTERM as on Ctrl-C."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_raise_again, hook)
     caught = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
     for number in caught:  # one that is ignored, as under nohup, stays so
         signal.signal(number, _stop)
@@ -41,6 +47,7 @@ def user_errors() -> Iterator[None]:
         print_error(str(error), error.detail)
         raise Exit(code=error.exit_code) from error
     finally:
+        sys.unraisablehook = hook
         for number in caught:
             signal.signal(number, signal.SIG_DFL)
 
@@ -67,6 +74,18 @@ def _writable_output() -> Iterator[None]:
 def _stop(number: int, _frame: FrameType | None) -> None:
     """End after everything that is open was closed: the client that builds, a file half written."""
     sys.exit(128 + number)
+
+
+def _raise_again(otherwise: Callable[[sys.UnraisableHookArgs], object], dropped: sys.UnraisableHookArgs) -> None:
+    """Send a signal once more where Python dropped what its handler raised: within a destructor or a callback."""
+    if isinstance(dropped.exc_value, KeyboardInterrupt):
+        number = int(signal.SIGINT)
+    elif isinstance(dropped.exc_value, SystemExit):
+        number = int(dropped.exc_value.code or 0) - 128
+    else:
+        otherwise(dropped)
+        return
+    threading.Timer(_MOMENT_SECONDS, os.kill, (os.getpid(), number)).start()  # at once would be within, too
 
 
 def settings_of(c: Context) -> Settings:

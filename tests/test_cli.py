@@ -1,0 +1,42 @@
+"""Signals at the border to Invoke: whenever they come, a command ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+# The signal comes while a destructor runs, where Python drops what its handler raises.
+PROGRAM = """
+import os, time
+from weighbridge.cli import user_errors
+
+class Kept:
+    def __del__(self):
+        os.kill(os.getpid(), {number})
+        time.sleep(0.01)
+
+with user_errors():
+    print("begun", flush=True)
+    kept = Kept()
+    del kept
+    time.sleep(60)
+    print("went on", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM)], ids=["INT", "TERM"]
+)
+def test_signal_within_a_destructor_ends_the_command(number: signal.Signals, code: int) -> None:
+    """What Python drops is sent once more: nobody has to press twice, and no supervisor waits for nothing."""
+    program = PROGRAM.format(number=int(number))
+    ended = subprocess.run(
+        [sys.executable, "-c", program], check=False, cwd=PROJECT, capture_output=True, text=True, timeout=30
+    )
+    assert (ended.returncode, ended.stdout) == (code, "begun\n")
+    assert "ignored" not in ended.stderr
