@@ -304,6 +304,22 @@ def test_nothing_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert re.search(r"^ multi .* refused\b", text, re.MULTILINE)
 
 
+def test_variant_that_the_baseline_lacks_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no growth, and is not among those that nobody may compare."""
+    monkeypatch.setenv("COLUMNS", "100")
+    text = drawn(since(report(MULTI), report(GROWN, MINIMAL), minimal="there is no such variant in it"))
+    assert re.search(r"^ minimal .* new\b", text, re.MULTILINE)
+
+
+def test_head_of_the_names_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With names shorter than it, and whatever the width leaves for the columns."""
+    told = since(report(replace(MULTI, variant="app")), report(replace(GROWN, variant="app")))
+    told = replace(told, standings={"app": standing()})
+    for columns in range(80, 121):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert "\n Variant " in drawn(told)
+
+
 def changed(*rows: LedgerRow, waste: tuple[Waste, ...] = ()) -> Image:
     """Return the image with these rows in place of those of the same owners."""
     kept = [each for each in LEDGER if (each.category, each.name) not in {(row.category, row.name) for row in rows}]

@@ -127,7 +127,7 @@ def test_first_table_is_the_answer() -> None:
             "2.00 MB",
             "+15.0 MB",
             "~3.00 kB, 2.5 s",
-            "1.60 s",
+            "1.6 s",
             "✓ 41 rules",
             "1 warning",
         ],

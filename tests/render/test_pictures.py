@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from weighbridge import advice, baseline
 from weighbridge.checks import Figures
-from weighbridge.model import Base, Image, Layer, LedgerRow, Pull, Report
+from weighbridge.model import Base, Image, Layer, LedgerRow, Pull, Report, Waste
 from weighbridge.render import badge, svg
 from weighbridge.render.units import size
 from weighbridge.summary import Standing, Summary
@@ -86,7 +86,7 @@ def test_picture_says_everything_in_texts() -> None:
         f"Ship multi. {advice.reason(SUMMARY)}",
         *("Variant", "Shipped", "Pull", "Over base", "Waste", "API ready", "Smoke"),
         *("single", "480 MB", "~133 MB", "400 MB", "0 B", "–", "✗ 1 of 45 fail"),  # noqa: RUF001 - the dash of the output
-        *("multi", "120 MB", "~13.3 MB", "40.0 MB", "0 B", "0.41 s", "✓ 45 rules"),
+        *("multi", "120 MB", "~13.3 MB", "40.0 MB", "0 B", "0.4 s", "✓ 45 rules"),
         *("minimal", "60.0 MB", "~20.0 MB", "60.0 MB", "0 B", "–", "not tried"),  # noqa: RUF001 - as above
         *("single", "480 MB", "multi", "120 MB", "minimal", "60.0 MB"),
         *("base image", "Python packages"),
@@ -100,7 +100,7 @@ def test_picture_is_told_to_who_cannot_see_it() -> None:
     assert root.findtext(f"{SPACE}title") == "What each variant weighs"
     description = root.findtext(f"{SPACE}desc") or ""
     assert (
-        "multi: Shipped 120 MB, Pull ~13.3 MB, Over base 40.0 MB, Waste 0 B, API ready 0.41 s, Smoke ✓ 45 rules."
+        "multi: Shipped 120 MB, Pull ~13.3 MB, Over base 40.0 MB, Waste 0 B, API ready 0.4 s, Smoke ✓ 45 rules."
         in description
     )
     assert (root.get("aria-label") or "").endswith(description)
@@ -194,3 +194,40 @@ def test_badge_is_as_wide_as_its_texts() -> None:
     begin, length = float(right.get("x", "")), float(right.get("textLength", ""))
     assert float(left.get("x", "")) + float(left.get("textLength", "")) < begin
     assert begin + length < float(root.get("width", ""))
+
+
+def test_long_names_stay_apart() -> None:
+    """Names that begin alike are told whole, and leave the table and the bars room."""
+    names = [f"variant-{number}-of-many" for number in range(3)]
+    root = drawn(svg.render, Summary(report=report(*(image(name, 30_000_000) for name in names))))
+    found = texts(root)
+    assert [found.count(name) for name in names] == [2, 2, 2]
+    bars = [each for each in root.iter(f"{SPACE}rect") if each.find(f"{SPACE}title") is not None]
+    assert min(float(each.get("x") or 0) for each in bars) >= 24 + 7 * len(names[0])
+    assert max(float(each.get("x") or 0) + float(each.get("width") or 0) for each in bars) < 800 - 24
+
+
+def test_remedy_is_of_the_variant_that_is_told() -> None:
+    """What grew is told before what shrank by more, and so is what to do about it."""
+    waste = [
+        Waste(cause=why, bytes=size, shipped_by=0, killed_by=1, path="/x", remedy=remedy, file_count=1)
+        for why, size, remedy in (("metadata-only", 9_000_000, "Use COPY --chown."), ("replaced", 1_000_000, "Look."))
+    ]
+    grown, shrunk = image("grown", 30_000_000), image("shrunk", 30_000_000)
+    more = LedgerRow(category="wasted", name="metadata-only", version=None, bytes=9_000_000)
+    less, much = (
+        LedgerRow(category="wasted", name="replaced", version=None, bytes=size) for size in (1_000_000, 50_000_000)
+    )
+    before = report(grown, _with(shrunk, much))
+    after = report(_with(grown, more, waste[0]), _with(shrunk, less, waste[1]))
+    found = texts(drawn(svg.render, Summary(report=after, baseline=baseline.compare(before, after, "main"))))
+    told = " ".join(found[2:4])
+    assert "grown grew by 9.00 MB" in told
+    assert "Use COPY --chown." in told
+    assert "Look." not in told
+
+
+def _with(found: Image, row: LedgerRow, *waste: Waste) -> Image:
+    return replace(
+        found, shipped_bytes=found.shipped_bytes + row.bytes, ledger=(*found.ledger, row), waste=tuple(waste)
+    )

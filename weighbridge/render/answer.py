@@ -18,11 +18,23 @@ from weighbridge.render.console import (
     print_line,
     width,
 )
-from weighbridge.render.overview import code_change, of_variant, pulled, signed
+from weighbridge.render.overview import (
+    MISSING,
+    UNKNOWN,
+    code_change,
+    is_new,
+    of_variant,
+    over_base,
+    pulled,
+    ready,
+    signed,
+    wasted,
+)
 from weighbridge.render.units import bar, seconds, size
 from weighbridge.render.verdict import cause
 from weighbridge.summary import Standing, Summary
 
+_VARIANT = "Variant"
 _BAR_WIDTH = 8
 _LONGEST_NAME = 18
 """Signs of a variant's name for which a needed column gives way; of a longer name the end is cut."""
@@ -52,8 +64,8 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
     print_line("", stream=stream)
     images, choice = summary.report.images, advice.to_ship(summary)
     names = tuple(Cell(image.variant, "bold" if image is choice else "") for image in images)
-    shown = _that_fit(summary, width(stream) - 1, max((len(image.variant) for image in images), default=0))
-    columns = [Column(name="Variant", shrinks=True), *(Column(name=each.name, right=each.right) for each in shown)]
+    shown = _that_fit(summary, width(stream) - 1, max(len(name) for name in (_VARIANT, *(each.text for each in names))))
+    columns = [Column(name=_VARIANT, shrinks=True), *(Column(name=each.name, right=each.right) for each in shown)]
     rows = zip(names, *(each.cells for each in shown), strict=True)
     print_dense_table("What each variant weighs", columns, [*rows], stream=stream)
     findings = [_finding(image, each) for image in images for each in image.findings]
@@ -132,34 +144,29 @@ def _answers(summary: Summary) -> Iterator[_Answers | None]:
     images = summary.report.images
     changes = [code_change(image) for image in images]
     standings = [summary.standings.get(image.variant) for image in images]
-    ready = [each.figures.api_ready_seconds if each else None for each in standings]
     largest = max((image.shipped_bytes for image in images), default=0)
     yield _column("Shipped", [size(image.shipped_bytes) for image in images])
-    own = [size(image.shipped_bytes - image.base.shipped_bytes) if image.base else None for image in images]
-    yield _column("Over\nbase", own)
-    yield _column("Pull", [pulled(image.pull) if image.pull else None for image in images])
-    yield _column("Waste", [_bytes(image.wasted_bytes) for image in images])
-    yield _column("Code\nchange", [pulled(each.pull) if each else None for each in changes])
-    yield _column("Rebuild", [seconds(each.seconds) if each else None for each in changes])
-    yield _column("API\nready", [None if each is None else seconds(each) for each in ready], without="–")  # noqa: RUF001 - a dash
+    yield _column("Over\nbase", [over_base(image) for image in images])
+    yield _column("Pull", [pulled(image.pull) for image in images])
+    yield _column("Waste", [wasted(image) for image in images])
+    yield _column("Code\nchange", [pulled(each.pull) if each else UNKNOWN for each in changes])
+    yield _column("Rebuild", [seconds(each.seconds) if each else UNKNOWN for each in changes])
+    yield _column("API\nready", [ready(each) for each in standings])
     if summary.standings:
         yield _Answers(name="Smoke\nrules", cells=tuple(map(_smoke, standings)), right=False)
     if summary.baseline:
         yield _Answers(name="Growth", cells=tuple(_change(summary, image.variant) for image in images))
-    yield _column("Live", [_bytes(image.live_bytes) for image in images])
+    yield _column("Live", [UNKNOWN if image.live_bytes is None else size(image.live_bytes) for image in images])
     yield _column("Files", [f"{image.file_count:,}" for image in images])
     bars = tuple(Cell(_share(image.shipped_bytes, largest), "cyan") for image in images)
     yield _Answers(name="Of the\nlargest", cells=bars, right=False) if len(images) > 1 else None
 
 
-def _column(name: str, texts: Sequence[str | None], without: str = "unknown") -> _Answers | None:
-    if all(text is None for text in texts):
+def _column(name: str, texts: Sequence[str]) -> _Answers | None:
+    absent = {UNKNOWN, MISSING}
+    if absent.issuperset(texts):
         return None
-    return _Answers(name=name, cells=tuple(Cell(without, "dim") if text is None else text for text in texts))
-
-
-def _bytes(count: int | None) -> str | None:
-    return None if count is None else size(count)
+    return _Answers(name=name, cells=tuple(Cell(text, "dim") if text in absent else text for text in texts))
 
 
 def _share(part: int, whole: int) -> str:
@@ -176,8 +183,7 @@ def _smoke(standing: Standing | None) -> Cell:
 def _change(summary: Summary, variant: str) -> Cell:
     found = of_variant(summary, variant)
     if found is None:
-        refused = summary.baseline is not None and variant in summary.baseline.refusals
-        return Cell("refused" if refused else "new", "dim")
+        return Cell("new" if is_new(summary, variant) else "refused", "dim")
     return Cell(signed(found.delta_bytes), "yellow" if found.delta_bytes > 0 else "green" if found.delta_bytes else "")
 
 

@@ -127,7 +127,7 @@ def _template() -> Template:
         "pull_of": overview.pull_of,
         "label": tables.label,
         "versions": tables.versions,
-        "origin": tables.origin,
+        "origin": overview.origin,
     }
     environment.globals |= {"treemap": treemap, "trend": trend, "categories": words.CATEGORIES}
     return environment.get_template("report.html")

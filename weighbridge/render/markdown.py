@@ -15,7 +15,7 @@ from weighbridge.difference import VariantDifference
 from weighbridge.growth import Cause
 from weighbridge.model import Image, Layer, Waste
 from weighbridge.render.gfm import folded, plain, quoted, table
-from weighbridge.render.overview import answers, counted, of_variant, pull_of, pulled, signed
+from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
 from weighbridge.render.units import size
 from weighbridge.render.verdict import cause, drift, remedy, verdict, versions
 from weighbridge.summary import Baseline, Summary
@@ -35,7 +35,6 @@ _CATEGORIES = {
     "alpine": "Alpine package",
     "python": "Python package",
 }
-_ORIGINS = {True: "base", False: "ours", None: "unknown"}
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
@@ -182,7 +181,7 @@ def _layers(layers: Sequence[Layer], limit: int) -> str:
             str(each.index),
             size(each.shipped_bytes),
             pulled(pull_of(each)),
-            _ORIGINS[each.in_base],
+            origin(each),
             quoted(each.instruction, _INSTRUCTION),
         )
         for each in sorted(shown, key=lambda each: each.index)

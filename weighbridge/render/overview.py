@@ -52,6 +52,11 @@ def versions(before: str | None, after: str | None) -> str:
     return after or "" if before == after else f"{before or 'none'} → {after or 'none'}"
 
 
+def origin(layer: Layer) -> str:
+    """Return whose a layer is."""
+    return {True: "base", False: "ours", None: UNKNOWN}[layer.in_base]
+
+
 def signed(count: int) -> str:
     """Return bytes with their sign; 0 has none."""
     return f"+{size(count)}" if count > 0 else size(count)
@@ -77,19 +82,34 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _over_base(image: Image, _: Summary) -> str:
+def over_base(image: Image) -> str:
+    """Return what an image ships besides its base."""
     return size(image.shipped_bytes - image.base.shipped_bytes) if image.base else UNKNOWN
 
 
-def _waste(image: Image, _: Summary) -> str:
+def wasted(image: Image) -> str:
+    """Return what an image ships in vain."""
     return UNKNOWN if image.wasted_bytes is None else size(image.wasted_bytes)
+
+
+def is_new(summary: Summary, variant: str) -> bool:
+    """Return whether a variant is compared with nothing because the baseline does not have it."""
+    return summary.baseline is not None and all(image.variant != variant for image in summary.baseline.report.images)
+
+
+def ready(standing: Standing | None) -> str:
+    """Return after how long the API was ready in the last smoke test."""
+    after = standing.figures.api_ready_seconds if standing else None
+    return MISSING if after is None else seconds(after)
 
 
 def _change(image: Image, summary: Summary) -> str:
     found = of_variant(summary, image.variant)
-    if found is None:
-        return "not compared" if summary.baseline and image.variant in summary.baseline.refusals else MISSING
-    return signed(found.delta_bytes)
+    if found is not None:
+        return signed(found.delta_bytes)
+    if is_new(summary, image.variant):
+        return "new"
+    return "not compared" if summary.baseline and image.variant in summary.baseline.refusals else MISSING
 
 
 def _code_change(image: Image, _: Summary) -> str:
@@ -100,12 +120,6 @@ def _code_change(image: Image, _: Summary) -> str:
 def code_change(image: Image) -> Rebuild | None:
     """Return what the change named `code` costs; None where it was not tried."""
     return next((each for each in image.rebuilds if each.change == _CODE), None)
-
-
-def _ready(image: Image, summary: Summary) -> str:
-    standing = summary.standings.get(image.variant)
-    after = standing.figures.api_ready_seconds if standing else None
-    return MISSING if after is None else f"{after:.2f} s"
 
 
 def _smoke(image: Image, summary: Summary) -> str:
@@ -121,11 +135,11 @@ def _findings(image: Image, _: Summary) -> str:
 _QUESTIONS: Mapping[str, Callable[[Image, Summary], str]] = {
     "Shipped": lambda image, _: size(image.shipped_bytes),
     "Pull": lambda image, _: pulled(image.pull),
-    "Over base": _over_base,
-    "Waste": _waste,
+    "Over base": lambda image, _: over_base(image),
+    "Waste": lambda image, _: wasted(image),
     "Change": _change,
     "Code change": _code_change,
-    "API ready": _ready,
+    "API ready": lambda image, summary: ready(summary.standings.get(image.variant)),
     "Smoke": _smoke,
     "Findings": _findings,
 }

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge import advice
+from weighbridge import advice, growth
 from weighbridge.model import Image
 from weighbridge.render.drawing import Canvas, cut
 from weighbridge.render.outcomes import on_one_line
@@ -30,11 +30,11 @@ _TOP = 88
 """Where the table's head stands; one line lower for each further line of the verdict."""
 _VERDICT_LINE = 18
 _VERDICT_LINES = 2
-_NAMES = 88
-"""Pixels that the names take, at the left."""
+_NAMES, _SIGN = 88, 7.5
+"""Pixels that the names take, at the left, and what each sign takes where one of them is longer."""
 _TOTALS = 76
 """Pixels that a bar leaves for its size, at the right."""
-_NAME_SIGNS = 12
+_NAME_SIGNS = 20
 _CELL_SIGNS = 16
 _VERDICT_SIGNS = 108
 _VARIANTS = 12
@@ -106,8 +106,9 @@ def _lines(answer: str) -> list[str]:
 def _answer(summary: Summary) -> str:
     """Return what changed, or without a baseline what to ship."""
     if summary.baseline:
-        most = max(summary.baseline.differences, key=lambda each: abs(each.delta_bytes), default=None)
-        return f"{verdict(summary)}. {remedy(summary, most).replace('`', '') if most else ''}".rstrip()
+        differences = summary.baseline.differences
+        what = remedy(summary, growth.most(differences)).replace("`", "") if differences else ""
+        return f"{verdict(summary)}. {what}".rstrip()
     choice = advice.to_ship(summary)
     reason = advice.reason(summary).replace("`", "")
     return f"Ship {choice.variant}. {reason}" if choice else reason
@@ -123,7 +124,7 @@ def _described(summary: Summary) -> Iterator[str]:
 
 
 def _draw_table(canvas: Canvas, top: float, images: Sequence[Image], columns: Sequence[Answer]) -> None:
-    ends = _ends(columns)
+    ends = _ends(columns, _names(images))
     canvas.text(_MARGIN, top, "Variant", "cell dim")
     for column, end in zip(columns, ends, strict=True):
         canvas.text(end, top, column.name, "cell dim", anchor="end")
@@ -135,18 +136,24 @@ def _draw_table(canvas: Canvas, top: float, images: Sequence[Image], columns: Se
             canvas.text(end, y, cut(column.cells[index], _CELL_SIGNS), "cell", anchor="end")
 
 
-def _ends(columns: Sequence[Answer]) -> list[float]:
+def _ends(columns: Sequence[Answer], names: float) -> list[float]:
     """Return where each column ends: what is left of the width is shared by the signs that each holds."""
     signs = [max(len(each.name), *(min(len(cell), _CELL_SIGNS) for cell in each.cells), 0) + 2 for each in columns]
-    room = _INNER - _NAMES
-    return [_MARGIN + _NAMES + room * sum(signs[: index + 1]) / sum(signs) for index in range(len(columns))]
+    room = _INNER - names
+    return [_MARGIN + names + room * sum(signs[: index + 1]) / sum(signs) for index in range(len(columns))]
+
+
+def _names(images: Sequence[Image]) -> float:
+    """Return how many pixels the names take."""
+    return max(_NAMES, _SIGN * max((len(cut(image.variant, _NAME_SIGNS)) for image in images), default=0) + 8)
 
 
 def _draw_bars(canvas: Canvas, images: Sequence[Image], top: float) -> None:
     largest = max((image.shipped_bytes for image in images), default=0)
-    scale = (_INNER - _NAMES - _TOTALS) / largest if largest else 0
+    names = _names(images)
+    scale = (_INNER - names - _TOTALS) / largest if largest else 0
     for index, image in enumerate(images):
-        x, y = float(_MARGIN + _NAMES), top + _LINE * index
+        x, y = _MARGIN + names, top + _LINE * index
         canvas.text(_MARGIN, y + 14, cut(image.variant, _NAME_SIGNS), "strong")
         for group, count in _parts(image).items():
             width = count * scale

@@ -8,8 +8,8 @@ from typing import TextIO
 from weighbridge import advice
 from weighbridge.model import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
 from weighbridge.render import answer, difference
-from weighbridge.render.console import Cell, Column, print_entries, print_line, print_paragraph, print_table
-from weighbridge.render.overview import pull_of, pulled
+from weighbridge.render.console import Cell, Column, Style, print_entries, print_line, print_paragraph, print_table
+from weighbridge.render.overview import origin, pull_of, pulled
 from weighbridge.render.units import bar, size
 from weighbridge.summary import Summary
 
@@ -77,7 +77,7 @@ _REBUILDS = (
     Column(name="Pull", right=True),
     Column(name="Layers re-shipped", grows=True),
 )
-_ORIGINS = {True: Cell("base", "dim"), False: Cell("ours", "bold"), None: Cell("unknown", "yellow")}
+_ORIGINS: dict[bool | None, Style] = {True: "dim", False: "bold", None: "yellow"}
 
 
 def _rebuilt(variant: str, rebuild: Rebuild) -> Sequence[Cell | str]:
@@ -134,7 +134,7 @@ def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
             size(layer.shipped_bytes),
             pulled(pull_of(layer)),
             Cell(bar(layer.shipped_bytes, largest, _NARROW_BAR_WIDTH), "dim" if layer.in_base else "cyan"),
-            _ORIGINS[layer.in_base],
+            Cell(origin(layer), _ORIGINS[layer.in_base]),
             Cell(layer.instruction, "dim" if layer.in_base else ""),
         )
         for layer in layers

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from weighbridge.difference import LedgerDifference, VariantDifference
 from weighbridge.growth import BASE, Cause, Growth, explained
-from weighbridge.model import Image, Layer, Rebuild, Report, Waste
+from weighbridge.model import Image, Rebuild, Report, Waste
 from weighbridge.render import overview, verdict
-from weighbridge.render.overview import UNKNOWN, signed
+from weighbridge.render.overview import signed
 from weighbridge.render.page.words import CATEGORIES, many
 from weighbridge.render.units import size
 from weighbridge.summary import Standing, Summary
@@ -178,11 +178,6 @@ def versions(row: Cause | LedgerDifference) -> str:
     if isinstance(row, Cause):
         return verdict.versions(row)
     return overview.versions(row.before_version, row.after_version)
-
-
-def origin(layer: Layer) -> str:
-    """Return whose a layer is."""
-    return {True: "base", False: "ours", None: UNKNOWN}[layer.in_base]
 
 
 def label(category: str) -> str:
