@@ -84,13 +84,13 @@ class Filesystem:
 
     def files(self) -> Iterator[tuple[str, int]]:
         """Yield path and number of every regular file that is seen; one with several names comes under each."""
-        waiting = [("", self.root)]
+        waiting, kinds = [("", self.root)], b"".join(content.kinds for content in self.layers)
         while waiting:
             path, directory = waiting.pop()
             for name, node in directory.children.items():
                 if isinstance(node, Directory):
                     waiting.append((f"{path}{name}/", node))
-                elif self.kind(node) == FILE:
+                elif kinds[node] == FILE:
                     yield path + name, node
 
     def find(self, path: str) -> Directory | int | None:

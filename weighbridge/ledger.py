@@ -61,12 +61,12 @@ def owned(view: Filesystem, working_dir: str) -> tuple[list[Owner], array[int]]:
 
 def packages(view: Filesystem) -> Iterator[Package]:
     """Yield all packages that the image's own databases name."""
-    documents = {}
-    for path, number in view.files():
-        layer, index = view.locate(number)
-        if index in view.layers[layer].documents and is_database(path):
-            documents[path] = view.layers[layer].documents[index]
-    return found(documents)
+    kept = {
+        offset + index: document
+        for content, offset in zip(view.layers, view.offsets, strict=True)
+        for index, document in content.documents.items()
+    }
+    return found({path: kept[number] for path, number in view.files() if number in kept and is_database(path)})
 
 
 def _sorted(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
