@@ -198,7 +198,7 @@ def test_badge_is_as_wide_as_its_texts() -> None:
 
 def test_long_names_stay_apart() -> None:
     """Names that begin alike are told whole, and leave the table and the bars room."""
-    names = [f"variant-{number}-of-many" for number in range(3)]
+    names = [f"variant-{number}-of-ten" for number in range(3)]
     root = drawn(svg.render, Summary(report=report(*(image(name, 30_000_000) for name in names))))
     found = texts(root)
     assert [found.count(name) for name in names] == [2, 2, 2]

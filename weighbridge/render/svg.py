@@ -30,13 +30,13 @@ _TOP = 88
 """Where the table's head stands; one line lower for each further line of the verdict."""
 _VERDICT_LINE = 18
 _VERDICT_LINES = 2
-_NAMES, _SIGN = 88, 7.5
+_NAMES, _SIGN = 88, 9
 """Pixels that the names take, at the left, and what each sign takes where one of them is longer."""
 _TOTALS = 76
 """Pixels that a bar leaves for its size, at the right."""
-_NAME_SIGNS = 20
+_NAME_SIGNS = 16
 _CELL_SIGNS = 16
-_VERDICT_SIGNS = 108
+_VERDICT_SIGNS = 100
 _VARIANTS = 12
 _GROUPS = {
     "base": "base image",
