@@ -13,7 +13,7 @@ from tests.smoke.fakes import RUNNING, FakeEngine, Told, contents, exited, setti
 from weighbridge.engine import Engine
 from weighbridge.errors import NoSuchImage, SettingsError
 from weighbridge.settings import check
-from weighbridge.smoke import Trial, check_images, confinement, ending, inside, prove, starting
+from weighbridge.smoke import Trial, answering, check_images, confinement, ending, inside, prove, starting
 from weighbridge.smoke.failures import CheckFailed
 
 WRITES = {"/": "EROFS", "/data": "written", "/tmp": "written"}  # noqa: S108 - in a container
@@ -213,6 +213,46 @@ def test_another_listener(role: str, others: list[dict[str, object]], words: str
     """Whatever waits for somebody is named, of a worker every port."""
     engine = probed(listening=[SERVES, *others])
     assert words in refused(lambda: confinement.listens_where_declared(stack_on(engine), role))
+
+
+@pytest.mark.parametrize(
+    ("listening", "words"),
+    [
+        ([{**SERVES, "address": "127.0.0.1"}], "it binds to 127.0.0.1; use --host 0.0.0.0"),
+        ([{**SERVES, "address": "::1"}, {**SERVES, "port": 9}], "it binds to 127.0.0.1; use"),
+        ([{**SERVES, "address": "::"}], "by IPv4: it binds to :: alone; use --host 0.0.0.0"),
+        ([{**SERVES, "port": 80}, {**SERVES, "port": 9}], "nothing listens on 8000, but on 9, 80; correct roles.api"),
+        ([{**SERVES, "address": "::"}, SERVES], "GET /livez got no answer: refused; correct roles.api"),
+        ([{**SERVES, "protocol": "udp", "port": 9}], "GET /livez got no answer: refused; correct roles.api"),
+        ([], "GET /livez got no answer: refused; correct roles.api"),
+    ],
+)
+def test_api_that_nobody_reaches(listening: list[dict[str, object]], words: str) -> None:
+    """Where it listens tells why; where that does not, what came of asking."""
+    stack = stack_on(probed(listening=listening))
+    assert words in refused(lambda: answering.live(stack, {"live_at": None, "live": {"error": "refused"}}))
+
+
+@pytest.mark.parametrize(
+    ("line", "is_error"),
+    [
+        ('{"event": "cannot send mail", "level": "error"}', True),
+        ('{"severity":"critical","message":"x"}', True),
+        ("ts=1 level=error msg=x", True),
+        ("[2026-01-01 00:00:00,000: ERROR/MainProcess] consumer: Cannot connect", True),
+        ("Traceback (most recent call last):", True),
+        ('{"event": "an error page was served", "level": "info"}', False),
+        ("celery worker --log-level=error", False),
+        ("INFO: error handlers registered, 0 errors, loglevel: error", False),
+    ],
+)
+def test_lines_that_tell_of_an_error(line: str, *, is_error: bool) -> None:
+    """What common loggers write of an error, and no harmless sentence with the word in it."""
+    stack = stack_on(FakeEngine(log=line))
+    if is_error:
+        assert line in refused(lambda: ending.no_error_in_logs(stack, ["api"]))
+    else:
+        assert ending.no_error_in_logs(stack, ["api"]) == "1 lines"
 
 
 def test_listening_where_declared() -> None:

@@ -153,7 +153,10 @@ class Smoke(Section):
         "/data"
     )
     """The one folder, besides /tmp, that both roles may write to; they share it. None: they need none."""
-    log_errors: Pattern = r'"level": ?"(ERROR|CRITICAL)"|\b(ERROR|CRITICAL|FATAL)\b|^Traceback '
+    log_errors: Pattern = (
+        r'"(level|levelname|severity)": ?"(error|critical|fatal)"|(^| )level=(error|critical|fatal)\b'
+        r"|\b(ERROR|CRITICAL|FATAL)\b|^Traceback "
+    )
     """What no line of a log may match."""
     probes: tuple[Probe, ...] = ()
     """Tried in this order, once API and worker are ready."""

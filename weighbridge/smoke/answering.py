@@ -10,6 +10,7 @@ from weighbridge.smoke.containers import API, Stack
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.http import Client
 
+_CORRECT = "correct roles.api.port or roles.api.live"
 _OK = 200
 _SERVER_ERROR = 500
 _SHOWN = 3
@@ -25,9 +26,7 @@ def live(stack: Stack, arrival: Mapping[str, Any]) -> str:
     """
     api = stack.settings.roles.api
     if arrival["live_at"] is None:
-        if any(each["port"] == api.port and _is_loopback(each["address"]) for each in _listening(stack)):
-            raise CheckFailed("no other container reaches the API: it binds to 127.0.0.1; use --host 0.0.0.0")
-        raise CheckFailed(f"GET {api.live} {_told(stack, arrival['live'])}; correct roles.api.port or roles.api.live")
+        raise CheckFailed(_out_of_reach(stack) or f"GET {api.live} {_told(stack, arrival['live'])}; {_CORRECT}")
     return f"GET {api.live} answered 200 {_since_start(stack, 'api_live_seconds', arrival['live_at'])}"
 
 
@@ -82,6 +81,23 @@ def _since_start(stack: Stack, figure: str, at: float) -> str:
     seconds = max(0.0, at - stack.state(API).started_at)
     stack.notes[figure] = seconds
     return f"{seconds:.2f} s after its start"
+
+
+def _out_of_reach(stack: Stack) -> str:
+    """Return why nobody reaches the API, by where it listens; empty where that does not tell."""
+    port = stack.settings.roles.api.port
+    by_port: dict[int, list[str]] = {}
+    for each in _listening(stack):
+        if each["protocol"] == "tcp":
+            by_port.setdefault(each["port"], []).append(each["address"])
+    addresses = by_port.pop(port, [])
+    if any(map(_is_loopback, addresses)):
+        return "no other container reaches the API: it binds to 127.0.0.1; use --host 0.0.0.0"
+    if addresses and all(":" in address for address in addresses):
+        return f"no other container reaches the API by IPv4: it binds to {addresses[0]} alone; use --host 0.0.0.0"
+    if by_port and not addresses:
+        return f"nothing listens on {port}, but on {', '.join(map(str, sorted(by_port)))}; {_CORRECT}"
+    return ""
 
 
 def _listening(stack: Stack) -> tuple[Mapping[str, Any], ...]:

@@ -87,11 +87,11 @@ def _look(stack: Stack, role: str, is_wrong: Callable[[Process], bool]) -> tuple
     What the engine is just starting in there, as for a command, has the engine's own rights for a moment.
     """
     processes: Sequence[Process] = ()
-    wrong: Mapping[int, Process] = {}
+    wrong: Mapping[tuple[int, int], Process] = {}
     for look in range(_LOOKS):
         processes = (inside.probe if look else inside.found)(stack, role).processes
-        found = {process.pid: process for process in processes if is_wrong(process)}
-        wrong = {pid: process for pid, process in found.items() if look == 0 or pid in wrong}
+        found = {(process.pid, process.started): process for process in processes if is_wrong(process)}
+        wrong = {key: process for key, process in found.items() if look == 0 or key in wrong}
         if not wrong:
             break
         stack.interruption.pause()

@@ -63,12 +63,14 @@ def finishes_request_in_flight(stack: Stack, request: Request) -> str:
     if "status" not in found:
         raise CheckFailed(
             f"POST {path}, begun before SIGTERM, got no answer: {found['error']}; "
-            "let the server finish its requests, as uvicorn does without --timeout-graceful-shutdown 0"
+            "let the server finish its requests, as uvicorn does without --timeout-graceful-shutdown 0, "
+            "and a shell that starts it give way to it, with exec"
         )
     allowed = request.status or range(_FIRST_BAD_STATUS)
     if found["status"] not in allowed:
         raise CheckFailed(f"POST {path}, begun before SIGTERM, answered {found['status']}")
-    return f"POST {path}, begun before SIGTERM, answered {found['status']}"
+    told = f"POST {path}, begun before SIGTERM, answered {found['status']}"
+    return told if found["closed"] else f"{told}; new ones were still let in {grace / 2:g} s after it"
 
 
 def no_error_in_logs(stack: Stack, containers: Iterable[str]) -> str:

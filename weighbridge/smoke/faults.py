@@ -114,7 +114,8 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
             f"{len(lost)} of {len(paths)} that were accepted are lost: {lost[0].request} answered {lost[0].status}; "
             "answer only when what was sent is stored"
         )
-    return f"{len(paths)} accepted under load, none lost"
+    gap = found["longest_gap_seconds"]
+    return f"{len(paths)} accepted under load, none lost; while it was started again, none was accepted for {gap:.1f} s"
 
 
 def says_when_data_is_read_only(stack: Stack, write: Request) -> str:

@@ -17,8 +17,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/large":
         await answer(send, 200, b"x" * 2 * 1024 * 1024)
     elif scope["method"] == "POST":
-        told = dict(scope["headers"])[b"content-type"].decode()
-        await answer(send, 201, await body_of(receive), **{"X-Type": told})
+        await answer(send, 201, dict(scope["headers"])[b"content-type"] + b" " + await body_of(receive))
     else:
         await answer(send, 404)
 
@@ -41,12 +40,12 @@ def ask(port: int, *requests: dict[str, Any], host: str = "127.0.0.1", seconds: 
 
 
 def test_answers_in_order(port: int) -> None:
-    """Each request is answered with status, body and headers, in the order sent."""
+    """Each request is answered with status and body, in the order sent."""
     post = {"method": "POST", "headers": {"Content-Type": "text/x"}, "body": "é"}
     first, second, third = ask(port, post, {"path": "/nothing"}, {**post, "body": ""})
-    assert (first["status"], first["body"], first["headers"]["x-type"]) == (201, "é", "text/x")
+    assert (first["status"], first["body"]) == (201, "text/x é")
     assert (second["status"], second["body"]) == (404, "")
-    assert (third["status"], third["body"]) == (201, "")
+    assert (third["status"], third["body"]) == (201, "text/x ")
 
 
 def test_large_body_is_cut(port: int) -> None:
@@ -56,9 +55,8 @@ def test_large_body_is_cut(port: int) -> None:
 
 
 def test_nobody_listens() -> None:
-    """A refused connection is told as such."""
+    """A refused connection is told in words."""
     (told,) = ask(free_port(), {})
-    assert told["refused"] is True
     assert "refused" in told["error"]
 
 
@@ -70,7 +68,6 @@ def test_nobody_listens() -> None:
 def test_other_errors(port: int, host: str, sent: dict[str, Any]) -> None:
     """Whatever else comes between is told in words, and does not keep the next from being sent."""
     told = ask(port, sent, {}, host=host)
-    assert told[0]["refused"] is False
     assert told[0]["error"]
     assert len(told) == 2
 
@@ -79,7 +76,7 @@ def test_body_that_breaks_off() -> None:
     """Half an answer is none."""
     with speaking(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", pause=0.02) as port:
         told = request.answer_to(host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2)
-    assert told == {"error": "IncompleteRead(4 bytes read, 95 more expected)", "refused": False}
+    assert told == {"error": "IncompleteRead(4 bytes read, 95 more expected)"}
 
 
 @pytest.mark.parametrize("pieces", [[b"H"] * 40, [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"] + [b"x"] * 40])
@@ -90,7 +87,7 @@ def test_answer_that_trickles(pieces: list[bytes]) -> None:
         told = request.answer_to(
             host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=0.1
         )
-    assert told == {"error": "no answer within 0.1 s", "refused": False}
+    assert told == {"error": "no answer within 0.1 s"}
     assert time.monotonic() - before < 1.5
 
 
@@ -98,5 +95,4 @@ def test_connection_that_is_dropped() -> None:
     """A server that hangs up without an answer is told in words."""
     with speaking(pause=0.05) as port:
         told = request.answer_to(host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2)
-    assert set(told) == {"error", "refused"}
-    assert told["refused"] is False
+    assert set(told) == {"error"}

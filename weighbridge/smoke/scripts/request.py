@@ -15,7 +15,7 @@ _MOST_BYTES = 1024 * 1024
 def answer_to(
     *, host: str, port: int, method: str, path: str, headers: dict[str, str], body: str | None, seconds: float
 ) -> dict[str, object]:
-    """Return status, headers (named in lower case) and body of the answer; why, where none comes."""
+    """Return status and body of the answer; why, where none comes."""
     connection = HTTPConnection(host, port)
     try:
         with within(seconds):
@@ -24,10 +24,9 @@ def answer_to(
             told = answer.read(_MOST_BYTES)
             if answer.length and len(told) < _MOST_BYTES:  # `read` is silent about it where it was given a limit
                 raise IncompleteRead(told, answer.length)
-        names = {name.lower(): value for name, value in answer.getheaders()}
-        return {"status": answer.status, "body": told.decode(errors="replace"), "headers": names}
+        return {"status": answer.status, "body": told.decode(errors="replace")}
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or a header that HTTP cannot carry
-        return {"error": str(error) or type(error).__name__, "refused": isinstance(error, ConnectionRefusedError)}
+        return {"error": str(error) or type(error).__name__}
     finally:
         connection.close()
 
