@@ -234,6 +234,20 @@ def test_api_that_nobody_reaches(listening: list[dict[str, object]], words: str)
 
 
 @pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ({"url": "/a/1", "status": 500}, "GET /a/1 answered 500; the API's log says why"),
+        ({"url": "/a", "error": "got no answer in 5 s"}, "GET /a got no answer in 5 s; let it answer in time"),
+    ],
+)
+def test_get_that_fails(answer: dict[str, object], reason: str) -> None:
+    """A server's error is in its log; of an answer that does not come, nobody has written anything."""
+    told = json.dumps({"openapi": "3.1.0", "paths": 2, "gets": [{"url": "/", "status": 404}, answer]})
+    stack = stack_on(FakeEngine(outputs=[f"0 {told}"]))
+    assert refused(lambda: answering.answers_every_get(stack, "/openapi.json")) == reason
+
+
+@pytest.mark.parametrize(
     ("line", "is_error"),
     [
         ('{"event": "cannot send mail", "level": "error"}', True),
