@@ -139,9 +139,9 @@ def test_limits_of_a_variant() -> None:
         }
     )
     own = given.of("multi").model_dump(exclude_none=True)
-    assert {key: value["hard"]["bytes"] for key, value in own.items() if key != "growth"} == {
-        "shipped": 7_000_000,
-        "waste": 1_000_000,
+    assert {key: value["hard"] for key, value in own.items() if key != "growth"} == {
+        "shipped": "7 MB",
+        "waste": "1 MB",
     }
     assert own["growth"] == {"percent": {"hard": 5}}
     assert given.of("single") == given.default

@@ -405,6 +405,14 @@ def test_limits_that_are_none(api: dict[str, object], words: str) -> None:
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("memory", ["1 GiB", 10_000_000])
+def test_limits_are_written_as_they_were(memory: str | int) -> None:
+    """Settings that are written out and read again are the same."""
+    chosen = settings({"memory": memory})
+    assert chosen.model_dump(mode="json")["roles"]["api"]["memory"] == memory
+    assert check(chosen.model_dump(mode="json")) == chosen
+
+
 def test_worker_that_a_shell_started() -> None:
     """SIGTERM ended it and its job at once: the words lead to exec."""
     engine = FakeEngine(RUNNING, exited(143), log="job-1", outputs=["0 job-1"])

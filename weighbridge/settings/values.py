@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 
@@ -88,7 +88,12 @@ def _size(value: Any) -> Any:
     raise ValueError(f"{value!r} is no size with a unit, such as `160 MB` or `152 MiB`: one of {', '.join(_UNITS)}")
 
 
-Bytes = Annotated[Size, BeforeValidator(_size)]
+def _as_written(size: Size) -> str | int:
+    """Return what invoke.yaml says of a size."""
+    return size.bytes if size.written.isdecimal() else size.written
+
+
+Bytes = Annotated[Size, BeforeValidator(_size), PlainSerializer(_as_written)]
 """`160 MB` is 160 * 10^6 bytes, `152 MiB` 152 * 2^20; what is left of a byte is cut off."""
 UrlPath = Annotated[str, matching(r"/[!-~]*", "path such as `/livez`")]
 Pattern = Annotated[str, AfterValidator(_expression)]
