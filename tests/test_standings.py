@@ -11,6 +11,7 @@ from tests.earlier import image, report
 from weighbridge import standings
 from weighbridge.cache import Cache
 from weighbridge.checks import Check, Figures, Outcome, Proof
+from weighbridge.render.overview import stood
 
 SMALL, LARGE = image("small"), image("large", base_mb=200)
 
@@ -44,6 +45,14 @@ def test_last_word_counts() -> None:
     after = standings.of(report(replace(SMALL, variant="another name")))["another name"]
     assert (after.ok, after.failed, after.figures) == (True, (), Figures(api_ready_seconds=0.4, worker_memory_bytes=7))
     assert after.at.endswith("Z")
+
+
+def test_waived_rules_are_counted() -> None:
+    """What invoke.yaml accepts does not hold all the same, and is told apart."""
+    standings.remember(proof("waived"))
+    found = standings.of(report(SMALL))["small"]
+    assert (found.ok, found.rules, found.waived, found.failed) == (True, 2, 1, ())
+    assert stood(found) == "✓ 1 rule, 1 waived"
 
 
 @pytest.mark.parametrize("kept", [{}, {"ok": "perhaps"}, {"ok": True, "at": "now", "rules": 1}])

@@ -24,6 +24,7 @@ def remember(proof: Proof) -> None:
         at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         rules=len(proof.checks),
         failed=tuple(f"{check.role} {check.rule}" for check in proof.checks if check.outcome == "failed"),
+        waived=sum(check.outcome == "waived" for check in proof.checks),
         figures=proof.figures,
     )
     Cache().keep_document(_key(proof.config_digest), asdict(standing))

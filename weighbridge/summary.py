@@ -35,6 +35,8 @@ class Standing:
     """How many were tried or skipped."""
     failed: tuple[str, ...]
     """Titles of the rules that do not hold, such as `worker ready`."""
+    waived: int = 0
+    """How many do not hold, and are accepted in invoke.yaml."""
     figures: Figures = field(default_factory=Figures)
     """What the starts cost; several variants that are started side by side slow each other down."""
 

@@ -248,6 +248,17 @@ def test_verdict(after: Report, before: Report | None, heading: str) -> None:
     assert text.split("\n")[1 if text.startswith("\n") else 0] == heading
 
 
+def test_without_a_baseline_it_says_what_to_ship_and_to_cut() -> None:
+    """A first report has nothing to compare with, and still something to do."""
+    standing = Standing(ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), waived=2)
+    alone = Summary(report=BEFORE, standings={BEFORE.images[0].variant: standing})
+    text = first_screen(markdown.document(alone))
+    assert "ship multi: Its smoke test passed." in text
+    assert "cut first nothing for sure; its largest part is " in text
+    assert "✓ 43 rules, 2 waived" in text
+    assert "ship multi" not in first_screen(markdown.document(summary(BEFORE, BEFORE)))
+
+
 def test_what_does_not_run_is_told_first() -> None:
     """A failed smoke test is in the heading, and its rules are below; what cannot be compared says why."""
     standing = Standing(ok=False, at="2026-11-24T09:00:00Z", rules=45, failed=("worker ready", "api live"))

@@ -174,10 +174,13 @@ def _share(part: int, whole: int) -> str:
 
 
 def _smoke(standing: Standing | None) -> Cell:
-    """Return a sign and a number: of the rules that were tried, or of those that do not hold."""
+    """Return signs and numbers: of the rules that hold and those that are waived, or of those that do not hold."""
     if standing is None:
         return _NEVER
-    return Cell(f"✓ {standing.rules}", "green") if standing.ok else Cell(f"✗ {len(standing.failed) or '?'}", "red")
+    if not standing.ok:
+        return Cell(f"✗ {len(standing.failed) or '?'}", "red")
+    waived = f" ~{standing.waived}" if standing.waived else ""
+    return Cell(f"✓ {standing.rules - standing.waived}{waived}", "green")
 
 
 def _change(summary: Summary, variant: str) -> Cell:

@@ -117,12 +117,14 @@ class Outputs:
                     tempfile.TemporaryFile(dir=place.parent).close()
 
     def write(self, value: object) -> None:
-        """Draw the value in each format, in their order; files are UTF-8 and written over.
+        """Draw the value in each format, files first; they are UTF-8 and written over.
+
+        Of standard output nobody may read more than the head.
 
         Raises:
             SettingsError: A file cannot be written.
         """
-        for each in self._outputs:
+        for each in sorted(self._outputs, key=lambda each: each.path is None):
             if each.path is None:
                 each.render(value)
                 continue

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge import growth
+from weighbridge import advice, growth
 from weighbridge.difference import VariantDifference
 from weighbridge.growth import Cause
 from weighbridge.model import Image, Layer, Waste
@@ -96,7 +96,12 @@ def _comparison(summary: Summary) -> str:
 
 
 def _items(summary: Summary) -> Iterator[str]:
-    """Yield what somebody has to look at: findings, errors first; what does not run; why each variant changed."""
+    """Yield what somebody has to look at: findings, errors first; what does not run; why each variant changed.
+
+    Where nothing is compared, that is which variant to ship, and what to cut from it first.
+    """
+    if summary.baseline is None:
+        yield from _advice(summary)
     found = [(each, image) for image in summary.report.images for each in image.findings]
     for finding, image in sorted(found, key=lambda pair: pair[0].level != "error"):
         yield f"- **{plain(finding.level, _NAME)}** {_name(image.variant)}: {plain(finding.message)}"
@@ -110,6 +115,18 @@ def _items(summary: Summary) -> Iterator[str]:
             yield f"- {_why(summary, difference)}"
     for variant, reason in (baseline.refusals if baseline else {}).items():
         yield f"- **not compared** {_name(variant)}: {plain(reason)}"
+
+
+def _advice(summary: Summary) -> Iterator[str]:
+    choice, why = advice.to_ship(summary), plain(advice.reason(summary))
+    if choice is None:
+        yield f"- **ship none**: {why}"
+        return
+    yield f"- **ship** {_name(choice.variant)}: {why}".removesuffix(": ")
+    found = advice.to_cut(choice)
+    if found:
+        lead = "" if found.sure else "nothing for sure; its largest part is "
+        yield f"- **cut first** {lead}{plain(found.what)}: {size(found.bytes)}. {plain(found.remedy)}"
 
 
 def _why(summary: Summary, difference: VariantDifference) -> str:

@@ -73,7 +73,8 @@ def stood(standing: Standing | None) -> str:
     if standing is None:
         return "not tried"
     if standing.ok:
-        return f"✓ {counted(standing.rules, 'rule')}"
+        waived = f", {standing.waived} waived" if standing.waived else ""
+        return f"✓ {counted(standing.rules - standing.waived, 'rule')}{waived}"
     return f"✗ {len(standing.failed)} of {standing.rules} fail" if standing.failed else "✗ fails"
 
 
