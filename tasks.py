@@ -46,7 +46,7 @@ def engine(c: Context) -> None:
         "platform": "such as linux/arm64, where the builder can; may be repeated; without it, the engine's own",
     },
 )
-def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = False, push: str = "") -> None:
+def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = False, push: str | None = None) -> None:
     """Build the variants of the image, all from one Dockerfile."""
     from weighbridge import builder, clients, engine, foreign, publish, variants
     from weighbridge.render import console, progress, trying
@@ -54,11 +54,11 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
     with user_errors():
         settings = settings_of(c)
         names = settings.chosen(variant)
-        targets, platforms = publish.targets(push, names), foreign.parse(platform, push=bool(push))
+        targets, platforms = publish.targets(push, names), foreign.parse(platform, push=push is not None)
         with engine.connect() as found:
             with console.activity() as shown:
                 client = clients.find()
-                foreign.check(client, found, platforms, push=bool(push))
+                foreign.check(client, found, platforms, push=push is not None)
                 base, wanted = variants.plan(found, settings, PROJECT, names, platforms=platforms, no_cache=no_cache)
                 built = [builder.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
             progress.print_built(built, base.described)

@@ -25,10 +25,10 @@ OTHER = f"sha256:{'0' * 64}"
         ("h.example/x:1", ["a", "b"], {"a": "h.example/x:1-a", "b": "h.example/x:1-b"}),
         ("h.example/x", ["a", "b"], {"a": "h.example/x:latest-a", "b": "h.example/x:latest-b"}),
         ("team/x:1", ["multi"], {"multi": "docker.io/team/x:1"}),
-        ("", ["multi"], {}),
+        (None, ["multi"], {}),
     ],
 )
-def test_targets(text: str, variants: list[str], expected: dict[str, str]) -> None:
+def test_targets(text: str | None, variants: list[str], expected: dict[str, str]) -> None:
     """One variant takes the name as it is; of several, each adds its own to the tag."""
     assert {name: str(target) for name, target in publish.targets(text, variants).items()} == expected
 

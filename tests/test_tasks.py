@@ -205,6 +205,7 @@ def test_no_engine(run: Run, name: str) -> None:
         (["bench", "--runs", "many"], "--runs many is no whole number. Give 1 or more."),
         (["bench", "--runs", "0"], "--runs 0 would measure nothing. Give 1 or more."),
         (["build", "--push", "Q"], "--push Q: Q is no name of an image. Write it as HOST/NAME:TAG"),
+        (["build", "--push", ""], "--push names nothing. Write it as HOST/NAME:TAG, or leave it out."),
         (["build", "--platform", "arm"], "'arm' is no platform. Write it like linux/amd64 or linux/arm/v7."),
         (
             ["build", "--push", "h.example/x", "--platform", "linux/amd64", "--platform", "linux/arm64"],

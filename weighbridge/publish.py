@@ -53,18 +53,20 @@ class Shown(proof.Shown, Protocol):
         """Say what is done."""
 
 
-def targets(text: str, variants: Sequence[str]) -> dict[str, Reference]:
+def targets(text: str | None, variants: Sequence[str]) -> dict[str, Reference]:
     """Return where each variant goes: one alone to the name itself, each of several to the tag with `-VARIANT` behind.
 
     Args:
-        text: `HOST/NAME[:TAG]`; empty: nothing is pushed.
+        text: `HOST/NAME[:TAG]`; None: nothing is pushed.
         variants: Those that are built.
 
     Raises:
         SettingsError: It is no name of an image, or has a digest.
     """
-    if not text:
+    if text is None:
         return {}
+    if not text:  # a script's variable that is not set
+        raise SettingsError("--push names nothing", advice="Write it as HOST/NAME:TAG, or leave it out.")
     named = _parsed(text, text)
     if named.digest:
         raise SettingsError(f"--push {text} has a digest, and that comes of the push", advice="Give a tag instead.")
