@@ -63,6 +63,36 @@ def test_never_ready() -> None:
     assert told["ready"]["body"].startswith("/readyz ")
 
 
+@pytest.mark.parametrize(
+    ("statuses", "is_live", "most"),
+    [
+        ([404], False, 2.0),
+        ([401], False, 2.0),
+        ([404, 404, 200], True, 2.0),
+        ([503], False, 10.0),
+        ([429], False, 10.0),
+        ([404, 503] * 30, False, 10.0),
+    ],
+)
+def test_request_that_is_wrong_is_not_repeated_for_ever(
+    monkeypatch: pytest.MonkeyPatch, statuses: list[int], most: float, *, is_live: bool
+) -> None:
+    """An API that is there and knows no such path will not know it later; one that is not ready yet may be."""
+    monkeypatch.setattr(arrival, "_PATIENCE_SECONDS", 0.3)
+    left = iter(statuses)
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer(send, next(left, statuses[-1]), b"")
+
+    before = time.monotonic()
+    with serving(app) as port:
+        told = arrival.arrival(host="127.0.0.1", port=port, seconds=3.0, **PATHS)
+        took = time.monotonic() - before
+    assert (told["live_at"] is not None) is is_live
+    assert took < most
+    assert is_live or most < 3.0 or took >= 3.0
+
+
 @pytest.mark.parametrize(("host", "why"), [("127.0.0.1", "refused"), ("nowhere.invalid", "")])
 def test_never_there(host: str, why: str) -> None:
     """Nobody there, or no such name: the error is told, and that ready was not asked."""

@@ -14,6 +14,10 @@ from http.client import HTTPConnection, HTTPException
 _PAUSE_SECONDS = 0.01
 _ASK_SECONDS = 2.0
 _MOST_BYTES = 64 * 1024
+_PATIENCE_SECONDS = 5.0
+"""How long an API may say without a break that a request is wrong, such as no path of its own: time heals that not."""
+_WRONG_PAUSE_SECONDS = 0.1
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 def arrival(
@@ -33,14 +37,26 @@ def arrival(
 def wait_for(
     host: str, port: int, path: str, headers: dict[str, str], until: float
 ) -> tuple[float | None, dict[str, object]]:
-    """Ask until the answer is 200 or the time is up; return when that was, if it was, and the last answer."""
+    """Ask until the answer is 200 or the time is up; return when that was, if it was, and the last answer.
+
+    The time is up early where the API has long been there and finds nothing but fault with the request.
+    """
+    wrong_since = None
     while True:
         answer = ask(host, port, path, headers)
         if answer.get("status") == HTTPStatus.OK:
             return time.time(), answer
-        if time.monotonic() >= until:
+        now = time.monotonic()
+        wrong_since = (wrong_since or now) if is_wrong(answer) else None
+        if now >= until or (wrong_since and now - wrong_since >= _PATIENCE_SECONDS):
             return None, answer
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(_WRONG_PAUSE_SECONDS if wrong_since else _PAUSE_SECONDS)  # each stands in the API's log
+
+
+def is_wrong(answer: dict[str, object]) -> bool:
+    """Return whether an API says that the request is wrong, and will say so for ever."""
+    status = answer.get("status")
+    return isinstance(status, int) and status // 100 == 4 and status not in _PASSING  # noqa: PLR2004 - 4xx
 
 
 def ask(host: str, port: int, path: str, headers: dict[str, str]) -> dict[str, object]:
