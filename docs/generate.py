@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ def index() -> Path:
     return FOLDER / "README.md"
 
 
+def arguments(task: Task[Any]) -> list[Argument]:
+    """Return what a task takes. Invoke takes the help away from the task that it asks; so a copy is asked."""
+    asked = copy(task)
+    asked.help = dict(task.help)
+    return asked.get_arguments()
+
+
 def renewed(text: str, written: str) -> str:
     """Return a page's text with the part between the marks as it has to be.
 
@@ -59,11 +67,11 @@ def renewed(text: str, written: str) -> str:
 
 def _command(name: str) -> str:
     """Return usage, options and formats of a task."""
-    arguments = sorted(_TASKS[name].get_arguments(), key=lambda each: not _is_place(each))
-    lines = [f"    {' '.join(('invoke', name, *map(_usage, arguments)))}", "", _first_line(_TASKS[name])]
-    if arguments:
+    taken = sorted(arguments(_TASKS[name]), key=lambda each: not _is_place(each))
+    lines = [f"    {' '.join(('invoke', name, *map(_usage, taken)))}", "", _first_line(_TASKS[name])]
+    if taken:
         lines += ["", "| option | says |", "|---|---|"]
-        lines += [f"| {_named(each)} | {_cell(_said(each))} |" for each in arguments]
+        lines += [f"| {_named(each)} | {_cell(_said(each))} |" for each in taken]
     for command, names in _TABLES.items():
         if command.split()[1] == name:
             listed = ", ".join(f"[{each}](../formats/{each}.md)" for each in names)

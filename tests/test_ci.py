@@ -24,6 +24,7 @@ import yaml
 from invoke.collection import Collection
 
 import tasks
+from docs import generate
 from weighbridge.render import formats, markdown
 
 PROJECT = Path(__file__).parents[1]
@@ -406,7 +407,7 @@ def test_commands_name_tasks_and_options_that_are() -> None:
 
 def arguments(name: str) -> list[Any]:
     """Return the options of a task; of no task none."""
-    return TASKS[name].get_arguments() if name in TASKS else []
+    return generate.arguments(TASKS[name]) if name in TASKS else []
 
 
 def test_least_permissions() -> None:

@@ -19,6 +19,7 @@ from invoke.collection import Collection
 from pydantic import ByteSize, TypeAdapter
 
 import tasks
+from docs.generate import arguments
 from tests.earlier import MB, image, report
 from tests.engine import otherapp
 from tests.smoke.fakes import contents
@@ -64,7 +65,7 @@ def test_readme_names_no_option_that_is_none() -> None:
     """Each `--option` beside a task in README is an option of that task."""
     rows = re.findall(r"^\| `invoke (\w+)(.*?)` \|", README, re.MULTILINE)
     named = {(task, option) for task, words in rows for option in re.findall(r"--([a-z-]+)", words)}
-    known = {(task, argument.name.replace("_", "-")) for task, _ in rows for argument in TASKS[task].get_arguments()}
+    known = {(task, str(argument.name).replace("_", "-")) for task, _ in rows for argument in arguments(TASKS[task])}
 
     assert named
     assert named <= known
