@@ -46,8 +46,9 @@ _EXAMPLE = re.compile(rb"example|x{4}|\.{3}|your[-_]?", re.IGNORECASE)
 _END, _FEWEST_CHARACTERS = slice(-16, None), 6
 """How many different ones the end of a token has; with less, as in `sk_live_000…`, it was not drawn at random."""
 
-# A user and a password before the host. What begins like a variable or a gap to fill in is none.
-_URL_PASSWORD = re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s/:@'\"]*):(?![$<{*]|%\()([^\s/@'\"]+)@", re.IGNORECASE)
+# A user and a password before the host. What begins like a variable or a gap to fill in is none. No scheme is longer:
+# without a limit, a long line of `a.a.a.…` would be gone through anew from each of its letters.
+_URL_PASSWORD = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"]*):(?![$<{*]|%\()([^\s/@'\"]+)@", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 _NAME = re.compile(
@@ -115,11 +116,15 @@ def assigned(text: str) -> tuple[str, ...]:
 
 
 def url_passwords(text: str) -> tuple[str, ...]:
-    """Return the passwords in a text's URLs; of a text that is one URL, also one with an @ in it."""
+    """Return the passwords in a text's URLs; of a text that is one URL, also one with an @ in it.
+
+    What one URL also says in the open, as in `postgresql://app:app@db`, is none: all its logs would be full of gaps.
+    """
     found = [match[2] for match in _URL_PASSWORD.finditer(text)]
     with suppress(ValueError):  # it is none
-        found.append(urlsplit(text).password or "")
-    return tuple(dict.fromkeys(password for password in found if password))
+        url = urlsplit(text)
+        found = [each for each in (*found, url.password) if each not in {url.scheme, url.username, url.hostname}]
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def masked(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, unquote
@@ -54,8 +55,9 @@ def _of_header(name: str, value: str) -> Iterator[str]:
 
 
 def _written(secret: str) -> tuple[str, ...]:
-    """Return how a secret may stand in a text: as it is, as in a URL, as a URL was read, as in a Python string."""
-    return secret, quote(secret, safe=""), unquote(secret), repr(secret)[1:-1]
+    """Return how a secret may stand in a text: as it is, in a URL, as a URL was read, in a Python string, in JSON."""
+    as_json = (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
+    return secret, quote(secret, safe=""), unquote(secret), repr(secret)[1:-1], *as_json
 
 
 def _pattern(secret: str) -> str:
