@@ -300,22 +300,26 @@ def test_settings_in_a_locale_that_cannot_hold_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("name", "text", "said"),
     [
-        (None, "INVOKE_RUNTIME_CONFIG names more.yaml, and there is no such file. "),
-        ("a: [b\n", "more.yaml is no YAML: "),
+        ("more.yaml", None, "INVOKE_RUNTIME_CONFIG names more.yaml, and there is no such file. "),
+        ("more.yaml", "a: [b\n", "more.yaml is no YAML: "),
+        ("more.yaml", "a\n", "more.yaml holds a single value, not settings. Correct it in more.yaml.\n"),
+        ("more.yaml", "smoke: {usr: 1}\n", "invoke.yaml: smoke.usr: there is no such setting, but "),
+        ("more.py", "smoke = {'usr': 1}\n", "invoke.yaml: smoke.usr: there is no such setting, but "),
     ],
-    ids=["missing", "broken"],
+    ids=["missing", "broken", "none", "misspelt", "module"],
 )
-def test_settings_file_besides_our_own(tmp_path: Path, text: str | None, said: str) -> None:
-    """A file of settings that a variable names is not passed over where it is missing or broken."""
+def test_settings_file_besides_our_own(tmp_path: Path, name: str, text: str | None, said: str) -> None:
+    """A file of settings that a variable names is read, and not passed over where it is missing or broken."""
     if text is not None:
-        (tmp_path / "more.yaml").write_text(text)
+        (tmp_path / name).write_text(text)
     words = [sys.executable, "-B", "-m", "invoke", "--search-root", str(PROJECT), "report"]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "INVOKE_RUNTIME_CONFIG": "more.yaml"}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "INVOKE_RUNTIME_CONFIG": name}
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"error: {said}")
+    assert name in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -119,7 +119,8 @@ def check_configuration(project: Path) -> None:
             raise SettingsError(
                 f"{_MORE} names {more}, and there is no such file", advice="Mend its path, or unset it."
             )
-        check_syntax(Path(more))
+        if Path(more).suffix != ".py":  # Invoke takes a module, too
+            check_syntax(Path(more))
     config = Config(lazy=True, project_location=project)
     try:
         config.load_project()

@@ -34,6 +34,7 @@ def check_syntax(path: Path) -> None:
     Raises:
         SettingsError: It is no YAML, has a key twice, is no mapping, or cannot be read; the message names the line.
     """
+    advice = f"Correct it in {path.name}."
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe one
     except FileNotFoundError:
@@ -41,12 +42,12 @@ def check_syntax(path: Path) -> None:
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         place = f"line {mark.line + 1}: " if mark else ""
-        raise SettingsError(f"{path.name} is no YAML: {place}{problem or 'it cannot be parsed'}") from error
+        message = f"{path.name} is no YAML: {place}{problem or 'it cannot be parsed'}"
+        raise SettingsError(message, advice=advice) from error
     except OSError as error:
         raise SettingsError(f"{path.name} cannot be read: {error.strerror}", advice=_READABLE) from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path.name} cannot be read: it is no UTF-8 ({error})", advice=_READABLE) from error
     if not isinstance(content, dict | None):
-        raise SettingsError(
-            f"{path.name} holds a {'list' if isinstance(content, list) else 'single value'}, not settings"
-        )
+        kind = "list" if isinstance(content, list) else "single value"
+        raise SettingsError(f"{path.name} holds a {kind}, not settings", advice=advice)

@@ -45,7 +45,8 @@ def worded(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[s
         words = _WORDS.get(first["type"], first["msg"].replace("Input should be", "it has to be"))
         words += "" if _SECRET & set(place) else _seen(first["input"])
     variable = "_".join(["INVOKE", *place]).upper()
-    advice = f"Correct {variable}, which sets it." if variable in os.environ else "Correct it in invoke.yaml."
+    files = " or ".join(filter(None, ("invoke.yaml", os.environ.get("INVOKE_RUNTIME_CONFIG"))))
+    advice = f"Correct {variable}, which sets it." if variable in os.environ else f"Correct it in {files}."
     return f"invoke.yaml: {'.'.join(place)}: {words}", advice
 
 
