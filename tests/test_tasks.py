@@ -215,6 +215,7 @@ def test_no_engine(run: Run, name: str) -> None:
         (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json, markdown, "),
         (["report", "--format", "json", "--format", "svg"], "Several formats go to standard output. Give each a file"),
         (["report", "--format", "svg:x", "--format", "html:x"], "Several formats go to x. Give each a file"),
+        (["report", "--format", "json:."], ". cannot be written: Is a directory. Name another file."),
         (["report", "--format", "json:no/such/x"], "no/such/x cannot be written: No such file or directory. Name "),
         (["report", "--format", "json:"], "json: names no file. Write it as NAME:FILE."),
         (["smoke", "--format", "xml"], "Unknown format xml. Choose from terminal, json, junit."),

@@ -79,7 +79,6 @@ def choose(table: Mapping[str, T], name: str) -> T:
 class Output:
     """One format, and where it goes."""
 
-    name: str
     render: Callable[..., None]
     path: Path | None
     """The file that is written; None: standard output."""
@@ -102,9 +101,7 @@ class Outputs:
             if text.endswith(":"):
                 raise SettingsError(f"{text} names no file", advice="Write it as NAME:FILE.")
         parts = [text.partition(":") for text in texts or [next(iter(table))]]
-        self._outputs = [
-            Output(name, choose(table, name), Path(file) if colon else None) for name, colon, file in parts
-        ]
+        self._outputs = [Output(choose(table, name), Path(file) if colon else None) for name, colon, file in parts]
         places = [each.path for each in self._outputs]
         for place in places:
             if places.count(place) > 1:
@@ -113,8 +110,7 @@ class Outputs:
                     advice="Give each a file, but for one: --format json:FILE.",
                 )
             if place:
-                with _writing(place):
-                    tempfile.TemporaryFile(dir=place.parent).close()
+                _try_to_write(place)
 
     def write(self, value: object) -> None:
         """Draw the value in each format, files first; they are UTF-8 and written over.
@@ -132,6 +128,12 @@ class Outputs:
             each.render(value, drawn)
             with _writing(each.path):
                 each.path.write_text(drawn.getvalue(), encoding="utf-8")
+
+
+def _try_to_write(path: Path) -> None:
+    """Leave what is there as it is, and nothing where nothing is."""
+    with _writing(path), path.open("ab") if path.exists() else tempfile.TemporaryFile(dir=path.parent):
+        pass
 
 
 @contextmanager
