@@ -52,7 +52,7 @@ def test_waived_rules_are_counted() -> None:
     standings.remember(proof("waived"))
     found = standings.of(report(SMALL))["small"]
     assert (found.ok, found.rules, found.waived, found.failed) == (True, 2, 1, ())
-    assert stood(found) == "✓ 1 rule, 1 waived"
+    assert stood(found) == "✓ 1, 1 waived"
 
 
 @pytest.mark.parametrize("kept", [{}, {"ok": "perhaps"}, {"ok": True, "at": "now", "rules": 1}])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from weighbridge import advice, baseline
 from weighbridge.checks import Figures
 from weighbridge.model import Base, Image, Layer, LedgerRow, Pull, Report, Waste
-from weighbridge.render import badge, svg
+from weighbridge.render import badge, overview, svg
 from weighbridge.render.units import size
 from weighbridge.summary import Standing, Summary
 
@@ -71,6 +71,13 @@ def drawn(render: Callable[[Summary, TextIO], None], summary: Summary) -> ET.Ele
     assert "url(" not in (style.text or "")
     assert "@import" not in (style.text or "")
     return root
+
+
+@pytest.mark.parametrize("standing", [GOOD, BAD, replace(GOOD, waived=12), replace(BAD, failed=("api live",) * 12)])
+def test_smoke_is_told_whole(standing: Standing) -> None:
+    """How many rules hold, fail or are waived fits its column."""
+    table = drawn(svg.render, replace(SUMMARY, standings={"single": standing}))
+    assert overview.stood(standing) in [text.text for text in table.iter(f"{SPACE}text")]
 
 
 def texts(root: ET.Element) -> list[str]:

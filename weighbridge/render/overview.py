@@ -73,8 +73,9 @@ def stood(standing: Standing | None) -> str:
     if standing is None:
         return "not tried"
     if standing.ok:
-        waived = f", {standing.waived} waived" if standing.waived else ""
-        return f"✓ {counted(standing.rules - standing.waived, 'rule')}{waived}"
+        if standing.waived:  # short, or a picture cuts it
+            return f"✓ {standing.rules - standing.waived}, {standing.waived} waived"
+        return f"✓ {counted(standing.rules, 'rule')}"
     return f"✗ {len(standing.failed)} of {standing.rules} fail" if standing.failed else "✗ fails"
 
 
