@@ -71,17 +71,25 @@ def _writable_output() -> Iterator[None]:
         raise SettingsError(message, advice="Make room, then try again.") from error
 
 
+class _Stopped(SystemExit):
+    """The end that a signal asks for."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
 def _stop(number: int, _frame: FrameType | None) -> None:
     """End after everything that is open was closed: the client that builds, a file half written."""
-    sys.exit(128 + number)
+    raise _Stopped(number)
 
 
 def _raise_again(otherwise: Callable[[sys.UnraisableHookArgs], object], dropped: sys.UnraisableHookArgs) -> None:
     """Send a signal once more where Python dropped what its handler raised: within a destructor or a callback."""
     if isinstance(dropped.exc_value, KeyboardInterrupt):
         number = int(signal.SIGINT)
-    elif isinstance(dropped.exc_value, SystemExit):
-        number = int(dropped.exc_value.code or 0) - 128
+    elif isinstance(dropped.exc_value, _Stopped):
+        number = dropped.exc_value.number
     else:
         otherwise(dropped)
         return

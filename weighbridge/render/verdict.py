@@ -27,10 +27,11 @@ def verdict(summary: Summary, quote: Callable[[str], str] = str) -> str:
         summary: What it is about.
         quote: Makes text that comes from an image fit for the format.
     """
-    return ". ".join((*_faults(summary, quote), _growth(summary, quote)))
+    return ". ".join((*faults(summary, quote), change(summary, quote)))
 
 
-def _faults(summary: Summary, quote: Callable[[str], str]) -> Iterator[str]:
+def faults(summary: Summary, quote: Callable[[str], str] = str) -> Iterator[str]:
+    """Yield which variants are over budget and which do not run; arguments as in `verdict`."""
     over = [
         image.variant
         for image in summary.report.images
@@ -49,7 +50,8 @@ def fails(summary: Summary, variant: str) -> bool:
     return standing is not None and not standing.ok
 
 
-def _growth(summary: Summary, quote: Callable[[str], str]) -> str:
+def change(summary: Summary, quote: Callable[[str], str] = str) -> str:
+    """Return what changed most since the baseline, and why; arguments as in `verdict`."""
     baseline = summary.baseline
     if baseline is None:
         return "No baseline, so nothing is compared"
