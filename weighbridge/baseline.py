@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,14 +60,13 @@ def recorded(folder: Path) -> Sequence[Path]:
 def read(paths: Iterable[Path]) -> History:
     """Return the records in files."""
     found, unreadable = list[tuple[str, str, Report]](), []
-    with _uncollected():
-        for path in paths:
-            try:
-                report = records.from_json(path.read_bytes(), path.name)
-            except (OSError, UnreadableRecord):
-                unreadable.append(path.name)
-            else:
-                found.append((report.recorded_at, path.name, report))
+    for path in paths:
+        try:
+            report = records.from_json(path.read_bytes(), path.name)
+        except (OSError, UnreadableRecord):
+            unreadable.append(path.name)
+        else:
+            found.append((report.recorded_at, path.name, report))
     found.sort(key=lambda each: each[:2])
     return History(reports=tuple(report for *_, report in found), unreadable=tuple(unreadable))
 
@@ -215,15 +212,3 @@ def _newest(text: str, folder: Path, commits: Collection[str], advice: str) -> R
         why += f"; no records are {names}{more}"
     usual = "Check it out, run `invoke build` and `invoke report`, or give the path of another record."
     raise SettingsError(f"--baseline {text} has no record in {folder}{why}", advice=advice or usual)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector from walking what is being read, all of which stays: a third of the time."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
