@@ -196,7 +196,7 @@ def clean(c: Context, bases: bool = False) -> None:
             console.print_line(f"Left {name}: a container uses it.")
 
 
-@task(help={"quick": "only the tests that need no engine and no server; they end in a quarter of a minute"})
+@task(help={"quick": "only the tests that need no engine and no server; they take less than a minute"})
 def test(c: Context, quick: bool = False) -> None:
     """Run every test; most need an engine (`invoke engine`)."""
     from weighbridge import distribution
