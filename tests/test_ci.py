@@ -671,6 +671,14 @@ def test_record_that_cannot_be_read_stops_nothing(tmp_path: Path) -> None:
     assert (done.summary, set(done.codes)) == ("### told\n", {0})
 
 
+def test_records_do_not_grow_for_ever(tmp_path: Path) -> None:
+    """The oldest go, and the newest is still what the report is compared with."""
+    names = tuple(f"1{number:03}.json" for number in range(302))
+    done = run(tmp_path, {}, records=names)
+    assert done.records == [*names[2:], "2.json"]
+    assert done.calls[2].endswith(f"--baseline={tmp_path}/weighbridge/records/{names[-1]}")
+
+
 def test_baseline_that_is_told_has_to_be_there(tmp_path: Path) -> None:
     """Who names a baseline is told that it is none, and gets no report without it."""
     done = run(tmp_path, {"baseline": "x.json"}, variables={"UNREADABLE": "1"})
