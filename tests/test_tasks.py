@@ -265,11 +265,13 @@ def test_any_terminal_will_do(environment: dict[str, str]) -> None:
     assert f"{len([*records.glob('*.json')])} points\n".encode() in ended.stdout
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("form", ["terminal", "json"])
-def test_disk_that_is_full(form: str) -> None:
+def test_disk_that_is_full(form: str, unbuffered: str) -> None:
     """Where standard output can take no more, that is told in one line."""
     words = [sys.executable, "-B", "-m", "invoke", "trend", "--format", form]
     environment = os.environ | {"INVOKE_REPORTS_DIRECTORY": str(PROJECT / "tests" / "records")}
+    environment |= {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(words, cwd=PROJECT, env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
     assert ended.returncode == 2

@@ -68,13 +68,20 @@ def _writable_output() -> Iterator[None]:
         yield
         print(end="", flush=True)  # noqa: T201 - nothing, and to where there may be no standard output at all
     except BrokenPipeError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         raise Exit(code=1) from error
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
+        if error.filename is None:
+            _drop_output()
         message = f"{error.filename or 'The output'} cannot be written: {error.strerror}"
         raise SettingsError(message, advice="Make room, then try again.") from error
+
+
+def _drop_output() -> None:
+    """Let what is still held back go nowhere: Python would fail on it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Stopped(SystemExit):
