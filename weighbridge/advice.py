@@ -46,6 +46,11 @@ class Cut:
     sure: bool
     """Whether it can go without loss; else it is the largest that there is, and somebody has to look into it."""
 
+    @property
+    def told(self) -> str:
+        """`what`, and before it that it is no sure one where it is none: the beginning of a sentence."""
+        return self.what if self.sure else f"nothing for sure; its largest part is {self.what}"
+
 
 def to_ship(summary: Summary) -> Image | None:
     """Return the smallest image of those whose smoke test passed; where none did, of those never tried.

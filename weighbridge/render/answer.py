@@ -80,9 +80,8 @@ def cut(image: Image) -> _Entry | None:
     if found is None:
         return None
     share = f" ({found.bytes / image.shipped_bytes:.0%} of it)" if image.shipped_bytes else ""
-    lead = "" if found.sure else "nothing for sure; its largest part is "
     bytes_ = Cell(size(found.bytes), "bold")
-    return Cell("Cut first", "bold"), (f"{lead}{found.what}: ", bytes_, f"{share}. {found.remedy}")
+    return Cell("Cut first", "bold"), (f"{found.told}: ", bytes_, f"{share}. {found.remedy}")
 
 
 def _verdict(summary: Summary) -> Iterator[_Entry]:

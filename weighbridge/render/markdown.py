@@ -125,8 +125,7 @@ def _advice(summary: Summary) -> Iterator[str]:
     yield f"- **ship** {_name(choice.variant)}: {why}".removesuffix(": ")
     found = advice.to_cut(choice)
     if found:
-        lead = "" if found.sure else "nothing for sure; its largest part is "
-        yield f"- **cut first** {lead}{plain(found.what)}: {size(found.bytes)}. {plain(found.remedy)}"
+        yield f"- **cut first** {plain(found.told)}: {size(found.bytes)}. {plain(found.remedy)}"
 
 
 def _why(summary: Summary, difference: VariantDifference) -> str:
