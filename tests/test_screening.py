@@ -13,7 +13,7 @@ import pytest
 
 from tests.images import containerd, docker_20, docker_25, tar_of
 from tests.modes import File, Stacked, elf, folder
-from tests.test_tokens import KEY
+from tests.test_secret_detection import KEY
 from weighbridge.cache import Cache
 from weighbridge.contents import Contents, Trace
 from weighbridge.engine import Engine

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from weighbridge import revision
+from weighbridge import git
 
 TIME_ARGUMENT = "SOURCE_DATE_EPOCH"
 """BuildKit takes it by itself from 0.11 on, for the times in the config and its history; older ones leave it alone."""
@@ -31,12 +31,12 @@ def arguments(project: Path) -> dict[str, str]:
     Raises:
         SettingsError: SOURCE_DATE_EPOCH is no time, see `revision.source_time`.
     """
-    time = revision.source_time(project)
+    time = git.source_time(project)
     found = {
         "VERSION": _version(project),
-        "REVISION": revision.current(project).described,
+        "REVISION": git.current(project).described,
         "CREATED": "" if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "SOURCE": revision.source(project),
+        "SOURCE": git.source(project),
         TIME_ARGUMENT: "" if time is None else str(time),
     }
     return {name: value for name, value in found.items() if value}

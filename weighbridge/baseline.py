@@ -10,8 +10,8 @@ from pathlib import Path
 from weighbridge import difference, origin, records
 from weighbridge.difference import VariantDifference
 from weighbridge.errors import SettingsError, UnreadableRecord
+from weighbridge.git import git, trouble
 from weighbridge.model import Image, Report
-from weighbridge.revision import git, trouble
 from weighbridge.summary import Baseline
 
 LAST = "last"

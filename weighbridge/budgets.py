@@ -9,11 +9,11 @@ from weighbridge.difference import LedgerDifference, VariantDifference
 from weighbridge.errors import OverBudget
 from weighbridge.figures import MEASURES, Figure, Measure, owned
 from weighbridge.model import Finding, Image, Report
-from weighbridge.render.units import size
 from weighbridge.settings import Settings
 from weighbridge.settings.budgets import Budgets, Growth, Limit
 from weighbridge.settings.values import Size
 from weighbridge.summary import Baseline
+from weighbridge.units import size
 
 PREFIX = "budget-"
 """The rules of all budgets begin with it."""

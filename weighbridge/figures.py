@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from weighbridge.model import Image, Layer, LedgerRow
-from weighbridge.render.units import size
-from weighbridge.sources.wording import quoted
+from weighbridge.quoting import quoted
+from weighbridge.units import size
 
 _INSTRUCTION_LENGTH = 60
 

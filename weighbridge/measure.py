@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge import filesystem, ledger, origin, revision, sharing, tree, waste
+from weighbridge import filesystem, git, ledger, origin, sharing, tree, waste
 from weighbridge.cache import Cache
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, SettingsError, UnreadableImage
 from weighbridge.layers import Fingerprint
@@ -128,7 +128,7 @@ def weigh(
             for name, location in locations.items()
         ]
         identity = engine.identity if engine else None
-    now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), revision.current(project)
+    now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), git.current(project)
     images = tuple(image for image, _ in found)
     report = Report(
         recorded_at=now,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from weighbridge import bases, evidence, screening, smoke
+from weighbridge import bases, code_digest, evidence, screening, smoke
 from weighbridge.cache import Cache
 from weighbridge.checks import Proof
 from weighbridge.engine import Engine
 from weighbridge.settings import Settings
+from weighbridge.smoke import memory, trial
 
 
 class Shown(Protocol):
@@ -36,6 +38,8 @@ def prove(
 ) -> tuple[Proof, ...]:
     """Remove what dead runs left, read the variants' images, then start all of them side by side and try the rules.
 
+    The outcome is remembered: see `proven`.
+
     What containers of a variant that failed have written is kept in the folder of the records.
 
     Args:
@@ -60,11 +64,23 @@ def prove(
     smoke.check_images(engine, tuple(references.values()))
     shown.note(f"Redis: {redis.described}")
     held = screening.screen(engine, references.values(), Cache(), shown.reading())
-    trial = smoke.Trial(
+    how = smoke.Trial(
         engine=engine, settings=settings, redis=redis.reference, faults=faults, keep=keep, note=shown.note
     )
-    found = smoke.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher())
+    found = smoke.prove(how, {name: held[reference] for name, reference in references.items()}, watcher())
+    for each in found:
+        memory.remember(settings, _code(engine), each)
     kept = evidence.keep(found, folder)
     if kept:
         shown.note(f"Kept {len(kept)} files in {kept[0].parent}")
     return found
+
+
+def proven(engine: Engine, settings: Settings, image_id: str) -> bool:
+    """Tell whether the last smoke test of exactly this image passed, by the rules and settings of today."""
+    return memory.proven(settings, _code(engine), image_id)
+
+
+def _code(engine: Engine) -> str:
+    """Return a digest of the code that proves: it runs images by an engine's client, and reads what they hold."""
+    return code_digest.of(trial, screening, sys.modules[type(engine).__module__])

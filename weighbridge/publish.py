@@ -109,7 +109,7 @@ def publish(
         NoBaseImage: There is no Redis to prove them with.
     """
     chosen = [each for each in built if each.variant in wanted]
-    unproven = _unproven(settings, chosen, shown)
+    unproven = _unproven(engine, settings, chosen, shown)
     if unproven:
         names = tuple(unproven)
         prove = partial(proof.prove, engine, settings, names, shown=shown, watcher=partial(watcher, names))
@@ -117,11 +117,11 @@ def publish(
     return tuple(_pushed(engine, each, wanted[each.variant], shown) for each in chosen)
 
 
-def _unproven(settings: Settings, chosen: Sequence[Built], shown: Shown) -> dict[str, str]:
+def _unproven(engine: Engine, settings: Settings, chosen: Sequence[Built], shown: Shown) -> dict[str, str]:
     """Return the ids of the images that have not passed yet, by variant."""
     found = {}
     for each in chosen:
-        if smoke.proven(settings, each.image_id):
+        if proof.proven(engine, settings, each.image_id):
             shown.note(f"{each.variant}: {each.image_id[:_SHORT]} has passed the smoke test before")
         else:
             found[each.variant] = each.image_id

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from weighbridge import bases, builder, clients, revision, variants
+from weighbridge import bases, builder, clients, git, variants
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineError
 from weighbridge.settings import Settings, check
@@ -86,7 +86,7 @@ def test_version_answers_what_the_labels_say(built: str) -> None:
 def test_labels_are_true(built: str) -> None:
     """The labels say what Git says; the time is the commit's, so that the same commit gives the same image."""
     labels = json.loads(docker("image", "inspect", built))[0]["Config"]["Labels"]
-    commit, time = revision.current(PROJECT), revision.source_time(PROJECT)
+    commit, time = git.current(PROJECT), git.source_time(PROJECT)
     assert labels.get(f"{SPEC}.revision", "") == commit.described
     if time is not None:
         assert datetime.fromisoformat(labels[f"{SPEC}.created"]) == datetime.fromtimestamp(time, UTC)

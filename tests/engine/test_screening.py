@@ -12,7 +12,7 @@ import pytest
 from tests.engine import evidence
 from tests.modes import elf
 from tests.smoke.test_image import RULES, failures
-from tests.test_tokens import ISSUED, KEY
+from tests.test_secret_detection import ISSUED, KEY
 from weighbridge import bases
 from weighbridge.cache import Cache
 from weighbridge.contents import Contents

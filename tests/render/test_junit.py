@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from junitparser import Failure, JUnitXml, Skipped
 
+from weighbridge import quoting
 from weighbridge.checks import Check, Outcome, Proof
 from weighbridge.render import junit
 
@@ -114,16 +115,16 @@ def test_any_text_comes_back(detail: str, log: str) -> None:
     failure, out = found.find(".//failure"), found.find(".//system-out")
     assert failure is not None
     assert out is not None
-    assert failure.get("message") == junit.held_by_xml(detail)
-    assert (failure.text or "") == junit.held_by_xml(log)
-    assert out.text == f"Waived: {junit.held_by_xml(detail)}"
+    assert failure.get("message") == quoting.held_by_xml(detail)
+    assert (failure.text or "") == quoting.held_by_xml(log)
+    assert out.text == f"Waived: {quoting.held_by_xml(detail)}"
 
 
 @given(texts)
 def test_only_what_xml_cannot_hold_is_replaced(text: str) -> None:
     """Signs that XML has stay, one for one."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    held = junit.held_by_xml(text)
+    held = quoting.held_by_xml(text)
     assert len(held) == len(lines)
     for sign, kept in zip(lines, held, strict=True):
         code = ord(sign)

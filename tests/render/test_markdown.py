@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from weighbridge import baseline, difference
 from weighbridge.checks import Figures
 from weighbridge.model import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
+from weighbridge.quoting import on_one_line
 from weighbridge.render import gfm, markdown
-from weighbridge.render.outcomes import on_one_line
 from weighbridge.summary import Baseline, Standing, Summary
 
 

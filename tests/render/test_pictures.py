@@ -16,8 +16,8 @@ from weighbridge import advice, baseline
 from weighbridge.checks import Figures
 from weighbridge.model import Base, Image, Layer, LedgerRow, Pull, Report, Waste
 from weighbridge.render import badge, overview, svg
-from weighbridge.render.units import size
 from weighbridge.summary import Standing, Summary
+from weighbridge.units import size
 
 SPACE = "{http://www.w3.org/2000/svg}"
 GOOD = Standing(ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), figures=Figures(api_ready_seconds=0.41))

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from weighbridge.checks import Check, Figures, Outcome, Proof
+from weighbridge.quoting import on_one_line
 from weighbridge.render import console, formats, json, proofs
-from weighbridge.render.outcomes import on_one_line
 
 
 def check(

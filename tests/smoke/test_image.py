@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.test_tokens import ISSUED
+from tests.test_secret_detection import ISSUED
 from weighbridge.contents import Contents, Kind, Trace
 from weighbridge.settings import Settings, check
 from weighbridge.smoke import image

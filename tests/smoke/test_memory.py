@@ -8,9 +8,11 @@ import pytest
 
 from weighbridge.checks import Check, Proof
 from weighbridge.settings import Settings, check
-from weighbridge.smoke import memory, proven
+from weighbridge.smoke import memory
 
 SETTINGS = check({"variants": {"a": {}}})
+CODE = "0123"
+"""The digest of the code that proves."""
 ID, OTHER = "sha256:a", "sha256:b"
 
 
@@ -29,12 +31,12 @@ def proof(image_id: str = ID, *, ok: bool = True) -> Proof:
 
 def test_only_that_image_is_proven() -> None:
     """A proof is of one id; the last one counts."""
-    assert not proven(SETTINGS, ID)
-    memory.remember(SETTINGS, proof())
-    assert proven(SETTINGS, ID)
-    assert not proven(SETTINGS, OTHER)
-    memory.remember(SETTINGS, proof(ok=False))
-    assert not proven(SETTINGS, ID)
+    assert not memory.proven(SETTINGS, CODE, ID)
+    memory.remember(SETTINGS, CODE, proof())
+    assert memory.proven(SETTINGS, CODE, ID)
+    assert not memory.proven(SETTINGS, CODE, OTHER)
+    memory.remember(SETTINGS, CODE, proof(ok=False))
+    assert not memory.proven(SETTINGS, CODE, ID)
 
 
 @pytest.mark.parametrize(
@@ -50,31 +52,30 @@ def test_only_that_image_is_proven() -> None:
 )
 def test_other_settings_are_another_proof(changed: dict[str, object], counts: bool) -> None:  # noqa: FBT001 - a column
     """What an image is held to is part of the proof; what it is called is not."""
-    memory.remember(SETTINGS, proof())
+    memory.remember(SETTINGS, CODE, proof())
     settings: Settings = check({"variants": {"a": {}}, **changed})
-    assert proven(settings, ID) is counts
+    assert memory.proven(settings, CODE, ID) is counts
 
 
-def test_other_rules_are_another_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_rules_are_another_proof() -> None:
     """A rule that was added or changed since then has not been tried."""
-    memory.remember(SETTINGS, proof())
-    monkeypatch.setattr(memory, "_sources", lambda: b"other")
-    assert not proven(SETTINGS, ID)
+    memory.remember(SETTINGS, CODE, proof())
+    assert not memory.proven(SETTINGS, "4567", ID)
 
 
 def test_damaged_memory_proves_nothing(cache: Path) -> None:
     """What cannot be read was never proven; the next proof mends it."""
-    memory.remember(SETTINGS, proof())
+    memory.remember(SETTINGS, CODE, proof())
     (path,) = cache.rglob("proof-*")
     for data in (b"", b"nonsense", path.read_bytes()[:-3]):
         path.write_bytes(data)
-        assert not proven(SETTINGS, ID)
-    memory.remember(SETTINGS, proof())
-    assert proven(SETTINGS, ID)
+        assert not memory.proven(SETTINGS, CODE, ID)
+    memory.remember(SETTINGS, CODE, proof())
+    assert memory.proven(SETTINGS, CODE, ID)
 
 
 def test_folder_that_cannot_be_written(cache: Path) -> None:
     """Without a memory all works; what is pushed is proven each time."""
     (cache / "weighbridge").write_text("no folder")
-    memory.remember(SETTINGS, proof())
-    assert not proven(SETTINGS, ID)
+    memory.remember(SETTINGS, CODE, proof())
+    assert not memory.proven(SETTINGS, CODE, ID)

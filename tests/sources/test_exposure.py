@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.modes import File, archive, elf, folder
-from tests.test_tokens import ISSUED, KEY
+from tests.test_secret_detection import ISSUED, KEY
 from weighbridge.cache import Cache
 from weighbridge.layers import FILE
 from weighbridge.sources import exposure, machines, suspects

@@ -30,9 +30,9 @@ from weighbridge.render.overview import (
     signed,
     wasted,
 )
-from weighbridge.render.units import bar, seconds, size
 from weighbridge.render.verdict import cause
 from weighbridge.summary import Standing, Summary
+from weighbridge.units import bar, seconds, size
 
 _VARIANT = "Variant"
 _BAR_WIDTH = 8

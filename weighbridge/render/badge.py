@@ -10,8 +10,8 @@ from weighbridge import advice
 from weighbridge.model import Image
 from weighbridge.render.drawing import Canvas, cut
 from weighbridge.render.overview import stood
-from weighbridge.render.units import size
 from weighbridge.summary import Summary
+from weighbridge.units import size
 
 _HEIGHT = 20
 _PADDING = 6

@@ -22,6 +22,8 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from weighbridge.quoting import printable
+
 Style = Literal["", "dim", "bold", "green", "red", "yellow", "cyan"]
 PIPE_WIDTH = 100
 """Columns where the output is no terminal; COLUMNS overrides it."""
@@ -146,11 +148,6 @@ def print_error(message: str, detail: str = "") -> None:
     for line in detail.splitlines():
         console.print(Text(f"  {printable(line)}", style="dim"), soft_wrap=True)
     console.print(Text.assemble(("error: ", "bold red"), printable(message)), soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """Return text that a container may have had a part in without what terminals obey."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 _READING = "Reading the images"

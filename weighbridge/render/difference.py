@@ -11,8 +11,8 @@ from weighbridge.growth import Cause
 from weighbridge.model import Image
 from weighbridge.render.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.render.overview import counted, pulled, signed, versions
-from weighbridge.render.units import size
 from weighbridge.summary import Baseline, Summary
+from weighbridge.units import size
 
 _ROWS = 20
 _ROWS_OF_REPORT = 10

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from weighbridge.render.junit import held_by_xml
-from weighbridge.render.outcomes import on_one_line
+from weighbridge.quoting import held_by_xml, on_one_line
 
 _ELLIPSIS = "…"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from weighbridge.render.outcomes import on_one_line
+from weighbridge.quoting import on_one_line
 
 _ELLIPSIS = "…"
 # A code span of backticks cannot hold `\|` in a table, so code is HTML, and each sign that means something an entity:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 from weighbridge import advice
 from weighbridge.render import overview, verdict
 from weighbridge.render.page import tables, treemap, trend, words
-from weighbridge.render.units import seconds, size
 from weighbridge.summary import Summary
 from weighbridge.tree import Node
+from weighbridge.units import seconds, size
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from typing import TextIO
 from xml.etree import ElementTree as ET
 
 from weighbridge.checks import Check, Outcome, Proof
-
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped."""
+from weighbridge.quoting import held_by_xml
 
 
 def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
@@ -23,11 +20,6 @@ def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
         root.append(_suite(proof))
     ET.indent(root)
     (stream or sys.stdout).write(ET.tostring(root, encoding="us-ascii", xml_declaration=True).decode("ascii") + "\n")
-
-
-def held_by_xml(text: str) -> str:
-    """Return the text as XML can hold it: line ends as one sign, and a mark for each sign that it has no way to say."""
-    return _NO_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _suite(proof: Proof) -> ET.Element:

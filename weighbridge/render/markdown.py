@@ -16,9 +16,9 @@ from weighbridge.growth import Cause
 from weighbridge.model import Image, Layer, Waste
 from weighbridge.render.gfm import folded, plain, quoted, table
 from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
-from weighbridge.render.units import size
 from weighbridge.render.verdict import cause, drift, remedy, verdict, versions
 from weighbridge.summary import Baseline, Summary
+from weighbridge.units import size
 
 MARKER = "<!-- weighbridge:report -->"
 """The first line, which nobody sees: by it a comment is known as ours, to be written anew."""

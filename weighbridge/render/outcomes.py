@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from weighbridge.checks import Check, Outcome
-from weighbridge.render.console import Style, printable
+from weighbridge.render.console import Style
 
 SIGNS: Mapping[Outcome, tuple[str, Style]] = {
     "passed": ("✓", "green"),
@@ -40,8 +40,3 @@ def rules(checks: Sequence[Check]) -> str:
 def named(check: Check) -> str:
     """Return what tells a rule from all others."""
     return f"{check.role} {check.rule}"
-
-
-def on_one_line(text: str) -> str:
-    """Return text that a container may have had a part in, without line ends and without what terminals obey."""
-    return printable(" ".join(text.split()))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from weighbridge.difference import VariantDifference
 from weighbridge.model import Image, Layer, Pull, Rebuild
-from weighbridge.render.units import seconds, size
 from weighbridge.summary import Standing, Summary
+from weighbridge.units import seconds, size
 
 UNKNOWN = "unknown"
 MISSING = "–"  # noqa: RUF001 - a dash, where there is nothing to tell

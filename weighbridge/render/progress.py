@@ -7,7 +7,7 @@ from typing import TextIO
 
 from weighbridge.model import Built, Step
 from weighbridge.render.console import Activity, Cell, Column, Style, print_line, print_table
-from weighbridge.render.units import seconds
+from weighbridge.units import seconds
 
 _STEP_SIGNS: dict[str, tuple[str, Style]] = {
     "done": ("done     ", "green"),

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge.checks import Check, Figures, Outcome, Proof
+from weighbridge.quoting import on_one_line
 from weighbridge.render.console import Cell, Column, print_line, print_paragraph, print_table
-from weighbridge.render.outcomes import SIGNS, having, held, named, on_one_line, rules, waived
+from weighbridge.render.outcomes import SIGNS, having, held, named, rules, waived
 from weighbridge.render.trying import Progress, progress
-from weighbridge.render.units import seconds, size
+from weighbridge.units import seconds, size
 
 __all__ = ["Progress", "progress", "render"]
 

@@ -13,12 +13,12 @@ from typing import TextIO
 
 from weighbridge import advice, growth
 from weighbridge.model import Image
+from weighbridge.quoting import on_one_line
 from weighbridge.render.drawing import Canvas, cut
-from weighbridge.render.outcomes import on_one_line
 from weighbridge.render.overview import MISSING, Answer, answers, counted
-from weighbridge.render.units import size
 from weighbridge.render.verdict import remedy, verdict
 from weighbridge.summary import Summary
+from weighbridge.units import size
 
 _TITLE = "What each variant weighs"
 _WIDTH = 800

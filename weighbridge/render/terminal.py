@@ -10,8 +10,8 @@ from weighbridge.model import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
 from weighbridge.render import answer, difference
 from weighbridge.render.console import Cell, Column, Style, print_entries, print_line, print_paragraph, print_table
 from weighbridge.render.overview import origin, pull_of, pulled
-from weighbridge.render.units import bar, size
 from weighbridge.summary import Summary
+from weighbridge.units import bar, size
 
 _BAR_WIDTH = 12
 _NARROW_BAR_WIDTH = 8

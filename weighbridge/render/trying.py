@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from weighbridge.checks import Check, Proof
+from weighbridge.quoting import on_one_line
 from weighbridge.render.console import Activity, Cell, Column
-from weighbridge.render.outcomes import SIGNS, having, held, named, on_one_line, rules, waived
-from weighbridge.render.units import seconds
+from weighbridge.render.outcomes import SIGNS, having, held, named, rules, waived
+from weighbridge.units import seconds
 
 _COLUMNS = (
     Column(name="Variant"),

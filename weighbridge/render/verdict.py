@@ -11,8 +11,8 @@ from weighbridge.growth import Cause
 from weighbridge.model import Image, Report, Waste
 from weighbridge.render import overview
 from weighbridge.render.overview import counted, signed
-from weighbridge.render.units import size
 from weighbridge.summary import Summary
+from weighbridge.units import size
 
 _BUDGET = "budget-"
 _NAMES = 3

@@ -9,7 +9,7 @@ import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from weighbridge import tokens
+from weighbridge import secret_detection
 from weighbridge.contents import Contents, Kind, Trace
 from weighbridge.settings import Settings
 from weighbridge.smoke.failures import CheckFailed
@@ -218,19 +218,19 @@ def _of_environment(contents: Contents) -> Iterator[tuple[str, str]]:
 
 def _of_labels(contents: Contents) -> Iterator[tuple[str, str]]:
     for name, value in contents.labels.items():
-        if what := tokens.found(value):
+        if what := secret_detection.found(value):
             yield f"the label {_shown(name)} holds {what}", "take it out of the Dockerfile's LABEL"
 
 
 def _of_history(contents: Contents) -> Iterator[tuple[str, str]]:
     """Yield what only the history tells: what environment and labels hold is told of there."""
     told = {name for name, value in _pairs(contents.environment) if _secret(name, value)}
-    told |= {name for name, value in contents.labels.items() if tokens.found(value)}
+    told |= {name for name, value in contents.labels.items() if secret_detection.found(value)}
     for step in contents.history:
-        names = [name for name in tokens.assigned(step) if name not in told]
+        names = [name for name in secret_detection.assigned(step) if name not in told]
         if names:
             yield f"the history tells {_shown(names[0])}, by its name a secret: `{_shown(step)}`", _AT_BUILD
-        elif (what := tokens.found(step)) and not any(f"{name}=" in step for name in told):
+        elif (what := secret_detection.found(step)) and not any(f"{name}=" in step for name in told):
             yield f"the history holds {what}: `{_shown(step)}`", _AT_BUILD
 
 
@@ -239,7 +239,9 @@ def _pairs(environment: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _secret(name: str, value: str) -> str:
-    return tokens.found(value) or ("what its name calls a secret" if tokens.is_secret(name, value) else "")
+    return secret_detection.found(value) or (
+        "what its name calls a secret" if secret_detection.is_secret(name, value) else ""
+    )
 
 
 def _user(contents: Contents, settings: Settings) -> tuple[int, int]:
@@ -278,5 +280,5 @@ def _and_more(count: int, *, at_least: bool = False) -> str:
 
 def _shown(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
     """Return a text of somebody else's on one line and without a secret, its end left out where it is long."""
-    plain = " ".join("".join(char if char.isprintable() else " " for char in tokens.redacted(text)).split())
+    plain = " ".join("".join(char if char.isprintable() else " " for char in secret_detection.redacted(text)).split())
     return plain if len(plain) <= characters else f"{plain[: characters - 2]} …"

@@ -10,10 +10,11 @@ from typing import Any
 
 from weighbridge.commands import TIMED_OUT
 from weighbridge.errors import EngineFault
+from weighbridge.smoke import scripts
 from weighbridge.smoke.containers import CLIENT, INTERPRETERS, Stack
 from weighbridge.smoke.failures import CheckFailed
 
-_SCRIPTS = Path(__file__).with_name("scripts")
+_SCRIPTS = Path(str(scripts.__file__)).parent
 _OLDEST_PYTHON = 3, 9
 _CANNOT_EXECUTE = frozenset({126, 127})
 _SPARE_SECONDS = 10.0

@@ -8,50 +8,39 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 
 from weighbridge import standings
 from weighbridge.cache import Cache
 from weighbridge.checks import Proof
 from weighbridge.settings import Settings
 
-_BELOW = (
-    *("commands.py", "containers.py", "contents.py", "engine.py", "filesystem.py", "inspection.py"),
-    *("screening.py", "tokens.py"),
-    *("sources/exposure.py", "sources/layers.py", "sources/machines.py", "sources/suspects.py"),
-)
-"""What else decides on a proof: how containers are confined, and what is found in an image's layers."""
 
+def remember(settings: Settings, code: str, proof: Proof) -> None:
+    """Keep whether an image passed; a failure takes an earlier proof of the same image away.
 
-def remember(settings: Settings, proof: Proof) -> None:
-    """Keep whether an image passed; a failure takes an earlier proof of the same image away."""
+    Args:
+        settings: What it was proven by.
+        code: Digest of the code that proved it.
+        proof: What was found.
+    """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    value = {"ok": proof.ok, "by": _rules(settings), "variant": proof.variant, "at": now}
+    value = {"ok": proof.ok, "by": _rules(settings, code), "variant": proof.variant, "at": now}
     Cache().keep_document(_key(proof.image_id), value)
     standings.remember(proof)
 
 
-def proven(settings: Settings, image_id: str) -> bool:
-    """Tell whether the last smoke test of exactly this image passed, by the rules and settings of today."""
+def proven(settings: Settings, code: str, image_id: str) -> bool:
+    """Tell whether the last smoke test of exactly this image passed, by these settings and this code."""
     kept = Cache().document(_key(image_id)) or {}
-    return kept.get("ok") is True and kept.get("by") == _rules(settings)
+    return kept.get("ok") is True and kept.get("by") == _rules(settings, code)
 
 
 def _key(image_id: str) -> str:
     return f"proof-{image_id}"
 
 
-def _rules(settings: Settings) -> str:
-    """Return a digest of what an image is held to."""
+def _rules(settings: Settings, code: str) -> str:
+    """Return a digest of what an image is held to: what rules ask for is nowhere written down but in their code."""
     told = settings.model_dump_json(include={"roles", "smoke"})
     accepted = sorted((name, sorted(variant.accepts.items())) for name, variant in settings.variants.items())
-    return hashlib.sha256(_sources() + told.encode() + repr(accepted).encode()).hexdigest()
-
-
-@cache
-def _sources() -> bytes:
-    """Return a digest of the rules themselves: what they ask for is nowhere written down but in their code."""
-    package = Path(__file__).parents[1]
-    files = sorted([*Path(__file__).parent.rglob("*.py"), *(package / name for name in _BELOW)])
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).digest()
+    return hashlib.sha256(f"{code}{told}{accepted!r}".encode()).hexdigest()

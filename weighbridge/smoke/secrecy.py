@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote, unquote
 
-from weighbridge import tokens
+from weighbridge import secret_detection
 from weighbridge.settings import Settings
 
 _HIDDEN = "***"
@@ -31,8 +31,8 @@ def given(settings: Settings, environment: Mapping[str, str]) -> frozenset[str]:
         for each in (smoke.environment, roles.api.environment, roles.worker.environment, environment)
         for pair in each.items()
     ]
-    found = {value for name, value in pairs if tokens.is_secret(name, value)}
-    found |= {password for _, value in pairs for password in tokens.url_passwords(value)}
+    found = {value for name, value in pairs if secret_detection.is_secret(name, value)}
+    found |= {password for _, value in pairs for password in secret_detection.url_passwords(value)}
     found |= {secret for name, value in roles.api.headers.items() for secret in _of_header(name, value)}
     return frozenset(found)
 
@@ -43,14 +43,14 @@ def masked(text: str, secrets: frozenset[str]) -> str:
     if known:
         longest_first = sorted(known, key=lambda each: (-len(each), each))
         text = re.sub("|".join(map(_pattern, longest_first)), _HIDDEN, text)
-    return tokens.masked(text)
+    return secret_detection.masked(text)
 
 
 def _of_header(name: str, value: str) -> Iterator[str]:
     if name.lower() in _CREDENTIALS:
         yield value
         yield value.partition(" ")[2]  # without the scheme, as `Bearer`
-    elif tokens.is_secret(name, value):
+    elif secret_detection.is_secret(name, value):
         yield value
 
 

@@ -15,7 +15,7 @@ from weighbridge.contents import Contents
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SmokeFailed
 from weighbridge.settings import Settings
-from weighbridge.smoke import memory, rule, runs, scenario, signals
+from weighbridge.smoke import rule, runs, scenario, signals
 from weighbridge.smoke.containers import API, CLIENT, REDIS, WORKER, Stack, running
 from weighbridge.smoke.rule import Rule
 
@@ -50,7 +50,7 @@ class Trial:
 
 
 def prove(trial: Trial, images: Mapping[str, Contents], watcher: Watcher) -> tuple[Proof, ...]:
-    """Start each variant in both roles, try all rules on it, and remember the outcome.
+    """Start each variant in both roles, and try all rules on it.
 
     Args:
         trial: Where and how.
@@ -62,7 +62,7 @@ def prove(trial: Trial, images: Mapping[str, Contents], watcher: Watcher) -> tup
 
     Raises:
         NoSuchImage: There is no Redis image.
-        SettingsError: A variant accepts a rule that is none; or the user's cache folder cannot be written.
+        SettingsError: A variant accepts a rule that is none.
         NoEngine: The engine went away.
     """
     if not trial.engine.has_image(trial.redis):
@@ -74,10 +74,7 @@ def prove(trial: Trial, images: Mapping[str, Contents], watcher: Watcher) -> tup
             _Variant(trial=trial, name=name, contents=contents, watcher=watcher, interruption=interruption)
             for name, contents in images.items()
         ]
-        proofs = _side_by_side(trial, trials)
-    for proof in proofs:
-        memory.remember(trial.settings, proof)
-    return proofs
+        return _side_by_side(trial, trials)
 
 
 def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ...]:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.layers import LayerContent
+from weighbridge.quoting import quoted
 from weighbridge.sources import Blob, HistoryEntry, ImageContent, compression
 from weighbridge.sources.bounded import Bounded
 from weighbridge.sources.compression import Readable
@@ -26,7 +27,6 @@ from weighbridge.sources.manifests import (
 )
 from weighbridge.sources.platforms import Platform, parse
 from weighbridge.sources.tape import CHUNK_BYTES
-from weighbridge.sources.wording import quoted
 
 Known = Callable[[str], "LayerContent | None"]
 """Returns what is known of a layer by its diff ID, so that it need not be read; None where that is nothing."""

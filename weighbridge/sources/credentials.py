@@ -16,9 +16,9 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.quoting import quoted
 from weighbridge.sources.documents import parsed
 from weighbridge.sources.references import DOCKER_HUB, HUB_HOSTS
-from weighbridge.sources.wording import quoted
 
 T = TypeVar("T")
 

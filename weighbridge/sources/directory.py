@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.quoting import quoted
 from weighbridge.sources import ImageContent
 from weighbridge.sources.assembly import Known, Progress, fetch, nothing_known
 from weighbridge.sources.manifests import MAX_DOCUMENT_BYTES, Index, choose, parse_document
 from weighbridge.sources.naming import named
-from weighbridge.sources.wording import quoted
 
 _OPENING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _ADVICE = "Write one with `skopeo copy SOURCE oci:DIRECTORY:NAME` or `docker buildx build --output type=oci,tar=false`."

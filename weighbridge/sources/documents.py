@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from weighbridge.errors import UnreadableImage
-from weighbridge.sources.wording import quoted
+from weighbridge.quoting import quoted
 
 T = TypeVar("T")
 

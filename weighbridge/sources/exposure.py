@@ -7,16 +7,14 @@ the layer's diff ID: a layer never changes.
 
 from __future__ import annotations
 
-import hashlib
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-from weighbridge import tokens
+from weighbridge import code_digest, secret_detection
 from weighbridge.cache import Cache
 from weighbridge.contents import Kind
 from weighbridge.layers import DIRECTORY, FILE, OTHER, WHITEOUT
@@ -106,9 +104,9 @@ class Exposure:
         if self.spots and self.spots[-1][:3] == ("env-file", path, index) and suspects.assigns(data):
             # Whether that counts as a secret is known when it is known whether the file lives.
             self.spots[-1] = self.spots[-1]._replace(detail=HAS_ASSIGNMENTS)
-        found = suspects.credentials(path, data) or tokens.issued(data)
+        found = suspects.credentials(path, data) or secret_detection.issued(data)
         if not found and suspects.may_have_urls(path):
-            found = tokens.url_password(data.decode(errors="replace"))
+            found = secret_detection.url_password(data.decode(errors="replace"))
         if found:
             self._add(Spot("secret", path, index, FILE, found))
 
@@ -171,11 +169,9 @@ def _key(diff_id: str) -> str:
     return f"exposure-{version()}-{diff_id}"
 
 
-@cache
 def version() -> str:
     """Return a digest of what decides on what is found: with another one, known layers are looked at again."""
-    files = (Path(str(module.__file__)) for module in (tokens, suspects, machines))
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in (*files, Path(__file__)))).hexdigest()[:16]
+    return code_digest.of(sys.modules[__name__])[:16]
 
 
 def _parsed(kept: Mapping[str, Any]) -> Exposure | None:

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
+from weighbridge.quoting import listed, quoted
 from weighbridge.sources.documents import parse_config, parsed
 from weighbridge.sources.platforms import Platform, own, parse
-from weighbridge.sources.wording import listed, quoted
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """Of a manifest, an index or a config. Registries take no manifest that is longer than 4 MiB."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from weighbridge.errors import NoSuchImage
+from weighbridge.quoting import listed, quoted
 from weighbridge.sources.manifests import Descriptor, Index
-from weighbridge.sources.wording import listed, quoted
 
 _NAMES = "org.opencontainers.image.ref.name", "io.containerd.image.name"
 """The specification's, and containerd's, which has the registry in it."""

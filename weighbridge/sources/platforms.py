@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from weighbridge.errors import NoSuchImage
-from weighbridge.sources.wording import quoted
+from weighbridge.quoting import quoted
 
 _GRAMMAR = re.compile(r"([a-z0-9]+)/([a-z0-9_]+)(?:/([a-z0-9.]+))?")
 _ARCHITECTURES = {

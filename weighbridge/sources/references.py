@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from weighbridge.errors import NoSuchImage
-from weighbridge.sources.wording import quoted
+from weighbridge.quoting import quoted
 
 DOCKER_HUB = "docker.io"
 HUB_HOSTS = {DOCKER_HUB, "index.docker.io", "registry-1.docker.io"}

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
-from weighbridge.sources.wording import quoted
+from weighbridge.quoting import quoted
 
 AGAIN = "Try again later; if it stays so, ask whoever runs the registry."
 

@@ -21,13 +21,13 @@ import requests.utils
 import urllib3.exceptions
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.quoting import quoted
 from weighbridge.sources import ImageContent, references
 from weighbridge.sources.assembly import Known, Progress, fetch, nothing_known
 from weighbridge.sources.manifests import Index, Manifest, choose, digest_of, parse_document
 from weighbridge.sources.pace import POOLS, TooSlow
 from weighbridge.sources.refusals import AGAIN
 from weighbridge.sources.repository import Repository, origin, server
-from weighbridge.sources.wording import quoted
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0

@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from weighbridge.errors import SourceError, UnreadableImage
+from weighbridge.quoting import quoted
 from weighbridge.sources import challenges, credentials
 from weighbridge.sources.compression import Readable
 from weighbridge.sources.documents import parsed
 from weighbridge.sources.manifests import INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT_BYTES, Descriptor
 from weighbridge.sources.references import Reference
 from weighbridge.sources.refusals import refusal, words
-from weighbridge.sources.wording import quoted
 
 MAX_TOKEN_BYTES = 2**20
 MAX_WORDS_BYTES = 2**14

@@ -11,8 +11,8 @@ from weighbridge.model import Image, Rebuild, Report, Waste
 from weighbridge.render import overview, verdict
 from weighbridge.render.overview import signed
 from weighbridge.render.page.words import CATEGORIES, many
-from weighbridge.render.units import size
 from weighbridge.summary import Standing, Summary
+from weighbridge.units import size
 
 _OWNERS = 600
 _CHANGES = 15

@@ -10,8 +10,8 @@ from typing import Any
 from weighbridge import tree
 from weighbridge.model import Image, Report
 from weighbridge.render.page.words import CATEGORIES, plain
-from weighbridge.render.units import size
 from weighbridge.tree import Node
+from weighbridge.units import size
 
 WIDTH, HEIGHT = 960, 440
 """Of the picture without scripts, in its own units."""

@@ -9,7 +9,7 @@ from weighbridge import trend
 from weighbridge.model import Report
 from weighbridge.render import overview
 from weighbridge.render.page.words import moment
-from weighbridge.render.units import size
+from weighbridge.units import size
 
 WIDTH, HEIGHT = 960, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 130, 14, 26

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weighbridge.render.overview import UNKNOWN
-from weighbridge.render.units import size
+from weighbridge.units import size
 
 CATEGORIES = {
     "base": "base image",

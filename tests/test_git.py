@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge.errors import SettingsError
-from weighbridge.revision import Revision, current, source, source_time
+from weighbridge.git import Revision, current, source, source_time
 
 UNKNOWN = Revision(commit=None, dirty=False)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge import tokens
+from weighbridge import secret_detection
 
 RANDOM = "q7Zk2Vb9Xw4Lm1Tn8Rd3Hs6Jc5Gf0PyA2eUiOoKqWbDvNxSzMtBhYlCjFgErQa7"
 KEY = f"-----BEGIN PRIVATE KEY-----\n{RANDOM}\n-----END PRIVATE KEY-----\n"
@@ -31,9 +31,9 @@ ISSUED = {
 def test_issued(words: str, token: str) -> None:
     """Each shape is told by name, also in the middle of a line, and is gone from what is let go."""
     text = f"use '{token}' here"
-    assert tokens.found(text) == words
-    assert tokens.found(tokens.redacted(text)) == ""
-    assert token[-20:] not in tokens.redacted(text)
+    assert secret_detection.found(text) == words
+    assert secret_detection.found(secret_detection.redacted(text)) == ""
+    assert token[-20:] not in secret_detection.redacted(text)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_issued(words: str, token: str) -> None:
 )
 def test_private_keys(text: str) -> None:
     """In every format, with its headers, and on one line as in JSON."""
-    assert tokens.issued(text.encode()) == "a private key"
+    assert secret_detection.issued(text.encode()) == "a private key"
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_private_keys(text: str) -> None:
 )
 def test_no_token(text: str) -> None:
     """Examples of manuals, what only names a shape, and URLs without a password."""
-    assert tokens.found(text) == ""
+    assert secret_detection.found(text) == ""
 
 
 @pytest.mark.parametrize("url", ["redis://:hunter2@redis:6379", "--index-url https://me:hunter2@host/simple -q"])
 def test_password_in_a_url(url: str) -> None:
     """It is told, and the rest of the URL stays."""
-    assert tokens.found(url) == "a password inside a URL"
-    assert "hunter2" not in tokens.redacted(url)
-    assert "@" in tokens.redacted(url)
+    assert secret_detection.found(url) == "a password inside a URL"
+    assert "hunter2" not in secret_detection.redacted(url)
+    assert "@" in secret_detection.redacted(url)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_password_in_a_url(url: str) -> None:
 )
 def test_names_of_secrets(name: str, value: str) -> None:
     """A name says it, in any case and with dashes."""
-    assert tokens.is_secret(name, value)
+    assert secret_detection.is_secret(name, value)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_names_of_secrets(name: str, value: str) -> None:
 )
 def test_names_of_none(name: str, value: str) -> None:
     """What is empty, a path, a number, a boolean, a URL, to be filled in, or only about a secret is none."""
-    assert not tokens.is_secret(name, value)
+    assert not secret_detection.is_secret(name, value)
 
 
 @pytest.mark.parametrize(
@@ -133,21 +133,21 @@ def test_names_of_none(name: str, value: str) -> None:
 )
 def test_assignments(line: str, names: tuple[str, ...]) -> None:
     """A line's secrets are told by name, and their values hidden."""
-    assert tokens.assigned(line) == names
-    assert tokens.assigned(tokens.redacted(line)) == ()
+    assert secret_detection.assigned(line) == names
+    assert secret_detection.assigned(secret_detection.redacted(line)) == ()
     if not names:
-        assert tokens.redacted(line) == line
+        assert secret_detection.redacted(line) == line
 
 
 @given(st.text(), st.sampled_from([*ISSUED.values(), "redis://:hunter2@redis", "TOKEN=abc"]), st.text())
 def test_nothing_is_let_go(before: str, secret: str, after: str) -> None:
     """Whatever stands around a secret, what is let go holds none that can be told."""
-    shown = tokens.redacted(f"{before} {secret} {after}")
-    assert tokens.found(shown) == ""
-    assert tokens.assigned(shown) == ()
+    shown = secret_detection.redacted(f"{before} {secret} {after}")
+    assert secret_detection.found(shown) == ""
+    assert secret_detection.assigned(shown) == ()
 
 
 @given(st.binary())
 def test_any_bytes(data: bytes) -> None:
     """No bytes raise anything, and none of these few hold a secret by chance."""
-    assert tokens.issued(data) == ""
+    assert secret_detection.issued(data) == ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.sources.wording import LISTED, TEXT_LENGTH, listed, quoted
+from weighbridge.quoting import LISTED, TEXT_LENGTH, listed, quoted
 
 
 @given(st.text() | st.text().map(lambda text: text * 1000))

@@ -1,0 +1,64 @@
+"""A digest of modules and of all that they import: what code has found counts for as long as the code is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+_ROOT = Path(__file__).parent
+_IMPORT = re.compile(rf"^[ \t]*from ({_ROOT.name}[\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+_NAME = re.compile(r"(\w+)(?:\s+as\s+\w+)?")
+
+
+def of(*modules: ModuleType) -> str:
+    """Return a digest of modules of this package and of all modules of it that they import, at any depth.
+
+    A package that is imported by name counts with all its modules: somebody reads their text, as a script's.
+    """
+    return _of(*sorted(module.__name__ for module in modules))
+
+
+@cache
+def _of(*names: str) -> str:
+    files = sorted(closure(*names))
+    texts = (f"{file}\0".encode() + (_ROOT / file).read_bytes() for file in files)
+    return hashlib.sha256(b"\0".join(hashlib.sha256(text).digest() for text in texts)).hexdigest()
+
+
+def closure(*names: str) -> frozenset[str]:
+    """Return the files of these modules and of all that they import, as paths below the package's folder."""
+    found, waiting = set[str](), set(names)
+    while waiting:
+        for file in _files(waiting.pop()):
+            if file not in found:
+                found.add(file)
+                waiting |= set(_imported((_ROOT / file).read_text(encoding="utf-8")))
+    return frozenset(found)
+
+
+def _files(name: str) -> Iterator[str]:
+    """Yield the files that importing a module runs: its own, and `__init__.py` of each package above it."""
+    parts = name.split(".")[1:]
+    above = ["/".join(parts[:count]) for count in range(len(parts))]
+    yield from (f"{folder}/__init__.py".lstrip("/") for folder in above)
+    own = "/".join(parts)
+    if (_ROOT / own).is_dir():
+        yield from (path.relative_to(_ROOT).as_posix() for path in (_ROOT / own).rglob("*.py"))
+    elif (_ROOT / f"{own}.py").is_file():
+        yield f"{own}.py"
+
+
+def _imported(text: str) -> Iterator[str]:
+    """Yield the modules of this package that a module's text imports, anywhere in it."""
+    for package, names in _IMPORT.findall(text):
+        folder = _ROOT.joinpath(*package.split(".")[1:])
+        if folder.with_suffix(".py").is_file() and not folder.is_dir():
+            yield package
+            continue
+        for name in _NAME.findall(names.partition("#")[0] if "(" not in names else names):
+            is_module = (folder / name).is_dir() or (folder / f"{name}.py").is_file()
+            yield f"{package}.{name}" if is_module else f"{package}.__init__"
