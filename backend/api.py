@@ -31,7 +31,7 @@ from backend.schemas import (
 )
 from backend.settings import BLANKS, Settings
 from backend.store import Store, StoredComparison
-from weighbridge.model import Report
+from weighbridge.model.report import Report
 
 _READY_SECONDS = 1.5
 _SLICE_BYTES = 2**18

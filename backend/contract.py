@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from backend.errors import Invalid
-from weighbridge.model import FORMAT_VERSION, Image, Report
+from weighbridge.model.report import FORMAT_VERSION, Image, Report
 
 MAX_IMAGES = 100
 MAX_LAYERS = 1000

@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.results import Target, Unit
 from benchmarks.starts import Start
-from weighbridge.model import Pull
+from weighbridge.model.report import Pull
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from weighbridge.cache import Cache
 from weighbridge.clients import BuildClient
 from weighbridge.engine import Engine, connect
 from weighbridge.errors import BuildFailed, EngineFault, SettingsError
-from weighbridge.model import Image, Rebuild
+from weighbridge.model.report import Image, Rebuild
 from weighbridge.render.console import Activity
 from weighbridge.settings import Change, Settings
 from weighbridge.sources.locations import DOCKER, Location

@@ -20,9 +20,9 @@ from datetime import datetime
 from pathlib import Path
 
 from weighbridge.clients import BuildClient
-from weighbridge.containers import ContainerSpec
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault
+from weighbridge.model.engine import ContainerSpec
 from weighbridge.settings import Settings
 from weighbridge.smoke import runs, signals
 from weighbridge.smoke.containers import Stack, running

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weighbridge.model import Base, Image, Layer, LedgerRow, Pull, Report, Waste
+from weighbridge.model.report import Base, Image, Layer, LedgerRow, Pull, Report, Waste
 
 MB = 1_000_000
 OFFICIAL = "python:3.13-slim"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from weighbridge.checks import Figures
 from weighbridge.difference import compare
-from weighbridge.model import (
+from weighbridge.model.report import (
     Base,
     EngineIdentity,
     Finding,
@@ -21,8 +20,9 @@ from weighbridge.model import (
     Twins,
     Waste,
 )
-from weighbridge.summary import Baseline, Standing, Summary
-from weighbridge.tree import Node
+from weighbridge.model.smoke import Standing, StartCosts
+from weighbridge.model.tree import Node
+from weighbridge.summary import Baseline, Summary
 
 MB = 1_000_000
 
@@ -46,7 +46,7 @@ def summary(text: str = "redis") -> Summary:
                 at="2026-11-24T09:00:00Z",
                 rules=41,
                 failed=(),
-                figures=Figures(api_ready_seconds=1.6),
+                figures=StartCosts(api_ready_seconds=1.6),
             ),
             f"single {text}": Standing(ok=False, at="2026-11-24T09:00:00Z", rules=41, failed=(text, "worker ready")),
         },

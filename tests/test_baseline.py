@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.earlier import MB, OFFICIAL, image, report
 from weighbridge import baseline, records
 from weighbridge.errors import SettingsError, UnreadableRecord
-from weighbridge.model import Base, Pull, Report
+from weighbridge.model.report import Base, Pull, Report
 
 
 def git(folder: Path, *words: str) -> str:

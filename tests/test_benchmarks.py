@@ -22,7 +22,7 @@ from benchmarks.results import LARGE_FILES, Growth, Point, Results, WasteCase
 from benchmarks.runs import Command, Contender, ProgramFailed, Run, Series, interleaved, timed, together
 from weighbridge.errors import SettingsError
 from weighbridge.measure import measure
-from weighbridge.model import Image
+from weighbridge.model.report import Image
 from weighbridge.render import console
 from weighbridge.settings import check
 from weighbridge.sources.locations import parse

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.earlier import MB, image, report
 from weighbridge import baseline, budgets
 from weighbridge.errors import OverBudget
-from weighbridge.model import Finding, Image, Pull
+from weighbridge.model.report import Finding, Image, Pull
 from weighbridge.settings import Settings
 from weighbridge.settings import check as settings_check
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from weighbridge.builder import OUTPUT_LINES, Build, Progress, build, certificates, plan
 from weighbridge.clients import BuildClient
 from weighbridge.errors import BuildFailed
-from weighbridge.model import LocalImage, Step
+from weighbridge.model.build import Step
+from weighbridge.model.engine import LocalImage
 from weighbridge.settings import check
 
 WANTED = Build(variant="multi", reference="backend:multi", context=Path(), dockerfile=Path("Dockerfile"))

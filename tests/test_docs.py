@@ -23,10 +23,11 @@ from docs.generate import arguments
 from tests.earlier import MB, image, report
 from tests.engine import otherapp
 from tests.smoke.fakes import contents
-from weighbridge import baseline, bases, budgets, evidence
-from weighbridge.checks import Check, Proof
+from weighbridge import baseline, bases, budgets
 from weighbridge.errors import EXIT_CODES
-from weighbridge.model import Pull
+from weighbridge.model import smoke
+from weighbridge.model.report import Pull
+from weighbridge.model.smoke import Check, Proof
 from weighbridge.render import answer
 from weighbridge.settings import Request, Roles, Settings, Smoke, check
 from weighbridge.settings.budgets import Budgets, Limits
@@ -252,7 +253,7 @@ def test_json_of_the_smoke_test_has_the_fields_that_are_told() -> None:
     checks = (Check(role="api", rule="live", outcome="failed", detail="", seconds=0),)
     (example,) = json.loads(*blocks("json"))["variants"]
 
-    assert shape(example) == shape(evidence.as_object(Proof(variant="multi", seconds=1, checks=checks)))
+    assert shape(example) == shape(smoke.as_object(Proof(variant="multi", seconds=1, checks=checks)))
 
 
 def test_rules_in_the_readme_are_rules() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from weighbridge import evidence
-from weighbridge.checks import Check, Proof
 from weighbridge.errors import SettingsError
+from weighbridge.model.smoke import Check, Proof
 
 HELD = Check(role="api", rule="live", outcome="passed", detail="200", seconds=0.1)
 BROKEN = Check(role="worker", rule="ready", outcome="failed", detail="no answer", seconds=60)

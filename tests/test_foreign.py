@@ -10,7 +10,7 @@ import pytest
 from weighbridge import foreign
 from weighbridge.clients import BuildClient
 from weighbridge.errors import NoBuilder, SettingsError
-from weighbridge.model import EngineIdentity
+from weighbridge.model.report import EngineIdentity
 
 INSIDE = BuildClient(path=Path("/nowhere/docker"), version="20.10.24", buildx=None)
 

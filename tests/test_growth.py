@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from weighbridge.difference import LedgerDifference, VariantDifference, compare_images
 from weighbridge.growth import Growth, explained, release
-from weighbridge.model import Base, Image, Layer, LedgerRow
+from weighbridge.model.report import Base, Image, Layer, LedgerRow
 
 CATEGORIES = ("base", "debian", "python", "bytecode", "application", "unowned", "wasted")
 

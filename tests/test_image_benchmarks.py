@@ -12,7 +12,7 @@ from benchmarks import image_report, images, memory, patterns, starts
 from benchmarks.image_results import Compared, ImageResults
 from benchmarks.starts import Start
 from weighbridge.errors import SettingsError
-from weighbridge.model import Pull
+from weighbridge.model.report import Pull
 from weighbridge.render import console
 from weighbridge.settings import check
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from weighbridge import inspection
-from weighbridge.containers import ContainerSpec
+from weighbridge.model.engine import ContainerSpec
 
 STATE = {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
 

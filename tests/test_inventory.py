@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.ledgers import image_of, ledger_rows, row
 from weighbridge import inventory
 from weighbridge.inventory import Inventory
-from weighbridge.model import Base, Image, LedgerRow
+from weighbridge.model.report import Base, Image, LedgerRow
 
 
 def found(image: Image) -> Inventory:

@@ -11,7 +11,7 @@ from tests.images import Entry
 from tests.layers import hard_link, layer_of, symbolic_link
 from weighbridge import filesystem, waste
 from weighbridge.ledger import CATEGORIES, breakdown, owned
-from weighbridge.model import LedgerRow
+from weighbridge.model.report import LedgerRow
 
 STATUS = b"""Package: libc6
 Status: install ok installed

@@ -22,7 +22,8 @@ from weighbridge.cache import Cache
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SourceError, UnreadableImage
 from weighbridge.measure import measure, wanted, weighed
-from weighbridge.model import Base, EngineIdentity, Image, LocalImage, Pull, Report
+from weighbridge.model.engine import LocalImage
+from weighbridge.model.report import Base, EngineIdentity, Image, Pull, Report
 from weighbridge.origin import NAME_LABEL, TOP_LABEL
 from weighbridge.settings import check
 from weighbridge.sources import archive

@@ -15,10 +15,10 @@ from tests.images import containerd, docker_20, docker_25, tar_of
 from tests.modes import File, Stacked, elf, folder
 from tests.test_secret_detection import KEY
 from weighbridge.cache import Cache
-from weighbridge.contents import Contents, Trace
 from weighbridge.engine import Engine
 from weighbridge.inspection import image as inspected
-from weighbridge.model import LocalImage
+from weighbridge.model.engine import LocalImage
+from weighbridge.model.scan import ScanHit, ScannedImage
 from weighbridge.screening import screen
 from weighbridge.sources import exposure
 
@@ -49,13 +49,13 @@ def stacked(*layers: tuple[File, ...], tag: str = "app:good", **told: Any) -> St
     return Stacked(tags=(tag,), layers=(), history=history, stacked=layers, told=told)
 
 
-def screened(cache: Path, *layers: tuple[File, ...], **told: Any) -> Contents:
+def screened(cache: Path, *layers: tuple[File, ...], **told: Any) -> ScannedImage:
     """Return what is found in an image of these layers."""
     engine = Saving(stacked(*layers, **told))
     return screen(cast("Engine", engine), ["app:good"], Cache(cache))["app:good"]
 
 
-def brief(traces: Sequence[Trace]) -> list[tuple[str, str, int, bool]]:
+def brief(traces: Sequence[ScanHit]) -> list[tuple[str, str, int, bool]]:
     """Return what matters of traces."""
     return [(trace.kind, trace.path, trace.layer, trace.live) for trace in traces]
 

@@ -10,7 +10,7 @@ import pytest
 from tests.earlier import image, report
 from weighbridge import standings
 from weighbridge.cache import Cache
-from weighbridge.checks import Check, Figures, Outcome, Proof
+from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
 from weighbridge.render.overview import stood
 
 SMALL, LARGE = image("small"), image("large", base_mb=200)
@@ -26,7 +26,7 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def proof(outcome: Outcome = "passed") -> Proof:
     """Return a proof of two rules of the small image."""
     checks = [Check(role="api", rule=rule, outcome=each, detail="", seconds=0) for rule, each in RULES(outcome)]
-    figures = Figures(api_ready_seconds=0.4, worker_memory_bytes=7)
+    figures = StartCosts(api_ready_seconds=0.4, worker_memory_bytes=7)
     return Proof(variant="x", seconds=1, checks=tuple(checks), config_digest=SMALL.id, figures=figures)
 
 
@@ -43,7 +43,11 @@ def test_last_word_counts() -> None:
     assert (found["small"].ok, found["small"].rules, found["small"].failed) == (False, 2, ("api ready",))
     standings.remember(proof())
     after = standings.of(report(replace(SMALL, variant="another name")))["another name"]
-    assert (after.ok, after.failed, after.figures) == (True, (), Figures(api_ready_seconds=0.4, worker_memory_bytes=7))
+    assert (after.ok, after.failed, after.figures) == (
+        True,
+        (),
+        StartCosts(api_ready_seconds=0.4, worker_memory_bytes=7),
+    )
     assert after.at.endswith("Z")
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from tests.images import Entry
 from tests.layers import layer_of
 from weighbridge import filesystem, ledger, tree
+from weighbridge.model.tree import LIMIT, Node, count
 from weighbridge.owners import owners
-from weighbridge.tree import Node
 
 
-def image(layers: Sequence[Sequence[Entry]], base_layers: int = 0, limit: int = tree.LIMIT) -> Node:
+def image(layers: Sequence[Sequence[Entry]], base_layers: int = 0, limit: int = LIMIT) -> Node:
     """Return the tree of an image, held to what its layers ship."""
     contents = [layer_of(entries) for entries in layers]
     view = filesystem.stack(contents)
@@ -75,7 +75,7 @@ def test_small_files_are_put_together() -> None:
     """Each folder keeps its large files; the rest is one part that says how many they are."""
     many = [Entry(f"app/x/{number}.py", b"x" * (1 + number % 7)) for number in range(2000)]
     root = image([[*many, Entry("app/big", b"b" * 100_000)]], limit=50)
-    assert tree.count(root) <= 50
+    assert count(root) <= 50
     assert {(name, files) for name, files in names(root) if "smaller" in name or name.endswith("files")} == {
         ("2,000 files", 2000)
     }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.ledgers import image_of, row
 from weighbridge import trend
-from weighbridge.model import Base, Image, Pull, Rebuild, Report
+from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
 from weighbridge.trend import ALL, Break, Change, Point
 
 BASE = Base(reference="python:3.13", layers=1, shipped_bytes=60)

@@ -9,7 +9,7 @@ import pytest
 from tests.images import Entry
 from tests.layers import layer_of
 from weighbridge import filesystem, waste
-from weighbridge.model import Waste
+from weighbridge.model.report import Waste
 
 
 def rows(layers: Sequence[Sequence[Entry]], instructions: Sequence[str], base_layers: int = 0) -> tuple[Waste, ...]:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from weighbridge.model import Image, LedgerRow, Waste
+from weighbridge.model.report import Image, LedgerRow, Waste
 from weighbridge.summary import Summary
 
 WORTHWHILE = 0.01

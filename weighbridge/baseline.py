@@ -11,7 +11,7 @@ from weighbridge import difference, origin, records
 from weighbridge.difference import VariantDifference
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.git import git, trouble
-from weighbridge.model import Image, Report
+from weighbridge.model.report import Image, Report
 from weighbridge.summary import Baseline
 
 LAST = "last"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from weighbridge.difference import LedgerDifference, VariantDifference
 from weighbridge.errors import OverBudget
 from weighbridge.figures import MEASURES, Figure, Measure, owned
-from weighbridge.model import Finding, Image, Report
+from weighbridge.model.report import Finding, Image, Report
 from weighbridge.settings import Settings
 from weighbridge.settings.budgets import Budgets, Growth, Limit
 from weighbridge.settings.values import Size

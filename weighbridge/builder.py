@@ -21,7 +21,8 @@ from weighbridge import origin
 from weighbridge.clients import BuildClient
 from weighbridge.engine import LABEL, Engine
 from weighbridge.errors import BuildFailed
-from weighbridge.model import Built, LocalImage, Step
+from weighbridge.model.build import Built, Step
+from weighbridge.model.engine import LocalImage
 from weighbridge.settings import Settings
 
 OUTPUT_LINES = 20

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from weighbridge.model import Image, Layer, LedgerRow, Pull, Report
+from weighbridge.model.report import Image, Layer, LedgerRow, Pull, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

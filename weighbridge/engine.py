@@ -20,9 +20,9 @@ import requests
 import urllib3.exceptions
 
 from weighbridge import commands, inspection, places, pushing, reasons
-from weighbridge.containers import ContainerSpec, ContainerState, Created
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
-from weighbridge.model import EngineIdentity, LocalImage
+from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage
+from weighbridge.model.report import EngineIdentity
 from weighbridge.subnets import free_subnet
 
 LABEL = "weighbridge"

@@ -13,14 +13,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from weighbridge.checks import Proof
 from weighbridge.errors import SettingsError
-from weighbridge.model import FORMAT_VERSION
+from weighbridge.model.report import FORMAT_VERSION
+from weighbridge.model.smoke import Proof, as_object
 
 _KEPT = 10
 _FOLDER = "smoke"
@@ -63,28 +61,6 @@ def clean(folder: Path) -> int:
     for draft in drafts:
         shutil.rmtree(draft, ignore_errors=True)
     return sum(not draft.exists() for draft in drafts)
-
-
-def as_object(proof: Proof) -> dict[str, Any]:
-    """Return what scripts get of a proof: all but the logs."""
-    return {
-        "variant": proof.variant,
-        "ok": proof.ok,
-        "seconds": round(proof.seconds, 3),
-        "image_id": proof.image_id,
-        "figures": asdict(proof.figures),
-        "checks": [
-            {
-                "role": check.role,
-                "rule": check.rule,
-                "ok": check.ok,
-                "outcome": check.outcome,
-                "detail": check.detail,
-                "seconds": round(check.seconds, 3),
-            }
-            for check in proof.checks
-        ],
-    }
 
 
 def _files(proof: Proof) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from weighbridge.model import Image, Layer, LedgerRow
+from weighbridge.model.report import Image, Layer, LedgerRow
 from weighbridge.quoting import quoted
 from weighbridge.units import size
 

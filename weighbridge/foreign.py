@@ -11,7 +11,7 @@ from typing import Protocol
 
 from weighbridge.clients import BuildClient
 from weighbridge.errors import NoBuilder, SettingsError
-from weighbridge.model import EngineIdentity
+from weighbridge.model.report import EngineIdentity
 
 _GRAMMAR = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?")
 

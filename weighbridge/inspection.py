@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from weighbridge.containers import ContainerSpec, ContainerState
 from weighbridge.errors import EngineFault
-from weighbridge.model import EngineIdentity, LocalImage
+from weighbridge.model.engine import ContainerSpec, ContainerState, LocalImage
+from weighbridge.model.report import EngineIdentity
 
 _MAX_LOG = "16m"
 """Of one container: one that says the same for ever fills no disk, and what it says can be read by us."""

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from weighbridge.model import Image, LedgerRow
+from weighbridge.model.report import Image, LedgerRow
 
 BASE = "base"
 UNKNOWN = "unknown"

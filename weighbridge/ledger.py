@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from weighbridge.filesystem import Filesystem
-from weighbridge.model import LedgerRow, Waste
+from weighbridge.model.report import LedgerRow, Waste
 from weighbridge.owners import Owner, owners
 from weighbridge.packages import Package, found, is_database
 

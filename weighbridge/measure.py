@@ -16,13 +16,13 @@ from weighbridge import filesystem, git, ledger, origin, sharing, tree, waste
 from weighbridge.cache import Cache
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, SettingsError, UnreadableImage
 from weighbridge.layers import Fingerprint
-from weighbridge.model import Base, Image, Layer, Pull, Report
+from weighbridge.model.report import Base, Image, Layer, Pull, Report
+from weighbridge.model.tree import Node
 from weighbridge.settings import Settings
 from weighbridge.sources import Blob, ImageContent, archive, directory
 from weighbridge.sources.history import instructions
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, Location, parse
 from weighbridge.sources.saved import Archive
-from weighbridge.tree import Node
 
 if TYPE_CHECKING:  # an archive is measured without the SDK and without HTTP
     from weighbridge.engine import Engine

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from weighbridge import bases, code_digest, evidence, screening, smoke
 from weighbridge.cache import Cache
-from weighbridge.checks import Proof
 from weighbridge.engine import Engine
+from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
 from weighbridge.smoke import memory, trial
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Protocol
 
 from weighbridge import proof, smoke
-from weighbridge.checks import Proof
 from weighbridge.engine import Engine
 from weighbridge.errors import (
     EngineError,
@@ -24,7 +23,8 @@ from weighbridge.errors import (
     SmokeFailed,
     SourceError,
 )
-from weighbridge.model import Built
+from weighbridge.model.build import Built
+from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
 from weighbridge.sources import references, registry
 from weighbridge.sources.references import Reference

@@ -21,7 +21,8 @@ from weighbridge.clients import BuildClient
 from weighbridge.context import Context
 from weighbridge.engine import Engine, connect
 from weighbridge.errors import EngineError, SettingsError
-from weighbridge.model import Built, Image, Rebuild, Report
+from weighbridge.model.build import Built
+from weighbridge.model.report import Image, Rebuild, Report
 from weighbridge.settings import Change, Settings
 from weighbridge.sources.locations import DOCKER, Location
 

@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from weighbridge.errors import SettingsError, UnreadableRecord
-from weighbridge.model import FORMAT_VERSION, Report
+from weighbridge.model.report import FORMAT_VERSION, Report
 
 
 @cache

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from weighbridge import baseline, budgets, measure, standings
 from weighbridge.measure import Trees
-from weighbridge.model import Report
+from weighbridge.model.report import Report
 from weighbridge.settings import Settings
 from weighbridge.sources.locations import DOCKER, OCI, parse
 from weighbridge.summary import Baseline, Summary

@@ -9,11 +9,11 @@ from typing import get_args
 
 from weighbridge import filesystem
 from weighbridge.cache import Cache
-from weighbridge.contents import Contents, Kind, Trace
 from weighbridge.engine import Engine
 from weighbridge.filesystem import Directory, Filesystem
 from weighbridge.layers import DIRECTORY, HARD_LINK, LayerContent
-from weighbridge.model import LocalImage
+from weighbridge.model.engine import LocalImage
+from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.sources import ImageContent, daemon, machines, suspects
 from weighbridge.sources.exposure import HAS_ASSIGNMENTS, Exposure, Exposures, Spot
 from weighbridge.sources.history import MISSING, instructions
@@ -24,7 +24,7 @@ def screen(
     references: Iterable[str],
     cache: Cache,
     on_progress: Callable[[int], None] | None = None,
-) -> dict[str, Contents]:
+) -> dict[str, ScannedImage]:
     """Return what each image holds; all that are not known are read in one stream, and what is learned is kept.
 
     Args:
@@ -50,8 +50,8 @@ def screen(
     }
 
 
-def _contents(image: LocalImage, content: ImageContent, found: Sequence[Exposure]) -> Contents:
-    return Contents(
+def _contents(image: LocalImage, content: ImageContent, found: Sequence[Exposure]) -> ScannedImage:
+    return ScannedImage(
         reference=image.reference,
         image_id=image.id,
         platform=image.platform,
@@ -103,7 +103,7 @@ class _Traces:
         self._words = frozenset(posixpath.normpath(posixpath.join(folder, word)) for word in words)
         self._holding = dict[int, bool]()
 
-    def __iter__(self) -> Iterator[Trace]:
+    def __iter__(self) -> Iterator[ScanHit]:
         told = instructions(self._content.history, len(self._found))
         for layer, (exposure, instruction) in enumerate(zip(self._found, told, strict=True)):
             for spot in exposure.spots:
@@ -162,13 +162,13 @@ class _Traces:
         return False
 
 
-def _trace(spot: Spot, layer: int, instruction: str, *, live: bool) -> Trace:
+def _trace(spot: Spot, layer: int, instruction: str, *, live: bool) -> ScanHit:
     kind, detail = spot.kind, spot.detail
     if kind == "env-file" and detail == HAS_ASSIGNMENTS and not live:
         kind = "secret"
     elif kind == "foreign-code":
         detail = f"built for {detail}"
-    return Trace(
+    return ScanHit(
         kind=kind,
         path=f"/{spot.path}",
         layer=layer,

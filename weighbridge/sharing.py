@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from weighbridge.layers import Fingerprint
-from weighbridge.model import Image, OwnBytes, Sharing, Twins
+from weighbridge.model.report import Image, OwnBytes, Sharing, Twins
 
 
 def shared(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> Sharing | None:

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter, ValidationError
 
 from weighbridge.cache import Cache
-from weighbridge.checks import Proof
-from weighbridge.model import Report
-from weighbridge.summary import Standing
+from weighbridge.model.report import Report
+from weighbridge.model.smoke import Proof, Standing
 
 
 def remember(proof: Proof) -> None:

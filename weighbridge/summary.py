@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from weighbridge.checks import Figures
 from weighbridge.difference import VariantDifference
-from weighbridge.model import Report
-from weighbridge.tree import Node
+from weighbridge.model.report import Report
+from weighbridge.model.smoke import Standing
+from weighbridge.model.tree import Node
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,23 +22,6 @@ class Baseline:
     """One for each variant that both have and that can be compared, in the order of the later report."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Variant -> why it is not compared: figures of unlike basis are never subtracted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How the last smoke test of exactly this image went."""
-
-    ok: bool
-    at: str
-    """UTC, ISO 8601, whole seconds, ending in `Z`."""
-    rules: int
-    """How many were tried or skipped."""
-    failed: tuple[str, ...]
-    """Titles of the rules that do not hold, such as `worker ready`."""
-    waived: int = 0
-    """How many do not hold, and are accepted in invoke.yaml."""
-    figures: Figures = field(default_factory=Figures)
-    """What the starts cost; several variants that are started side by side slow each other down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

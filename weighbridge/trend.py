@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from weighbridge import origin
-from weighbridge.model import Base, Image, Pull, Report
+from weighbridge.model.report import Base, Image, Pull, Report
 
 ALL = "all"
 _CODE = "code"

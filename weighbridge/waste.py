@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from weighbridge.filesystem import DELETED_FILE, METADATA_ONLY, REPLACED, Loss
-from weighbridge.model import Waste
+from weighbridge.model.report import Waste
 
 MAX_ROWS = 8
 """For one cause between two layers; where there are more places, one row tells of all of them."""

@@ -16,9 +16,9 @@ import pytest
 from tests.smoke.fakes import Told
 from weighbridge import bases, builder, clients, screening, smoke
 from weighbridge.cache import Cache
-from weighbridge.checks import Proof
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineError, NoBaseImage
+from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings, check
 
 STANDIN = Path(__file__).parents[1] / "smoke" / "standin.py"

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from tests.engine.conftest import OFFICIAL, Project, made
 from weighbridge import bases, records
 from weighbridge.engine import Engine, connect
-from weighbridge.model import Report
+from weighbridge.model.report import Report
 
 RECORDS = Path(__file__).parents[1] / "records"
 BASE = "weighbridge-test-base"

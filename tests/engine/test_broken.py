@@ -13,9 +13,9 @@ import pytest
 from tests.engine import faulty, otherapp
 from tests.engine.images import prove
 from weighbridge import bases, builder, clients
-from weighbridge.checks import Proof
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineError
+from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings, check
 
 pytestmark = pytest.mark.engine

@@ -14,7 +14,7 @@ from tests.engine.gallery import BASE, CASES, SMALL, Case
 from weighbridge import bases, filesystem, measure
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
-from weighbridge.model import Image
+from weighbridge.model.report import Image
 from weighbridge.sources import ImageContent
 from weighbridge.sources.locations import DOCKER, Location
 

@@ -15,7 +15,7 @@ from tests.engine.stages import AFTER, BEFORE, BUILT
 from weighbridge import bases, difference, filesystem, measure, origin
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
-from weighbridge.model import Image, Pull
+from weighbridge.model.report import Image, Pull
 from weighbridge.sources.locations import DOCKER, Location, parse
 
 pytestmark = pytest.mark.engine

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from weighbridge import bases, builder, clients, settings
-from weighbridge.containers import ContainerState
 from weighbridge.engine import Engine
+from weighbridge.model.engine import ContainerState
 from weighbridge.smoke import runs, signals
 from weighbridge.smoke.containers import Stack, running
 

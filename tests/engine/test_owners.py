@@ -18,7 +18,7 @@ from tests.engine import evidence
 from weighbridge import bases, clients, measure, origin
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
-from weighbridge.model import Image
+from weighbridge.model.report import Image
 from weighbridge.sources.locations import DOCKER, Location
 
 pytestmark = pytest.mark.engine

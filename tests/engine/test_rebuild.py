@@ -18,7 +18,7 @@ from weighbridge import builder, clients, measure, records
 from weighbridge.context import Context
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineError
-from weighbridge.model import Image, Rebuild
+from weighbridge.model.report import Image, Rebuild
 from weighbridge.sources.locations import DOCKER, Location
 
 pytestmark = pytest.mark.engine

@@ -10,7 +10,7 @@ from tests.engine import regressions
 from tests.engine.conftest import made
 from weighbridge import baseline, bases, records
 from weighbridge.engine import Engine
-from weighbridge.model import Image, Report
+from weighbridge.model.report import Image, Report
 from weighbridge.render.verdict import cause
 from weighbridge.summary import Summary
 

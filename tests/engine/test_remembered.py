@@ -16,7 +16,7 @@ from tests.engine import evidence, stages
 from weighbridge import bases, measure
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
-from weighbridge.model import Image
+from weighbridge.model.report import Image
 from weighbridge.sources.locations import DOCKER, Location
 
 pytestmark = pytest.mark.engine

@@ -13,7 +13,7 @@ from tests.engine.conftest import Project, made
 from tests.engine.test_sources import by_tar
 from weighbridge import bases, records
 from weighbridge.engine import Engine
-from weighbridge.model import Report
+from weighbridge.model.report import Report
 
 pytestmark = pytest.mark.engine
 

@@ -11,7 +11,7 @@ import yaml
 
 from weighbridge import builder, clients, settings, variants
 from weighbridge.engine import Engine
-from weighbridge.model import LocalImage
+from weighbridge.model.engine import LocalImage
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

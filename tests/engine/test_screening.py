@@ -15,8 +15,8 @@ from tests.smoke.test_image import RULES, failures
 from tests.test_secret_detection import ISSUED, KEY
 from weighbridge import bases
 from weighbridge.cache import Cache
-from weighbridge.contents import Contents
 from weighbridge.engine import Engine
+from weighbridge.model.scan import ScannedImage
 from weighbridge.screening import screen
 
 pytestmark = pytest.mark.engine
@@ -147,7 +147,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def found(
     engine: Engine, python_base: bases.BaseImage, context: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[str, Contents]]:
+) -> Iterator[Mapping[str, ScannedImage]]:
     """Return all images as they are screened, together in one stream."""
     arguments = {"PYTHON": python_base.reference, "API_TOKEN": "hunter2"}
     with evidence.built(engine, context, [*BROKEN, *GOOD], arguments) as made:
@@ -156,13 +156,13 @@ def found(
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_good_image(found: Mapping[str, Contents], name: str) -> None:
+def test_good_image(found: Mapping[str, ScannedImage], name: str) -> None:
     """Every rule holds; also where what was wrong is gone, for it harms nobody."""
     assert failures(found[name]) == {}
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_image(found: Mapping[str, Contents], name: str) -> None:
+def test_broken_image(found: Mapping[str, ScannedImage], name: str) -> None:
     """It is caught by its own rule and by no other, and no secret is told."""
     caught = failures(found[name])
     assert list(caught) == [BROKEN[name].rule]

@@ -14,10 +14,10 @@ import pytest
 from tests.engine.images import TARGETS, Standins, prove
 from tests.smoke.fakes import Told, contents
 from weighbridge import evidence, smoke
-from weighbridge.checks import Check, Proof
-from weighbridge.containers import ContainerSpec, Created
 from weighbridge.engine import Engine
 from weighbridge.errors import NoSuchImage
+from weighbridge.model.engine import ContainerSpec, Created
+from weighbridge.model.smoke import Check, Proof
 from weighbridge.smoke.runs import RUN_LABEL
 from weighbridge.smoke.scenario import rules
 

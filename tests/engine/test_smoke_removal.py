@@ -19,8 +19,8 @@ import pytest
 from tests.engine.images import Standins, prove
 from tests.engine.users import users_things
 from weighbridge import smoke
-from weighbridge.containers import ContainerSpec
 from weighbridge.engine import Engine
+from weighbridge.model.engine import ContainerSpec
 from weighbridge.settings import Settings
 from weighbridge.smoke.runs import KEPT_LABEL, RUN_LABEL, Run, begin
 

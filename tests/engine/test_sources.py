@@ -20,7 +20,7 @@ from weighbridge.cache import Cache
 from weighbridge.engine import LABEL, Engine, connect
 from weighbridge.errors import NoSuchImage
 from weighbridge.measure import measure
-from weighbridge.model import Image, Report
+from weighbridge.model.report import Image, Report
 from weighbridge.origin import NAME_LABEL
 from weighbridge.sources import archive, daemon
 from weighbridge.sources.locations import DOCKER, Location

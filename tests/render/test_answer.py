@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from weighbridge.checks import Figures
 from weighbridge.difference import compare
-from weighbridge.model import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
+from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
+from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.render import terminal
-from weighbridge.summary import Baseline, Standing, Summary
+from weighbridge.summary import Baseline, Summary
 
 CHOWN = Waste(
     cause="metadata-only",
@@ -94,7 +94,7 @@ def since(before: Report, after: Report, **refusals: str) -> Summary:
 
 def standing(*failed: str, ready: float | None = 1.23) -> Standing:
     """Return how a smoke test went."""
-    figures = Figures(api_ready_seconds=ready)
+    figures = StartCosts(api_ready_seconds=ready)
     return Standing(ok=not failed, at="2026-11-24T10:00:00Z", rules=45, failed=failed, figures=figures)
 
 

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ledgers import image_of, ledger_rows, row
-from weighbridge.model import Base, LedgerRow, Report
+from weighbridge.model.report import Base, LedgerRow, Report
 from weighbridge.render import cyclonedx
 from weighbridge.summary import Summary
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from weighbridge.difference import LayerDifference, LedgerDifference, VariantDifference
-from weighbridge.model import Pull
+from weighbridge.model.report import Pull
 from weighbridge.render import difference, formats
 from weighbridge.render.json import render_difference
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from tests.ledgers import image_of, ledger_rows, row
 from tests.pages import MB, summary, trees
-from weighbridge.model import LedgerRow, Report
+from weighbridge.model.report import LedgerRow, Report
+from weighbridge.model.tree import Node
 from weighbridge.render import html
 from weighbridge.render.page import tables, treemap, trend, words
 from weighbridge.summary import Summary
-from weighbridge.tree import Node
 
 
 @dataclass

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from junitparser import Failure, JUnitXml, Skipped
 
 from weighbridge import quoting
-from weighbridge.checks import Check, Outcome, Proof
+from weighbridge.model.smoke import Check, Outcome, Proof
 from weighbridge.render import junit
 
 

@@ -14,11 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from weighbridge import baseline, difference
-from weighbridge.checks import Figures
-from weighbridge.model import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
+from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
+from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.quoting import on_one_line
 from weighbridge.render import gfm, markdown
-from weighbridge.summary import Baseline, Standing, Summary
+from weighbridge.summary import Baseline, Summary
 
 
 def layer(index: int, count: int, instruction: str, *, in_base: bool = False) -> Layer:
@@ -163,7 +163,7 @@ def test_whole_document() -> None:
         change="code", seconds=3.24, steps_run=1, steps_cached=9, layers=(), pull=Pull(bytes=48_000, basis="exact")
     )
     standing = Standing(
-        ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), figures=Figures(api_ready_seconds=0.41)
+        ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), figures=StartCosts(api_ready_seconds=0.41)
     )
     drawn = replace(
         summary(report(replace(after, findings=(finding,), rebuilds=(code,)))), standings={"multi": standing}

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge import advice, baseline
-from weighbridge.checks import Figures
-from weighbridge.model import Base, Image, Layer, LedgerRow, Pull, Report, Waste
+from weighbridge.model.report import Base, Image, Layer, LedgerRow, Pull, Report, Waste
+from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.render import badge, overview, svg
-from weighbridge.summary import Standing, Summary
+from weighbridge.summary import Summary
 from weighbridge.units import size
 
 SPACE = "{http://www.w3.org/2000/svg}"
-GOOD = Standing(ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), figures=Figures(api_ready_seconds=0.41))
+GOOD = Standing(ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), figures=StartCosts(api_ready_seconds=0.41))
 BAD = Standing(ok=False, at="2026-11-24T09:00:00Z", rules=45, failed=("api live",))
 
 

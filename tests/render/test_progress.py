@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from weighbridge.model import Built, Step
+from weighbridge.model.build import Built, Step
 from weighbridge.render import console, progress
 
 

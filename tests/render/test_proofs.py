@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from weighbridge.checks import Check, Figures, Outcome, Proof
+from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
 from weighbridge.quoting import on_one_line
 from weighbridge.render import console, formats, json, proofs
 
@@ -35,7 +35,7 @@ CHECKS = (
     check("worker", "finishes-running-job-on-sigterm", 2.6, detail="the job was done, and then it ended by itself"),
     check("stack", "no-error-in-logs", 0.049, detail="no line of 214"),
 )
-FIGURES = Figures(
+FIGURES = StartCosts(
     api_live_seconds=0.84,
     api_ready_seconds=1.26,
     worker_ready_seconds=2.2,
@@ -146,13 +146,13 @@ def test_three_variants_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_variant_at_80_columns() -> None:
     """What was seen stands beside each rule, cut to the width; figures that nobody took are left out."""
-    assert drawn(replace(GOOD, figures=Figures())) == ONE_AT_80
+    assert drawn(replace(GOOD, figures=StartCosts())) == ONE_AT_80
 
 
 def test_one_variant_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """More width goes to what was seen and to nothing else."""
     monkeypatch.setenv("COLUMNS", "120")
-    wide = drawn(replace(GOOD, figures=Figures()))
+    wide = drawn(replace(GOOD, figures=StartCosts()))
     assert wide == ONE_AT_80.replace("and th…", "and then it ended by itself").replace("─" * 78, "─" * 118)
 
 

@@ -20,7 +20,7 @@ import pytest
 from weighbridge import baseline, budgets, records
 from weighbridge.difference import VariantDifference
 from weighbridge.growth import explained
-from weighbridge.model import Image
+from weighbridge.model.report import Image
 from weighbridge.render import html, json, markdown, svg, terminal
 from weighbridge.render.verdict import cause, drift, remedy
 from weighbridge.settings import Settings

@@ -11,9 +11,8 @@ from typing import NoReturn
 import pytest
 
 from weighbridge import records
-from weighbridge.checks import Proof
 from weighbridge.errors import SettingsError
-from weighbridge.model import (
+from weighbridge.model.report import (
     Base,
     EngineIdentity,
     Image,
@@ -27,6 +26,7 @@ from weighbridge.model import (
     Twins,
     Waste,
 )
+from weighbridge.model.smoke import Proof
 from weighbridge.render import formats, json, terminal
 from weighbridge.summary import Summary
 

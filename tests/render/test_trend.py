@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.ledgers import image_of, row
 from weighbridge import trend
-from weighbridge.model import Base, Image, Pull, Rebuild, Report
+from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
 from weighbridge.render import trend as render
 from weighbridge.trend import Trend
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from weighbridge.checks import Check, Proof
-from weighbridge.containers import ContainerSpec, ContainerState, Created
-from weighbridge.contents import Contents
 from weighbridge.engine import Engine
+from weighbridge.model.engine import ContainerSpec, ContainerState, Created
+from weighbridge.model.scan import ScannedImage
+from weighbridge.model.smoke import Check, Proof
 from weighbridge.settings import Settings, check
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.runs import Run
@@ -102,7 +102,7 @@ def stack_on(engine: object, api: Mapping[str, object] | None = None, **smoke: o
     )
 
 
-def contents(**changes: Any) -> Contents:
+def contents(**changes: Any) -> ScannedImage:
     """Return an image that every rule on images lets pass, but for the changes."""
     good: dict[str, Any] = {
         "reference": "app:good",
@@ -113,7 +113,7 @@ def contents(**changes: Any) -> Contents:
         "health_check": ("CMD", "check"),
         "ports": ("8000/tcp",),
     }
-    return Contents(**{**good, **changes})
+    return ScannedImage(**{**good, **changes})
 
 
 def settings(api: Mapping[str, object] | None = None, **smoke: object) -> Settings:

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_secret_detection import ISSUED
-from weighbridge.contents import Contents, Kind, Trace
+from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.settings import Settings, check
 from weighbridge.smoke import image
 from weighbridge.smoke.failures import CheckFailed
 
 SETTINGS = check({"variants": {"good": {}}})
-GOOD = Contents(
+GOOD = ScannedImage(
     reference="app:good",
     image_id="sha256:a",
     platform="linux/amd64",
@@ -32,20 +32,20 @@ GOOD = Contents(
     history=("COPY . . # buildkit", "RUN |1 MODE=fast /bin/sh -c make # buildkit"),
     layer_count=2,
 )
-RULES: dict[str, Callable[[Contents, Settings], str]] = {
+RULES: dict[str, Callable[[ScannedImage, Settings], str]] = {
     name: rule
     for name, rule in vars(image).items()
     if inspect.isfunction(rule) and rule.__module__ == image.__name__ and not name.startswith("_")
 }
 
 
-def trace(kind: Kind, path: str = "/app/x", **more: Any) -> Trace:
+def trace(kind: Kind, path: str = "/app/x", **more: Any) -> ScanHit:
     """Return one thing that was found."""
     known: dict[str, Any] = {"layer": 1, "instruction": "COPY . .", "live": True, "detail": "a thing"}
-    return Trace(kind=kind, path=path, **known | more)
+    return ScanHit(kind=kind, path=path, **known | more)
 
 
-def failures(contents: Contents, settings: Settings = SETTINGS) -> dict[str, str]:
+def failures(contents: ScannedImage, settings: Settings = SETTINGS) -> dict[str, str]:
     """Return what fails, by rule, and why."""
     found = {}
     for name, rule in RULES.items():
@@ -56,7 +56,7 @@ def failures(contents: Contents, settings: Settings = SETTINGS) -> dict[str, str
     return found
 
 
-def only_failure(rule: str, contents: Contents, settings: Settings = SETTINGS) -> str:
+def only_failure(rule: str, contents: ScannedImage, settings: Settings = SETTINGS) -> str:
     """Return why one rule does not hold; all the others do."""
     found = failures(contents, settings)
     assert list(found) == [rule]
@@ -228,7 +228,7 @@ def test_secret_in_a_layer() -> None:
         ),
     ],
 )
-def test_traces(rule: str, found: Trace, words: str) -> None:
+def test_traces(rule: str, found: ScanHit, words: str) -> None:
     """Each kind is one rule's, which tells the first and counts the others; what no container sees is none's."""
     name = rule.replace("_", "-")
     assert words in only_failure(rule, replace(GOOD, traces=(found,))), name

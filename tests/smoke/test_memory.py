@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.checks import Check, Proof
+from weighbridge.model.smoke import Check, Proof
 from weighbridge.settings import Settings, check
 from weighbridge.smoke import memory
 

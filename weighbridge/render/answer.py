@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from weighbridge import advice, growth
-from weighbridge.model import Finding, Image
+from weighbridge.model.report import Finding, Image
+from weighbridge.model.smoke import Standing
 from weighbridge.render.console import (
     DENSE_GAP,
     Cell,
@@ -31,7 +32,7 @@ from weighbridge.render.overview import (
     wasted,
 )
 from weighbridge.render.verdict import cause
-from weighbridge.summary import Standing, Summary
+from weighbridge.summary import Summary
 from weighbridge.units import bar, seconds, size
 
 _VARIANT = "Variant"

@@ -7,7 +7,7 @@ import unicodedata
 from typing import TextIO
 
 from weighbridge import advice
-from weighbridge.model import Image
+from weighbridge.model.report import Image
 from weighbridge.render.drawing import Canvas, cut
 from weighbridge.render.overview import stood
 from weighbridge.summary import Summary

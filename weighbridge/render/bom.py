@@ -21,7 +21,7 @@ from packageurl import PackageURL
 
 from weighbridge import inventory
 from weighbridge.inventory import Inventory
-from weighbridge.model import Image, Report
+from weighbridge.model.report import Image, Report
 
 _SERIAL_NUMBERS = UUID("f24ed6fc-1b7c-4a3c-9d8e-6f0b5f6f9f2d")
 _BASIS = "sizes of all regular files in the layers, uncompressed"

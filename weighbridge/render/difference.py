@@ -8,7 +8,7 @@ from typing import TextIO
 from weighbridge import growth
 from weighbridge.difference import LayerDifference, LedgerDifference, VariantDifference
 from weighbridge.growth import Cause
-from weighbridge.model import Image
+from weighbridge.model.report import Image
 from weighbridge.render.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.render.overview import counted, pulled, signed, versions
 from weighbridge.summary import Baseline, Summary

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weighbridge.errors import SettingsError
 
 if TYPE_CHECKING:
-    from weighbridge.checks import Proof
     from weighbridge.difference import VariantDifference
+    from weighbridge.model.smoke import Proof
     from weighbridge.trend import Trend
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TextIO
 
-from weighbridge import evidence
-from weighbridge.checks import Proof
 from weighbridge.difference import VariantDifference
-from weighbridge.model import FORMAT_VERSION
+from weighbridge.model import smoke
+from weighbridge.model.report import FORMAT_VERSION
+from weighbridge.model.smoke import Proof
 from weighbridge.records import to_json
 from weighbridge.summary import Summary
 
@@ -29,5 +29,5 @@ def render_difference(difference: VariantDifference, stream: TextIO | None = Non
 
 def render_proofs(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
     """Write what the smoke test found, one object per variant."""
-    variants = [evidence.as_object(proof) for proof in proofs]
+    variants = [smoke.as_object(proof) for proof in proofs]
     (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, "variants": variants}, indent=2) + "\n")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TextIO
 from xml.etree import ElementTree as ET
 
-from weighbridge.checks import Check, Outcome, Proof
+from weighbridge.model.smoke import Check, Outcome, Proof
 from weighbridge.quoting import held_by_xml
 
 

@@ -13,7 +13,7 @@ from typing import TextIO
 from weighbridge import advice, growth
 from weighbridge.difference import VariantDifference
 from weighbridge.growth import Cause
-from weighbridge.model import Image, Layer, Waste
+from weighbridge.model.report import Image, Layer, Waste
 from weighbridge.render.gfm import folded, plain, quoted, table
 from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
 from weighbridge.render.verdict import cause, drift, remedy, verdict, versions

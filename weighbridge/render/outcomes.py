@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from weighbridge.checks import Check, Outcome
+from weighbridge.model.smoke import Check, Outcome
 from weighbridge.render.console import Style
 
 SIGNS: Mapping[Outcome, tuple[str, Style]] = {

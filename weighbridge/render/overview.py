@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from weighbridge.difference import VariantDifference
-from weighbridge.model import Image, Layer, Pull, Rebuild
-from weighbridge.summary import Standing, Summary
+from weighbridge.model.report import Image, Layer, Pull, Rebuild
+from weighbridge.model.smoke import Standing
+from weighbridge.summary import Summary
 from weighbridge.units import seconds, size
 
 UNKNOWN = "unknown"

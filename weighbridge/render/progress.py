@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from weighbridge.model import Built, Step
+from weighbridge.model.build import Built, Step
 from weighbridge.render.console import Activity, Cell, Column, Style, print_line, print_table
 from weighbridge.units import seconds
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge.checks import Check, Figures, Outcome, Proof
+from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
 from weighbridge.quoting import on_one_line
 from weighbridge.render.console import Cell, Column, print_line, print_paragraph, print_table
 from weighbridge.render.outcomes import SIGNS, having, held, named, rules, waived
@@ -38,7 +38,7 @@ def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
     """Print all rules, why those fail that do, what starts cost, where the time went, and the verdict last."""
     _print_rules(proofs, stream)
     _print_reasons(proofs, stream)
-    if any(proof.figures != Figures() for proof in proofs):
+    if any(proof.figures != StartCosts() for proof in proofs):
         print_table("Starts and memory", _FIGURES, [_figures(proof) for proof in proofs], stream=stream)
     print_line("Where the time went", stream=stream)
     width = max((len(proof.variant) for proof in proofs), default=0)

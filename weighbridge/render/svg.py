@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge import advice, growth
-from weighbridge.model import Image
+from weighbridge.model.report import Image
 from weighbridge.quoting import on_one_line
 from weighbridge.render.drawing import Canvas, cut
 from weighbridge.render.overview import MISSING, Answer, answers, counted

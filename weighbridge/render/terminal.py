@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge import advice
-from weighbridge.model import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
+from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
 from weighbridge.render import answer, difference
 from weighbridge.render.console import Cell, Column, Style, print_entries, print_line, print_paragraph, print_table
 from weighbridge.render.overview import origin, pull_of, pulled

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TextIO
 
-from weighbridge.model import FORMAT_VERSION
+from weighbridge.model.report import FORMAT_VERSION
 from weighbridge.render.console import Cell, Column, print_dense_table, print_line, print_paragraph, width
 from weighbridge.render.overview import pulled, signed
 from weighbridge.trend import Point, Trend, VariantTrend

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from weighbridge.checks import Check, Proof
+from weighbridge.model.smoke import Check, Proof
 from weighbridge.quoting import on_one_line
 from weighbridge.render.console import Activity, Cell, Column
 from weighbridge.render.outcomes import SIGNS, having, held, named, rules, waived

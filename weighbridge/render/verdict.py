@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from weighbridge import growth
 from weighbridge.difference import VariantDifference
 from weighbridge.growth import Cause
-from weighbridge.model import Image, Report, Waste
+from weighbridge.model.report import Image, Report, Waste
 from weighbridge.render import overview
 from weighbridge.render.overview import counted, signed
 from weighbridge.summary import Summary

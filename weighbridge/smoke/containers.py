@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
-from weighbridge.containers import ContainerSpec, ContainerState, Created
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault
+from weighbridge.model.engine import ContainerSpec, ContainerState, Created
 from weighbridge.settings import Role, Settings
 from weighbridge.smoke import runs, secrecy
 from weighbridge.smoke.runs import Run

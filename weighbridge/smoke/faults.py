@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from weighbridge.containers import TMP
+from weighbridge.model.engine import TMP
 from weighbridge.settings import Probe, Request
 from weighbridge.smoke import inside, probing, starting, working
 from weighbridge.smoke.containers import API, REDIS, WORKER, Stack

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from weighbridge import secret_detection
-from weighbridge.contents import Contents, Kind, Trace
+from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.settings import Settings
 from weighbridge.smoke.failures import CheckFailed
 
@@ -23,7 +23,7 @@ _AT_START = "leave it out of the Dockerfile and give it when the container start
 _AT_BUILD = "give it to the one step that needs it, with RUN --mount=type=secret"
 
 
-def runs_as_non_root(contents: Contents, settings: Settings) -> str:
+def runs_as_non_root(contents: ScannedImage, settings: Settings) -> str:
     """The image's own user is a number, and not 0: an orchestrator can only judge a number."""
     name = contents.user.partition(":")[0]
     remedy = f"end its Dockerfile with `USER {settings.smoke.user}:{settings.smoke.user}`"
@@ -35,7 +35,7 @@ def runs_as_non_root(contents: Contents, settings: Settings) -> str:
     return f"user {contents.user}"
 
 
-def command_is_exec_form(contents: Contents, _settings: Settings) -> str:
+def command_is_exec_form(contents: ScannedImage, _settings: Settings) -> str:
     """The image's command is the application itself, so that SIGTERM comes to it and not to a shell."""
     words = (*contents.entrypoint, *contents.command)
     if not words:
@@ -49,7 +49,7 @@ def command_is_exec_form(contents: Contents, _settings: Settings) -> str:
     return f"starts {_shown(words[0])}" if script is None else "a shell that gives way to its command"
 
 
-def has_health_check(contents: Contents, _settings: Settings) -> str:
+def has_health_check(contents: ScannedImage, _settings: Settings) -> str:
     """The image brings its own health check, so that every engine can tell how it is."""
     test = contents.health_check
     if not test:
@@ -59,7 +59,7 @@ def has_health_check(contents: Contents, _settings: Settings) -> str:
     return _shown(" ".join(test))
 
 
-def declares_its_port(contents: Contents, settings: Settings) -> str:
+def declares_its_port(contents: ScannedImage, settings: Settings) -> str:
     """The image exposes the API's port and no other."""
     wanted = f"{settings.roles.api.port}/tcp"
     others = ", ".join(port for port in contents.ports if port != wanted)
@@ -71,7 +71,7 @@ def declares_its_port(contents: Contents, settings: Settings) -> str:
     return wanted
 
 
-def no_secrets_in_config(contents: Contents, _settings: Settings) -> str:
+def no_secrets_in_config(contents: ScannedImage, _settings: Settings) -> str:
     """Neither environment nor labels nor history hold a secret: whoever can pull the image reads them."""
     found = dict.fromkeys([*_of_environment(contents), *_of_labels(contents), *_of_history(contents)])
     for what, remedy in found:
@@ -80,7 +80,7 @@ def no_secrets_in_config(contents: Contents, _settings: Settings) -> str:
     return f"none in {len(contents.environment)} variables, {len(contents.labels)} labels, {steps} steps of history"
 
 
-def no_secrets_in_layers(contents: Contents, _settings: Settings) -> str:
+def no_secrets_in_layers(contents: ScannedImage, _settings: Settings) -> str:
     """No layer holds a credential, not even where a later one deletes it: the layer is pulled all the same."""
     found = [trace for trace in contents.traces if trace.kind == "secret"]
     if found:
@@ -93,7 +93,7 @@ def no_secrets_in_layers(contents: Contents, _settings: Settings) -> str:
     return f"none in {contents.layer_count} layers"
 
 
-def no_setuid_files(contents: Contents, _settings: Settings) -> str:
+def no_setuid_files(contents: ScannedImage, _settings: Settings) -> str:
     """No file lends its owner's rights to who runs it."""
     return _none(
         contents,
@@ -104,7 +104,7 @@ def no_setuid_files(contents: Contents, _settings: Settings) -> str:
     )
 
 
-def code_is_not_writable(contents: Contents, settings: Settings) -> str:
+def code_is_not_writable(contents: ScannedImage, settings: Settings) -> str:
     """The image's user cannot change what it runs."""
     uid, gid = _user(contents, settings)
     found = [trace for trace in _live(contents, "writable") if _may_write(trace, uid, gid)]
@@ -117,7 +117,7 @@ def code_is_not_writable(contents: Contents, settings: Settings) -> str:
     return f"user {uid}:{gid} cannot write to code"
 
 
-def no_compiler(contents: Contents, _settings: Settings) -> str:
+def no_compiler(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not bring the tools that built it."""
     return _none(
         contents,
@@ -128,7 +128,7 @@ def no_compiler(contents: Contents, _settings: Settings) -> str:
     )
 
 
-def no_package_cache(contents: Contents, _settings: Settings) -> str:
+def no_package_cache(contents: ScannedImage, _settings: Settings) -> str:
     """No package manager left what it downloaded."""
     return _none(
         contents,
@@ -139,7 +139,7 @@ def no_package_cache(contents: Contents, _settings: Settings) -> str:
     )
 
 
-def no_vcs_folder(contents: Contents, _settings: Settings) -> str:
+def no_vcs_folder(contents: ScannedImage, _settings: Settings) -> str:
     """The history of the sources stays where they are."""
     found = _live(contents, "vcs-folder")
     folders = list(dict.fromkeys(re.split(r"(?<=/\.git)/|(?<=/\.hg)/|(?<=/\.svn)/", trace.path)[0] for trace in found))
@@ -150,7 +150,7 @@ def no_vcs_folder(contents: Contents, _settings: Settings) -> str:
     return "no version control's folder"
 
 
-def no_test_suite(contents: Contents, _settings: Settings) -> str:
+def no_test_suite(contents: ScannedImage, _settings: Settings) -> str:
     """The application's tests stay where they are run."""
     return _none(
         contents,
@@ -161,7 +161,7 @@ def no_test_suite(contents: Contents, _settings: Settings) -> str:
     )
 
 
-def no_env_file(contents: Contents, _settings: Settings) -> str:
+def no_env_file(contents: ScannedImage, _settings: Settings) -> str:
     """Settings of one place do not travel in the image."""
     return _none(
         contents,
@@ -172,7 +172,7 @@ def no_env_file(contents: Contents, _settings: Settings) -> str:
     )
 
 
-def code_is_for_this_platform(contents: Contents, _settings: Settings) -> str:
+def code_is_for_this_platform(contents: ScannedImage, _settings: Settings) -> str:
     """Every program and library is for the image's own machine."""
     return _none(
         contents,
@@ -183,7 +183,7 @@ def code_is_for_this_platform(contents: Contents, _settings: Settings) -> str:
     )
 
 
-def _none(contents: Contents, kind: Kind, seen: str, told: Callable[[Trace], str], remedy: str) -> str:
+def _none(contents: ScannedImage, kind: Kind, seen: str, told: Callable[[ScanHit], str], remedy: str) -> str:
     """Return what was seen where a container sees nothing of a kind; else tell of the first, and what to do."""
     found = _live(contents, kind)
     if found:
@@ -191,7 +191,7 @@ def _none(contents: Contents, kind: Kind, seen: str, told: Callable[[Trace], str
     return seen
 
 
-def _live(contents: Contents, kind: Kind) -> list[Trace]:
+def _live(contents: ScannedImage, kind: Kind) -> list[ScanHit]:
     return [trace for trace in contents.traces if trace.kind == kind and trace.live]
 
 
@@ -210,19 +210,19 @@ def _script(words: Sequence[str]) -> str | None:
     return None
 
 
-def _of_environment(contents: Contents) -> Iterator[tuple[str, str]]:
+def _of_environment(contents: ScannedImage) -> Iterator[tuple[str, str]]:
     for name, value in _pairs(contents.environment):
         if what := _secret(name, value):
             yield f"the environment variable {_shown(name)} holds {what}", _AT_START
 
 
-def _of_labels(contents: Contents) -> Iterator[tuple[str, str]]:
+def _of_labels(contents: ScannedImage) -> Iterator[tuple[str, str]]:
     for name, value in contents.labels.items():
         if what := secret_detection.found(value):
             yield f"the label {_shown(name)} holds {what}", "take it out of the Dockerfile's LABEL"
 
 
-def _of_history(contents: Contents) -> Iterator[tuple[str, str]]:
+def _of_history(contents: ScannedImage) -> Iterator[tuple[str, str]]:
     """Yield what only the history tells: what environment and labels hold is told of there."""
     told = {name for name, value in _pairs(contents.environment) if _secret(name, value)}
     told |= {name for name, value in contents.labels.items() if secret_detection.found(value)}
@@ -244,7 +244,7 @@ def _secret(name: str, value: str) -> str:
     )
 
 
-def _user(contents: Contents, settings: Settings) -> tuple[int, int]:
+def _user(contents: ScannedImage, settings: Settings) -> tuple[int, int]:
     """Return by which numbers the image is run: its own, or those that it should have where it names none, or root."""
     name = contents.user.partition(":")[0]
     if not name.isdecimal() or int(name) == 0:
@@ -252,22 +252,22 @@ def _user(contents: Contents, settings: Settings) -> tuple[int, int]:
     return int(name), int(name) if contents.group is None else contents.group
 
 
-def _may_write(trace: Trace, uid: int, gid: int) -> bool:
+def _may_write(trace: ScanHit, uid: int, gid: int) -> bool:
     """Tell what the kernel would: the owner's bits are for the owner alone, the group's for its members alone."""
     if trace.uid == uid:
         return bool(trace.mode & _OWNER)
     return bool(trace.mode & (_GROUP if trace.gid == gid else _OTHERS))
 
 
-def _named(trace: Trace) -> str:
+def _named(trace: ScanHit) -> str:
     return _shown(trace.path, 200)
 
 
-def _by(trace: Trace) -> str:
+def _by(trace: ScanHit) -> str:
     return f" (`{_shown(trace.instruction)}`)" if trace.instruction else ""
 
 
-def _more(contents: Contents, found: Collection[Trace]) -> str:
+def _more(contents: ScannedImage, found: Collection[ScanHit]) -> str:
     first = next(iter(found))
     return _and_more(len({trace.path for trace in found}) - 1, at_least=first.kind in contents.cut)
 

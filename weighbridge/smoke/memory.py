@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from weighbridge import standings
 from weighbridge.cache import Cache
-from weighbridge.checks import Proof
+from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
 
 

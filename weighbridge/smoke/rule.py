@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from weighbridge.checks import Check, Outcome
 from weighbridge.errors import EngineFault
+from weighbridge.model.smoke import Check, Outcome
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed
 

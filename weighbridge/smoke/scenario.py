@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from weighbridge.contents import Contents
+from weighbridge.model.scan import ScannedImage
 from weighbridge.settings import Role, Settings
 from weighbridge.smoke import answering, confinement, ending, faults, image, libraries, probing, starting, working
 from weighbridge.smoke.arrival import Arrival
@@ -41,7 +41,7 @@ _WORKER_READY, _JOBS = "worker ready", "worker registers-its-jobs"
 _LOADABLE = ("image code-is-for-this-platform", "image libraries-resolve")
 
 
-def rules(settings: Settings, contents: Contents) -> Iterator[Rule]:
+def rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
     """Yield the rules on an image and on what runs from it."""
     yield from _on_image(settings, contents)
     yield from _on_beginning(settings)
@@ -82,13 +82,13 @@ def _faults(settings: Settings) -> Iterator[tuple[str, Callable[[Stack], str]]]:
             yield "says-when-data-is-full", partial(faults.says_when_data_is_full, write=chosen.write)
 
 
-def names(settings: Settings, contents: Contents) -> frozenset[str]:
+def names(settings: Settings, contents: ScannedImage) -> frozenset[str]:
     """Return the names and titles by which a variant may accept that a rule does not hold."""
     known = [*rules(settings, contents), *fault_rules(settings)]
     return frozenset(name for rule in known for name in (rule.name, rule.title))
 
 
-def _on_image(settings: Settings, contents: Contents) -> Iterator[Rule]:
+def _on_image(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
     for judge in _IMAGE_RULES:
         name = judge.__name__.replace("_", "-")
         needs = (_NON_ROOT,) if judge is image.code_is_not_writable else ()
@@ -96,7 +96,7 @@ def _on_image(settings: Settings, contents: Contents) -> Iterator[Rule]:
 
 
 def _judged(
-    judge: Callable[[Contents, Settings], str], contents: Contents, settings: Settings
+    judge: Callable[[ScannedImage, Settings], str], contents: ScannedImage, settings: Settings
 ) -> Callable[[Stack], str]:
     return lambda _: judge(contents, settings)
 

@@ -6,9 +6,9 @@ import re
 import time
 from collections.abc import Callable
 
-from weighbridge.containers import ContainerState
 from weighbridge.errors import EngineFault
 from weighbridge.inspection import seconds_of
+from weighbridge.model.engine import ContainerState
 from weighbridge.smoke import cause, health, inside
 from weighbridge.smoke.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Health, Stack
 from weighbridge.smoke.failures import CheckFailed

@@ -10,10 +10,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
-from weighbridge.checks import Check, Figures, Proof
-from weighbridge.contents import Contents
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SmokeFailed
+from weighbridge.model.scan import ScannedImage
+from weighbridge.model.smoke import Check, Proof, StartCosts
 from weighbridge.settings import Settings
 from weighbridge.smoke import rule, runs, scenario, signals
 from weighbridge.smoke.containers import API, CLIENT, REDIS, WORKER, Stack, running
@@ -49,7 +49,7 @@ class Trial:
     """Ids of the runs that have things in the engine now, and are not to be kept."""
 
 
-def prove(trial: Trial, images: Mapping[str, Contents], watcher: Watcher) -> tuple[Proof, ...]:
+def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) -> tuple[Proof, ...]:
     """Start each variant in both roles, and try all rules on it.
 
     Args:
@@ -142,7 +142,7 @@ def check(proofs: Sequence[Proof]) -> None:
             raise SmokeFailed(message, detail=proof.log)
 
 
-def _check_accepted(settings: Settings, variant: str, contents: Contents) -> None:
+def _check_accepted(settings: Settings, variant: str, contents: ScannedImage) -> None:
     accepted = settings.variants[variant].accepts
     unknown = sorted(accepted.keys() - scenario.names(settings, contents))
     if unknown:
@@ -165,7 +165,7 @@ class _Played:
     """What became of the rules that were tried on one stack."""
 
     checks: tuple[Check, ...]
-    figures: Figures
+    figures: StartCosts
     log: str = ""
     """The last lines of the container that tells of a failure."""
     log_of: str = ""
@@ -180,7 +180,7 @@ class _Variant:
 
     trial: Trial
     name: str
-    contents: Contents
+    contents: ScannedImage
     watcher: Watcher
     interruption: signals.Interruption
 
@@ -249,9 +249,9 @@ def _looked_back(stack: Stack, checks: tuple[Check, ...], failed: Rule | None) -
     )
 
 
-def _figures(notes: Mapping[str, float]) -> Figures:
+def _figures(notes: Mapping[str, float]) -> StartCosts:
     """Return what of the notes are figures: bytes are whole, and seconds have three digits."""
     values: dict[str, Any] = {}
-    for name in {each.name for each in fields(Figures)} & notes.keys():
+    for name in {each.name for each in fields(StartCosts)} & notes.keys():
         values[name] = round(notes[name]) if name.endswith("_bytes") else round(notes[name], 3)
-    return Figures(**values)
+    return StartCosts(**values)

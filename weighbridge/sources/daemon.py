@@ -13,7 +13,7 @@ from weighbridge.cache import Cache
 from weighbridge.engine import Engine
 from weighbridge.errors import UnreadableImage
 from weighbridge.layers import LayerContent
-from weighbridge.model import LocalImage
+from weighbridge.model.engine import LocalImage
 from weighbridge.sources import Blob, ImageContent, archive
 from weighbridge.sources.assembly import assemble
 from weighbridge.sources.layers import Watch

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, get_args
 
 from weighbridge import code_digest, secret_detection
 from weighbridge.cache import Cache
-from weighbridge.contents import Kind
 from weighbridge.layers import DIRECTORY, FILE, OTHER, WHITEOUT
+from weighbridge.model.scan import Kind
 from weighbridge.sources import machines, suspects
 from weighbridge.sources.headers import Header
 from weighbridge.sources.layers import Watch

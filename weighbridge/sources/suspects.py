@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from weighbridge.contents import Kind
+from weighbridge.model.scan import Kind
 
 _PUBLIC = re.compile(
     r"(?:^|/)(?:site-packages|dist-packages|node_modules)/"

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from weighbridge.difference import LedgerDifference, VariantDifference
 from weighbridge.growth import BASE, Cause, Growth, explained
-from weighbridge.model import Image, Rebuild, Report, Waste
+from weighbridge.model.report import Image, Rebuild, Report, Waste
+from weighbridge.model.smoke import Standing
 from weighbridge.render import overview, verdict
 from weighbridge.render.overview import signed
 from weighbridge.render.page.words import CATEGORIES, many
-from weighbridge.summary import Standing, Summary
+from weighbridge.summary import Summary
 from weighbridge.units import size
 
 _OWNERS = 600

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from weighbridge import tree
-from weighbridge.model import Image, Report
+from weighbridge.model import tree
+from weighbridge.model.report import Image, Report
+from weighbridge.model.tree import Node
 from weighbridge.render.page.words import CATEGORIES, plain
-from weighbridge.tree import Node
 from weighbridge.units import size
 
 WIDTH, HEIGHT = 960, 440

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from weighbridge import trend
-from weighbridge.model import Report
+from weighbridge.model.report import Report
 from weighbridge.render import overview
 from weighbridge.render.page.words import moment
 from weighbridge.units import size

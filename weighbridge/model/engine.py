@@ -73,3 +73,27 @@ class ContainerState:
     def running(self) -> bool:
         """Whether its first process runs."""
         return self.status == "running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalImage:
+    """What the engine says of an image that it has. Its sizes are left out: they depend on the store."""
+
+    reference: str
+    id: str
+    """The engine's own id: a config digest on a graph driver, a manifest or index digest on the containerd store."""
+    platform: str
+    diff_ids: tuple[str, ...]
+    """Oldest layer first."""
+    labels: Mapping[str, str]
+    user: str
+    digest: str = ""
+    """`sha256:…` under which a registry has the image by this name; empty where it came from none and went to none."""
+    environment: tuple[str, ...] = ()
+    """`KEY=value`."""
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    health_check: tuple[str, ...] = ()
+    """Docker's `Test`: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; empty where the image has none."""
+    ports: tuple[str, ...] = ()
+    """`8000/tcp`, sorted."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 Outcome = Literal["passed", "failed", "skipped", "waived"]
 """Of a rule. `skipped`: not tried, because a rule that it needs failed. `waived`: it does not hold, and invoke.yaml
@@ -31,7 +31,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
+class StartCosts:
     """What starts of the roles cost; None is what was not measured."""
 
     api_live_seconds: float | None = None
@@ -59,7 +59,7 @@ class Proof:
     """Role and name of the rule that it tells about."""
     logs: Mapping[str, str] = field(default_factory=dict)
     """A container's role -> its whole output; empty where all held."""
-    figures: Figures = Figures()
+    figures: StartCosts = StartCosts()
 
     @property
     def ok(self) -> bool:
@@ -70,3 +70,42 @@ class Proof:
     def first_failure(self) -> Check | None:
         """The first rule that was tried and does not hold."""
         return next((check for check in self.checks if check.outcome == "failed"), None)
+
+
+def as_object(proof: Proof) -> dict[str, Any]:
+    """Return what scripts get of a proof: all but the logs."""
+    return {
+        "variant": proof.variant,
+        "ok": proof.ok,
+        "seconds": round(proof.seconds, 3),
+        "image_id": proof.image_id,
+        "figures": asdict(proof.figures),
+        "checks": [
+            {
+                "role": check.role,
+                "rule": check.rule,
+                "ok": check.ok,
+                "outcome": check.outcome,
+                "detail": check.detail,
+                "seconds": round(check.seconds, 3),
+            }
+            for check in proof.checks
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the last smoke test of exactly this image went."""
+
+    ok: bool
+    at: str
+    """UTC, ISO 8601, whole seconds, ending in `Z`."""
+    rules: int
+    """How many were tried or skipped."""
+    failed: tuple[str, ...]
+    """Titles of the rules that do not hold, such as `worker ready`."""
+    waived: int = 0
+    """How many do not hold, and are accepted in invoke.yaml."""
+    figures: StartCosts = field(default_factory=StartCosts)
+    """What the starts cost; several variants that are started side by side slow each other down."""

@@ -20,7 +20,7 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class ScanHit:
     """One thing in one layer that its image may be better off without."""
 
     kind: Kind
@@ -41,7 +41,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
+class ScannedImage:
     """An image as the rules on images see it."""
 
     reference: str
@@ -67,7 +67,7 @@ class Contents:
     history: tuple[str, ...] = ()
     """Every step as the builder wrote it down, oldest first, its build arguments included."""
     layer_count: int = 0
-    traces: tuple[Trace, ...] = ()
+    traces: tuple[ScanHit, ...] = ()
     """By layer, then in the order of its archive."""
     cut: frozenset[Kind] = frozenset()
     """Kinds of which a layer holds more than are told here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.checks import Check, Outcome, Proof
+from weighbridge.model.smoke import Check, Outcome, Proof
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The frozen values that the rest of the project exchanges; standard library only.
+"""What images weigh, as it is recorded and drawn: the frozen values of a report; standard library only.
 
 Sizes are integers in bytes and their names end in `_bytes`. Sequences are tuples. `Report` and what it holds is the
 record of `invoke report`: its field names are a contract with other people's scripts (see `records.py`).
@@ -6,14 +6,10 @@ record of `invoke report`: its field names are a contract with other people's sc
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 FORMAT_VERSION = 1
 """The version of the record's fields. 1: the first."""
-
-_TITLE_WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,60 +205,3 @@ class Report:
     images: tuple[Image, ...]
     sharing: Sharing | None = None
     """None where there are less than two images."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalImage:
-    """What the engine says of an image that it has. Its sizes are left out: they depend on the store."""
-
-    reference: str
-    id: str
-    """The engine's own id: a config digest on a graph driver, a manifest or index digest on the containerd store."""
-    platform: str
-    diff_ids: tuple[str, ...]
-    """Oldest layer first."""
-    labels: Mapping[str, str]
-    user: str
-    digest: str = ""
-    """`sha256:…` under which a registry has the image by this name; empty where it came from none and went to none."""
-    environment: tuple[str, ...] = ()
-    """`KEY=value`."""
-    entrypoint: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    health_check: tuple[str, ...] = ()
-    """Docker's `Test`: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; empty where the image has none."""
-    ports: tuple[str, ...] = ()
-    """`8000/tcp`, sorted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One instruction of the Dockerfile, as far as the build has come."""
-
-    name: str
-    """`[builder 3/6] RUN …`."""
-    state: str = "running"
-    """`running`, `done`, `cached`, `failed` or `cancelled`."""
-    seconds: float = 0
-    output: tuple[str, ...] = ()
-    """The last lines that it printed."""
-
-    @property
-    def title(self) -> str:
-        """The name on one line, without the blanks of its continuation lines; the end of a long one is left out."""
-        return textwrap.shorten(self.name, _TITLE_WIDTH, placeholder=" …")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """A variant that was built."""
-
-    variant: str
-    image_id: str
-    """What the engine calls it; on the containerd store a manifest's digest."""
-    seconds: float
-    steps: tuple[Step, ...]
-
-    def count(self, state: str) -> int:
-        """Return how many steps ended in that state."""
-        return sum(step.state == state for step in self.steps)

@@ -10,23 +10,23 @@ from typing import Any
 
 import pytest
 
-from weighbridge import model
-from weighbridge.containers import ContainerSpec
+from weighbridge.model import build, report
+from weighbridge.model.engine import ContainerSpec
 
-VALUES: list[Any] = [value for _, value in inspect.getmembers(model, dataclasses.is_dataclass)]
+VALUES: list[Any] = [value for _, value in inspect.getmembers(report, dataclasses.is_dataclass)]
 
 RECORD = {
-    model.Report: "format recorded_at commit dirty engine images sharing",
-    model.EngineIdentity: "version store platform",
-    model.Image: "variant reference source id platform shipped_bytes file_count base layers live_bytes wasted_bytes "
+    report.Report: "format recorded_at commit dirty engine images sharing",
+    report.EngineIdentity: "version store platform",
+    report.Image: "variant reference source id platform shipped_bytes file_count base layers live_bytes wasted_bytes "
     "pull ledger waste findings",
-    model.Base: "reference layers shipped_bytes",
-    model.Layer: "index diff_id instruction in_base shipped_bytes file_count live_bytes wasted_bytes pull_bytes blob",
-    model.Pull: "bytes basis",
-    model.LedgerRow: "category name version bytes kind",
-    model.Waste: "cause bytes shipped_by killed_by path file_count remedy",
-    model.Finding: "rule level message",
-    model.Sharing: "shipped_bytes pull_bytes unique twins",
+    report.Base: "reference layers shipped_bytes",
+    report.Layer: "index diff_id instruction in_base shipped_bytes file_count live_bytes wasted_bytes pull_bytes blob",
+    report.Pull: "bytes basis",
+    report.LedgerRow: "category name version bytes kind",
+    report.Waste: "cause bytes shipped_by killed_by path file_count remedy",
+    report.Finding: "rule level message",
+    report.Sharing: "shipped_bytes pull_bytes unique twins",
 }
 
 
@@ -45,7 +45,7 @@ def test_record_keeps_its_fields(value: Any) -> None:
 
 def test_model_needs_the_standard_library_alone() -> None:
     """The model is carried into the image; it imports nothing that would have to be installed."""
-    tree = ast.parse(inspect.getsource(model))
+    tree = ast.parse(inspect.getsource(report))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
@@ -63,9 +63,9 @@ def test_containers_are_hardened_unless_told_otherwise() -> None:
 
 def test_title_of_a_step_is_one_short_line() -> None:
     """Blanks of continuation lines shrink, and what is too long ends in an ellipsis; a short name stays as it is."""
-    long = model.Step(name="[builder 2/3] RUN apt-get update     && apt-get install " + "package " * 50)
+    long = build.Step(name="[builder 2/3] RUN apt-get update     && apt-get install " + "package " * 50)
 
-    assert model.Step(name="[a 1/1] RUN x").title == "[a 1/1] RUN x"
+    assert build.Step(name="[a 1/1] RUN x").title == "[a 1/1] RUN x"
     assert long.title.startswith("[builder 2/3] RUN apt-get update && apt-get install package")
     assert long.title.endswith(" …")
     assert len(long.title) <= 100

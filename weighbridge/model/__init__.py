@@ -1,0 +1,1 @@
+"""Frozen values that the rooms exchange: what an image weighs, what was built, what a proof found."""
