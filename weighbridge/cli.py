@@ -20,7 +20,7 @@ from invoke.context import Context
 from invoke.exceptions import AmbiguousEnvVar, Exit, UncastableEnvVar
 
 from weighbridge.errors import SettingsError, WeighbridgeError
-from weighbridge.syntax import check_syntax
+from weighbridge.settings.yaml_syntax import check_syntax
 
 if TYPE_CHECKING:  # the menu opens without pydantic
     from weighbridge.settings import Settings

@@ -17,7 +17,7 @@ from weighbridge import bases, builder, clients, git, variants
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineError
 from weighbridge.settings import Settings, check
-from weighbridge.syntax import check_syntax
+from weighbridge.settings.yaml_syntax import check_syntax
 
 pytestmark = pytest.mark.engine
 

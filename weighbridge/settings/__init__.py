@@ -1,4 +1,4 @@
-"""The project's settings: what invoke.yaml and the environment say, checked once, as frozen values.
+"""What invoke.yaml and the environment say, checked once, as frozen values.
 
 Invoke merges invoke.yaml, `INVOKE_…` variables and its other configuration files; this module only checks the result.
 """
@@ -12,9 +12,9 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
-from weighbridge.settings.proving import ApiRole, Faults, Probe, Request, Role, Roles, Smoke, Step, WorkerRole
+from weighbridge.settings.messages import worded
+from weighbridge.settings.smoke import ApiRole, Faults, Probe, Request, Role, Roles, Smoke, Step, WorkerRole
 from weighbridge.settings.values import UNIQUE, Command, Name, Pattern, Reference, Repository, Seconds, Section, UrlPath
-from weighbridge.settings.wording import worded
 
 __all__ = [
     "UNIQUE",

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from weighbridge.errors import SettingsError
 from weighbridge.settings import Settings, check, from_config
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
 
 

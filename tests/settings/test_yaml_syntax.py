@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge.errors import SettingsError
-from weighbridge.syntax import check_syntax
+from weighbridge.settings.yaml_syntax import check_syntax
 
 MERGED = """
 a: &a {x: 1}
