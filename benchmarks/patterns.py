@@ -7,12 +7,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weighbridge import builder, origin, variants
+from weighbridge import builder, variants
 from weighbridge.bases import BaseImage
 from weighbridge.builder import Build
 from weighbridge.clients import BuildClient
 from weighbridge.engine import Engine
 from weighbridge.errors import BuildFailed, EngineError, SettingsError
+from weighbridge.image import base_image
 from weighbridge.settings import Settings
 
 FOLDER = Path(__file__).with_name("dockerfiles")
@@ -48,7 +49,7 @@ def plan(engine: Engine, settings: Settings, project: Path) -> tuple[BaseImage, 
             f"{', '.join(clash)} is the name of a variant and of a pattern", advice="Rename the variant."
         )
     base, ours = variants.plan(engine, settings, project, settings.variants)
-    labels = origin.labels(engine.image(base.reference).diff_ids)
+    labels = base_image.labels(engine.image(base.reference).diff_ids)
     theirs = [_pattern(name, project, base.reference, labels) for name in NAMES]
     named = [replace(each, reference=f"{settings.bench_repository}:{each.variant}") for each in (*ours, *theirs)]
     return base, tuple(
@@ -62,7 +63,7 @@ def _pattern(name: str, project: Path, base: str, labels: Mapping[str, str]) -> 
         reference="",
         context=project,
         dockerfile=FOLDER / f"{name}.Dockerfile",
-        arguments={origin.BASE_ARGUMENT: base},
+        arguments={base_image.BASE_ARGUMENT: base},
         labels=labels,
     )
 

@@ -18,6 +18,9 @@ settings.register_profile("hunt", deadline=None, max_examples=3000)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
+# pytest-xdist tells its workers the width of its own terminal; here all is as wide as a pipe, unless a test says so.
+os.environ.pop("COLUMNS", None)
+
 
 def pytest_collection_finish() -> None:
     """Spare the collector what was imported: it stays to the end, and is most of what there is."""

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Sequence
 
 from tests.images import Entry, tar_of
-from weighbridge.layers import LayerContent
+from weighbridge.image.layer import LayerContent
 from weighbridge.sources.layers import read_layer
 
 

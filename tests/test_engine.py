@@ -182,7 +182,7 @@ def unused_port() -> int:
     [
         ("unix:///nope.sock", "No such file or directory"),
         ("unix:///etc", "Connection refused"),
-        (f"tcp://127.0.0.1:{unused_port()}", "Connection refused"),
+        pytest.param(f"tcp://127.0.0.1:{unused_port()}", "Connection refused", id="unused-port"),
         ("tcp://127.0.0.1:x", "Port could not be cast to integer value as 'x'"),
         ("tcp://127.0.0.1", "Invalid bind address format: port is required: tcp://127.0.0.1"),
         ("tcp://[::1", "Invalid IPv6 URL"),

@@ -21,10 +21,10 @@ from weighbridge import measure as measuring
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SourceError, UnreadableImage
+from weighbridge.image.base_image import NAME_LABEL, TOP_LABEL
 from weighbridge.measure import measure, wanted, weighed
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import Base, EngineIdentity, Image, Pull, Report
-from weighbridge.origin import NAME_LABEL, TOP_LABEL
 from weighbridge.settings import check
 from weighbridge.sources import archive
 from weighbridge.sources.locations import DOCKER, Location

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weighbridge import difference, origin, records
+from weighbridge import difference, records
 from weighbridge.difference import VariantDifference
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.git import git, trouble
+from weighbridge.image import base_image
 from weighbridge.model.report import Image, Report
 from weighbridge.summary import Baseline
 
@@ -153,7 +154,7 @@ def _unlike(before: Image, after: Image) -> str:
     if before.platform != after.platform:
         return f"it is for {before.platform} and this for {after.platform}; measure both for one platform"
     stands = [image.base.reference if image.base else None for image in (before, after)]
-    if origin.repository(stands[0]) != origin.repository(stands[1]):
+    if base_image.repository(stands[0]) != base_image.repository(stands[1]):
         first, second = (name or "an unknown base" for name in stands)
         return f"it stands on {first} and this on {second}; measure both on one base"
     return ""

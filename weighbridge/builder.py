@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Protocol
 
 from weighbridge import annotations as told
-from weighbridge import origin
 from weighbridge.clients import BuildClient
 from weighbridge.engine import LABEL, Engine
 from weighbridge.errors import BuildFailed
+from weighbridge.image import base_image
 from weighbridge.model.build import Built, Step
 from weighbridge.model.engine import LocalImage
 from weighbridge.settings import Settings
@@ -184,7 +184,7 @@ def _base_label(wanted: Build) -> dict[str, str]:
         text = wanted.dockerfile.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}  # the client will say what is wrong with it
-    return origin.base_labels(wanted.arguments, text, wanted.target)
+    return base_image.base_labels(wanted.arguments, text, wanted.target)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from weighbridge.layers import Fingerprint, LayerContent
+from weighbridge.image.layer import Fingerprint, LayerContent
 
 VERSION = 2
 """Part of the folder's name: raised with every change of what is kept or of how it is computed."""

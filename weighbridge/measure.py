@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weighbridge import filesystem, git, ledger, origin, sharing, tree, waste
+from weighbridge import git
 from weighbridge.cache import Cache
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, SettingsError, UnreadableImage
-from weighbridge.layers import Fingerprint
+from weighbridge.image import base_image, filesystem, ledger, owners, sharing, tree, waste
+from weighbridge.image.layer import Fingerprint
 from weighbridge.model.report import Base, Image, Layer, Pull, Report
 from weighbridge.model.tree import Node
 from weighbridge.settings import Settings
@@ -211,7 +212,7 @@ def weighed(variant: str, source: str, content: ImageContent, base: Base | None)
 def _weighed(variant: str, source: str, content: ImageContent, base: Base | None) -> tuple[Image, Callable[[], Node]]:
     """Return one image's figures, and what makes its tree."""
     view = filesystem.stack(content.layers)
-    owned = ledger.owned(view, content.working_dir)
+    owned = owners.owned(view, content.working_dir)
     base_layers = base.layers if base else 0
     told = instructions(content.history, len(content.diff_ids))
     wasted = waste.rows(view.losses.values(), told, base_layers)
@@ -258,7 +259,7 @@ def _pull(layers: Iterable[Layer], blobs: Sequence[Blob | None], config_bytes: i
     return Pull(bytes=config_bytes + sum(once.values()), basis="exact" if all(blobs) else "estimated")
 
 
-def _finder(engine: Engine | None) -> origin.Find:
+def _finder(engine: Engine | None) -> base_image.Find:
     def find(reference: str) -> tuple[str, ...] | None:
         try:
             return engine.image(reference).diff_ids if engine else None
@@ -268,9 +269,9 @@ def _finder(engine: Engine | None) -> origin.Find:
     return find
 
 
-def base_of(content: ImageContent, find: origin.Find) -> Base | None:
+def base_of(content: ImageContent, find: base_image.Find) -> Base | None:
     """Return the base that the image names in its labels, if it really stands on it."""
-    told = origin.told(content.labels, content.diff_ids, find)
+    told = base_image.told(content.labels, content.diff_ids, find)
     if told is None:
         return None
     reference, count = told

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import get_args
 
-from weighbridge import filesystem
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
-from weighbridge.filesystem import Directory, Filesystem
-from weighbridge.layers import DIRECTORY, HARD_LINK, LayerContent
+from weighbridge.image import filesystem
+from weighbridge.image.filesystem import Directory, Filesystem
+from weighbridge.image.layer import DIRECTORY, HARD_LINK, LayerContent
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.sources import ImageContent, daemon, machines, suspects

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from weighbridge import annotations as told
-from weighbridge import bases, builder, origin
+from weighbridge import bases, builder
 from weighbridge.bases import BaseImage
 from weighbridge.builder import Build
 from weighbridge.engine import Engine
+from weighbridge.image import base_image
 from weighbridge.settings import Settings
 
 
@@ -30,11 +31,11 @@ def plan(
     """
     base = bases.base_image(engine, "python", settings.bases.python)
     found = engine.image(base.reference)
-    arguments = {origin.BASE_ARGUMENT: base.reference, **told.arguments(project)}
+    arguments = {base_image.BASE_ARGUMENT: base.reference, **told.arguments(project)}
     if found.digest:
-        arguments[origin.DIGEST_ARGUMENT] = found.digest
+        arguments[base_image.DIGEST_ARGUMENT] = found.digest
     # What the base is made of is known of the engine's own platform alone.
-    labels = origin.labels(found.diff_ids) if set(platforms) <= {engine.identity.platform} else {}
+    labels = base_image.labels(found.diff_ids) if set(platforms) <= {engine.identity.platform} else {}
     return base, builder.plan(
         settings, project, names, arguments, labels=labels, platforms=platforms, no_cache=no_cache
     )

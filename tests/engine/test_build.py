@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 from tests.engine.conftest import Done, Project
-from weighbridge import bases, origin
+from weighbridge import bases
 from weighbridge.engine import Engine
+from weighbridge.image import base_image
 
 pytestmark = pytest.mark.engine
 
@@ -104,7 +105,7 @@ def test_variant_says_what_is_built(engine: Engine, project: Project, python_bas
     ours = {
         "weighbridge": "image",
         "weighbridge.repository": project.repository,
-        **origin.labels(engine.image(python_base.reference).diff_ids),
+        **base_image.labels(engine.image(python_base.reference).diff_ids),
     }
     assert labels == {"base": python_base.reference, "word": "heard", **ours}
 

@@ -11,9 +11,10 @@ import pytest
 
 from tests.engine import evidence, stages
 from tests.engine.gallery import BASE, CASES, SMALL, Case
-from weighbridge import bases, filesystem, measure
+from weighbridge import bases, measure
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
+from weighbridge.image import filesystem
 from weighbridge.model.report import Image
 from weighbridge.sources import ImageContent
 from weighbridge.sources.locations import DOCKER, Location

@@ -20,10 +20,11 @@ import pytest
 from tests import images
 from tests.engine import evidence
 from tests.images import Entry, ImageSpec
-from weighbridge import clients, filesystem
+from weighbridge import clients
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineError
-from weighbridge.filesystem import Filesystem
+from weighbridge.image import filesystem
+from weighbridge.image.filesystem import Filesystem
 from weighbridge.sources import archive
 from weighbridge.sources.layers import read_layer
 from weighbridge.sources.saved import Archive

@@ -12,9 +12,10 @@ import pytest
 from tests.engine import copies, evidence, stages
 from tests.engine.copies import COMPRESSED, KINDS, LAYOUT, REGISTRY, SAVED, SKOPEOS_ARCHIVE, Copy
 from tests.engine.stages import AFTER, BEFORE, BUILT
-from weighbridge import bases, difference, filesystem, measure, origin
+from weighbridge import bases, difference, measure
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
+from weighbridge.image import base_image, filesystem
 from weighbridge.model.report import Image, Pull
 from weighbridge.sources.locations import DOCKER, Location, parse
 
@@ -80,7 +81,7 @@ def everywhere(
     arguments = {"PYTHON": python_base.reference, "BUILT": PRESENT}
     targets = [subject for subject in MADE if subject != BUILT or engine.has_image(PRESENT)]
     with (
-        evidence.built(engine, folder, targets, arguments, origin.labels(base.diff_ids)) as references,
+        evidence.built(engine, folder, targets, arguments, base_image.labels(base.diff_ids)) as references,
         copies.registry(folder) as registry,
         ThreadPoolExecutor(2) as threads,
     ):

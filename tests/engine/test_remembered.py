@@ -30,7 +30,8 @@ import dataclasses, json, sys
 from pathlib import Path
 from weighbridge import measure
 from weighbridge.cache import Cache
-from weighbridge.sources.locations import DOCKER, Location
+from weighbridge.sources.locations import DOCKER
+from weighbridge.sources.locations import Location
 
 locations = {name: Location(DOCKER, place) for name, place in json.loads(sys.argv[1]).items()}
 input()

@@ -31,7 +31,8 @@ SCRIPT = """
 import json, signal, sys
 from tests.engine.images import prove
 from tests.smoke.fakes import Told
-from weighbridge import engine, settings
+from weighbridge import engine
+from weighbridge import settings
 
 class Telling(Told):
     def checked(self, variant, check):

@@ -19,9 +19,9 @@ from weighbridge import clients
 from weighbridge.cache import Cache
 from weighbridge.engine import LABEL, Engine, connect
 from weighbridge.errors import NoSuchImage
+from weighbridge.image.base_image import NAME_LABEL
 from weighbridge.measure import measure
 from weighbridge.model.report import Image, Report
-from weighbridge.origin import NAME_LABEL
 from weighbridge.sources import archive, daemon
 from weighbridge.sources.locations import DOCKER, Location
 from weighbridge.sources.saved import Archive

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.images import Entry, ImageSpec, OciBlobs, hexdigest, members_gzip, named, tar_of
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
-from weighbridge.layers import LayerContent
+from weighbridge.image.layer import LayerContent
 from weighbridge.sources import Blob, HistoryEntry, ImageContent, directory
 
 BASE = (Entry("bin/a", b"a" * 1000), Entry("bin/b", b"b" * 70_000))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.modes import File, archive, elf, folder
 from tests.test_secret_detection import ISSUED, KEY
 from weighbridge.cache import Cache
-from weighbridge.layers import FILE
+from weighbridge.image.layer import FILE
 from weighbridge.sources import exposure, machines, suspects
 from weighbridge.sources.exposure import Exposure, Exposures
 from weighbridge.sources.headers import Header

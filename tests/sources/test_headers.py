@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.layers import DIRECTORY, FILE, HARD_LINK, OTHER, SYMBOLIC_LINK
+from weighbridge.image.layer import DIRECTORY, FILE, HARD_LINK, OTHER, SYMBOLIC_LINK
 from weighbridge.sources.headers import DamagedArchive, Header, decode, number, pax_records
 from weighbridge.sources.tape import Tape
 

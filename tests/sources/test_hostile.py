@@ -30,7 +30,7 @@ ENTRY_MEMORY = 500
 _MEASURED = """
 import re, sys
 from pathlib import Path
-from weighbridge import filesystem
+from weighbridge.image import filesystem
 from weighbridge.errors import SourceError
 from weighbridge.sources import archive
 from weighbridge.sources.saved import Archive

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.images import Entry, tar_of
-from weighbridge.layers import LayerContent
+from weighbridge.image.layer import LayerContent
 from weighbridge.sources.headers import DamagedArchive, is_tar
 from weighbridge.sources.layers import read_layer
 from weighbridge.sources.tape import MAX_HEADER_BYTES, Part, Tape

@@ -22,7 +22,7 @@ import pytest
 from tests.images import Entry, ImageSpec, OciBlobs, hexdigest
 from tests.registries import Handler, Intercept, Registry
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
-from weighbridge.layers import LayerContent
+from weighbridge.image.layer import LayerContent
 from weighbridge.sources import ImageContent, manifests, pace, registry
 
 pytestmark = pytest.mark.services

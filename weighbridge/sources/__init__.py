@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from weighbridge.layers import LayerContent
+from weighbridge.image.layer import LayerContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

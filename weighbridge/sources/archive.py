@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from weighbridge.errors import UnreadableImage
-from weighbridge.layers import FILE, HARD_LINK, SYMBOLIC_LINK, LayerContent
+from weighbridge.image.layer import FILE, HARD_LINK, SYMBOLIC_LINK, LayerContent
 from weighbridge.sources import Blob, compression
 from weighbridge.sources.compression import decompressed, is_compressed
 from weighbridge.sources.headers import DamagedArchive, Header, is_tar

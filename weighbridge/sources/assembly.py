@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from weighbridge.errors import UnreadableImage
-from weighbridge.layers import LayerContent
+from weighbridge.image.layer import LayerContent
 from weighbridge.quoting import quoted
 from weighbridge.sources import Blob, HistoryEntry, ImageContent, compression
 from weighbridge.sources.bounded import Bounded

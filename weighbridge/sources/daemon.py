@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
 from weighbridge.errors import UnreadableImage
-from weighbridge.layers import LayerContent
+from weighbridge.image.layer import LayerContent
 from weighbridge.model.engine import LocalImage
 from weighbridge.sources import Blob, ImageContent, archive
 from weighbridge.sources.assembly import assemble

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, get_args
 
 from weighbridge import code_digest, secret_detection
 from weighbridge.cache import Cache
-from weighbridge.layers import DIRECTORY, FILE, OTHER, WHITEOUT
+from weighbridge.image.layer import DIRECTORY, FILE, OTHER, WHITEOUT
 from weighbridge.model.scan import Kind
 from weighbridge.sources import machines, suspects
 from weighbridge.sources.headers import Header

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from weighbridge.layers import DIRECTORY, FILE, HARD_LINK, OTHER, SYMBOLIC_LINK
+from weighbridge.image.layer import DIRECTORY, FILE, HARD_LINK, OTHER, SYMBOLIC_LINK
 
 BLOCK_BYTES = 512
 _CHECKSUM = slice(148, 156)

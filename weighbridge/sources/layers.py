@@ -14,8 +14,8 @@ from typing import Protocol
 import xxhash
 
 from weighbridge.errors import UnreadableImage
-from weighbridge.layers import DIRECTORY, FILE, OTHER, WHITEOUT, Fingerprint, LayerContent
-from weighbridge.packages import is_database
+from weighbridge.image.layer import DIRECTORY, FILE, OTHER, WHITEOUT, Fingerprint, LayerContent
+from weighbridge.image.packages import is_database
 from weighbridge.sources import Blob
 from weighbridge.sources.compression import Readable, decompressed, is_compressed
 from weighbridge.sources.estimate import Deflation

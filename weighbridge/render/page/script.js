@@ -11,7 +11,7 @@
     return element;
   };
 
-  /* As weighbridge/render/units.py writes it. */
+  /* As weighbridge/units.py writes it. */
   const size = (count) => {
     const units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
     let value = count, unit = 0;

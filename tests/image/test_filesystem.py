@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.images import Entry
 from tests.layers import directory, hard_link, layer, layer_of, symbolic_link
-from weighbridge.filesystem import Filesystem, stack
-from weighbridge.layers import LayerContent
+from weighbridge.image.filesystem import Filesystem, stack
+from weighbridge.image.layer import LayerContent
 
 
 def seen(view: Filesystem) -> dict[str, int]:

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.packages.strategies import NAMES, PATHS, VERSIONS, damaged, stays_inside
-from weighbridge.packages import Package, python
-from weighbridge.packages.package import LONGEST_PATH
+from weighbridge.image.packages import Package, dist_info
+from weighbridge.image.packages.package import LONGEST_PATH
 
 SITE = "opt/venv/lib/python3.13/site-packages"
 RECORD = f"{SITE}/demo-1.0.dist-info/RECORD"
@@ -24,7 +24,7 @@ RECORD = f"{SITE}/demo-1.0.dist-info/RECORD"
 
 def read(content: bytes, path: str = RECORD) -> Package:
     """Return the one package of an image with this RECORD."""
-    (package,) = python.installed({path: content})
+    (package,) = dist_info.installed({path: content})
     return package
 
 
@@ -116,13 +116,13 @@ def test_anywhere() -> None:
     folders = ["", "usr/lib/python3/dist-packages/", "srv/vendored/", "a.dist-info/"]
     documents = {f"{folder}demo-1.dist-info/RECORD": b"demo.py,,\n" for folder in folders}
     others = ["RECORD", ".dist-info/RECORD", "a/.dist-info/RECORD", "a/demo-1.egg-info/RECORD", "a/b.dist-info/RECORDS"]
-    packages = list(python.installed(documents | dict.fromkeys(others, b"x,,\n")))
+    packages = list(dist_info.installed(documents | dict.fromkeys(others, b"x,,\n")))
     assert [package.paths[0] for package in packages] == [f"{folder}demo.py" for folder in sorted(folders)]
 
 
 def test_folder_beyond_the_systems_limit() -> None:
     """A RECORD that no system could open says nothing."""
-    assert list(python.installed({"a/" * LONGEST_PATH + "demo-1.dist-info/RECORD": b"x,,\n"})) == []
+    assert list(dist_info.installed({"a/" * LONGEST_PATH + "demo-1.dist-info/RECORD": b"x,,\n"})) == []
 
 
 @given(NAMES, VERSIONS, PATHS, st.lists(PATHS))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.packages.strategies import stays_inside
-from weighbridge.packages.package import LONGEST_PATH, from_root, lines
+from weighbridge.image.packages.package import LONGEST_PATH, from_root, lines
 
 
 @pytest.mark.parametrize(

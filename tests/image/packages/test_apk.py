@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.packages.strategies import NAMES, PATHS, VERSIONS, damaged, stays_inside
-from weighbridge.packages import Package, alpine
-from weighbridge.packages.package import LONGEST_PATH
+from weighbridge.image.packages import Package, apk
+from weighbridge.image.packages.package import LONGEST_PATH
 
 DATABASE = "lib/apk/db/installed"
 
@@ -41,7 +41,7 @@ R:crontabs
 
 def read(content: bytes) -> list[Package]:
     """Return the packages of an image whose database this is."""
-    return list(alpine.installed({DATABASE: content}))
+    return list(apk.installed({DATABASE: content}))
 
 
 def paths(*lines: str) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def test_packages_with_their_files() -> None:
 @pytest.mark.parametrize("path", ["lib/apk/db/installed", "usr/lib/apk/db/installed"])
 def test_both_places(path: str) -> None:
     """The database is found where apk 2 keeps it and where an image with a merged `/usr` does."""
-    assert [package.name for package in alpine.installed({path: b"P:a\n", "etc/apk/world": b"P:b\n"})] == ["a"]
+    assert [package.name for package in apk.installed({path: b"P:a\n", "etc/apk/world": b"P:b\n"})] == ["a"]
 
 
 def test_blank_lines_divide() -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from weighbridge.filesystem import DELETED_FILE, METADATA_ONLY, REPLACED, Loss
+from weighbridge.image.filesystem import DELETED_FILE, METADATA_ONLY, REPLACED, Loss
 from weighbridge.model.report import Waste
 
 MAX_ROWS = 8

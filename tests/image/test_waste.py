@@ -8,7 +8,7 @@ import pytest
 
 from tests.images import Entry
 from tests.layers import layer_of
-from weighbridge import filesystem, waste
+from weighbridge.image import filesystem, waste
 from weighbridge.model.report import Waste
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from weighbridge.packages.package import LONGEST_PATH, Package, from_root, lines
+from weighbridge.image.packages.package import LONGEST_PATH, Package, from_root, lines
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
 """Where apk keeps it: an image whose `lib` is a link to `usr/lib` has the first."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from weighbridge.layers import Fingerprint
+from weighbridge.image.layer import Fingerprint
 from weighbridge.model.report import Image, OwnBytes, Sharing, Twins
 
 

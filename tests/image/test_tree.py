@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from tests.images import Entry
 from tests.layers import layer_of
-from weighbridge import filesystem, ledger, tree
+from weighbridge.image import filesystem, tree
+from weighbridge.image.owners import owners, packages
 from weighbridge.model.tree import LIMIT, Node, count
-from weighbridge.owners import owners
 
 
 def image(layers: Sequence[Sequence[Entry]], base_layers: int = 0, limit: int = LIMIT) -> Node:
     """Return the tree of an image, held to what its layers ship."""
     contents = [layer_of(entries) for entries in layers]
     view = filesystem.stack(contents)
-    owned = owners(view, ledger.packages(view), ["app"])
+    owned = owners(view, packages(view), ["app"])
     root = tree.of_image(view, owned, [f"RUN {number}" for number in range(len(layers))], base_layers, limit=limit)
     assert [child.bytes for child in root.children] == [content.shipped_bytes for content in contents]
     hold(root)

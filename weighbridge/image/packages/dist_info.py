@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
-from weighbridge.packages.package import LONGEST_PATH, Package, from_root
+from weighbridge.image.packages.package import LONGEST_PATH, Package, from_root
 
 _ENDING = ".dist-info/RECORD"
 # A version begins with a digit. Older tools left hyphens in the name before it.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 
-from weighbridge.filesystem import Filesystem
-from weighbridge.layers import FILE
+from weighbridge.image.filesystem import Filesystem
+from weighbridge.image.layer import FILE
+from weighbridge.image.owners import Owner
 from weighbridge.model.tree import LIMIT, WASTED, Node, common, folded
-from weighbridge.owners import Owner
 
 _BASE = "base"
 _DEPTH = 24

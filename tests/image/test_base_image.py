@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.origin import DIGEST_LABEL, NAME_LABEL, NOTHING_LABEL, base_labels, labels, told
+from weighbridge.image.base_image import DIGEST_LABEL, NAME_LABEL, NOTHING_LABEL, base_labels, labels, told
 
 LAYERS = st.lists(st.sampled_from(["sha256:a", "sha256:b", "sha256:e"]), max_size=5).map(tuple)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
-from weighbridge.layers import DIRECTORY, FILE, HARD_LINK, OPAQUE, SYMBOLIC_LINK, WHITEOUT, Entry, LayerContent
+from weighbridge.image.layer import DIRECTORY, FILE, HARD_LINK, OPAQUE, SYMBOLIC_LINK, WHITEOUT, Entry, LayerContent
 
 DELETED_FILE, DELETED_DIRECTORY, OPAQUE_DIRECTORY = "deleted-file", "deleted-directory", "opaque-directory"
 REPLACED, METADATA_ONLY = "replaced", "metadata-only"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from weighbridge.filesystem import Filesystem
+from weighbridge.image.filesystem import Filesystem
+from weighbridge.image.owners import Owner
 from weighbridge.model.report import LedgerRow, Waste
-from weighbridge.owners import Owner, owners
-from weighbridge.packages import Package, found, is_database
 
 CATEGORIES = ("base", "debian", "alpine", "python", "bytecode", "application", "unowned", "wasted")
-_EVERYWHERE = "", "/"
 
 
 def breakdown(
@@ -23,7 +21,7 @@ def breakdown(
     Args:
         view: The merged layers.
         base_layers: How many of them came with the base image: what is seen of these is the base's, whoever owns it.
-        owned: What `owned` says of them.
+        owned: What `owners.owned` says of them.
         waste: The image's wasted bytes.
     """
     known, owner = owned
@@ -46,27 +44,6 @@ def breakdown(
         LedgerRow(category=category, name=name, version=version, bytes=size, kind=kind)
         for (category, name, version, kind), size in rows.items()
     )
-
-
-def owned(view: Filesystem, working_dir: str) -> tuple[list[Owner], array[int]]:
-    """Return all owners, and by number of a file the place of its owner among them.
-
-    Args:
-        view: The merged layers.
-        working_dir: What lies below it and is nobody else's is the application.
-    """
-    application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
-    return owners(view, packages(view), application)
-
-
-def packages(view: Filesystem) -> Iterator[Package]:
-    """Yield all packages that the image's own databases name."""
-    kept = {
-        offset + index: document
-        for content, offset in zip(view.layers, view.offsets, strict=True)
-        for index, document in content.documents.items()
-    }
-    return found({path: kept[number] for path, number in view.files() if number in kept and is_database(path)})
 
 
 def _sorted(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:

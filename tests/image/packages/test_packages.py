@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.packages.strategies import stays_inside
-from weighbridge.packages import Package, found, is_database
+from weighbridge.image.packages import Package, found, is_database
 
 DATABASES = [
     "var/lib/dpkg/status",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from weighbridge.packages.package import Package, from_root, lines
+from weighbridge.image.packages.package import Package, from_root, lines
 
 _FOLDER = "var/lib/dpkg/"
 _DATABASE = re.compile(re.escape(_FOLDER) + r"(?:status|diversions|status\.d/[^/]+|info/[^/]+\.list)")

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.images import Entry
 from tests.layers import hard_link, layer_of, symbolic_link
-from weighbridge import filesystem, waste
-from weighbridge.ledger import CATEGORIES, breakdown, owned
+from weighbridge.image import filesystem, waste
+from weighbridge.image.ledger import CATEGORIES, breakdown
+from weighbridge.image.owners import owned
 from weighbridge.model.report import LedgerRow
 
 STATUS = b"""Package: libc6

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from weighbridge.filesystem import Directory, Filesystem
-from weighbridge.packages import Package
+from weighbridge.image.filesystem import Directory, Filesystem
+from weighbridge.image.packages import Package, found, is_database
 
 _BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<stem>[^/]+?)\.[a-z]+-?\d+[a-z]*(?:\.opt-\w+)?\.pyc")
 """PEP 3147 and PEP 488: `__pycache__/module.cpython-313.opt-1.pyc` belongs to `module.py` beside the folder."""
+_EVERYWHERE = "", "/"
 _DEEP = ("usr", "var", "opt", "home")
 _PYTHON = re.compile(r"(?:usr/(?:local/)?|opt/[^/]+/)?lib/python3?[^/]*|(?:.*/)?lib/python3\.\d+")
 
@@ -42,6 +43,27 @@ def owners(view: Filesystem, packages: Iterable[Package], application: Iterable[
         Owners, and an `i` for each number in `view`; 0 stands for what is no file that is seen.
     """
     return _Claims(view, packages, tuple(application)).settled()
+
+
+def owned(view: Filesystem, working_dir: str) -> tuple[list[Owner], array[int]]:
+    """Return all owners, and by number of a file the place of its owner among them.
+
+    Args:
+        view: The merged layers.
+        working_dir: What lies below it and is nobody else's is the application.
+    """
+    application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
+    return owners(view, packages(view), application)
+
+
+def packages(view: Filesystem) -> Iterator[Package]:
+    """Yield all packages that the image's own databases name."""
+    kept = {
+        offset + index: document
+        for content, offset in zip(view.layers, view.offsets, strict=True)
+        for index, document in content.documents.items()
+    }
+    return found({path: kept[number] for path, number in view.files() if number in kept and is_database(path)})
 
 
 class _Claims:

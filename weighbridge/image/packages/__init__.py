@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from operator import attrgetter
 
-from weighbridge.packages import alpine, debian, python
-from weighbridge.packages.package import Package
+from weighbridge.image.packages import apk, dist_info, dpkg
+from weighbridge.image.packages.package import Package
 
 __all__ = ["Package", "found", "is_database"]
 
@@ -14,9 +14,9 @@ __all__ = ["Package", "found", "is_database"]
 def is_database(path: str) -> bool:
     """Tell whether a file's bytes are needed to know who owns what. `path` is from the root, without a slash."""
     # Asked of every file of every layer: two plain tests let all but a few go.
-    if path.startswith("var/lib/dpkg/") and debian.is_database(path):
+    if path.startswith("var/lib/dpkg/") and dpkg.is_database(path):
         return True
-    return path.endswith(("/RECORD", "/installed")) and (python.is_database(path) or path in alpine.DATABASES)
+    return path.endswith(("/RECORD", "/installed")) and (dist_info.is_database(path) or path in apk.DATABASES)
 
 
 def found(documents: Mapping[str, bytes]) -> Iterator[Package]:
@@ -25,6 +25,6 @@ def found(documents: Mapping[str, bytes]) -> Iterator[Package]:
     `documents` are the databases of the image as a container sees it: their paths, as `is_database` takes them, and
     their bytes. What is damaged in them is passed over, line by line; nothing is raised.
     """
-    yield from python.installed(documents)
-    for manager in (debian, alpine):
+    yield from dist_info.installed(documents)
+    for manager in (dpkg, apk):
         yield from sorted(manager.installed(documents), key=attrgetter("name", "version", "paths"))

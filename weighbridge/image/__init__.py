@@ -1,0 +1,1 @@
+"""From layers to a file system, and whose its bytes are: pure, nothing is read or asked."""
