@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.earlier import MB, OFFICIAL, image, report
+from tests.support.reports import MB, OFFICIAL, image, report
 from weighbridge import baseline, records
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.model.report import Base, Pull, Report

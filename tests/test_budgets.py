@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from tests.earlier import MB, image, report
+from tests.support.reports import MB, image, report
 from weighbridge import baseline, budgets
 from weighbridge.errors import OverBudget
 from weighbridge.model.report import Finding, Image, Pull

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.images import Entry
-from tests.layers import directory, hard_link, layer, symbolic_link
+from tests.support.images import Entry
+from tests.support.layers import directory, hard_link, layer, symbolic_link
 from weighbridge.cache import Cache, user_folder
 
 CONTENT = layer(

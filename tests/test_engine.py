@@ -1,6 +1,6 @@
 """The door to Docker's SDK: no foreign exception gets out, and no other engine than the named one is used.
 
-What a real engine answers is tested in `tests/engine`.
+What a real engine answers is tested in `tests/live`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.ledgers import image_of, ledger_rows, row
+from tests.support.ledgers import image_of, ledger_rows, row
 from weighbridge import inventory
 from weighbridge.inventory import Inventory
 from weighbridge.model.report import Base, Image, LedgerRow

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
+from tests.support.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
 from weighbridge import measure as measuring
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine

@@ -1,4 +1,4 @@
-"""Where variants are pushed to, and whether what a registry has is what was proven. Real pushes: `tests/engine`."""
+"""Where variants are pushed to, and whether what a registry has is what was proven. Real pushes: `tests/live`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.images import Entry, ImageSpec, OciBlobs
-from tests.registries import Registry
+from tests.support.images import Entry, ImageSpec, OciBlobs
+from tests.support.registries import Registry
 from weighbridge import publish
 from weighbridge.errors import PushRefused, SettingsError
 

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, cast
 
 import pytest
 
-from tests.images import containerd, docker_20, docker_25, tar_of
-from tests.modes import File, Stacked, elf, folder
+from tests.support.images import containerd, docker_20, docker_25, tar_of
+from tests.support.modes import File, Stacked, elf, folder
 from tests.test_secret_detection import KEY
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine

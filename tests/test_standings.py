@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.earlier import image, report
+from tests.support.reports import image, report
 from weighbridge import standings
 from weighbridge.cache import Cache
 from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts

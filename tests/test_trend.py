@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.ledgers import image_of, row
+from tests.support.ledgers import image_of, row
 from weighbridge import trend
 from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
 from weighbridge.trend import ALL, Break, Change, Point

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.pages import summary, trees
+from tests.support.summaries import summary, trees
 from weighbridge import distribution
 from weighbridge.render import html
 

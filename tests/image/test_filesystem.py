@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.images import Entry
-from tests.layers import directory, hard_link, layer, layer_of, symbolic_link
+from tests.support.images import Entry
+from tests.support.layers import directory, hard_link, layer, layer_of, symbolic_link
 from weighbridge.image.filesystem import Filesystem, stack
 from weighbridge.image.layer import LayerContent
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.images import Entry
-from tests.layers import hard_link, layer_of, symbolic_link
+from tests.support.images import Entry
+from tests.support.layers import hard_link, layer_of, symbolic_link
 from weighbridge.image import filesystem, waste
 from weighbridge.image.ledger import CATEGORIES, breakdown
 from weighbridge.image.owners import owned

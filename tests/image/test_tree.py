@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.images import Entry
-from tests.layers import layer_of
+from tests.support.images import Entry
+from tests.support.layers import layer_of
 from weighbridge.image import filesystem, tree
 from weighbridge.image.owners import owners, packages
 from weighbridge.model.tree import LIMIT, Node, count

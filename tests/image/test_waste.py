@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.images import Entry
-from tests.layers import layer_of
+from tests.support.images import Entry
+from tests.support.layers import layer_of
 from weighbridge.image import filesystem, waste
 from weighbridge.model.report import Waste
 

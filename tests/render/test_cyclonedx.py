@@ -18,7 +18,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.ledgers import image_of, ledger_rows, row
+from tests.support.ledgers import image_of, ledger_rows, row
 from weighbridge.model.report import Base, LedgerRow, Report
 from weighbridge.render import cyclonedx
 from weighbridge.summary import Summary

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ledgers import image_of, ledger_rows, row
-from tests.pages import MB, summary, trees
+from tests.support.ledgers import image_of, ledger_rows, row
+from tests.support.summaries import MB, summary, trees
 from weighbridge.model.report import LedgerRow, Report
 from weighbridge.model.tree import Node
 from weighbridge.render import html

@@ -1,6 +1,6 @@
 """Four images that grew, built on an engine and recorded: each format names the cause in its first screen.
 
-`tests/engine/regressions.py` made the records. JSON has the causes among its rows and findings; a bill of materials and
+`tests/live/regressions.py` made the records. JSON has the causes among its rows and findings; a bill of materials and
 a badge tell of one image, and so of no difference.
 """
 
@@ -26,7 +26,7 @@ from weighbridge.render.verdict import cause, drift, remedy
 from weighbridge.settings import Settings
 from weighbridge.summary import Summary
 
-RECORDS = Path(__file__).parents[1] / "records"
+RECORDS = Path(__file__).parents[1] / "support" / "records"
 LABEL = "main, 3f2a9c1, 2026-11-20"
 SETTINGS = Settings.model_validate(
     {"repository": "regression", "variants": {"app": {}}, "budgets": {"default": {"growth": {"bytes": "500 kB"}}}}

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from tests.smoke.fakes import stack_on
+from tests.support.fakes import stack_on
 from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.http import Answer, Client
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.smoke.fakes import FakeEngine, stack_on
+from tests.support.fakes import FakeEngine, stack_on
 from weighbridge.settings import Probe
 from weighbridge.smoke import probing
 from weighbridge.smoke.failures import CheckFailed

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.smoke.fakes import FakeEngine, Told, stack_on
+from tests.support.fakes import FakeEngine, Told, stack_on
 from weighbridge.errors import EngineFault
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed

@@ -1,4 +1,4 @@
-"""Each rule's verdict and words, on an engine of prepared answers; real containers are in tests/engine."""
+"""Each rule's verdict and words, on an engine of prepared answers; real containers are in tests/live."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from tests.smoke.fakes import RUNNING, FakeEngine, Told, contents, exited, settings, stack_on
+from tests.support.fakes import RUNNING, FakeEngine, Told, contents, exited, settings, stack_on
 from weighbridge.engine import Engine
 from weighbridge.errors import NoSuchImage, SettingsError
 from weighbridge.settings import check

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.smoke.fakes import contents, settings
+from tests.support.fakes import contents, settings
 from weighbridge.settings import Settings, check
 from weighbridge.smoke import scenario
 from weighbridge.smoke.rule import ALL_BEFORE

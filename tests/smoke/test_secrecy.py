@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.smoke.fakes import FakeEngine, Told, settings, stack_on
+from tests.support.fakes import FakeEngine, Told, settings, stack_on
 from weighbridge.smoke import answering, ending, rule, secrecy
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed

@@ -15,7 +15,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.images import LAYOUTS, Entry, ImageSpec, Member, containerd, docker_20, hexdigest, members_gzip, tar_of
+from tests.support.images import (
+    LAYOUTS,
+    Entry,
+    ImageSpec,
+    Member,
+    containerd,
+    docker_20,
+    hexdigest,
+    members_gzip,
+    tar_of,
+)
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.sources import HistoryEntry, ImageContent, archive, compression
 from weighbridge.sources.saved import Archive

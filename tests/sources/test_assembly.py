@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.images import Entry, ImageSpec, hexdigest
+from tests.support.images import Entry, ImageSpec, hexdigest
 from weighbridge.errors import UnreadableImage
 from weighbridge.sources import Blob
 from weighbridge.sources.assembly import assemble, check_layer

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.images import Entry, ImageSpec, docker_20, hexdigest, tar_of
+from tests.support.images import Entry, ImageSpec, docker_20, hexdigest, tar_of
 from weighbridge.cache import Cache
 from weighbridge.engine import Engine
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, UnreadableImage, WeighbridgeError

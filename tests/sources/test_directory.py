@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.images import Entry, ImageSpec, OciBlobs, hexdigest, members_gzip, named, tar_of
+from tests.support.images import Entry, ImageSpec, OciBlobs, hexdigest, members_gzip, named, tar_of
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image.layer import LayerContent
 from weighbridge.sources import Blob, HistoryEntry, ImageContent, directory

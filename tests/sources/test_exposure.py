@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.modes import File, archive, elf, folder
+from tests.support.modes import File, archive, elf, folder
 from tests.test_secret_detection import ISSUED, KEY
 from weighbridge.cache import Cache
 from weighbridge.image.layer import FILE

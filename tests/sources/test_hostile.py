@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images import Entry, ImageSpec, Member, docker_20, docker_25, hexdigest, tar_of
+from tests.support.images import Entry, ImageSpec, Member, docker_20, docker_25, hexdigest, tar_of
 from weighbridge.errors import UnreadableImage
 from weighbridge.sources import archive, layers
 from weighbridge.sources.headers import DamagedArchive

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images import Entry, tar_of
+from tests.support.images import Entry, tar_of
 from weighbridge.image.layer import LayerContent
 from weighbridge.sources.headers import DamagedArchive, is_tar
 from weighbridge.sources.layers import read_layer

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.images import Entry, ImageSpec, OciBlobs
+from tests.support.images import Entry, ImageSpec, OciBlobs
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.sources.manifests import (
     MAX_DEPTH,

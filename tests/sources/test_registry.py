@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from tests.images import Entry, ImageSpec, OciBlobs, hexdigest
-from tests.registries import Handler, Intercept, Registry
+from tests.support.images import Entry, ImageSpec, OciBlobs, hexdigest
+from tests.support.registries import Handler, Intercept, Registry
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image.layer import LayerContent
 from weighbridge.sources import ImageContent, manifests, pace, registry

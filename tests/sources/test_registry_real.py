@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from tests.images import Entry, ImageSpec, OciBlobs, named
-from tests.registries import Handler, Registry
+from tests.support.images import Entry, ImageSpec, OciBlobs, named
+from tests.support.registries import Handler, Registry
 from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.sources import ImageContent, directory, registry
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.images import Entry, ImageSpec, Member, OciBlobs, hexdigest, named, tar_of
+from tests.support.images import Entry, ImageSpec, Member, OciBlobs, hexdigest, named, tar_of
 from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.sources import archive
 from weighbridge.sources.saved import Archive

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.packages.strategies import NAMES, PATHS, VERSIONS, damaged, stays_inside
+from tests.support.packages import NAMES, PATHS, VERSIONS, damaged, stays_inside
 from weighbridge.image.packages import Package, apk
 from weighbridge.image.packages.package import LONGEST_PATH
 

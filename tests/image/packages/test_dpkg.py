@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.packages.strategies import NAMES, PATHS, VERSIONS, damaged, stays_inside
+from tests.support.packages import NAMES, PATHS, VERSIONS, damaged, stays_inside
 from weighbridge.image.packages import Package, dpkg, is_database
 
 DPKG = "var/lib/dpkg"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.packages.strategies import stays_inside
+from tests.support.packages import stays_inside
 from weighbridge.image.packages.package import LONGEST_PATH, from_root, lines
 
 

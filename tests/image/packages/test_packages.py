@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.packages.strategies import stays_inside
+from tests.support.packages import stays_inside
 from weighbridge.image.packages import Package, found, is_database
 
 DATABASES = [

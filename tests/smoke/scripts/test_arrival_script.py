@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.smoke.scripts.running import Receive, Scope, Send, answer, free_port, said, serving, speaking, started
+from tests.support.scripts import Receive, Scope, Send, answer, free_port, said, serving, speaking, started
 from weighbridge.smoke.scripts import arrival
 
 PATHS: Any = {"live": "/livez", "ready": "/readyz", "headers": {"X-From": "test"}}

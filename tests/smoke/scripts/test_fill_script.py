@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.smoke.scripts.running import run
+from tests.support.scripts import run
 from weighbridge.smoke.scripts import fill
 
 MOUNT = ["unshare", "--user", "--map-root-user", "--mount"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.smoke.scripts.running import free_port, said, started
+from tests.support.scripts import free_port, said, started
 from weighbridge.smoke.scripts import in_flight
 
 SERVER = """

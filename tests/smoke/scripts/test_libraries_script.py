@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.smoke.scripts.running import run
+from tests.support.scripts import run
 from weighbridge.smoke.scripts import libraries
 
 INTERPRETER = os.path.realpath(sys.executable)

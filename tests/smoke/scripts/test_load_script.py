@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.smoke.scripts.running import Receive, Scope, Send, answer, body_of, free_port, said, serving, started
+from tests.support.scripts import Receive, Scope, Send, answer, body_of, free_port, said, serving, started
 from weighbridge.smoke.scripts import load
 
 

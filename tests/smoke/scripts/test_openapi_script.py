@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tests.smoke.scripts.running import Receive, Scope, Send, answer, free_port, run, serving
+from tests.support.scripts import Receive, Scope, Send, answer, free_port, run, serving
 from weighbridge.smoke.scripts import openapi
 
 router = APIRouter()

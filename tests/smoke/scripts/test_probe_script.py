@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.smoke.scripts.running import run
+from tests.support.scripts import run
 from weighbridge.smoke.scripts import probe
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

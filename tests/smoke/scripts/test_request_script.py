@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.smoke.scripts.running import Receive, Scope, Send, answer, body_of, free_port, run, serving, speaking
+from tests.support.scripts import Receive, Scope, Send, answer, body_of, free_port, run, serving, speaking
 from weighbridge.smoke.scripts import request
 
 

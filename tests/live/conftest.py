@@ -1,0 +1,207 @@
+"""The real command in a small project of its own, on the engine of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.backend.conftest import postgres_url  # noqa: F401 - a fixture of theirs, for ours
+from tests.live.images import Standins, standins
+from weighbridge import bases, clients
+from weighbridge.engine import LABEL, Engine, connect
+from weighbridge.errors import EngineError, NoBaseImage, NoEngine
+from weighbridge.settings import Bases
+from weighbridge.smoke.runs import RUN_LABEL
+
+ROOT = Path(__file__).parents[2]
+OFFICIAL = Bases()
+_SECONDS = 300
+# What of a user's environment would change how the command runs or prints.
+_UNWANTED = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    def failure(self, code: int) -> str:
+        """Return the error; it is one line, the last, with a next step, and there is no traceback anywhere."""
+        assert self.code == code, self.stdout + self.stderr
+        assert "Traceback" not in self.stdout + self.stderr
+        lines = self.stderr.splitlines()
+        assert [line for line in lines if line.startswith("error: ")] == lines[-1:]
+        _, period, advice = lines[-1].partition(". ")
+        assert period, lines[-1]
+        assert advice[0].isupper(), lines[-1]
+        assert advice.endswith("."), lines[-1]
+        return lines[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A copy of the project with settings and Dockerfiles of its own; its images have a name that nobody else uses."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    repository: str
+    images: list[str] = field(default_factory=list)
+    """Ids of images that lose their names and are to be removed at the end all the same."""
+
+    def configure(self, variants: Mapping[str, object], **settings: object) -> None:
+        """Write invoke.yaml; JSON is YAML too."""
+        values = {"repository": self.repository, "variants": variants, **settings}
+        self.write("invoke.yaml", json.dumps(values))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the project."""
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def invoke(self, *words: str, **environment: str) -> Done:
+        """Run a task to its end."""
+        with self.start(*words, **environment) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=_SECONDS)
+            finally:
+                process.kill()
+        return Done(process.returncode, stdout, stderr)
+
+    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a task in a process group of its own, as a shell does."""
+        # A runner in the background may ignore Ctrl-C, and its children would inherit that; a handler they do not.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "invoke", *words],
+                cwd=self.folder,
+                env={**self.environment, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def reference(self, variant: str) -> str:
+        """Return the name of a variant's image."""
+        return f"{self.repository}:{variant}"
+
+    def runs(self, engine: Engine) -> frozenset[str]:
+        """Return the smoke runs of this project of which the engine has anything."""
+        name = Path(self.environment["XDG_CACHE_HOME"], "weighbridge", "runs", "name")
+        if not name.exists():
+            return frozenset()
+        begin = name.read_text(encoding="ascii")
+        return frozenset(run for run in engine.label_values(RUN_LABEL) if begin and run.startswith(begin))
+
+
+@contextmanager
+def made(engine: Engine, folder: Path) -> Iterator[Project]:
+    """Make a project in `folder`; remove everything that its commands left in the engine."""
+    shutil.copy(ROOT / "tasks.py", folder)  # a copy, because it takes its own folder for the project's
+    (folder / "weighbridge").symlink_to(ROOT / "weighbridge")
+    chosen = {name: value for name, value in os.environ.items() if not name.startswith("INVOKE_")}
+    for name in _UNWANTED:
+        chosen.pop(name, None)
+    chosen["XDG_CACHE_HOME"] = str(folder / "cache")
+    project = Project(folder, chosen, f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}")
+    try:
+        yield project
+    finally:
+        for run in project.runs(engine):
+            engine.remove_labelled(f"{RUN_LABEL}={run}")
+        named = [name for name in engine.labelled_images(LABEL) if name.startswith(f"{project.repository}:")]
+        for image in (*named, *project.images):
+            with suppress(EngineError):
+                engine.remove_image(image)
+
+
+@pytest.fixture(scope="session")
+def client() -> clients.BuildClient:
+    """A client that can build."""
+    try:
+        return clients.find()
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """Return this machine's engine."""
+    try:
+        found = connect()
+    except NoEngine as error:
+        pytest.skip(str(error))
+    with found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def python_base(engine: Engine) -> bases.BaseImage:
+    """Return the Python base image of this machine."""
+    return _base(engine, "python", OFFICIAL.python)
+
+
+@pytest.fixture(scope="session")
+def redis_base(engine: Engine) -> bases.BaseImage:
+    """Return the Redis image of this machine."""
+    return _base(engine, "redis", OFFICIAL.redis)
+
+
+def _base(engine: Engine, role: str, official: str) -> bases.BaseImage:
+    try:
+        return bases.base_image(engine, role, official)
+    except NoBaseImage as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def project(engine: Engine, python_base: bases.BaseImage, tmp_path: Path) -> Iterator[Project]:  # noqa: ARG001
+    """Return a project whose builds find their base."""
+    with made(engine, tmp_path) as project:
+        yield project
+
+
+@pytest.fixture(scope="session")
+def images(
+    engine: Engine,
+    redis_base: bases.BaseImage,  # noqa: ARG001 - there must be one
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Standins]:
+    """Return images with the smoke tests' small application."""
+    with standins(engine, tmp_path_factory.mktemp("images")) as found:
+        yield found
+
+
+def prove_standin(
+    project: Project, images: Standins, misbehaviour: str, *, timeout_seconds: float | None = None
+) -> None:
+    """Let the project prove the small application as the variant `good`, misbehaving as told."""
+    settings: dict[str, Any] = images.settings(misbehaviour).model_dump(mode="json", exclude_none=True)
+    if timeout_seconds is not None:
+        settings["smoke"]["timeout_seconds"] = timeout_seconds
+    chosen = {key: settings[key] for key in ("roles", "smoke")}
+    project.configure({"good": {}}, **chosen, repository=images.repository)
+
+
+def containers(engine: Engine, label: str) -> Sequence[Mapping[str, Any]]:
+    """Return what the engine lists of all containers with a label."""
+    found: list[dict[str, Any]] = engine._api.containers(all=True, filters={"label": label})
+    return found

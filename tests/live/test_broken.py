@@ -1,0 +1,151 @@
+"""A gallery of broken images of another application: each is caught by the rule that it breaks, and by no other."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from tests.live import faulty, otherapp
+from tests.live.images import prove
+from weighbridge import bases, builder, clients
+from weighbridge.engine import Engine
+from weighbridge.errors import EngineError
+from weighbridge.model.smoke import Proof
+from weighbridge.settings import Settings, check
+
+pytestmark = pytest.mark.engine
+
+_AT_ONCE = 6
+_TIMEOUT_SECONDS = 20
+"""Of which two images use up all: a health check that never passes, and a worker that never answers."""
+
+
+@pytest.fixture(scope="module")
+def chosen() -> Settings:
+    """Return the settings of the other application, with a variant for each image of the gallery."""
+    values = otherapp.settings(f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}")
+    values["variants"] = {name: {} for name in (otherapp.VARIANT, *dict(faulty.FAULTS), *dict(faulty.WEAKNESSES))}
+    values["smoke"]["timeout_seconds"] = _TIMEOUT_SECONDS
+    return check(values)
+
+
+@pytest.fixture(scope="module")
+def built(
+    engine: Engine, client: clients.BuildClient, python_base: bases.BaseImage, chosen: Settings
+) -> Iterator[Settings]:
+    """Build the good image and all that spoil it; return their settings."""
+    good = builder.Build(
+        variant=otherapp.VARIANT,
+        reference=chosen.reference(otherapp.VARIANT),
+        context=otherapp.FOLDER,
+        dockerfile=otherapp.FOLDER / "Dockerfile",
+        arguments={"PYTHON_IMAGE": python_base.reference},
+    )
+    try:
+        builder.build(client, engine, good)
+        for name in [name for name in chosen.variants if name != otherapp.VARIANT]:
+            spoilt = replace(
+                good,
+                variant=name,
+                reference=chosen.reference(name),
+                context=faulty.FOLDER,
+                dockerfile=faulty.dockerfile(name),
+                arguments={"GOOD": good.reference},
+            )
+            builder.build(client, engine, spoilt)
+        yield chosen
+    finally:
+        for name in chosen.variants:
+            with suppress(EngineError):
+                engine.remove_image(chosen.reference(name))
+
+
+@pytest.fixture(scope="module")
+def proofs(
+    engine: Engine, built: Settings, redis_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Proof]]:
+    """Prove them all, some at a time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        names = (otherapp.VARIANT, *dict(faulty.FAULTS))
+        found = prove(engine, built, redis_base.reference, *names, at_once=_AT_ONCE)
+        yield {proof.variant: proof for proof in found}
+
+
+@pytest.fixture(scope="module")
+def broken(
+    engine: Engine, built: Settings, redis_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, Proof]]:
+    """Prove the good one, and those that are right until something breaks, and break things."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        names = (otherapp.VARIANT, *dict(faulty.WEAKNESSES))
+        found = prove(engine, built, redis_base.reference, *names, at_once=_AT_ONCE, faults=True)
+        yield {proof.variant: proof for proof in found}
+
+
+def failures(proof: Proof) -> dict[str, str]:
+    """Return what failed, title -> detail."""
+    return {f"{each.role} {each.rule}": each.detail for each in proof.checks if each.outcome == "failed"}
+
+
+def test_other_application_passes(proofs: Mapping[str, Proof]) -> None:
+    """An application that this project has no part in, with other paths, ports, names and user, by settings alone."""
+    proof = proofs[otherapp.VARIANT]
+    assert failures(proof) == {}
+    assert len(proof.checks) > 40
+
+
+@pytest.mark.parametrize(("name", "rule"), faulty.FAULTS, ids=dict(faulty.FAULTS))
+def test_fault_is_caught_by_its_rule(proofs: Mapping[str, Proof], name: str, rule: str) -> None:
+    """The rule that it breaks fails, in one line; what follows from that is not tried, and all else holds."""
+    found = failures(proofs[name])
+    assert rule in found, found
+    # What the image itself gets wrong, such as its entrypoint, it may get wrong for both roles.
+    assert {title.split()[1] for title in found} == {rule.split()[1]}, found
+    assert "\n" not in found[rule]
+
+
+ELSEWHERE = {
+    "api holds-no-privileges",  # test_smoke_prove.py: an engine that forgets to drop them
+    "worker holds-no-privileges",
+    "stack redis-starts",  # tests/smoke: it is no image's
+    "worker runs-on-read-only-root",  # the same rule as the API's
+    "worker root-filesystem-is-read-only",
+    "worker uid",
+    "worker listens-where-declared",
+}
+
+
+def test_every_rule_is_broken_once(proofs: Mapping[str, Proof]) -> None:
+    """What no image of the gallery breaks is listed, so that none is forgotten."""
+    tried = {f"{check.role} {check.rule}" for check in proofs[otherapp.VARIANT].checks}
+    broken = {title for proof in proofs.values() for title in failures(proof)}
+    assert tried - broken <= ELSEWHERE
+
+
+def test_nothing_is_lost_of_the_other_application(broken: Mapping[str, Proof]) -> None:
+    """Worker killed, Redis restarted and gone, API killed, disk read-only and full: all is told, and nothing lost."""
+    proof = broken[otherapp.VARIANT]
+    assert failures(proof) == {}
+    assert [check.rule for check in proof.checks if check.role == "fault"] == [
+        "stack-starts",
+        "killed-worker-loses-no-job",
+        "survives-restart-of-redis",
+        "survives-outage-of-redis",
+        "killed-api-loses-nothing",
+        "says-when-data-is-read-only",
+        "says-when-data-is-full",
+    ]
+
+
+@pytest.mark.parametrize(("name", "rules"), faulty.WEAKNESSES, ids=dict(faulty.WEAKNESSES))
+def test_weakness_is_found(broken: Mapping[str, Proof], name: str, rules: tuple[str, ...]) -> None:
+    """What is right until something breaks is caught by the rule on that, and by no other."""
+    found = failures(broken[name])
+    assert found.keys() == {f"fault {rule}" for rule in rules}, found

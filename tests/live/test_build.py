@@ -1,0 +1,133 @@
+"""`invoke build` on a real engine: its table, its cache, and how it tells of a step that fails."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+import pytest
+
+from tests.live.conftest import Done, Project
+from weighbridge import bases
+from weighbridge.engine import Engine
+from weighbridge.image import base_image
+
+pytestmark = pytest.mark.engine
+
+TWO_STEPS = "FROM scratch\nCOPY one /one\nCOPY two /two\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table."""
+
+    variant: str
+    image_id: str
+    seconds: float
+    run: int
+    cached: int
+
+
+def rows(done: Done) -> list[Row]:
+    """Return the table at the end of a build."""
+    assert done.code == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    head = lines.index(["Variant", "Image", "id", "Seconds", "Steps", "run", "Steps", "cached"])
+    table = lines[head + 2 : lines.index([], head)]  # between the rule and the empty line
+    return [Row(name, image, float(seconds), int(run), int(cached)) for name, image, seconds, run, cached in table]
+
+
+def build(project: Project, *words: str) -> list[Row]:
+    """Build and return the table; what it made is removed at the end of the test."""
+    found = rows(project.invoke("build", *words))
+    project.images.extend(row.image_id for row in found)
+    return found
+
+
+@pytest.fixture
+def two_steps(project: Project) -> Project:
+    """Return a project of one variant, `a`, with two steps that no cache knows yet."""
+    project.configure({"a": {}})
+    project.write("one", secrets.token_hex())
+    project.write("two", secrets.token_hex())
+    project.write("Dockerfile", TWO_STEPS)
+    return project
+
+
+def test_table_counts_steps(engine: Engine, two_steps: Project) -> None:
+    """The first build runs every step, the second none, a changed file its own step, `--no-cache` all of them."""
+    counts = []
+    for words in ([], [], ["--no-cache"]):
+        (row,) = build(two_steps, *words)
+        counts.append((row.variant, row.run, row.cached))
+        assert row.image_id == engine.image(two_steps.reference("a")).id.removeprefix("sha256:")[:12]
+    assert counts == [("a", 2, 0), ("a", 0, 2), ("a", 2, 0)]
+    two_steps.write("two", secrets.token_hex())
+    (row,) = build(two_steps)
+    assert (row.run, row.cached) == (1, 1)
+
+
+def test_progress_stays_off_the_result(two_steps: Project, python_base: bases.BaseImage) -> None:
+    """Standard error tells each step with its outcome; standard output has the table and the base, nothing else."""
+    done = two_steps.invoke("build")
+    assert [line.split()[:2] for line in done.stderr.splitlines()] == [["a", "done"], ["a", "done"]]
+    assert [line[line.index("[") :] for line in done.stderr.splitlines()] == [
+        "[1/2] COPY one /one",
+        "[2/2] COPY two /two",
+    ]
+    assert "COPY" not in done.stdout
+    assert done.stdout.splitlines()[0].strip() == "Built"
+    assert done.stdout.splitlines()[-1] == f"Base: {python_base.described}"
+
+
+def test_chosen_variants_alone_are_built(engine: Engine, project: Project) -> None:
+    """`--variant`, given twice, builds those two, in the order of invoke.yaml."""
+    project.configure({"a": {}, "b": {}, "c": {}})
+    project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+    assert [row.variant for row in build(project, "--variant", "c", "--variant", "a")] == ["a", "c"]
+    assert [engine.has_image(project.reference(name)) for name in "abc"] == [True, False, True]
+
+
+def test_variant_says_what_is_built(engine: Engine, project: Project, python_base: bases.BaseImage) -> None:
+    """Dockerfile, context, target and arguments are the variant's own; every image carries our labels."""
+    (project.folder / "sub").mkdir()
+    project.write("sub/inside", "in the context")
+    project.write(
+        "Other.Dockerfile",
+        "ARG PYTHON_IMAGE\n"
+        "FROM scratch AS wanted\nARG PYTHON_IMAGE WORD\nCOPY inside /\nLABEL base=${PYTHON_IMAGE} word=${WORD}\n"
+        "FROM scratch AS last\nCOPY missing /\n",
+    )
+    variant = {"dockerfile": "Other.Dockerfile", "context": "sub", "target": "wanted", "arguments": {"WORD": "heard"}}
+    project.configure({"a": variant})
+    build(project)
+    labels = engine.image(project.reference("a")).labels
+    ours = {
+        "weighbridge": "image",
+        "weighbridge.repository": project.repository,
+        **base_image.labels(engine.image(python_base.reference).diff_ids),
+    }
+    assert labels == {"base": python_base.reference, "word": "heard", **ours}
+
+
+def test_failing_step_is_shown(engine: Engine, two_steps: Project) -> None:
+    """Its name and exit code are the error, its last twenty lines stand above; the old image stays as it was."""
+    (before,) = build(two_steps)
+    step = "RUN for i in $(seq 1000 1030); do echo line $i; done; exit 9"
+    two_steps.write("Dockerfile", f"ARG PYTHON_IMAGE\nFROM ${{PYTHON_IMAGE}}\n{step}\n")
+    done = two_steps.invoke("build")
+    error = done.failure(5)
+    assert error.startswith(f"error: a: step [2/2] {step} failed: exit code 9. Mend the step")
+    assert done.stderr.splitlines()[-21:-1] == [f"  line {number}" for number in range(1011, 1031)]
+    assert done.stdout == ""
+    assert engine.image(two_steps.reference("a")).id.removeprefix("sha256:").startswith(before.image_id)
+
+
+def test_first_failure_ends_the_build(engine: Engine, project: Project) -> None:
+    """Variants after the one that fails are not built, and the error names the one that did."""
+    project.configure({"a": {}, "b": {"target": "second"}, "c": {}})
+    project.write("Dockerfile", "FROM scratch AS second\nCOPY missing /\nFROM scratch\nCOPY Dockerfile /\n")
+    error = project.invoke("build").failure(5)
+    assert error.startswith("error: b: step [second 1/1] COPY missing / failed: ")
+    assert "missing" in error.partition("failed: ")[2]
+    assert [engine.has_image(project.reference(name)) for name in "abc"] == [True, False, False]

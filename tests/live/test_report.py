@@ -1,0 +1,149 @@
+"""`invoke report` on a real engine: the record, what its figures are held to, and the tables."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.conftest import Project, made
+from tests.live.test_sources import by_tar
+from weighbridge import bases, records
+from weighbridge.engine import Engine
+from weighbridge.model.report import Report
+
+pytestmark = pytest.mark.engine
+
+DOCKERFILE = """
+ARG PYTHON_IMAGE
+FROM scratch AS small
+COPY thin /thin
+ENV NOTHING=shipped
+COPY thick thin /more/
+
+FROM ${PYTHON_IMAGE} AS based
+ARG PYTHON_IMAGE
+COPY thick /thick
+RUN head -c 12345 /dev/zero > /zeros \\
+ && ln /zeros /hard \\
+ && ln -s /zeros /soft
+LABEL org.opencontainers.image.base.name=${PYTHON_IMAGE}
+"""
+
+
+@pytest.fixture(scope="module")
+def built(engine: Engine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:  # noqa: ARG001
+    """Return a project with two images: one on nothing, one on the Python base."""
+    with made(engine, tmp_path_factory.mktemp("project")) as project:
+        variants = {"small": {"target": "small"}, "based": {"target": "based"}}
+        project.configure(variants, reports={"directory": "reports"})
+        project.write("thin", "x" * 7)
+        project.write("thick", secrets.token_hex(40_000))
+        project.write("Dockerfile", DOCKERFILE)
+        assert project.invoke("build").code == 0
+        yield project
+
+
+@pytest.fixture(scope="module")
+def report(built: Project) -> Report:
+    """Return the record of both images."""
+    done = built.invoke("report", "--format", "json")
+    assert done.code == 0, done.stderr
+    return records.from_json(done.stdout)
+
+
+def test_json_is_the_record(built: Project, tmp_path: Path) -> None:
+    """Standard output is JSON alone, the very bytes of the one file in the folder, which standard error names."""
+    folder = tmp_path / "new" / "records"
+    done = built.invoke("report", "--format", "json", INVOKE_REPORTS_DIRECTORY=str(folder))
+    (path,) = folder.iterdir()
+    assert done.code == 0
+    assert done.stdout == path.read_text(encoding="utf-8")
+    assert json.loads(done.stdout)["format"] == 1
+    assert done.stderr.splitlines()[-1] == f"Recorded in {path}"
+
+
+def test_sums_hold(report: Report) -> None:
+    """An image is the sum of its layers, its base of those that are marked, in bytes and in files."""
+    assert [image.variant for image in report.images] == ["small", "based"]
+    for image in report.images:
+        assert image.shipped_bytes == sum(layer.shipped_bytes for layer in image.layers)
+        assert image.file_count == sum(layer.file_count for layer in image.layers)
+        assert [layer.index for layer in image.layers] == list(range(len(image.layers)))
+        in_base = sum(layer.shipped_bytes for layer in image.layers if layer.in_base)
+        assert in_base == (image.base.shipped_bytes if image.base else 0)
+
+
+def test_layers_weigh_what_gnu_tar_lists(report: Report, tmp_path: Path) -> None:
+    """Each layer has the bytes that GNU tar lists of what the engine saves: in whiteouts, which it counts, are none."""
+    for image in report.images:
+        listed = [size for size, _ in by_tar(image.reference, tmp_path / image.variant)]
+        assert [layer.shipped_bytes for layer in image.layers] == listed
+    assert [layer.shipped_bytes for layer in report.images[0].layers] == [7, 80_007]
+    assert [layer.shipped_bytes for layer in report.images[1].layers[-2:]] == [80_000, 12_345]
+
+
+def test_layers_are_those_of_the_engine(engine: Engine, built: Project, report: Report) -> None:
+    """Diff ids and their order are the engine's own; the figures are of the images that `build` made."""
+    for image in report.images:
+        known = engine.image(built.reference(image.variant))
+        assert tuple(layer.diff_id for layer in image.layers) == known.diff_ids
+        assert image.reference == known.reference
+    assert report.engine == engine.identity
+
+
+def test_base_is_marked(engine: Engine, python_base: bases.BaseImage, report: Report) -> None:
+    """The base's layers are those of the base image in the engine; an image on nothing has none."""
+    small, based = report.images
+    assert small.base is None
+    assert not any(layer.in_base for layer in small.layers)
+    assert based.base is not None
+    assert based.base.reference == python_base.reference
+    marked = tuple(layer.diff_id for layer in based.layers if layer.in_base)
+    assert marked == engine.image(python_base.reference).diff_ids
+    assert marked == tuple(layer.diff_id for layer in based.layers[: based.base.layers])
+
+
+def test_layers_are_paired_with_their_instructions(report: Report) -> None:
+    """What ships nothing, such as ENV and LABEL, takes no layer's place; a long RUN stands on one line."""
+    small, based = ([layer.instruction for layer in image.layers if not layer.in_base] for image in report.images)
+    assert [text.split()[:2] for text in small] == [["COPY", "thin"], ["COPY", "thick"]]
+    assert based[0].startswith("COPY thick /thick")
+    assert based[1] == "RUN head -c 12345 /dev/zero > /zeros && ln /zeros /hard && ln -s /zeros /soft"
+
+
+def test_tables(built: Project, report: Report) -> None:
+    """First all variants side by side, then each one's, the rows of the last being layers with their origin."""
+    done = built.invoke("report")
+    assert done.code == 0
+    lines = done.stdout.splitlines()
+    titles = [line.strip() for line in lines if line and not line.startswith(" ")]
+    assert titles[0].startswith("Ship  ")
+    assert "What each variant weighs" in titles
+    assert [title for title in titles if title.startswith("small: 80.0 kB in 2 layers, base unknown")]
+    based = report.images[1]
+    assert based.base is not None
+    (title,) = (each for each in titles if each.endswith(f"in {len(based.layers)} layers, on {based.base.reference}"))
+    rows = [line.split() for line in lines[lines.index(next(line for line in lines if line.startswith(title))) :]]
+    numbered = [row for row in rows if row and row[0].isdigit() and {"base", "ours"} & set(row)]
+    assert [int(row[0]) for row in numbered] == list(range(len(based.layers)))
+    assert [("base" in row, "ours" in row) for row in numbered] == [(x.in_base, not x.in_base) for x in based.layers]
+
+
+def test_chosen_variant_alone_is_weighed(built: Project, tmp_path: Path) -> None:
+    """`--variant` leaves the others out of the record."""
+    words = ("report", "--variant", "small", "--format", "json")
+    done = built.invoke(*words, INVOKE_REPORTS_DIRECTORY=str(tmp_path))
+    assert [image.variant for image in records.from_json(done.stdout).images] == ["small"]
+
+
+def test_image_that_is_not_built(project: Project) -> None:
+    """The name is told, and what makes it; nothing is recorded."""
+    project.configure({"a": {}})
+    done = project.invoke("report", "--format", "json")
+    assert f"no image {project.reference('a')}. Run `invoke build` first." in done.failure(3)
+    assert done.stdout == ""
+    assert not list((project.folder / "reports").iterdir())

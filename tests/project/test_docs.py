@@ -1,0 +1,325 @@
+"""The documents say what the program does: tasks, exit codes, commands, limits of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from invoke.collection import Collection
+from pydantic import ByteSize, TypeAdapter
+
+import tasks
+from docs.generate import arguments
+from tests.live import otherapp
+from tests.support.fakes import contents
+from tests.support.reports import MB, image, report
+from weighbridge import baseline, bases, budgets
+from weighbridge.errors import EXIT_CODES
+from weighbridge.model import smoke
+from weighbridge.model.report import Pull
+from weighbridge.model.smoke import Check, Proof
+from weighbridge.render import answer
+from weighbridge.settings import Request, Roles, Settings, Smoke, check
+from weighbridge.settings.budgets import Budgets, Limits
+from weighbridge.settings.values import Section, Size
+from weighbridge.smoke import scenario
+
+PROJECT = Path(__file__).parents[2]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+BUDGETS = (PROJECT / "docs" / "budgets.md").read_text(encoding="utf-8")
+ADOPTING = (PROJECT / "docs" / "adopting.md").read_text(encoding="utf-8")
+SMOKE = (PROJECT / "docs" / "smoke.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not {".venv", ".git"} & set(path.parts))
+COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
+TASKS = Collection.from_module(tasks).tasks
+SETTINGS = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))
+COLUMNS = (*answer._NEEDED, *answer._WELCOME)
+
+
+def test_exit_codes_are_those_of_the_errors() -> None:
+    """README's table of exit codes is the one that the program ends with."""
+    told = {int(code): meaning for code, meaning in re.findall(r"^\| (\d) \| (.*?) \|$", README, re.MULTILINE)}
+
+    assert told == EXIT_CODES
+
+
+def test_every_task_is_in_the_readme() -> None:
+    """README's table of commands names every task, and names nothing else."""
+    commands = README[README.index("## The commands") : README.index("An error is one line")]
+    cells = re.findall(r"^\| (`.*?) \|", commands, re.MULTILINE)
+    named = [word for cell in cells for word in re.findall(r"`(?:invoke )?(\w+)", cell)]
+
+    assert sorted(named) == sorted(TASKS)
+
+
+def test_readme_names_no_option_that_is_none() -> None:
+    """Each `--option` beside a task in README is an option of that task."""
+    rows = re.findall(r"^\| `invoke (\w+)(.*?)` \|", README, re.MULTILINE)
+    named = {(task, option) for task, words in rows for option in re.findall(r"--([a-z-]+)", words)}
+    known = {(task, str(argument.name).replace("_", "-")) for task, _ in rows for argument in arguments(TASKS[task])}
+
+    assert named
+    assert named <= known
+
+
+def test_readme_stays_short() -> None:
+    """README has at most 150 lines."""
+    assert len(README.splitlines()) <= 150
+
+
+def test_readme_opens_with_a_picture_of_the_real_thing() -> None:
+    """The picture stands above the first heading, and shows the variants of invoke.yaml."""
+    (path,) = re.findall(r"^!\[.+\]\((.*?)\)$", README[: README.index("\n## ")], re.MULTILINE)
+    picture = (PROJECT / path).read_text(encoding="utf-8")
+
+    assert picture.startswith("<svg ")
+    assert all(f">{name}</text>" in picture for name in SETTINGS["variants"])
+
+
+def test_every_limit_of_the_budgets_is_told() -> None:
+    """The table names all limits of a variant, in their order, and nothing else."""
+    assert [*rows(BUDGETS)] == [*Limits.model_fields]
+
+
+def test_examples_of_budgets_are_right() -> None:
+    """What the page puts into invoke.yaml is taken there, and says what the text says of it."""
+    first, second = (yaml.safe_load(block) for block in blocks("yaml", BUDGETS))
+    limits = Budgets.model_validate(first["budgets"])
+
+    assert first["budgets"]["variants"].keys() <= SETTINGS["variants"].keys()
+    assert limits.noise == Budgets().noise
+    assert limits.of("single").growth is None
+    assert limits.of("multi").growth == limits.default.growth
+    assert Limits.model_validate(second).growth
+
+
+def test_findings_of_budgets_are_worded_as_told() -> None:
+    """The page's examples are what a report says of images that are over these limits."""
+    limits = {"shipped": "120 MB", "pull": "40 MB", "waste": "1 MB"}
+    estimated: dict[str, Any] = {
+        "layers": tuple(replace(layer, blob=None) for layer in image().layers),
+        "pull": Pull(bytes=45 * MB, basis="estimated"),
+    }
+    grown, before = report(image(redis_mb=33, version="8.1")), report(image())
+    since = baseline.compare(before, grown, "main, 3f2a9c1")
+    found = [
+        *budgets.check(report(image(**estimated)), budgeted(limits)).images[0].findings,
+        *budgets.check(grown, budgeted({"growth": {"bytes": "2 MB"}}), since).images[0].findings,
+    ]
+    section = BUDGETS[BUDGETS.index("## What is told") :]
+    told = re.sub(r"\n      ", " ", "\n".join(re.findall(r"^    .*", section, re.MULTILINE)))
+
+    assert [f"    multi: {finding.message}" for finding in found] == told.splitlines()
+
+
+def budgeted(limits: dict[str, Any]) -> Settings:
+    """Return settings of one variant with these limits."""
+    return check({"variants": {"multi": {}}, "budgets": {"default": limits}})
+
+
+def test_sample_in_the_readme_has_the_columns_that_there_are() -> None:
+    """README's sample of the first screen is drawn from the columns of the terminal's table."""
+    sample = README[README.index("    What each variant weighs") : README.index("    multi: 2.27 MB wasted")]
+    names = {name for line in sample.splitlines()[1:3] for name in line.split()}
+    variants = re.findall(r"^     ([a-z]+) +[0-9.]+ [kM]?B ", sample, re.MULTILINE)
+
+    assert names <= {"Variant", *(word for name in COLUMNS for word in name.split())}
+    assert variants == [*SETTINGS["variants"]]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_links_lead_somewhere(path: Path) -> None:
+    """A relative link in a document names a file of the project."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_commands_stand_as_code(path: Path) -> None:
+    """A line that is a command is indented or in a fence, else it runs into the text around it."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+    assert re.findall(r"^(?:invoke|\./inv|docker|git) .*", text, re.MULTILINE) == []
+
+
+def rows(text: str) -> dict[str, str]:
+    """Return what the tables of a text name in their first column -> what stands in the second."""
+    cells = re.findall(r"^\| `([^`]+)` \| (.*?) ?(?<!\\)\|", text, re.MULTILINE)
+    assert len(dict(cells)) == len(cells)
+    return {name: cell.replace("\\|", "|") for name, cell in cells}
+
+
+def blocks(language: str, text: str = SMOKE) -> list[str]:
+    """Return the code of a language in a page."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def keys(section: type[Section], place: str) -> Iterator[tuple[str, object]]:
+    """Yield each key of a section of the settings, and of the sections in it, with its default; None: it has none."""
+    for name, field in section.model_fields.items():
+        kinds = [each for each in (field.annotation, *get_args(field.annotation)) if isinstance(each, type)]
+        inner = [each for each in kinds if issubclass(each, Section) and each is not Request]
+        for each in inner:
+            yield from keys(each, f"{place}.{name}")
+        if not inner or field.is_required():
+            default = field.default.written if isinstance(field.default, Size) else field.default
+            yield f"{place}.{name}", "required" if field.is_required() else default or None
+
+
+def shape(value: Any) -> Any:
+    """Return the names of all fields, in their order."""
+    if isinstance(value, list):
+        return [shape(each) for each in value]
+    return [(name, shape(each)) for name, each in value.items()] if isinstance(value, dict) else None
+
+
+def test_every_rule_of_the_smoke_test_is_told() -> None:
+    """The tables name the rules of each role, in the order in which they are tried, and nothing else."""
+    parts = re.split(r"^##+ (.*)\n", SMOKE, flags=re.MULTILINE)[1:]
+    told = {
+        title.strip("`"): [*rows(text)]
+        for title, text in zip(parts[::2], parts[1::2], strict=True)
+        if title.startswith("`")
+    }
+    chosen, rules = check(SETTINGS), dict[str, list[str]]()
+    for rule in (*scenario.rules(chosen, contents()), *scenario.fault_rules(chosen)):
+        rules.setdefault(rule.role, []).append(rule.name)
+    rules["worker"].append("stops-on-sigterm")  # what others have in place of a job that is running
+
+    assert told == rules
+
+
+def test_every_setting_of_the_smoke_test_is_told() -> None:
+    """The table names all keys of `roles` and `smoke`, with their defaults, and nothing else."""
+    table = SMOKE[SMOKE.index("| key | default |") :]
+    told = {key: yaml.safe_load(cell.strip("`")) for key, cell in rows(table).items()}
+    known = json.loads(json.dumps(dict([*keys(Roles, "roles"), *keys(Smoke, "smoke")])))
+
+    assert told == known
+
+
+def test_every_other_setting_is_told() -> None:
+    """The table names all keys beside those of the smoke test and of budgets, with their defaults, and nothing else."""
+    told = {key: yaml.safe_load(cell.strip("`")) for key, cell in rows(ADOPTING).items()}
+    elsewhere = re.compile(r"\.(roles|smoke|budgets)\.")
+    known = {key.removeprefix("."): default for key, default in keys(Settings, "") if not elsewhere.match(key)}
+
+    assert told == {"changes": None, **known}
+
+
+def test_what_is_copied_into_another_repository_suffices(tmp_path: Path) -> None:
+    """With the parts that the page names and its example as settings, the tasks open, and one runs."""
+    (copied,) = re.findall(r"cp -r (.*?) \.\./shop/weigh/", ADOPTING)
+    for name in copied.split():
+        (shutil.copytree if (PROJECT / name).is_dir() else shutil.copy)(PROJECT / name, tmp_path / name)
+    (example,) = blocks("yaml", ADOPTING)
+    (tmp_path / "invoke.yaml").write_text(example, encoding="utf-8")
+    words = [sys.executable, "-B", "-m", "invoke", "--search-root", str(tmp_path), "trend"]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "No record: `invoke report` writes one.\n", "")
+
+
+def test_example_of_another_application_is_the_one_that_is_tried() -> None:
+    """What the page says of another application is what the tests prove its images by."""
+    (example,) = [block for block in blocks("yaml") if "\nroles:" in block]
+
+    assert check(yaml.safe_load(example)) == check(otherapp.settings("words"))
+
+
+def test_example_of_accepted_rules_names_rules() -> None:
+    """Each rule that the page's example accepts is one."""
+    (example,) = [block for block in blocks("yaml") if "accepts:" in block]
+    variants = check(yaml.safe_load(example)).variants
+    accepted = {rule for variant in variants.values() for rule in variant.accepts}
+
+    assert accepted
+    assert accepted <= scenario.names(check(SETTINGS), contents())
+
+
+def test_json_of_the_smoke_test_has_the_fields_that_are_told() -> None:
+    """The page's example has the fields that `--format json` has, in this order."""
+    checks = (Check(role="api", rule="live", outcome="failed", detail="", seconds=0),)
+    (example,) = json.loads(*blocks("json"))["variants"]
+
+    assert shape(example) == shape(smoke.as_object(Proof(variant="multi", seconds=1, checks=checks)))
+
+
+def test_rules_in_the_readme_are_rules() -> None:
+    """README's sample of the smoke test names rules that there are."""
+    named = re.findall(r"^     (\w+) +([a-z-]+) +[✓~]", README, re.MULTILINE)
+
+    assert named
+    assert {" ".join(each) for each in named} <= scenario.names(check(SETTINGS), contents())
+
+
+def test_compose_runs_the_worker_as_the_smoke_test_does() -> None:
+    """The worker's command and the roles' time to end are the same in `compose.yaml` and in `invoke.yaml`."""
+    services, roles = COMPOSE["services"], SETTINGS["roles"]
+
+    assert services["worker"]["command"] == roles["worker"]["command"]
+    assert services["worker"]["stop_grace_period"] == f"{roles['worker']['grace_seconds']}s"
+    assert services["backend"]["stop_grace_period"] == f"{roles['api']['grace_seconds']}s"
+    assert "command" not in services["backend"]
+    assert "command" not in roles["api"]
+
+
+@pytest.mark.parametrize(("service", "role"), [("backend", "api"), ("worker", "worker")])
+def test_compose_gives_a_role_what_the_smoke_test_gives_it(service: str, role: str) -> None:
+    """Memory and processes are limited alike, so what passes has room there, too."""
+    compose, chosen = COMPOSE["services"][service], getattr(check(SETTINGS).roles, role)
+
+    assert TypeAdapter(ByteSize).validate_python(f"{compose['mem_limit']}ib") == chosen.memory.bytes
+    assert compose["pids_limit"] == chosen.processes
+
+
+@pytest.mark.parametrize("name", ["backend", "worker", "redis"])
+def test_compose_hardens_every_service(name: str) -> None:
+    """No service of `compose.yaml` has a capability, a writable root or a way to new privileges."""
+    service = COMPOSE["services"][name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["pids_limit"]
+    assert service["mem_limit"]
+
+
+def test_official_bases_are_the_same_everywhere() -> None:
+    """Dockerfile, `compose.yaml` and `invoke.yaml` name the same official images."""
+    official = SETTINGS["bases"]
+    dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+
+    assert f"ARG PYTHON_IMAGE={official['python']}\n" in dockerfile
+    assert COMPOSE["services"]["backend"]["build"]["args"]["PYTHON_IMAGE"] == f"${{PYTHON_IMAGE:-{official['python']}}}"
+    assert COMPOSE["services"]["redis"]["image"] == f"${{REDIS_IMAGE:-{official['redis']}}}"
+
+
+def test_version_stands_in_one_place() -> None:
+    """pyproject.toml alone has the version; the backend's own and the Dockerfile leave it to `invoke build`."""
+    library, backend = (
+        tomllib.loads((PROJECT / folder / "pyproject.toml").read_text(encoding="utf-8")) for folder in (".", "backend")
+    )
+    dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+
+    assert library["project"]["version"]
+    assert backend["project"]["dynamic"] == ["version"]
+    assert set(re.findall(r"^ARG VERSION(.*)$", dockerfile, re.MULTILINE)) == {""}
+
+
+def test_compose_takes_the_certificates_that_it_is_told() -> None:
+    """`compose.yaml` knows the variable that `invoke engine` writes, and its own default is the one left out there."""
+    default = f"${{{bases._BUNDLE_VARIABLE}:-{bases._COMPOSE_BUNDLE}}}"
+
+    assert COMPOSE["secrets"]["ca"]["file"] == default

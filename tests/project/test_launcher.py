@@ -1,0 +1,207 @@
+"""The launcher, in a project of its own and with a Python that plays `venv` and `pip`: quick, and without a network."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+# `-c` goes to a real Python; the question whether it fits, which takes long, only where REAL is set. `-m venv` makes a
+# folder with the same program in it, and `-m pip` the `invoke` that `-P -m invoke` runs, which prints each of its words
+# on a line; venv and pip are written down in `calls`.
+PLAYER = """\
+#!/bin/sh
+case "$1 $2" in
+-c*ensurepip*) if [ "${{REAL:-}}" ]; then exec {python} "$@"; fi ;;
+-c*) exec {python} "$@" ;;
+"-m venv")
+  echo venv >>"{calls}"
+  mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+"-m pip")
+  echo pip >>"{calls}"
+  echo "WARNING: chatter" >&2
+  if [ -e "{project}/broken" ]; then echo "no matching distribution" >&2; exit 1; fi
+  if [ -e "{project}/slow" ]; then sleep 0.1; fi
+  printf '#!/bin/sh\\necho "first on PATH: ${{PATH%%%%:*}}"\\nprintf "%%s\\\\n" "$@"\\n' >"$(dirname "$0")/invoke"
+  chmod +x "$(dirname "$0")/invoke" ;;
+"-P -m")
+  shift 3
+  exec "$(dirname "$0")/invoke" "$@" ;;
+esac
+"""
+
+
+class Launcher:
+    """A copy of the launcher in a folder whose name has a space."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = folder / "a project"
+        self.calls = folder / "calls"
+        self.path = self.project / "inv"
+        self.variables = {"PATH": f"{folder}/bin:/usr/bin:/bin", "HOME": str(folder)}
+        self.project.mkdir()
+        self.calls.touch()
+        shutil.copy(PROJECT / "inv", self.path)
+        self.lock("one==1")
+        player = folder / "bin/python3"
+        player.parent.mkdir()
+        player.write_text(PLAYER.format(python=sys.executable, calls=self.calls, project=self.project))
+        player.chmod(0o755)
+
+    def lock(self, text: str) -> None:
+        """Write the lock."""
+        (self.project / "requirements.txt").write_text(text)
+
+    def start(
+        self, *words: str, path: Path | None = None, shell: str = "", variables: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start the launcher."""
+        return subprocess.Popen(
+            [*filter(None, [shell]), str(path or self.path), *words],
+            cwd="/",
+            env={**self.variables, **(variables or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(
+        self, *words: str, path: Path | None = None, shell: str = "", variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the launcher to its end."""
+        process = self.start(*words, path=path, shell=shell, variables=variables)
+        out, err = process.communicate(timeout=20)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    @property
+    def made(self) -> list[str]:
+        """What was made of environments so far."""
+        return self.calls.read_text().split()
+
+    def expected(self, *words: str) -> str:
+        """Return what the played Invoke prints."""
+        project = str(self.project)
+        return "\n".join([f"first on PATH: {project}/.venv/bin", "--search-root", project, *words]) + "\n"
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Launcher:
+    """Return a launcher whose environment was not made yet."""
+    return Launcher(tmp_path)
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash"])
+def test_shells(launcher: Launcher, shell: str) -> None:
+    """Any POSIX shell runs it; progress goes to standard error, so that standard output is Invoke's alone."""
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not here")
+    done = launcher.run("--list", shell=shell, variables={"REAL": "1"})
+    assert (done.returncode, done.stdout) == (0, launcher.expected("--list"))
+    assert done.stderr == "Making the environment in .venv from requirements.txt\n"
+
+
+def test_words_pass_unchanged(launcher: Launcher) -> None:
+    """Spaces, quotes, wildcards, empty words and line ends reach Invoke as they were typed."""
+    words = ("a b", "it's", '"quoted"', "*", "$HOME", "", "\\n", "-e", "two\nlines")
+    assert launcher.run(*words).stdout == launcher.expected(*words)
+
+
+def test_exit_code_is_that_of_invoke(launcher: Launcher) -> None:
+    """What Invoke ends with, the launcher ends with."""
+    launcher.run()
+    (launcher.project / ".venv/bin/invoke").write_text("#!/bin/sh\nexit 7\n")
+    assert launcher.run("smoke").returncode == 7
+
+
+def test_link(launcher: Launcher, tmp_path: Path) -> None:
+    """Called by a link, also by a link to a link, it finds its own project."""
+    for link, target in ((tmp_path / "one", launcher.path), (tmp_path / "two", tmp_path / "one")):
+        link.symlink_to(target)
+    assert launcher.run(path=tmp_path / "two").stdout == launcher.expected()
+
+
+def test_environment_is_made_once(launcher: Launcher) -> None:
+    """The second run makes nothing and says nothing."""
+    launcher.run()
+    assert launcher.run().stderr == ""
+    assert launcher.made == ["venv", "pip"]
+
+
+def test_environment_is_renewed_with_the_lock(launcher: Launcher) -> None:
+    """A changed lock makes the environment anew, without what was in the old one."""
+    launcher.run()
+    left = launcher.project / ".venv/left"
+    left.touch()
+    launcher.lock("one==2")
+    assert launcher.run().returncode == 0
+    assert not left.exists()
+    assert launcher.made == ["venv", "pip"] * 2
+
+
+def test_environment_whose_python_is_gone_is_renewed(launcher: Launcher) -> None:
+    """An upgrade of the machine's Python may take the environment's with it."""
+    launcher.run()
+    (launcher.project / ".venv/bin/python").write_text("#!/nowhere/python\n")
+    assert launcher.run().stdout == launcher.expected()
+
+
+def test_environment_of_a_moved_project_is_renewed(launcher: Launcher, tmp_path: Path) -> None:
+    """Its programs begin with the old path, so a moved or copied project gets an environment of its own."""
+    launcher.run()
+    launcher.project = launcher.project.rename(tmp_path / "moved")
+    launcher.path = launcher.project / "inv"
+    for _ in range(2):
+        assert launcher.run("--list").stdout == launcher.expected("--list")
+    assert launcher.made == ["venv", "pip"] * 2
+
+
+def test_environment_that_fails_is_none(launcher: Launcher) -> None:
+    """When pip fails its words come first, then one line of ours; the next run starts anew. Else pip is not heard."""
+    broken = launcher.project / "broken"
+    broken.touch()
+    done = launcher.run("--list")
+    assert (done.returncode, done.stdout) == (2, "")
+    said = done.stderr.splitlines()
+    assert said[1:3] == ["WARNING: chatter", "no matching distribution"]
+    assert said[3].startswith("error: the environment could not be filled. ")
+    assert len(said) == 4
+    broken.unlink()
+    assert launcher.run("--list").stdout == launcher.expected("--list")
+
+
+def test_two_first_runs_at_once(launcher: Launcher) -> None:
+    """One makes the environment, the others wait for it, and all run."""
+    (launcher.project / "slow").touch()
+    processes = [launcher.start(name) for name in ("one", "two", "three")]
+    outs = [process.communicate(timeout=20)[0] for process in processes]
+    assert outs == [launcher.expected(name) for name in ("one", "two", "three")]
+    assert launcher.made == ["venv", "pip"]
+
+
+@pytest.mark.parametrize("fault", ["missing", "too old", "without ensurepip"])
+def test_no_python_that_fits(launcher: Launcher, tmp_path: Path, fault: str) -> None:
+    """No Python, an old one, or Debian's without python3-venv: one line that says what to install, and exit code 2."""
+    player = tmp_path / "other"
+    if fault != "missing":
+        player.write_text(f"#!/bin/sh\n# {fault}\nexit 1\n")
+        player.chmod(0o755)
+    done = launcher.run("--list", variables={"PYTHON": str(player)})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: no Python from 3.11 on with venv among {player}. Install it")
+    assert done.stderr.count("\n") == 1
+    assert launcher.made == []
+
+
+def test_named_python(launcher: Launcher, tmp_path: Path) -> None:
+    """PYTHON names the one to use, before those on PATH."""
+    player = tmp_path / "bin/python3"
+    named = player.rename(tmp_path / "my python")
+    player.write_text("#!/bin/sh\nexit 1\n")
+    player.chmod(0o755)
+    assert launcher.run(variables={"PYTHON": str(named)}).stdout == launcher.expected()

@@ -1,0 +1,37 @@
+"""Layers for tests, read from real tar archives of a few entries."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+
+from tests.support.images import Entry, tar_of
+from weighbridge.image.layer import LayerContent
+from weighbridge.sources.layers import read_layer
+
+
+def layer(*entries: Entry) -> LayerContent:
+    """Return what a layer with these entries holds."""
+    return layer_of(entries)
+
+
+def layer_of(entries: Sequence[Entry]) -> LayerContent:
+    """Return what a layer with these entries holds."""
+    data = tar_of(entries)
+    return read_layer(io.BytesIO(data), data[:512]).content
+
+
+def directory(name: str) -> Entry:
+    """Return a directory's entry."""
+    return Entry(name, type=tarfile.DIRTYPE)
+
+
+def symbolic_link(name: str, target: str) -> Entry:
+    """Return a symbolic link's entry."""
+    return Entry(name, type=tarfile.SYMTYPE, target=target)
+
+
+def hard_link(name: str, target: str) -> Entry:
+    """Return a hard link's entry."""
+    return Entry(name, type=tarfile.LNKTYPE, target=target)
