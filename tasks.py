@@ -23,7 +23,8 @@ FORMAT_HELP = "terminal or json; json prints JSON alone"
 @task
 def engine(c: Context) -> None:
     """Find or set up the engine, a BuildKit client and the base images."""
-    from weighbridge import bases, provision
+    from weighbridge import bases
+    from weighbridge.engine import provision
     from weighbridge.render import console, progress
 
     with user_errors(), console.activity() as shown:
@@ -48,7 +49,9 @@ def engine(c: Context) -> None:
 )
 def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = False, push: str | None = None) -> None:
     """Build the variants of the image, all from one Dockerfile."""
-    from weighbridge import builder, clients, engine, foreign, publish, variants
+    from weighbridge import builder, foreign, publish, variants
+    from weighbridge.engine import client as engine
+    from weighbridge.engine import docker_cli
     from weighbridge.render import console, progress, trying
 
     with user_errors():
@@ -57,7 +60,7 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
         targets, platforms = publish.targets(push, names), foreign.parse(platform, push=push is not None)
         with engine.connect() as found:
             with console.activity() as shown:
-                client = clients.find()
+                client = docker_cli.find()
                 foreign.check(client, found, platforms, push=push is not None)
                 base, wanted = variants.plan(found, settings, PROJECT, names, platforms=platforms, no_cache=no_cache)
                 built = [builder.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
@@ -156,8 +159,9 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
 )
 def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal") -> None:
     """Prove that API and worker run and work, hardened, from each variant."""
-    from weighbridge import engine, proof
+    from weighbridge import proof
     from weighbridge import smoke as smoking
+    from weighbridge.engine import client as engine
     from weighbridge.render import console, formats, trying
 
     with user_errors():
@@ -177,7 +181,8 @@ def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = Fal
 def clean(c: Context, bases: bool = False) -> None:
     """Remove our images and what smoke tests left in the engine."""
     from weighbridge import bases as base_images
-    from weighbridge import builder, engine, evidence, smoke
+    from weighbridge import builder, evidence, smoke
+    from weighbridge.engine import client as engine
     from weighbridge.render import console
 
     with user_errors():
@@ -199,12 +204,12 @@ def clean(c: Context, bases: bool = False) -> None:
 @task(help={"quick": "only the tests that need no engine and no server; they take less than a minute"})
 def test(c: Context, quick: bool = False) -> None:
     """Run every test; most need an engine (`invoke engine`)."""
-    from weighbridge import distribution
+    from weighbridge.engine import apt
     from weighbridge.render import console
 
     chosen = "-m 'not engine and not services and not slow' --hypothesis-profile quick" if quick else ""
     with user_errors():
-        distribution.ensure(() if quick else TEST_PACKAGES, "servers and peers for the tests", console.say)
+        apt.ensure(() if quick else TEST_PACKAGES, "servers and peers for the tests", console.say)
     with c.cd(PROJECT):
         c.run(f"python -m pytest {chosen}")
 

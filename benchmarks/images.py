@@ -11,10 +11,11 @@ from benchmarks import patterns, starts
 from benchmarks.image_results import Compared, ImageResults
 from benchmarks.patterns import Subject
 from benchmarks.starts import ROLES, Start
-from weighbridge import bases, clients, measure, rebuild
+from weighbridge import bases, measure, rebuild
 from weighbridge.cache import Cache
-from weighbridge.clients import BuildClient
-from weighbridge.engine import Engine, connect
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine, connect
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import BuildFailed, EngineFault, SettingsError
 from weighbridge.model.report import Image, Rebuild
 from weighbridge.render.console import Activity
@@ -66,7 +67,7 @@ def compare(settings: Settings, project: Path, shown: Activity, *, rounds: int) 
     if rounds < 1:
         raise SettingsError(f"--runs {rounds} would measure nothing", advice="Give 1 or more.")
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as folder, connect() as engine:
-        bench = _Bench(engine, clients.find(), settings, shown, rounds, Cache(Path(folder)))
+        bench = _Bench(engine, docker_cli.find(), settings, shown, rounds, Cache(Path(folder)))
         base, wanted = patterns.plan(engine, settings, project)
         redis = bases.base_image(engine, "redis", settings.bases.redis).reference
         found = _Found()

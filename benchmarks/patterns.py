@@ -10,8 +10,8 @@ from pathlib import Path
 from weighbridge import builder, variants
 from weighbridge.bases import BaseImage
 from weighbridge.builder import Build
-from weighbridge.clients import BuildClient
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import BuildFailed, EngineError, SettingsError
 from weighbridge.image import base_image
 from weighbridge.settings import Settings

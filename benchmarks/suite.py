@@ -12,8 +12,9 @@ from benchmarks.peers import Peer
 from benchmarks.programs import DIVE, KNOWN, SAVE, Workplace
 from benchmarks.results import Results
 from benchmarks.runs import Contender, Series, interleaved
-from weighbridge import bases, clients
-from weighbridge.engine import Engine, connect
+from weighbridge import bases
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine, connect
 from weighbridge.errors import NoBuilder, SettingsError
 from weighbridge.render.console import Activity
 from weighbridge.settings import Settings
@@ -94,7 +95,7 @@ class _Client:
 
 def _client(engine: Engine) -> _Client:
     try:
-        found = clients.find()
+        found = docker_cli.find()
     except NoBuilder as error:
         return _Client(environment={"DOCKER_HOST": engine.host}, reason=error.message)
     return _Client(words=(str(found.path),), environment=found.environment(engine.host))

@@ -7,10 +7,11 @@ from typing import cast
 
 import pytest
 
-from weighbridge import bases, distribution
+from weighbridge import bases
 from weighbridge.bases import BaseImage, base_image, ensure_base_image, tell_compose
-from weighbridge.clients import BuildClient
-from weighbridge.engine import Engine
+from weighbridge.engine import apt
+from weighbridge.engine.client import Engine
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import NoBaseImage, SettingsError
 
 OFFICIAL, STANDIN = "python:3.13-slim-trixie", "weighbridge/python:3.13-slim-trixie"
@@ -145,7 +146,7 @@ def test_no_tool_for_a_standin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, 
     """Where the tool is missing and may not be installed, the registry's reason and a way out that fits are told."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("os.getuid", lambda: 1000)
-    monkeypatch.setattr(distribution, "has_apt", lambda: debian)
+    monkeypatch.setattr(apt, "has_apt", lambda: debian)
     with pytest.raises(NoBaseImage) as caught:
         ensure_base_image(shelf(), CLIENT, "python", OFFICIAL, lambda _: None)
     assert str(caught.value) == (

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.builder import OUTPUT_LINES, Build, Progress, build, certificates, plan
-from weighbridge.clients import BuildClient
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import BuildFailed
 from weighbridge.model.build import Step
 from weighbridge.model.engine import LocalImage

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge import foreign
-from weighbridge.clients import BuildClient
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import NoBuilder, SettingsError
 from weighbridge.model.report import EngineIdentity
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tests.support.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
 from weighbridge import measure as measuring
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SourceError, UnreadableImage
 from weighbridge.image.base_image import NAME_LABEL, TOP_LABEL
 from weighbridge.measure import measure, wanted, weighed

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from weighbridge import builder, distribution
-from weighbridge.clients import BuildClient
-from weighbridge.distribution import Say
-from weighbridge.engine import LABEL, Engine
+from weighbridge import builder
+from weighbridge.engine import apt
+from weighbridge.engine.apt import Say
+from weighbridge.engine.client import LABEL, Engine
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import NoBaseImage, SettingsError
 
 _OURS = "weighbridge/"
@@ -144,11 +145,11 @@ def _ensure_tool(reason: str, say: Say) -> None:
     """Make sure of mmdebstrap; where it may not be installed, `reason` is why it was needed at all."""
     if shutil.which("mmdebstrap"):
         return
-    if distribution.may_install():
-        distribution.install(["mmdebstrap", "debian-archive-keyring"], "mmdebstrap", say)
+    if apt.may_install():
+        apt.install(["mmdebstrap", "debian-archive-keyring"], "mmdebstrap", say)
         return
     advice = "Mend that, or bring the image from another machine with `docker save` and `docker load`."
-    if distribution.has_apt():
+    if apt.has_apt():
         advice = "Mend that, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."
     raise NoBaseImage(f"{reason}; mmdebstrap, which could build a stand-in, is not installed", advice=advice)
 
@@ -157,7 +158,7 @@ def _make_root(archive: Path) -> None:
     """Write the root filesystem of a slim Debian, as the official `debian:trixie-slim` has it."""
     filters = [f"--dpkgopt={option}" for option in _LEFT_OUT]
     hook = f"--customize-hook={_KEEP_NOTHING}"
-    distribution.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
+    apt.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
 
 
 def standins(engine: Engine) -> tuple[str, ...]:

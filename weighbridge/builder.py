@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 from weighbridge import annotations as told
-from weighbridge.clients import BuildClient
-from weighbridge.engine import LABEL, Engine
+from weighbridge.engine.client import LABEL, Engine
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import BuildFailed
 from weighbridge.image import base_image
 from weighbridge.model.build import Built, Step

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
-from weighbridge.clients import BuildClient
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import NoBuilder, SettingsError
 from weighbridge.model.report import EngineIdentity
 

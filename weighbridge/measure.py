@@ -26,7 +26,7 @@ from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, Location, parse
 from weighbridge.sources.saved import Archive
 
 if TYPE_CHECKING:  # an archive is measured without the SDK and without HTTP
-    from weighbridge.engine import Engine
+    from weighbridge.engine.client import Engine
 
 Progress = Callable[[int], None]
 Trees = Callable[[], Mapping[str, Node]]
@@ -119,7 +119,7 @@ def weigh(
     """
     with ExitStack() as stack:
         if engine is None and any(location.source == DOCKER for location in locations.values()):
-            from weighbridge.engine import connect  # noqa: PLC0415 - as above
+            from weighbridge.engine.client import connect  # noqa: PLC0415 - as above
 
             engine = stack.enter_context(connect())
         contents = read(locations, engine, cache or Cache(), on_progress)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from weighbridge import bases, code_digest, evidence, screening, smoke
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
 from weighbridge.smoke import memory, trial

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from weighbridge import proof, smoke
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.errors import (
     EngineError,
     EngineFault,

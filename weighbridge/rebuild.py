@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from weighbridge import builder, changes, clients, difference, measure, variants
+from weighbridge import builder, changes, difference, measure, variants
 from weighbridge.builder import Build, OnStep
 from weighbridge.cache import Cache
-from weighbridge.clients import BuildClient
 from weighbridge.context import Context
-from weighbridge.engine import Engine, connect
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine, connect
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import EngineError, SettingsError
 from weighbridge.model.build import Built
 from weighbridge.model.report import Image, Rebuild, Report
@@ -65,7 +66,7 @@ def added(
     """Return a report of variants with what the changes of the settings cost each of them; see `costs`."""
     with connect() as engine:
         _, wanted = variants.plan(engine, settings, project, [image.variant for image in report.images])
-        found = costs(clients.find(), engine, wanted, settings.changes, on_build=on_build, on_progress=on_progress)
+        found = costs(docker_cli.find(), engine, wanted, settings.changes, on_build=on_build, on_progress=on_progress)
     return replace(report, images=tuple(replace(image, rebuilds=found[image.variant]) for image in report.images))
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import get_args
 
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.image import filesystem
 from weighbridge.image.filesystem import Directory, Filesystem
 from weighbridge.image.layer import DIRECTORY, HARD_LINK, LayerContent

@@ -9,7 +9,7 @@ from weighbridge import annotations as told
 from weighbridge import bases, builder
 from weighbridge.bases import BaseImage
 from weighbridge.builder import Build
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.image import base_image
 from weighbridge.settings import Settings
 

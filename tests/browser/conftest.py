@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.summaries import summary, trees
-from weighbridge import distribution
+from weighbridge.engine import apt
 from weighbridge.render import html
 
 Open = Callable[..., Page]
@@ -24,7 +24,7 @@ def browser() -> Iterator[Browser]:
     """Start the browser once; where there is none, and `invoke test` could not have installed it, skip."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        if distribution.may_install():
+        if apt.may_install():
             pytest.fail("Chromium is missing: apt-get install chromium")
         pytest.skip("needs Chromium, Debian's package `chromium`")
     with sync_playwright() as driver:

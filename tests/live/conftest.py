@@ -19,8 +19,9 @@ import pytest
 
 from tests.backend.conftest import postgres_url  # noqa: F401 - a fixture of theirs, for ours
 from tests.live.images import Standins, standins
-from weighbridge import bases, clients
-from weighbridge.engine import LABEL, Engine, connect
+from weighbridge import bases
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import LABEL, Engine, connect
 from weighbridge.errors import EngineError, NoBaseImage, NoEngine
 from weighbridge.settings import Bases
 from weighbridge.smoke.runs import RUN_LABEL
@@ -134,10 +135,10 @@ def made(engine: Engine, folder: Path) -> Iterator[Project]:
 
 
 @pytest.fixture(scope="session")
-def client() -> clients.BuildClient:
+def client() -> docker_cli.BuildClient:
     """A client that can build."""
     try:
-        return clients.find()
+        return docker_cli.find()
     except EngineError as error:
         pytest.skip(str(error))
 

@@ -21,7 +21,7 @@ from typing import IO, Any, cast
 import pytest
 
 from tests.live import evidence
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 
 SAVED, SKOPEOS_ARCHIVE, LAYOUT, ZSTD, OCI_ARCHIVE, REGISTRY = KINDS = (
     "docker-save",

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from weighbridge import builder, clients
-from weighbridge.engine import Engine
+from weighbridge import builder
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
 
 _BUFFER_BYTES = 2**20
@@ -51,7 +52,7 @@ def built(
     labels: Mapping[str, str] | None = None,
 ) -> Iterator[Mapping[str, str]]:
     """Build stages of the Dockerfile in `folder`; give the images' names, which nobody else uses; remove them after."""
-    client, repository = clients.find(), f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}"
+    client, repository = docker_cli.find(), f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}"
     names = {target: f"{repository}:{target}" for target in targets}
 
     def make(target: str) -> None:
@@ -79,7 +80,7 @@ def built(
 @contextmanager
 def saved(engine: Engine, references: Sequence[str]) -> Iterator[IO[bytes]]:
     """Give the stream of `docker save`, as the client writes it."""
-    client = clients.find()
+    client = docker_cli.find()
     command = [str(client.path), "save", *references]
     with subprocess.Popen(command, env=client.environment(engine.host), stdout=subprocess.PIPE) as process:
         yield cast("IO[bytes]", process.stdout)

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from tests.support.fakes import Told
-from weighbridge import bases, builder, clients, screening, smoke
+from weighbridge import bases, builder, screening, smoke
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError, NoBaseImage
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings, check
@@ -117,7 +118,7 @@ def standins(engine: Engine, folder: Path) -> Iterator[Standins]:
     dockerfile.write_text(_DOCKERFILE, encoding="utf-8")
     made = Standins(f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}", redis)
     names = {target: f"{made.repository}:{target}" for target in TARGETS}
-    client = clients.find()
+    client = docker_cli.find()
     try:
         for target, name in names.items():
             wanted = builder.Build(

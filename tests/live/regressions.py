@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from tests.live.conftest import OFFICIAL, Project, made
 from weighbridge import bases, records
-from weighbridge.engine import Engine, connect
+from weighbridge.engine.client import Engine, connect
 from weighbridge.model.report import Report
 
 RECORDS = Path(__file__).parents[1] / "support" / "records"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Project
-from weighbridge import bases, clients
+from weighbridge import bases
 from weighbridge.cache import Cache
-from weighbridge.engine import LABEL, Engine
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import LABEL, Engine
 from weighbridge.measure import measure
 from weighbridge.sources.locations import DOCKER, Location
 
@@ -44,7 +45,7 @@ def _standin(base: bases.BaseImage) -> str:
 
 def docker(engine: Engine, words: Sequence[str]) -> str:
     """Run the client and return what it prints."""
-    client = clients.find()
+    client = docker_cli.find()
     command = [str(client.path), *words]
     done = subprocess.run(command, env=client.environment(engine.host), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

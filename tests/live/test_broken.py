@@ -12,8 +12,9 @@ import pytest
 
 from tests.live import faulty, otherapp
 from tests.live.images import prove
-from weighbridge import bases, builder, clients
-from weighbridge.engine import Engine
+from weighbridge import bases, builder
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings, check
@@ -36,7 +37,7 @@ def chosen() -> Settings:
 
 @pytest.fixture(scope="module")
 def built(
-    engine: Engine, client: clients.BuildClient, python_base: bases.BaseImage, chosen: Settings
+    engine: Engine, client: docker_cli.BuildClient, python_base: bases.BaseImage, chosen: Settings
 ) -> Iterator[Settings]:
     """Build the good image and all that spoil it; return their settings."""
     good = builder.Build(

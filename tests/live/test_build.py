@@ -9,7 +9,7 @@ import pytest
 
 from tests.live.conftest import Done, Project
 from weighbridge import bases
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.image import base_image
 
 pytestmark = pytest.mark.engine

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge.bases import BaseImage, tell_compose
-from weighbridge.subnets import free_subnet
+from weighbridge.engine.subnets import free_subnet
 
 pytestmark = pytest.mark.engine
 

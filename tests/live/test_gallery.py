@@ -13,7 +13,7 @@ from tests.live import evidence, stages
 from tests.live.gallery import BASE, CASES, SMALL, Case
 from weighbridge import bases, measure
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.image import filesystem
 from weighbridge.model.report import Image
 from weighbridge.sources import ImageContent

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from weighbridge import bases, builder, clients
-from weighbridge.engine import Engine
+from weighbridge import bases, builder
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.errors import BuildFailed
 
 pytestmark = pytest.mark.engine
@@ -32,7 +33,7 @@ def python(python_base: bases.BaseImage) -> str:
 
 
 @pytest.fixture(scope="module", params=["multi", "minimal"])
-def image(request: pytest.FixtureRequest, engine: Engine, client: clients.BuildClient, python: str) -> Iterator[str]:
+def image(request: pytest.FixtureRequest, engine: Engine, client: docker_cli.BuildClient, python: str) -> Iterator[str]:
     """The project's own image under a name of this test: `multi` as the default target, `minimal` by its name."""
     wanted = builder.Build(
         variant=request.param,
@@ -48,14 +49,14 @@ def image(request: pytest.FixtureRequest, engine: Engine, client: clients.BuildC
 
 
 @pytest.fixture(scope="module")
-def config(engine: Engine, client: clients.BuildClient, image: str) -> dict[str, Any]:
+def config(engine: Engine, client: docker_cli.BuildClient, image: str) -> dict[str, Any]:
     """The image's config as the engine shows it."""
     shown = docker(client, engine, "image", "inspect", image)
     loaded: dict[str, Any] = json.loads(shown)[0]["Config"]
     return loaded
 
 
-def docker(client: clients.BuildClient, engine: Engine, *words: str) -> str:
+def docker(client: docker_cli.BuildClient, engine: Engine, *words: str) -> str:
     """Run the client on the engine and return what it prints."""
     done = subprocess.run(
         [client.path, *words], env=dict(client.environment(engine.host)), capture_output=True, text=True, check=True
@@ -63,14 +64,14 @@ def docker(client: clients.BuildClient, engine: Engine, *words: str) -> str:
     return done.stdout
 
 
-def run_python(client: clients.BuildClient, engine: Engine, image: str, source: str) -> Any:
+def run_python(client: docker_cli.BuildClient, engine: Engine, image: str, source: str) -> Any:
     """Run Python in the image, hardened as smoke runs it, and return the JSON that it prints."""
     hardened = ["--rm", "--read-only", "--cap-drop=ALL", "--network=none", "--tmpfs=/tmp"]
     return json.loads(docker(client, engine, "run", *hardened, image, "python", "-c", source))
 
 
 @pytest.fixture(scope="module")
-def files(engine: Engine, client: clients.BuildClient, image: str) -> dict[str, tarfile.TarInfo]:
+def files(engine: Engine, client: docker_cli.BuildClient, image: str) -> dict[str, tarfile.TarInfo]:
     """All that a container of the image sees, by its path."""
     name = docker(client, engine, "create", image).strip()
     try:
@@ -101,7 +102,7 @@ def test_base_is_named(config: dict[str, Any], python: str, image: str) -> None:
     assert [config["Labels"].get(name) for name in names] == expected
 
 
-def test_nothing_is_compiled_at_start(engine: Engine, client: clients.BuildClient, image: str) -> None:
+def test_nothing_is_compiled_at_start(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
     """Every module that the two roles import has its bytecode in the image, of the kind that no file time can spoil."""
     source = """
 import json, sys, importlib.util
@@ -144,7 +145,7 @@ def test_what_minimal_does_without(files: dict[str, tarfile.TarInfo], image: str
         assert {"sh", "apt"} <= there
 
 
-def test_every_library_is_there(engine: Engine, client: clients.BuildClient, image: str) -> None:
+def test_every_library_is_there(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
     """The loader finds all that any program or extension module needs."""
     source = """
 import glob, json, os, subprocess
@@ -166,7 +167,7 @@ print(json.dumps([asked > 50, missing]))
     assert run_python(client, engine, image, source) == [True, []]
 
 
-def test_what_the_roles_stand_on(engine: Engine, client: clients.BuildClient, image: str) -> None:
+def test_what_the_roles_stand_on(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
     """Time zones, the outside's certificates, the event loop, threads, names of users and hosts, all in the image."""
     source = """
 import asyncio, json, os, pwd, socket, ssl, threading, uvloop, zoneinfo
@@ -183,7 +184,7 @@ print(json.dumps([summer, len(trusted) > 100, uvloop.run(loop()), pwd.getpwuid(o
     assert run_python(client, engine, image, source) == [7200, True, "uvloop", "app", "127.0.0.1"]
 
 
-def test_tls(engine: Engine, client: clients.BuildClient, image: str, tmp_path: Path) -> None:
+def test_tls(engine: Engine, client: docker_cli.BuildClient, image: str, tmp_path: Path) -> None:
     """A client in the image speaks TLS with who has a certificate that it trusts, and with nobody else."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = [
@@ -228,7 +229,7 @@ print(json.dumps([ask(ssl.create_default_context(cadata=pem)), ask(ssl.create_de
 
 
 @pytest.mark.services
-def test_postgresql(engine: Engine, client: clients.BuildClient, image: str, postgres_url: str) -> None:
+def test_postgresql(engine: Engine, client: docker_cli.BuildClient, image: str, postgres_url: str) -> None:
     """The driver in the image speaks with a real server."""
     url = postgres_url.replace("+psycopg", "")
     source = f"import json, psycopg; print(json.dumps(psycopg.connect({url!r}).execute('SELECT 40 + 2').fetchone()))"
@@ -237,7 +238,7 @@ def test_postgresql(engine: Engine, client: clients.BuildClient, image: str, pos
     assert json.loads(docker(client, engine, "run", *hardened, image, "python", "-c", source)) == [42]
 
 
-def test_health_check_costs_little(engine: Engine, client: clients.BuildClient, image: str) -> None:
+def test_health_check_costs_little(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
     """One check takes less than 50 ms of a processor: it runs every few seconds in every container."""
     source = """
 import json, os, subprocess
@@ -254,7 +255,7 @@ print(json.dumps((after.children_user + after.children_system - before.children_
     assert json.loads(told.splitlines()[-1]) < 0.05
 
 
-def test_application_cannot_change_itself(engine: Engine, client: clients.BuildClient, image: str) -> None:
+def test_application_cannot_change_itself(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
     """No file of the code, the environment or the interpreter is the user's own or writable by it."""
     source = """
 import json, os
@@ -272,7 +273,7 @@ print(json.dumps(sorted(set(found))))
     assert run_python(client, engine, image, source) == []
 
 
-def test_no_build_tool_ships(engine: Engine, client: clients.BuildClient, image: str) -> None:
+def test_no_build_tool_ships(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
     """The runtime has no compiler, no header of a library, and no package manager of Python's in the environment."""
     source = """
 import json, os, shutil
@@ -285,7 +286,7 @@ print(json.dumps([n for n in names if shutil.which(n)] + [p for p in paths if os
     assert run_python(client, engine, image, source) == []
 
 
-def test_compiled_database_driver_is_used(engine: Engine, client: clients.BuildClient, image: str) -> None:
+def test_compiled_database_driver_is_used(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
     """The driver psycopg runs on its C part, against the libpq of the image."""
     source = "import json, psycopg; print(json.dumps([psycopg.pq.__impl__, psycopg.pq.version() > 150000]))"
 
@@ -305,7 +306,14 @@ def test_compiled_database_driver_is_used(engine: Engine, client: clients.BuildC
     ],
 )
 def test_missing_library_fails_the_build(
-    engine: Engine, client: clients.BuildClient, python: str, tmp_path: Path, *, target: str, written: str, instead: str
+    engine: Engine,
+    client: docker_cli.BuildClient,
+    python: str,
+    tmp_path: Path,
+    *,
+    target: str,
+    written: str,
+    instead: str,
 ) -> None:
     """What an extension module needs and the result would lack ends the build, and is named."""
     text = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
@@ -325,7 +333,7 @@ def test_missing_library_fails_the_build(
 
 
 def test_nothing_of_the_host_leaks_in(
-    engine: Engine, client: clients.BuildClient, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, client: docker_cli.BuildClient, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the host's certificates nor a stray file of the context is in any layer, deleted ones included."""
     project, bundle = tmp_path / "project", tmp_path / "bundle.crt"

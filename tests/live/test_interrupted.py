@@ -21,7 +21,7 @@ from tests.live.conftest import Done, Project, containers, prove_standin
 from tests.live.images import Standins
 from tests.live.users import users_things
 from weighbridge import bases, records
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.smoke.runs import RUN_LABEL
 
 pytestmark = pytest.mark.engine

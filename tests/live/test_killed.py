@@ -15,7 +15,7 @@ from tests.live.conftest import Project, prove_standin
 from tests.live.images import Standins
 from tests.live.users import users_things
 from weighbridge import bases
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 
 pytestmark = pytest.mark.engine
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from weighbridge import bases, builder, clients, git, variants
-from weighbridge.engine import Engine
+from weighbridge import bases, builder, git, variants
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
 from weighbridge.settings import Settings, check
 from weighbridge.settings.yaml_syntax import check_syntax
@@ -46,7 +47,7 @@ def settings() -> Settings:
 def built(request: pytest.FixtureRequest, engine: Engine, python_base: bases.BaseImage) -> Iterator[str]:  # noqa: ARG001
     """Build a variant as `invoke build` does, under a name of this test."""
     try:
-        client = clients.find()
+        client = docker_cli.find()
     except EngineError as error:
         pytest.skip(str(error))
     _, (wanted,) = variants.plan(engine, settings(), PROJECT, [request.param])

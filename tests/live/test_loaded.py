@@ -20,8 +20,8 @@ import pytest
 from tests.live import evidence
 from tests.support import images
 from tests.support.images import Entry, ImageSpec
-from weighbridge import clients
-from weighbridge.engine import Engine
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
 from weighbridge.image import filesystem
 from weighbridge.image.filesystem import Filesystem
@@ -120,7 +120,7 @@ def loaded(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     repository = f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}"
     references = {name: f"{repository}:{name}" for name in LOADED}
     specs = [ImageSpec(tags=(references[name],), layers=layers) for name, layers in LOADED.items()]
-    data, client = images.tar_of(images.docker_20(specs)), clients.find()
+    data, client = images.tar_of(images.docker_20(specs)), docker_cli.find()
     try:
         words = [str(client.path), "load", "--quiet"]
         subprocess.run(words, input=data, env=client.environment(engine.host), check=True, capture_output=True)

@@ -14,7 +14,7 @@ from tests.live.copies import COMPRESSED, KINDS, LAYOUT, REGISTRY, SAVED, SKOPEO
 from tests.live.stages import AFTER, BEFORE, BUILT
 from weighbridge import bases, difference, measure
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.image import base_image, filesystem
 from weighbridge.model.report import Image, Pull
 from weighbridge.sources.locations import DOCKER, Location, parse

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weighbridge import bases, builder, clients, settings
-from weighbridge.engine import Engine
+from weighbridge import bases, builder, settings
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.model.engine import ContainerState
 from weighbridge.smoke import runs, signals
 from weighbridge.smoke.containers import Stack, running
@@ -25,7 +26,7 @@ _MARGIN_SECONDS = 40
 
 @pytest.fixture
 def stack(
-    engine: Engine, client: clients.BuildClient, python_base: bases.BaseImage, redis_base: bases.BaseImage
+    engine: Engine, client: docker_cli.BuildClient, python_base: bases.BaseImage, redis_base: bases.BaseImage
 ) -> Iterator[Stack]:
     """The project's image, and what smoke would start of it, not yet started."""
     wanted = builder.Build(

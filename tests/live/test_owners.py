@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.live import evidence
-from weighbridge import bases, clients, measure
+from weighbridge import bases, measure
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.image import base_image
 from weighbridge.model.report import Image
 from weighbridge.sources.locations import DOCKER, Location
@@ -137,7 +138,7 @@ def owned(engine: Engine, python_base: bases.BaseImage, tmp_path_factory: pytest
     with evidence.built(engine, folder, (PLAIN, LABELLED), arguments, labels) as names:
         locations = {name: Location(DOCKER, reference) for name, reference in names.items()}
         report = measure.measure(locations, folder, cache=Cache(folder / "cache"))
-        client = clients.find()
+        client = docker_cli.find()
         command = [str(client.path), "run", "--rm", "--interactive", "--network", "none", names[PLAIN]]
         inside = subprocess.run(
             [*command, "python3", "-I", "-B", "-"],

@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from benchmarks import patterns, starts
-from weighbridge import bases, builder, clients
-from weighbridge.engine import Engine
+from weighbridge import bases, builder
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineFault, SettingsError
 from weighbridge.settings import Settings, check
 from weighbridge.smoke.runs import RUN_LABEL
@@ -55,7 +56,7 @@ def test_patterns_build_and_serve(
 ) -> None:
     """It starts as API and as worker, confined; a pattern that does not build is told; nothing is left."""
     monkeypatch.setattr(starts, "IDLE_SECONDS", 0)
-    client = clients.find()
+    client = docker_cli.find()
     _, wanted = patterns.plan(engine, settings, PROJECT)
     chosen = [each for each in wanted if each.name == "distroless"]
     bad = replace(chosen[0], name="bad", build=replace(chosen[0].build, dockerfile=PROJECT / "README.md"))
@@ -82,7 +83,7 @@ def test_image_that_does_not_serve(
     """One that ends at once is told with its exit code, and the stage is cleared all the same."""
     with (
         pytest.raises(EngineFault, match="the api ended with code 0"),
-        starts.stage(engine, clients.find(), settings, redis_base.reference, ignore) as stage,
+        starts.stage(engine, docker_cli.find(), settings, redis_base.reference, ignore) as stage,
     ):
         stage.start(python_base.reference, "api")
 

@@ -20,7 +20,7 @@ from tests.live.conftest import Done, Project, made
 from tests.sources.test_registry_real import HASH, PASSWORD, log_in, running
 from tests.support.registries import Handler, Registry
 from weighbridge import bases
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.services]
 

@@ -14,9 +14,10 @@ import pytest
 
 from tests.live.conftest import Project
 from tests.live.test_interrupted import end, linux, started, wait
-from weighbridge import builder, clients, measure, records
+from weighbridge import builder, measure, records
 from weighbridge.context import Context
-from weighbridge.engine import Engine
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
 from weighbridge.model.report import Image, Rebuild
 from weighbridge.sources.locations import DOCKER, Location
@@ -267,7 +268,7 @@ def test_copy_is_what_the_builder_gets(
         (names[1], copy.folder, tmp_path / "without" / "Dockerfile"),
     ):
         wanted = builder.Build(variant="x", reference=name, context=folder, dockerfile=dockerfile)
-        states.append([step.state for step in builder.build(clients.find(), engine, wanted).steps])
+        states.append([step.state for step in builder.build(docker_cli.find(), engine, wanted).steps])
     assert states == [["done"], ["cached"]]
     found = measure.measure({name: Location(DOCKER, name) for name in names}, tmp_path, engine=engine).images
     assert found[0].layers == found[1].layers

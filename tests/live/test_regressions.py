@@ -9,7 +9,7 @@ import pytest
 from tests.live import regressions
 from tests.live.conftest import made
 from weighbridge import baseline, bases, records
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.model.report import Image, Report
 from weighbridge.render.verdict import cause
 from weighbridge.summary import Summary

@@ -15,7 +15,7 @@ import pytest
 from tests.live import evidence, stages
 from weighbridge import bases, measure
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.model.report import Image
 from weighbridge.sources.locations import DOCKER, Location
 

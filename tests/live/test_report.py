@@ -12,7 +12,7 @@ import pytest
 from tests.live.conftest import Project, made
 from tests.live.test_sources import by_tar
 from weighbridge import bases, records
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.model.report import Report
 
 pytestmark = pytest.mark.engine

@@ -15,7 +15,7 @@ from tests.support.modes import elf
 from tests.test_secret_detection import ISSUED, KEY
 from weighbridge import bases
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.model.scan import ScannedImage
 from weighbridge.screening import screen
 

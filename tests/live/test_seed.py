@@ -10,7 +10,7 @@ import pytest
 
 from tests.live.conftest import Project
 from weighbridge import bases, builder
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 
 pytestmark = pytest.mark.engine
 

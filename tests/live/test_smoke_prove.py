@@ -14,7 +14,7 @@ import pytest
 from tests.live.images import TARGETS, Standins, prove
 from tests.support.fakes import Told, contents
 from weighbridge import evidence, smoke
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.errors import NoSuchImage
 from weighbridge.model.engine import ContainerSpec, Created
 from weighbridge.model.smoke import Check, Proof

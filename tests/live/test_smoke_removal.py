@@ -19,7 +19,7 @@ import pytest
 from tests.live.images import Standins, prove
 from tests.live.users import users_things
 from weighbridge import smoke
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.model.engine import ContainerSpec
 from weighbridge.settings import Settings
 from weighbridge.smoke.runs import KEPT_LABEL, RUN_LABEL, Run, begin
@@ -31,7 +31,7 @@ SCRIPT = """
 import json, signal, sys
 from tests.live.images import prove
 from tests.smoke.fakes import Told
-from weighbridge import engine
+from weighbridge.engine import client as engine
 from weighbridge import settings
 
 class Telling(Told):

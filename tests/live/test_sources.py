@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from weighbridge import clients
 from weighbridge.cache import Cache
-from weighbridge.engine import LABEL, Engine, connect
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import LABEL, Engine, connect
 from weighbridge.errors import NoSuchImage
 from weighbridge.image.base_image import NAME_LABEL
 from weighbridge.measure import measure
@@ -55,7 +55,7 @@ def build(engine: Engine, tmp_path: Path) -> Iterator[Build]:
 
     def run(dockerfile: str) -> str:
         name = f"weighbridge-test:{uuid.uuid4().hex}"
-        client = clients.find()
+        client = docker_cli.find()
         command = [*client.command, "--tag", name, "--label", f"{LABEL}=test", "--file", "-", str(tmp_path)]
         environment = client.environment(engine.host)
         subprocess.run(command, input=dockerfile.encode(), env=environment, check=True, capture_output=True)
@@ -73,7 +73,7 @@ MANY = f"{ONE}ENV a=b\nADD links.tar /\nCOPY one /one\nADD one /again\nCOPY one 
 
 def docker(*words: str) -> bytes:
     """Run the client of the engine and return what it prints."""
-    return subprocess.run([str(clients.find().path), *words], check=True, capture_output=True).stdout
+    return subprocess.run([str(docker_cli.find().path), *words], check=True, capture_output=True).stdout
 
 
 def weigh(engine: Engine, **variants: str) -> Report:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.live.conftest import Project, prove_standin
 from tests.live.images import Standins
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 
 pytestmark = pytest.mark.engine
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 
 
 @dataclass(frozen=True, slots=True)

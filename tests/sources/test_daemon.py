@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.images import Entry, ImageSpec, docker_20, hexdigest, tar_of
 from weighbridge.cache import Cache
-from weighbridge.engine import Engine
+from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, UnreadableImage, WeighbridgeError
 from weighbridge.sources import daemon
 

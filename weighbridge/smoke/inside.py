@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weighbridge.commands import TIMED_OUT
+from weighbridge.engine.execution import TIMED_OUT
 from weighbridge.errors import EngineFault
 from weighbridge.smoke import scripts
 from weighbridge.smoke.containers import CLIENT, INTERPRETERS, Stack

@@ -6,8 +6,8 @@ import re
 import time
 from collections.abc import Callable
 
+from weighbridge.engine.inspect import seconds_of
 from weighbridge.errors import EngineFault
-from weighbridge.inspection import seconds_of
 from weighbridge.model.engine import ContainerState
 from weighbridge.smoke import cause, health, inside
 from weighbridge.smoke.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Health, Stack

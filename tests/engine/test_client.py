@@ -23,7 +23,7 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from weighbridge import commands, engine
+from weighbridge.engine import client, execution
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage, WeighbridgeError
 
 pytestmark = [
@@ -59,7 +59,7 @@ def made(kind: type[Exception]) -> Exception:
 @pytest.mark.parametrize("kind", DOCKER)
 def test_every_error_of_the_sdk_is_mapped(kind: type[Exception]) -> None:
     """What the SDK raises once an engine has answered is a fault, or a missing image; the cause stays attached."""
-    with pytest.raises(WeighbridgeError) as caught, engine.mapped_errors():
+    with pytest.raises(WeighbridgeError) as caught, client.mapped_errors():
         raise made(kind)
     assert type(caught.value) is (NoSuchImage if kind is docker.errors.ImageNotFound else EngineFault)
     assert type(caught.value.__cause__) is kind
@@ -69,7 +69,7 @@ def test_every_error_of_the_sdk_is_mapped(kind: type[Exception]) -> None:
 @pytest.mark.parametrize("kind", HTTP)
 def test_every_error_of_the_http_libraries_is_mapped(kind: type[Exception]) -> None:
     """What the libraries below the SDK raise means that the engine went away."""
-    with pytest.raises(NoEngine, match=r"^The engine does not answer: .") as caught, engine.mapped_errors():
+    with pytest.raises(NoEngine, match=r"^The engine does not answer: .") as caught, client.mapped_errors():
         raise made(kind)
     assert type(caught.value.__cause__) is kind
 
@@ -77,7 +77,7 @@ def test_every_error_of_the_http_libraries_is_mapped(kind: type[Exception]) -> N
 @pytest.mark.parametrize("kind", [KeyError, ValueError, KeyboardInterrupt])
 def test_faults_of_ours_are_not_hidden(kind: type[BaseException]) -> None:
     """What is neither the SDK's nor HTTP's passes."""
-    with pytest.raises(kind), engine.mapped_errors():
+    with pytest.raises(kind), client.mapped_errors():
         raise kind("ours")
 
 
@@ -87,7 +87,7 @@ def test_error_without_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with (
         serving(tmp_path / "s", ANSWERS | {"/containers/c/json": (500, body), "/images/create": (500, body)}),
-        engine.connect() as found,
+        client.connect() as found,
     ):
         with pytest.raises(EngineFault, match=r"^The engine says: 500 Server Error"):
             found.state("c")
@@ -98,7 +98,7 @@ def test_error_without_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_words_of_the_engine_come_through() -> None:
     """The engine's own explanation is told, not the SDK's sentence about a URL."""
     error = docker.errors.APIError("500 Server Error for http+docker://x", explanation="no space left\non device.")
-    with pytest.raises(EngineFault) as caught, engine.mapped_errors():
+    with pytest.raises(EngineFault) as caught, client.mapped_errors():
         raise error
     assert caught.value.message == "The engine says: no space left on device"
 
@@ -112,7 +112,7 @@ def nobody_names_an_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         monkeypatch.setenv(name, str(tmp_path))
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("weighbridge.places._MACHINES_OWN", "unix:///nowhere/docker.sock")
+    monkeypatch.setattr("weighbridge.engine.endpoint._MACHINES_OWN", "unix:///nowhere/docker.sock")
 
 
 Answers = dict[str, tuple[int, str]]
@@ -151,20 +151,20 @@ def test_engine_that_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     """DOCKER_HOST's engine is used, and says where it is."""
     path = tmp_path / "s"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
-    with serving(path, ANSWERS), engine.connect() as found:
+    with serving(path, ANSWERS), client.connect() as found:
         assert found.host == f"unix://{path}"
 
 
 def test_rootless_engine_where_the_usual_socket_is_dead(tmp_path: Path) -> None:
     """Where nobody names an engine, rootless Docker's socket is tried after the usual one."""
-    with serving(tmp_path / "docker.sock", ANSWERS), engine.connect() as found:
+    with serving(tmp_path / "docker.sock", ANSWERS), client.connect() as found:
         assert found.host == f"unix://{tmp_path}/docker.sock"
 
 
 def test_nothing_anywhere() -> None:
     """The message names the usual socket and why it is silent, in one line; the advice is to install one."""
     with pytest.raises(NoEngine) as caught:
-        engine.connect()
+        client.connect()
     assert str(caught.value) == (
         "No engine answers at unix:///nowhere/docker.sock: No such file or directory. Run `invoke engine`."
     )
@@ -196,7 +196,7 @@ def test_named_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
     """DOCKER_HOST and the plain reason are in one line, and no other engine is taken in its place."""
     monkeypatch.setenv("DOCKER_HOST", host)
     with serving(tmp_path / "docker.sock", ANSWERS), pytest.raises(NoEngine) as caught:
-        engine.connect()
+        client.connect()
     assert str(caught.value) == (
         f"No engine answers at {host}: {why}. Start that engine, or unset DOCKER_HOST to use this machine's own."
     )
@@ -218,7 +218,7 @@ def test_something_else_answers(
     """A web server, an engine that is not ready and one that is too old are told in one line."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with serving(tmp_path / "s", {"": (status, answer)}), pytest.raises(NoEngine) as caught:
-        engine.connect()
+        client.connect()
     assert caught.value.message == f"No engine answers at unix://{tmp_path}/s: {why}"
 
 
@@ -236,20 +236,20 @@ def test_something_that_speaks_no_http(monkeypatch: pytest.MonkeyPatch, tmp_path
         thread = threading.Thread(target=greet, args=(listening,))
         thread.start()
         with pytest.raises(NoEngine, match="what answers there is no container engine"):
-            engine.connect()
+            client.connect()
         thread.join()
 
 
 def test_silence_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A socket that takes connections and never answers is given up."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
-    monkeypatch.setattr(engine, "_DETECT_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(client, "_DETECT_TIMEOUT_SECONDS", 0.2)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(f"{tmp_path}/s")
         listening.listen()
         began = time.monotonic()
         with pytest.raises(NoEngine, match=rf"^No engine answers at unix://{tmp_path}/s: timed out[.] Start that"):
-            engine.connect()
+            client.connect()
         assert time.monotonic() - began < 2
 
 
@@ -261,14 +261,14 @@ def test_socket_of_another_group(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(docker, "DockerClient", refuse)
     with pytest.raises(NoEngine, match=r"Permission denied[.] Join the group"):
-        engine.connect()
+        client.connect()
 
 
 def test_unknown_context_is_not_another_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A context that does not exist is told, though an engine answers at the machine's own socket."""
     monkeypatch.setenv("DOCKER_CONTEXT", "nope")
     with serving(tmp_path / "docker.sock", ANSWERS), pytest.raises(NoEngine, match="There is no Docker context nope"):
-        engine.connect()
+        client.connect()
 
 
 @pytest.mark.parametrize("complete", [True, False])
@@ -280,7 +280,7 @@ def test_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, comple
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path))
     with pytest.raises(NoEngine) as caught:
-        engine.connect()
+        client.connect()
     assert ("Path to a certificate and key files must be provided" in str(caught.value)) is not complete
 
 
@@ -292,7 +292,7 @@ def test_pull_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with (
         serving(tmp_path / "s", ANSWERS | {"/images/create": (status, answer)}),
-        engine.connect() as found,
+        client.connect() as found,
         pytest.raises(NoBaseImage, match=r"^x:1 cannot be pulled: manifest unknown[.] Run"),
     ):
         found.pull("x:1")
@@ -341,9 +341,9 @@ HEAD = b"HTTP/1.0 200 OK\r\n\r\n"
 def test_command_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: bytes) -> None:
     """The output of a command in a container is not waited for without end."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
-    with hanging(tmp_path, says), engine.connect() as found:
+    with hanging(tmp_path, says), client.connect() as found:
         code, output = found.execute("c", ["sleep"], 0.1)
-    assert code == commands.TIMED_OUT
+    assert code == execution.TIMED_OUT
     assert output.splitlines() == [*(["a"] if says.endswith(b"a") else []), "no output for 0.1 s"]
 
 
@@ -355,7 +355,7 @@ def test_pull_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     def pull(*_: object, **__: object) -> None:
         raise made(kind)
 
-    with serving(tmp_path / "s", ANSWERS), engine.connect() as found:
+    with serving(tmp_path / "s", ANSWERS), client.connect() as found:
         monkeypatch.setattr(found._api, "pull", pull)
         with pytest.raises(NoBaseImage, match=r"^x:1 cannot be pulled: "):
             found.pull("x:1")
@@ -365,7 +365,7 @@ def test_engine_that_goes_away_during_a_pull(monkeypatch: pytest.MonkeyPatch, tm
     """That is no missing image."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with serving(tmp_path / "s", ANSWERS):
-        found = engine.connect()
+        found = client.connect()
     (tmp_path / "s").unlink()
     with found, pytest.raises(NoEngine, match="does not answer: No such file"):
         found.pull("x:1")
@@ -375,7 +375,7 @@ def test_engine_behind_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not reached, which is told with the command that makes it reachable."""
     monkeypatch.setenv("DOCKER_HOST", "ssh://me@host")
     with pytest.raises(NoEngine) as caught:
-        engine.connect()
+        client.connect()
     assert str(caught.value) == (
         "No engine is asked through SSH, as ssh://me@host would have it. Forward its socket with `ssh -fNL "
         "/tmp/docker.sock:/var/run/docker.sock ssh://me@host` and set DOCKER_HOST=unix:///tmp/docker.sock."

@@ -19,11 +19,11 @@ import docker.tls
 import requests
 import urllib3.exceptions
 
-from weighbridge import commands, inspection, places, pushing, reasons
+from weighbridge.engine import endpoint, execution, inspect, push, reasons
+from weighbridge.engine.subnets import free_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage
 from weighbridge.model.report import EngineIdentity
-from weighbridge.subnets import free_subnet
 
 LABEL = "weighbridge"
 """Everything that we make in an engine carries this label, so that `invoke clean` finds it and nothing else."""
@@ -66,13 +66,13 @@ def _of_registry(fault: Callable[[str], EngineError]) -> Iterator[None]:
 
 
 def connect() -> Engine:
-    """Return the engine that the user's Docker tools would use: see `places`.
+    """Return the engine that the user's Docker tools would use: see `endpoint`.
 
     Raises:
         NoEngine: None of them answers; the message names the one that should have.
     """
-    named, faults = places.named(), []
-    for place in (named,) if named else places.own():
+    named, faults = endpoint.named(), []
+    for place in (named,) if named else endpoint.own():
         try:
             return Engine(_answering(place), place.host)
         except NoEngine as error:
@@ -80,7 +80,7 @@ def connect() -> Engine:
     raise faults[0]
 
 
-def _answering(place: places.Place) -> docker.DockerClient:
+def _answering(place: endpoint.Place) -> docker.DockerClient:
     if place.host.startswith("ssh://"):
         raise NoEngine(f"No engine is asked through SSH, as {place.host} would have it", advice=place.way_by_ssh)
     try:
@@ -128,13 +128,13 @@ class Engine:
     def identity(self) -> EngineIdentity:
         """Version, image store and platform of the engine."""
         with mapped_errors():
-            return inspection.identity(self._api.info())
+            return inspect.identity(self._api.info())
 
     def image(self, reference: str) -> LocalImage:
         """Return what the engine knows of an image; `NoSuchImage` where it has none of that name."""
         try:
             with mapped_errors():
-                return inspection.image(reference, self._api.inspect_image(reference))
+                return inspect.image(reference, self._api.inspect_image(reference))
         except NoSuchImage as error:
             raise NoSuchImage(f"The engine has no image {reference}") from error
         except EngineFault as error:
@@ -177,8 +177,8 @@ class Engine:
 
     def push(self, reference: str, on_progress: Callable[[int], None]) -> str:
         """Push the image of that name, telling the bytes sent; return its digest in the registry. See `PushRefused`."""
-        with _of_registry(partial(pushing.refused, reference)):
-            return pushing.digest(reference, self._api.push(reference, stream=True, decode=True), on_progress)
+        with _of_registry(partial(push.refused, reference)):
+            return push.digest(reference, self._api.push(reference, stream=True, decode=True), on_progress)
 
     @mapped_errors()
     def remove_image(self, reference: str) -> bool:
@@ -189,17 +189,17 @@ class Engine:
     def labelled_images(self, label: str) -> tuple[str, ...]:
         """Return the names of all images with that label, and the ids of those that have none, nor a digest to pull."""
         found = self._api.images(filters={"label": label})
-        return tuple(sorted({name for image in found for name in inspection.names(image)}))
+        return tuple(sorted({name for image in found for name in inspect.names(image)}))
 
     @mapped_errors()
     def create_container(self, spec: ContainerSpec) -> Created:
         """Create a container, not yet running."""
-        api, endpoint = self._api, self._api.create_endpoint_config(aliases=list(spec.aliases))
+        api, named = self._api, self._api.create_endpoint_config(aliases=list(spec.aliases))
         created = api.create_container(
             spec.image,
-            **inspection.creation(spec),
-            host_config=api.create_host_config(**inspection.confinement(spec)),
-            networking_config=api.create_networking_config({spec.network: endpoint}),
+            **inspect.creation(spec),
+            host_config=api.create_host_config(**inspect.confinement(spec)),
+            networking_config=api.create_networking_config({spec.network: named}),
         )
         return Created(id=str(created["Id"]), warnings=tuple(created.get("Warnings") or ()))
 
@@ -216,7 +216,7 @@ class Engine:
     @mapped_errors()
     def state(self, container: str) -> ContainerState:
         """Return the state of a container now."""
-        return inspection.container(self._api.inspect_container(container))
+        return inspect.container(self._api.inspect_container(container))
 
     @mapped_errors()
     def log(self, container: str, lines: int | None = 1000, *, times: bool = False) -> str:
@@ -227,13 +227,13 @@ class Engine:
     def execute(
         self, container: str, command: Sequence[str], seconds: float = 60, on_line: Callable[[str], None] | None = None
     ) -> tuple[int, str]:
-        """Run a command in a running container; return its exit code and its output: see `commands.execute`."""
-        return commands.execute(self._api, container, command, seconds, on_line)
+        """Run a command in a running container; return its exit code and its output: see `execution.execute`."""
+        return execution.execute(self._api, container, command, seconds, on_line)
 
     @mapped_errors()
     def users(self, container: str) -> frozenset[int]:
         """Return who a container's processes run as, outside; `EngineFault` where `ps` there does not tell."""
-        return inspection.users(self._api.top(container, ps_args="-eo pid,uid"))
+        return inspect.users(self._api.top(container, ps_args="-eo pid,uid"))
 
     @mapped_errors()
     def signal(self, container: str, name: str) -> None:
@@ -249,7 +249,7 @@ class Engine:
         except docker.errors.APIError as error:
             if "address pool" not in str(error):
                 raise
-            subnet = free_subnet(inspection.subnets(self._api.networks()))
+            subnet = free_subnet(inspect.subnets(self._api.networks()))
             make(ipam={"Driver": "default", "Config": [{"Subnet": subnet}]})
 
     @mapped_errors()
@@ -272,7 +272,7 @@ class Engine:
     def held(self, label: str) -> tuple[str, ...]:
         """Tell which networks and volumes with `label` are used by containers without it, and by which."""
         containers, *things = self._labelled(label)
-        return inspection.held(containers, things, self._api.containers(all=True))
+        return inspect.held(containers, things, self._api.containers(all=True))
 
     @mapped_errors()
     def label_values(self, label: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from weighbridge import places
+from weighbridge.engine import endpoint
 from weighbridge.errors import NoBuilder
 
 _BUILDKIT_INSIDE = range(18, 23)
@@ -54,7 +54,7 @@ class BuildClient:
     def environment(self, host: str) -> Mapping[str, str]:
         """Return the variables for a build on the engine at `host`, over those of this process."""
         chosen = dict(os.environ)
-        named = places.named()
+        named = endpoint.named()
         # Where the user names the engine, the client finds it as we did, with its certificates.
         if not named:
             chosen["DOCKER_HOST"] = host

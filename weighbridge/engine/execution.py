@@ -11,7 +11,7 @@ from typing import Any
 import requests
 import urllib3.exceptions
 
-from weighbridge import reasons
+from weighbridge.engine import reasons
 
 TIMED_OUT = 124
 """Exit code of a command that was given up, as that of coreutils' `timeout`."""

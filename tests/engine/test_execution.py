@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge import commands
+from weighbridge.engine import execution
 
 
 class Api:
@@ -47,7 +47,7 @@ def frame(data: bytes, stream: int = 1) -> bytes:
 def execute(stream: bytes, code: int | None = 0) -> tuple[tuple[int, str], list[str]]:
     """Return what a command gives, and the lines that were told on the way."""
     lines: list[str] = []
-    return commands.execute(Api(stream, code), "c", ["x"], 5, lines.append), lines
+    return execution.execute(Api(stream, code), "c", ["x"], 5, lines.append), lines
 
 
 @pytest.mark.parametrize(

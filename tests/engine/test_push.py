@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from weighbridge import pushing
+from weighbridge.engine import push
 from weighbridge.errors import PushRefused
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
@@ -29,7 +29,7 @@ END: list[dict[str, Any]] = [
 def test_digest_and_bytes(end: list[dict[str, Any]]) -> None:
     """The digest is the engine's own word at the end; the bytes are those of all layers together, each at its last."""
     seen = list[int]()
-    assert pushing.digest("127.0.0.1:5000/x:1", [*BEGIN, *end], seen.append) == DIGEST
+    assert push.digest("127.0.0.1:5000/x:1", [*BEGIN, *end], seen.append) == DIGEST
     assert seen == [512, 2048, 2536]
 
 
@@ -54,14 +54,14 @@ def test_reason_leads_to_advice(reason: str, advice: str) -> None:
     """The engine's reason is told as it is, on one line, and what to do fits it; the rest of the events is read."""
     events = iter([*BEGIN, {"errorDetail": {"message": reason}, "error": reason}, {"status": "later"}])
     with pytest.raises(PushRefused) as caught:
-        pushing.digest("r.example:5000/x:1", events, lambda _: None)
+        push.digest("r.example:5000/x:1", events, lambda _: None)
     assert str(caught.value).startswith(f"r.example:5000/x:1 cannot be pushed: {reason}. {advice}")
     assert list(events) == []
 
 
 def test_reason_is_one_short_line() -> None:
     """What a registry says is foreign text."""
-    error = pushing.refused("r/x:1", "a\n\x1b[31mb.\r" + 1000 * "c")
+    error = push.refused("r/x:1", "a\n\x1b[31mb.\r" + 1000 * "c")
     assert error.message.startswith("r/x:1 cannot be pushed: a [31mb. ccc")
     assert error.message.isprintable()
     assert len(error.message) < 400
@@ -70,4 +70,4 @@ def test_reason_is_one_short_line() -> None:
 def test_push_without_a_digest() -> None:
     """An engine that stops in the middle has pushed nothing that could be told."""
     with pytest.raises(PushRefused, match="the engine tells no digest of it"):
-        pushing.digest("r/x:1", BEGIN, lambda _: None)
+        push.digest("r/x:1", BEGIN, lambda _: None)

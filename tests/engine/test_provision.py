@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge import distribution, provision
-from weighbridge.clients import BuildClient
+from weighbridge.engine import apt, provision
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import EngineError, NoBuilder, NoEngine
 
 pytestmark = [
@@ -33,10 +33,10 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     for name in ("HOME", "XDG_RUNTIME_DIR", "PATH"):
         monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setattr("weighbridge.places._MACHINES_OWN", "unix:///nowhere/docker.sock")
+    monkeypatch.setattr("weighbridge.engine.endpoint._MACHINES_OWN", "unix:///nowhere/docker.sock")
     monkeypatch.setattr("os.getuid", lambda: 1000)
-    monkeypatch.setattr(distribution, "has_apt", lambda: True)
-    monkeypatch.setattr(distribution, "run", never)
+    monkeypatch.setattr(apt, "has_apt", lambda: True)
+    monkeypatch.setattr(apt, "run", never)
     monkeypatch.setattr(provision, "_SYSTEMD", tmp_path / "no systemd")
     monkeypatch.setattr(provision, "_LOG", tmp_path / "dockerd.log")
 
@@ -99,7 +99,7 @@ def test_not_root_on_debian() -> None:
 def test_other_distribution(monkeypatch: pytest.MonkeyPatch, user: int) -> None:
     """Where there is no apt, nothing is installed; what to install is told."""
     monkeypatch.setattr("os.getuid", lambda: user)
-    monkeypatch.setattr(distribution, "has_apt", lambda: False)
+    monkeypatch.setattr(apt, "has_apt", lambda: False)
     assert refused().advice.startswith("Install Docker Engine or Docker Desktop")
 
 
@@ -115,7 +115,7 @@ def test_root_installs_and_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     """Root gets the distribution's engine where none is installed, and it is started either way."""
     done: list[str] = []
     monkeypatch.setattr("os.getuid", lambda: 0)
-    monkeypatch.setattr(distribution, "install", lambda packages, *_: done.extend(packages))
+    monkeypatch.setattr(apt, "install", lambda packages, *_: done.extend(packages))
     monkeypatch.setattr(provision, "_start", lambda _: done.append("start"))
     if installed:
         program(tmp_path, "dockerd")
@@ -128,7 +128,7 @@ def test_root_starts_an_installed_engine_without_apt(monkeypatch: pytest.MonkeyP
     """Starting needs no apt."""
     done: list[str] = []
     monkeypatch.setattr("os.getuid", lambda: 0)
-    monkeypatch.setattr(distribution, "has_apt", lambda: False)
+    monkeypatch.setattr(apt, "has_apt", lambda: False)
     monkeypatch.setattr(provision, "_start", lambda _: done.append("start"))
     program(tmp_path, "dockerd")
     provision.ensure_engine(lambda _: None)
@@ -197,7 +197,7 @@ def test_service_manager_starts_the_engine(monkeypatch: pytest.MonkeyPatch, fake
     program(fake_dockerd, "dockerd", "exit 3")
     monkeypatch.setattr(provision, "_SYSTEMD", fake_dockerd)
     monkeypatch.setattr(provision, "_START_SECONDS", 0)
-    monkeypatch.setattr(distribution, "run", ran.append)
+    monkeypatch.setattr(apt, "run", ran.append)
     error = refused()
     assert ran == [["systemctl", "start", "docker"]]
     assert str(error).endswith("does not answer after 0 s. `journalctl -u docker` says why.")
@@ -221,7 +221,7 @@ def test_root_gets_a_client(
         program(tmp_path, "docker", NEW_CLIENT)
 
     monkeypatch.setattr("os.getuid", lambda: 0)
-    monkeypatch.setattr(distribution, "install", install)
+    monkeypatch.setattr(apt, "install", install)
     if before:
         program(tmp_path, "docker", before)
     client = BuildClient(path=tmp_path / "docker", version="28.0.0", buildx="0.13.1")
@@ -237,7 +237,7 @@ def test_client_is_the_users_affair(
 ) -> None:
     """Elsewhere nothing is installed, and what was found is told."""
     monkeypatch.setattr("os.getuid", lambda: user)
-    monkeypatch.setattr(distribution, "has_apt", lambda: debian)
+    monkeypatch.setattr(apt, "has_apt", lambda: debian)
     program(tmp_path, "docker", OLD_CLIENT)
     with pytest.raises(NoBuilder, match=rf"found: {tmp_path}/docker 28[.]0[.]0"):
         provision.ensure_client(lambda _: None)
@@ -247,16 +247,16 @@ def test_packages_that_the_release_lacks_are_left_out(monkeypatch: pytest.Monkey
     """Not every release has a `docker-buildx`: what has no candidate is not asked for."""
     ran: list[str] = []
     said: list[str] = []
-    monkeypatch.setattr(distribution, "run", lambda words: ran.append(" ".join(words)))
-    monkeypatch.setattr(distribution, "_has_candidate", lambda name: name != "docker-buildx")
-    distribution.install(["docker.io", "docker-buildx", "iptables"], "an engine", said.append)
+    monkeypatch.setattr(apt, "run", lambda words: ran.append(" ".join(words)))
+    monkeypatch.setattr(apt, "_has_candidate", lambda name: name != "docker-buildx")
+    apt.install(["docker.io", "docker-buildx", "iptables"], "an engine", said.append)
     assert ran == [
         "apt-get -qq update",
         "apt-get -qq install -o DPkg::Lock::Timeout=120 --yes --no-remove --no-install-recommends docker.io iptables",
     ]
     assert said == ["Installing an engine from the distribution: docker.io, iptables"]
     with pytest.raises(EngineError, match=r"^The distribution has no package docker-buildx[.] Install it"):
-        distribution.install(["docker-buildx"], "a client", said.append)
+        apt.install(["docker-buildx"], "a client", said.append)
 
 
 APT = """\
@@ -273,18 +273,18 @@ def test_lists_that_another_apt_reads(monkeypatch: pytest.MonkeyPatch, tmp_path:
     """Where another apt holds the lists it is waited for, with a limit; another fault is told at once."""
     monkeypatch.undo()
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(distribution, "_RETRY_SECONDS", 0)
+    monkeypatch.setattr(apt, "_RETRY_SECONDS", 0)
     program(tmp_path, "apt-get", APT.format(folder=tmp_path, busy=2, said=said))
     if calls == 1:
         with pytest.raises(EngineError):
-            distribution._update()
+            apt._update()
     else:
-        distribution._update()
+        apt._update()
     assert len((tmp_path / "calls").read_text().splitlines()) == calls
-    monkeypatch.setattr(distribution, "_LOCK_SECONDS", 0)
+    monkeypatch.setattr(apt, "_LOCK_SECONDS", 0)
     (tmp_path / "calls").unlink()
     with pytest.raises(EngineError) as caught:
-        distribution._update()
+        apt._update()
     assert caught.value.detail == f"E: {said}"
 
 
@@ -292,13 +292,13 @@ def test_program_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program of the system that is not there is one line too."""
     monkeypatch.undo()
     with pytest.raises(EngineError, match=r"^`nowhere-to-be-found` cannot be started: No such file or directory[.] "):
-        distribution.run(["nowhere-to-be-found"])
+        apt.run(["nowhere-to-be-found"])
 
 
 def test_program_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program of the system that fails is one line, with the end of both its streams below."""
     monkeypatch.undo()
     with pytest.raises(EngineError) as caught:
-        distribution.run(["sh", "-c", "seq 1 30; echo no space left >&2; exit 9"])
+        apt.run(["sh", "-c", "seq 1 30; echo no space left >&2; exit 9"])
     assert caught.value.message == "`sh -c seq 1 30; echo no space left >&2; exit 9 …` failed with exit code 9"
     assert caught.value.detail.splitlines() == [*map(str, range(12, 31)), "no space left"]

@@ -11,10 +11,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from weighbridge import clients, distribution, places, reasons
-from weighbridge.clients import BuildClient
-from weighbridge.distribution import Say
-from weighbridge.engine import Engine, connect
+from weighbridge.engine import apt, docker_cli, endpoint, reasons
+from weighbridge.engine.apt import Say
+from weighbridge.engine.client import Engine, connect
+from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import NoBuilder, NoEngine
 
 _START_SECONDS = 60
@@ -35,7 +35,7 @@ def ensure_engine(say: Say) -> Engine:
         _check_may_provide(error)
     if not shutil.which("dockerd"):
         packages = ["docker.io", "docker-cli", "docker-buildx", "iptables", "ca-certificates"]
-        distribution.install(packages, "a container engine", say)
+        apt.install(packages, "a container engine", say)
     return _start(say)
 
 
@@ -46,24 +46,24 @@ def ensure_client(say: Say) -> BuildClient:
         NoBuilder: There is none, and none may be installed here.
     """
     try:
-        return clients.find()
+        return docker_cli.find()
     except NoBuilder:
-        if not distribution.may_install():
+        if not apt.may_install():
             raise
     # Where there is a client it may be of another maker, whose place the distribution's own would want.
     packages = ["docker-buildx"] if shutil.which("docker") else ["docker-cli", "docker-buildx"]
-    distribution.install(packages, "a BuildKit client", say)
-    return clients.find()
+    apt.install(packages, "a BuildKit client", say)
+    return docker_cli.find()
 
 
 def _check_may_provide(error: NoEngine) -> None:
     """Raise where the engine is the user's own affair: another one is named, this one is closed to us, or no root."""
-    if places.named() or reasons.lacks_permission(error):
+    if endpoint.named() or reasons.lacks_permission(error):
         raise error
-    if distribution.may_install() or (os.getuid() == 0 and shutil.which("dockerd")):
+    if apt.may_install() or (os.getuid() == 0 and shutil.which("dockerd")):
         return
     advice = "Install Docker Engine or Docker Desktop, start it, and run `invoke engine` again."
-    if distribution.has_apt():
+    if apt.has_apt():
         advice = "Type `sudo apt-get install docker.io && sudo systemctl start docker`, or run `invoke engine` as root."
     raise NoEngine(error.message, advice=advice) from error
 
@@ -76,7 +76,7 @@ def _start(say: Say) -> Engine:
     """
     say("Starting the container engine")
     if _SYSTEMD.exists():
-        distribution.run(["systemctl", "start", "docker"])
+        apt.run(["systemctl", "start", "docker"])
         return _answering(None, "`journalctl -u docker` says why.")
     with _LOG.open("ab") as log:
         begin = log.tell()
@@ -86,7 +86,7 @@ def _start(say: Say) -> Engine:
     try:
         return _answering(process, f"Mend what its log says ({_LOG}) and run `invoke engine` again.")
     except NoEngine as error:
-        error.detail = distribution.last_lines(_LOG.read_bytes()[begin:].decode(errors="replace"))
+        error.detail = apt.last_lines(_LOG.read_bytes()[begin:].decode(errors="replace"))
         raise
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from weighbridge.engine.endpoint import Place, named, own
 from weighbridge.errors import NoEngine
-from weighbridge.places import Place, named, own
 
 
 @pytest.fixture(autouse=True)

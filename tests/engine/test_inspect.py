@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from weighbridge import inspection
+from weighbridge.engine import inspect
 from weighbridge.model.engine import ContainerSpec
 
 STATE = {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
@@ -14,7 +14,7 @@ STATE = {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
 
 def test_container_without_a_health_check() -> None:
     """Its health is `none`; what engines leave out is not missed."""
-    state = inspection.container({"State": STATE})
+    state = inspect.container({"State": STATE})
     assert (state.health, state.health_output, state.exit_code, state.out_of_memory) == ("none", "", 137, True)
 
 
@@ -23,7 +23,7 @@ def test_container_without_a_health_check() -> None:
 )
 def test_last_run_of_a_health_check(log: list[dict[str, str]] | None, output: str) -> None:
     """What it printed last is told, if it ran at all."""
-    state = inspection.container({"State": {**STATE, "Health": {"Status": "unhealthy", "Log": log}}})
+    state = inspect.container({"State": {**STATE, "Health": {"Status": "unhealthy", "Log": log}}})
     assert (state.health, state.health_output) == ("unhealthy", output)
 
 
@@ -40,15 +40,15 @@ def test_last_run_of_a_health_check(log: list[dict[str, str]] | None, output: st
 )
 def test_times(time: str, seconds: float) -> None:
     """An engine tells nanoseconds; what never was is the year 1."""
-    assert inspection.seconds_of(time) == pytest.approx(seconds, abs=1e-6)
+    assert inspect.seconds_of(time) == pytest.approx(seconds, abs=1e-6)
 
 
 @pytest.mark.parametrize("titles", [["PID", "UID"], ["UID", "PID", "CMD"]])
 def test_users_of_processes(titles: list[str]) -> None:
     """The column is found by its name."""
     rows = [[{"PID": "1", "UID": uid, "CMD": "x"}[title] for title in titles] for uid in ("0", "10001", "0")]
-    assert inspection.users({"Titles": titles, "Processes": rows}) == {0, 10001}
-    assert inspection.users({"Titles": titles, "Processes": None}) == set()
+    assert inspect.users({"Titles": titles, "Processes": rows}) == {0, 10001}
+    assert inspect.users({"Titles": titles, "Processes": None}) == set()
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_users_of_processes(titles: list[str]) -> None:
 def test_what_a_container_uses(facts: dict[str, Any], words: list[str]) -> None:
     """Of the given things alone, and by the name that the user gave the container."""
     row = {"Id": "0123456789abcdef", "Names": ["/mine"], **facts}
-    assert list(inspection.uses(row, {"n", "v"})) == words
+    assert list(inspect.uses(row, {"n", "v"})) == words
 
 
 def test_interval_counts_from_the_start() -> None:
     """Whatever start period the image has, engines from 25 on are not to probe at its interval; else all is its own."""
     spec = ContainerSpec(name="n", image="i", network="w", health_interval_seconds=0.5)
-    assert inspection.health_check(spec) == {"interval": 5 * 10**8, "start_period": 10**6}
-    assert inspection.health_check(ContainerSpec(name="n", image="i", network="w")) == {}
+    assert inspect.health_check(spec) == {"interval": 5 * 10**8, "start_period": 10**6}
+    assert inspect.health_check(ContainerSpec(name="n", image="i", network="w")) == {}
     spec = ContainerSpec(name="n", image="i", network="w", health_command=("CMD", "true"))
-    assert inspection.health_check(spec) == {"test": ["CMD", "true"]}
+    assert inspect.health_check(spec) == {"test": ["CMD", "true"]}
 
 
 @pytest.mark.parametrize(
@@ -90,4 +90,4 @@ def test_interval_counts_from_the_start() -> None:
 )
 def test_digest_of_an_image(reference: str, known: list[str] | None, expected: str) -> None:
     """It is the one that belongs to the name; an image that was built here has none."""
-    assert inspection.image(reference, {"Id": "sha256:x", "RepoDigests": known}).digest == expected
+    assert inspect.image(reference, {"Id": "sha256:x", "RepoDigests": known}).digest == expected

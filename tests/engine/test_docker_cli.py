@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge import clients
-from weighbridge.clients import BuildClient, find
+from weighbridge.engine import docker_cli
+from weighbridge.engine.docker_cli import BuildClient, find
 from weighbridge.errors import NoBuilder
 
 BUILDX = "github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3"
@@ -111,7 +111,7 @@ def test_client_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     install(tmp_path / "hangs", "28.0.0", "/bin/sleep 60").write_text("#!/bin/sh\n/bin/sleep 60\n")
     good = install(tmp_path / "good", "28.0.0", f"echo {BUILDX}")
     put_on_path(monkeypatch, tmp_path / "hangs", tmp_path / "good")
-    monkeypatch.setattr(clients, "_ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(docker_cli, "_ANSWER_SECONDS", 0.1)
     began = time.monotonic()
     assert find().path == good
     assert time.monotonic() - began < 5
