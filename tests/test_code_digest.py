@@ -11,7 +11,12 @@ import pytest
 from weighbridge import code_digest
 
 ROOT = Path(code_digest.__file__).parent
-ENTRIES = ("weighbridge.smoke.trial", "weighbridge.screening", "weighbridge.sources.exposure", "weighbridge.errors")
+ENTRIES = (
+    "weighbridge.smoke.trial",
+    "weighbridge.sources.scan.image",
+    "weighbridge.sources.scan.layer",
+    "weighbridge.errors",
+)
 
 
 def module_of(file: str) -> str:

@@ -26,9 +26,9 @@ from weighbridge.measure import measure, wanted, weighed
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import Base, EngineIdentity, Image, Pull, Report
 from weighbridge.settings import check
-from weighbridge.sources import archive
+from weighbridge.sources import archive_members
+from weighbridge.sources.archive import Archive
 from weighbridge.sources.locations import DOCKER, Location
-from weighbridge.sources.saved import Archive
 
 IDENTITY = EngineIdentity(version="0", store="overlay2", platform="linux/amd64")
 SYSTEM, TOOLS, APP = (Entry("os", b"1" * 100),), (Entry("a", b"22"), Entry("b", b"333")), (Entry("main.py", b"4444"),)
@@ -283,7 +283,7 @@ def test_damage_of_what_an_engine_sends(layout: str, data: st.DataObject) -> Non
     for place in data.draw(st.lists(st.integers(0, len(content) * 8 - 1), min_size=1, max_size=4)):
         content[place // 8] ^= 1 << place % 8
     try:
-        image = Archive(archive.read(io.BytesIO(content), verified=False)).image("x:1")
+        image = Archive(archive_members.read(io.BytesIO(content), verified=False)).image("x:1")
     except SourceError:
         return
     hold_sums(weighed("x", "docker", image, None))

@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING
 
 from weighbridge import git
 from weighbridge.cache import Cache
-from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, SettingsError, UnreadableImage
+from weighbridge.errors import EngineFault, NoSuchImage, SettingsError
 from weighbridge.image import base_image, filesystem, ledger, owners, sharing, tree, waste
 from weighbridge.image.layer import Fingerprint
 from weighbridge.model.report import Base, Image, Layer, Pull, Report
 from weighbridge.model.tree import Node
 from weighbridge.settings import Settings
-from weighbridge.sources import Blob, ImageContent, archive, directory
+from weighbridge.sources.content import Blob, ImageContent
 from weighbridge.sources.history import instructions
-from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, Location, parse
-from weighbridge.sources.saved import Archive
+from weighbridge.sources.locations import DOCKER, Location, parse
+from weighbridge.sources.opener import Progress, read
 
 if TYPE_CHECKING:  # an archive is measured without the SDK and without HTTP
     from weighbridge.engine.client import Engine
 
-Progress = Callable[[int], None]
 Trees = Callable[[], Mapping[str, Node]]
 _NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)=(?P<place>.+)")
 
@@ -148,60 +147,6 @@ def _fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerprint]:
         for content in contents
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True)
     }
-
-
-def read(
-    locations: Mapping[str, Location], engine: Engine | None, cache: Cache, on_progress: Progress | None = None
-) -> dict[Location, ImageContent]:
-    """Return the images at all locations; each engine and each archive is read once, and no layer that is known."""
-    wanted = dict.fromkeys(locations.values())
-    references = [each.place for each in wanted if each.source == DOCKER]
-    found = _from_engine(engine, references, cache, on_progress) if references else {}
-    archives = dict.fromkeys(each.place for each in wanted if _is_archive(each))
-    for place in archives:
-        saved = _opened(Path(place), on_progress)
-        found |= {each: saved.image(each.name) for each in wanted if each.place == place and _is_archive(each)}
-    for each in wanted:
-        if each not in found:
-            found[each] = _from_parts(each, cache, on_progress)
-    for content in found.values():
-        for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
-            if not cache.has(diff_id):
-                cache.keep_layer(diff_id, layer)
-    return found
-
-
-def _is_archive(location: Location) -> bool:
-    return location.source == ARCHIVE or (location.source == OCI and not Path(location.place).is_dir())
-
-
-def _from_engine(
-    engine: Engine | None, references: Sequence[str], cache: Cache, on_progress: Progress | None
-) -> dict[Location, ImageContent]:
-    from weighbridge.sources import daemon  # noqa: PLC0415 - as above
-
-    if engine is None:
-        raise NoEngine("No engine was asked for its images")
-    contents = daemon.read(engine, references, cache, on_progress)
-    return {Location(DOCKER, reference): content for reference, content in contents.items()}
-
-
-def _from_parts(location: Location, cache: Cache, on_progress: Progress | None) -> ImageContent:
-    """Return an image whose layers lie apart, so that those which are known need not be read."""
-    if location.source == OCI:
-        return directory.read(Path(location.place), location.name, on_progress=on_progress, known=cache.layer)
-    from weighbridge.sources import registry  # noqa: PLC0415 - as above
-
-    return registry.read(location.place, on_progress=on_progress, known=cache.layer)
-
-
-def _opened(path: Path, on_progress: Progress | None) -> Archive:
-    try:
-        with path.open("rb") as file:
-            return Archive(archive.read(file, on_progress))
-    except OSError as error:
-        advice = "Give the path of a file that `docker save` or `skopeo copy` wrote."
-        raise UnreadableImage(f"{path} cannot be read: {error.strerror}", advice=advice) from error
 
 
 def weighed(variant: str, source: str, content: ImageContent, base: Base | None) -> Image:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from weighbridge import bases, code_digest, evidence, screening, smoke
+from weighbridge import bases, code_digest, evidence, smoke
 from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
 from weighbridge.smoke import memory, trial
+from weighbridge.sources.scan import image
 
 
 class Shown(Protocol):
@@ -63,7 +64,7 @@ def prove(
     smoke.sweep(engine, shown.note)
     smoke.check_images(engine, tuple(references.values()))
     shown.note(f"Redis: {redis.described}")
-    held = screening.screen(engine, references.values(), Cache(), shown.reading())
+    held = image.screen(engine, references.values(), Cache(), shown.reading())
     how = smoke.Trial(
         engine=engine, settings=settings, redis=redis.reference, faults=faults, keep=keep, note=shown.note
     )
@@ -83,4 +84,4 @@ def proven(engine: Engine, settings: Settings, image_id: str) -> bool:
 
 def _code(engine: Engine) -> str:
     """Return a digest of the code that proves: it runs images by an engine's client, and reads what they hold."""
-    return code_digest.of(trial, screening, sys.modules[type(engine).__module__])
+    return code_digest.of(trial, image, sys.modules[type(engine).__module__])

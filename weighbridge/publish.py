@@ -26,8 +26,8 @@ from weighbridge.errors import (
 from weighbridge.model.build import Built
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
-from weighbridge.sources import references, registry
-from weighbridge.sources.references import Reference
+from weighbridge.sources.registry import client, references
+from weighbridge.sources.registry.references import Reference
 
 _SHORT = 19
 """Characters of a digest that a message shows: the algorithm and twelve digits."""
@@ -172,7 +172,7 @@ def _named(engine: Engine, image_id: str, name: str) -> Iterator[None]:
 def _verify(reference: str, image_id: str) -> None:
     """Make sure that what the registry has by that digest is the image that was proven: content, not a name."""
     try:
-        found = registry.digests(reference)
+        found = client.digests(reference)
     except SourceError as error:
         raise PushRefused(
             f"{reference} is pushed and cannot be checked: {error.message}", advice=error.advice

@@ -25,6 +25,7 @@ from weighbridge.errors import EngineError, SettingsError
 from weighbridge.model.build import Built
 from weighbridge.model.report import Image, Rebuild, Report
 from weighbridge.settings import Change, Settings
+from weighbridge.sources import opener
 from weighbridge.sources.locations import DOCKER, Location
 
 OnBuild = Callable[[str], OnStep]
@@ -61,7 +62,7 @@ def added(
     settings: Settings,
     project: Path,
     on_build: OnBuild,
-    on_progress: Callable[[], measure.Progress],
+    on_progress: Callable[[], opener.Progress],
 ) -> Report:
     """Return a report of variants with what the changes of the settings cost each of them; see `costs`."""
     with connect() as engine:
@@ -78,7 +79,7 @@ def costs(
     *,
     cache: Cache | None = None,
     on_build: OnBuild = lambda _: lambda _: None,
-    on_progress: Callable[[], measure.Progress] = lambda: lambda _: None,
+    on_progress: Callable[[], opener.Progress] = lambda: lambda _: None,
 ) -> dict[str, tuple[Rebuild, ...]]:
     """Build each variant, and again: with nothing changed, then with each change alone.
 

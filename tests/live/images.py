@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from tests.support.fakes import Told
-from weighbridge import bases, builder, screening, smoke
+from weighbridge import bases, builder, smoke
 from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError, NoBaseImage
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings, check
+from weighbridge.sources.scan import image
 
 STANDIN = Path(__file__).parents[1] / "support" / "standin.py"
 MISBEHAVIOURS = ("dies", "sick", "unready", "forgets", "miscounts")
@@ -100,7 +101,7 @@ def prove(
 ) -> tuple[Proof, ...]:
     """Prove variants, as `invoke smoke` does; what is known of their images is this test's own."""
     references = {name: settings.reference(name) for name in variants}
-    held = screening.screen(engine, references.values(), Cache())
+    held = image.screen(engine, references.values(), Cache())
     trial = smoke.Trial(engine=engine, settings=settings, redis=redis, **options)
     return smoke.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher or Told())
 

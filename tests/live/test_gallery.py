@@ -16,7 +16,8 @@ from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.image import filesystem
 from weighbridge.model.report import Image
-from weighbridge.sources import ImageContent
+from weighbridge.sources import opener
+from weighbridge.sources.content import ImageContent
 from weighbridge.sources.locations import DOCKER, Location
 
 pytestmark = pytest.mark.engine
@@ -65,7 +66,7 @@ def gallery(
         present = {name: name for name in PRESENT if engine.has_image(name)}
         references = {"the Python base": python_base.reference, **present, **made}
         locations = {name: Location(DOCKER, reference) for name, reference in references.items()}
-        found = measure.read(locations, engine, Cache(folder / "cache"))
+        found = opener.read(locations, engine, Cache(folder / "cache"))
         contents = {name: found[location] for name, location in locations.items()}
         with evidence.saved(engine, list(references.values())) as stream:
             saved = evidence.layers(stream)

@@ -25,9 +25,9 @@ from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
 from weighbridge.image import filesystem
 from weighbridge.image.filesystem import Filesystem
-from weighbridge.sources import archive
-from weighbridge.sources.layers import read_layer
-from weighbridge.sources.saved import Archive
+from weighbridge.sources import archive_members
+from weighbridge.sources.archive import Archive
+from weighbridge.sources.tar.layer import read_layer
 
 pytestmark = pytest.mark.engine
 
@@ -124,7 +124,7 @@ def loaded(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     try:
         words = [str(client.path), "load", "--quiet"]
         subprocess.run(words, input=data, env=client.environment(engine.host), check=True, capture_output=True)
-        read = Archive(archive.read(io.BytesIO(data)))
+        read = Archive(archive_members.read(io.BytesIO(data)))
         views = {name: filesystem.stack(read.image(reference).layers) for name, reference in references.items()}
         yield Loaded(engine, tmp_path_factory.mktemp("loaded"), references, views)
     finally:

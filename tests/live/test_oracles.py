@@ -17,6 +17,7 @@ from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.image import base_image, filesystem
 from weighbridge.model.report import Image, Pull
+from weighbridge.sources import opener
 from weighbridge.sources.locations import DOCKER, Location, parse
 
 pytestmark = pytest.mark.engine
@@ -168,7 +169,7 @@ def test_files_are_those_that_umoci_unpacks(everywhere: Everywhere, tmp_path: Pa
     unpacked = copies.on_disk(copies.unpacked(layout, copies.TAG, tmp_path / "bundle"))
     assert everywhere.image(name, LAYOUT).live_bytes == unpacked.live_bytes
     location = everywhere.location(name, LAYOUT)
-    view = filesystem.stack(measure.read({"x": location}, None, Cache(tmp_path))[location].layers)
+    view = filesystem.stack(opener.read({"x": location}, None, Cache(tmp_path))[location].layers)
     assert {path: view.size(number) for path, number in view.files()} == unpacked.files
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.live import copies, images
 from tests.live.conftest import Done, Project, made
-from tests.sources.test_registry_real import HASH, PASSWORD, log_in, running
+from tests.sources.registry.test_repository import HASH, PASSWORD, log_in, running
 from tests.support.registries import Handler, Registry
 from weighbridge import bases
 from weighbridge.engine.client import Engine

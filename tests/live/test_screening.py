@@ -17,7 +17,7 @@ from weighbridge import bases
 from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.model.scan import ScannedImage
-from weighbridge.screening import screen
+from weighbridge.sources.scan.image import screen
 
 pytestmark = pytest.mark.engine
 

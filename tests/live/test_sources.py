@@ -22,9 +22,9 @@ from weighbridge.errors import NoSuchImage
 from weighbridge.image.base_image import NAME_LABEL
 from weighbridge.measure import measure
 from weighbridge.model.report import Image, Report
-from weighbridge.sources import archive, daemon
+from weighbridge.sources import archive_members, daemon
+from weighbridge.sources.archive import Archive
 from weighbridge.sources.locations import DOCKER, Location
-from weighbridge.sources.saved import Archive
 
 pytestmark = pytest.mark.engine
 
@@ -158,7 +158,7 @@ def test_client_and_engine_save_the_same(engine: Engine, build: Build, tmp_path:
     name, seen = build(MANY), list[int]()
     (streamed,) = daemon.read(engine, [name], Cache(tmp_path / "cache"), seen.append).values()
     saved = docker("save", name)
-    assert Archive(archive.read(io.BytesIO(saved))).image(name) == streamed
+    assert Archive(archive_members.read(io.BytesIO(saved))).image(name) == streamed
     assert seen[-1] == len(saved)
 
 

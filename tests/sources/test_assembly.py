@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.images import Entry, ImageSpec, hexdigest
 from weighbridge.errors import UnreadableImage
-from weighbridge.sources import Blob
 from weighbridge.sources.assembly import assemble, check_layer
-from weighbridge.sources.layers import ReadLayer, read_layer
+from weighbridge.sources.content import Blob
+from weighbridge.sources.tar.layer import ReadLayer, read_layer
 
 SPEC = ImageSpec(tags=(), layers=((Entry("a", b"1"),), (Entry("b", b"22"),)), labels={"a": "b"}, variant="v8")
 BLOB = Blob(digest=f"sha256:{'1' * 64}", size_bytes=5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.sources import HistoryEntry
+from weighbridge.sources.content import HistoryEntry
 from weighbridge.sources.history import clean, instructions
 
 

@@ -16,10 +16,11 @@ import pytest
 
 from tests.support.images import Entry, ImageSpec, Member, docker_20, docker_25, hexdigest, tar_of
 from weighbridge.errors import UnreadableImage
-from weighbridge.sources import archive, layers
-from weighbridge.sources.headers import DamagedArchive
-from weighbridge.sources.layers import read_layer
-from weighbridge.sources.saved import Archive
+from weighbridge.sources import archive_members
+from weighbridge.sources.archive import Archive
+from weighbridge.sources.tar import layer as layers
+from weighbridge.sources.tar.headers import DamagedArchive
+from weighbridge.sources.tar.layer import read_layer
 
 ROOT = Path(__file__).parents[2]
 SPEC = ImageSpec(tags=("x:1",), layers=((Entry("a", b"1"),),))
@@ -32,8 +33,8 @@ import re, sys
 from pathlib import Path
 from weighbridge.image import filesystem
 from weighbridge.errors import SourceError
-from weighbridge.sources import archive
-from weighbridge.sources.saved import Archive
+from weighbridge.sources import archive_members as archive
+from weighbridge.sources.archive import Archive
 try:
     image = Archive(archive.read(Path(sys.argv[1]).open("rb"))).image("x:1")
     told = sum(filesystem.stack(image.layers).live_bytes())
@@ -122,9 +123,9 @@ def test_limits(monkeypatch: pytest.MonkeyPatch, limit: str, value: int, layer: 
 
 def test_too_many_members(monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive of images has some hundred members."""
-    monkeypatch.setattr(archive, "MAX_MEMBERS", 2)
+    monkeypatch.setattr(archive_members, "MAX_MEMBERS", 2)
     with pytest.raises(UnreadableImage, match="more than 2 members"):
-        archive.read(io.BytesIO(tar_of([Member(name, b"{}") for name in "abc"])))
+        archive_members.read(io.BytesIO(tar_of([Member(name, b"{}") for name in "abc"])))
 
 
 def test_links_between_members_that_go_round() -> None:
@@ -134,7 +135,7 @@ def test_links_between_members_that_go_round() -> None:
     others = [member for member in members if member is not layer]
     other = f"{layer.name.partition('/')[0]}/other.tar"
     links = [Member(layer.name, target="other.tar"), Member(other, target="layer.tar")]
-    read = Archive(archive.read(io.BytesIO(tar_of([*others, *links]))))
+    read = Archive(archive_members.read(io.BytesIO(tar_of([*others, *links]))))
     with pytest.raises(UnreadableImage, match=r"Layer 0 of x:1, .*layer.tar, is missing or damaged"):
         read.image("x:1")
 
@@ -145,7 +146,7 @@ def test_blob_that_is_not_what_its_name_says() -> None:
     hit = next(member for member in members if member.data == SPEC.archives[0])
     others = [member for member in members if member is not hit]
     other = tar_of([Entry("a", b"2")])
-    read = Archive(archive.read(io.BytesIO(tar_of([*others, Member(hit.name, other)]))))
+    read = Archive(archive_members.read(io.BytesIO(tar_of([*others, Member(hit.name, other)]))))
     with pytest.raises(UnreadableImage, match=r"Layer 0 of x:1, .* cannot be read: its digest is not sha256:"):
         read.image("x:1")
 
@@ -163,7 +164,7 @@ BOMBS = {
 def test_bombs(data: bytes) -> None:
     """Each is one clear error on one line."""
     with pytest.raises(UnreadableImage) as caught:
-        Archive(archive.read(io.BytesIO(data))).image("x:1")
+        Archive(archive_members.read(io.BytesIO(data))).image("x:1")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
 
@@ -182,7 +183,7 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         Entry("hard", type=tarfile.LNKTYPE, target="../../../etc/passwd"),
     )
     spec = ImageSpec(tags=("x:1",), layers=(entries,))
-    image = Archive(archive.read(io.BytesIO(tar_of(docker_20([spec]))))).image("x:1")
+    image = Archive(archive_members.read(io.BytesIO(tar_of(docker_20([spec]))))).image("x:1")
     assert image.layers[0].file_count == 3
     assert list(tmp_path.rglob("*")) == []
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tests.support.images import Entry, tar_of
 from weighbridge.image.layer import LayerContent
-from weighbridge.sources.layers import read_layer
+from weighbridge.sources.tar.layer import read_layer
 
 
 def layer(*entries: Entry) -> LayerContent:

@@ -1,192 +1,151 @@
-"""Reads one `docker save` stream or OCI archive, front to back and once, in every layout that engines and tools write.
+"""The images in an archive: names lead to configs, configs and manifests lead to the layers that were read.
 
-The layouts differ in names, order, links and compression, and in what else lies about. So no order is relied on: each
-member that is a layer by its own bytes is read as it passes, JSON is kept, the rest is ignored. What the images are
-that these members make up is found out afterwards (`saved`).
+What names them is manifest.json (`docker save`, podman, crane), or index.json alone (OCI image-spec, image-layout.md).
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from weighbridge.errors import UnreadableImage
-from weighbridge.image.layer import FILE, HARD_LINK, SYMBOLIC_LINK, LayerContent
-from weighbridge.sources import Blob, compression
-from weighbridge.sources.compression import decompressed, is_compressed
-from weighbridge.sources.headers import DamagedArchive, Header, is_tar
-from weighbridge.sources.layers import ReadLayer, Watch, plain, read_layer, watch_layer
-from weighbridge.sources.tape import Meter, Part, Tape
-
-MAX_DOCUMENT_BYTES = 8 * 2**20
-"""A longer JSON member is left out: configs have kilobytes, but software bills in attestations may be long."""
-
-MAX_DOCUMENTS_BYTES = 64 * 2**20
-"""What all kept JSON together may take."""
-
-MAX_MEMBERS = 100_000
-"""An image has at most some hundred layers, with a handful of members each."""
-
-# What the readers, the decompressors and the file below them raise on bytes that are not what they should be.
-_DAMAGE: tuple[type[Exception], ...] = (DamagedArchive, *compression.DAMAGE)
-_BLOB = re.compile(r"blobs/(sha256)/([0-9a-f]{64})")
-
-Known = Callable[[str], "LayerContent | None"]
-"""Returns what is known of a layer by a member's name, without its archive; None where that is nothing."""
+from weighbridge.errors import NoSuchImage, UnreadableImage
+from weighbridge.sources.archive_members import Members
+from weighbridge.sources.assembly import assemble
+from weighbridge.sources.content import ImageContent
+from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest
+from weighbridge.sources.oci.manifests import Index, choose, digest_of, parse_document
+from weighbridge.sources.oci.naming import named
+from weighbridge.sources.tar.layer import ReadLayer, plain
 
 
-Watching = Callable[[str], "Watch | None"]
-"""Returns what is to look at the layer that a member of that name is, known or not; None where nothing is."""
+@dataclass(frozen=True)
+class Archive:
+    """The images of one archive. An image is put together when it is asked for, and only then may fail."""
+
+    members: Members
+
+    @cached_property
+    def entries(self) -> tuple[ManifestEntry, ...]:
+        """What manifest.json names; nothing where there is none."""
+        text = self.members.documents.get("manifest.json")
+        return parse_manifest(text) if text is not None else ()
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """All names that the archive gives to its images."""
+        return tuple(tag for entry in self.entries for tag in entry.repo_tags or ())
+
+    def image(self, reference: str = "", config_digest: str = "", platform: str = "") -> ImageContent:
+        """Return one image, found by its config digest or else by its name; with neither, the only one.
+
+        Raises:
+            NoSuchImage: The archive has no image of that name.
+            UnreadableImage: A part of the image is missing or damaged.
+        """
+        entry = self._entry(reference, config_digest) if self.entries else self._of_index(reference, platform)
+        text, name = self._config(entry), f"The config of {reference or entry.config}"
+        if text is None:
+            raise self._lacks(name, entry.config)
+        if re.fullmatch(r"[0-9a-f]{64}", stated := _stated_hex(entry.config)) and digest_of(text) != f"sha256:{stated}":
+            raise UnreadableImage(f"{name} is damaged: its digest is not {stated[:12]}…")
+        layers = self._layers(reference, entry, parse_config(text, name))
+        shown = reference or next(iter(entry.repo_tags or ()), digest_of(text))
+        return assemble(shown, text, [each.content for each in layers], [each.blob for each in layers])
+
+    def _entry(self, reference: str, config_digest: str) -> ManifestEntry:
+        """Choose by digest, by the exact name, or by a name that only lacks the registry, if that is the only one."""
+        name = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
+        tags = [(entry, tag) for entry in self.entries for tag in entry.repo_tags or ()]
+        wanted = {config_digest, reference}
+        for found in (
+            [entry for entry in self.entries if digest_of(self._config(entry) or b"") in wanted],
+            [entry for entry, tag in tags if tag == name],
+            [entry for entry, tag in tags if _is_tail(tag, name) or _is_tail(name, tag)],
+            [] if reference else self.entries,
+        ):
+            if len({entry.config for entry in found}) == 1:
+                return found[0]
+        raise no_such_image(reference, self.references)
+
+    def _of_index(self, reference: str, platform: str) -> ManifestEntry:
+        """Return what index.json leads to, in the form of manifest.json."""
+        index = parse_document(self._member("index.json"), "index.json")
+        if not isinstance(index, Index):
+            raise UnreadableImage("index.json is a manifest and no index")
+        images = named(index, reference, "The archive")
+        manifest = choose(images, reference or "The image", self._document, platform=platform, present=self._has)
+        paths = [_path(each.digest) for each in (manifest.config, *manifest.layers)]
+        return ManifestEntry(Config=paths[0], Layers=tuple(paths[1:]))
+
+    def _has(self, digest: str) -> bool:
+        return _path(digest) in self.members.documents
+
+    def _document(self, digest: str) -> bytes:
+        return self._member(_path(digest))
+
+    def _member(self, name: str) -> bytes:
+        if name not in self.members.documents:
+            raise self._lacks("A document", name)
+        return self.members.documents[name]
+
+    def _config(self, entry: ManifestEntry) -> bytes | None:
+        return self.members.documents.get(self.members.resolved(entry.config))
+
+    def _layers(self, reference: str, entry: ManifestEntry, config: Config) -> Sequence[ReadLayer]:
+        """Return the layers in the order of the diff IDs, which is the order in which they are stacked."""
+        names = dict(enumerate(entry.layers or ()))
+        found = []
+        for index, diff_id in enumerate(config.rootfs.diff_ids):
+            layer = self.members.layer(names.get(index, ""))
+            if layer is None or (layer.diff_id and layer.diff_id != diff_id):
+                # The containerd store leaves a layer out that it has written under another compressed digest.
+                layer = self._by_diff_id.get(diff_id)
+            if layer is None:
+                raise self._lacks(f"Layer {index} of {reference or 'the image'}", names.get(index, diff_id))
+            found.append(layer)
+        return found
+
+    @cached_property
+    def _by_diff_id(self) -> Mapping[str, ReadLayer]:
+        proved = {layer.diff_id: layer for layer in self.members.layers.values() if layer.diff_id}
+        told = {diff_id: self.members.layers[name] for diff_id, name in self.names()}
+        return {diff_id: layer for diff_id, layer in told.items() if not layer.diff_id} | proved
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield each layer's diff ID, as the images say that have it, and the name of its member."""
+        for entry in self.entries:
+            text, names = self._config(entry), entry.layers or ()
+            told = parse_config(text, "A config").rootfs.diff_ids if text else ()
+            if len(told) == len(names):
+                resolved = ((diff_id, self.members.resolved(name)) for diff_id, name in zip(told, names, strict=True))
+                yield from ((diff_id, name) for diff_id, name in resolved if name in self.members.layers)
+
+    def _lacks(self, part: str, name: str) -> UnreadableImage:
+        """Return the error that tells why a part is not there."""
+        if fault := self.members.faults.get(self.members.resolved(name)):
+            return UnreadableImage(f"{part}, {name}, cannot be read: {fault.message}", advice=fault.advice)
+        return UnreadableImage(f"{part}, {name}, is missing or damaged")
 
 
-def nothing_known(_name: str) -> LayerContent | None:
-    """Know no layer."""
-    return None
+def no_such_image(reference: str, names: Sequence[str]) -> NoSuchImage:
+    """Return the error that tells what there is instead."""
+    there = ", ".join(names) or "images without a name"
+    if not reference:
+        return NoSuchImage(f"The archive has several images: {there}", advice="Name one, as in archive:FILE#NAME.")
+    return NoSuchImage(f"The archive has no image {reference}, but {there}", advice="Choose one of these.")
 
 
-def nobody_watches(_name: str) -> Watch | None:
-    """Let nothing look at a layer."""
-    return None
+def _path(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/', 1)}"
 
 
-def read(
-    stream: BinaryIO,
-    on_progress: Callable[[int], None] | None = None,
-    *,
-    verified: bool = True,
-    known: Known = nothing_known,
-    watching: Watching = nobody_watches,
-) -> Members:
-    """Read an archive to its end; compression around the whole is undone.
-
-    Args:
-        stream: Needs `read` alone; is not closed.
-        on_progress: Is told the number of bytes read so far, about once for each MiB.
-        verified: Whether to compute the digests that prove what each layer is. An engine is believed.
-        known: Spares the reading of layers, where the archive is believed.
-        watching: Lets something look at layers as they pass.
-
-    Raises:
-        UnreadableImage: The archive is cut off, damaged, or no archive of images. What the stream raises beside an
-            `OSError`, such as an engine that goes away, gets through.
-    """
-    draft = _Draft(verified=verified, known=known, watching=watching)
-    try:
-        source = Meter(stream, on_progress)
-        tape = Tape(decompressed(source, source.head))
-        for header in tape.members():
-            draft.add(header, tape)
-        tape.drain()  # to the end of the stream, where gzip has its checksum
-    except _DAMAGE as error:
-        raise UnreadableImage(f"The archive is cut off or damaged: {reason(error)}") from error
-    return draft.finished()
+def _stated_hex(name: str) -> str:
+    """Return the digest in a config's name: `<hex>.json`, `blobs/sha256/<hex>`, or `sha256:<hex>`."""
+    return posixpath.basename(plain(name)).removesuffix(".json").removeprefix("sha256:")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Members:
-    """All that was kept of an archive's members, by their names."""
-
-    documents: Mapping[str, bytes]
-    """JSON."""
-    layers: Mapping[str, ReadLayer]
-    links: Mapping[str, str]
-    """Where a name is only another for a member, also for one that was left out: its target."""
-    faults: Mapping[str, UnreadableImage]
-    """Why a member could not be read."""
-
-    def layer(self, name: str) -> ReadLayer | None:
-        """Return the layer of that name, links followed."""
-        return self.layers.get(self.resolved(name))
-
-    def resolved(self, name: str) -> str:
-        """Return the name that a name leads to."""
-        name = plain(name)
-        for _ in self.links:  # each at most once, so that a circle ends
-            if name not in self.links:
-                break
-            name = self.links[name]
-        return name
-
-
-@dataclass(slots=True)
-class _Draft:
-    """An archive while it is read."""
-
-    verified: bool
-    known: Known
-    watching: Watching
-    documents: dict[str, bytes] = field(default_factory=dict)
-    documents_bytes: int = 0
-    layers: dict[str, ReadLayer] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)
-    faults: dict[str, UnreadableImage] = field(default_factory=dict)
-    count: int = 0
-
-    def add(self, header: Header, tape: Tape) -> None:
-        """Take in one member by what its first bytes are. Its fault is told later, should an image need the member."""
-        self.count += 1
-        if self.count > MAX_MEMBERS:
-            raise DamagedArchive(f"it has more than {MAX_MEMBERS} members")
-        name = plain(header.name)
-        if header.kind in (SYMBOLIC_LINK, HARD_LINK):
-            folder = posixpath.dirname(name) if header.kind == SYMBOLIC_LINK else ""
-            self.links[name] = plain(posixpath.join(folder, header.target))
-        elif header.kind == FILE and header.size == header.stored:  # a sparse one is no member of an image
-            self._add_file(name, Part(tape, header.stored), header.stored)
-
-    def _add_file(self, name: str, part: Part, size: int) -> None:
-        if is_tar(part.head) or is_compressed(part.head):
-            self._add_layer(name, part, size)
-        elif part.head.lstrip()[:1] in (b"{", b"["):
-            self._add_document(name, part, size)
-
-    def _add_layer(self, name: str, part: Part, size: int) -> None:
-        blob = _BLOB.fullmatch(name)
-        stated = f"{blob[1]}:{blob[2]}" if blob else ""
-        content, watch = None if self.verified else self.known(name), self.watching(name)
-        try:
-            if content is None:
-                layer = read_layer(part, part.head, digests=self.verified, watch=watch)
-            else:
-                if watch:
-                    watch_layer(part, part.head, watch)
-                packed = Blob(digest=stated, size_bytes=size) if is_compressed(part.head) else None
-                layer = ReadLayer(content=content, diff_id="", blob=packed)
-        except UnreadableImage as error:
-            self.faults[name] = error
-        except _DAMAGE as error:
-            self.faults[name] = UnreadableImage(reason(error))
-        else:
-            self._keep(name, layer, stated)
-
-    def _keep(self, name: str, layer: ReadLayer, stated: str) -> None:
-        """Keep a layer; a blob's name is its digest, which is compared where one was computed, and else believed."""
-        told = layer.blob.digest if layer.blob else layer.diff_id
-        if stated and told and stated != told:
-            self.faults[name] = UnreadableImage(f"its digest is not {stated[:19]}…")
-            return
-        if layer.blob and not told:
-            layer = replace(layer, blob=Blob(digest=stated, size_bytes=layer.blob.size_bytes))
-        self.layers[name] = layer
-
-    def _add_document(self, name: str, part: Part, size: int) -> None:
-        if size > MAX_DOCUMENT_BYTES or self.documents_bytes + size > MAX_DOCUMENTS_BYTES:
-            self.faults[name] = UnreadableImage(f"it has {size} bytes, which is too long", advice="")
-            return
-        self.documents[name] = part.read(size)
-        self.documents_bytes += size
-
-    def finished(self) -> Members:
-        if not {"manifest.json", "index.json"} & set(self.documents):
-            raise UnreadableImage(
-                "The archive has neither manifest.json nor index.json: it is cut off, or holds no images"
-            )
-        return Members(documents=self.documents, layers=self.layers, links=self.links, faults=self.faults)
-
-
-def reason(error: BaseException) -> str:
-    """Return an exception's text on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+def _is_tail(long: str, short: str) -> bool:
+    return long.endswith(f"/{short}")

@@ -9,13 +9,9 @@ from contextlib import AbstractContextManager
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.layer import LayerContent
 from weighbridge.quoting import quoted
-from weighbridge.sources import Blob, HistoryEntry, ImageContent, compression
-from weighbridge.sources.bounded import Bounded
-from weighbridge.sources.compression import Readable
-from weighbridge.sources.documents import Config, parse_config
-from weighbridge.sources.headers import DamagedArchive
-from weighbridge.sources.layers import ReadLayer, read_layer
-from weighbridge.sources.manifests import (
+from weighbridge.sources.content import Blob, HistoryEntry, ImageContent
+from weighbridge.sources.oci.documents import Config, parse_config
+from weighbridge.sources.oci.manifests import (
     CONFIG_TYPES,
     Descriptor,
     Document,
@@ -25,8 +21,13 @@ from weighbridge.sources.manifests import (
     fetched,
     no_such_platform,
 )
-from weighbridge.sources.platforms import Platform, parse
-from weighbridge.sources.tape import CHUNK_BYTES
+from weighbridge.sources.oci.platforms import Platform, parse
+from weighbridge.sources.tar import compression
+from weighbridge.sources.tar.bounded import Bounded
+from weighbridge.sources.tar.compression import Readable
+from weighbridge.sources.tar.headers import DamagedArchive
+from weighbridge.sources.tar.layer import ReadLayer, read_layer
+from weighbridge.sources.tar.reader import CHUNK_BYTES
 
 Known = Callable[[str], "LayerContent | None"]
 """Returns what is known of a layer by its diff ID, so that it need not be read; None where that is nothing."""

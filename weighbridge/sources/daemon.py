@@ -14,10 +14,11 @@ from weighbridge.engine.client import Engine
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.engine import LocalImage
-from weighbridge.sources import Blob, ImageContent, archive
+from weighbridge.sources import archive_members
+from weighbridge.sources.archive import Archive
 from weighbridge.sources.assembly import assemble
-from weighbridge.sources.layers import Watch
-from weighbridge.sources.saved import Archive
+from weighbridge.sources.content import Blob, ImageContent
+from weighbridge.sources.tar.layer import Watch
 
 
 class Watches(Protocol):
@@ -60,7 +61,7 @@ def read(
     if unknown:
         begun = _Begun(cache, watches)
         with engine.save(unknown) as stream:
-            members = archive.read(
+            members = archive_members.read(
                 stream, on_progress, verified=False, known=lambda name: _known(name, cache), watching=begun.watch
             )
         saved = Archive(members)

@@ -1,0 +1,252 @@
+"""The documents that lead from a name to an image's config and layers: OCI's and Docker's manifests and indexes.
+
+Fields: OCI image-spec, descriptor.md, manifest.md, image-index.md; Docker's manifest schema 2 has the same ones. What a
+document is, its fields tell, for media types are many and sometimes missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from weighbridge.errors import NoSuchImage, UnreadableImage
+from weighbridge.quoting import listed, quoted
+from weighbridge.sources.oci.documents import parse_config, parsed
+from weighbridge.sources.oci.platforms import Platform, own, parse
+
+MAX_DOCUMENT_BYTES = 8 * 2**20
+"""Of a manifest, an index or a config. Registries take no manifest that is longer than 4 MiB."""
+MAX_DEPTH = 8
+"""How deep indexes may be nested; containerd nests two."""
+MAX_MANIFESTS = 1000
+"""How many entries the indexes of one image may have, all together."""
+
+INDEX_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+CONFIG_TYPES = (
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+)
+_ATTESTATION = "vnd.docker.reference.type"
+_UNKNOWN = Platform("unknown", "unknown")
+
+Document = Callable[[str], bytes]
+"""Returns the document of a digest, or raises what fits if there is none; need not check its digest."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Descriptor(_Model):
+    """What one document says of another, or of a blob."""
+
+    digest: Annotated[str, Field(pattern=r"^[a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$")]
+    size: Annotated[int, Field(ge=0, lt=2**63)]
+    media_type: str = Field(alias="mediaType", default="")
+    artifact_type: str | None = Field(alias="artifactType", default=None)
+    platform: Platform | None = None
+    annotations: Mapping[str, str] | None = None
+
+    @property
+    def may_be_image(self) -> bool:
+        """Whether it describes an image or an index, as far as it says: no attestation, no chart, no signature."""
+        return (
+            self.media_type in ("", *INDEX_TYPES, *MANIFEST_TYPES)
+            and (self.artifact_type or CONFIG_TYPES[0]) in CONFIG_TYPES
+            and self.platform != _UNKNOWN
+            and _ATTESTATION not in (self.annotations or {})
+        )
+
+    def annotation(self, name: str) -> str:
+        """Return the annotation of that name, empty where there is none."""
+        return (self.annotations or {}).get(name, "")
+
+
+class Manifest(_Model):
+    """One image."""
+
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    """Oldest first."""
+
+
+class Index(_Model):
+    """Several images, or one in several platforms."""
+
+    manifests: tuple[Descriptor, ...]
+
+
+class _Either(_Model):
+    config: Descriptor | None = None
+    layers: tuple[Descriptor, ...] | None = None
+    manifests: tuple[Descriptor, ...] | None = None
+    fs_layers: Any = Field(alias="fsLayers", default=None)
+
+
+_EITHER = TypeAdapter(_Either)
+
+
+def parse_document(text: bytes, name: str) -> Manifest | Index:
+    """Return a manifest or an index; `name` is what an error calls it.
+
+    Raises:
+        UnreadableImage: It is neither, or both, or a manifest of Docker's schema 1.
+    """
+    if text.lstrip()[:1] == b"<":
+        raise UnreadableImage(
+            f"{name} is a web page and no manifest",
+            advice="Check the host's name, and whether the login page of a proxy is in between.",
+        )
+    either = parsed(_EITHER, text, name)
+    fields = either.model_fields_set
+    if "fs_layers" in fields:
+        raise UnreadableImage(
+            f"{name} is a manifest of Docker's schema 1, which has no sizes and no diff IDs",
+            advice="Pull the image and push it again with a Docker of this decade.",
+        )
+    if "manifests" in fields and fields & {"config", "layers"}:
+        raise UnreadableImage(f"{name} is both a manifest and an index")
+    if "manifests" in fields:
+        return Index(manifests=either.manifests or ())
+    if either.config:
+        return Manifest(config=either.config, layers=either.layers or ())
+    raise UnreadableImage(f"{name} is neither a manifest nor an index")
+
+
+def check_document(data: bytes, descriptor: Descriptor, name: str) -> None:
+    """Hold a document against what was said of it.
+
+    Raises:
+        UnreadableImage: Its length or digest is another, or the digest is none that we can compute.
+    """
+    if len(data) != descriptor.size:
+        raise UnreadableImage(f"{name} has {len(data)} bytes and should have {descriptor.size}")
+    check_algorithm(descriptor, name)
+    if digest_of(data) != descriptor.digest:
+        raise UnreadableImage(
+            f"{name} is damaged: its digest is {digest_of(data)[:19]}…, not {descriptor.digest[:19]}…"
+        )
+
+
+def check_algorithm(descriptor: Descriptor, name: str) -> None:
+    """Raise `UnreadableImage` where a digest is no SHA-256, the only one that is in use."""
+    if len(descriptor.digest) != len("sha256:") + 64 or not descriptor.digest.startswith("sha256:"):
+        raise UnreadableImage(f"{name} has the digest {quoted(descriptor.digest)}, which is no SHA-256", advice="")
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of a document as descriptors have it."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def choose(
+    root: Manifest | Index,
+    name: str,
+    document: Document,
+    *,
+    platform: str = "",
+    config: Document | None = None,
+    present: Callable[[str], bool] = bool,
+) -> Manifest:
+    """Return the manifest of one image.
+
+    Args:
+        root: What the name leads to. A manifest is the image; its platform is not looked at here.
+        name: What an error calls the image.
+        document: Where the manifests and indexes are that `root` leads to.
+        platform: `os/architecture[/variant]`. Empty: the only image, or else this machine's platform.
+        config: Where the configs are, if not there; asked only where an index does not say what its images run on.
+        present: Whether there is a document of that digest, for sources that may lack some. They are passed over.
+
+    Raises:
+        NoSuchImage: There is none for that platform; the message lists those that are there.
+        UnreadableImage: A document is missing or damaged, or the indexes are nested without end.
+    """
+    if isinstance(root, Manifest):
+        return root
+    wanted = parse(platform) if platform else own()
+    chooser = _Chooser(name, document, config or document, present)
+    images = list(chooser.images(root))
+    if not images:
+        raise UnreadableImage(f"{name} is an index that leads to no image here")
+    if len(images) == 1 and not platform:
+        return chooser.manifest(images[0])
+    platforms = [chooser.platform(image) for image in images]
+    suiting = [index for index, each in enumerate(platforms) if each.suits(wanted)]
+    if not suiting:
+        raise no_such_platform(name, wanted, platforms)
+    return chooser.manifest(images[min(suiting, key=lambda index: platforms[index].full != wanted.full)])
+
+
+def no_such_platform(name: str, wanted: Platform, there: list[Platform]) -> NoSuchImage:
+    """Return the error that tells what an image runs on instead."""
+    others = listed(dict.fromkeys(str(each) or "an unknown platform" for each in there))
+    return NoSuchImage(f"{name} is not there for {wanted}, but for {others}", advice="Ask for one of these platforms.")
+
+
+class _Chooser:
+    """Follows indexes, each once."""
+
+    def __init__(self, name: str, document: Document, config: Document, present: Callable[[str], bool]) -> None:
+        self._name, self._document, self._config, self._present = name, document, config, present
+        self._seen, self._count = set[str](), 0
+
+    def images(self, index: Index, depth: int = 1) -> Iterator[Descriptor]:
+        """Yield what describes the images of an index, in its order."""
+        if depth > MAX_DEPTH:
+            raise UnreadableImage(f"{self._name} is nested in more than {MAX_DEPTH} indexes")
+        self._count += len(index.manifests)
+        if self._count > MAX_MANIFESTS:
+            raise UnreadableImage(f"{self._name} is an index of more than {MAX_MANIFESTS} manifests")
+        for each in index.manifests:
+            if each.digest in self._seen or not each.may_be_image or not self._present(each.digest):
+                continue
+            self._seen.add(each.digest)
+            inner = None if each.media_type in MANIFEST_TYPES else self._fetched(each)
+            if isinstance(inner, Index):
+                yield from self.images(inner, depth + 1)
+            else:
+                yield each
+
+    def manifest(self, image: Descriptor) -> Manifest:
+        """Return the manifest of an image."""
+        found = self._fetched(image)
+        if isinstance(found, Index):
+            raise UnreadableImage(f"{self._name} has an index where its index says that a manifest is")
+        return found
+
+    def platform(self, image: Descriptor) -> Platform:
+        """Return what an image runs on, if need be by its config."""
+        if image.platform:
+            return image.platform
+        described, name = self.manifest(image).config, f"A config of {self._name}"
+        config = parse_config(fetched(described, self._config, name), name)
+        return Platform(config.os, config.architecture, config.variant)
+
+    def _fetched(self, image: Descriptor) -> Manifest | Index:
+        name = f"A manifest of {self._name}"
+        return parse_document(fetched(image, self._document, name), name)
+
+
+def fetched(descriptor: Descriptor, document: Document, name: str) -> bytes:
+    """Return the document that a descriptor describes, checked.
+
+    Raises:
+        UnreadableImage: It is too long, missing or damaged.
+    """
+    if descriptor.size > MAX_DOCUMENT_BYTES:
+        raise UnreadableImage(f"{name} has {descriptor.size} bytes, which is too long")
+    check_algorithm(descriptor, name)
+    data = document(descriptor.digest)
+    check_document(data, descriptor, name)
+    return data

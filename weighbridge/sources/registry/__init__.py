@@ -1,0 +1,1 @@
+"""A registry's API, spoken within bounds of time and size."""

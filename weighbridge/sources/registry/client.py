@@ -1,0 +1,283 @@
+"""Images out of a registry, layer by layer as they come over the network; nothing is stored.
+
+This is the one module here that speaks HTTP. No exception of `requests` or of the library below it gets out.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+import requests.adapters
+import requests.utils
+import urllib3.exceptions
+
+from weighbridge.errors import UnreadableImage
+from weighbridge.quoting import quoted
+from weighbridge.sources.assembly import Known, Progress, fetch, nothing_known
+from weighbridge.sources.content import ImageContent
+from weighbridge.sources.oci.manifests import Index, Manifest, choose, digest_of, parse_document
+from weighbridge.sources.registry import references
+from weighbridge.sources.registry.min_rate import POOLS, TooSlow
+from weighbridge.sources.registry.refusals import AGAIN
+from weighbridge.sources.registry.repository import Repository, origin, server
+
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 30.0
+MAX_REDIRECTS = 5
+_SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+_BUNDLES = "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"
+_FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
+_Request = requests.PreparedRequest
+_NETWORK = "Check the name, the network and the proxy's settings, then try again."
+_DAMAGED = "Try again; if it stays so, push the image again."
+_UNTRUSTED = "If a proxy of yours signs for others, set REQUESTS_CA_BUNDLE to the file with its authority."
+
+
+def read(
+    reference: str,
+    platform: str = "",
+    on_progress: Progress | None = None,
+    *,
+    known: Known = nothing_known,
+) -> ImageContent:
+    """Return one image of a registry.
+
+    Plain HTTP is spoken to this machine's own addresses and to nobody else. Proxies are those of the environment. A
+    server may be silent for 30 seconds, and must send 600 kB in each minute that it is waited for.
+
+    Args:
+        reference: `HOST[:PORT]/NAME[:TAG][@sha256:…]`; without a host it is Docker Hub's.
+        platform: `os/architecture[/variant]`. Empty: the only one there is, or else this machine's.
+        on_progress: Is told the number of bytes of layers read so far.
+        known: Spares the fetching of layers; asked with the diff ID of each.
+
+    Raises:
+        NoSuchImage: The registry has no such image, or not for that platform.
+        UnreadableImage: The registry does not answer, wants a login, or sends something else than it should.
+    """
+    name = references.parse(reference)
+    with closing(_Http(plain=name.scheme == "http")) as transport, _advised():
+        repository = Repository(name, transport)
+        _, found = _root(reference, name, repository)
+        chosen = choose(found, reference, repository.manifest, platform=platform, config=repository.config)
+        return fetch(
+            reference,
+            chosen,
+            config=repository.config,
+            blob=repository.blob,
+            platform=platform,
+            known=known,
+            on_progress=on_progress,
+            plain_blobs=True,
+        )
+
+
+def digests(reference: str) -> tuple[str, str]:
+    """Return the digest of what a registry has under a name, and that of its config; empty for an index.
+
+    An engine calls the image by one of them: by the config's on a graph driver, by the other on the containerd store.
+
+    Raises:
+        NoSuchImage, UnreadableImage: As in `read`.
+    """
+    name = references.parse(reference)
+    with closing(_Http(plain=name.scheme == "http")) as transport, _advised():
+        root, found = _root(reference, name, Repository(name, transport))
+        return digest_of(root), found.config.digest if isinstance(found, Manifest) else ""
+
+
+def _root(reference: str, name: references.Reference, repository: Repository) -> tuple[bytes, Manifest | Index]:
+    """Return the document that a name leads to, as it was sent and as it is meant."""
+    root = repository.root()
+    if name.digest and digest_of(root) != name.digest:
+        raise UnreadableImage(f"{name.server} sends something else than {name}: its digest is another")
+    return root, parse_document(root, f"What {name.server} sends as {reference}")
+
+
+@contextmanager
+def _advised() -> Iterator[None]:
+    """Give errors of damage an advice that fits a registry; whoever had a better one keeps it."""
+    try:
+        yield
+    except UnreadableImage as error:
+        if error.advice != UnreadableImage.advice:
+            raise
+        raise UnreadableImage(error.message, advice=_DAMAGED) from error
+
+
+class _Answer:
+    """What came back for a request."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self._response = response
+        self.status, self.url = response.status_code, response.url
+        self.challenge = response.headers.get("WWW-Authenticate", "")
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes as they were sent: what a registry calls a content encoding is the blob's own."""
+        data = bytearray()
+        with _mapped(self.url):
+            # Once more after a short piece: only then does the library tell an end from a connection that broke off.
+            while len(data) < size and (block := self._response.raw.read(size - len(data), decode_content=False)):
+                data += block
+        return bytes(data)
+
+    def close(self) -> None:
+        """Leave the rest of it, and so the connection."""
+        self._response.close()
+
+
+class _Http:
+    """Sends requests, each with its redirects."""
+
+    def __init__(self, *, plain: bool) -> None:
+        self._adapter, self._plain = _Adapter(), plain
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._adapter.close()
+
+    def get(
+        self, url: str, *, accept: str, authorization: str = "", parameters: Sequence[tuple[str, str]] = ()
+    ) -> _Answer:
+        """Get something; where a redirect leads to another host, the authorization stays behind."""
+        home = None
+        for _ in range(MAX_REDIRECTS + 1):
+            with _mapped(url):
+                request = self._prepared("GET", url, headers={"Accept": accept}, params=list(parameters))
+                home = home or origin(request.url or "")
+                if authorization and origin(request.url or "") == home:
+                    request.headers["Authorization"] = authorization
+                response = self._sent(request)
+                if not response.is_redirect:
+                    return _Answer(response)
+                response.close()
+                url, parameters = urljoin(response.url, response.headers["Location"]), ()
+        raise UnreadableImage(f"{server(url)} is the end of too many redirects", advice=AGAIN)
+
+    def post(self, url: str, form: Mapping[str, str]) -> _Answer:
+        """Send a form; to where a redirect leads, it does not follow."""
+        with _mapped(url):
+            return _Answer(self._sent(self._prepared("POST", url, data=form)))
+
+    def _prepared(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **content: Any) -> _Request:
+        """Return a request that leads to where it may."""
+        own = {"User-Agent": "weighbridge", "Accept-Encoding": "identity", **(headers or {})}
+        request = requests.Request(method, url, headers=own, **content).prepare()
+        scheme, host, _ = origin(request.url or "")
+        if scheme != "https" and not (self._plain and scheme == "http" and references.is_loopback(host)):
+            raise UnreadableImage(f"The registry leads to {quoted(scheme)}://{quoted(host)}, unencrypted", advice=AGAIN)
+        return request
+
+    def _sent(self, request: _Request) -> requests.Response:
+        # Not by a session: that one reads the bodies of redirects, and takes passwords out of ~/.netrc.
+        url = request.url or ""
+        local = references.is_loopback(origin(url)[1])
+        return self._adapter.send(
+            request,
+            stream=True,
+            timeout=(CONNECT_SECONDS, SILENCE_SECONDS),
+            verify=_authorities(),
+            proxies={} if local else requests.utils.get_environ_proxies(url),
+        )
+
+
+def _authorities() -> str | bool:
+    """Return the certificates to trust: those of the environment or of the system, for an office may have its own."""
+    for name in _BUNDLES:
+        if path := os.environ.get(name):
+            if Path(path).exists():
+                return path
+            raise UnreadableImage(f"{name} names {quoted(path)}, which is not there", advice="Correct it, or unset it.")
+    return str(_SYSTEM_AUTHORITIES) if _SYSTEM_AUTHORITIES.is_file() else True
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """What sends requests, with our pools in place of the library's."""
+
+    def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
+        super().init_poolmanager(*arguments, **named)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, *arguments: Any, **named: Any) -> Any:
+        manager = super().proxy_manager_for(*arguments, **named)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def close(self) -> None:
+        """Close all connections: the library only lets go of them, and an error's traceback may hold them."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - no dictionary, and refuses to be walked
+                manager.pools[key].close()
+        super().close()
+
+
+@contextmanager
+def _mapped(url: str) -> Iterator[None]:
+    """Turn what the libraries raise into an error of ours, without their words: these have whole URLs in them."""
+    try:
+        yield
+    except _FOREIGN as error:
+        reason, advice = _reason(error)
+        raise UnreadableImage(f"{server(url)} cannot be read from: {reason}", advice=advice) from error
+
+
+def _links(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and all that led to it: what was raised before, and what it was made of."""
+    if error:
+        yield error
+        for each in error.args:
+            yield from _links(each if isinstance(each, BaseException) else None)
+        yield from _links(error.__cause__ or error.__context__)
+
+
+def _reason(error: BaseException) -> tuple[str, str]:
+    """Return why, and what to do."""
+    links = tuple(_links(error))
+    for kinds, words, advice in _REASONS:
+        if found := next((each for each in links if isinstance(each, kinds)), None):
+            return words(found), advice
+    of_system = next((each.strerror for each in links if isinstance(each, OSError) and each.strerror), "")
+    return quoted(of_system) or "the connection broke off, or what came is no HTTP", _NETWORK
+
+
+_REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str], ...] = (
+    ((TooSlow,), str, _NETWORK),
+    (
+        (requests.ConnectTimeout,),
+        lambda _: f"no connection within {CONNECT_SECONDS:g} s",
+        _NETWORK,
+    ),
+    (
+        (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError),
+        lambda _: f"nothing came for {SILENCE_SECONDS:g} s",
+        _NETWORK,
+    ),
+    (
+        (ssl.SSLCertVerificationError,),
+        lambda error: f"its certificate is not trusted: {quoted(error.verify_message)}",
+        _UNTRUSTED,
+    ),
+    (
+        (ssl.SSLError,),
+        lambda error: f"no TLS connection: {quoted(error.reason or '').lower().replace('_', ' ')}",
+        _NETWORK,
+    ),
+    (
+        (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError),
+        lambda _: "the proxy does not let us through",
+        _NETWORK,
+    ),
+    ((socket.gaierror,), lambda _: "its name is not known", _NETWORK),
+    ((ValueError,), lambda _: "its address, or the proxy's, is none that can be used", _NETWORK),
+)
+"""The plainest words for what a chain of exceptions holds, the first that fit."""

@@ -1,0 +1,165 @@
+"""What Docker's own tools know to log in to a registry with: their config.json and the programs that it names.
+
+Format: Docker's command line reference, "docker login", "Credential stores" and "Credential helpers".
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from weighbridge.errors import UnreadableImage
+from weighbridge.quoting import quoted
+from weighbridge.sources.oci.documents import parsed
+from weighbridge.sources.registry.references import DOCKER_HUB, HUB_HOSTS
+
+T = TypeVar("T")
+
+HELPER_SECONDS = 60
+"""How long a program may take: it may have to ask the user."""
+_HUB_KEY = "https://index.docker.io/v1/"
+_TOKEN_USER = "<token>"  # noqa: S105 - it stands where a name would, and says that the password is a token
+_NOTHING_KNOWN = b"credentials not found"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Who we are to a registry."""
+
+    user: str = ""
+    password: str = field(default="", repr=False)
+    identity_token: str = field(default="", repr=False)
+    """Buys other tokens; stands in place of a password."""
+
+    @property
+    def basic(self) -> str:
+        """The value of an `Authorization` header."""
+        return f"Basic {base64.b64encode(f'{self.user}:{self.password}'.encode()).decode()}"
+
+
+class _Secretive(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class _Entry(_Secretive):
+    auth: str | None = None
+    username: str | None = None
+    password: str | None = None
+    identity_token: str | None = Field(alias="identitytoken", default=None)
+
+
+_Program = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$")]
+
+
+class _Config(_Secretive):
+    auths: dict[str, _Entry] | None = None
+    store: _Program | None = Field(alias="credsStore", default=None)
+    helpers: dict[str, _Program] | None = Field(alias="credHelpers", default=None)
+
+
+class _Answer(_Secretive):
+    user: str = Field(alias="Username", default="")
+    secret: str = Field(alias="Secret", default="")
+
+
+_CONFIG, _ANSWER = TypeAdapter(_Config), TypeAdapter(_Answer)
+
+
+def find(host: str) -> Login | None:
+    """Return what is known for a registry; None where that is nothing.
+
+    Args:
+        host: With its port, as references have it.
+
+    Raises:
+        UnreadableImage: The config.json is damaged, or a program that it names fails.
+    """
+    path = _path()
+    config = _config(path, host)
+    if config is None:
+        return None
+    program = _of(config.helpers or {}, host) or config.store
+    if program and (login := _asked(f"docker-credential-{program}", host)):
+        return login
+    entry = _of(config.auths or {}, host)
+    return _decoded(entry, path, host) if entry else None
+
+
+def _path() -> Path:
+    folder = os.environ.get("DOCKER_CONFIG")
+    return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
+
+
+def _config(path: Path, host: str) -> _Config | None:
+    try:
+        text = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UnreadableImage(
+            f"{quoted(path)} cannot be read: {error.strerror}", advice="Mend its permissions, or set DOCKER_CONFIG."
+        ) from error
+    try:
+        return parsed(_CONFIG, text, quoted(path))
+    except UnreadableImage as error:
+        raise UnreadableImage(error.message, advice=_again(host)) from error
+
+
+def _again(host: str) -> str:
+    return f"Mend the file, or delete it and run `docker login {host}` again."
+
+
+def _of(entries: Mapping[str, T], host: str) -> T | None:
+    """Return the entry of a host, whose key may be a URL of it."""
+    names = HUB_HOSTS if host == DOCKER_HUB else {host}
+    return next((entries[key] for key in entries if _host(key) in names), None)
+
+
+def _host(key: str) -> str:
+    return key.removeprefix("https://").removeprefix("http://").partition("/")[0]
+
+
+def _decoded(entry: _Entry, path: Path, host: str) -> Login | None:
+    user, password = entry.username or "", entry.password or ""
+    if entry.auth:
+        try:
+            user, _, password = base64.b64decode(entry.auth, validate=True).decode().rstrip("\0").partition(":")
+        except ValueError:  # the error knows the secret, and so is not kept
+            what = f"what it has for {host} is no name and password"
+            raise UnreadableImage(f"{quoted(path)} is damaged: {what}", advice=_again(host)) from None
+    if not (user or entry.identity_token):
+        return None
+    return Login(user=user, password=password, identity_token=entry.identity_token or "")
+
+
+def _asked(program: str, host: str) -> Login | None:
+    """Return what a program knows. What it prints may be secret, and so is not told."""
+    advice = f"Run it as `echo {host} | {program} get`, or run `docker login {host}` again."
+    server = _HUB_KEY if host == DOCKER_HUB else host
+    try:
+        done = subprocess.run(
+            [program, "get"], input=server.encode(), capture_output=True, timeout=HELPER_SECONDS, check=False
+        )
+    except OSError as error:
+        told = f"{program}, which Docker's config.json names, cannot be started: {error.strerror}"
+        raise UnreadableImage(told, advice="Install it, or take its name out of config.json.") from error
+    except subprocess.TimeoutExpired as error:
+        raise UnreadableImage(f"{program} did not answer within {HELPER_SECONDS} s", advice=advice) from error
+    if done.returncode:
+        if _NOTHING_KNOWN in done.stdout:
+            return None
+        raise UnreadableImage(f"{program} failed with exit code {done.returncode}", advice=advice)
+    try:
+        answer = parsed(_ANSWER, done.stdout, f"What {program} answers")
+    except UnreadableImage as error:
+        raise UnreadableImage(error.message, advice=advice) from error
+    if answer.user == _TOKEN_USER:
+        return Login(identity_token=answer.secret)
+    return Login(user=answer.user, password=answer.secret) if answer.user else None

@@ -1,0 +1,200 @@
+"""One repository of a registry: its manifests, configs and blobs, and logging in for them.
+
+API: OCI distribution-spec, "Pull"; logging in: the Distribution project's token authentication specification. HTTP
+itself is the business of `registry`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from weighbridge.errors import SourceError, UnreadableImage
+from weighbridge.quoting import quoted
+from weighbridge.sources.oci.documents import parsed
+from weighbridge.sources.oci.manifests import INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT_BYTES, Descriptor
+from weighbridge.sources.registry import challenges, credentials
+from weighbridge.sources.registry.references import Reference
+from weighbridge.sources.registry.refusals import refusal, words
+from weighbridge.sources.tar.compression import Readable
+
+MAX_TOKEN_BYTES = 2**20
+MAX_WORDS_BYTES = 2**14
+_DOCUMENTS = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
+_ANYTHING = "*/*"
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+_CLIENT = "weighbridge"
+_PORTS = {"http": 80, "https": 443}
+
+
+class Answer(Protocol):
+    """What came back for a request; its methods raise `UnreadableImage` where the connection fails."""
+
+    @property
+    def status(self) -> int:
+        """The status code, no redirect."""
+
+    @property
+    def url(self) -> str:
+        """Where it came from, after all redirects."""
+
+    @property
+    def challenge(self) -> str:
+        """The `WWW-Authenticate` header, or nothing."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes of the body, fewer only at its end."""
+
+    def close(self) -> None:
+        """Leave the rest of it."""
+
+
+class Transport(Protocol):
+    """What sends requests, and raises `UnreadableImage` where no answer comes."""
+
+    def get(
+        self, url: str, *, accept: str, authorization: str = "", parameters: Sequence[tuple[str, str]] = ()
+    ) -> Answer:
+        """Get something; where a redirect leads to another host, the authorization stays behind."""
+
+    def post(self, url: str, form: Mapping[str, str]) -> Answer:
+        """Send a form."""
+
+
+class _Token(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    token: str | None = None
+    access_token: str | None = None
+
+
+_TOKENS = TypeAdapter(_Token)
+
+
+class Repository:
+    """Asks for the parts of an image, and logs in when it is told to."""
+
+    def __init__(self, reference: Reference, transport: Transport) -> None:
+        self._reference, self._transport = reference, transport
+        self._home = f"{reference.scheme}://{reference.server}"
+        self._authorization, self._secrets = "", set[str]()
+
+    def root(self) -> bytes:
+        """Return the manifest or index that the name leads to."""
+        return self._document(f"manifests/{self._reference.target}", self._reference.name, is_image=True)
+
+    def manifest(self, digest: str) -> bytes:
+        """Return another manifest or index."""
+        return self._document(f"manifests/{digest}", f"manifest {digest[:19]}… of {self._reference.name}")
+
+    def config(self, digest: str) -> bytes:
+        """Return a config."""
+        return self._document(f"blobs/{digest}", f"the config of {self._reference.name}", accept=_ANYTHING)
+
+    @contextmanager
+    def blob(self, described: Descriptor) -> Iterator[Readable]:
+        """Open a blob."""
+        what = f"blob {described.digest[:19]}… of {self._reference.name}"
+        with closing(self._asked(f"blobs/{described.digest}", what, _ANYTHING)) as answer:
+            yield answer
+
+    def _document(self, path: str, what: str, *, accept: str = _DOCUMENTS, is_image: bool = False) -> bytes:
+        with closing(self._asked(path, what, accept, is_image=is_image)) as answer:
+            data = answer.read(MAX_DOCUMENT_BYTES + 1)
+        if len(data) > MAX_DOCUMENT_BYTES:
+            raise UnreadableImage(f"{what[:1].upper()}{what[1:]} is longer than {MAX_DOCUMENT_BYTES} bytes")
+        return data
+
+    def _asked(self, path: str, what: str, accept: str, *, is_image: bool = False) -> Answer:
+        url = f"{self._home}/v2/{self._reference.repository}/{path}"
+        answer = self._transport.get(url, accept=accept, authorization=self._authorization)
+        # Of a host that a redirect led to, nobody here has a password.
+        if answer.status == HTTPStatus.UNAUTHORIZED and origin(answer.url) == origin(url):
+            with closing(answer):
+                self._log_in(answer.challenge)
+            answer = self._transport.get(url, accept=accept, authorization=self._authorization)
+        if answer.status != HTTPStatus.OK:
+            with closing(answer):
+                raise self._refused(answer, what, is_image=is_image)
+        return answer
+
+    def _log_in(self, header: str) -> None:
+        """Do as a challenge says. A token may have run out since the last one."""
+        host = self._reference.host
+        challenge, login = challenges.best(header), credentials.find(host)
+        if login:
+            self._secrets |= {login.password, login.identity_token, login.basic.removeprefix("Basic ")} - {""}
+        if challenge and challenge.scheme == "bearer":
+            token = self._token(challenge.parameters, login)
+            self._secrets.add(token)
+            self._authorization = f"Bearer {token}"
+        elif challenge and login and login.user:
+            self._authorization = login.basic
+        else:
+            wanted = "somebody to log in" if challenge else "a way to log in that is not known here"
+            raise UnreadableImage(
+                f"{self._reference.server} wants {wanted} for {self._reference.name}",
+                advice=f"Run `docker login {host}` and try again.",
+            )
+
+    def _token(self, parameters: Mapping[str, str], login: credentials.Login | None) -> str:
+        """Return a token that lets us read the repository."""
+        realm, service = parameters.get("realm", ""), parameters.get("service", "")
+        scope = parameters.get("scope") or f"repository:{self._reference.repository}:pull"
+        what = f"a token for {self._reference.name}"
+        if login and login.identity_token:
+            form = {"grant_type": "refresh_token", "client_id": _CLIENT, "service": service, "scope": scope}
+            answer = self._transport.post(realm, {**form, "refresh_token": login.identity_token})
+        else:
+            wanted = [("service", service)] if service else []
+            wanted += [("scope", each) for each in scope.split()]
+            basic = login.basic if login else ""
+            answer = self._transport.get(realm, accept=_ANYTHING, authorization=basic, parameters=wanted)
+        with closing(answer):
+            if answer.status != HTTPStatus.OK:
+                raise self._refused(answer, what)
+            text = answer.read(MAX_TOKEN_BYTES)
+        found = parsed(_TOKENS, text, f"What {server(answer.url)} gives as {what}")
+        token = found.token or found.access_token or ""
+        if not _TOKEN.fullmatch(token):
+            raise UnreadableImage(f"{server(answer.url)} gives no token for {self._reference.name}")
+        return token
+
+    def _refused(self, answer: Answer, what: str, *, is_image: bool = False) -> SourceError:
+        """Return the error of an answer, without its words where these have a secret in them."""
+        body = b""
+        with suppress(UnreadableImage):
+            body = answer.read(MAX_WORDS_BYTES)
+        leaks = any(secret.encode() in body for secret in self._secrets)
+        return refusal(
+            answer.status,
+            host=server(answer.url),
+            what=what,
+            login=self._reference.host,
+            said="" if leaks else words(body),
+            is_image=is_image,
+        )
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of a URL, the port that a scheme has of itself included.
+
+    Raises:
+        ValueError: It is no URL.
+    """
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
+
+
+def server(url: str) -> str:
+    """Return what a message calls the host of a URL."""
+    try:
+        return quoted(urlsplit(url).netloc.rpartition("@")[2] or url)
+    except ValueError:
+        return quoted(url)

@@ -1,0 +1,199 @@
+"""Images out of an engine as the rules on images see them: their configs, and what of their layers may be wrong."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import get_args
+
+from weighbridge.cache import Cache
+from weighbridge.engine.client import Engine
+from weighbridge.image import filesystem
+from weighbridge.image.filesystem import Directory, Filesystem
+from weighbridge.image.layer import DIRECTORY, HARD_LINK, LayerContent
+from weighbridge.model.engine import LocalImage
+from weighbridge.model.scan import Kind, ScanHit, ScannedImage
+from weighbridge.sources import daemon
+from weighbridge.sources.content import ImageContent
+from weighbridge.sources.history import MISSING, instructions
+from weighbridge.sources.scan import elf, paths
+from weighbridge.sources.scan.layer import HAS_ASSIGNMENTS, Exposure, Exposures, Spot
+
+
+def screen(
+    engine: Engine,
+    references: Iterable[str],
+    cache: Cache,
+    on_progress: Callable[[int], None] | None = None,
+) -> dict[str, ScannedImage]:
+    """Return what each image holds; all that are not known are read in one stream, and what is learned is kept.
+
+    Args:
+        engine: A connected engine.
+        references: Names or ids of images.
+        cache: What is known of layers, and where to keep what is learned of them.
+        on_progress: Is told the number of bytes read so far.
+
+    Raises:
+        NoSuchImage: The engine lacks one; told at once, before anything is saved.
+        UnreadableImage: What the engine sends is damaged.
+        EngineError: The engine fails or goes away in mid-stream.
+    """
+    exposures = Exposures(cache)
+    images = daemon.read(engine, references, cache, on_progress, exposures)
+    for content in images.values():
+        for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
+            if not cache.has(diff_id):
+                cache.keep_layer(diff_id, layer)
+    return {
+        reference: _contents(engine.image(reference), content, [exposures.of(each) for each in content.diff_ids])
+        for reference, content in images.items()
+    }
+
+
+def _contents(image: LocalImage, content: ImageContent, found: Sequence[Exposure]) -> ScannedImage:
+    return ScannedImage(
+        reference=image.reference,
+        image_id=image.id,
+        platform=image.platform,
+        config_digest=content.config_digest,
+        user=image.user,
+        group=_group(image.user, found),
+        labels=image.labels,
+        environment=image.environment,
+        entrypoint=image.entrypoint,
+        command=image.command,
+        health_check=image.health_check,
+        ports=image.ports,
+        history=tuple(step.created_by or step.comment for step in content.history),
+        layer_count=len(found),
+        traces=tuple(_Traces(image, content, found)),
+        cut=frozenset(_cut(image, found)),
+    )
+
+
+def _cut(image: LocalImage, found: Sequence[Exposure]) -> Iterator[Kind]:
+    """Yield the kinds of which there is more than was kept, what the image's own machine runs left out."""
+    cut = {each for exposure in found for each in exposure.cut}
+    yield from (kind for kind in get_args(Kind) if kind in cut)
+    if not all(elf.runs(_architecture(image), each) for each in cut - {*get_args(Kind)}):
+        yield "foreign-code"
+
+
+def _architecture(image: LocalImage) -> str:
+    return image.platform.split("/")[1]
+
+
+def _group(user: str, found: Sequence[Exposure]) -> int | None:
+    """Return the group that an engine looks up for a user in the image's /etc/passwd; root's for a number not there."""
+    name, colon, group = user.partition(":")
+    if colon:
+        return int(group) if group.isdecimal() else None
+    users: Mapping[str, int] = next((each.users for each in reversed(found) if each.users is not None), {})
+    return users.get(name, 0 if name.isdecimal() else None)
+
+
+class _Traces:
+    """What was found in an image's layers, as the merged view has it."""
+
+    def __init__(self, image: LocalImage, content: ImageContent, found: Sequence[Exposure]) -> None:
+        self._content, self._found = content, found
+        self._architecture = _architecture(image)
+        folder = posixpath.join("/", content.working_dir)
+        words = (*image.entrypoint, *image.command)
+        self._words = frozenset(posixpath.normpath(posixpath.join(folder, word)) for word in words)
+        self._holding = dict[int, bool]()
+
+    def __iter__(self) -> Iterator[ScanHit]:
+        told = instructions(self._content.history, len(self._found))
+        for layer, (exposure, instruction) in enumerate(zip(self._found, told, strict=True)):
+            for spot in exposure.spots:
+                live = self._is_live(layer, spot)
+                if self._counts(spot, live=live):
+                    yield _trace(spot, layer, "" if instruction == MISSING else instruction, live=live)
+
+    def _counts(self, spot: Spot, *, live: bool) -> bool:
+        """Tell what the whole image says against a spot."""
+        if spot.kind == "foreign-code":
+            return not elf.runs(self._architecture, spot.detail)
+        if spot.kind != "writable":
+            return True
+        if spot.form == DIRECTORY:
+            return live and self._holds_code(self._view.find(spot.path))
+        return paths.is_code(spot.path) or paths.is_in_bin(spot.path) or f"/{spot.path}" in self._words
+
+    @cached_property
+    def _view(self) -> Filesystem:
+        return filesystem.stack(self._content.layers)
+
+    @cached_property
+    def _last_told(self) -> Mapping[bytes, int]:
+        """Return in which layer each folder that somebody may write was told of last: the mode there is its mode."""
+        wanted = {_bytes(spot.path) for each in self._found for spot in each.spots if spot.form == DIRECTORY}
+        last = dict[bytes, int]()
+        for index, layer in enumerate(self._content.layers):
+            last |= dict.fromkeys(wanted & _paths(layer), index)
+        return last
+
+    def _is_live(self, layer: int, spot: Spot) -> bool:
+        if spot.form == DIRECTORY:
+            return self._last_told.get(_bytes(spot.path)) == layer and isinstance(self._view.find(spot.path), Directory)
+        if spot.form == HARD_LINK:  # one more name for what may have come earlier, even in a lower layer
+            there = self._view.find(spot.path)
+            return isinstance(there, int) and self._view.locate(there)[0] <= layer
+        return (
+            spot.at < self._content.layers[layer].entry_count
+            and self._view.links[self._view.offsets[layer] + spot.at] > 0
+        )
+
+    def _holds_code(self, node: Directory | int | None) -> bool:
+        """Tell whether there is code anywhere below a folder: whoever may write to it may put another in its place."""
+        if not isinstance(node, Directory):
+            return False
+        waiting = [("", node)]
+        while waiting:
+            name, folder = waiting.pop()
+            known = self._holding.get(id(folder))
+            if known or (known is None and any(map(_is_code(name), _files(folder)))):
+                self._holding[id(node)] = True
+                return True
+            if known is None:
+                waiting += [(below, each) for below, each in folder.children.items() if isinstance(each, Directory)]
+        self._holding[id(node)] = False
+        return False
+
+
+def _trace(spot: Spot, layer: int, instruction: str, *, live: bool) -> ScanHit:
+    kind, detail = spot.kind, spot.detail
+    if kind == "env-file" and detail == HAS_ASSIGNMENTS and not live:
+        kind = "secret"
+    elif kind == "foreign-code":
+        detail = f"built for {detail}"
+    return ScanHit(
+        kind=kind,
+        path=f"/{spot.path}",
+        layer=layer,
+        instruction=instruction,
+        live=live,
+        detail=detail,
+        uid=spot.uid,
+        gid=spot.gid,
+        mode=spot.mode,
+    )
+
+
+def _is_code(folder: str) -> Callable[[str], bool]:
+    return lambda name: paths.is_code(name) or paths.is_in_bin(f"{folder}/{name}")
+
+
+def _files(folder: Directory) -> Iterator[str]:
+    return (name for name, node in folder.children.items() if isinstance(node, int))
+
+
+def _paths(layer: LayerContent) -> frozenset[bytes]:
+    return frozenset(layer.paths.split(b"\0")[:-1])
+
+
+def _bytes(path: str) -> bytes:
+    return path.encode(errors="surrogateescape")

@@ -1,0 +1,1 @@
+"""Tar archives and the layers in them, read as a stream within bounds."""

@@ -1,0 +1,223 @@
+"""What one layer's archive holds, from one pass over its bytes, and the digests that prove what it is.
+
+Rules: OCI image-spec, layer.md. A hard link carries no data of its own; a name that begins with `.wh.` is a whiteout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from array import array
+from dataclasses import dataclass
+from typing import Protocol
+
+import xxhash
+
+from weighbridge.errors import UnreadableImage
+from weighbridge.image.layer import DIRECTORY, FILE, OTHER, WHITEOUT, Fingerprint, LayerContent
+from weighbridge.image.packages import is_database
+from weighbridge.sources.content import Blob
+from weighbridge.sources.tar.compression import Readable, decompressed, is_compressed
+from weighbridge.sources.tar.gzip_estimate import Deflation
+from weighbridge.sources.tar.headers import Header
+from weighbridge.sources.tar.reader import CHUNK_BYTES, Tape
+
+MAX_ENTRIES = 2_000_000
+"""Of one layer; the largest images known have a tenth of that in all their layers."""
+MAX_PATH_BYTES = 4096
+MAX_LAYER_BYTES = 2**38
+"""Of one layer, unpacked: 275 GB, some minutes of reading."""
+MAX_DATABASE_BYTES = 16 * 2**20
+MAX_DATABASES_BYTES = 128 * 2**20
+"""What a layer's package databases may take, one and all. Debian's largest has some 10 MB."""
+_MASK = 2**64 - 1
+
+
+class Hash(Protocol):
+    """What of `hashlib` is needed."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in the next bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of all of them."""
+
+
+class Watch(Protocol):
+    """Looks at what a layer's archive says beyond what is kept of every layer."""
+
+    def see(self, index: int, path: str, header: Header, /) -> int:
+        """Take in one member; return how many of its first bytes are to be shown, 0 for none."""
+
+    def look(self, data: bytes, /) -> None:
+        """Take in those bytes of the member that was seen last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadLayer:
+    """A layer that was read to its end."""
+
+    content: LayerContent
+    diff_id: str
+    """Computed, not believed; empty where nobody asked for it."""
+    blob: Blob | None
+    """The layer as it came, where it came compressed. Its digest is computed too, or empty."""
+
+
+def read_layer(source: Readable, head: bytes, *, digests: bool = True, watch: Watch | None = None) -> ReadLayer:
+    """Read a layer, whatever its compression, to the end of its source.
+
+    Args:
+        source: The layer's bytes, from the first.
+        head: The first of them, which `source` gives once more.
+        digests: Whether to compute the diff ID and the blob's digest, which prove that these are the bytes meant.
+        watch: Looks at the members as they pass.
+
+    Raises:
+        DamagedArchive, EOFError, OSError, ValueError: The bytes are damaged or cut off.
+        UnreadableImage: There are more entries or bytes than anybody's layer has.
+    """
+    diff, packed = (hashlib.sha256(), hashlib.sha256()) if digests else (None, None)
+    counted = _Counted(source, packed)
+    deflation = Deflation()
+    tape = Tape(decompressed(counted, head), [deflation.update, *([diff.update] if diff else [])])
+    scan = _WatchedScan(tape, watch) if watch else _Scan(tape)
+    for header in tape.members():
+        scan.add(header)
+    tape.drain()
+    counted.drain()
+    blob = None
+    if is_compressed(head):
+        blob = Blob(digest=f"sha256:{packed.hexdigest()}" if packed else "", size_bytes=counted.count)
+    return ReadLayer(
+        content=scan.content(deflation.total()), diff_id=f"sha256:{diff.hexdigest()}" if diff else "", blob=blob
+    )
+
+
+def watch_layer(source: Readable, head: bytes, watch: Watch) -> None:
+    """Let a layer pass before a watch and keep nothing else of it; what is raised is as with `read_layer`."""
+    tape = Tape(decompressed(source, head))
+    for index, header in enumerate(tape.members()):
+        wanted = watch.see(index, plain(header.name), header)
+        if wanted:
+            watch.look(tape.take(min(wanted, header.stored)))
+
+
+def plain(name: str) -> str:
+    """Return a member's path from the root: no `./`, no slash at either end, and no way above the root."""
+    name = name.removeprefix("./")
+    name = name.strip("/")
+    if "//" in name or name.startswith(".") or "/." in name:
+        return posixpath.normpath(f"/{name}").lstrip("/")
+    return name
+
+
+class _Counted:
+    """A stream whose bytes are counted and, if wanted, hashed."""
+
+    def __init__(self, source: Readable, digest: Hash | None) -> None:
+        self._source, self._digest, self.count = source, digest, 0
+
+    def read(self, size: int, /) -> bytes:
+        block = self._source.read(size)
+        self.count += len(block)
+        if self._digest:
+            self._digest.update(block)
+        return block
+
+    def drain(self) -> None:
+        """Read what a decompressor left: it belongs to the blob."""
+        while self.read(CHUNK_BYTES):
+            pass
+
+
+class _Scan:
+    """The columns of a layer while its members pass."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._paths, self._kinds, self._sizes, self._digests = bytearray(), bytearray(), array("q"), array("Q")
+        self._targets, self._documents = dict[int, str](), dict[int, bytes]()
+        self._shipped = self._files = self._databases = 0
+        self._content = self._ownership = self._times = 0
+
+    def add(self, header: Header) -> None:
+        """Take in one member, and its data where it is a file."""
+        path, kind, size, digest = plain(header.name), header.kind, header.size, 0
+        if header.stored and kind == FILE:
+            digest = self._digest(path, header.stored)
+        if not path and kind != DIRECTORY:  # the root can be nothing else
+            kind, size = OTHER, 0
+        if len(encoded := path.encode(errors="surrogateescape")) > MAX_PATH_BYTES:
+            raise UnreadableImage(f"a path has more than {MAX_PATH_BYTES} bytes, which no Linux takes")
+        if len(self._kinds) >= MAX_ENTRIES or self._tape.position > MAX_LAYER_BYTES:
+            raise UnreadableImage("a layer has more entries or bytes than any real one")
+        if kind == FILE and not path.rpartition("/")[2].startswith(WHITEOUT):
+            self._shipped += size
+            self._files += 1
+        if header.target:
+            self._targets[len(self._kinds)] = header.target
+        self._paths += encoded
+        self._paths.append(0)
+        self._kinds.append(kind)
+        self._sizes.append(size)
+        self._digests.append(digest)
+        told = b"%b\0%d %d %d %b" % (encoded, kind, size, digest, header.target.encode(errors="surrogateescape"))
+        key = xxhash.xxh3_64_intdigest(told)
+        self._content += key
+        self._ownership += key * (header.mode + (header.uid << 20) + (header.gid << 44))
+        self._times += key * int(header.mtime)
+
+    def _digest(self, path: str, stored: int) -> int:
+        """Return the digest of a file's data, and keep the data of a package database."""
+        if is_database(path) and stored <= MAX_DATABASE_BYTES and self._databases + stored <= MAX_DATABASES_BYTES:
+            data = self._tape.take(stored)
+            self._documents[len(self._kinds)] = data
+            self._databases += stored
+            return xxhash.xxh3_64_intdigest(data)
+        if stored < CHUNK_BYTES:
+            return xxhash.xxh3_64_intdigest(self._tape.take(stored))
+        whole = xxhash.xxh3_64()
+        for piece in self._tape.pieces(stored):
+            whole.update(piece)
+        return whole.intdigest()
+
+    def content(self, deflated_bytes: int) -> LayerContent:
+        """Return what was taken in."""
+        return LayerContent(
+            shipped_bytes=self._shipped,
+            file_count=self._files,
+            deflated_bytes=deflated_bytes,
+            fingerprint=Fingerprint(
+                content=self._content & _MASK, ownership=self._ownership & _MASK, times=self._times & _MASK
+            ),
+            paths=bytes(self._paths),
+            kinds=bytes(self._kinds),
+            sizes=self._sizes,
+            digests=self._digests,
+            targets=self._targets,
+            documents=self._documents,
+        )
+
+
+class _WatchedScan(_Scan):
+    """A scan that shows each member to a watch too."""
+
+    def __init__(self, tape: Tape, watch: Watch) -> None:
+        super().__init__(tape)
+        self._watch, self._wanted = watch, 0
+
+    def add(self, header: Header) -> None:
+        """Take in one member, after the watch."""
+        self._wanted = self._watch.see(len(self._kinds), plain(header.name), header)
+        super().add(header)
+
+    def _digest(self, path: str, stored: int) -> int:
+        if not self._wanted:
+            return super()._digest(path, stored)
+        head = self._tape.take(min(self._wanted, stored))
+        self._watch.look(head)
+        whole = xxhash.xxh3_64(head)
+        for piece in self._tape.pieces(stored - len(head)):
+            whole.update(piece)
+        return whole.intdigest()

@@ -1,0 +1,180 @@
+"""Tar archives as they come: read once, forward only, in blocks, and never as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from weighbridge.sources.tar.compression import Readable
+from weighbridge.sources.tar.headers import BLOCK_BYTES, DamagedArchive, Header, decode, extended, pax_records, settled
+
+CHUNK_BYTES = 2**17
+"""How much is read at once: large enough that the loop costs nothing beside the bytes."""
+
+MAX_HEADER_BYTES = 2**20
+"""What one member's headers may take. Linux ends a path at 4 kB and an extended attribute at 64 kB."""
+
+_LONG_NAME, _LONG_LINK, _EXTENDED, _GLOBAL = b"L", b"K", b"xX", b"g"
+
+Tap = Callable[[bytes], object]
+"""Is told all bytes that pass, in chunks that are full but for the last."""
+
+
+class Meter:
+    """A stream that reports how many bytes have been read from it; its first bytes can be seen before they are read.
+
+    Not an `io.BufferedReader`, which would copy each chunk twice more: that takes as long as the reading itself.
+    """
+
+    def __init__(self, source: Readable, on_progress: Callable[[int], None] | None) -> None:
+        self._source, self._on_progress, self._total = source, on_progress, 0
+        self.head = self._unread = self._filled(BLOCK_BYTES)
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next `size` bytes, fewer only at the end."""
+        if not self._unread:
+            return self._filled(size)
+        block, self._unread = self._unread[:size], self._unread[size:]
+        return block + self._filled(size - len(block))
+
+    def _filled(self, size: int) -> bytes:
+        block = self._source.read(size)
+        while len(block) < size and (more := self._source.read(size - len(block))):
+            block += more
+        self._total += len(block)
+        if self._on_progress:
+            self._on_progress(self._total)
+        return block
+
+
+class Tape:
+    """A stream that only moves forward, and the members of the tar archive on it."""
+
+    def __init__(self, source: Readable, taps: Sequence[Tap] = ()) -> None:
+        self._source, self._taps = source, taps
+        self._chunk, self._at, self._passed = b"", 0, 0
+
+    @property
+    def position(self) -> int:
+        """How many bytes have been taken or skipped."""
+        return self._passed + self._at
+
+    def _more(self) -> bool:
+        """Put the next chunk in the place of one that is used up; False at the end of the stream."""
+        self._passed += len(self._chunk)
+        self._chunk, self._at = self._source.read(CHUNK_BYTES), 0
+        for tap in self._taps:
+            tap(self._chunk)
+        return bool(self._chunk)
+
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Yield the next bytes as they lie in the chunks.
+
+        Raises:
+            EOFError: The stream ends before.
+        """
+        while size:
+            if self._at == len(self._chunk) and not self._more():
+                raise EOFError("unexpected end of data")
+            piece = memoryview(self._chunk)[self._at : self._at + size]
+            self._at += len(piece)
+            size -= len(piece)
+            yield piece
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes; `EOFError` where the stream ends before."""
+        end = self._at + size
+        if end <= len(self._chunk):
+            taken, self._at = self._chunk[self._at : end], end
+            return taken
+        return b"".join(self.pieces(size))
+
+    def skip(self, size: int) -> None:
+        """Pass over the next bytes; `EOFError` where the stream ends before."""
+        self._at += size
+        while (beyond := self._at - len(self._chunk)) > 0:
+            self._at = len(self._chunk)
+            if not self._more():
+                raise EOFError("unexpected end of data")
+            self._at = beyond
+
+    def drain(self) -> None:
+        """Read to the end: what follows an archive's last member belongs to its digest."""
+        while self._more():
+            pass
+
+    def members(self) -> Iterator[Header]:
+        """Yield the members of the archive; the data of each may be taken before the next is asked for.
+
+        Raises:
+            DamagedArchive: A header is damaged.
+            EOFError: The archive is cut off within a member.
+        """
+        everywhere = dict[str, str]()
+        while (header := self._member(everywhere)) is not None:
+            end = self.position + _padded(header.stored)
+            yield header
+            self.skip(end - self.position)
+
+    def _member(self, everywhere: dict[str, str]) -> Header | None:
+        """Return the next member's header with all that goes before it; None at the archive's end."""
+        records, budget = dict(everywhere), MAX_HEADER_BYTES
+        while block := self._block():
+            header = decode(block)
+            budget -= BLOCK_BYTES + (0 if header.type not in b"LKxXg" else header.stored)
+            if budget < 0:
+                raise DamagedArchive("a header is too long")
+            if header.type in _EXTENDED:
+                records |= pax_records(self._data(header))
+            elif header.type == _GLOBAL:
+                everywhere |= pax_records(self._data(header))
+                records = everywhere | records
+            elif header.type == _LONG_NAME:
+                records["path"] = _name(self._data(header))
+            elif header.type == _LONG_LINK:
+                records["linkpath"] = _name(self._data(header))
+            else:
+                if header.type == b"S":
+                    self._skip_map(block)
+                return settled(extended(header, records) if records else header)
+        return None
+
+    def _block(self) -> bytes:
+        """Return the next header block; nothing at the end, which is a block of zeros or, in bad archives, no block."""
+        if self._at == len(self._chunk) and not self._more():
+            return b""
+        block = self.take(BLOCK_BYTES)
+        return block if block.strip(b"\0") else b""
+
+    def _data(self, header: Header) -> bytes:
+        data = self.take(header.stored)
+        self.skip(_padded(header.stored) - header.stored)
+        return data
+
+    def _skip_map(self, block: bytes) -> None:
+        """Pass over the blocks in which old GNU archives continue the map of a sparse file's holes."""
+        goes_on = block[482]
+        while goes_on:
+            goes_on = self.take(BLOCK_BYTES)[504]
+
+
+class Part:
+    """The data of one member of an archive; its first bytes can be seen before they are read."""
+
+    def __init__(self, tape: Tape, size: int) -> None:
+        self.head = self._unread = tape.take(min(size, BLOCK_BYTES))
+        self._tape, self._left = tape, size - len(self.head)
+
+    def read(self, size: int) -> bytes:
+        """Return the next `size` bytes, fewer only at the end of the data."""
+        block, self._unread = self._unread[:size], self._unread[size:]
+        wanted = min(size - len(block), self._left)
+        self._left -= wanted
+        return block + self._tape.take(wanted)
+
+
+def _padded(size: int) -> int:
+    return -(-size // BLOCK_BYTES) * BLOCK_BYTES
+
+
+def _name(data: bytes) -> str:
+    return data.partition(b"\0")[0].decode(errors="surrogateescape")
