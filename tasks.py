@@ -23,7 +23,7 @@ FORMAT_HELP = "terminal or json; json prints JSON alone"
 @task
 def engine(c: Context) -> None:
     """Find or set up the engine, a BuildKit client and the base images."""
-    from weighbridge import bases
+    from weighbridge.build import bases
     from weighbridge.engine import provision
     from weighbridge.render import console, progress
 
@@ -49,7 +49,9 @@ def engine(c: Context) -> None:
 )
 def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = False, push: str | None = None) -> None:
     """Build the variants of the image, all from one Dockerfile."""
-    from weighbridge import builder, foreign, publish, variants
+    from weighbridge import publish
+    from weighbridge.build import buildkit, plan
+    from weighbridge.build import platforms as foreign
     from weighbridge.engine import client as engine
     from weighbridge.engine import docker_cli
     from weighbridge.render import console, progress, trying
@@ -62,8 +64,8 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
             with console.activity() as shown:
                 client = docker_cli.find()
                 foreign.check(client, found, platforms, push=push is not None)
-                base, wanted = variants.plan(found, settings, PROJECT, names, platforms=platforms, no_cache=no_cache)
-                built = [builder.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
+                base, wanted = plan.plan(found, settings, PROJECT, names, platforms=platforms, no_cache=no_cache)
+                built = [buildkit.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
             progress.print_built(built, base.described)
             with console.activity() as shown:
                 watcher, folder = partial(trying.progress, shown), PROJECT / settings.reports.directory
@@ -180,8 +182,9 @@ def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = Fal
 @task(help={"bases": "also the stand-ins for base images, which take a minute to build again"})
 def clean(c: Context, bases: bool = False) -> None:
     """Remove our images and what smoke tests left in the engine."""
-    from weighbridge import bases as base_images
-    from weighbridge import builder, evidence, smoke
+    from weighbridge import evidence, smoke
+    from weighbridge.build import bases as base_images
+    from weighbridge.build import buildkit
     from weighbridge.engine import client as engine
     from weighbridge.render import console
 
@@ -189,8 +192,8 @@ def clean(c: Context, bases: bool = False) -> None:
         settings = settings_of(c)
         evidence.clean(PROJECT / settings.reports.directory)
         with engine.connect() as found:
-            things, images = smoke.clean(found, console.print_line), builder.images(found, settings.repository)
-            images += builder.images(found, settings.bench_repository)
+            things, images = smoke.clean(found, console.print_line), buildkit.images(found, settings.repository)
+            images += buildkit.images(found, settings.bench_repository)
             if bases:
                 images += base_images.standins(found)
                 base_images.tell_compose(PROJECT, ())

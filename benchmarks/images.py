@@ -11,7 +11,8 @@ from benchmarks import patterns, starts
 from benchmarks.image_results import Compared, ImageResults
 from benchmarks.patterns import Subject
 from benchmarks.starts import ROLES, Start
-from weighbridge import bases, measure, rebuild
+from weighbridge import measure, rebuild
+from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine, connect

@@ -7,13 +7,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weighbridge import builder, variants
-from weighbridge.bases import BaseImage
-from weighbridge.builder import Build
+from weighbridge.build import buildkit
+from weighbridge.build import labels as build_labels
+from weighbridge.build import plan as build_plan
+from weighbridge.build.bases import BaseImage
+from weighbridge.build.buildkit import Build
 from weighbridge.engine.client import Engine
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import BuildFailed, EngineError, SettingsError
-from weighbridge.image import base_image
 from weighbridge.settings import Settings
 
 FOLDER = Path(__file__).with_name("dockerfiles")
@@ -48,8 +49,8 @@ def plan(engine: Engine, settings: Settings, project: Path) -> tuple[BaseImage, 
         raise SettingsError(
             f"{', '.join(clash)} is the name of a variant and of a pattern", advice="Rename the variant."
         )
-    base, ours = variants.plan(engine, settings, project, settings.variants)
-    labels = base_image.labels(engine.image(base.reference).diff_ids)
+    base, ours = build_plan.plan(engine, settings, project, settings.variants)
+    labels = build_labels.base_layer_labels(engine.image(base.reference).diff_ids)
     theirs = [_pattern(name, project, base.reference, labels) for name in NAMES]
     named = [replace(each, reference=f"{settings.bench_repository}:{each.variant}") for each in (*ours, *theirs)]
     return base, tuple(
@@ -63,7 +64,7 @@ def _pattern(name: str, project: Path, base: str, labels: Mapping[str, str]) -> 
         reference="",
         context=project,
         dockerfile=FOLDER / f"{name}.Dockerfile",
-        arguments={base_image.BASE_ARGUMENT: base},
+        arguments={build_labels.BASE_ARGUMENT: base},
         labels=labels,
     )
 
@@ -88,7 +89,7 @@ def built(
         for each in wanted:
             on_build(each.name)
             try:
-                builder.build(client, engine, each.build)
+                buildkit.build(client, engine, each.build)
             except BuildFailed as error:
                 if each.is_ours:
                     raise
@@ -101,6 +102,6 @@ def built(
 
 
 def _remove(engine: Engine, name: str) -> None:
-    for image in builder.images(engine, name):
+    for image in buildkit.images(engine, name):
         with suppress(EngineError):  # the next comparison finds it by its label
             engine.remove_image(image)

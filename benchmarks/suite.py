@@ -12,7 +12,7 @@ from benchmarks.peers import Peer
 from benchmarks.programs import DIVE, KNOWN, SAVE, Workplace
 from benchmarks.results import Results
 from benchmarks.runs import Contender, Series, interleaved
-from weighbridge import bases
+from weighbridge.build import bases
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine, connect
 from weighbridge.errors import NoBuilder, SettingsError

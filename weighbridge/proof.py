@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from weighbridge import bases, code_digest, evidence, smoke
+from weighbridge import code_digest, evidence, smoke
+from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.model.smoke import Proof

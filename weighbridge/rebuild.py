@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from weighbridge import builder, changes, difference, measure, variants
-from weighbridge.builder import Build, OnStep
+from weighbridge import difference, measure
+from weighbridge.build import buildkit, changes, plan
+from weighbridge.build.buildkit import Build, OnStep
+from weighbridge.build.context import Context
 from weighbridge.cache import Cache
-from weighbridge.context import Context
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine, connect
 from weighbridge.engine.docker_cli import BuildClient
@@ -66,7 +67,7 @@ def added(
 ) -> Report:
     """Return a report of variants with what the changes of the settings cost each of them; see `costs`."""
     with connect() as engine:
-        _, wanted = variants.plan(engine, settings, project, [image.variant for image in report.images])
+        _, wanted = plan.plan(engine, settings, project, [image.variant for image in report.images])
         found = costs(docker_cli.find(), engine, wanted, settings.changes, on_build=on_build, on_progress=on_progress)
     return replace(report, images=tuple(replace(image, rebuilds=found[image.variant]) for image in report.images))
 
@@ -127,7 +128,7 @@ class _Names:
         name, title = f"{wanted.reference}-rebuild-{secrets.token_hex(4)}", f"{wanted.variant} {what}"
         self.given.append(name)  # first, so that no moment is without somebody who removes it
         own = replace(wanted, variant=title, reference=name, no_cache=False)
-        return name, builder.build(self._client, self._engine, own, self._on_build(title))
+        return name, buildkit.build(self._client, self._engine, own, self._on_build(title))
 
 
 def _trials(names: _Names, wanted: Build, tried: Mapping[str, Change]) -> Iterator[_Trial]:

@@ -19,7 +19,7 @@ import pytest
 
 from tests.backend.conftest import postgres_url  # noqa: F401 - a fixture of theirs, for ours
 from tests.live.images import Standins, standins
-from weighbridge import bases
+from weighbridge.build import bases
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import LABEL, Engine, connect
 from weighbridge.errors import EngineError, NoBaseImage, NoEngine

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from weighbridge import builder
+from weighbridge.build import buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
@@ -56,7 +56,7 @@ def built(
     names = {target: f"{repository}:{target}" for target in targets}
 
     def make(target: str) -> None:
-        wanted = builder.Build(
+        wanted = buildkit.Build(
             variant=target,
             reference=names[target],
             context=folder,
@@ -65,7 +65,7 @@ def built(
             arguments=arguments,
             labels=labels or {},
         )
-        builder.build(client, engine, wanted)
+        buildkit.build(client, engine, wanted)
 
     try:
         with ThreadPoolExecutor(_BUILDS) as threads:

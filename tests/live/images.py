@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.support.fakes import Told
-from weighbridge import bases, builder, smoke
+from weighbridge import smoke
+from weighbridge.build import bases, buildkit
 from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
@@ -122,7 +123,7 @@ def standins(engine: Engine, folder: Path) -> Iterator[Standins]:
     client = docker_cli.find()
     try:
         for target, name in names.items():
-            wanted = builder.Build(
+            wanted = buildkit.Build(
                 variant=target,
                 reference=name,
                 context=folder,
@@ -130,7 +131,7 @@ def standins(engine: Engine, folder: Path) -> Iterator[Standins]:
                 target=target,
                 arguments={"PYTHON": python},
             )
-            builder.build(client, engine, wanted)
+            buildkit.build(client, engine, wanted)
         yield made
     finally:
         for name in names.values():

@@ -15,7 +15,8 @@ from random import Random
 from types import MappingProxyType
 
 from tests.live.conftest import OFFICIAL, Project, made
-from weighbridge import bases, records
+from weighbridge import records
+from weighbridge.build import bases
 from weighbridge.engine.client import Engine, connect
 from weighbridge.model.report import Report
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Project
-from weighbridge import bases
+from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import LABEL, Engine

@@ -12,7 +12,7 @@ import pytest
 
 from tests.live import faulty, otherapp
 from tests.live.images import prove
-from weighbridge import bases, builder
+from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
@@ -40,7 +40,7 @@ def built(
     engine: Engine, client: docker_cli.BuildClient, python_base: bases.BaseImage, chosen: Settings
 ) -> Iterator[Settings]:
     """Build the good image and all that spoil it; return their settings."""
-    good = builder.Build(
+    good = buildkit.Build(
         variant=otherapp.VARIANT,
         reference=chosen.reference(otherapp.VARIANT),
         context=otherapp.FOLDER,
@@ -48,7 +48,7 @@ def built(
         arguments={"PYTHON_IMAGE": python_base.reference},
     )
     try:
-        builder.build(client, engine, good)
+        buildkit.build(client, engine, good)
         for name in [name for name in chosen.variants if name != otherapp.VARIANT]:
             spoilt = replace(
                 good,
@@ -58,7 +58,7 @@ def built(
                 dockerfile=faulty.dockerfile(name),
                 arguments={"GOOD": good.reference},
             )
-            builder.build(client, engine, spoilt)
+            buildkit.build(client, engine, spoilt)
         yield chosen
     finally:
         for name in chosen.variants:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 from tests.live.conftest import Done, Project
-from weighbridge import bases
+from weighbridge.build import bases
+from weighbridge.build import labels as build_labels
 from weighbridge.engine.client import Engine
-from weighbridge.image import base_image
 
 pytestmark = pytest.mark.engine
 
@@ -105,7 +105,7 @@ def test_variant_says_what_is_built(engine: Engine, project: Project, python_bas
     ours = {
         "weighbridge": "image",
         "weighbridge.repository": project.repository,
-        **base_image.labels(engine.image(python_base.reference).diff_ids),
+        **build_labels.base_layer_labels(engine.image(python_base.reference).diff_ids),
     }
     assert labels == {"base": python_base.reference, "word": "heard", **ours}
 

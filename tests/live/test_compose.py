@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.bases import BaseImage, tell_compose
+from weighbridge.build.bases import BaseImage, tell_compose
 from weighbridge.engine.subnets import free_subnet
 
 pytestmark = pytest.mark.engine

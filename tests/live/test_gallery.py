@@ -11,7 +11,8 @@ import pytest
 
 from tests.live import evidence, stages
 from tests.live.gallery import BASE, CASES, SMALL, Case
-from weighbridge import bases, measure
+from weighbridge import measure
+from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.image import filesystem

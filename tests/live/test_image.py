@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from weighbridge import bases, builder
+from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import BuildFailed
@@ -35,7 +35,7 @@ def python(python_base: bases.BaseImage) -> str:
 @pytest.fixture(scope="module", params=["multi", "minimal"])
 def image(request: pytest.FixtureRequest, engine: Engine, client: docker_cli.BuildClient, python: str) -> Iterator[str]:
     """The project's own image under a name of this test: `multi` as the default target, `minimal` by its name."""
-    wanted = builder.Build(
+    wanted = buildkit.Build(
         variant=request.param,
         reference=f"{REPOSITORY}:{request.param}",
         context=PROJECT,
@@ -43,7 +43,7 @@ def image(request: pytest.FixtureRequest, engine: Engine, client: docker_cli.Bui
         target=None if request.param == "multi" else request.param,
         arguments={"PYTHON_IMAGE": python, "REVISION": "abc123"},
     )
-    builder.build(client, engine, wanted)
+    buildkit.build(client, engine, wanted)
     yield wanted.reference
     engine.remove_image(wanted.reference)
 
@@ -319,7 +319,7 @@ def test_missing_library_fails_the_build(
     text = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
     assert text.count(written) == 1
     (tmp_path / "Dockerfile").write_text(text.replace(written, instead), encoding="utf-8")
-    wanted = builder.Build(
+    wanted = buildkit.Build(
         variant=target,
         reference=f"{REPOSITORY}:lacking",
         context=PROJECT,
@@ -328,7 +328,7 @@ def test_missing_library_fails_the_build(
         arguments={"PYTHON_IMAGE": python},
     )
     with pytest.raises(BuildFailed) as caught:
-        builder.build(client, engine, wanted)
+        buildkit.build(client, engine, wanted)
     assert "libpq.so.5" in caught.value.detail
 
 
@@ -351,11 +351,11 @@ def test_nothing_of_the_host_leaks_in(
     assert package
     for name in ("requirements.txt", "requirements-build.txt"):
         (project / "backend" / name).write_text(f"# {tmp_path}\n{package[0]}", encoding="utf-8")
-    real = builder.certificates()
+    real = buildkit.certificates()
     bundle.write_text(f"{real.read_text() if real else ''}\n# {CANARY}\n")
     monkeypatch.setenv("PIP_CERT", str(bundle))
     reference = "weighbridge-test-image:leak"
-    wanted = builder.Build(
+    wanted = buildkit.Build(
         variant="single",
         reference=reference,
         context=project,
@@ -364,14 +364,14 @@ def test_nothing_of_the_host_leaks_in(
         arguments={"PYTHON_IMAGE": python},
     )
     try:
-        steps = builder.build(client, engine, wanted).steps
+        steps = buildkit.build(client, engine, wanted).steps
         with engine.save([reference]) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
             held = [member.name for member in archive if member.isreg() and holds_canary(archive, member)]
     finally:
         engine.remove_image(reference)
 
     assert [step.state for step in steps if "/run/secrets/ca" in step.name] == ["done"]
-    assert builder.certificates() == bundle
+    assert buildkit.certificates() == bundle
     assert held == []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import peers
-from weighbridge import bases, builder
+from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 
@@ -37,7 +37,7 @@ def image(
     request: pytest.FixtureRequest, engine: Engine, client: docker_cli.BuildClient, python_base: bases.BaseImage
 ) -> Iterator[str]:
     """Each variant, under a name of this test."""
-    wanted = builder.Build(
+    wanted = buildkit.Build(
         variant=request.param,
         reference=f"weighbridge-test-judged:{request.param}",
         context=PROJECT,
@@ -45,7 +45,7 @@ def image(
         target=request.param,
         arguments={"PYTHON_IMAGE": python_base.reference},
     )
-    builder.build(client, engine, wanted)
+    buildkit.build(client, engine, wanted)
     yield wanted.reference
     engine.remove_image(wanted.reference)
 

@@ -14,7 +14,7 @@ import pytest
 from tests.live.conftest import Project, prove_standin
 from tests.live.images import Standins
 from tests.live.users import users_things
-from weighbridge import bases
+from weighbridge.build import bases
 from weighbridge.engine.client import Engine
 
 pytestmark = pytest.mark.engine

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from weighbridge import bases, builder, git, variants
+from weighbridge import git
+from weighbridge.build import bases, buildkit, plan
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
@@ -50,9 +51,9 @@ def built(request: pytest.FixtureRequest, engine: Engine, python_base: bases.Bas
         client = docker_cli.find()
     except EngineError as error:
         pytest.skip(str(error))
-    _, (wanted,) = variants.plan(engine, settings(), PROJECT, [request.param])
+    _, (wanted,) = plan.plan(engine, settings(), PROJECT, [request.param])
     name = f"weighbridge-test-{secrets.token_hex(4)}:{request.param}"
-    builder.build(client, engine, replace(wanted, reference=name))
+    buildkit.build(client, engine, replace(wanted, reference=name))
     yield name
     engine.remove_image(name)
 

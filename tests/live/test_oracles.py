@@ -12,10 +12,11 @@ import pytest
 from tests.live import copies, evidence, stages
 from tests.live.copies import COMPRESSED, KINDS, LAYOUT, REGISTRY, SAVED, SKOPEOS_ARCHIVE, Copy
 from tests.live.stages import AFTER, BEFORE, BUILT
-from weighbridge import bases, difference, measure
+from weighbridge import difference, measure
+from weighbridge.build import bases, labels
 from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
-from weighbridge.image import base_image, filesystem
+from weighbridge.image import filesystem
 from weighbridge.model.report import Image, Pull
 from weighbridge.sources import opener
 from weighbridge.sources.locations import DOCKER, Location, parse
@@ -82,7 +83,7 @@ def everywhere(
     arguments = {"PYTHON": python_base.reference, "BUILT": PRESENT}
     targets = [subject for subject in MADE if subject != BUILT or engine.has_image(PRESENT)]
     with (
-        evidence.built(engine, folder, targets, arguments, base_image.labels(base.diff_ids)) as references,
+        evidence.built(engine, folder, targets, arguments, labels.base_layer_labels(base.diff_ids)) as references,
         copies.registry(folder) as registry,
         ThreadPoolExecutor(2) as threads,
     ):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weighbridge import bases, builder, settings
+from weighbridge import settings
+from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.model.engine import ContainerState
@@ -29,14 +30,14 @@ def stack(
     engine: Engine, client: docker_cli.BuildClient, python_base: bases.BaseImage, redis_base: bases.BaseImage
 ) -> Iterator[Stack]:
     """The project's image, and what smoke would start of it, not yet started."""
-    wanted = builder.Build(
+    wanted = buildkit.Build(
         variant="multi",
         reference=REFERENCE,
         context=PROJECT,
         dockerfile=PROJECT / "Dockerfile",
         arguments={"PYTHON_IMAGE": python_base.reference},
     )
-    builder.build(client, engine, wanted)
+    buildkit.build(client, engine, wanted)
     chosen = settings.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
     with signals.deferred() as interruption, runs.begin(keep=False) as run:
         made = Stack(

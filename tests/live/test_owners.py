@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests.live import evidence
-from weighbridge import bases, measure
+from weighbridge import measure
+from weighbridge.build import bases
+from weighbridge.build import labels as build_labels
 from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
-from weighbridge.image import base_image
 from weighbridge.model.report import Image
 from weighbridge.sources.locations import DOCKER, Location
 
@@ -134,7 +135,7 @@ def owned(engine: Engine, python_base: bases.BaseImage, tmp_path_factory: pytest
     """Build the image, measure it, and ask a container of it."""
     folder, base = tmp_path_factory.mktemp("owned"), engine.image(python_base.reference)
     write(folder)
-    arguments, labels = {"PYTHON": python_base.reference}, base_image.labels(base.diff_ids)
+    arguments, labels = {"PYTHON": python_base.reference}, build_labels.base_layer_labels(base.diff_ids)
     with evidence.built(engine, folder, (PLAIN, LABELLED), arguments, labels) as names:
         locations = {name: Location(DOCKER, reference) for name, reference in names.items()}
         report = measure.measure(locations, folder, cache=Cache(folder / "cache"))

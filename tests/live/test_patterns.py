@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from benchmarks import patterns, starts
-from weighbridge import bases, builder
+from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineFault, SettingsError
@@ -73,7 +73,7 @@ def test_patterns_build_and_serve(
         assert 0.1 < api.seconds < 60
         assert 0.1 < worker.seconds < 60
         assert 20 * 10**6 < api.memory_bytes < worker.memory_bytes < 500 * 10**6
-    assert not builder.images(engine, settings.bench_repository)
+    assert not buildkit.images(engine, settings.bench_repository)
     assert not left(engine, cache)
 
 

@@ -19,7 +19,7 @@ from tests.live import copies, images
 from tests.live.conftest import Done, Project, made
 from tests.sources.registry.test_repository import HASH, PASSWORD, log_in, running
 from tests.support.registries import Handler, Registry
-from weighbridge import bases
+from weighbridge.build import bases
 from weighbridge.engine.client import Engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.services]

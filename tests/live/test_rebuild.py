@@ -14,8 +14,9 @@ import pytest
 
 from tests.live.conftest import Project
 from tests.live.test_interrupted import end, linux, started, wait
-from weighbridge import builder, measure, records
-from weighbridge.context import Context
+from weighbridge import measure, records
+from weighbridge.build import buildkit
+from weighbridge.build.context import Context
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
@@ -59,7 +60,7 @@ def rebuilds(image: Image) -> dict[str | None, Rebuild]:
 
 def everything(engine: Engine, project: Project) -> set[str]:
     """Return the names of the project's images, also of those that a build has named for itself, and the nameless."""
-    return set(builder.images(engine, project.repository))
+    return set(buildkit.images(engine, project.repository))
 
 
 def tree(project: Project) -> dict[str, str]:
@@ -267,8 +268,8 @@ def test_copy_is_what_the_builder_gets(
         (names[0], tangled, context.dockerfile),
         (names[1], copy.folder, tmp_path / "without" / "Dockerfile"),
     ):
-        wanted = builder.Build(variant="x", reference=name, context=folder, dockerfile=dockerfile)
-        states.append([step.state for step in builder.build(docker_cli.find(), engine, wanted).steps])
+        wanted = buildkit.Build(variant="x", reference=name, context=folder, dockerfile=dockerfile)
+        states.append([step.state for step in buildkit.build(docker_cli.find(), engine, wanted).steps])
     assert states == [["done"], ["cached"]]
     found = measure.measure({name: Location(DOCKER, name) for name in names}, tmp_path, engine=engine).images
     assert found[0].layers == found[1].layers

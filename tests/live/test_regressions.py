@@ -8,7 +8,8 @@ import pytest
 
 from tests.live import regressions
 from tests.live.conftest import made
-from weighbridge import baseline, bases, records
+from weighbridge import baseline, records
+from weighbridge.build import bases
 from weighbridge.engine.client import Engine
 from weighbridge.model.report import Image, Report
 from weighbridge.render.verdict import cause

@@ -13,7 +13,8 @@ from typing import BinaryIO
 import pytest
 
 from tests.live import evidence, stages
-from weighbridge import bases, measure
+from weighbridge import measure
+from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.model.report import Image

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weighbridge import builder, settings, variants
+from weighbridge import settings
+from weighbridge.build import buildkit, plan
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.model.engine import LocalImage
@@ -28,20 +29,20 @@ def test_the_same_commit_is_the_same_image(engine: Engine, client: docker_cli.Bu
     Twice in a row: what an older cache holds may come from packages that Debian has replaced since.
     """
     chosen = settings.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
-    _, planned = variants.plan(engine, chosen, PROJECT, ["multi", "minimal"])
+    _, planned = plan.plan(engine, chosen, PROJECT, ["multi", "minimal"])
     first, again = (tuple(afresh(engine, client, planned)) for _ in range(2))
     assert [image.diff_ids for image in first] == [image.diff_ids for image in again]
     if int(engine.identity.version.partition(".")[0]) >= FIRST_WITH_TIMES:
         assert [image.id for image in first] == [image.id for image in again]
 
 
-def afresh(engine: Engine, client: docker_cli.BuildClient, planned: Iterable[builder.Build]) -> Iterator[LocalImage]:
+def afresh(engine: Engine, client: docker_cli.BuildClient, planned: Iterable[buildkit.Build]) -> Iterator[LocalImage]:
     """Build images without the cache: the first by itself, the others from the stages that this leaves."""
     no_cache = True
     for each in planned:
         reference = f"weighbridge-test-reproducible:{each.variant}"
         try:
-            builder.build(client, engine, replace(each, reference=reference, no_cache=no_cache))
+            buildkit.build(client, engine, replace(each, reference=reference, no_cache=no_cache))
             yield engine.image(reference)
         finally:
             engine.remove_image(reference)

@@ -13,7 +13,7 @@ from tests.live import evidence
 from tests.smoke.test_image import RULES, failures
 from tests.support.modes import elf
 from tests.test_secret_detection import ISSUED, KEY
-from weighbridge import bases
+from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.model.scan import ScannedImage

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Project
-from weighbridge import bases, builder
+from weighbridge.build import bases, buildkit
 from weighbridge.engine.client import Engine
 
 pytestmark = pytest.mark.engine
@@ -49,7 +49,7 @@ def seed(project: Project) -> Project:
     assert text.count("FROM python:3.10-slim AS ") == 2
     text = text.replace("python:3.10-slim", project.reference("base")).replace("python3.10", "python3.13")
     (backend / "Dockerfile").write_text(text, encoding="utf-8")
-    certificates = builder.certificates()
+    certificates = buildkit.certificates()
     if certificates is None:
         pytest.skip("this machine has no bundle of certificates")
     (project.folder / "base").mkdir()

@@ -23,7 +23,8 @@ from docs.generate import arguments
 from tests.live import otherapp
 from tests.support.fakes import contents
 from tests.support.reports import MB, image, report
-from weighbridge import baseline, bases, budgets
+from weighbridge import baseline, budgets
+from weighbridge.build import bases
 from weighbridge.errors import EXIT_CODES
 from weighbridge.model import smoke
 from weighbridge.model.report import Pull

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 
 NAME_LABEL = "org.opencontainers.image.base.name"
@@ -11,41 +10,11 @@ DIGEST_LABEL = "org.opencontainers.image.base.digest"
 """The digest under which that image is in its registry; left out where it was in none."""
 NOTHING_LABEL, NOTHING = "weighbridge.base", "scratch"
 """Says of an image that it stands on nothing, which the label for names cannot: `scratch` is no image."""
-BASE_ARGUMENT, DIGEST_ARGUMENT = "PYTHON_IMAGE", "PYTHON_IMAGE_DIGEST"
-"""Build arguments: the base's name, and its digest where that is known."""
 TOP_LABEL = "weighbridge.base.top"
 """How many layers that has, and the diff ID of the last: so the base is known where the base image is not."""
 
-_FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE | re.MULTILINE)
-_BASE = (f"${BASE_ARGUMENT}", f"${{{BASE_ARGUMENT}}}")
 Find = Callable[[str], "tuple[str, ...] | None"]
 """Returns the diff IDs of an image by its name; None where there is no such image."""
-
-
-def labels(diff_ids: Sequence[str]) -> dict[str, str]:
-    """Return the labels with which a build tells what it stands on.
-
-    Args:
-        diff_ids: Those of the base image.
-    """
-    return {TOP_LABEL: f"{len(diff_ids)} {diff_ids[-1]}"} if diff_ids else {}
-
-
-def base_labels(given: Mapping[str, str], dockerfile: str, target: str | None) -> dict[str, str]:
-    """Return the labels with the base's name and, where it is known, its digest, if the target begins with that base.
-
-    Args:
-        given: The arguments of the build.
-        dockerfile: Its text.
-        target: A stage of it; None: the last one.
-    """
-    found = [each.groups() for each in _FROM.finditer(dockerfile)]
-    stages = {str(name).lower(): str(base) for base, name in found if name}
-    base = stages.get(target.lower(), "") if target else found[-1][0] if found else ""
-    for _ in stages:  # stages name earlier ones, so this many steps lead to the first
-        base = stages.get(base.lower(), base)
-    told_by = {NAME_LABEL: BASE_ARGUMENT, DIGEST_LABEL: DIGEST_ARGUMENT}
-    return {label: given[name] for label, name in told_by.items() if given.get(name)} if base in _BASE else {}
 
 
 def told(told_labels: Mapping[str, str], diff_ids: Sequence[str], find: Find) -> tuple[str, int] | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from weighbridge.context import Context
+from weighbridge.build.context import Context
 from weighbridge.errors import SettingsError
 from weighbridge.settings import UNIQUE, Change, Settings
 

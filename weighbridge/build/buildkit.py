@@ -16,14 +16,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from weighbridge import annotations as told
+from weighbridge.build import labels
 from weighbridge.engine.client import LABEL, Engine
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import BuildFailed
-from weighbridge.image import base_image
 from weighbridge.model.build import Built, Step
 from weighbridge.model.engine import LocalImage
-from weighbridge.settings import Settings
 
 OUTPUT_LINES = 20
 """How many of a failing step's last lines the error shows."""
@@ -62,37 +60,8 @@ class Build:
     labels: Mapping[str, str] = field(default_factory=dict)
     """More labels than those by which we find the image again, and those that tell the arguments."""
     platforms: tuple[str, ...] = ()
-    """`os/architecture[/variant]` each; empty: the engine's own. See `foreign.check`."""
+    """`os/architecture[/variant]` each; empty: the engine's own. See `platforms.check`."""
     no_cache: bool = False
-
-
-def plan(
-    settings: Settings,
-    project: Path,
-    variants: Iterable[str],
-    arguments: Mapping[str, str],
-    *,
-    labels: Mapping[str, str] | None = None,
-    platforms: Iterable[str] = (),
-    no_cache: bool = False,
-) -> tuple[Build, ...]:
-    """Return what to build for these variants; `arguments`, `labels` and `platforms` are given to all of them."""
-    wanted = tuple(platforms)
-    return tuple(
-        Build(
-            variant=name,
-            reference=settings.reference(name),
-            context=project / variant.context,
-            dockerfile=project / variant.dockerfile,
-            target=variant.target,
-            arguments={**arguments, **variant.arguments},
-            labels=labels or {},
-            platforms=wanted,
-            no_cache=no_cache,
-        )
-        for name in variants
-        for variant in [settings.variants[name]]
-    )
 
 
 OnStep = Callable[[Step], None]
@@ -160,8 +129,8 @@ def _label(repository: str) -> str:
 def _options(wanted: Build) -> Iterator[str]:
     yield from ("--progress", "plain", "--tag", wanted.reference, "--file", str(wanted.dockerfile))
     own = (f"{LABEL}=image", _label(wanted.reference.rpartition(":")[0]))
-    labels = {**told.labels(wanted.arguments), **_base_label(wanted), **wanted.labels}
-    for label in (*own, *(f"{name}={value}" for name, value in labels.items())):
+    given = {**labels.labels(wanted.arguments), **_base_label(wanted), **wanted.labels}
+    for label in (*own, *(f"{name}={value}" for name, value in given.items())):
         yield from ("--label", label)
     if wanted.target:
         yield from ("--target", wanted.target)
@@ -184,7 +153,7 @@ def _base_label(wanted: Build) -> dict[str, str]:
         text = wanted.dockerfile.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}  # the client will say what is wrong with it
-    return base_image.base_labels(wanted.arguments, text, wanted.target)
+    return labels.base_labels(wanted.arguments, text, wanted.target)
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from typing import cast
 
 import pytest
 
-from weighbridge import bases
-from weighbridge.bases import BaseImage, base_image, ensure_base_image, tell_compose
+from weighbridge.build import bases
+from weighbridge.build.bases import BaseImage, base_image, ensure_base_image, tell_compose
 from weighbridge.engine import apt
 from weighbridge.engine.client import Engine
 from weighbridge.engine.docker_cli import BuildClient
@@ -40,7 +40,7 @@ class Shelf:
 @pytest.fixture(autouse=True)
 def usual_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this be a machine with its certificates where compose.yaml looks for them."""
-    monkeypatch.setattr("weighbridge.builder.certificates", lambda: bases._COMPOSE_BUNDLE)
+    monkeypatch.setattr("weighbridge.build.buildkit.certificates", lambda: bases._COMPOSE_BUNDLE)
 
 
 def shelf(*images: str, registry: tuple[str, ...] = ()) -> Engine:
@@ -100,7 +100,7 @@ def test_standin_is_built_where_no_registry_answers(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bases, "_ensure_tool", lambda *_: None)
     monkeypatch.setattr(bases, "_make_root", lambda archive: archive.write_bytes(b""))
     monkeypatch.setattr(
-        "weighbridge.builder.build",
+        "weighbridge.build.buildkit.build",
         lambda _, engine, wanted: built.append((engine.host, wanted.reference, wanted.dockerfile.name)),
     )
     said: list[str] = []
@@ -206,7 +206,7 @@ def test_compose_gets_the_certificates(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: Path | None, value: str
 ) -> None:
     """A bundle in another place than compose.yaml's is named, or that there is none; nothing chosen, nothing said."""
-    monkeypatch.setattr("weighbridge.builder.certificates", lambda: bundle)
+    monkeypatch.setattr("weighbridge.build.buildkit.certificates", lambda: bundle)
     tell_compose(tmp_path, OFFICIALS)
     assert (tmp_path / ".env").read_text(encoding="utf-8") == f"WEIGHBRIDGE_CA_BUNDLE={value}\n"
     tell_compose(tmp_path, ())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge.context import Context
+from weighbridge.build.context import Context
 from weighbridge.errors import SettingsError
 
 FILES = ("Dockerfile", "a.txt", "b.md", "src/a.txt", "src/deep/er/c.py", "src/deep/c.py", "tests/x")

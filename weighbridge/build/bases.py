@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from weighbridge import builder
+from weighbridge.build import buildkit
 from weighbridge.engine import apt
 from weighbridge.engine.apt import Say
 from weighbridge.engine.client import LABEL, Engine
@@ -135,10 +135,10 @@ def _build_standin(engine: Engine, client: BuildClient, role: str, reference: st
 def _build(engine: Engine, client: BuildClient, reference: str, name: str, context: Path) -> None:
     dockerfile = _DOCKERFILES / f"{name}.Dockerfile"
     arguments = {"ROOT": _ROOT}
-    wanted = builder.Build(
+    wanted = buildkit.Build(
         variant=reference, reference=reference, context=context, dockerfile=dockerfile, arguments=arguments
     )
-    builder.build(client, engine, wanted)
+    buildkit.build(client, engine, wanted)
 
 
 def _ensure_tool(reason: str, say: Say) -> None:
@@ -196,7 +196,7 @@ def _with_ours(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]:
     kept = [line for line in lines if not _is_ours(line)]
     taken = {_variable(line) for line in kept}
     ours = {f"{base.role.upper()}_IMAGE": base.reference for base in chosen if base.is_standin}
-    bundle = builder.certificates()
+    bundle = buildkit.certificates()
     if chosen and bundle != _COMPOSE_BUNDLE:
         # Where there is none the build's secret is empty, which the Dockerfile takes for none.
         ours[_BUNDLE_VARIABLE] = shlex.quote(str(bundle.absolute() if bundle else os.devnull))

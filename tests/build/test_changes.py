@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from invoke.config import Config
 
-from weighbridge import changes
-from weighbridge.context import Context
+from weighbridge.build import changes
+from weighbridge.build.context import Context
 from weighbridge.errors import BuildFailed, SettingsError
 from weighbridge.settings import Change, Settings, check, from_config
 

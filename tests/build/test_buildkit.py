@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.builder import OUTPUT_LINES, Build, Progress, build, certificates, plan
+from weighbridge.build.buildkit import OUTPUT_LINES, Build, Progress, build, certificates
+from weighbridge.build.plan import builds
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import BuildFailed
 from weighbridge.model.build import Step
@@ -384,7 +385,7 @@ def test_words_of_a_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setenv("HTTPS_PROXY", "http://user:password@proxy")
     variants = {"multi": {"target": "t", "context": "sub", "arguments": {"A": "own"}}, "other": {}}
     settings = check({"variants": variants})
-    (wanted,) = plan(settings, Path("/p"), ["multi"], {"A": "common", "B": "b b"}, no_cache=True)
+    (wanted,) = builds(settings, Path("/p"), ["multi"], {"A": "common", "B": "b b"}, no_cache=True)
     record = tmp_path / "words"
     build(client(tmp_path, f'printf "%s\\n" "$@" > {record}'), Fake(), wanted)
     words = record.read_text().splitlines()
@@ -412,10 +413,10 @@ def test_certificates_that_are_named_but_missing(monkeypatch: pytest.MonkeyPatch
     """A variable that names no file does not stand in the way of the machine's own bundle."""
     for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "missing"))
-    monkeypatch.setattr("weighbridge.builder._BUNDLES", (tmp_path / "also missing",))
+    monkeypatch.setattr("weighbridge.build.buildkit._BUNDLES", (tmp_path / "also missing",))
     assert certificates() is None
     (tmp_path / "bundle").touch()
-    monkeypatch.setattr("weighbridge.builder._BUNDLES", (tmp_path / "also missing", tmp_path / "bundle"))
+    monkeypatch.setattr("weighbridge.build.buildkit._BUNDLES", (tmp_path / "also missing", tmp_path / "bundle"))
     assert certificates() == tmp_path / "bundle"
 
 
@@ -429,7 +430,7 @@ def test_words_of_what_is_built(tmp_path: Path) -> None:
     )
     arguments = {"VERSION": "1", "REVISION": "abc", "PYTHON_IMAGE": "python:3.13", "PYTHON_IMAGE_DIGEST": "sha256:d"}
     found = {}
-    for wanted in plan(settings, tmp_path, settings.variants, arguments, platforms=("linux/amd64", "linux/arm64")):
+    for wanted in builds(settings, tmp_path, settings.variants, arguments, platforms=("linux/amd64", "linux/arm64")):
         build(said, Fake(), wanted)
         words = (tmp_path / "words").read_text().splitlines()
         assert words[words.index("--platform") + 1] == "linux/amd64,linux/arm64"

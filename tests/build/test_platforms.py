@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge import foreign
+from weighbridge.build import platforms
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import NoBuilder, SettingsError
 from weighbridge.model.report import EngineIdentity
@@ -39,10 +39,10 @@ def buildx(tmp_path: Path) -> BuildClient:
 
 def test_what_is_taken(buildx: BuildClient) -> None:
     """No platform and the engine's own need nothing; a foreign one needs a builder that lists it, several a store."""
-    for platforms in ((), ("linux/amd64",)):
-        foreign.check(INSIDE, Engine(), platforms, push=True)
-    foreign.check(buildx, Engine(), ("linux/arm64",), push=False)
-    foreign.check(buildx, Engine("containerd"), ("linux/amd64", "linux/arm64"), push=False)
+    for wanted in ((), ("linux/amd64",)):
+        platforms.check(INSIDE, Engine(), wanted, push=True)
+    platforms.check(buildx, Engine(), ("linux/arm64",), push=False)
+    platforms.check(buildx, Engine("containerd"), ("linux/amd64", "linux/arm64"), push=False)
 
 
 @pytest.mark.parametrize("store", ["overlay2", "containerd"])
@@ -51,17 +51,17 @@ def test_what_the_builder_cannot(buildx: BuildClient, store: str) -> None:
     with pytest.raises(
         NoBuilder, match=r"not known to build for linux/s390x, but for linux/amd64, linux/arm64\. Build"
     ):
-        foreign.check(buildx, Engine(store), ("linux/s390x",), push=False)
+        platforms.check(buildx, Engine(store), ("linux/s390x",), push=False)
     with pytest.raises(NoBuilder, match=r"not known to build for linux/arm64, but for linux/amd64\. Build on"):
-        foreign.check(INSIDE, Engine(store), ("linux/arm64",), push=False)
+        platforms.check(INSIDE, Engine(store), ("linux/arm64",), push=False)
     with pytest.raises(NoBuilder, match=r"needs buildx and the containerd image store, .* BuildKit inside, and "):
-        foreign.check(INSIDE, Engine(store), ("linux/amd64", "linux/arm64"), push=False)
+        platforms.check(INSIDE, Engine(store), ("linux/amd64", "linux/arm64"), push=False)
 
 
 def test_several_need_the_store(buildx: BuildClient) -> None:
     """A graph driver keeps one platform of an image."""
     with pytest.raises(NoBuilder, match=r"here are .*buildx 0\.13\.1, and overlay2\. Name one --platform at a time"):
-        foreign.check(buildx, Engine(), ("linux/amd64", "linux/arm64"), push=False)
+        platforms.check(buildx, Engine(), ("linux/amd64", "linux/arm64"), push=False)
 
 
 def test_what_cannot_be_proven_is_not_pushed(buildx: BuildClient) -> None:
@@ -69,14 +69,18 @@ def test_what_cannot_be_proven_is_not_pushed(buildx: BuildClient) -> None:
     with pytest.raises(
         SettingsError, match=r"one engine cannot prove linux/arm64\. Build and push on a machine of each"
     ):
-        foreign.check(buildx, Engine("containerd"), ("linux/arm64",), push=True)
+        platforms.check(buildx, Engine("containerd"), ("linux/arm64",), push=True)
     with pytest.raises(SettingsError, match=r"cannot prove linux/amd64, linux/arm64\. "):
-        foreign.parse(["linux/amd64", "linux/arm64"], push=True)
+        platforms.parse(["linux/amd64", "linux/arm64"], push=True)
 
 
 def test_names() -> None:
     """Each platform counts once, in small letters; what is none is named."""
-    assert foreign.parse(["Linux/AMD64", "linux/arm/v7", "linux/amd64"], push=False) == ("linux/amd64", "linux/arm/v7")
+    found = platforms.parse(["Linux/AMD64", "linux/arm/v7", "linux/amd64"], push=False)
+    assert found == (
+        "linux/amd64",
+        "linux/arm/v7",
+    )
     for text in ("", "amd64", "linux/", "linux/amd64,linux/arm64", "--load"):
         with pytest.raises(SettingsError, match=r"is no platform\. Write it like linux/amd64"):
-            foreign.parse([text], push=False)
+            platforms.parse([text], push=False)

@@ -1,0 +1,67 @@
+"""What is built for variants: on the base that the engine has, with the same arguments and labels for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from weighbridge.build import bases, labels
+from weighbridge.build.bases import BaseImage
+from weighbridge.build.buildkit import Build
+from weighbridge.engine.client import Engine
+from weighbridge.settings import Settings
+
+
+def plan(
+    engine: Engine,
+    settings: Settings,
+    project: Path,
+    names: Iterable[str],
+    *,
+    platforms: Iterable[str] = (),
+    no_cache: bool = False,
+) -> tuple[BaseImage, tuple[Build, ...]]:
+    """Return the base and what to build on it, with the arguments and labels that each of our builds gets.
+
+    Raises:
+        NoBaseImage: The engine has none.
+        SettingsError: SOURCE_DATE_EPOCH is no time.
+    """
+    base = bases.base_image(engine, "python", settings.bases.python)
+    found = engine.image(base.reference)
+    arguments = {labels.BASE_ARGUMENT: base.reference, **labels.arguments(project)}
+    if found.digest:
+        arguments[labels.DIGEST_ARGUMENT] = found.digest
+    # What the base is made of is known of the engine's own platform alone.
+    known = set(platforms) <= {engine.identity.platform}
+    given = labels.base_layer_labels(found.diff_ids) if known else {}
+    return base, builds(settings, project, names, arguments, given=given, platforms=platforms, no_cache=no_cache)
+
+
+def builds(
+    settings: Settings,
+    project: Path,
+    variants: Iterable[str],
+    arguments: Mapping[str, str],
+    *,
+    given: Mapping[str, str] | None = None,
+    platforms: Iterable[str] = (),
+    no_cache: bool = False,
+) -> tuple[Build, ...]:
+    """Return what to build for these variants; `arguments`, `given` labels and `platforms` are the same for all."""
+    wanted = tuple(platforms)
+    return tuple(
+        Build(
+            variant=name,
+            reference=settings.reference(name),
+            context=project / variant.context,
+            dockerfile=project / variant.dockerfile,
+            target=variant.target,
+            arguments={**arguments, **variant.arguments},
+            labels=given or {},
+            platforms=wanted,
+            no_cache=no_cache,
+        )
+        for name in variants
+        for variant in [settings.variants[name]]
+    )
