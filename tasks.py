@@ -93,8 +93,9 @@ def report(
     baseline: str = "",
 ) -> None:
     """Weigh images layer by layer, say whose the bytes are, record it."""
-    from weighbridge import budgets, measure, records, reporting
+    from weighbridge import measure, reporting
     from weighbridge.render import console, formats, progress
+    from weighbridge.report import budgets, records
 
     with user_errors():
         settings, outputs = settings_of(c), formats.Outputs(formats.REPORTS, format)
@@ -120,13 +121,13 @@ def report(
 @task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
 def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
     """Draw what the variants weighed, record by record."""
-    from weighbridge import baseline
-    from weighbridge import trend as trends
     from weighbridge.render import console, formats
+    from weighbridge.report import records
+    from weighbridge.report import trend as trends
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.TRENDS, format)
-        known = baseline.history(PROJECT / settings.reports.directory)
+        known = records.history(PROJECT / settings.reports.directory)
         for name in known.unreadable:
             console.say(f"{name} is no record, and left out")
         drawn = trends.of(known.reports, settings.chosen(variant))
@@ -139,8 +140,9 @@ def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
 )
 def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
     """Say what grew from one image to another, package by package."""
-    from weighbridge import difference, measure
+    from weighbridge import measure
     from weighbridge.render import console, formats
+    from weighbridge.report import difference
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.DIFFERENCES, format)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from weighbridge.difference import VariantDifference
+from weighbridge.report.difference import VariantDifference
 
 Identifier = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits.")]
 

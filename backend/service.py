@@ -15,9 +15,9 @@ from backend import contract
 from backend.canonical import canonical, identify, parse
 from backend.errors import Invalid, NotFound, Unavailable
 from backend.store import MAX_ATTEMPTS, Store, StoredComparison, StoredReport
-from weighbridge.difference import compare
 from weighbridge.errors import UnreadableRecord
-from weighbridge.records import from_json
+from weighbridge.report.difference import compare
+from weighbridge.report.records import from_json
 
 _log = logging.getLogger(__name__)
 _ID = re.compile("[0-9a-f]{64}")

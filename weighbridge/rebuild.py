@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from weighbridge import difference, measure
+from weighbridge import measure
 from weighbridge.build import buildkit, changes, plan
 from weighbridge.build.buildkit import Build, OnStep
 from weighbridge.build.context import Context
@@ -25,6 +25,7 @@ from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import EngineError, SettingsError
 from weighbridge.model.build import Built
 from weighbridge.model.report import Image, Rebuild, Report
+from weighbridge.report import difference
 from weighbridge.settings import Change, Settings
 from weighbridge.sources import opener
 from weighbridge.sources.locations import DOCKER, Location

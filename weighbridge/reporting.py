@@ -7,12 +7,13 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from weighbridge import baseline, budgets, measure, standings
+from weighbridge import measure, standings
 from weighbridge.measure import Trees
 from weighbridge.model.report import Report
+from weighbridge.report import baseline, budgets, records
+from weighbridge.report.summary import Baseline, Summary
 from weighbridge.settings import Settings
 from weighbridge.sources.locations import DOCKER, OCI, parse
-from weighbridge.summary import Baseline, Summary
 
 Progress = Callable[[int], None]
 _SOURCES = (f"{DOCKER}:", "registry:", f"{OCI}:", "archive:")
@@ -57,7 +58,7 @@ def summarized(
         folder: Has all earlier records, and not yet this one.
         trees: Returns the parts of the images.
     """
-    earlier_ones = baseline.recorded(folder)  # now, before this one is among them
+    earlier_ones = records.recorded(folder)  # now, before this one is among them
     compared: Baseline | None = None
     if before:
         compared = baseline.compare(before, report, baseline.described(text, before))
@@ -66,6 +67,6 @@ def summarized(
         report=checked,
         baseline=compared,
         standings=standings.of(checked),
-        history=cache(lambda: baseline.read(earlier_ones).reports),
+        history=cache(lambda: records.read(earlier_ones).reports),
         trees=trees,
     )

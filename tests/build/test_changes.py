@@ -14,7 +14,7 @@ from weighbridge.build.context import Context
 from weighbridge.errors import BuildFailed, SettingsError
 from weighbridge.settings import Change, Settings, check, from_config
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 LINE = Change(file="code.py", append="WORD = '{unique}'")
 
 

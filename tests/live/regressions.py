@@ -15,10 +15,10 @@ from random import Random
 from types import MappingProxyType
 
 from tests.live.conftest import OFFICIAL, Project, made
-from weighbridge import records
 from weighbridge.build import bases
 from weighbridge.engine.client import Engine, connect
 from weighbridge.model.report import Report
+from weighbridge.report import records
 
 RECORDS = Path(__file__).parents[1] / "support" / "records"
 BASE = "weighbridge-test-base"

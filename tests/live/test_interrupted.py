@@ -20,9 +20,9 @@ import pytest
 from tests.live.conftest import Done, Project, containers, prove_standin
 from tests.live.images import Standins
 from tests.live.users import users_things
-from weighbridge import records
 from weighbridge.build import bases
 from weighbridge.engine.client import Engine
+from weighbridge.report import records
 from weighbridge.smoke.runs import RUN_LABEL
 
 pytestmark = pytest.mark.engine

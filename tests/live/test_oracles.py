@@ -12,12 +12,13 @@ import pytest
 from tests.live import copies, evidence, stages
 from tests.live.copies import COMPRESSED, KINDS, LAYOUT, REGISTRY, SAVED, SKOPEOS_ARCHIVE, Copy
 from tests.live.stages import AFTER, BEFORE, BUILT
-from weighbridge import difference, measure
+from weighbridge import measure
 from weighbridge.build import bases, labels
 from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.image import filesystem
 from weighbridge.model.report import Image, Pull
+from weighbridge.report import difference
 from weighbridge.sources import opener
 from weighbridge.sources.locations import DOCKER, Location, parse
 

@@ -14,13 +14,14 @@ import pytest
 
 from tests.live.conftest import Project
 from tests.live.test_interrupted import end, linux, started, wait
-from weighbridge import measure, records
+from weighbridge import measure
 from weighbridge.build import buildkit
 from weighbridge.build.context import Context
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
 from weighbridge.model.report import Image, Rebuild
+from weighbridge.report import records
 from weighbridge.sources.locations import DOCKER, Location
 
 pytestmark = pytest.mark.engine

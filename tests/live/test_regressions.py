@@ -8,12 +8,12 @@ import pytest
 
 from tests.live import regressions
 from tests.live.conftest import made
-from weighbridge import baseline, records
 from weighbridge.build import bases
 from weighbridge.engine.client import Engine
 from weighbridge.model.report import Image, Report
 from weighbridge.render.verdict import cause
-from weighbridge.summary import Summary
+from weighbridge.report import baseline, records
+from weighbridge.report.summary import Summary
 
 pytestmark = pytest.mark.engine
 

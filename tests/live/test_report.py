@@ -11,10 +11,10 @@ import pytest
 
 from tests.live.conftest import Project, made
 from tests.live.test_sources import by_tar
-from weighbridge import records
 from weighbridge.build import bases
 from weighbridge.engine.client import Engine
 from weighbridge.model.report import Report
+from weighbridge.report import records
 
 pytestmark = pytest.mark.engine
 

@@ -23,13 +23,13 @@ from docs.generate import arguments
 from tests.live import otherapp
 from tests.support.fakes import contents
 from tests.support.reports import MB, image, report
-from weighbridge import baseline, budgets
 from weighbridge.build import bases
 from weighbridge.errors import EXIT_CODES
 from weighbridge.model import smoke
 from weighbridge.model.report import Pull
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.render import answer
+from weighbridge.report import baseline, budgets
 from weighbridge.settings import Request, Roles, Settings, Smoke, check
 from weighbridge.settings.budgets import Budgets, Limits
 from weighbridge.settings.values import Section, Size

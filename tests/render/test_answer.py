@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from weighbridge.difference import compare
 from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.render import terminal
-from weighbridge.summary import Baseline, Summary
+from weighbridge.report.difference import compare
+from weighbridge.report.summary import Baseline, Summary
 
 CHOWN = Waste(
     cause="metadata-only",

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.support.ledgers import image_of, ledger_rows, row
 from weighbridge.model.report import Base, LedgerRow, Report
 from weighbridge.render import cyclonedx
-from weighbridge.summary import Summary
+from weighbridge.report.summary import Summary
 
 PROJECT = Path(__file__).parents[2]
 BASE = Base(reference="python:3.13-slim", layers=2, shipped_bytes=1200)

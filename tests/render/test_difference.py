@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from weighbridge.difference import LayerDifference, LedgerDifference, VariantDifference
 from weighbridge.model.report import Pull
 from weighbridge.render import difference, formats
 from weighbridge.render.json import render_difference
+from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
 
 
 def row(category: str, name: str, sizes: tuple[int, int], versions: tuple[str | None, str | None]) -> LedgerDifference:

@@ -21,7 +21,7 @@ from weighbridge.model.report import LedgerRow, Report
 from weighbridge.model.tree import Node
 from weighbridge.render import html
 from weighbridge.render.page import tables, treemap, trend, words
-from weighbridge.summary import Summary
+from weighbridge.report.summary import Summary
 
 
 @dataclass

@@ -13,12 +13,12 @@ from cmarkgfm.cmark import Options  # type: ignore[import-untyped] # as above
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from weighbridge import baseline, difference
 from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.quoting import on_one_line
 from weighbridge.render import gfm, markdown
-from weighbridge.summary import Baseline, Summary
+from weighbridge.report import baseline, difference
+from weighbridge.report.summary import Baseline, Summary
 
 
 def layer(index: int, count: int, instruction: str, *, in_base: bool = False) -> Layer:

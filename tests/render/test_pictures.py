@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge import advice, baseline
 from weighbridge.model.report import Base, Image, Layer, LedgerRow, Pull, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.render import badge, overview, svg
-from weighbridge.summary import Summary
+from weighbridge.report import advice, baseline
+from weighbridge.report.summary import Summary
 from weighbridge.units import size
 
 SPACE = "{http://www.w3.org/2000/svg}"

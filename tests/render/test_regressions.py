@@ -17,14 +17,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from weighbridge import baseline, budgets, records
-from weighbridge.difference import VariantDifference
-from weighbridge.growth import explained
 from weighbridge.model.report import Image
 from weighbridge.render import html, json, markdown, svg, terminal
 from weighbridge.render.verdict import cause, drift, remedy
+from weighbridge.report import baseline, budgets, records
+from weighbridge.report.difference import VariantDifference
+from weighbridge.report.growth import explained
+from weighbridge.report.summary import Summary
 from weighbridge.settings import Settings
-from weighbridge.summary import Summary
 
 RECORDS = Path(__file__).parents[1] / "support" / "records"
 LABEL = "main, 3f2a9c1, 2026-11-20"

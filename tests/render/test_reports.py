@@ -10,7 +10,6 @@ from typing import NoReturn
 
 import pytest
 
-from weighbridge import records
 from weighbridge.errors import SettingsError
 from weighbridge.model.report import (
     Base,
@@ -28,7 +27,8 @@ from weighbridge.model.report import (
 )
 from weighbridge.model.smoke import Proof
 from weighbridge.render import formats, json, terminal
-from weighbridge.summary import Summary
+from weighbridge.report import records
+from weighbridge.report.summary import Summary
 
 
 def layer(index: int, size: int, instruction: str, *, in_base: bool | None = False) -> Layer:

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.ledgers import image_of, row
-from weighbridge import trend
 from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
 from weighbridge.render import trend as render
-from weighbridge.trend import Trend
+from weighbridge.report import trend
+from weighbridge.report.trend import Trend
 
 BASE = Base(reference="python:3.13-slim-trixie", layers=2, shipped_bytes=114_836_036)
 CODE = Rebuild(

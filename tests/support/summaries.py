@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from weighbridge.difference import compare
 from weighbridge.model.report import (
     Base,
     EngineIdentity,
@@ -22,7 +21,8 @@ from weighbridge.model.report import (
 )
 from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.model.tree import Node
-from weighbridge.summary import Baseline, Summary
+from weighbridge.report.difference import compare
+from weighbridge.report.summary import Baseline, Summary
 
 MB = 1_000_000
 

@@ -37,15 +37,3 @@ def told(told_labels: Mapping[str, str], diff_ids: Sequence[str], find: Find) ->
     if expected and tuple(diff_ids[: len(expected)]) == tuple(expected):
         return reference, len(expected)
     return None
-
-
-def repository(reference: str | None) -> str | None:
-    """Return what an image is called in all its versions: a new tag of a base is drift, another base is another image.
-
-    A stand-in of ours has a name of its own, so it is never taken for the official image.
-    """
-    if reference is None:
-        return None
-    folder, slash, last = reference.partition("@")[0].rpartition("/")
-    name = folder + slash + last.partition(":")[0]
-    return name.removeprefix("docker.io/").removeprefix("library/")

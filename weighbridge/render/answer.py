@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from weighbridge import advice, growth
 from weighbridge.model.report import Finding, Image
 from weighbridge.model.smoke import Standing
 from weighbridge.render.console import (
@@ -32,7 +31,8 @@ from weighbridge.render.overview import (
     wasted,
 )
 from weighbridge.render.verdict import cause
-from weighbridge.summary import Summary
+from weighbridge.report import advice, growth
+from weighbridge.report.summary import Summary
 from weighbridge.units import bar, seconds, size
 
 _VARIANT = "Variant"

@@ -6,11 +6,11 @@ import sys
 import unicodedata
 from typing import TextIO
 
-from weighbridge import advice
 from weighbridge.model.report import Image
 from weighbridge.render.drawing import Canvas, cut
 from weighbridge.render.overview import stood
-from weighbridge.summary import Summary
+from weighbridge.report import advice
+from weighbridge.report.summary import Summary
 from weighbridge.units import size
 
 _HEIGHT = 20

@@ -19,15 +19,15 @@ from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from weighbridge import inventory
-from weighbridge.inventory import Inventory
 from weighbridge.model.report import Image, Report
+from weighbridge.report import components
+from weighbridge.report.components import Inventory
 
 _SERIAL_NUMBERS = UUID("f24ed6fc-1b7c-4a3c-9d8e-6f0b5f6f9f2d")
 _BASIS = "sizes of all regular files in the layers, uncompressed"
 _TYPES = {
     "application": ComponentType.APPLICATION,
-    inventory.BASE: ComponentType.CONTAINER,
+    components.BASE: ComponentType.CONTAINER,
 }
 _PURL_TYPES = {"debian": "deb", "alpine": "apk"}
 
@@ -65,7 +65,7 @@ def _serial_number(report: Report) -> UUID:
 
 def _held(bom: Bom, image: Image, container: Component) -> Component:
     """Add what is in a container, and return the container."""
-    found = inventory.of(image)
+    found = components.of(image)
     parts = list(_parts(image.variant, found)) if found else []
     bom.components.update(parts)
     bom.dependencies.update(Dependency(part.bom_ref) for part in parts)
@@ -79,7 +79,7 @@ def _hold(bom: Bom, whole: Component, parts: Sequence[Component]) -> None:
 
 
 def _image(image: Image) -> Component:
-    found = inventory.of(image)
+    found = components.of(image)
     return Component(
         name=image.reference or image.variant,
         version=image.id,
@@ -138,7 +138,7 @@ def _properties(values: Mapping[str, str | int | None]) -> list[Property]:
     ]
 
 
-def _purl(component: inventory.Component, system: tuple[str, str | None] | None) -> PackageURL | None:
+def _purl(component: components.Component, system: tuple[str, str | None] | None) -> PackageURL | None:
     """Return the package's URL; a record does not tell its architecture, so the URL does not either."""
     if not component.name.replace("/", "").strip():  # of which the library makes no URL
         return None
@@ -151,7 +151,7 @@ def _purl(component: inventory.Component, system: tuple[str, str | None] | None)
     return PackageURL(_PURL_TYPES[component.kind], vendor, component.name, component.version, distro)
 
 
-def _system(components: Sequence[inventory.Component]) -> tuple[str, str | None] | None:
+def _system(components: Sequence[components.Component]) -> tuple[str, str | None] | None:
     """Return the distribution and its release, as the version of the package that carries its name tells them.
 
     Scanners need both to find a package's advisories. Debian's and Ubuntu's packages have the same manager: Ubuntu's

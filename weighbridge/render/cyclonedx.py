@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from weighbridge.summary import Summary
+from weighbridge.report.summary import Summary
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:

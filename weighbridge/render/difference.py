@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
-from weighbridge import growth
-from weighbridge.difference import LayerDifference, LedgerDifference, VariantDifference
-from weighbridge.growth import Cause
 from weighbridge.model.report import Image
 from weighbridge.render.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.render.overview import counted, pulled, signed, versions
-from weighbridge.summary import Baseline, Summary
+from weighbridge.report import growth
+from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
+from weighbridge.report.growth import Cause
+from weighbridge.report.summary import Baseline, Summary
 from weighbridge.units import size
 
 _ROWS = 20

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weighbridge.errors import SettingsError
 
 if TYPE_CHECKING:
-    from weighbridge.difference import VariantDifference
     from weighbridge.model.smoke import Proof
-    from weighbridge.trend import Trend
+    from weighbridge.report.difference import VariantDifference
+    from weighbridge.report.trend import Trend
 
 T = TypeVar("T")
 

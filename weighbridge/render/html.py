@@ -10,11 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from weighbridge import advice
 from weighbridge.model.tree import Node
 from weighbridge.render import overview, verdict
 from weighbridge.render.page import tables, treemap, trend, words
-from weighbridge.summary import Summary
+from weighbridge.report import advice
+from weighbridge.report.summary import Summary
 from weighbridge.units import seconds, size
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TextIO
 
-from weighbridge.difference import VariantDifference
 from weighbridge.model import smoke
 from weighbridge.model.report import FORMAT_VERSION
 from weighbridge.model.smoke import Proof
-from weighbridge.records import to_json
-from weighbridge.summary import Summary
+from weighbridge.report.difference import VariantDifference
+from weighbridge.report.records import to_json
+from weighbridge.report.summary import Summary
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge import advice, growth
-from weighbridge.difference import VariantDifference
-from weighbridge.growth import Cause
 from weighbridge.model.report import Image, Layer, Waste
 from weighbridge.render.gfm import folded, plain, quoted, table
 from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
 from weighbridge.render.verdict import cause, drift, remedy, verdict, versions
-from weighbridge.summary import Baseline, Summary
+from weighbridge.report import advice, growth
+from weighbridge.report.difference import VariantDifference
+from weighbridge.report.growth import Cause
+from weighbridge.report.summary import Baseline, Summary
 from weighbridge.units import size
 
 MARKER = "<!-- weighbridge:report -->"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from weighbridge.difference import VariantDifference
 from weighbridge.model.report import Image, Layer, Pull, Rebuild
 from weighbridge.model.smoke import Standing
-from weighbridge.summary import Summary
+from weighbridge.report.difference import VariantDifference
+from weighbridge.report.summary import Summary
 from weighbridge.units import seconds, size
 
 UNKNOWN = "unknown"

@@ -11,13 +11,13 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge import advice, growth
 from weighbridge.model.report import Image
 from weighbridge.quoting import on_one_line
 from weighbridge.render.drawing import Canvas, cut
 from weighbridge.render.overview import MISSING, Answer, answers, counted
 from weighbridge.render.verdict import remedy, verdict
-from weighbridge.summary import Summary
+from weighbridge.report import advice, growth
+from weighbridge.report.summary import Summary
 from weighbridge.units import size
 
 _TITLE = "What each variant weighs"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge import advice
 from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
 from weighbridge.render import answer, difference
 from weighbridge.render.console import Cell, Column, Style, print_entries, print_line, print_paragraph, print_table
 from weighbridge.render.overview import origin, pull_of, pulled
-from weighbridge.summary import Summary
+from weighbridge.report import advice
+from weighbridge.report.summary import Summary
 from weighbridge.units import bar, size
 
 _BAR_WIDTH = 12

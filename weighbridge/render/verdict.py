@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from weighbridge import growth
-from weighbridge.difference import VariantDifference
-from weighbridge.growth import Cause
 from weighbridge.model.report import Image, Report, Waste
 from weighbridge.render import overview
 from weighbridge.render.overview import counted, signed
-from weighbridge.summary import Summary
+from weighbridge.report import growth
+from weighbridge.report.difference import VariantDifference
+from weighbridge.report.growth import Cause
+from weighbridge.report.summary import Summary
 from weighbridge.units import size
 
 _BUDGET = "budget-"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from weighbridge.difference import LedgerDifference, VariantDifference
-from weighbridge.growth import BASE, Cause, Growth, explained
 from weighbridge.model.report import Image, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing
 from weighbridge.render import overview, verdict
 from weighbridge.render.overview import signed
 from weighbridge.render.page.words import CATEGORIES, many
-from weighbridge.summary import Summary
+from weighbridge.report.difference import LedgerDifference, VariantDifference
+from weighbridge.report.growth import BASE, Cause, Growth, explained
+from weighbridge.report.summary import Summary
 from weighbridge.units import size
 
 _OWNERS = 600

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from weighbridge import trend
 from weighbridge.model.report import Report
 from weighbridge.render import overview
 from weighbridge.render.page.words import moment
+from weighbridge.report import trend
 from weighbridge.units import size
 
 WIDTH, HEIGHT = 960, 240

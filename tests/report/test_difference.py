@@ -9,8 +9,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.difference import LayerDifference, compare, compare_images
 from weighbridge.model.report import Image, Layer, LedgerRow, Pull, Report
+from weighbridge.report.difference import LayerDifference, compare, compare_images
 
 SIZES = {"a": 0, "b": 1, "c": 10, "d": 1000}
 """A diff ID stands for its content, so it has one size wherever it occurs."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from weighbridge.difference import LayerDifference, LedgerDifference, VariantDifference
+from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
 
 BASE = "base"
 LAYER = "layer"

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.ledgers import image_of, ledger_rows, row
-from weighbridge import inventory
-from weighbridge.inventory import Inventory
 from weighbridge.model.report import Base, Image, LedgerRow
+from weighbridge.report import components
+from weighbridge.report.components import Inventory
 
 
 def found(image: Image) -> Inventory:
     """Return the inventory of an image that has a ledger."""
-    result = inventory.of(image)
+    result = components.of(image)
     assert result is not None
     return result
 
@@ -85,5 +85,5 @@ def test_record_that_does_not_tell_the_manager() -> None:
 
 def test_record_without_a_ledger() -> None:
     """Nothing is made up."""
-    assert inventory.of(replace(image_of("a"), shipped_bytes=1)) is None
+    assert components.of(replace(image_of("a"), shipped_bytes=1)) is None
     assert found(image_of("a")).components == ()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from weighbridge.difference import LedgerDifference, VariantDifference
 from weighbridge.errors import OverBudget
-from weighbridge.figures import MEASURES, Figure, Measure, owned
 from weighbridge.model.report import Finding, Image, Report
+from weighbridge.report.difference import LedgerDifference, VariantDifference
+from weighbridge.report.metrics import MEASURES, Figure, Metric, owned
+from weighbridge.report.summary import Baseline
 from weighbridge.settings import Settings
 from weighbridge.settings.budgets import Budgets, Growth, Limit
 from weighbridge.settings.values import Size
-from weighbridge.summary import Baseline
 from weighbridge.units import size
 
 PREFIX = "budget-"
@@ -87,7 +87,7 @@ def _comparable(variant: str, baseline: Baseline | None) -> Image | None:
 
 
 def _size(
-    measure: Measure, image: Image, limit: Limit[Size], earlier: Image | None, label: str
+    measure: Metric, image: Image, limit: Limit[Size], earlier: Image | None, label: str
 ) -> tuple[str, str] | None:
     """Return level and message where a figure is over its limit; None where it is not."""
     figure = measure.of(image)

@@ -10,9 +10,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.support.reports import MB, image, report
-from weighbridge import baseline, budgets
 from weighbridge.errors import OverBudget
 from weighbridge.model.report import Finding, Image, Pull
+from weighbridge.report import baseline, budgets
 from weighbridge.settings import Settings
 from weighbridge.settings import check as settings_check
 

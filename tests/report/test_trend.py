@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.ledgers import image_of, row
-from weighbridge import trend
 from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
-from weighbridge.trend import ALL, Break, Change, Point
+from weighbridge.report import trend
+from weighbridge.report.trend import ALL, Break, Change, Point
 
 BASE = Base(reference="python:3.13", layers=1, shipped_bytes=60)
 EXACT, ESTIMATED = (Pull(bytes=40, basis=basis) for basis in ("exact", "estimated"))

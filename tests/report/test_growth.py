@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.difference import LedgerDifference, VariantDifference, compare_images
-from weighbridge.growth import Growth, explained, release
 from weighbridge.model.report import Base, Image, Layer, LedgerRow
+from weighbridge.report.difference import LedgerDifference, VariantDifference, compare_images
+from weighbridge.report.growth import Growth, explained, release
 
 CATEGORIES = ("base", "debian", "python", "bytecode", "application", "unowned", "wasted")
 

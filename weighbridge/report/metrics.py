@@ -23,7 +23,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class Metric:
     """One kind of figure."""
 
     name: str
@@ -104,10 +104,10 @@ def _beside(image: Image) -> str:
 
 
 MEASURES = (
-    Measure(name="shipped", title="shipped", unknown="the record does not tell it", of=_shipped),
-    Measure(name="pull", title="pull", unknown="the record does not tell it", of=_pull),
-    Measure(name="live", title="live", unknown="the record does not tell it", of=_live),
-    Measure(name="waste", title="waste", unknown="the record does not tell it", of=_waste),
-    Measure(name="over_base", title="over the base", unknown="the base is unknown", of=_over_base),
-    Measure(name="layer", title="largest layer", unknown="the base is unknown", of=_layer),
+    Metric(name="shipped", title="shipped", unknown="the record does not tell it", of=_shipped),
+    Metric(name="pull", title="pull", unknown="the record does not tell it", of=_pull),
+    Metric(name="live", title="live", unknown="the record does not tell it", of=_live),
+    Metric(name="waste", title="waste", unknown="the record does not tell it", of=_waste),
+    Metric(name="over_base", title="over the base", unknown="the base is unknown", of=_over_base),
+    Metric(name="layer", title="largest layer", unknown="the base is unknown", of=_layer),
 )

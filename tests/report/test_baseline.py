@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.reports import MB, OFFICIAL, image, report
-from weighbridge import baseline, records
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.model.report import Base, Pull, Report
+from weighbridge.report import baseline, records
 
 
 def git(folder: Path, *words: str) -> str:
@@ -140,10 +140,10 @@ def test_what_is_no_record(project: Path) -> None:
 
 def test_folder_that_cannot_be_read(tmp_path: Path) -> None:
     """A folder that is missing has no records; of one that does not open nobody knows, and that is told."""
-    assert baseline.history(tmp_path / "missing").reports == ()
+    assert records.history(tmp_path / "missing").reports == ()
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"file cannot be read: Not a directory\. Make it a folder that you may "):
-        baseline.history(tmp_path / "file")
+        records.history(tmp_path / "file")
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,8 @@ def test_history(project: Path) -> None:
     (folder / "b.json").write_bytes(b"\xff")
     (folder / "a.json").mkdir()
     (folder / "README.md").write_text("")
-    assert baseline.history(folder) == baseline.History(reports=(early, late), unreadable=("a.json", "b.json"))
-    assert baseline.history(project / "missing") == baseline.History(reports=(), unreadable=())
+    assert records.history(folder) == records.History(reports=(early, late), unreadable=("a.json", "b.json"))
+    assert records.history(project / "missing") == records.History(reports=(), unreadable=())
 
 
 @pytest.mark.parametrize(

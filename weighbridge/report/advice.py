@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from weighbridge.model.report import Image, LedgerRow, Waste
-from weighbridge.summary import Summary
+from weighbridge.report.summary import Summary
 
 WORTHWHILE = 0.01
 """Share of an image from which a cut is worth its work."""

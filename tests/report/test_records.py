@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge import records
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.model.report import Base, EngineIdentity, Image, Layer, Report
+from weighbridge.report import records
 
 LAYER = Layer(index=0, diff_id="sha256:0", instruction="RUN é\n", in_base=True, shipped_bytes=2**40, file_count=3)
 IMAGE = Image(

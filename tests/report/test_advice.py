@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from weighbridge.advice import Cut, reason, to_cut, to_ship
 from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Report, Waste
 from weighbridge.model.smoke import Standing
-from weighbridge.summary import Summary
+from weighbridge.report.advice import Cut, reason, to_cut, to_ship
+from weighbridge.report.summary import Summary
 
 
 def image(variant: str, pull: int | None, *, shipped: int = 100_000_000, basis: str = "estimated") -> Image:

@@ -3,73 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
-from weighbridge import difference, records
-from weighbridge.difference import VariantDifference
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.git import git, trouble
-from weighbridge.image import base_image
-from weighbridge.model.report import Image, Report
-from weighbridge.summary import Baseline
+from weighbridge.model.report import Report
+from weighbridge.report import difference, records
+from weighbridge.report.comparable import pull_basis, refusal
+from weighbridge.report.difference import VariantDifference
+from weighbridge.report.records import _SUFFIX, history
+from weighbridge.report.summary import Baseline
 
 LAST = "last"
 _MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 _PRESENT = ("HEAD", "@")
-_SUFFIX = ".json"
 _SHORT = 7
 _DAY = 10
 _LISTED = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """The records of a folder."""
-
-    reports: tuple[Report, ...]
-    """Oldest first."""
-    unreadable: tuple[str, ...]
-    """Names of the files that are no records, sorted."""
-
-
-def history(folder: Path) -> History:
-    """Return all records of a folder; a missing folder has none.
-
-    Raises:
-        SettingsError: It cannot be read, and whether it has any is not known.
-    """
-    return read(recorded(folder))
-
-
-def recorded(folder: Path) -> Sequence[Path]:
-    """Return the files of a folder that records are kept in; a missing folder has none.
-
-    Raises:
-        SettingsError: It cannot be read.
-    """
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        advice = "Make it a folder that you may read, or set reports.directory in invoke.yaml."
-        raise SettingsError(f"{folder} cannot be read: {error.strerror}", advice=advice) from error
-
-
-def read(paths: Iterable[Path]) -> History:
-    """Return the records in files."""
-    found, unreadable = list[tuple[str, str, Report]](), []
-    for path in paths:
-        try:
-            report = records.from_json(path.read_bytes(), path.name)
-        except (OSError, UnreadableRecord):
-            unreadable.append(path.name)
-        else:
-            found.append((report.recorded_at, path.name, report))
-    found.sort(key=lambda each: each[:2])
-    return History(reports=tuple(report for *_, report in found), unreadable=tuple(unreadable))
 
 
 def find(text: str, folder: Path, project: Path) -> Report:
@@ -137,31 +89,13 @@ def compare(before: Report, after: Report, label: str) -> Baseline:
     differences, refusals = list[VariantDifference](), dict[str, str]()
     for image in after.images:
         earlier = old.get(image.variant)
-        reason = _unlike(earlier, image) if earlier else "there is no such variant in it"
+        reason = refusal(earlier, image) if earlier else "there is no such variant in it"
         if reason:
             refusals[image.variant] = reason
         else:
             found = difference.compare_images(image.variant, earlier, image)
-            differences.append(found if _basis(earlier) == _basis(image) else replace(found, cost=None))
+            differences.append(found if pull_basis(earlier) == pull_basis(image) else replace(found, cost=None))
     return Baseline(label=label, report=before, differences=tuple(differences), refusals=refusals)
-
-
-def _unlike(before: Image, after: Image) -> str:
-    """Return why two images cannot be compared; empty: they can."""
-    if any(image.shipped_bytes and not image.ledger for image in (before, after)):
-        which = "it" if before.shipped_bytes and not before.ledger else "this"
-        return f"{which} was recorded without a ledger; measure it anew"
-    if before.platform != after.platform:
-        return f"it is for {before.platform} and this for {after.platform}; measure both for one platform"
-    stands = [image.base.reference if image.base else None for image in (before, after)]
-    if base_image.repository(stands[0]) != base_image.repository(stands[1]):
-        first, second = (name or "an unknown base" for name in stands)
-        return f"it stands on {first} and this on {second}; measure both on one base"
-    return ""
-
-
-def _basis(image: Image | None) -> str | None:
-    return image.pull.basis if image and image.pull else None
 
 
 def _file(path: Path) -> Report:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from weighbridge.difference import VariantDifference
 from weighbridge.model.report import Report
 from weighbridge.model.smoke import Standing
 from weighbridge.model.tree import Node
+from weighbridge.report.difference import VariantDifference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

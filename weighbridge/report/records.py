@@ -1,7 +1,7 @@
 """Records on disk: versioned JSON, written whole or not at all.
 
-A record is one `Report`. Field names are those of `model.py`; readers ignore fields they do not know, so that a record
-of a later minor change still reads.
+A record is one `Report`. Field names are those of `model/report.py`; readers ignore fields they do not know, so that a
+record of a later minor change still reads.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.model.report import FORMAT_VERSION, Report
+
+_SUFFIX = ".json"
 
 
 @cache
@@ -131,3 +134,51 @@ def _link_whole(text: str, folder: Path, stem: str) -> Path:
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The records of a folder."""
+
+    reports: tuple[Report, ...]
+    """Oldest first."""
+    unreadable: tuple[str, ...]
+    """Names of the files that are no records, sorted."""
+
+
+def history(folder: Path) -> History:
+    """Return all records of a folder; a missing folder has none.
+
+    Raises:
+        SettingsError: It cannot be read, and whether it has any is not known.
+    """
+    return read(recorded(folder))
+
+
+def recorded(folder: Path) -> Sequence[Path]:
+    """Return the files of a folder that records are kept in; a missing folder has none.
+
+    Raises:
+        SettingsError: It cannot be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        advice = "Make it a folder that you may read, or set reports.directory in invoke.yaml."
+        raise SettingsError(f"{folder} cannot be read: {error.strerror}", advice=advice) from error
+
+
+def read(paths: Iterable[Path]) -> History:
+    """Return the records in files."""
+    found, unreadable = list[tuple[str, str, Report]](), []
+    for path in paths:
+        try:
+            report = from_json(path.read_bytes(), path.name)
+        except (OSError, UnreadableRecord):
+            unreadable.append(path.name)
+        else:
+            found.append((report.recorded_at, path.name, report))
+    found.sort(key=lambda each: each[:2])
+    return History(reports=tuple(report for *_, report in found), unreadable=tuple(unreadable))

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from weighbridge.image import base_image
 from weighbridge.model.report import Base, Image, Pull, Report
+from weighbridge.report import comparable
 
 ALL = "all"
 _CODE = "code"
@@ -150,7 +150,7 @@ def _unlike(before: Point, after: Point) -> Iterator[str]:
     if before.platform != after.platform:
         yield f"platform {before.platform} -> {after.platform}"
     old, new = (point.base.reference if point.base else None for point in (before, after))
-    if base_image.repository(old) != base_image.repository(new):  # a new tag of the same base is drift
+    if comparable.repository(old) != comparable.repository(new):  # a new tag of the same base is drift
         yield f"base {old or 'unknown'} -> {new or 'unknown'}"
 
 

@@ -1,0 +1,1 @@
+"""What images weigh, over time: records, comparison, budgets, advice."""
