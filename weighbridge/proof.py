@@ -13,7 +13,7 @@ from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
-from weighbridge.smoke import memory, trial
+from weighbridge.smoke import history, trial
 from weighbridge.sources.scan import image
 
 
@@ -71,7 +71,7 @@ def prove(
     )
     found = smoke.prove(how, {name: held[reference] for name, reference in references.items()}, watcher())
     for each in found:
-        memory.remember(settings, _code(engine), each)
+        history.remember(settings, _code(engine), each)
     kept = evidence.keep(found, folder)
     if kept:
         shown.note(f"Kept {len(kept)} files in {kept[0].parent}")
@@ -80,7 +80,7 @@ def prove(
 
 def proven(engine: Engine, settings: Settings, image_id: str) -> bool:
     """Tell whether the last smoke test of exactly this image passed, by the rules and settings of today."""
-    return memory.proven(settings, _code(engine), image_id)
+    return history.proven(settings, _code(engine), image_id)
 
 
 def _code(engine: Engine) -> str:

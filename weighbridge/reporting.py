@@ -7,12 +7,13 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from weighbridge import measure, standings
+from weighbridge import measure
 from weighbridge.measure import Trees
 from weighbridge.model.report import Report
 from weighbridge.report import baseline, budgets, records
 from weighbridge.report.summary import Baseline, Summary
 from weighbridge.settings import Settings
+from weighbridge.smoke import history
 from weighbridge.sources.locations import DOCKER, OCI, parse
 
 Progress = Callable[[int], None]
@@ -66,7 +67,7 @@ def summarized(
     return Summary(
         report=checked,
         baseline=compared,
-        standings=standings.of(checked),
+        standings=history.standings(checked),
         history=cache(lambda: records.read(earlier_ones).reports),
         trees=trees,
     )

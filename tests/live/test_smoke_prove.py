@@ -42,7 +42,7 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPat
 
 def failures(proof: Proof) -> dict[str, str]:
     """Return what failed, title -> detail."""
-    return {f"{check.role} {check.rule}": check.detail for check in proof.checks if check.outcome == "failed"}
+    return {check.title: check.detail for check in proof.checks if check.outcome == "failed"}
 
 
 def only_failure(proof: Proof) -> tuple[str, str]:
@@ -91,7 +91,7 @@ def test_good_image_passes(seen: Seen, images: Standins) -> None:
     proof = seen.proofs["good"]
     assert failures(proof) == {}
     expected = [rule.title for rule in rules(images.settings(), contents())]
-    assert [f"{check.role} {check.rule}" for check in proof.checks] == expected
+    assert [check.title for check in proof.checks] == expected
     for event in ("began", "checked"):
         assert [title for kind, variant, title in seen.told.events if (kind, variant) == (event, "good")] == expected
     assert ("ended", "good", "passed") in seen.told.events

@@ -140,7 +140,7 @@ class Told:
 
     def checked(self, variant: str, check: Check) -> None:
         """Note a rule that has been tried."""
-        self.events.append(("checked", variant, f"{check.role} {check.rule}"))
+        self.events.append(("checked", variant, check.title))
         self.checks.append(check)
 
     def ended(self, variant: str, proof: Proof) -> None:

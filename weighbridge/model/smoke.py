@@ -11,6 +11,11 @@ Outcome = Literal["passed", "failed", "skipped", "waived"]
 says why that is accepted."""
 
 
+def title_of(role: str, rule: str) -> str:
+    """Return what a rule is called among others, such as `worker ready`."""
+    return f"{role} {rule}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One rule of the smoke test, tried on one role of one variant."""
@@ -23,6 +28,11 @@ class Check:
     detail: str
     """What was seen; where it failed, why, in words that lead to the fix; where it was skipped, for which rule."""
     seconds: float
+
+    @property
+    def title(self) -> str:
+        """What the rule is called among others."""
+        return title_of(self.role, self.rule)
 
     @property
     def ok(self) -> bool:

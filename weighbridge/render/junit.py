@@ -38,7 +38,7 @@ def _case(proof: Proof, check: Check) -> ET.Element:
     match check.outcome:
         case "failed":
             failure = ET.SubElement(case, "failure", message=detail)
-            if f"{check.role} {check.rule}" == proof.log_of:
+            if check.title == proof.log_of:
                 failure.text = held_by_xml(proof.log)
         case "skipped":
             ET.SubElement(case, "skipped", message=detail)

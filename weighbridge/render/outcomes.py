@@ -35,8 +35,3 @@ def waived(checks: Sequence[Check]) -> str:
 def rules(checks: Sequence[Check]) -> str:
     """Return how many rules there are: `38 rules`."""
     return "1 rule" if len(checks) == 1 else f"{len(checks)} rules"
-
-
-def named(check: Check) -> str:
-    """Return what tells a rule from all others."""
-    return f"{check.role} {check.rule}"

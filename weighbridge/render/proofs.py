@@ -9,7 +9,7 @@ from typing import TextIO
 from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
 from weighbridge.quoting import on_one_line
 from weighbridge.render.console import Cell, Column, print_line, print_paragraph, print_table
-from weighbridge.render.outcomes import SIGNS, having, held, named, rules, waived
+from weighbridge.render.outcomes import SIGNS, having, held, rules, waived
 from weighbridge.render.trying import Progress, progress
 from weighbridge.units import seconds, size
 
@@ -167,7 +167,7 @@ def _what_fails(proof: Proof) -> str:
     untried = f"{len(skipped)} not tried" if skipped else ""
     if not failed:
         return f": of {count}, {untried}"
-    told = f" fails {len(failed)} of {count}: {', '.join(map(named, failed))}"
+    told = f" fails {len(failed)} of {count}: {', '.join(check.title for check in failed)}"
     return f"{told}; {untried}" if untried else told
 
 

@@ -10,7 +10,7 @@ from threading import Lock
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.quoting import on_one_line
 from weighbridge.render.console import Activity, Cell, Column
-from weighbridge.render.outcomes import SIGNS, having, held, named, rules, waived
+from weighbridge.render.outcomes import SIGNS, having, held, rules, waived
 from weighbridge.units import seconds
 
 _COLUMNS = (
@@ -74,7 +74,7 @@ class Progress:
             self._shown.tell(
                 Cell(f"{variant} ", "bold"),
                 Cell(f"{sign} ", style),
-                Cell(named(check), "bold"),
+                Cell(check.title, "bold"),
                 f": {detail}",
             )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from weighbridge.model.smoke import title_of
 from weighbridge.settings.values import UNIQUE, Bytes, Command, Name, Pattern, Seconds, Section, Size, UrlPath, matching
 
 _LEAST_MEMORY_BYTES = 6 * 2**20
@@ -166,7 +167,7 @@ class Smoke(Section):
     def _makes_sense(self) -> Self:
         if self.data == "/tmp":  # noqa: S108 - in a container
             raise ValueError("data: /tmp is there anyway; say null where the roles need no other folder")
-        titles = [f"{probe.role} {probe.rule}" for probe in self.probes]
+        titles = [title_of(probe.role, probe.rule) for probe in self.probes]
         twice = next((title for title in titles if titles.count(title) > 1), None)
         if twice:
             raise ValueError(f"probes: two are called `{twice}`")

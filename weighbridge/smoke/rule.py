@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from weighbridge.errors import EngineFault
-from weighbridge.model.smoke import Check, Outcome
+from weighbridge.model.smoke import Check, Outcome, title_of
 from weighbridge.smoke.containers import Stack
 from weighbridge.smoke.failures import CheckFailed
 
@@ -34,8 +34,8 @@ class Rule:
 
     @property
     def title(self) -> str:
-        """Role and name: what a rule is called among others."""
-        return f"{self.role} {self.name}"
+        """What it is called among others."""
+        return title_of(self.role, self.name)
 
 
 class Watcher(Protocol):
@@ -77,8 +77,8 @@ def try_all(
 
 def first_failed(rules: Sequence[Rule], checks: Iterable[Check]) -> Rule | None:
     """Return the rule that failed first; one that has a log to show comes before those that have none."""
-    failed = {(check.role, check.rule) for check in checks if check.outcome == "failed"}
-    found = [rule for rule in rules if (rule.role, rule.name) in failed]
+    failed = {check.title for check in checks if check.outcome == "failed"}
+    found = [rule for rule in rules if rule.title in failed]
     return next((rule for rule in found if rule.log_of), found[0] if found else None)
 
 

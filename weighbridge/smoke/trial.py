@@ -136,9 +136,9 @@ def check(proofs: Sequence[Proof]) -> None:
         failed.sort(key=lambda check: check.role == "image")
         if failed:
             first, *others = failed
-            names = ", ".join(f"{each.role} {each.rule}" for each in others)
+            names = ", ".join(each.title for each in others)
             more = f"; nor hold {names}" if others else ""
-            message = f"{proof.variant}: {first.role} {first.rule}: {first.detail}{more}"
+            message = f"{proof.variant}: {first.title}: {first.detail}{more}"
             raise SmokeFailed(message, detail=proof.log)
 
 

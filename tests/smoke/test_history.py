@@ -1,0 +1,129 @@
+"""How the last smoke test of an image went: by its id for a push, by the digest of its config for a report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.reports import image, report
+from weighbridge.cache import Cache
+from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
+from weighbridge.render.overview import stood
+from weighbridge.settings import Settings, check
+from weighbridge.smoke import history
+
+SMALL, LARGE = image("small"), image("large", base_mb=200)
+SETTINGS = check({"variants": {"a": {}}})
+CODE = "0123"
+"""The digest of the code that proves."""
+ID, OTHER = "sha256:a", "sha256:b"
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the user's cache folder, empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def proof(image_id: str = ID, *, ok: bool = True) -> Proof:
+    """Return a proof of one check."""
+    made = Check(role="api", rule="ready", outcome="passed" if ok else "failed", detail="", seconds=0)
+    return Proof(variant="a", seconds=1, checks=(made,), image_id=image_id)
+
+
+def test_only_that_image_is_proven() -> None:
+    """A proof is of one id; the last one counts."""
+    assert not history.proven(SETTINGS, CODE, ID)
+    history.remember(SETTINGS, CODE, proof())
+    assert history.proven(SETTINGS, CODE, ID)
+    assert not history.proven(SETTINGS, CODE, OTHER)
+    history.remember(SETTINGS, CODE, proof(ok=False))
+    assert not history.proven(SETTINGS, CODE, ID)
+
+
+@pytest.mark.parametrize(
+    ("changed", "counts"),
+    [
+        ({"reports": {"directory": "elsewhere"}}, True),
+        ({"repository": "other"}, True),
+        ({"variants": {"a": {"target": "b"}}}, True),
+        ({"smoke": {"user": 4242}}, False),
+        ({"variants": {"a": {"accepts": {"no-compiler": "why"}}}}, False),
+        ({"roles": {"api": {"grace_seconds": 1}}}, False),
+    ],
+)
+def test_other_settings_are_another_proof(changed: dict[str, object], counts: bool) -> None:  # noqa: FBT001 - a column
+    """What an image is held to is part of the proof; what it is called is not."""
+    history.remember(SETTINGS, CODE, proof())
+    settings: Settings = check({"variants": {"a": {}}, **changed})
+    assert history.proven(settings, CODE, ID) is counts
+
+
+def test_other_rules_are_another_proof() -> None:
+    """A rule that was added or changed since then has not been tried."""
+    history.remember(SETTINGS, CODE, proof())
+    assert not history.proven(SETTINGS, "4567", ID)
+
+
+def test_damaged_memory_proves_nothing(cache: Path) -> None:
+    """What cannot be read was never proven; the next proof mends it."""
+    history.remember(SETTINGS, CODE, proof())
+    (path,) = cache.rglob("proof-*")
+    for data in (b"", b"nonsense", path.read_bytes()[:-3]):
+        path.write_bytes(data)
+        assert not history.proven(SETTINGS, CODE, ID)
+    history.remember(SETTINGS, CODE, proof())
+    assert history.proven(SETTINGS, CODE, ID)
+
+
+def test_folder_that_cannot_be_written(cache: Path) -> None:
+    """Without a memory all works; what is pushed is proven each time."""
+    (cache / "weighbridge").write_text("no folder")
+    history.remember(SETTINGS, CODE, proof())
+    assert not history.proven(SETTINGS, CODE, ID)
+
+
+def proof_of(outcome: Outcome = "passed") -> Proof:
+    """Return a proof of two rules of the small image."""
+    checks = [Check(role="api", rule=rule, outcome=each, detail="", seconds=0) for rule, each in RULES(outcome)]
+    figures = StartCosts(api_ready_seconds=0.4, worker_memory_bytes=7)
+    return Proof(variant="x", seconds=1, checks=tuple(checks), config_digest=SMALL.id, figures=figures)
+
+
+def RULES(outcome: Outcome) -> tuple[tuple[str, Outcome], ...]:  # noqa: N802 - a table with one blank
+    """Return two rules, the second with that outcome."""
+    return ("live", "passed"), ("ready", outcome)
+
+
+def test_last_word_counts() -> None:
+    """What failed at first and passed later has passed; what was never tried has no standing."""
+    history.remember(SETTINGS, CODE, proof_of("failed"))
+    found = history.standings(report(SMALL, LARGE))
+    assert found.keys() == {"small"}
+    assert (found["small"].ok, found["small"].rules, found["small"].failed) == (False, 2, ("api ready",))
+    history.remember(SETTINGS, CODE, proof_of())
+    after = history.standings(report(replace(SMALL, variant="another name")))["another name"]
+    assert (after.ok, after.failed, after.figures) == (
+        True,
+        (),
+        StartCosts(api_ready_seconds=0.4, worker_memory_bytes=7),
+    )
+    assert after.at.endswith("Z")
+
+
+def test_waived_rules_are_counted() -> None:
+    """What invoke.yaml accepts does not hold all the same, and is told apart."""
+    history.remember(SETTINGS, CODE, proof_of("waived"))
+    found = history.standings(report(SMALL))["small"]
+    assert (found.ok, found.rules, found.waived, found.failed) == (True, 2, 1, ())
+    assert stood(found) == "✓ 1, 1 waived"
+
+
+@pytest.mark.parametrize("kept", [{}, {"ok": "perhaps"}, {"ok": True, "at": "now", "rules": 1}])
+def test_damaged_standing(kept: dict[str, object]) -> None:
+    """What is no standing is none."""
+    Cache().keep_document(f"standing-{SMALL.id}", kept)
+    assert history.standings(report(SMALL)) == {}
