@@ -164,9 +164,10 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
 def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal") -> None:
     """Prove that API and worker run and work, hardened, from each variant."""
     from weighbridge import proof
-    from weighbridge import smoke as smoking
     from weighbridge.engine import client as engine
     from weighbridge.render import console, formats, trying
+    from weighbridge.smoke import runner
+    from weighbridge.smoke.stack import runs
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.PROOFS, format)
@@ -176,25 +177,26 @@ def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = Fal
                 prove = partial(proof.prove, found, settings, names, shown=shown, folder=folder)
                 proofs = prove(watcher=partial(trying.progress, shown, names), faults=faults, keep=keep)
             render(proofs)
-            for line in smoking.remains(found) if keep else ():
+            for line in runs.remains(found) if keep else ():
                 console.say(line)
-        smoking.check(proofs)
+        runner.check(proofs)
 
 
 @task(help={"bases": "also the stand-ins for base images, which take a minute to build again"})
 def clean(c: Context, bases: bool = False) -> None:
     """Remove our images and what smoke tests left in the engine."""
-    from weighbridge import evidence, smoke
     from weighbridge.build import bases as base_images
     from weighbridge.build import buildkit
     from weighbridge.engine import client as engine
     from weighbridge.render import console
+    from weighbridge.smoke import artifacts
+    from weighbridge.smoke.stack import runs
 
     with user_errors():
         settings = settings_of(c)
-        evidence.clean(PROJECT / settings.reports.directory)
+        artifacts.clean(PROJECT / settings.reports.directory)
         with engine.connect() as found:
-            things, images = smoke.clean(found, console.print_line), buildkit.images(found, settings.repository)
+            things, images = runs.clean(found, console.print_line), buildkit.images(found, settings.repository)
             images += buildkit.images(found, settings.bench_repository)
             if bases:
                 images += base_images.standins(found)

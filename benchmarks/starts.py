@@ -24,10 +24,10 @@ from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec
 from weighbridge.settings import Settings
-from weighbridge.smoke import runs, signals
-from weighbridge.smoke.containers import Stack, running
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.starting import redis_starts
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules.start import redis_starts
+from weighbridge.smoke.stack import runs, signals
+from weighbridge.smoke.stack.containers import Stack, running
 
 ROLES = ("api", "worker")
 READY = " ready."

@@ -12,7 +12,7 @@ from weighbridge import code_digest
 
 ROOT = Path(code_digest.__file__).parent
 ENTRIES = (
-    "weighbridge.smoke.trial",
+    "weighbridge.smoke.runner",
     "weighbridge.sources.scan.image",
     "weighbridge.sources.scan.layer",
     "weighbridge.errors",
@@ -79,4 +79,4 @@ def test_scripts_are_code() -> None:
     """What is sent into containers as text decides on a proof as much as what is imported."""
     scripts = {f"smoke/scripts/{path.name}" for path in (ROOT / "smoke" / "scripts").glob("*.py")}
     assert len(scripts) > 5
-    assert scripts < code_digest.closure("weighbridge.smoke.trial")
+    assert scripts < code_digest.closure("weighbridge.smoke.runner")

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from weighbridge import code_digest, evidence, smoke
+from weighbridge import code_digest
 from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.engine.client import Engine
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
-from weighbridge.smoke import history, trial
+from weighbridge.smoke import artifacts, history, runner
+from weighbridge.smoke.stack import runs
 from weighbridge.sources.scan import image
 
 
@@ -33,7 +34,7 @@ def prove(
     variants: Sequence[str],
     *,
     shown: Shown,
-    watcher: Callable[[], smoke.Watcher],
+    watcher: Callable[[], runner.Watcher],
     folder: Path,
     faults: bool = False,
     keep: bool = False,
@@ -62,17 +63,17 @@ def prove(
     """
     references = {name: settings.reference(name) for name in variants}
     redis = bases.base_image(engine, "redis", settings.bases.redis)
-    smoke.sweep(engine, shown.note)
-    smoke.check_images(engine, tuple(references.values()))
+    runs.sweep(engine, shown.note)
+    runner.check_images(engine, tuple(references.values()))
     shown.note(f"Redis: {redis.described}")
     held = image.screen(engine, references.values(), Cache(), shown.reading())
-    how = smoke.Trial(
+    trial = runner.Trial(
         engine=engine, settings=settings, redis=redis.reference, faults=faults, keep=keep, note=shown.note
     )
-    found = smoke.prove(how, {name: held[reference] for name, reference in references.items()}, watcher())
+    found = runner.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher())
     for each in found:
         history.remember(settings, _code(engine), each)
-    kept = evidence.keep(found, folder)
+    kept = artifacts.keep(found, folder)
     if kept:
         shown.note(f"Kept {len(kept)} files in {kept[0].parent}")
     return found
@@ -85,4 +86,4 @@ def proven(engine: Engine, settings: Settings, image_id: str) -> bool:
 
 def _code(engine: Engine) -> str:
     """Return a digest of the code that proves: it runs images by an engine's client, and reads what they hold."""
-    return code_digest.of(trial, image, sys.modules[type(engine).__module__])
+    return code_digest.of(runner, image, sys.modules[type(engine).__module__])

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from weighbridge import proof, smoke
+from weighbridge import proof
 from weighbridge.engine.client import Engine
 from weighbridge.errors import (
     EngineError,
@@ -26,6 +26,7 @@ from weighbridge.errors import (
 from weighbridge.model.build import Built
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
+from weighbridge.smoke import runner
 from weighbridge.sources.registry import client, references
 from weighbridge.sources.registry.references import Reference
 
@@ -89,7 +90,7 @@ def publish(
     wanted: Mapping[str, Reference],
     *,
     shown: Shown,
-    watcher: Callable[[Sequence[str]], smoke.Watcher],
+    watcher: Callable[[Sequence[str]], runner.Watcher],
     folder: Path,
 ) -> tuple[Pushed, ...]:
     """Push images, all of them proven, before the first of them goes.
@@ -131,7 +132,7 @@ def _unproven(engine: Engine, settings: Settings, chosen: Sequence[Built], shown
 def _check(settings: Settings, wanted: Mapping[str, str], proofs: Sequence[Proof]) -> None:
     """Raise where an image did not pass, or another one was tried than was built."""
     try:
-        smoke.check(proofs)
+        runner.check(proofs)
     except SmokeFailed as error:
         raise SmokeFailed(f"Nothing is pushed: {error.message}", detail=error.detail) from error
     for each in proofs:

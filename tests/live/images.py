@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from tests.support.fakes import Told
-from weighbridge import smoke
 from weighbridge.build import bases, buildkit
 from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
@@ -22,6 +21,7 @@ from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError, NoBaseImage
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings, check
+from weighbridge.smoke import runner
 from weighbridge.sources.scan import image
 
 STANDIN = Path(__file__).parents[1] / "support" / "standin.py"
@@ -98,13 +98,18 @@ class Standins:
 
 
 def prove(
-    engine: Engine, settings: Settings, redis: str, *variants: str, watcher: smoke.Watcher | None = None, **options: Any
+    engine: Engine,
+    settings: Settings,
+    redis: str,
+    *variants: str,
+    watcher: runner.Watcher | None = None,
+    **options: Any,
 ) -> tuple[Proof, ...]:
     """Prove variants, as `invoke smoke` does; what is known of their images is this test's own."""
     references = {name: settings.reference(name) for name in variants}
     held = image.screen(engine, references.values(), Cache())
-    trial = smoke.Trial(engine=engine, settings=settings, redis=redis, **options)
-    return smoke.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher or Told())
+    trial = runner.Trial(engine=engine, settings=settings, redis=redis, **options)
+    return runner.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher or Told())
 
 
 @contextmanager

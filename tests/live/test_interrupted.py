@@ -23,7 +23,7 @@ from tests.live.users import users_things
 from weighbridge.build import bases
 from weighbridge.engine.client import Engine
 from weighbridge.report import records
-from weighbridge.smoke.runs import RUN_LABEL
+from weighbridge.smoke.stack.runs import RUN_LABEL
 
 pytestmark = pytest.mark.engine
 

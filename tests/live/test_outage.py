@@ -13,8 +13,8 @@ from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.model.engine import ContainerState
-from weighbridge.smoke import runs, signals
-from weighbridge.smoke.containers import Stack, running
+from weighbridge.smoke.stack import runs, signals
+from weighbridge.smoke.stack.containers import Stack, running
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

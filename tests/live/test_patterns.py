@@ -20,7 +20,7 @@ from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineFault, SettingsError
 from weighbridge.settings import Settings, check
-from weighbridge.smoke.runs import RUN_LABEL
+from weighbridge.smoke.stack.runs import RUN_LABEL
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

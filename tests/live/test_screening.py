@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live import evidence
-from tests.smoke.test_image import RULES, failures
+from tests.smoke.rules.test_image import RULES, failures
 from tests.support.modes import elf
 from tests.test_secret_detection import ISSUED, KEY
 from weighbridge.build import bases

@@ -13,13 +13,13 @@ import pytest
 
 from tests.live.images import TARGETS, Standins, prove
 from tests.support.fakes import Told, contents
-from weighbridge import evidence, smoke
 from weighbridge.engine.client import Engine
 from weighbridge.errors import NoSuchImage
 from weighbridge.model.engine import ContainerSpec, Created
 from weighbridge.model.smoke import Check, Proof
-from weighbridge.smoke.runs import RUN_LABEL
-from weighbridge.smoke.scenario import rules
+from weighbridge.smoke import artifacts, runner
+from weighbridge.smoke.stack.runs import RUN_LABEL
+from weighbridge.smoke.suite import rules
 
 pytestmark = pytest.mark.engine
 
@@ -219,7 +219,7 @@ def test_secrets_are_not_told(engine: Engine, images: Standins, tmp_path: Path) 
     assert failed == "api starts"
     assert "no way to postgresql://app:***@db/app" in detail
     assert "('DB_PASSWORD', '***')" in proof.logs["api"]
-    kept = {file.name: file.read_text(encoding="utf-8") for file in evidence.keep([proof], tmp_path)}
+    kept = {file.name: file.read_text(encoding="utf-8") for file in artifacts.keep([proof], tmp_path)}
     assert kept.keys() >= {"good.json", "good-api.log"}
     for text in (proof.log, *kept.values(), *(check.detail for check in proof.checks)):
         assert "battery" not in text
@@ -248,6 +248,6 @@ def test_missing_program_is_named(engine: Engine, images: Standins) -> None:
 def test_missing_image(engine: Engine, images: Standins) -> None:
     """An image that was never built, or no Redis, is an error of its own, before anything is made."""
     with pytest.raises(NoSuchImage, match="weighbridge-test-nowhere:good"):
-        smoke.check_images(engine, ["weighbridge-test-nowhere:good"])
+        runner.check_images(engine, ["weighbridge-test-nowhere:good"])
     with pytest.raises(NoSuchImage, match=r"no image weighbridge-test-nowhere:redis[.] Run `invoke engine`"):
         prove(engine, images.settings(), "weighbridge-test-nowhere:redis", "good")

@@ -18,11 +18,11 @@ import pytest
 
 from tests.live.images import Standins, prove
 from tests.live.users import users_things
-from weighbridge import smoke
 from weighbridge.engine.client import Engine
 from weighbridge.model.engine import ContainerSpec
 from weighbridge.settings import Settings
-from weighbridge.smoke.runs import KEPT_LABEL, RUN_LABEL, Run, begin
+from weighbridge.smoke.stack import runs
+from weighbridge.smoke.stack.runs import KEPT_LABEL, RUN_LABEL, Run, begin
 
 pytestmark = pytest.mark.engine
 
@@ -100,11 +100,11 @@ def started(images: Standins) -> Iterator[list[Started]]:
 
 def test_two_runs_at_once_do_not_meet(engine: Engine, started: list[Started]) -> None:
     """Both pass, a sweep in between takes nothing from them, and nothing is left."""
-    runs = {each.run_id() for each in started}
-    assert len(runs) == 2
-    assert smoke.sweep(engine) == 0
+    ids = {each.run_id() for each in started}
+    assert len(ids) == 2
+    assert runs.sweep(engine) == 0
     assert [each.end()[0] for each in started] == [0, 0]
-    assert not runs & engine.label_values(RUN_LABEL)
+    assert not ids & engine.label_values(RUN_LABEL)
 
 
 @pytest.mark.parametrize("rules", [("image has-python", "api starts"), ("stack redis-starts", "worker starts")])
@@ -155,14 +155,14 @@ def test_users_container_on_a_runs_network(engine: Engine, images: Standins) -> 
     engine.start(users)
     try:
         began = time.monotonic()
-        assert smoke.sweep(engine, told.append) == 2, "the run's container and its volume"
+        assert runs.sweep(engine, told.append) == 2, "the run's container and its volume"
         assert told == [f"Left network {run.name}: container mine-{run.name} uses it."]
-        assert smoke.clean(engine, told.append) == 0
+        assert runs.clean(engine, told.append) == 0
         assert time.monotonic() - began < 5
         assert engine.state(users).running
     finally:
         engine._api.remove_container(users, force=True)
-    assert smoke.sweep(engine) == 1
+    assert runs.sweep(engine) == 1
     assert not own_runs(engine)
 
 
@@ -175,8 +175,8 @@ def test_killed_run_is_swept(engine: Engine, images: Standins, started: list[Sta
     kept = alive.run_id()
     assert {run, kept} <= engine.label_values(RUN_LABEL)
     with users_things(engine, images.redis) as things:
-        assert smoke.sweep(engine) == 5, "three containers, the network and the volume"
-        assert smoke.sweep(engine) == 0
+        assert runs.sweep(engine) == 5, "three containers, the network and the volume"
+        assert runs.sweep(engine) == 0
         assert things.are_there()
     assert run not in engine.label_values(RUN_LABEL)
     assert kept in engine.label_values(RUN_LABEL)
@@ -189,15 +189,15 @@ def test_kept_run_stays_until_clean(engine: Engine, images: Standins) -> None:
     prove(engine, settings, images.redis, "dies", keep=True)
     (run,) = own_runs(engine)
     try:
-        assert smoke.sweep(engine) == 0
+        assert runs.sweep(engine) == 0
         assert run in engine.label_values(KEPT_LABEL)
-        told = smoke.remains(engine)
+        told = runs.remains(engine)
         assert f"docker logs weighbridge-{run}-api" in told
         assert told[-1] == "invoke clean"
     finally:
-        removed = smoke.clean(engine)
+        removed = runs.clean(engine)
     assert removed == 6, "four containers, the network and the volume"
-    assert smoke.remains(engine) == ()
+    assert runs.remains(engine) == ()
     assert not own_runs(engine)
 
 

@@ -33,7 +33,7 @@ from weighbridge.report import baseline, budgets
 from weighbridge.settings import Request, Roles, Settings, Smoke, check
 from weighbridge.settings.budgets import Budgets, Limits
 from weighbridge.settings.values import Section, Size
-from weighbridge.smoke import scenario
+from weighbridge.smoke import suite
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -194,7 +194,7 @@ def test_every_rule_of_the_smoke_test_is_told() -> None:
         if title.startswith("`")
     }
     chosen, rules = check(SETTINGS), dict[str, list[str]]()
-    for rule in (*scenario.rules(chosen, contents()), *scenario.fault_rules(chosen)):
+    for rule in (*suite.rules(chosen, contents()), *suite.fault_rules(chosen)):
         rules.setdefault(rule.role, []).append(rule.name)
     rules["worker"].append("stops-on-sigterm")  # what others have in place of a job that is running
 
@@ -246,7 +246,7 @@ def test_example_of_accepted_rules_names_rules() -> None:
     accepted = {rule for variant in variants.values() for rule in variant.accepts}
 
     assert accepted
-    assert accepted <= scenario.names(check(SETTINGS), contents())
+    assert accepted <= suite.names(check(SETTINGS), contents())
 
 
 def test_json_of_the_smoke_test_has_the_fields_that_are_told() -> None:
@@ -262,7 +262,7 @@ def test_rules_in_the_readme_are_rules() -> None:
     named = re.findall(r"^     (\w+) +([a-z-]+) +[✓~]", README, re.MULTILINE)
 
     assert named
-    assert {" ".join(each) for each in named} <= scenario.names(check(SETTINGS), contents())
+    assert {" ".join(each) for each in named} <= suite.names(check(SETTINGS), contents())
 
 
 def test_compose_runs_the_worker_as_the_smoke_test_does() -> None:

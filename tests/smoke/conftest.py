@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.smoke import runs, signals, starting
+from weighbridge.smoke.rules import start
+from weighbridge.smoke.stack import runs, signals
 
 
 @pytest.fixture(autouse=True)
@@ -12,4 +13,4 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look again after a millisecond, and give what has no setting a hundredth of a second."""
     monkeypatch.setattr(signals, "_POLL_SECONDS", 0.001)
     monkeypatch.setattr(runs, "_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(starting, "_MOMENT_SECONDS", 0.01)
+    monkeypatch.setattr(start, "_MOMENT_SECONDS", 0.01)

@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.fakes import FakeEngine, Told, stack_on
 from weighbridge.errors import EngineFault
-from weighbridge.smoke.containers import Stack
-from weighbridge.smoke.failures import CheckFailed
 from weighbridge.smoke.rule import ALL_BEFORE, Rule, first_failed, try_all
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack.containers import Stack
 
 
 def holding(name: str, *needs: str) -> Rule:

@@ -13,8 +13,11 @@ from tests.support.fakes import RUNNING, FakeEngine, Told, contents, exited, set
 from weighbridge.engine.client import Engine
 from weighbridge.errors import NoSuchImage, SettingsError
 from weighbridge.settings import check
-from weighbridge.smoke import Trial, answering, check_images, confinement, ending, inside, prove, starting
-from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules import api as answering
+from weighbridge.smoke.rules import hardening, shutdown, start
+from weighbridge.smoke.runner import Trial, check_images, prove
+from weighbridge.smoke.stack import inside
 
 WRITES = {"/": "EROFS", "/data": "written", "/tmp": "written"}  # noqa: S108 - in a container
 
@@ -61,16 +64,16 @@ def test_health_may_be_bad_on_the_way() -> None:
     """Unhealthy is waited out, and so is a program that is not there yet."""
     engine = FakeEngine(outputs=["1 not yet", "127 what?", "0 fine"])
     stack = replace(stack_on(engine, timeout_seconds=5), health_check=HEALTH_CHECK)
-    starting.starts(stack, "api")
+    start.starts(stack, "api")
     assert engine.commands == [("check", "it")] * 3
-    assert starting.becomes_healthy(stack, "api") == "its health check says: fine"
+    assert start.becomes_healthy(stack, "api") == "its health check says: fine"
 
 
 def test_without_a_health_check() -> None:
     """A moment is waited for, in which it might end."""
     engine = FakeEngine()
     for none in ((), ("NONE",)):
-        starting.starts(replace(stack_on(engine, timeout_seconds=5), health_check=none), "api")
+        start.starts(replace(stack_on(engine, timeout_seconds=5), health_check=none), "api")
     assert engine.commands == []
 
 
@@ -91,24 +94,22 @@ def test_without_a_health_check() -> None:
 )
 def test_role_that_ends(engine: FakeEngine, words: str) -> None:
     """How it ended, and what to do."""
-    assert words in refused(lambda: starting.starts(stack_on(engine), "api"))
+    assert words in refused(lambda: start.starts(stack_on(engine), "api"))
 
 
 def test_never_healthy() -> None:
     """The last line of what the health check says, and how long that was waited for."""
     stack = replace(stack_on(FakeEngine(outputs=["1 x\ny"] * 30)), health_check=HEALTH_CHECK)
-    starting.starts(stack, "api")
-    assert "not healthy after 0.01 s, its health check says: y;" in refused(
-        lambda: starting.becomes_healthy(stack, "api")
-    )
+    start.starts(stack, "api")
+    assert "not healthy after 0.01 s, its health check says: y;" in refused(lambda: start.becomes_healthy(stack, "api"))
 
 
 @pytest.mark.parametrize("words", ["OSError: [Errno 30] Read-only file system: '/app/x'", "EROFS: open /app/x"])
 def test_role_that_needs_a_writable_root(words: str) -> None:
     """What it wrote where it may not is told by a rule of its own, not as just any end."""
     stack = stack_on(FakeEngine(exited(1), log=f"Traceback\n{words}\nbye"))
-    starting.starts(stack, "api")
-    reason = refused(lambda: starting.runs_on_read_only_root(stack, "api"))
+    start.starts(stack, "api")
+    reason = refused(lambda: start.runs_on_read_only_root(stack, "api"))
     assert reason == f"exited with code 1: {words}; write to /tmp or /data, nothing else is writable"
 
 
@@ -116,10 +117,10 @@ def test_health_check_that_never_fails() -> None:
     """Run where a role does not, it must say so; the shell form needs the shell that it was written for."""
     engine = FakeEngine(outputs=["1 refused\n", "1 no beat", "1 no", "0 fine"])
     stack = replace(stack_on(engine), health_check=HEALTH_CHECK)
-    told = starting.health_check_can_fail(stack)
+    told = start.health_check_can_fail(stack)
     assert told == "where no api runs: refused; where no worker runs: no beat"
     shell = replace(stack, health_check=("CMD-SHELL", "curl x"))
-    reason = refused(lambda: starting.health_check_can_fail(shell))
+    reason = refused(lambda: start.health_check_can_fail(shell))
     assert reason.startswith("the health check says healthy where no worker runs")
     assert "wait; let it look for the worker's sign of life" in reason
     assert engine.commands == [("check", "it")] * 2 + [("/bin/sh", "-c", "curl x")] * 2
@@ -130,7 +131,7 @@ def test_idle_container_is_the_roles_but_for_what_runs() -> None:
     """It has the role's environment, and after the interpreter's words all with which the role is started."""
     engine = FakeEngine(outputs=["1 no"] * 2)
     stack = stack_on(engine, {"environment": {"ROLE": "api"}})
-    starting.health_check_can_fail(
+    start.health_check_can_fail(
         replace(stack, health_check=HEALTH_CHECK, entrypoint=("run",), command=("serve", "--port", "80"))
     )
     api, worker = engine.specs
@@ -143,10 +144,10 @@ def test_start_of_the_worker_is_noted() -> None:
     """By the engine's time of the line in which Celery says that it is ready; without one there is no figure."""
     engine = FakeEngine(replace(RUNNING, started_at=1767225600.25), log="a\ncelery@x ready.\nb")
     stack = stack_on(engine)
-    starting.note_worker_start(stack, "worker")
+    start.note_worker_start(stack, "worker")
     assert stack.notes == {"worker_ready_seconds": 0.75}
     silent = stack_on(FakeEngine(RUNNING, log="a"))
-    starting.note_worker_start(silent, "worker")
+    start.note_worker_start(silent, "worker")
     assert silent.notes == {}
 
 
@@ -154,7 +155,7 @@ def test_interpreter_of_another_name() -> None:
     """An image may call it python3 alone; the container that did not start makes room."""
     engine = FakeEngine(outputs=["127 no python", "127 no python3", "127 no python", "0 3 13 5"])
     stack = stack_on(engine)
-    assert starting.has_python(stack) == "Python 3.13.5"
+    assert start.has_python(stack) == "Python 3.13.5"
     assert [spec.entrypoint[0] for spec in engine.specs] == ["python", "python3"]
     assert engine.removed == [engine.specs[0].name]
     assert stack.interpreters == ["python3"]
@@ -162,9 +163,9 @@ def test_interpreter_of_another_name() -> None:
 
 def test_confined() -> None:
     """No privileges, and only the two folders take files."""
-    assert confinement.uid(stack_on(probed()), "api") == "uid 10001, 1 processes; the engine sees 10001"
-    assert confinement.holds_no_privileges(stack_on(probed()), "api").startswith("1 processes without")
-    told = confinement.root_filesystem_is_read_only(stack_on(probed()), "api")
+    assert hardening.uid(stack_on(probed()), "api") == "uid 10001, 1 processes; the engine sees 10001"
+    assert hardening.holds_no_privileges(stack_on(probed()), "api").startswith("1 processes without")
+    told = hardening.root_filesystem_is_read_only(stack_on(probed()), "api")
     assert told == "writing to / fails with EROFS; /tmp and /data take files"
 
 
@@ -183,14 +184,14 @@ def test_confined() -> None:
 )
 def test_not_confined(changes: dict[str, object], words: str) -> None:
     """A permission that happens to be missing is not enough: the mount itself must be read-only."""
-    assert words in refused(lambda: confinement.root_filesystem_is_read_only(stack_on(probed(**changes)), "api"))
+    assert words in refused(lambda: hardening.root_filesystem_is_read_only(stack_on(probed(**changes)), "api"))
 
 
 @pytest.mark.parametrize("uids", [[0] * 4, [10001, 0, 10001, 10001], [10001, 10001, 10001, 0]])
 def test_process_of_another_user(uids: list[int]) -> None:
     """A second process that runs, or could run again, as somebody else is named, with whom."""
     engine = probed(processes=[PROCESS, {**PROCESS, "pid": 7, "name": "cron", "uids": uids}])
-    reason = refused(lambda: confinement.uid(stack_on(engine), "api"))
+    reason = refused(lambda: hardening.uid(stack_on(engine), "api"))
     assert reason == "`cron` runs as uid 0, not 10001; correct the Dockerfile's USER"
 
 
@@ -198,7 +199,7 @@ def test_root_outside() -> None:
     """The engine's own machine has the last word on who is root there."""
     engine = probed()
     engine.outside = frozenset({0, 10001})
-    assert "runs as its own root" in refused(lambda: confinement.uid(stack_on(engine), "api"))
+    assert "runs as its own root" in refused(lambda: hardening.uid(stack_on(engine), "api"))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_root_outside() -> None:
 def test_another_listener(role: str, others: list[dict[str, object]], words: str) -> None:
     """Whatever waits for somebody is named, of a worker every port."""
     engine = probed(listening=[SERVES, *others])
-    assert words in refused(lambda: confinement.listens_where_declared(stack_on(engine), role))
+    assert words in refused(lambda: hardening.listens_where_declared(stack_on(engine), role))
 
 
 @pytest.mark.parametrize(
@@ -264,16 +265,16 @@ def test_lines_that_tell_of_an_error(line: str, *, is_error: bool) -> None:
     """What common loggers write of an error, and no harmless sentence with the word in it."""
     stack = stack_on(FakeEngine(log=line))
     if is_error:
-        assert line in refused(lambda: ending.no_error_in_logs(stack, ["api"]))
+        assert line in refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
     else:
-        assert ending.no_error_in_logs(stack, ["api"]) == "1 lines"
+        assert shutdown.no_error_in_logs(stack, ["api"]) == "1 lines"
 
 
 def test_listening_where_declared() -> None:
     """The API on its port alone, the worker nowhere; the memory is noted on the way."""
     stack = stack_on(probed())
-    assert confinement.listens_where_declared(stack, "api") == "only on 8000"
-    assert confinement.listens_where_declared(stack_on(probed(listening=[])), "worker") == "nowhere"
+    assert hardening.listens_where_declared(stack, "api") == "only on 8000"
+    assert hardening.listens_where_declared(stack_on(probed(listening=[])), "worker") == "nowhere"
     assert stack.notes == {"api_memory_bytes": 1000}
 
 
@@ -284,20 +285,20 @@ def test_listening_where_declared() -> None:
 def test_privileged_process(change: dict[str, bool], words: str) -> None:
     """One of several is enough, and named."""
     engine = probed(processes=[PROCESS, {**PROCESS, "pid": 7, "name": "cron", **change}])
-    assert refused(lambda: confinement.holds_no_privileges(stack_on(engine), "api")).startswith(f"`cron`: {words}")
+    assert refused(lambda: hardening.holds_no_privileges(stack_on(engine), "api")).startswith(f"`cron`: {words}")
 
 
 def test_health_check_that_is_just_started() -> None:
     """The engine's own program becomes the check's after it was seen, or ends; another look finds another one."""
     starting_up = [{**PROCESS, "pid": pid, "name": "runc", "uids": [0] * 4, "has_capabilities": True} for pid in (8, 9)]
     looks = [seen(processes=[PROCESS, each]) for each in starting_up]
-    for rule in (confinement.uid, confinement.holds_no_privileges):
+    for rule in (hardening.uid, hardening.holds_no_privileges):
         assert rule(stack_on(FakeEngine(outputs=looks)), "api")
 
 
 def test_probe_that_fails() -> None:
     """The script, its code and the last line of its traceback."""
-    reason = refused(lambda: confinement.uid(stack_on(FakeEngine(outputs=["1 a\nMemoryError\n"])), "api"))
+    reason = refused(lambda: hardening.uid(stack_on(FakeEngine(outputs=["1 a\nMemoryError\n"])), "api"))
     assert reason == "probe.py failed with code 1 inside: MemoryError"
 
 
@@ -321,7 +322,7 @@ def test_failed_command_is_named() -> None:
 def test_graceful_end(code: int) -> None:
     """0, and the signal raised again after the work is done, both are a graceful end of a server."""
     engine = FakeEngine(RUNNING, exited(code))
-    assert ending.stops_on_sigterm(stack_on(engine), "api").startswith(f"exited with {code}, 0.")
+    assert shutdown.stops_on_sigterm(stack_on(engine), "api").startswith(f"exited with {code}, 0.")
     assert engine.signals == ["SIGTERM"]
 
 
@@ -336,13 +337,13 @@ def test_graceful_end(code: int) -> None:
 )
 def test_other_end(engine: FakeEngine, words: str) -> None:
     """A deaf, a killed and a failing process are told apart."""
-    assert words in refused(lambda: ending.stops_on_sigterm(stack_on(engine), "api"))
+    assert words in refused(lambda: shutdown.stops_on_sigterm(stack_on(engine), "api"))
 
 
 def test_job_that_never_starts() -> None:
     """Without the worker's word that the job runs, its end would prove nothing: no signal is sent."""
     engine = FakeEngine(log="other jobs", outputs=["0 job-1"])
-    reason = refused(lambda: ending.finishes_running_job(stack_on(engine), ["call"], ["result"]))
+    reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], ["result"]))
     assert reason.startswith("the worker's log does not name job job-1 after 0.01 s; let it log at INFO")
     assert engine.signals == []
 
@@ -350,7 +351,7 @@ def test_job_that_never_starts() -> None:
 def test_job_in_a_long_log() -> None:
     """The job is found in the end of a log that is too long to be fetched as a whole at each look."""
     engine = FakeEngine(RUNNING, exited(0), log="noise\n" * 5000 + "job-1 began\n", outputs=["0 job-1"])
-    assert ending.finishes_running_job(stack_on(engine), ["call"], None).startswith("exited with 0")
+    assert shutdown.finishes_running_job(stack_on(engine), ["call"], None).startswith("exited with 0")
 
 
 @pytest.mark.parametrize(
@@ -366,7 +367,7 @@ def test_limits_that_are_not_enforced(warnings: tuple[str, ...], told: str) -> N
     engine = FakeEngine()
     engine.warnings = warnings
     name = "weighbridge-00000000-1-00000000-api"
-    assert starting.starts(stack_on(engine), "api") == (
+    assert start.starts(stack_on(engine), "api") == (
         f"{name}; limits not enforced by this engine: {told}" if told else name
     )
 
@@ -416,7 +417,7 @@ def test_limits_are_written_as_they_were(memory: str | int) -> None:
 def test_worker_that_a_shell_started() -> None:
     """SIGTERM ended it and its job at once: the words lead to exec."""
     engine = FakeEngine(RUNNING, exited(143), log="job-1", outputs=["0 job-1"])
-    reason = refused(lambda: ending.finishes_running_job(stack_on(engine), ["call"], None))
+    reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], None))
     assert "with exec before its last command" in reason
 
 

@@ -11,9 +11,9 @@ from weighbridge.model.engine import ContainerSpec, ContainerState, Created
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.settings import Settings, check
-from weighbridge.smoke.containers import Stack
-from weighbridge.smoke.runs import Run
-from weighbridge.smoke.signals import Interruption
+from weighbridge.smoke.stack.containers import Stack
+from weighbridge.smoke.stack.runs import Run
+from weighbridge.smoke.stack.signals import Interruption
 
 RUNNING = ContainerState(
     status="running",

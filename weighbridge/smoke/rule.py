@@ -9,8 +9,8 @@ from typing import Protocol
 
 from weighbridge.errors import EngineFault
 from weighbridge.model.smoke import Check, Outcome, title_of
-from weighbridge.smoke.containers import Stack
-from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack.containers import Stack
 
 ALL_BEFORE = "*"
 

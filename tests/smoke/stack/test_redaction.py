@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fakes import FakeEngine, Told, settings, stack_on
-from weighbridge.smoke import answering, ending, rule, secrecy
-from weighbridge.smoke.containers import Stack
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.http import Answer
+from weighbridge.smoke import rule
 from weighbridge.smoke.rule import Rule
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules import api, shutdown
+from weighbridge.smoke.stack import redaction
+from weighbridge.smoke.stack.containers import Stack
+from weighbridge.smoke.stack.http import Answer
 
 SECRET = "correct+horse/battery"  # noqa: S105 - made up
 GIVEN = {
@@ -82,7 +84,7 @@ def test_nothing_is_let_go(before: str, secret: str, after: str) -> None:
     """A secret of eight characters is found in whatever stands around it."""
     secret = f"9{secret}z".replace("\x00", "")
     chosen = settings(environment={"PASSWORD": secret})
-    masked = secrecy.masked(f"{before}{secret}{after}", secrecy.given(chosen, {}))
+    masked = redaction.masked(f"{before}{secret}{after}", redaction.given(chosen, {}))
     assert secret not in masked or secret in before + after
 
 
@@ -105,12 +107,12 @@ def test_secret_is_hidden_before_a_quote_is_cut() -> None:
     """A line or an answer that is cut in the middle of a secret does not end with the half of it."""
     half = "x" * 190 + " " + SECRET
     with pytest.raises(CheckFailed) as caught:
-        ending.no_error_in_logs(stack(f"ERROR {half[6:]}"), ["api"])
+        shutdown.no_error_in_logs(stack(f"ERROR {half[6:]}"), ["api"])
     assert "correct" not in str(caught.value).partition(";")[0]
     assert "correct" not in Answer("GET /x", 500, half, stack().masked).quote()
     arrival = {"live_at": None, "live": {"status": 500, "body": half}}
     with pytest.raises(CheckFailed) as caught:
-        answering.ready(stack(), {"ready_at": None, "ready": arrival["live"]})
+        api.ready(stack(), {"ready_at": None, "ready": arrival["live"]})
     assert "correct" not in str(caught.value)
 
 

@@ -9,12 +9,12 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 
 from weighbridge.settings import Request
-from weighbridge.smoke import inside
-from weighbridge.smoke.containers import API, WORKER, Stack
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.http import Client
-from weighbridge.smoke.probing import filled
-from weighbridge.smoke.working import begin_job
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules.probes import filled
+from weighbridge.smoke.rules.worker import begin_job
+from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack.containers import API, WORKER, Stack
+from weighbridge.smoke.stack.http import Client
 
 _KILLED = 137
 _TERMINATED_CODE = 143

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from weighbridge.errors import EngineFault, SettingsError
-from weighbridge.smoke import clean, remains, runs, sweep
-from weighbridge.smoke.runs import KEPT_LABEL, RUN_LABEL, Run, begin, remove
+from weighbridge.smoke.stack import runs
+from weighbridge.smoke.stack.runs import KEPT_LABEL, RUN_LABEL, Run, begin, clean, remains, remove, sweep
 
 BEGIN_AND_WAIT = """
 import time
-from weighbridge.smoke.runs import begin
+from weighbridge.smoke.stack.runs import begin
 with begin(keep=False) as run:
     print(run.id, flush=True)
     time.sleep(60)
@@ -70,7 +70,7 @@ def test_live_run_is_left_alone() -> None:
 def test_killed_run_is_swept(cache: Path) -> None:
     """The kernel frees the lock of a killed process; sweeping takes the lock file along."""
     with subprocess.Popen(
-        [sys.executable, "-c", BEGIN_AND_WAIT], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", BEGIN_AND_WAIT], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
     ) as process:
         assert process.stdout
         engine = FakeEngine(Run(process.stdout.readline().strip(), keep=False))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from weighbridge.smoke import inside
-from weighbridge.smoke.containers import CLIENT, Stack
-from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack.containers import CLIENT, Stack
 
 _SHOWN = 3
 _SECONDS = 60.0

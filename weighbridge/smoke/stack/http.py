@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from weighbridge.smoke import inside
-from weighbridge.smoke.containers import API, Stack
-from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack.containers import API, Stack
 
 _QUOTED_CHARACTERS = 200
 _TIMEOUT_SECONDS = 10

@@ -15,9 +15,10 @@ from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SmokeFai
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof, StartCosts
 from weighbridge.settings import Settings
-from weighbridge.smoke import rule, runs, scenario, signals
-from weighbridge.smoke.containers import API, CLIENT, REDIS, WORKER, Stack, running
+from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
+from weighbridge.smoke.stack import runs, signals
+from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack, running
 
 _LOOK_SECONDS = 0.1
 
@@ -144,7 +145,7 @@ def check(proofs: Sequence[Proof]) -> None:
 
 def _check_accepted(settings: Settings, variant: str, contents: ScannedImage) -> None:
     accepted = settings.variants[variant].accepts
-    unknown = sorted(accepted.keys() - scenario.names(settings, contents))
+    unknown = sorted(accepted.keys() - suite.names(settings, contents))
     if unknown:
         raise SettingsError(
             f"invoke.yaml: variants.{variant}.accepts: there is no rule {', '.join(unknown)}",
@@ -187,9 +188,9 @@ class _Variant:
     def prove(self) -> Proof:
         """Try the rules, and where all hold, the faults."""
         began, settings = time.monotonic(), self.trial.settings
-        played = [self._play(tuple(scenario.rules(settings, self.contents)), {})]
+        played = [self._play(tuple(suite.rules(settings, self.contents)), {})]
         if self.trial.faults and all(check.ok for check in played[0].checks):
-            played.append(self._play(tuple(scenario.fault_rules(settings)), settings.smoke.faults.environment))
+            played.append(self._play(tuple(suite.fault_rules(settings)), settings.smoke.faults.environment))
         return Proof(
             variant=self.name,
             seconds=time.monotonic() - began,

@@ -12,9 +12,9 @@ from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
 from weighbridge.settings import Role, Settings
-from weighbridge.smoke import runs, secrecy
-from weighbridge.smoke.runs import Run
-from weighbridge.smoke.signals import Interruption
+from weighbridge.smoke.stack import redaction, runs
+from weighbridge.smoke.stack.runs import Run
+from weighbridge.smoke.stack.signals import Interruption
 
 REDIS, CLIENT, API, WORKER = "redis", "client", "api", "worker"
 """Containers. The client runs from the image too, does nothing by itself, and is where requests come from."""
@@ -109,7 +109,7 @@ class Stack:
 
     def masked(self, text: str) -> str:
         """Return a text without the secrets that the containers were given."""
-        return secrecy.masked(text, secrecy.given(self.settings, self.environment))
+        return redaction.masked(text, redaction.given(self.settings, self.environment))
 
     def remove(self, container: str) -> None:
         """Remove a container and keep its log."""

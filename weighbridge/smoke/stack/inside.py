@@ -11,8 +11,8 @@ from typing import Any
 from weighbridge.engine.execution import TIMED_OUT
 from weighbridge.errors import EngineFault
 from weighbridge.smoke import scripts
-from weighbridge.smoke.containers import CLIENT, INTERPRETERS, Stack
-from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack.containers import CLIENT, INTERPRETERS, Stack
 
 _SCRIPTS = Path(str(scripts.__file__)).parent
 _OLDEST_PYTHON = 3, 9

@@ -9,8 +9,8 @@ from threading import Thread
 
 import pytest
 
-from weighbridge.smoke import signals
-from weighbridge.smoke.signals import Interruption, deferred
+from weighbridge.smoke.stack import signals
+from weighbridge.smoke.stack.signals import Interruption, deferred
 
 
 @pytest.fixture(autouse=True)

@@ -14,11 +14,14 @@ from typing import Any
 
 from weighbridge.model.engine import TMP
 from weighbridge.settings import Probe, Request
-from weighbridge.smoke import inside, probing, starting, working
-from weighbridge.smoke.containers import API, REDIS, WORKER, Stack
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.http import Answer, Client
-from weighbridge.smoke.probing import filled
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules import probes as probe_rules
+from weighbridge.smoke.rules import start as start_rules
+from weighbridge.smoke.rules import worker
+from weighbridge.smoke.rules.probes import filled
+from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack.containers import API, REDIS, WORKER, Stack
+from weighbridge.smoke.stack.http import Answer, Client
 
 OUTAGE_SECONDS = 10.0
 _LOAD_SECONDS = 3.0
@@ -34,11 +37,11 @@ _SECOND_WORKER = "second-worker"
 
 def killed_worker_loses_no_job(stack: Stack, slow_job: Sequence[str], job_result: Sequence[str]) -> str:
     """A job whose worker is killed in the middle of it is done once another worker runs."""
-    job, began = working.begin_job(stack, slow_job), time.monotonic()
+    job, began = worker.begin_job(stack, slow_job), time.monotonic()
     stack.engine.signal(stack.name(WORKER), "SIGKILL")
     stack.wait(WORKER, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
     try:
-        starting.starts(stack, WORKER, _SECOND_WORKER)
+        start_rules.starts(stack, WORKER, _SECOND_WORKER)
         result = inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds)
     except CheckFailed as error:
         raise CheckFailed(
@@ -129,13 +132,13 @@ def says_when_data_is_full(stack: Stack, write: Request) -> str:
     folder = stack.settings.smoke.data or ""
     disk = {**TMP, folder: _SMALL_DISK.format(user=stack.settings.smoke.user)}
     with _another_api(stack, "api-full", volumes={}, tmpfs=disk) as client:
-        probing.send(client, write, {"unique": "before"})
+        probe_rules.send(client, write, {"unique": "before"})
         filled_up = inside.script(stack, client.host, "fill.py", folder)
         if "error" in filled_up:
             raise CheckFailed(f"{folder} cannot be filled: {filled_up['error']}")
         told = _refused_clearly(stack, client, write)
         inside.script(stack, client.host, "fill.py", "--free", folder)
-        probing.send(client, write, {"unique": "after"})
+        probe_rules.send(client, write, {"unique": "after"})
     return f"{told}; 2xx again once there is room"
 
 
@@ -183,7 +186,7 @@ def _recovered(stack: Stack, probes: Sequence[Probe]) -> str:
     _until(stack, limit, partial(_is_ready, stack), f"GET {ready} does not answer 200 again")
     for probe in probes:
         try:
-            probing.holds(stack, probe)
+            probe_rules.holds(stack, probe)
         except CheckFailed as error:
             raise CheckFailed(f"after Redis came back, {probe.rule} does not hold: {error}") from error
     return f"all well {time.monotonic() - began:.1f} s after it came back"
@@ -194,7 +197,7 @@ def restored(stack: Stack, fault: Callable[[Stack], str]) -> str:
     try:
         return fault(stack)
     finally:
-        starting.redis_runs(stack)
+        start_rules.redis_runs(stack)
         for role in (API, WORKER):
             with suppress(CheckFailed):  # what does not come back is told by the rule that is tried next
                 revive(stack, role)
@@ -207,7 +210,7 @@ def revive(stack: Stack, role: str) -> None:
     if role == API:
         _until(stack, stack.settings.smoke.timeout_seconds, partial(_is_ready, stack), "the API is not ready again")
     else:
-        working.registered(stack)
+        worker.registered(stack)
 
 
 def _is_ready(stack: Stack) -> bool:

@@ -12,10 +12,12 @@ from functools import partial
 
 from weighbridge.model.scan import ScannedImage
 from weighbridge.settings import Role, Settings
-from weighbridge.smoke import answering, confinement, ending, faults, image, libraries, probing, starting, working
-from weighbridge.smoke.arrival import Arrival
-from weighbridge.smoke.containers import API, CLIENT, REDIS, WORKER, Stack
 from weighbridge.smoke.rule import ALL_BEFORE, Rule
+from weighbridge.smoke.rules import api, faults, hardening, image, libraries, shutdown, start
+from weighbridge.smoke.rules import probes as probe_rules
+from weighbridge.smoke.rules import worker as worker_rules
+from weighbridge.smoke.rules.arrival import Arrival
+from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack
 
 _IMAGE_RULES = (
     image.runs_as_non_root,
@@ -54,7 +56,7 @@ def rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
     yield Rule(
         role="stack",
         name="no-error-in-logs",
-        holds=partial(ending.no_error_in_logs, containers=(API, WORKER)),
+        holds=partial(shutdown.no_error_in_logs, containers=(API, WORKER)),
         needs=(ALL_BEFORE,),
     )
 
@@ -103,12 +105,12 @@ def _judged(
 
 def _on_beginning(settings: Settings) -> Iterator[Rule]:
     """Yield the rules on what everything else stands on; Redis comes up while the image is looked at."""
-    yield Rule(role="image", name="has-python", holds=starting.has_python, log_of=CLIENT)
+    yield Rule(role="image", name="has-python", holds=start.has_python, log_of=CLIENT)
     yield Rule(role="image", name="libraries-resolve", holds=libraries.libraries_resolve, needs=(_PYTHON,))
     all_have_their_own = settings.roles.api.health and settings.roles.worker.health
     needs = (_PYTHON,) if all_have_their_own else (_PYTHON, _HEALTH_CHECK)
-    yield Rule(role="image", name="health-check-can-fail", holds=starting.health_check_can_fail, needs=needs)
-    yield Rule(role="stack", name="redis-starts", holds=starting.redis_starts, log_of=REDIS)
+    yield Rule(role="image", name="health-check-can-fail", holds=start.health_check_can_fail, needs=needs)
+    yield Rule(role="stack", name="redis-starts", holds=start.redis_starts, log_of=REDIS)
 
 
 def _on_role(settings: Role, role: str, on_start: Callable[[Stack], None] = lambda _: None) -> Iterator[Rule]:
@@ -118,14 +120,14 @@ def _on_role(settings: Role, role: str, on_start: Callable[[Stack], None] = lamb
         return Rule(role=role, name=name, holds=partial(holds, role=role), needs=needs, log_of=role)
 
     runs = f"{role} runs-on-read-only-root"
-    begin = of("starts", partial(starting.starts, on_start=on_start), _REDIS, _PYTHON)
+    begin = of("starts", partial(start.starts, on_start=on_start), _REDIS, _PYTHON)
     yield replace(begin, explained_by=_LOADABLE)
-    yield of("runs-on-read-only-root", starting.runs_on_read_only_root, f"{role} starts")
-    yield of("becomes-healthy", starting.becomes_healthy, runs, *(() if settings.health else (_HEALTH_CHECK,)))
-    yield of("uid", confinement.uid, runs, _NON_ROOT)
-    yield of("holds-no-privileges", confinement.holds_no_privileges, runs)
-    yield of("root-filesystem-is-read-only", confinement.root_filesystem_is_read_only, runs)
-    yield of("listens-where-declared", confinement.listens_where_declared, runs)
+    yield of("runs-on-read-only-root", start.runs_on_read_only_root, f"{role} starts")
+    yield of("becomes-healthy", start.becomes_healthy, runs, *(() if settings.health else (_HEALTH_CHECK,)))
+    yield of("uid", hardening.uid, runs, _NON_ROOT)
+    yield of("holds-no-privileges", hardening.holds_no_privileges, runs)
+    yield of("root-filesystem-is-read-only", hardening.root_filesystem_is_read_only, runs)
+    yield of("listens-where-declared", hardening.listens_where_declared, runs)
 
 
 def _on_answers(settings: Settings, arrival: Arrival) -> Iterator[Rule]:
@@ -134,13 +136,13 @@ def _on_answers(settings: Settings, arrival: Arrival) -> Iterator[Rule]:
     def of_api(name: str, holds: Callable[[Stack], str], *needs: str) -> Rule:
         return Rule(role=API, name=name, holds=holds, needs=needs, log_of=API)
 
-    yield of_api("live", lambda stack: answering.live(stack, arrival.seen(stack)), "api runs-on-read-only-root")
-    yield of_api("ready", lambda stack: answering.ready(stack, arrival.seen(stack)), _LIVE)
+    yield of_api("live", lambda stack: api.live(stack, arrival.seen(stack)), "api runs-on-read-only-root")
+    yield of_api("ready", lambda stack: api.ready(stack, arrival.seen(stack)), _LIVE)
     path = settings.roles.api.openapi
     if path:
-        yield of_api("serves-openapi", partial(answering.serves_openapi, path=path), _LIVE)
+        yield of_api("serves-openapi", partial(api.serves_openapi, path=path), _LIVE)
         described = "api serves-openapi", _READY
-        yield of_api("answers-every-get", partial(answering.answers_every_get, path=path), *described)
+        yield of_api("answers-every-get", partial(api.answers_every_get, path=path), *described)
 
 
 def _on_work(settings: Settings) -> Iterator[Rule]:
@@ -150,17 +152,17 @@ def _on_work(settings: Settings) -> Iterator[Rule]:
     yield Rule(
         role=WORKER,
         name="ready",
-        holds=working.ready,
+        holds=worker_rules.ready,
         needs=(running, _REDIS),
         moot_after=("worker becomes-healthy",),
         log_of=WORKER,
     )
     if jobs:
-        holds = partial(working.registers_its_jobs, jobs=jobs)
+        holds = partial(worker_rules.registers_its_jobs, jobs=jobs)
         yield Rule(role=WORKER, name="registers-its-jobs", holds=holds, needs=(_WORKER_READY,), log_of=WORKER)
     for probe in settings.smoke.probes:
         needs, log_of = ((_READY,), API) if probe.role == API else ((_READY, _WORKER_READY, _JOBS), WORKER)
-        holds = partial(probing.holds, probe=probe)
+        holds = partial(probe_rules.holds, probe=probe)
         yield Rule(role=probe.role, name=probe.rule, holds=holds, needs=needs, log_of=log_of)
 
 
@@ -168,25 +170,25 @@ def _on_ends(settings: Settings) -> Iterator[Rule]:
     """Yield the rules on how both roles end; what the API has begun is ended with it."""
     worker, needs = settings.roles.worker, (_WORKER_READY, _JOBS)
     if worker.slow_job:
-        holds = partial(ending.finishes_running_job, slow_job=worker.slow_job, job_result=worker.job_result)
+        holds = partial(shutdown.finishes_running_job, slow_job=worker.slow_job, job_result=worker.job_result)
         yield Rule(role=WORKER, name="finishes-running-job-on-sigterm", holds=holds, needs=needs, log_of=WORKER)
     else:
-        holds = partial(ending.stops_on_sigterm, role=WORKER)
+        holds = partial(shutdown.stops_on_sigterm, role=WORKER)
         yield Rule(role=WORKER, name="stops-on-sigterm", holds=holds, needs=needs, log_of=WORKER)
     post = next((step for probe in settings.smoke.probes for step in probe.steps[:1] if step.post), None)
     if post:
-        holds = partial(ending.finishes_request_in_flight, request=post)
+        holds = partial(shutdown.finishes_request_in_flight, request=post)
         yield Rule(role=API, name="finishes-request-in-flight", holds=holds, needs=(_READY,), log_of=API)
-    holds = partial(ending.stops_on_sigterm, role=API)
+    holds = partial(shutdown.stops_on_sigterm, role=API)
     yield Rule(role=API, name="stops-on-sigterm", holds=holds, needs=("api runs-on-read-only-root",), log_of=API)
 
 
 def _start_all(stack: Stack) -> str:
     """Start Redis, the client and both roles, all of which have been proven to start, and wait until they serve."""
-    starting.redis_starts(stack)
-    starting.has_python(stack)
+    start.redis_starts(stack)
+    start.has_python(stack)
     for role in (API, WORKER):
-        starting.starts(stack, role)
+        start.starts(stack, role)
     faults.revive(stack, API)
     faults.revive(stack, WORKER)
     return "Redis, API and worker"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from weighbridge import evidence
 from weighbridge.errors import SettingsError
 from weighbridge.model.smoke import Check, Proof
+from weighbridge.smoke import artifacts
 
 HELD = Check(role="api", rule="live", outcome="passed", detail="200", seconds=0.1)
 BROKEN = Check(role="worker", rule="ready", outcome="failed", detail="no answer", seconds=60)
@@ -37,12 +37,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
             assert tz is UTC
             return cls(2026, 11, 24, 10, 0, 9, 999_999, tzinfo=UTC)
 
-    monkeypatch.setattr(evidence, "datetime", Clock)
+    monkeypatch.setattr(artifacts, "datetime", Clock)
 
 
 def test_logs_and_checks_of_what_failed_are_written(tmp_path: Path) -> None:
     """Each container's log is a file, as it was printed, and so are the checks; variants that hold leave none."""
-    files = evidence.keep([GOOD, FAILED], tmp_path)
+    files = artifacts.keep([GOOD, FAILED], tmp_path)
     (folder,) = (tmp_path / "smoke").iterdir()
     assert re.fullmatch(NAME, folder.name)
     assert files == tuple(folder / f"multi{name}" for name in (".json", "-api.log", "-worker.log", "-redis.log"))
@@ -62,7 +62,7 @@ def test_logs_and_checks_of_what_failed_are_written(tmp_path: Path) -> None:
 
 def test_nothing_is_written_where_all_hold(tmp_path: Path) -> None:
     """Not even a folder."""
-    assert evidence.keep([GOOD], tmp_path / "reports") == ()
+    assert artifacts.keep([GOOD], tmp_path / "reports") == ()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,7 +70,7 @@ def test_nothing_is_written_where_all_hold(tmp_path: Path) -> None:
 def test_two_runs_of_one_second_both_stay(tmp_path: Path) -> None:
     """Nothing is overwritten: the later ones get a number, also where an empty folder has the name."""
     (tmp_path / "smoke/2026-11-24T10-00-09Z-1").mkdir(parents=True)
-    first, second = evidence.keep([FAILED], tmp_path), evidence.keep([FAILED], tmp_path)
+    first, second = artifacts.keep([FAILED], tmp_path), artifacts.keep([FAILED], tmp_path)
     assert first[0].parent.name == "2026-11-24T10-00-09Z"
     assert second[0].parent.name == "2026-11-24T10-00-09Z-2"
     assert all(path.exists() for path in (*first, *second))
@@ -89,7 +89,7 @@ def test_last_ten_stay(tmp_path: Path) -> None:
         (runs / name / "multi.json").write_text("{}")
     (runs / "2026-01-01T00-00-00Z").write_text("a file")
     (runs / "2026-01-01T00-00-01Z").symlink_to(tmp_path)
-    evidence.keep([FAILED], tmp_path)
+    artifacts.keep([FAILED], tmp_path)
     assert {path.name for path in runs.iterdir()} == {
         *older[2:],
         *numbered,
@@ -108,28 +108,28 @@ def test_crash_before_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(Path, "write_bytes", crash)
     with pytest.raises(KeyboardInterrupt):
-        evidence.keep([FAILED], tmp_path)
+        artifacts.keep([FAILED], tmp_path)
     assert list((tmp_path / "smoke").iterdir()) == []
 
 
 def test_clean_removes_drafts_alone(tmp_path: Path) -> None:
     """What a killed run left half-written goes; what is whole stays."""
-    kept = evidence.keep([FAILED], tmp_path)
+    kept = artifacts.keep([FAILED], tmp_path)
     draft = tmp_path / "smoke/.draft-x"
     draft.mkdir()
     (draft / "multi.json").write_text("{")
-    assert evidence.clean(tmp_path) == 1
+    assert artifacts.clean(tmp_path) == 1
     assert not draft.exists()
     assert all(path.exists() for path in kept)
-    assert evidence.clean(tmp_path) == 0
-    assert evidence.clean(tmp_path / "nowhere") == 0
+    assert artifacts.clean(tmp_path) == 0
+    assert artifacts.clean(tmp_path / "nowhere") == 0
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """A file in the folder's place is a matter of settings, told in one line with the setting's name."""
     (tmp_path / "reports").write_text("")
     with pytest.raises(SettingsError, match=r"smoke cannot be written: .*reports\.directory") as caught:
-        evidence.keep([FAILED], tmp_path / "reports")
+        artifacts.keep([FAILED], tmp_path / "reports")
     assert "\n" not in str(caught.value)
 
 
@@ -142,5 +142,5 @@ def test_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(SettingsError, match=r"smoke cannot be written: No space left on device"):
-        evidence.keep([FAILED], tmp_path)
+        artifacts.keep([FAILED], tmp_path)
     assert list((tmp_path / "smoke").iterdir()) == []

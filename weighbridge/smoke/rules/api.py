@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from weighbridge.smoke import inside
-from weighbridge.smoke.containers import API, Stack
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.http import Client
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack.containers import API, Stack
+from weighbridge.smoke.stack.http import Client
 
 _CORRECT = "correct roles.api.port or roles.api.live"
 _OK = 200

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import FakeEngine, stack_on
 from weighbridge.settings import Probe
-from weighbridge.smoke import probing
-from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules import probes
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -45,7 +45,7 @@ def test_what_is_kept_is_used() -> None:
         {"post": "/things", "body": {"n": "{unique}"}, "status": 201, "keep": {"id": "data.id"}},
         {"post": "/things/{id}/x", "body": {"id": "{id}", "text": "no {id}, {other}"}, "expect": {"of": "{id}"}},
     )
-    assert probing.holds(stack_on(engine), probe(*steps)).startswith("2 requests, in 0.")
+    assert probes.holds(stack_on(engine), probe(*steps)).startswith("2 requests, in 0.")
     first, second = sent(engine)
     assert len(first[2]["n"]) == 16
     assert second == ("POST", "/things/7/x", {"id": 7, "text": "no 7, {other}"})
@@ -56,7 +56,7 @@ def test_word_that_is_new_each_time() -> None:
     words = set()
     for _ in range(2):
         engine = answering((200, None))
-        probing.holds(stack_on(engine), probe({"post": "/x", "body": "{unique}"}))
+        probes.holds(stack_on(engine), probe({"post": "/x", "body": "{unique}"}))
         words.add(sent(engine)[0][2])
     assert len(words) == 2
 
@@ -65,9 +65,9 @@ def test_waiting() -> None:
     """A step is asked again until its fields are as wanted; the time that this may take has an end."""
     engine = answering((200, {"status": "pending"}), (200, {"status": "done", "n": 3}))
     step = {"get": "/x", "until": {"status": "done"}, "expect": {"n": 3}}
-    assert probing.holds(stack_on(engine, timeout_seconds=5), probe(step))
+    assert probes.holds(stack_on(engine, timeout_seconds=5), probe(step))
     with pytest.raises(CheckFailed, match=r'status = "pending", not "done": .* after 0[.]01 s; is the job done by'):
-        probing.holds(stack_on(answering(*[(200, {"status": "pending"})] * 30)), probe(step))
+        probes.holds(stack_on(answering(*[(200, {"status": "pending"})] * 30)), probe(step))
 
 
 @pytest.mark.parametrize(
@@ -83,19 +83,19 @@ def test_waiting() -> None:
 def test_answer_that_is_another(step: dict[str, Any], answer: tuple[int, object], words: str) -> None:
     """What came and what was wanted stand in one line."""
     with pytest.raises(CheckFailed) as caught:
-        probing.holds(stack_on(answering(answer)), probe(step))
+        probes.holds(stack_on(answering(answer)), probe(step))
     assert str(caught.value) == words
 
 
 @given(JSON)
 def test_without_anything_kept_all_stays(value: Any) -> None:
     """Braces that mean nothing to us are the application's own."""
-    assert probing.filled(value, {}) == value
+    assert probes.filled(value, {}) == value
 
 
 @given(JSON, st.text() | st.integers())
 def test_placeholder_becomes_the_value_anywhere(value: Any, kept: str | int) -> None:
     """A text that is a placeholder becomes what was kept, in whatever it stands; nothing else changes."""
     name = "weighbridge_kept"
-    assert probing.filled({"a": [value, f"{{{name}}}"]}, {name: kept}) == {"a": [value, kept]}
-    assert probing.filled(f"x{{{name}}}", {name: kept}) == f"x{kept}"
+    assert probes.filled({"a": [value, f"{{{name}}}"]}, {name: kept}) == {"a": [value, kept]}
+    assert probes.filled(f"x{{{name}}}", {name: kept}) == f"x{kept}"

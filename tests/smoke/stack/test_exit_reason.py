@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from weighbridge.settings import Smoke
-from weighbridge.smoke import cause
+from weighbridge.smoke.stack import exit_reason
 
 ERRORS = Smoke().log_errors
 CHAINED = """
@@ -29,13 +29,13 @@ def traceback(source: str) -> str:
 def test_exception_is_the_cause() -> None:
     """The last one of a chain, though a server says good-bye after it."""
     log = f"INFO: Started\nERROR:    {traceback(CHAINED)}\nERROR:    Application startup failed. Exiting.\n\n"
-    told = cause.of_end(log, ERRORS)
+    told = exit_reason.of_end(log, ERRORS)
     assert told == "RuntimeError: no database; its log ends: ERROR:    Application startup failed. Exiting."
 
 
 def test_exception_that_is_the_last_line() -> None:
     """It is told once."""
-    assert cause.of_end(traceback("import nowhere_to_be_found"), ERRORS) == (
+    assert exit_reason.of_end(traceback("import nowhere_to_be_found"), ERRORS) == (
         "ModuleNotFoundError: No module named 'nowhere_to_be_found'"
     )
 
@@ -56,4 +56,4 @@ def test_exception_that_is_the_last_line() -> None:
 )
 def test_other_causes(log: str, told: str) -> None:
     """Else the last line that tells of an error, else the last line, cut where it is very long."""
-    assert cause.of_end(log, ERRORS) == told
+    assert exit_reason.of_end(log, ERRORS) == told

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from weighbridge.smoke.answering import arrive
-from weighbridge.smoke.containers import Stack
+from weighbridge.smoke.rules.api import arrive
+from weighbridge.smoke.stack.containers import Stack
 
 
 class Arrival:

@@ -12,8 +12,8 @@ from threading import Thread
 import pytest
 
 from tests.support.fakes import stack_on
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.http import Answer, Client
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack.http import Answer, Client
 
 
 class Echo(BaseHTTPRequestHandler):

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tests.test_secret_detection import ISSUED
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.settings import Settings, check
-from weighbridge.smoke import image
-from weighbridge.smoke.failures import CheckFailed
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules import image
 
 SETTINGS = check({"variants": {"good": {}}})
 GOOD = ScannedImage(

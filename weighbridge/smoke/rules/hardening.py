@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from weighbridge.errors import EngineFault
-from weighbridge.smoke import inside
-from weighbridge.smoke.containers import API, Stack
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.inside import Process
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack.containers import API, Stack
+from weighbridge.smoke.stack.inside import Process
 
 _LOOKS = 5
 _TMP = "/tmp"  # noqa: S108 - in there

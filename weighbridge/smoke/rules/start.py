@@ -9,10 +9,10 @@ from collections.abc import Callable
 from weighbridge.engine.inspect import seconds_of
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerState
-from weighbridge.smoke import cause, health, inside
-from weighbridge.smoke.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Health, Stack
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.inside import last_line
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack import exit_reason, health, inside
+from weighbridge.smoke.stack.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Health, Stack
+from weighbridge.smoke.stack.inside import last_line
 
 _MOMENT_SECONDS = 2.0
 _PING_SECONDS = 10.0
@@ -194,12 +194,12 @@ def _broke_on_read_only_root(stack: Stack, container: str) -> bool:
 def _how_it_ended(stack: Stack, role: str, container: str, state: ContainerState) -> str:
     if state.out_of_memory:
         return f"exited because it {stack.out_of_memory(role)}"
-    log = stack.log(container, cause.LINES)
+    log = stack.log(container, exit_reason.LINES)
     # An init that the engine puts before the command tells in the log, with 126 or 127, that there is no such program.
     cure = f"correct {_command(role)} and PATH" if state.exit_code in _NO_SUCH_PROGRAM else "see its log"
     if _NO_THREAD.search(log):
         cure = f"raise roles.{role}.processes, which is {stack.role(role).processes}, or let it start with fewer"
-    why = cause.of_end(log, stack.settings.smoke.log_errors)
+    why = exit_reason.of_end(log, stack.settings.smoke.log_errors)
     return f"exited with code {state.exit_code} before it was healthy: {why}; {cure}"
 
 

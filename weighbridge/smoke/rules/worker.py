@@ -6,11 +6,11 @@ import json
 import time
 from collections.abc import Sequence
 
-from weighbridge.smoke import inside
-from weighbridge.smoke.containers import WORKER, Stack
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.inside import last_line
-from weighbridge.smoke.starting import note_worker_start
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules.start import note_worker_start
+from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack.containers import WORKER, Stack
+from weighbridge.smoke.stack.inside import last_line
 
 _ASK_SECONDS = 20.0
 _LOG_LINES = 1000

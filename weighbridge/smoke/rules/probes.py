@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from weighbridge.settings import Probe, Request, Step
-from weighbridge.smoke.containers import Stack
-from weighbridge.smoke.failures import CheckFailed
-from weighbridge.smoke.http import Answer, Client
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack.containers import Stack
+from weighbridge.smoke.stack.http import Answer, Client
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
 _FIRST_BAD_STATUS = 400

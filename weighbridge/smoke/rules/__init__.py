@@ -1,0 +1,1 @@
+"""What an image and its roles are held to: one function for each rule."""

@@ -1,0 +1,1 @@
+"""The containers of a proof: started, spoken to, watched and removed."""
