@@ -30,7 +30,7 @@ PROJECT = Path(__file__).parents[2]
 SCRIPT = """
 import json, signal, sys
 from tests.live.images import prove
-from tests.smoke.fakes import Told
+from tests.support.fakes import Told
 from weighbridge.engine import client as engine
 from weighbridge import settings
 
