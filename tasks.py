@@ -25,7 +25,7 @@ def engine(c: Context) -> None:
     """Find or set up the engine, a BuildKit client and the base images."""
     from weighbridge.build import bases
     from weighbridge.engine import provision
-    from weighbridge.render import console, progress
+    from weighbridge.render.terminal import build_progress, console
 
     with user_errors(), console.activity() as shown:
         settings = settings_of(c)
@@ -35,7 +35,7 @@ def engine(c: Context) -> None:
             images = [bases.ensure_base_image(found, client, role, name, shown.note) for role, name in wanted]
             bases.tell_compose(PROJECT, images)
             lines = [("Engine", found.described), ("Builder", client.described)]
-    progress.print_facts([*lines, *((image.role.capitalize(), image.described) for image in images)])
+    build_progress.print_facts([*lines, *((image.role.capitalize(), image.described) for image in images)])
 
 
 @task(
@@ -54,7 +54,7 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
     from weighbridge.build import platforms as foreign
     from weighbridge.engine import client as engine
     from weighbridge.engine import docker_cli
-    from weighbridge.render import console, progress, trying
+    from weighbridge.render.terminal import build_progress, console, smoke_progress
 
     with user_errors():
         settings = settings_of(c)
@@ -65,12 +65,13 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
                 client = docker_cli.find()
                 foreign.check(client, found, platforms, push=push is not None)
                 base, wanted = plan.plan(found, settings, PROJECT, names, platforms=platforms, no_cache=no_cache)
-                built = [buildkit.build(client, found, each, progress.steps(shown, each.variant)) for each in wanted]
-            progress.print_built(built, base.described)
+                steps = partial(build_progress.steps, shown)
+                built = [buildkit.build(client, found, each, steps(each.variant)) for each in wanted]
+            build_progress.print_built(built, base.described)
             with console.activity() as shown:
-                watcher, folder = partial(trying.progress, shown), PROJECT / settings.reports.directory
+                watcher, folder = partial(smoke_progress.progress, shown), PROJECT / settings.reports.directory
                 pushed = publish.publish(found, settings, built, targets, shown=shown, watcher=watcher, folder=folder)
-        progress.print_facts([(each.variant, each.reference) for each in pushed])
+        build_progress.print_facts([(each.variant, each.reference) for each in pushed])
 
 
 @task(
@@ -94,7 +95,8 @@ def report(
 ) -> None:
     """Weigh images layer by layer, say whose the bytes are, record it."""
     from weighbridge import measure, reporting
-    from weighbridge.render import console, formats, progress
+    from weighbridge.render import formats
+    from weighbridge.render.terminal import build_progress, console
     from weighbridge.report import budgets, records
 
     with user_errors():
@@ -110,7 +112,8 @@ def report(
             weighed = measure.weigh(wanted, PROJECT, on_progress=shown.reading())
             result = weighed.report
             if rebuild:
-                result = rebuilding.added(result, settings, PROJECT, partial(progress.steps, shown), shown.reading)
+                steps = partial(build_progress.steps, shown)
+                result = rebuilding.added(result, settings, PROJECT, steps, shown.reading)
         told = reporting.summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
         path = records.save(told.report, folder)
         outputs.write(told)
@@ -121,7 +124,8 @@ def report(
 @task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
 def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
     """Draw what the variants weighed, record by record."""
-    from weighbridge.render import console, formats
+    from weighbridge.render import formats
+    from weighbridge.render.terminal import console
     from weighbridge.report import records
     from weighbridge.report import trend as trends
 
@@ -141,7 +145,8 @@ def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
 def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
     """Say what grew from one image to another, package by package."""
     from weighbridge import measure
-    from weighbridge.render import console, formats
+    from weighbridge.render import formats
+    from weighbridge.render.terminal import console
     from weighbridge.report import difference
 
     with user_errors():
@@ -165,7 +170,8 @@ def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = Fal
     """Prove that API and worker run and work, hardened, from each variant."""
     from weighbridge import proof
     from weighbridge.engine import client as engine
-    from weighbridge.render import console, formats, trying
+    from weighbridge.render import formats
+    from weighbridge.render.terminal import console, smoke_progress
     from weighbridge.smoke import runner
     from weighbridge.smoke.stack import runs
 
@@ -175,7 +181,7 @@ def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = Fal
         with engine.connect() as found:
             with console.activity() as shown:
                 prove = partial(proof.prove, found, settings, names, shown=shown, folder=folder)
-                proofs = prove(watcher=partial(trying.progress, shown, names), faults=faults, keep=keep)
+                proofs = prove(watcher=partial(smoke_progress.progress, shown, names), faults=faults, keep=keep)
             render(proofs)
             for line in runs.remains(found) if keep else ():
                 console.say(line)
@@ -188,7 +194,7 @@ def clean(c: Context, bases: bool = False) -> None:
     from weighbridge.build import bases as base_images
     from weighbridge.build import buildkit
     from weighbridge.engine import client as engine
-    from weighbridge.render import console
+    from weighbridge.render.terminal import console
     from weighbridge.smoke import artifacts
     from weighbridge.smoke.stack import runs
 
@@ -212,7 +218,7 @@ def clean(c: Context, bases: bool = False) -> None:
 def test(c: Context, quick: bool = False) -> None:
     """Run every test; most need an engine (`invoke engine`)."""
     from weighbridge.engine import apt
-    from weighbridge.render import console
+    from weighbridge.render.terminal import console
 
     chosen = "-m 'not engine and not services and not slow' --hypothesis-profile quick" if quick else ""
     with user_errors():
@@ -234,7 +240,8 @@ def bench(c: Context, runs: str = "5", quick: bool = False, images: bool = False
     from benchmarks import image_report, suite
     from benchmarks import images as comparison
     from benchmarks import report as found
-    from weighbridge.render import console, formats
+    from weighbridge.render import formats
+    from weighbridge.render.terminal import console
 
     with user_errors():
         settings, rounds = settings_of(c), whole_number("--runs", runs)

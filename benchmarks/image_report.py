@@ -13,7 +13,7 @@ from benchmarks.image_results import Compared, ImageResults
 from benchmarks.report import LINE_WIDTH, NOTHING, print_targets
 from benchmarks.starts import ROLES
 from weighbridge.model.report import Pull
-from weighbridge.render.console import Cell, Column, print_line, print_table
+from weighbridge.render.terminal.console import Cell, Column, print_line, print_table
 from weighbridge.units import size
 
 

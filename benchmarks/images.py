@@ -19,7 +19,7 @@ from weighbridge.engine.client import Engine, connect
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import BuildFailed, EngineFault, SettingsError
 from weighbridge.model.report import Image, Rebuild
-from weighbridge.render.console import Activity
+from weighbridge.render.terminal.console import Activity
 from weighbridge.settings import Change, Settings
 from weighbridge.sources.locations import DOCKER, Location
 

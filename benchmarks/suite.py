@@ -16,7 +16,7 @@ from weighbridge.build import bases
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine, connect
 from weighbridge.errors import NoBuilder, SettingsError
-from weighbridge.render.console import Activity
+from weighbridge.render.terminal.console import Activity
 from weighbridge.settings import Settings
 
 FEWEST_IMAGES = 3

@@ -47,7 +47,7 @@ def user_errors() -> Iterator[None]:
         with _writable_output():
             yield
     except WeighbridgeError as error:
-        from weighbridge.render.console import print_error  # noqa: PLC0415 - the menu opens without Rich
+        from weighbridge.render.terminal.console import print_error  # noqa: PLC0415 - the menu opens without Rich
 
         print_error(str(error), error.detail)
         raise Exit(code=error.exit_code) from error

@@ -13,7 +13,7 @@ from benchmarks.image_results import Compared, ImageResults
 from benchmarks.starts import Start
 from weighbridge.errors import SettingsError
 from weighbridge.model.report import Pull
-from weighbridge.render import console
+from weighbridge.render.terminal import console
 from weighbridge.settings import check
 
 PROJECT = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ from benchmarks.runs import Command, Contender, ProgramFailed, Run, Series, inte
 from weighbridge.errors import SettingsError
 from weighbridge.measure import measure
 from weighbridge.model.report import Image
-from weighbridge.render import console
+from weighbridge.render.terminal import console
 from weighbridge.settings import check
 from weighbridge.sources.locations import parse
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.summaries import summary, trees
 from weighbridge.engine import apt
-from weighbridge.render import html
+from weighbridge.render.html import report
 
 Open = Callable[..., Page]
 """Opens the report; takes what `Browser.new_page` takes, and `text` for what images are called."""
@@ -41,7 +41,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
     def open_(text: str = "redis", **options: object) -> Page:
         path = tmp_path / "report.html"
         with path.open("w", encoding="utf-8") as file:
-            html.render(replace(summary(text), trees=lambda: trees(text)), file)
+            report.render(replace(summary(text), trees=lambda: trees(text)), file)
         page = browser.new_page(**options)  # type: ignore[arg-type] # the options are Playwright's own
         pages.append(page)
         page.on("request", lambda request: asked.append(request.url))

@@ -34,7 +34,7 @@ def imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("library", "door"), [("docker", "weighbridge.engine.client"), ("rich", "weighbridge.render.console")]
+    ("library", "door"), [("docker", "weighbridge.engine.client"), ("rich", "weighbridge.render.terminal.console")]
 )
 def test_one_door_per_library(library: str, door: str) -> None:
     """Each foreign library that meets the world is imported by one module, and by no task."""

@@ -25,7 +25,8 @@ from invoke.collection import Collection
 
 import tasks
 from docs import generate
-from weighbridge.render import formats, markdown
+from weighbridge.render import formats
+from weighbridge.render.markdown import report as markdown
 
 PROJECT = Path(__file__).parents[2]
 SCRIPT = PROJECT / ".github" / "comment.py"

@@ -28,7 +28,7 @@ from weighbridge.errors import EXIT_CODES
 from weighbridge.model import smoke
 from weighbridge.model.report import Pull
 from weighbridge.model.smoke import Check, Proof
-from weighbridge.render import answer
+from weighbridge.render.terminal import overview
 from weighbridge.report import baseline, budgets
 from weighbridge.settings import Request, Roles, Settings, Smoke, check
 from weighbridge.settings.budgets import Budgets, Limits
@@ -44,7 +44,7 @@ DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not {".venv", ".git
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
 TASKS = Collection.from_module(tasks).tasks
 SETTINGS = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))
-COLUMNS = (*answer._NEEDED, *answer._WELCOME)
+COLUMNS = (*overview._NEEDED, *overview._WELCOME)
 
 
 def test_exit_codes_are_those_of_the_errors() -> None:

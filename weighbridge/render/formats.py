@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def _of(module: str, name: str = "render", *, machine: bool = True) -> Callable[..., None]:
-    """Return a function of a module beside this one, which is imported when that is called.
+    """Return a function of a module below this folder, which is imported when that is called.
 
     It takes the value and a stream; without one it writes to standard output. What machines read is UTF-8, whatever
     the terminal's encoding is.
@@ -41,26 +41,26 @@ def _of(module: str, name: str = "render", *, machine: bool = True) -> Callable[
 
 
 REPORTS: Mapping[str, Callable[..., None]] = {
-    "terminal": _of("terminal", machine=False),
+    "terminal": _of("terminal.report", machine=False),
     "json": _of("json"),
-    "markdown": _of("markdown"),
-    "html": _of("html"),
-    "svg": _of("svg"),
-    "badge": _of("badge"),
+    "markdown": _of("markdown.report"),
+    "html": _of("html.report"),
+    "svg": _of("svg.report"),
+    "badge": _of("svg.badge"),
     "cyclonedx": _of("cyclonedx"),
 }
 DIFFERENCES: Mapping[str, Callable[[VariantDifference], None]] = {
-    "terminal": _of("difference", machine=False),
+    "terminal": _of("terminal.difference", machine=False),
     "json": _of("json", "render_difference"),
 }
 PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
-    "terminal": _of("proofs", machine=False),
+    "terminal": _of("terminal.smoke", machine=False),
     "json": _of("json", "render_proofs"),
     "junit": _of("junit"),
 }
 TRENDS: Mapping[str, Callable[[Trend], None]] = {
-    "terminal": _of("trend", machine=False),
-    "json": _of("trend", "render_json"),
+    "terminal": _of("terminal.trend", machine=False),
+    "json": _of("terminal.trend", "render_json"),
 }
 
 

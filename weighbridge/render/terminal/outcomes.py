@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from weighbridge.model.smoke import Check, Outcome
-from weighbridge.render.console import Style
+from weighbridge.render.terminal.console import Style
 
 SIGNS: Mapping[Outcome, tuple[str, Style]] = {
     "passed": ("✓", "green"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from weighbridge.model.tree import Node
 from weighbridge.render import overview, verdict
-from weighbridge.render.page import tables, treemap, trend, words
+from weighbridge.render.html import tables, treemap, trend, words
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
 from weighbridge.units import seconds, size
@@ -20,7 +20,7 @@ from weighbridge.units import seconds, size
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_FOLDER = Path(__file__).with_name("page")
+_FOLDER = Path(__file__).parent
 _STYLE = "style.css"
 _SCRIPTS = ("d3-hierarchy.min.js", "script.js")
 _LICENCE = "d3-hierarchy.LICENSE"

@@ -11,7 +11,7 @@ import pytest
 
 from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
-from weighbridge.render import terminal
+from weighbridge.render.terminal import report as terminal
 from weighbridge.report.difference import compare
 from weighbridge.report.summary import Baseline, Summary
 

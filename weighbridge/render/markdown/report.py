@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge.model.report import Image, Layer, Waste
-from weighbridge.render.gfm import folded, plain, quoted, table
+from weighbridge.render.markdown.escaping import folded, plain, quoted, table
 from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
 from weighbridge.render.verdict import cause, drift, remedy, verdict, versions
 from weighbridge.report import advice, growth

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from weighbridge.model.report import Image, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing
 from weighbridge.render import overview, verdict
+from weighbridge.render.html.words import CATEGORIES, many
 from weighbridge.render.overview import signed
-from weighbridge.render.page.words import CATEGORIES, many
 from weighbridge.report.difference import LedgerDifference, VariantDifference
 from weighbridge.report.growth import BASE, Cause, Growth, explained
 from weighbridge.report.summary import Summary

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.ledgers import image_of, row
 from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
-from weighbridge.render import trend as render
+from weighbridge.render.terminal import trend as render
 from weighbridge.report import trend
 from weighbridge.report.trend import Trend
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from weighbridge.model.build import Built, Step
-from weighbridge.render import console, progress
+from weighbridge.render.terminal import build_progress, console
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def step(state: str, seconds: float = 0) -> Step:
 def test_steps_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     """A step is one line when it ends: variant, state, seconds where it ran, and its name in full."""
     with console.activity() as shown:
-        draw = progress.steps(shown, "multi")
+        draw = build_progress.steps(shown, "multi")
         for each in (step("running"), step("done", 12.34), step("cached"), step("failed"), step("cancelled")):
             draw(each)
     out, err = capsys.readouterr()
@@ -55,7 +55,7 @@ def test_terminal_lines_are_cut_to_its_width() -> None:
     terminal = Console(file=stream, force_terminal=True, width=40, legacy_windows=False, color_system=None)
     shown = console.Activity(terminal)
     with shown.shown():
-        progress.steps(shown, "multi")(step("done", 1))
+        build_progress.steps(shown, "multi")(step("done", 1))
     (line,) = (line for line in stream.getvalue().split("\n") if "done" in line)
     assert "multi    done        1.0 s [builder 2/3…" in line
     assert stream.getvalue().endswith("\x1b[2K")
@@ -78,7 +78,7 @@ def test_built() -> None:
     stream = io.StringIO()
     steps = (step("done"), step("done"), step("cached"))
     built = Built(variant="multi", image_id=f"sha256:{'0123456789abcdef' * 4}", seconds=12.34, steps=steps)
-    progress.print_built([built], "weighbridge/python:3.13, our stand-in", stream)
+    build_progress.print_built([built], "weighbridge/python:3.13, our stand-in", stream)
     assert lines(stream.getvalue()) == [
         "Built",
         "",
@@ -93,5 +93,5 @@ def test_built() -> None:
 def test_facts() -> None:
     """Names stand in a column, values beside them, a line each."""
     stream = io.StringIO()
-    progress.print_facts([("Engine", "Docker 28.5.2"), ("Builder", "[x]")], stream)
+    build_progress.print_facts([("Engine", "Docker 28.5.2"), ("Builder", "[x]")], stream)
     assert lines(stream.getvalue()) == ["Engine   Docker 28.5.2", "Builder  [x]"]

@@ -18,7 +18,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from weighbridge.model.report import Image
-from weighbridge.render import html, json, markdown, svg, terminal
+from weighbridge.render import json
+from weighbridge.render.html import report as html
+from weighbridge.render.markdown import report as markdown
+from weighbridge.render.svg import report as svg
+from weighbridge.render.terminal import report
 from weighbridge.render.verdict import cause, drift, remedy
 from weighbridge.report import baseline, budgets, records
 from weighbridge.report.difference import VariantDifference
@@ -112,7 +116,7 @@ def test_difference_is_the_change_that_was_made(case: str) -> None:
 def test_terminal(case: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cause stands in the first lines of a terminal of the usual height."""
     monkeypatch.setenv("COLUMNS", str(columns))
-    lines = drawn(terminal.render, case).splitlines()
+    lines = drawn(report.render, case).splitlines()
     assert max(map(len, lines)) <= columns
     holds("\n".join(lines[:_SCREEN_LINES]), case)
 

@@ -19,8 +19,8 @@ from tests.support.ledgers import image_of, ledger_rows, row
 from tests.support.summaries import MB, summary, trees
 from weighbridge.model.report import LedgerRow, Report
 from weighbridge.model.tree import Node
-from weighbridge.render import html
-from weighbridge.render.page import tables, treemap, trend, words
+from weighbridge.render.html import report as html
+from weighbridge.render.html import tables, treemap, trend, words
 from weighbridge.report.summary import Summary
 
 
@@ -258,7 +258,7 @@ PUBLISHED = "a8771380454be89ec5ffe9a6396ba7c247081e348ae740dc9cb9629abd4c0e43"
 
 def test_licence_of_the_library_is_in_the_page() -> None:
     """The vendored file is the published one, and its terms go where it goes."""
-    folder = Path(html.__file__).with_name("page")
+    folder = Path(html.__file__).parent
     assert sha256((folder / "d3-hierarchy.min.js").read_bytes()).hexdigest() == PUBLISHED
     [comment] = page(summary()).comments
     assert "Copyright 2010-2021 Mike Bostock" in comment

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from weighbridge.model.report import Base, Image, Layer, LedgerRow, Pull, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
-from weighbridge.render import badge, overview, svg
+from weighbridge.render import overview
+from weighbridge.render.svg import badge
+from weighbridge.render.svg import report as svg
 from weighbridge.report import advice, baseline
 from weighbridge.report.summary import Summary
 from weighbridge.units import size

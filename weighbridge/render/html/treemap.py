@@ -10,7 +10,7 @@ from typing import Any
 from weighbridge.model import tree
 from weighbridge.model.report import Image, Report
 from weighbridge.model.tree import Node
-from weighbridge.render.page.words import CATEGORIES, plain
+from weighbridge.render.html.words import CATEGORIES, plain
 from weighbridge.units import size
 
 WIDTH, HEIGHT = 960, 440

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
 from weighbridge.quoting import on_one_line
-from weighbridge.render import console, formats, json, proofs
+from weighbridge.render import formats, json
+from weighbridge.render.terminal import console, smoke
 
 
 def check(
@@ -122,7 +123,7 @@ minimal  17.2 s: worker 14.6, api 1.3, other 0.9, stack 0.4
 def drawn(*found: Proof) -> str:
     """Return what the terminal shows, without the blanks at the ends of lines."""
     stream = io.StringIO()
-    proofs.render(found, stream)
+    smoke.render(found, stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
@@ -220,7 +221,7 @@ def test_table_fits(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
 def test_pipe_has_no_control_sequences(capsys: pytest.CaptureFixture[str]) -> None:
     """What a program of the image said cannot move the cursor, and is no markup."""
     evil = replace(FAILED.checks[-1], detail="\x1b[2J[red]x[/red] \ud800\r\n\x07")
-    proofs.render([replace(FAILED, checks=(evil,))])
+    smoke.render([replace(FAILED, checks=(evil,))])
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\ufffd[2J[red]x[/red] \ufffd \ufffd" in out
@@ -271,7 +272,7 @@ def test_formats() -> None:
     assert list(formats.PROOFS) == ["terminal", "json", "junit"]
 
 
-def tried(told: proofs.Progress, proof: Proof) -> None:
+def tried(told: smoke.Progress, proof: Proof) -> None:
     """Tell what happens while a variant is tried."""
     for each in proof.checks:
         told.began(proof.variant, each.role, each.rule)
@@ -282,7 +283,7 @@ def tried(told: proofs.Progress, proof: Proof) -> None:
 def test_progress_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     """A failure is one line at once, and a variant's end is one; nothing else is told, all of it on standard error."""
     with console.activity() as shown:
-        told = proofs.progress(shown, ["single", "multi"])
+        told = smoke.progress(shown, ["single", "multi"])
         tried(told, WAIVED)
         tried(told, FAILED)
     out, err = capsys.readouterr()
@@ -313,7 +314,7 @@ def test_progress_on_a_terminal(columns: int) -> None:
     """A row per variant says what holds, what fails and what is tried now, and never wraps; at the end it is gone."""
     shown, stream = terminal(columns)
     with shown.shown():
-        told = proofs.progress(shown, ["multi", "minimal"])
+        told = smoke.progress(shown, ["multi", "minimal"])
         told.began("minimal", "worker", "finishes-running-job-on-sigterm")
         told.began("multi", "worker", "ready")
         told.checked("multi", FAILED.checks[4])  # what is printed redraws the table below it
@@ -331,7 +332,7 @@ def test_failure_on_a_terminal_wraps_and_is_whole() -> None:
     """The whole reason is told at once, however narrow the terminal is."""
     shown, stream = terminal(50)
     with shown.shown():
-        proofs.progress(shown, ["multi"]).checked("multi", FAILED.checks[4])
+        smoke.progress(shown, ["multi"]).checked("multi", FAILED.checks[4])
     lines = next(frame for frame in frames(stream) if any("✗ worker" in line for line in frame))[:-2]
     assert len(lines) > 1
     assert max(map(len, lines)) <= 50
@@ -342,7 +343,7 @@ def test_table_goes_when_all_variants_are_done() -> None:
     """What follows in the same activity has the moving line for itself; while the table is there, notes stay above."""
     shown, stream = terminal(80)
     with shown.shown():
-        told = proofs.progress(shown, ["multi"])
+        told = smoke.progress(shown, ["multi"])
         shown.note("left a network")
         told.ended("multi", FAILED)
         shown.note("pushing")
@@ -359,7 +360,7 @@ def test_many_threads() -> None:
     shown, stream = terminal(200)
     names = [f"v{number}" for number in range(6)]
     with shown.shown():
-        told = proofs.progress(shown, names)
+        told = smoke.progress(shown, names)
         failures = [check("api", f"rule-{number}", outcome="failed", detail="no") for number in range(20)]
         threads = [
             Thread(target=tried, args=(told, Proof(variant=name, seconds=1, checks=(*failures,))), daemon=True)

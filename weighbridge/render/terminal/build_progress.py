@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from weighbridge.model.build import Built, Step
-from weighbridge.render.console import Activity, Cell, Column, Style, print_line, print_table
+from weighbridge.render.terminal.console import Activity, Cell, Column, Style, print_line, print_table
 from weighbridge.units import seconds
 
 _STEP_SIGNS: dict[str, tuple[str, Style]] = {

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from weighbridge.model.report import Pull
-from weighbridge.render import difference, formats
+from weighbridge.render import formats
 from weighbridge.render.json import render_difference
+from weighbridge.render.terminal import difference
 from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
 
 

@@ -7,8 +7,8 @@ import unicodedata
 from typing import TextIO
 
 from weighbridge.model.report import Image
-from weighbridge.render.drawing import Canvas, cut
 from weighbridge.render.overview import stood
+from weighbridge.render.svg.canvas import Canvas, cut
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
 from weighbridge.units import size

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from weighbridge.model.report import Report
 from weighbridge.render import overview
-from weighbridge.render.page.words import moment
+from weighbridge.render.html.words import moment
 from weighbridge.report import trend
 from weighbridge.units import size
 

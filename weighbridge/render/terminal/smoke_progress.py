@@ -9,8 +9,8 @@ from threading import Lock
 
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.quoting import on_one_line
-from weighbridge.render.console import Activity, Cell, Column
-from weighbridge.render.outcomes import SIGNS, having, held, rules, waived
+from weighbridge.render.terminal.console import Activity, Cell, Column
+from weighbridge.render.terminal.outcomes import SIGNS, having, held, rules, waived
 from weighbridge.units import seconds
 
 _COLUMNS = (

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from weighbridge.model.report import Image
-from weighbridge.render.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.render.overview import counted, pulled, signed, versions
+from weighbridge.render.terminal.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.report import growth
 from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
 from weighbridge.report.growth import Cause

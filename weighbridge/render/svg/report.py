@@ -13,8 +13,8 @@ from typing import TextIO
 
 from weighbridge.model.report import Image
 from weighbridge.quoting import on_one_line
-from weighbridge.render.drawing import Canvas, cut
 from weighbridge.render.overview import MISSING, Answer, answers, counted
+from weighbridge.render.svg.canvas import Canvas, cut
 from weighbridge.render.verdict import remedy, verdict
 from weighbridge.report import advice, growth
 from weighbridge.report.summary import Summary

@@ -6,9 +6,17 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
-from weighbridge.render import answer, difference
-from weighbridge.render.console import Cell, Column, Style, print_entries, print_line, print_paragraph, print_table
 from weighbridge.render.overview import origin, pull_of, pulled
+from weighbridge.render.terminal import difference, overview
+from weighbridge.render.terminal.console import (
+    Cell,
+    Column,
+    Style,
+    print_entries,
+    print_line,
+    print_paragraph,
+    print_table,
+)
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
 from weighbridge.units import bar, size
@@ -31,7 +39,7 @@ _CATEGORIES = {
 def render(summary: Summary, stream: TextIO | None = None) -> None:
     """Print the answer, why the images grew, then for each whose its bytes are, its layers and its waste."""
     report = summary.report
-    answer.render(summary, stream)
+    overview.render(summary, stream)
     difference.render_growth(summary, stream)
     if report.sharing:
         for line in _together(report.sharing):
@@ -42,7 +50,7 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
         print_table("What a change costs, with a warm cache", _REBUILDS, rebuilds, stream=stream)
     choice = advice.to_ship(summary)
     for image in report.images:
-        told = None if image is choice else answer.cut(image)  # the choice's stands at the top
+        told = None if image is choice else overview.cut(image)  # the choice's stands at the top
         if image.ledger:
             print_table(f"{image.variant}: whose the bytes are", _OWNERS, _owners(image), stream=stream)
         print_table(f"{image.variant}: {_summary(image)}", _LAYERS, _layers(image.layers), stream=stream)

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import TextIO
 
 from weighbridge.model.report import FORMAT_VERSION
-from weighbridge.render.console import Cell, Column, print_dense_table, print_line, print_paragraph, width
 from weighbridge.render.overview import pulled, signed
+from weighbridge.render.terminal.console import Cell, Column, print_dense_table, print_line, print_paragraph, width
 from weighbridge.report.trend import Point, Trend, VariantTrend
 from weighbridge.units import size
 

@@ -26,7 +26,8 @@ from weighbridge.model.report import (
     Waste,
 )
 from weighbridge.model.smoke import Proof
-from weighbridge.render import formats, json, terminal
+from weighbridge.render import formats, json
+from weighbridge.render.terminal import report
 from weighbridge.report import records
 from weighbridge.report.summary import Summary
 
@@ -128,7 +129,7 @@ REPORT = Report(
 def drawn(told: Report | Summary) -> str:
     """Return what the terminal shows, without the blanks at the ends of lines."""
     stream = io.StringIO()
-    terminal.render(told if isinstance(told, Summary) else Summary(report=told), stream)
+    report.render(told if isinstance(told, Summary) else Summary(report=told), stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
@@ -320,7 +321,7 @@ def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str
     stream = io.StringIO()
     json.render(Summary(report=REPORT), stream)
     json.render_proofs([Proof(variant="multi", seconds=1, checks=())], stream)
-    terminal.render(Summary(report=REPORT), stream)
+    report.render(Summary(report=REPORT), stream)
     assert capsys.readouterr() == ("", "")
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.quoting import on_one_line
-from weighbridge.render import gfm, markdown
+from weighbridge.render.markdown import escaping
+from weighbridge.render.markdown import report as markdown
 from weighbridge.report import baseline, difference
 from weighbridge.report.summary import Baseline, Summary
 
@@ -306,7 +307,7 @@ HELD = {"code", "table", "thead", "tbody", "tr", "th", "td"}
 @example("<details>")
 def test_quoted_text_is_code_and_nothing_else(text: str) -> None:
     """Whatever an image says comes out as it is, as code, in one cell: no other tag, no link."""
-    read = shown(gfm.table([("x", False)], [(gfm.quoted(text, 10_000),)]))
+    read = shown(escaping.table([("x", False)], [(escaping.quoted(text, 10_000),)]))
     assert set(read.tags) <= HELD
     assert read.tags.count("td") == 1
     expected = on_one_line(text) or "(none)"
@@ -318,19 +319,19 @@ def test_quoted_text_is_code_and_nothing_else(text: str) -> None:
 @example("@user@.o/r#1 a@-b.c")
 def test_plain_text_refers_to_nothing(text: str) -> None:
     """A sentence comes out as it is, but for a sign that nobody sees: no tag, and no mention or reference in it."""
-    read = shown(gfm.table([("x", False)], [(f"- {gfm.plain(text, 10_000)}",)]))
+    read = shown(escaping.table([("x", False)], [(f"- {escaping.plain(text, 10_000)}",)]))
     assert set(read.tags) <= HELD - {"code"}
     (told,) = re.findall(r"(?s)x\s+- (.*)", read.text) or [""]
-    without = re.sub(r"\s+", " ", told.replace(gfm._JOINER, "")).strip()
-    assert without == on_one_line(text).replace(gfm._JOINER, "").strip()
+    without = re.sub(r"\s+", " ", told.replace(escaping._JOINER, "")).strip()
+    assert without == on_one_line(text).replace(escaping._JOINER, "").strip()
     assert not re.search(r"[@#!~%&$]\w|GH-\d|:[\w+-]+:", told)
 
 
 def test_long_texts_are_cut() -> None:
     """What is cut ends with an ellipsis, and is cut before it is escaped."""
-    assert gfm.quoted("|" * 90) == f"<code>{79 * '&#124;'}…</code>"
-    assert gfm.plain("x" * 241) == f"{239 * 'x'}…"
-    assert gfm.quoted("") == "(none)"
+    assert escaping.quoted("|" * 90) == f"<code>{79 * '&#124;'}…</code>"
+    assert escaping.plain("x" * 241) == f"{239 * 'x'}…"
+    assert escaping.quoted("") == "(none)"
 
 
 WORST = "@|漢\U0010ffff"

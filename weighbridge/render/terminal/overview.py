@@ -8,16 +8,6 @@ from typing import TextIO
 
 from weighbridge.model.report import Finding, Image
 from weighbridge.model.smoke import Standing
-from weighbridge.render.console import (
-    DENSE_GAP,
-    Cell,
-    Column,
-    Style,
-    print_dense_table,
-    print_entries,
-    print_line,
-    width,
-)
 from weighbridge.render.overview import (
     MISSING,
     UNKNOWN,
@@ -29,6 +19,16 @@ from weighbridge.render.overview import (
     ready,
     signed,
     wasted,
+)
+from weighbridge.render.terminal.console import (
+    DENSE_GAP,
+    Cell,
+    Column,
+    Style,
+    print_dense_table,
+    print_entries,
+    print_line,
+    width,
 )
 from weighbridge.render.verdict import cause
 from weighbridge.report import advice, growth

@@ -1,0 +1,1 @@
+"""Results as one HTML page: tables, pictures, template, style and script."""

@@ -1,1 +1,0 @@
-"""The parts of the HTML report: its tables, pictures, template, style and script."""

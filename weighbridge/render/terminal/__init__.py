@@ -1,0 +1,1 @@
+"""Results for a person at a terminal, and for a pipe."""
