@@ -11,7 +11,7 @@ from pathlib import Path
 from invoke.context import Context
 from invoke.tasks import task
 
-from weighbridge.cli import check_configuration, settings_of, user_errors, whole_number
+from weighbridge.commands.cli import check_configuration, settings_of, user_errors, whole_number
 
 PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; without it, all"
@@ -49,9 +49,9 @@ def engine(c: Context) -> None:
 )
 def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = False, push: str | None = None) -> None:
     """Build the variants of the image, all from one Dockerfile."""
-    from weighbridge import publish
     from weighbridge.build import buildkit, plan
     from weighbridge.build import platforms as foreign
+    from weighbridge.commands import publish
     from weighbridge.engine import client as engine
     from weighbridge.engine import docker_cli
     from weighbridge.render.terminal import build_progress, console, smoke_progress
@@ -94,22 +94,23 @@ def report(
     baseline: str = "",
 ) -> None:
     """Weigh images layer by layer, say whose the bytes are, record it."""
-    from weighbridge import measure, reporting
+    from weighbridge.commands import report as reporting
+    from weighbridge.commands import weigh
     from weighbridge.render import formats
     from weighbridge.render.terminal import build_progress, console
     from weighbridge.report import budgets, records
 
     with user_errors():
         settings, outputs = settings_of(c), formats.Outputs(formats.REPORTS, format)
-        wanted = measure.wanted(settings, variant, image)
+        wanted = weigh.wanted(settings, variant, image)
         if rebuild:  # what it needs takes a tenth of a second to import
-            from weighbridge import rebuild as rebuilding
+            from weighbridge.commands import rebuild as rebuilding
 
             rebuilding.check(settings, PROJECT, variant, image)
         folder = records.prepared(PROJECT / settings.reports.directory)
         with console.activity() as shown:
             before = reporting.earlier(baseline, settings, PROJECT, wanted, progress=shown.reading)
-            weighed = measure.weigh(wanted, PROJECT, on_progress=shown.reading())
+            weighed = weigh.weigh(wanted, PROJECT, on_progress=shown.reading())
             result = weighed.report
             if rebuild:
                 steps = partial(build_progress.steps, shown)
@@ -144,16 +145,16 @@ def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
 )
 def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
     """Say what grew from one image to another, package by package."""
-    from weighbridge import measure
+    from weighbridge.commands import weigh
     from weighbridge.render import formats
     from weighbridge.render.terminal import console
     from weighbridge.report import difference
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.DIFFERENCES, format)
-        wanted = {"before": measure.located(settings, before), "after": measure.located(settings, after)}
+        wanted = {"before": weigh.located(settings, before), "after": weigh.located(settings, after)}
         with console.activity() as shown:
-            images = measure.measure(wanted, PROJECT, on_progress=shown.reading()).images
+            images = weigh.measure(wanted, PROJECT, on_progress=shown.reading()).images
         render(difference.compare_images(f"{before} -> {after}", *images))
 
 
@@ -168,7 +169,7 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
 )
 def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal") -> None:
     """Prove that API and worker run and work, hardened, from each variant."""
-    from weighbridge import proof
+    from weighbridge.commands import smoke as proof
     from weighbridge.engine import client as engine
     from weighbridge.render import formats
     from weighbridge.render.terminal import console, smoke_progress

@@ -11,9 +11,9 @@ from benchmarks import patterns, starts
 from benchmarks.image_results import Compared, ImageResults
 from benchmarks.patterns import Subject
 from benchmarks.starts import ROLES, Start
-from weighbridge import measure, rebuild
 from weighbridge.build import bases
 from weighbridge.cache import Cache
+from weighbridge.commands import rebuild, weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine, connect
 from weighbridge.engine.docker_cli import BuildClient
@@ -88,9 +88,7 @@ def compare(settings: Settings, project: Path, shown: Activity, *, rounds: int) 
 def _weigh(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
     """Weigh all images in one pass, so that layers that they share are read once."""
     locations = {each.name: Location(DOCKER, each.reference) for each in subjects}
-    report = measure.measure(
-        locations, Path(), cache=bench.cache, engine=bench.engine, on_progress=bench.shown.reading()
-    )
+    report = weigh.measure(locations, Path(), cache=bench.cache, engine=bench.engine, on_progress=bench.shown.reading())
     found.images |= {image.variant: image for image in report.images}
 
 

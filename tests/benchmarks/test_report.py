@@ -20,8 +20,8 @@ from benchmarks.archives import Entry, Spec
 from benchmarks.programs import AS, COLD, DIVE, KNOWN, MENU, SAVE, SYFT, Workplace
 from benchmarks.results import LARGE_FILES, Growth, Point, Results, WasteCase
 from benchmarks.runs import Command, Contender, ProgramFailed, Run, Series, interleaved, timed, together
+from weighbridge.commands.weigh import measure
 from weighbridge.errors import SettingsError
-from weighbridge.measure import measure
 from weighbridge.model.report import Image
 from weighbridge.render.terminal import console
 from weighbridge.settings import check

@@ -12,9 +12,9 @@ import pytest
 from tests.live.conftest import Project
 from weighbridge.build import bases
 from weighbridge.cache import Cache
+from weighbridge.commands.weigh import measure
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import LABEL, Engine
-from weighbridge.measure import measure
 from weighbridge.sources.locations import DOCKER, Location
 
 pytestmark = pytest.mark.engine

@@ -11,9 +11,9 @@ import pytest
 
 from tests.live import evidence, stages
 from tests.live.gallery import BASE, CASES, SMALL, Case
-from weighbridge import measure
 from weighbridge.build import bases
 from weighbridge.cache import Cache
+from weighbridge.commands import weigh
 from weighbridge.engine.client import Engine
 from weighbridge.image import filesystem
 from weighbridge.model.report import Image
@@ -82,7 +82,7 @@ def gallery(
 
 
 def _weighed(name: str, content: ImageContent) -> Image:
-    return measure.weighed(name, DOCKER, content, measure.base_of(content, lambda _: None))
+    return weigh.weighed(name, DOCKER, content, weigh.base_of(content, lambda _: None))
 
 
 @pytest.fixture(params=NAMES)

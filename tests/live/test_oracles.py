@@ -12,9 +12,9 @@ import pytest
 from tests.live import copies, evidence, stages
 from tests.live.copies import COMPRESSED, KINDS, LAYOUT, REGISTRY, SAVED, SKOPEOS_ARCHIVE, Copy
 from tests.live.stages import AFTER, BEFORE, BUILT
-from weighbridge import measure
 from weighbridge.build import bases, labels
 from weighbridge.cache import Cache
+from weighbridge.commands import weigh
 from weighbridge.engine.client import Engine
 from weighbridge.image import filesystem
 from weighbridge.model.report import Image, Pull
@@ -51,7 +51,7 @@ class Everywhere:
         """Return the figures of one copy, or of the engine's own image; skip where there is no such image."""
         if (subject, kind) not in self.measured:
             location, cache = self.location(subject, kind), Cache(self.folder / "cache" / subject)
-            (self.measured[subject, kind],) = measure.measure({"x": location}, self.folder, cache=cache).images
+            (self.measured[subject, kind],) = weigh.measure({"x": location}, self.folder, cache=cache).images
         return self.measured[subject, kind]
 
     def location(self, subject: str, kind: str) -> Location:
@@ -187,7 +187,7 @@ def test_image_that_umoci_changed(everywhere: Everywhere, tmp_path: Path) -> Non
     (root / "d" / "other").rename(root / "another")
     copies.run("umoci", "repack", "--image", f"{layout}:changed", tmp_path / "bundle")
     location = parse(f"oci:{layout}#changed")
-    (image,) = measure.measure({"x": location}, tmp_path, cache=Cache(tmp_path)).images
+    (image,) = weigh.measure({"x": location}, tmp_path, cache=Cache(tmp_path)).images
     *before, last = image.layers
     assert [layer.diff_id for layer in before] == [layer.diff_id for layer in everywhere.image(TREE, LAYOUT).layers]
     assert image.live_bytes == copies.on_disk(root).live_bytes

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.live import evidence
-from weighbridge import measure
 from weighbridge.build import bases
 from weighbridge.build import labels as build_labels
 from weighbridge.cache import Cache
+from weighbridge.commands import weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.model.report import Image
@@ -138,7 +138,7 @@ def owned(engine: Engine, python_base: bases.BaseImage, tmp_path_factory: pytest
     arguments, labels = {"PYTHON": python_base.reference}, build_labels.base_layer_labels(base.diff_ids)
     with evidence.built(engine, folder, (PLAIN, LABELLED), arguments, labels) as names:
         locations = {name: Location(DOCKER, reference) for name, reference in names.items()}
-        report = measure.measure(locations, folder, cache=Cache(folder / "cache"))
+        report = weigh.measure(locations, folder, cache=Cache(folder / "cache"))
         client = docker_cli.find()
         command = [str(client.path), "run", "--rm", "--interactive", "--network", "none", names[PLAIN]]
         inside = subprocess.run(

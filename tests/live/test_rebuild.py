@@ -14,9 +14,9 @@ import pytest
 
 from tests.live.conftest import Project
 from tests.live.test_interrupted import end, linux, started, wait
-from weighbridge import measure
 from weighbridge.build import buildkit
 from weighbridge.build.context import Context
+from weighbridge.commands import weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineError
@@ -272,5 +272,5 @@ def test_copy_is_what_the_builder_gets(
         wanted = buildkit.Build(variant="x", reference=name, context=folder, dockerfile=dockerfile)
         states.append([step.state for step in buildkit.build(docker_cli.find(), engine, wanted).steps])
     assert states == [["done"], ["cached"]]
-    found = measure.measure({name: Location(DOCKER, name) for name in names}, tmp_path, engine=engine).images
+    found = weigh.measure({name: Location(DOCKER, name) for name in names}, tmp_path, engine=engine).images
     assert found[0].layers == found[1].layers

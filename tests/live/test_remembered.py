@@ -13,9 +13,9 @@ from typing import BinaryIO
 import pytest
 
 from tests.live import evidence, stages
-from weighbridge import measure
 from weighbridge.build import bases
 from weighbridge.cache import Cache
+from weighbridge.commands import weigh
 from weighbridge.engine.client import Engine
 from weighbridge.model.report import Image
 from weighbridge.sources.locations import DOCKER, Location
@@ -29,7 +29,7 @@ _SECONDS = 60
 _MEASURE = """
 import dataclasses, json, sys
 from pathlib import Path
-from weighbridge import measure
+from weighbridge.commands import weigh as measure
 from weighbridge.cache import Cache
 from weighbridge.sources.locations import DOCKER
 from weighbridge.sources.locations import Location
@@ -76,7 +76,7 @@ def references(
 def weighed(references: Mapping[str, str], cache: Path, targets: Sequence[str] = TARGETS) -> Sequence[Image]:
     """Measure images with what a cache folder holds."""
     locations = {name: Location(DOCKER, references[name]) for name in targets}
-    return measure.measure(locations, PROJECT, cache=Cache(cache)).images
+    return weigh.measure(locations, PROJECT, cache=Cache(cache)).images
 
 
 def test_images_that_are_known_are_not_saved(references: Mapping[str, str], saves: Saves, tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from weighbridge.cache import Cache
+from weighbridge.commands.weigh import measure
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import LABEL, Engine, connect
 from weighbridge.errors import NoSuchImage
 from weighbridge.image.base_image import NAME_LABEL
-from weighbridge.measure import measure
 from weighbridge.model.report import Image, Report
 from weighbridge.sources import archive_members, daemon
 from weighbridge.sources.archive import Archive

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from weighbridge import proof
+from weighbridge.commands import smoke
 from weighbridge.engine.client import Engine
 from weighbridge.errors import (
     EngineError,
@@ -44,7 +44,7 @@ class Pushed:
     """`HOST/NAME@sha256:…`."""
 
 
-class Shown(proof.Shown, Protocol):
+class Shown(smoke.Shown, Protocol):
     """What tells the user how far it is."""
 
     def counting(self, name: str) -> Callable[[int], None]:
@@ -113,7 +113,7 @@ def publish(
     unproven = _unproven(engine, settings, chosen, shown)
     if unproven:
         names = tuple(unproven)
-        prove = partial(proof.prove, engine, settings, names, shown=shown, watcher=partial(watcher, names))
+        prove = partial(smoke.prove, engine, settings, names, shown=shown, watcher=partial(watcher, names))
         _check(settings, unproven, prove(folder=folder))
     return tuple(_pushed(engine, each, wanted[each.variant], shown) for each in chosen)
 
@@ -122,7 +122,7 @@ def _unproven(engine: Engine, settings: Settings, chosen: Sequence[Built], shown
     """Return the ids of the images that have not passed yet, by variant."""
     found = {}
     for each in chosen:
-        if proof.proven(engine, settings, each.image_id):
+        if smoke.proven(engine, settings, each.image_id):
             shown.note(f"{each.variant}: {each.image_id[:_SHORT]} has passed the smoke test before")
         else:
             found[each.variant] = each.image_id

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 # The signal comes while a destructor runs, where Python drops what its handler raises.
 PROGRAM = """
 import os, time
-from weighbridge.cli import user_errors
+from weighbridge.commands.cli import user_errors
 
 class Kept:
     def __del__(self):

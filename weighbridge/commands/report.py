@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from weighbridge import measure
-from weighbridge.measure import Trees
+from weighbridge.commands import weigh
+from weighbridge.commands.weigh import Trees
 from weighbridge.model.report import Report
 from weighbridge.report import baseline, budgets, records
 from weighbridge.report.summary import Baseline, Summary
@@ -43,7 +43,7 @@ def earlier(
         return baseline.find(text, project / settings.reports.directory, project)
     places = {name: parse(text.replace("{variant}", name)) for name in names}
     # Nobody knows of which commit they are, and it need not be the present one.
-    return replace(measure.measure(places, project, on_progress=progress()), commit=None, dirty=False)
+    return replace(weigh.measure(places, project, on_progress=progress()), commit=None, dirty=False)
 
 
 def summarized(

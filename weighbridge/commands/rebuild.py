@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from weighbridge import measure
 from weighbridge.build import buildkit, changes, plan
 from weighbridge.build.buildkit import Build, OnStep
 from weighbridge.build.context import Context
 from weighbridge.cache import Cache
+from weighbridge.commands import weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import Engine, connect
 from weighbridge.engine.docker_cli import BuildClient
@@ -104,7 +104,7 @@ def costs(
     with _Names(client, engine, on_build) as names:
         trials = {each.variant: tuple(_trials(names, each, tried)) for each in wanted}
         locations = {name: Location(DOCKER, name) for name in names.given}
-        report = measure.measure(locations, Path(), cache=cache, engine=engine, on_progress=on_progress())
+        report = weigh.measure(locations, Path(), cache=cache, engine=engine, on_progress=on_progress())
     images = {image.variant: image for image in report.images}
     return {variant: tuple(_cost(trial, images) for trial in found) for variant, found in trials.items()}
 

@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
-from weighbridge import measure as measuring
 from weighbridge.cache import Cache
+from weighbridge.commands import weigh as measuring
+from weighbridge.commands.weigh import measure, wanted, weighed
 from weighbridge.engine.client import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SourceError, UnreadableImage
 from weighbridge.image.base_image import NAME_LABEL, TOP_LABEL
-from weighbridge.measure import measure, wanted, weighed
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import Base, EngineIdentity, Image, Pull, Report
 from weighbridge.settings import check

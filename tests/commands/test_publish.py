@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.images import Entry, ImageSpec, OciBlobs
 from tests.support.registries import Registry
-from weighbridge import publish
+from weighbridge.commands import publish
 from weighbridge.errors import PushRefused, SettingsError
 
 SPEC = ImageSpec(tags=(), layers=((Entry("a", b"1"),),))
