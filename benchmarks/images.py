@@ -15,8 +15,9 @@ from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.commands import rebuild, weigh
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine, connect
+from weighbridge.engine.client import connect
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import BuildFailed, EngineFault, SettingsError
 from weighbridge.model.report import Image, Rebuild
 from weighbridge.render.terminal.console import Activity

@@ -12,8 +12,8 @@ from weighbridge.build import labels as build_labels
 from weighbridge.build import plan as build_plan
 from weighbridge.build.bases import BaseImage
 from weighbridge.build.buildkit import Build
-from weighbridge.engine.client import Engine
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import BuildFailed, EngineError, SettingsError
 from weighbridge.settings import Settings
 

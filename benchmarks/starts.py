@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from weighbridge.engine.client import Engine
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec
 from weighbridge.settings import Settings

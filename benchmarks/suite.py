@@ -14,7 +14,8 @@ from benchmarks.results import Results
 from benchmarks.runs import Contender, Series, interleaved
 from weighbridge.build import bases
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine, connect
+from weighbridge.engine.client import connect
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoBuilder, SettingsError
 from weighbridge.render.terminal.console import Activity
 from weighbridge.settings import Settings

@@ -10,8 +10,8 @@ import pytest
 from weighbridge.build import bases
 from weighbridge.build.bases import BaseImage, base_image, ensure_base_image, tell_compose
 from weighbridge.engine import apt
-from weighbridge.engine.client import Engine
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoBaseImage, SettingsError
 
 OFFICIAL, STANDIN = "python:3.13-slim-trixie", "weighbridge/python:3.13-slim-trixie"

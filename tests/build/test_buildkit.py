@@ -9,6 +9,7 @@ import os
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from weighbridge.build.buildkit import OUTPUT_LINES, Build, Progress, build, certificates
 from weighbridge.build.plan import builds
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import BuildFailed
 from weighbridge.model.build import Step
 from weighbridge.model.engine import LocalImage
@@ -324,7 +326,7 @@ def client(folder: Path, script: str) -> BuildClient:
     return BuildClient(path=path, version="28.0.0", buildx="0.13.1")
 
 
-class Fake:
+class Shelf:
     """An engine that has one image under every name."""
 
     host = "unix:///e"
@@ -332,6 +334,9 @@ class Fake:
     def image(self, reference: str) -> LocalImage:
         """Return that image."""
         return LocalImage(reference=reference, id="sha256:abc", platform="linux/amd64", diff_ids=(), labels={}, user="")
+
+
+SHELF = cast("Engine", Shelf())
 
 
 @pytest.fixture(autouse=True)
@@ -348,7 +353,7 @@ def test_build(tmp_path: Path) -> None:
     """A build returns the image's id, its steps and its seconds, and tells steps as they happen."""
     script = "echo '#1 [a 1/1] RUN x'; echo '#1 DONE 0.5s' >&2"
     told: list[Step] = []
-    built = build(client(tmp_path, script), Fake(), WANTED, told.append)
+    built = build(client(tmp_path, script), SHELF, WANTED, told.append)
     assert (built.variant, built.image_id) == ("multi", "sha256:abc")
     assert built.steps == (Step(name="[a 1/1] RUN x", state="done", seconds=0.5),)
     assert (built.count("done"), built.count("cached")) == (1, 0)
@@ -359,7 +364,7 @@ def test_build(tmp_path: Path) -> None:
 def test_build_that_fails(tmp_path: Path) -> None:
     """The client's exit code decides; what it printed is the reason, also where it is no UTF-8."""
     with pytest.raises(BuildFailed, match=r"^multi cannot be built: caf\ufffd is closed"):
-        build(client(tmp_path, "printf 'ERROR: caf\\351 is closed\\n'; exit 1"), Fake(), WANTED)
+        build(client(tmp_path, "printf 'ERROR: caf\\351 is closed\\n'; exit 1"), SHELF, WANTED)
 
 
 def test_client_ends_with_us(tmp_path: Path) -> None:
@@ -371,7 +376,7 @@ def test_client_ends_with_us(tmp_path: Path) -> None:
     script = f"echo $$ > {tmp_path}/pid; echo '#1 [a 1/1] RUN x'; exec sleep 60"
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        build(client(tmp_path, script), Fake(), WANTED, interrupt)
+        build(client(tmp_path, script), SHELF, WANTED, interrupt)
     assert time.monotonic() - began < 5
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
@@ -387,7 +392,7 @@ def test_words_of_a_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     settings = check({"variants": variants})
     (wanted,) = builds(settings, Path("/p"), ["multi"], {"A": "common", "B": "b b"}, no_cache=True)
     record = tmp_path / "words"
-    build(client(tmp_path, f'printf "%s\\n" "$@" > {record}'), Fake(), wanted)
+    build(client(tmp_path, f'printf "%s\\n" "$@" > {record}'), SHELF, wanted)
     words = record.read_text().splitlines()
     assert words[:3] == ["buildx", "build", "--load"]
     assert words[-1] == "/p/sub"
@@ -431,7 +436,7 @@ def test_words_of_what_is_built(tmp_path: Path) -> None:
     arguments = {"VERSION": "1", "REVISION": "abc", "PYTHON_IMAGE": "python:3.13", "PYTHON_IMAGE_DIGEST": "sha256:d"}
     found = {}
     for wanted in builds(settings, tmp_path, settings.variants, arguments, platforms=("linux/amd64", "linux/arm64")):
-        build(said, Fake(), wanted)
+        build(said, SHELF, wanted)
         words = (tmp_path / "words").read_text().splitlines()
         assert words[words.index("--platform") + 1] == "linux/amd64,linux/arm64"
         found[wanted.variant] = {word for word in words if word.startswith("org.opencontainers.image.")}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from weighbridge.build import platforms
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoBuilder, SettingsError
 from weighbridge.model.report import EngineIdentity
 
@@ -16,16 +18,16 @@ INSIDE = BuildClient(path=Path("/nowhere/docker"), version="20.10.24", buildx=No
 
 
 @dataclass(frozen=True)
-class Engine:
-    """An engine of one platform."""
+class Asked:
+    """An engine as far as it is asked here."""
 
-    store: str = "overlay2"
+    identity: EngineIdentity
     host: str = "unix:///nowhere"
 
-    @property
-    def identity(self) -> EngineIdentity:
-        """Say what it is."""
-        return EngineIdentity(version="1", store=self.store, platform="linux/amd64")
+
+def engine(store: str = "overlay2", platform: str = "linux/amd64") -> Engine:
+    """Return an engine of one platform."""
+    return cast("Engine", Asked(EngineIdentity(version="1", store=store, platform=platform)))
 
 
 @pytest.fixture
@@ -40,9 +42,9 @@ def buildx(tmp_path: Path) -> BuildClient:
 def test_what_is_taken(buildx: BuildClient) -> None:
     """No platform and the engine's own need nothing; a foreign one needs a builder that lists it, several a store."""
     for wanted in ((), ("linux/amd64",)):
-        platforms.check(INSIDE, Engine(), wanted, push=True)
-    platforms.check(buildx, Engine(), ("linux/arm64",), push=False)
-    platforms.check(buildx, Engine("containerd"), ("linux/amd64", "linux/arm64"), push=False)
+        platforms.check(INSIDE, engine(), wanted, push=True)
+    platforms.check(buildx, engine(), ("linux/arm64",), push=False)
+    platforms.check(buildx, engine("containerd"), ("linux/amd64", "linux/arm64"), push=False)
 
 
 @pytest.mark.parametrize("store", ["overlay2", "containerd"])
@@ -51,17 +53,17 @@ def test_what_the_builder_cannot(buildx: BuildClient, store: str) -> None:
     with pytest.raises(
         NoBuilder, match=r"not known to build for linux/s390x, but for linux/amd64, linux/arm64\. Build"
     ):
-        platforms.check(buildx, Engine(store), ("linux/s390x",), push=False)
+        platforms.check(buildx, engine(store), ("linux/s390x",), push=False)
     with pytest.raises(NoBuilder, match=r"not known to build for linux/arm64, but for linux/amd64\. Build on"):
-        platforms.check(INSIDE, Engine(store), ("linux/arm64",), push=False)
+        platforms.check(INSIDE, engine(store), ("linux/arm64",), push=False)
     with pytest.raises(NoBuilder, match=r"needs buildx and the containerd image store, .* BuildKit inside, and "):
-        platforms.check(INSIDE, Engine(store), ("linux/amd64", "linux/arm64"), push=False)
+        platforms.check(INSIDE, engine(store), ("linux/amd64", "linux/arm64"), push=False)
 
 
 def test_several_need_the_store(buildx: BuildClient) -> None:
     """A graph driver keeps one platform of an image."""
     with pytest.raises(NoBuilder, match=r"here are .*buildx 0\.13\.1, and overlay2\. Name one --platform at a time"):
-        platforms.check(buildx, Engine(), ("linux/amd64", "linux/arm64"), push=False)
+        platforms.check(buildx, engine(), ("linux/amd64", "linux/arm64"), push=False)
 
 
 def test_what_cannot_be_proven_is_not_pushed(buildx: BuildClient) -> None:
@@ -69,7 +71,7 @@ def test_what_cannot_be_proven_is_not_pushed(buildx: BuildClient) -> None:
     with pytest.raises(
         SettingsError, match=r"one engine cannot prove linux/arm64\. Build and push on a machine of each"
     ):
-        platforms.check(buildx, Engine("containerd"), ("linux/arm64",), push=True)
+        platforms.check(buildx, engine("containerd"), ("linux/arm64",), push=True)
     with pytest.raises(SettingsError, match=r"cannot prove linux/amd64, linux/arm64\. "):
         platforms.parse(["linux/amd64", "linux/arm64"], push=True)
 
@@ -84,3 +86,25 @@ def test_names() -> None:
     for text in ("", "amd64", "linux/", "linux/amd64,linux/arm64", "--load"):
         with pytest.raises(SettingsError, match=r"is no platform\. Write it like linux/amd64"):
             platforms.parse([text], push=False)
+
+
+@pytest.mark.parametrize(
+    ("own", "named", "same"),
+    [
+        ("linux/arm64", "linux/arm64/v8", True),
+        ("linux/arm64", "linux/aarch64", True),
+        ("linux/arm/v7", "linux/armv7l", True),
+        ("linux/arm/v7", "linux/arm", True),
+        ("linux/arm/v7", "linux/arm/v6", False),
+        ("linux/amd64", "linux/amd64/v3", False),
+    ],
+)
+def test_own_platform_has_several_names(own: str, named: str, *, same: bool) -> None:
+    """The engine's own platform may be pushed and needs no emulation, by whatever name the user calls it."""
+    (wanted,) = platforms.parse([named], push=True)
+    assert platforms.are_own(engine(platform=own), [wanted]) is same
+    if same:
+        platforms.check(INSIDE, engine(platform=own), (wanted,), push=True)
+    else:
+        with pytest.raises(SettingsError, match="one engine cannot prove"):
+            platforms.check(INSIDE, engine(platform=own), (wanted,), push=True)

@@ -20,7 +20,7 @@ from tests.support.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh as measuring
 from weighbridge.commands.weigh import measure, wanted, weighed
-from weighbridge.engine.client import Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SourceError, UnreadableImage
 from weighbridge.image.base_image import NAME_LABEL, TOP_LABEL
 from weighbridge.model.engine import LocalImage

@@ -23,7 +23,8 @@ import pytest
 import requests
 import urllib3.exceptions
 
-from weighbridge.engine import client, execution
+from weighbridge.engine import client
+from weighbridge.engine.protocol import TIMED_OUT
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage, WeighbridgeError
 
 pytestmark = [
@@ -343,7 +344,7 @@ def test_command_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, say
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with hanging(tmp_path, says), client.connect() as found:
         code, output = found.execute("c", ["sleep"], 0.1)
-    assert code == execution.TIMED_OUT
+    assert code == TIMED_OUT
     assert output.splitlines() == [*(["a"] if says.endswith(b"a") else []), "no output for 0.1 s"]
 
 

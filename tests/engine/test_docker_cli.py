@@ -11,6 +11,7 @@ import pytest
 from weighbridge.engine import docker_cli
 from weighbridge.engine.docker_cli import BuildClient, find
 from weighbridge.errors import NoBuilder
+from weighbridge.model.platform import parse
 
 BUILDX = "github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3"
 NO_BUILDX = """echo "docker: 'buildx' is not a docker command." >&2; exit 1"""
@@ -193,5 +194,7 @@ def test_environment_of_a_context(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_platforms_of_buildx(tmp_path: Path, printed: str, expected: tuple[str, ...]) -> None:
     """What `buildx inspect` lists, of all nodes, without marks; real output of 0.13 and 0.29 on Docker 20.10 first."""
     path = install(tmp_path, "28.2.2", f'printf "Name: default\\n{printed}\\n"')
-    assert BuildClient(path=path, version="28.2.2", buildx="0.13.1").platforms("unix:///x") == expected
+    assert BuildClient(path=path, version="28.2.2", buildx="0.13.1").platforms("unix:///x") == tuple(
+        map(parse, expected)
+    )
     assert BuildClient(path=path, version="20.10", buildx=None).platforms("unix:///x") == ()

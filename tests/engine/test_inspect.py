@@ -91,3 +91,18 @@ def test_interval_counts_from_the_start() -> None:
 def test_digest_of_an_image(reference: str, known: list[str] | None, expected: str) -> None:
     """It is the one that belongs to the name; an image that was built here has none."""
     assert inspect.image(reference, {"Id": "sha256:x", "RepoDigests": known}).digest == expected
+
+
+@pytest.mark.parametrize(
+    ("machine", "name"), [("x86_64", "linux/amd64"), ("aarch64", "linux/arm64"), ("armv7l", "linux/arm/v7")]
+)
+def test_platform_of_an_engine(machine: str, name: str) -> None:
+    """An engine tells its kernel's word for the machine; images of that platform go by Go's."""
+    assert inspect.identity({"Architecture": machine, "OSType": "linux"}).platform == name
+
+
+def test_platform_of_an_image() -> None:
+    """An image's variant is part of its platform, where the engine tells one."""
+    facts = {"Id": "sha256:a", "Os": "linux", "Architecture": "arm"}
+    assert inspect.image("x", facts).platform == "linux/arm"
+    assert inspect.image("x", {**facts, "Variant": "v7"}).platform == "linux/arm/v7"

@@ -21,7 +21,8 @@ from tests.backend.conftest import postgres_url  # noqa: F401 - a fixture of the
 from tests.live.images import Standins, standins
 from weighbridge.build import bases
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import LABEL, Engine, connect
+from weighbridge.engine.client import DockerEngine, connect
+from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import EngineError, NoBaseImage, NoEngine
 from weighbridge.settings import Bases
 from weighbridge.smoke.stack.runs import RUN_LABEL
@@ -104,7 +105,7 @@ class Project:
         """Return the name of a variant's image."""
         return f"{self.repository}:{variant}"
 
-    def runs(self, engine: Engine) -> frozenset[str]:
+    def runs(self, engine: DockerEngine) -> frozenset[str]:
         """Return the smoke runs of this project of which the engine has anything."""
         name = Path(self.environment["XDG_CACHE_HOME"], "weighbridge", "runs", "name")
         if not name.exists():
@@ -114,7 +115,7 @@ class Project:
 
 
 @contextmanager
-def made(engine: Engine, folder: Path) -> Iterator[Project]:
+def made(engine: DockerEngine, folder: Path) -> Iterator[Project]:
     """Make a project in `folder`; remove everything that its commands left in the engine."""
     shutil.copy(ROOT / "tasks.py", folder)  # a copy, because it takes its own folder for the project's
     (folder / "weighbridge").symlink_to(ROOT / "weighbridge")
@@ -144,7 +145,7 @@ def client() -> docker_cli.BuildClient:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
+def engine() -> Iterator[DockerEngine]:
     """Return this machine's engine."""
     try:
         found = connect()
@@ -155,18 +156,18 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def python_base(engine: Engine) -> bases.BaseImage:
+def python_base(engine: DockerEngine) -> bases.BaseImage:
     """Return the Python base image of this machine."""
     return _base(engine, "python", OFFICIAL.python)
 
 
 @pytest.fixture(scope="session")
-def redis_base(engine: Engine) -> bases.BaseImage:
+def redis_base(engine: DockerEngine) -> bases.BaseImage:
     """Return the Redis image of this machine."""
     return _base(engine, "redis", OFFICIAL.redis)
 
 
-def _base(engine: Engine, role: str, official: str) -> bases.BaseImage:
+def _base(engine: DockerEngine, role: str, official: str) -> bases.BaseImage:
     try:
         return bases.base_image(engine, role, official)
     except NoBaseImage as error:
@@ -174,7 +175,7 @@ def _base(engine: Engine, role: str, official: str) -> bases.BaseImage:
 
 
 @pytest.fixture
-def project(engine: Engine, python_base: bases.BaseImage, tmp_path: Path) -> Iterator[Project]:  # noqa: ARG001
+def project(engine: DockerEngine, python_base: bases.BaseImage, tmp_path: Path) -> Iterator[Project]:  # noqa: ARG001
     """Return a project whose builds find their base."""
     with made(engine, tmp_path) as project:
         yield project
@@ -182,7 +183,7 @@ def project(engine: Engine, python_base: bases.BaseImage, tmp_path: Path) -> Ite
 
 @pytest.fixture(scope="session")
 def images(
-    engine: Engine,
+    engine: DockerEngine,
     redis_base: bases.BaseImage,  # noqa: ARG001 - there must be one
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Standins]:
@@ -202,7 +203,7 @@ def prove_standin(
     project.configure({"good": {}}, **chosen, repository=images.repository)
 
 
-def containers(engine: Engine, label: str) -> Sequence[Mapping[str, Any]]:
+def containers(engine: DockerEngine, label: str) -> Sequence[Mapping[str, Any]]:
     """Return what the engine lists of all containers with a label."""
     found: list[dict[str, Any]] = engine._api.containers(all=True, filters={"label": label})
     return found

@@ -21,7 +21,7 @@ from typing import IO, Any, cast
 import pytest
 
 from tests.live import evidence
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 
 SAVED, SKOPEOS_ARCHIVE, LAYOUT, ZSTD, OCI_ARCHIVE, REGISTRY = KINDS = (
     "docker-save",
@@ -85,7 +85,7 @@ class Copy:
 
 
 def copies(
-    engine: Engine, reference: str, folder: Path, registry: str, kinds: Sequence[str] = KINDS
+    engine: DockerEngine, reference: str, folder: Path, registry: str, kinds: Sequence[str] = KINDS
 ) -> Mapping[str, Copy]:
     """Copy an image of the engine; return the copies by their kinds.
 

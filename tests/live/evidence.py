@@ -20,7 +20,7 @@ from typing import IO, cast
 
 from weighbridge.build import buildkit
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError
 
 _BUFFER_BYTES = 2**20
@@ -45,7 +45,7 @@ class Exported:
 
 @contextmanager
 def built(
-    engine: Engine,
+    engine: DockerEngine,
     folder: Path,
     targets: Iterable[str],
     arguments: Mapping[str, str],
@@ -78,7 +78,7 @@ def built(
 
 
 @contextmanager
-def saved(engine: Engine, references: Sequence[str]) -> Iterator[IO[bytes]]:
+def saved(engine: DockerEngine, references: Sequence[str]) -> Iterator[IO[bytes]]:
     """Give the stream of `docker save`, as the client writes it."""
     client = docker_cli.find()
     command = [str(client.path), "save", *references]
@@ -118,7 +118,7 @@ def _figures(layer: IO[bytes]) -> Figures:
     return sum(sizes), len(sizes)
 
 
-def exported(engine: Engine, reference: str, file: Path) -> Exported:
+def exported(engine: DockerEngine, reference: str, file: Path) -> Exported:
     """Return what a container that was never started exports.
 
     Args:

@@ -17,7 +17,7 @@ from tests.support.fakes import Told
 from weighbridge.build import bases, buildkit
 from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError, NoBaseImage
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings, check
@@ -98,7 +98,7 @@ class Standins:
 
 
 def prove(
-    engine: Engine,
+    engine: DockerEngine,
     settings: Settings,
     redis: str,
     *variants: str,
@@ -113,7 +113,7 @@ def prove(
 
 
 @contextmanager
-def standins(engine: Engine, folder: Path) -> Iterator[Standins]:
+def standins(engine: DockerEngine, folder: Path) -> Iterator[Standins]:
     """Build the images in `folder`, under names that no other run of the tests has; skip where a base is missing."""
     try:
         python = bases.base_image(engine, "python", "python:3.13-slim-trixie").reference

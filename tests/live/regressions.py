@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from tests.live.conftest import OFFICIAL, Project, made
 from weighbridge.build import bases
-from weighbridge.engine.client import Engine, connect
+from weighbridge.engine.client import DockerEngine, connect
 from weighbridge.model.report import Report
 from weighbridge.report import records
 
@@ -87,7 +87,7 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def prepare(engine: Engine, project: Project) -> None:
+def prepare(engine: DockerEngine, project: Project) -> None:
     """Write the sources of all cases and build the base in both of its versions."""
     folder = project.folder
     (folder / "wheels").mkdir()
@@ -110,7 +110,7 @@ def prepare(engine: Engine, project: Project) -> None:
     project.images.extend(engine.image(project.reference(name)).id for name in variants)
 
 
-def record(engine: Engine, project: Project, name: str) -> Report:
+def record(engine: DockerEngine, project: Project, name: str) -> Report:
     """Build a case in a prepared project, weigh it, and return its record under names that stay the same."""
     case = CASES[name]
     variant = {"target": case.target, "arguments": dict(case.arguments)}

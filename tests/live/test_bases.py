@@ -14,7 +14,8 @@ from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.commands.weigh import measure
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import LABEL, Engine
+from weighbridge.engine.client import DockerEngine
+from weighbridge.engine.protocol import LABEL
 from weighbridge.sources.locations import DOCKER, Location
 
 pytestmark = pytest.mark.engine
@@ -43,7 +44,7 @@ def _standin(base: bases.BaseImage) -> str:
     return base.reference
 
 
-def docker(engine: Engine, words: Sequence[str]) -> str:
+def docker(engine: DockerEngine, words: Sequence[str]) -> str:
     """Run the client and return what it prints."""
     client = docker_cli.find()
     command = [str(client.path), *words]
@@ -52,12 +53,12 @@ def docker(engine: Engine, words: Sequence[str]) -> str:
     return done.stdout.strip()
 
 
-def run(engine: Engine, image: str, *words: str) -> str:
+def run(engine: DockerEngine, image: str, *words: str) -> str:
     """Run a command in a container of an image and return what it prints."""
     return docker(engine, ["run", "--rm", "--network", "none", image, *words])
 
 
-def test_python_is_the_version_that_it_stands_for(engine: Engine, python: str) -> None:
+def test_python_is_the_version_that_it_stands_for(engine: DockerEngine, python: str) -> None:
     """`python3` and `python` are 3.13, `pip` is theirs, and nothing keeps pip from installing."""
     script = "import sys, os; print(*sys.version_info[:2], os.path.realpath(sys.executable))"
     by_name = {run(engine, python, name, "-c", script) for name in ("python", "python3")}
@@ -68,25 +69,25 @@ def test_python_is_the_version_that_it_stands_for(engine: Engine, python: str) -
     assert run(engine, python, "sh", "-c", "ls /usr/lib/python3.13/EXTERNALLY-MANAGED || echo none").endswith("none")
 
 
-def test_python_has_its_packages_in_the_official_place(engine: Engine, python: str) -> None:
+def test_python_has_its_packages_in_the_official_place(engine: DockerEngine, python: str) -> None:
     """What is copied from site-packages in a Dockerfile for the official image is found here too."""
     script = "import site, os; print(os.path.realpath(site.getsitepackages()[0]))"
     assert run(engine, python, "python3", "-c", script) == "/usr/local/lib/python3.13/site-packages"
 
 
-def test_python_holds_no_bytecode(engine: Engine, python: str) -> None:
+def test_python_holds_no_bytecode(engine: DockerEngine, python: str) -> None:
     """As in the official image; so what a build adds of it is the build's own."""
     find = "find / -xdev ( -name *.pyc -o -name __pycache__ ) -print"
     assert run(engine, python, *find.split()) == ""
 
 
-def test_python_weighs_what_the_official_image_does(engine: Engine, python: str, tmp_path: Path) -> None:
+def test_python_weighs_what_the_official_image_does(engine: DockerEngine, python: str, tmp_path: Path) -> None:
     """Within a tenth, so that figures of the variants on it mean something."""
     report = measure({"base": Location(DOCKER, python)}, tmp_path, cache=Cache(tmp_path), engine=engine)
     assert report.images[0].shipped_bytes == pytest.approx(OFFICIAL_BYTES, rel=0.1)
 
 
-def test_standins_are_ours(engine: Engine, python: str, redis: str) -> None:
+def test_standins_are_ours(engine: DockerEngine, python: str, redis: str) -> None:
     """They and what they stand on carry our label, and both begin with the layer of that root."""
     root = engine.image(ROOT)
     assert len(root.diff_ids) == 1
@@ -98,7 +99,7 @@ def test_standins_are_ours(engine: Engine, python: str, redis: str) -> None:
     assert {ROOT, python, redis} <= set(bases.standins(engine))
 
 
-def test_redis_answers_hardened(engine: Engine, redis: str) -> None:
+def test_redis_answers_hardened(engine: DockerEngine, redis: str) -> None:
     """It serves as its own user 999, on a read-only root, without any capability."""
     hardened = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", "--tmpfs", "/data"]
     container = docker(engine, ["run", "--detach", "--rm", "--network", "none", *hardened, redis])
@@ -114,7 +115,7 @@ def test_redis_answers_hardened(engine: Engine, redis: str) -> None:
 
 
 def test_engine_changes_nothing_that_is_there(
-    engine: Engine, project: Project, python_base: bases.BaseImage, redis_base: bases.BaseImage
+    engine: DockerEngine, project: Project, python_base: bases.BaseImage, redis_base: bases.BaseImage
 ) -> None:
     """`invoke engine` says what it found; run again it says the same, and images and .env stay as they are."""
     project.configure({"a": {}})
@@ -133,6 +134,6 @@ def test_engine_changes_nothing_that_is_there(
     assert (env.read_text(encoding="utf-8").splitlines(), env.stat().st_mtime_ns) == (told, stamp)
     assert [engine.image(reference).id for reference in references] == before
     lines = [line.split(maxsplit=1) for line in first.stdout.splitlines()]
-    assert [name for name, _ in lines] == ["Engine", "Builder", "Python", "Redis"]
+    assert [name for name, _ in lines] == ["DockerEngine", "Builder", "Python", "Redis"]
     assert [text for _, text in lines[2:]] == [python_base.described, redis_base.described]
     assert engine.identity.version in lines[0][1]

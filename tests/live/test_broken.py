@@ -14,7 +14,7 @@ from tests.live import faulty, otherapp
 from tests.live.images import prove
 from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings, check
@@ -37,7 +37,7 @@ def chosen() -> Settings:
 
 @pytest.fixture(scope="module")
 def built(
-    engine: Engine, client: docker_cli.BuildClient, python_base: bases.BaseImage, chosen: Settings
+    engine: DockerEngine, client: docker_cli.BuildClient, python_base: bases.BaseImage, chosen: Settings
 ) -> Iterator[Settings]:
     """Build the good image and all that spoil it; return their settings."""
     good = buildkit.Build(
@@ -68,7 +68,7 @@ def built(
 
 @pytest.fixture(scope="module")
 def proofs(
-    engine: Engine, built: Settings, redis_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
+    engine: DockerEngine, built: Settings, redis_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Proof]]:
     """Prove them all, some at a time."""
     with pytest.MonkeyPatch.context() as patch:
@@ -80,7 +80,7 @@ def proofs(
 
 @pytest.fixture(scope="module")
 def broken(
-    engine: Engine, built: Settings, redis_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
+    engine: DockerEngine, built: Settings, redis_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, Proof]]:
     """Prove the good one, and those that are right until something breaks, and break things."""
     with pytest.MonkeyPatch.context() as patch:

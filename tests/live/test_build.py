@@ -10,7 +10,7 @@ import pytest
 from tests.live.conftest import Done, Project
 from weighbridge.build import bases
 from weighbridge.build import labels as build_labels
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 
 pytestmark = pytest.mark.engine
 
@@ -54,7 +54,7 @@ def two_steps(project: Project) -> Project:
     return project
 
 
-def test_table_counts_steps(engine: Engine, two_steps: Project) -> None:
+def test_table_counts_steps(engine: DockerEngine, two_steps: Project) -> None:
     """The first build runs every step, the second none, a changed file its own step, `--no-cache` all of them."""
     counts = []
     for words in ([], [], ["--no-cache"]):
@@ -80,7 +80,7 @@ def test_progress_stays_off_the_result(two_steps: Project, python_base: bases.Ba
     assert done.stdout.splitlines()[-1] == f"Base: {python_base.described}"
 
 
-def test_chosen_variants_alone_are_built(engine: Engine, project: Project) -> None:
+def test_chosen_variants_alone_are_built(engine: DockerEngine, project: Project) -> None:
     """`--variant`, given twice, builds those two, in the order of invoke.yaml."""
     project.configure({"a": {}, "b": {}, "c": {}})
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
@@ -88,7 +88,7 @@ def test_chosen_variants_alone_are_built(engine: Engine, project: Project) -> No
     assert [engine.has_image(project.reference(name)) for name in "abc"] == [True, False, True]
 
 
-def test_variant_says_what_is_built(engine: Engine, project: Project, python_base: bases.BaseImage) -> None:
+def test_variant_says_what_is_built(engine: DockerEngine, project: Project, python_base: bases.BaseImage) -> None:
     """Dockerfile, context, target and arguments are the variant's own; every image carries our labels."""
     (project.folder / "sub").mkdir()
     project.write("sub/inside", "in the context")
@@ -110,7 +110,7 @@ def test_variant_says_what_is_built(engine: Engine, project: Project, python_bas
     assert labels == {"base": python_base.reference, "word": "heard", **ours}
 
 
-def test_failing_step_is_shown(engine: Engine, two_steps: Project) -> None:
+def test_failing_step_is_shown(engine: DockerEngine, two_steps: Project) -> None:
     """Its name and exit code are the error, its last twenty lines stand above; the old image stays as it was."""
     (before,) = build(two_steps)
     step = "RUN for i in $(seq 1000 1030); do echo line $i; done; exit 9"
@@ -123,7 +123,7 @@ def test_failing_step_is_shown(engine: Engine, two_steps: Project) -> None:
     assert engine.image(two_steps.reference("a")).id.removeprefix("sha256:").startswith(before.image_id)
 
 
-def test_first_failure_ends_the_build(engine: Engine, project: Project) -> None:
+def test_first_failure_ends_the_build(engine: DockerEngine, project: Project) -> None:
     """Variants after the one that fails are not built, and the error names the one that did."""
     project.configure({"a": {}, "b": {"target": "second"}, "c": {}})
     project.write("Dockerfile", "FROM scratch AS second\nCOPY missing /\nFROM scratch\nCOPY Dockerfile /\n")

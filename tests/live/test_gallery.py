@@ -14,7 +14,7 @@ from tests.live.gallery import BASE, CASES, SMALL, Case
 from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.image import filesystem
 from weighbridge.model.report import Image
 from weighbridge.sources import opener
@@ -32,7 +32,7 @@ NAMES = ("the Python base", *PRESENT, *(case.name for case in CASES))
 class Gallery:
     """All images, measured in one pass, and what others say of them."""
 
-    engine: Engine
+    engine: DockerEngine
     folder: Path
     references: Mapping[str, str]
     images: Mapping[str, Image]
@@ -58,7 +58,7 @@ class Gallery:
 
 @pytest.fixture(scope="module")
 def gallery(
-    engine: Engine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
+    engine: DockerEngine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gallery]:
     """Build and measure all images."""
     folder, arguments = tmp_path_factory.mktemp("gallery"), {"PYTHON": python_base.reference}

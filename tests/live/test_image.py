@@ -16,7 +16,7 @@ import pytest
 
 from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import BuildFailed
 
 pytestmark = pytest.mark.engine
@@ -33,7 +33,9 @@ def python(python_base: bases.BaseImage) -> str:
 
 
 @pytest.fixture(scope="module", params=["multi", "minimal"])
-def image(request: pytest.FixtureRequest, engine: Engine, client: docker_cli.BuildClient, python: str) -> Iterator[str]:
+def image(
+    request: pytest.FixtureRequest, engine: DockerEngine, client: docker_cli.BuildClient, python: str
+) -> Iterator[str]:
     """The project's own image under a name of this test: `multi` as the default target, `minimal` by its name."""
     wanted = buildkit.Build(
         variant=request.param,
@@ -49,14 +51,14 @@ def image(request: pytest.FixtureRequest, engine: Engine, client: docker_cli.Bui
 
 
 @pytest.fixture(scope="module")
-def config(engine: Engine, client: docker_cli.BuildClient, image: str) -> dict[str, Any]:
+def config(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> dict[str, Any]:
     """The image's config as the engine shows it."""
     shown = docker(client, engine, "image", "inspect", image)
     loaded: dict[str, Any] = json.loads(shown)[0]["Config"]
     return loaded
 
 
-def docker(client: docker_cli.BuildClient, engine: Engine, *words: str) -> str:
+def docker(client: docker_cli.BuildClient, engine: DockerEngine, *words: str) -> str:
     """Run the client on the engine and return what it prints."""
     done = subprocess.run(
         [client.path, *words], env=dict(client.environment(engine.host)), capture_output=True, text=True, check=True
@@ -64,14 +66,14 @@ def docker(client: docker_cli.BuildClient, engine: Engine, *words: str) -> str:
     return done.stdout
 
 
-def run_python(client: docker_cli.BuildClient, engine: Engine, image: str, source: str) -> Any:
+def run_python(client: docker_cli.BuildClient, engine: DockerEngine, image: str, source: str) -> Any:
     """Run Python in the image, hardened as smoke runs it, and return the JSON that it prints."""
     hardened = ["--rm", "--read-only", "--cap-drop=ALL", "--network=none", "--tmpfs=/tmp"]
     return json.loads(docker(client, engine, "run", *hardened, image, "python", "-c", source))
 
 
 @pytest.fixture(scope="module")
-def files(engine: Engine, client: docker_cli.BuildClient, image: str) -> dict[str, tarfile.TarInfo]:
+def files(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> dict[str, tarfile.TarInfo]:
     """All that a container of the image sees, by its path."""
     name = docker(client, engine, "create", image).strip()
     try:
@@ -102,7 +104,7 @@ def test_base_is_named(config: dict[str, Any], python: str, image: str) -> None:
     assert [config["Labels"].get(name) for name in names] == expected
 
 
-def test_nothing_is_compiled_at_start(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
+def test_nothing_is_compiled_at_start(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
     """Every module that the two roles import has its bytecode in the image, of the kind that no file time can spoil."""
     source = """
 import json, sys, importlib.util
@@ -145,7 +147,7 @@ def test_what_minimal_does_without(files: dict[str, tarfile.TarInfo], image: str
         assert {"sh", "apt"} <= there
 
 
-def test_every_library_is_there(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
+def test_every_library_is_there(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
     """The loader finds all that any program or extension module needs."""
     source = """
 import glob, json, os, subprocess
@@ -167,7 +169,7 @@ print(json.dumps([asked > 50, missing]))
     assert run_python(client, engine, image, source) == [True, []]
 
 
-def test_what_the_roles_stand_on(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
+def test_what_the_roles_stand_on(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
     """Time zones, the outside's certificates, the event loop, threads, names of users and hosts, all in the image."""
     source = """
 import asyncio, json, os, pwd, socket, ssl, threading, uvloop, zoneinfo
@@ -184,7 +186,7 @@ print(json.dumps([summer, len(trusted) > 100, uvloop.run(loop()), pwd.getpwuid(o
     assert run_python(client, engine, image, source) == [7200, True, "uvloop", "app", "127.0.0.1"]
 
 
-def test_tls(engine: Engine, client: docker_cli.BuildClient, image: str, tmp_path: Path) -> None:
+def test_tls(engine: DockerEngine, client: docker_cli.BuildClient, image: str, tmp_path: Path) -> None:
     """A client in the image speaks TLS with who has a certificate that it trusts, and with nobody else."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = [
@@ -229,7 +231,7 @@ print(json.dumps([ask(ssl.create_default_context(cadata=pem)), ask(ssl.create_de
 
 
 @pytest.mark.services
-def test_postgresql(engine: Engine, client: docker_cli.BuildClient, image: str, postgres_url: str) -> None:
+def test_postgresql(engine: DockerEngine, client: docker_cli.BuildClient, image: str, postgres_url: str) -> None:
     """The driver in the image speaks with a real server."""
     url = postgres_url.replace("+psycopg", "")
     source = f"import json, psycopg; print(json.dumps(psycopg.connect({url!r}).execute('SELECT 40 + 2').fetchone()))"
@@ -238,7 +240,7 @@ def test_postgresql(engine: Engine, client: docker_cli.BuildClient, image: str, 
     assert json.loads(docker(client, engine, "run", *hardened, image, "python", "-c", source)) == [42]
 
 
-def test_health_check_costs_little(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
+def test_health_check_costs_little(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
     """One check takes less than 50 ms of a processor: it runs every few seconds in every container."""
     source = """
 import json, os, subprocess
@@ -255,7 +257,7 @@ print(json.dumps((after.children_user + after.children_system - before.children_
     assert json.loads(told.splitlines()[-1]) < 0.05
 
 
-def test_application_cannot_change_itself(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
+def test_application_cannot_change_itself(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
     """No file of the code, the environment or the interpreter is the user's own or writable by it."""
     source = """
 import json, os
@@ -273,7 +275,7 @@ print(json.dumps(sorted(set(found))))
     assert run_python(client, engine, image, source) == []
 
 
-def test_no_build_tool_ships(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
+def test_no_build_tool_ships(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
     """The runtime has no compiler, no header of a library, and no package manager of Python's in the environment."""
     source = """
 import json, os, shutil
@@ -286,7 +288,7 @@ print(json.dumps([n for n in names if shutil.which(n)] + [p for p in paths if os
     assert run_python(client, engine, image, source) == []
 
 
-def test_compiled_database_driver_is_used(engine: Engine, client: docker_cli.BuildClient, image: str) -> None:
+def test_compiled_database_driver_is_used(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
     """The driver psycopg runs on its C part, against the libpq of the image."""
     source = "import json, psycopg; print(json.dumps([psycopg.pq.__impl__, psycopg.pq.version() > 150000]))"
 
@@ -306,7 +308,7 @@ def test_compiled_database_driver_is_used(engine: Engine, client: docker_cli.Bui
     ],
 )
 def test_missing_library_fails_the_build(
-    engine: Engine,
+    engine: DockerEngine,
     client: docker_cli.BuildClient,
     python: str,
     tmp_path: Path,
@@ -333,7 +335,7 @@ def test_missing_library_fails_the_build(
 
 
 def test_nothing_of_the_host_leaks_in(
-    engine: Engine, client: docker_cli.BuildClient, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: DockerEngine, client: docker_cli.BuildClient, python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the host's certificates nor a stray file of the context is in any layer, deleted ones included."""
     project, bundle = tmp_path / "project", tmp_path / "bundle.crt"

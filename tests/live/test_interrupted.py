@@ -21,7 +21,7 @@ from tests.live.conftest import Done, Project, containers, prove_standin
 from tests.live.images import Standins
 from tests.live.users import users_things
 from weighbridge.build import bases
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.report import records
 from weighbridge.smoke.stack.runs import RUN_LABEL
 
@@ -67,7 +67,7 @@ def endless(project: Project, images: Standins) -> Project:
     return project
 
 
-def run_of(engine: Engine, project: Project, process: subprocess.Popen[str]) -> str:
+def run_of(engine: DockerEngine, project: Project, process: subprocess.Popen[str]) -> str:
     """Wait until Redis, the client and the API of a smoke run are there, and return the run's id."""
 
     def all_three() -> bool:
@@ -79,7 +79,9 @@ def run_of(engine: Engine, project: Project, process: subprocess.Popen[str]) -> 
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 128 + signal.SIGTERM)])
-def test_interrupted_smoke_leaves_nothing(engine: Engine, endless: Project, number: signal.Signals, code: int) -> None:
+def test_interrupted_smoke_leaves_nothing(
+    engine: DockerEngine, endless: Project, number: signal.Signals, code: int
+) -> None:
     """Ctrl-C, which the whole process group gets, and a polite stop: containers, network and volume are gone."""
     with started(endless, "smoke") as process:
         run = run_of(engine, endless, process)
@@ -91,7 +93,7 @@ def test_interrupted_smoke_leaves_nothing(engine: Engine, endless: Project, numb
 
 @pytest.mark.parametrize("task", ["smoke", "clean"])
 def test_killed_smoke_is_removed_by_the_next(
-    engine: Engine, endless: Project, redis_base: bases.BaseImage, task: str
+    engine: DockerEngine, endless: Project, redis_base: bases.BaseImage, task: str
 ) -> None:
     """SIGKILL leaves the run's things; the next smoke test or `clean` removes them, and nothing of the user's."""
     with started(endless, "smoke") as process:
@@ -129,7 +131,7 @@ def clients(project: Project) -> list[str]:
     [(signal.SIGINT, True, 1), (signal.SIGINT, False, 1), (signal.SIGTERM, False, 128 + signal.SIGTERM)],
 )
 def test_interrupted_build_leaves_no_client(
-    engine: Engine, project: Project, number: signal.Signals, code: int, *, whole_group: bool
+    engine: DockerEngine, project: Project, number: signal.Signals, code: int, *, whole_group: bool
 ) -> None:
     """Whether the client gets the signal too or not, it has ended when the command has; nothing was built."""
     (project.folder / "tmp").mkdir()
@@ -150,7 +152,7 @@ def test_interrupted_build_leaves_no_client(
 
 
 @contextmanager
-def stalled_saves(engine: Engine, path: Path) -> Iterator[threading.Event]:
+def stalled_saves(engine: DockerEngine, path: Path) -> Iterator[threading.Event]:
     """Pass everything between a socket at `path` and the engine, but of a `docker save` only the beginning.
 
     The event tells that one has begun: who reads it waits for the rest from then on.
@@ -188,7 +190,7 @@ def stalled_saves(engine: Engine, path: Path) -> Iterator[threading.Event]:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 128 + signal.SIGTERM)])
 def test_interrupted_report_records_nothing(
-    engine: Engine, project: Project, tmp_path_factory: pytest.TempPathFactory, number: signal.Signals, code: int
+    engine: DockerEngine, project: Project, tmp_path_factory: pytest.TempPathFactory, number: signal.Signals, code: int
 ) -> None:
     """Ctrl-C and a polite stop while the images are read: the folder holds no record and no draft of one."""
     if not engine.host.startswith("unix://"):
@@ -210,7 +212,7 @@ def test_interrupted_report_records_nothing(
     assert records.from_json(record.read_bytes()).images[0].variant == "a"
 
 
-def nameless_image_of_another(engine: Engine, project: Project) -> str:
+def nameless_image_of_another(engine: DockerEngine, project: Project) -> str:
     """Build an image twice in a project of another name, and return the id that lost its name; removed at the end."""
     another = replace(project, repository=f"{project.repository}-other")
     another.configure({"b": {}})
@@ -223,7 +225,7 @@ def nameless_image_of_another(engine: Engine, project: Project) -> str:
     return lost
 
 
-def test_clean_removes_this_projects_images_alone(engine: Engine, project: Project) -> None:
+def test_clean_removes_this_projects_images_alone(engine: DockerEngine, project: Project) -> None:
     """Those of its name and those that a rebuild took the name from; not those of other projects or other names."""
     others = nameless_image_of_another(engine, project)
     project.configure({"a": {"arguments": {"WORD": "a"}}, "b": {"arguments": {"WORD": "b"}}})
@@ -244,7 +246,7 @@ def test_clean_removes_this_projects_images_alone(engine: Engine, project: Proje
         engine.remove_image(users_own)
 
 
-def test_clean_leaves_an_image_in_use(engine: Engine, project: Project) -> None:
+def test_clean_leaves_an_image_in_use(engine: DockerEngine, project: Project) -> None:
     """An image that a container of the user's stands on stays, and is named."""
     project.configure({"a": {}})
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import peers
 from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -34,7 +34,7 @@ def judges() -> dict[str, Path]:
 
 @pytest.fixture(scope="module", params=["single", "multi", "minimal"])
 def image(
-    request: pytest.FixtureRequest, engine: Engine, client: docker_cli.BuildClient, python_base: bases.BaseImage
+    request: pytest.FixtureRequest, engine: DockerEngine, client: docker_cli.BuildClient, python_base: bases.BaseImage
 ) -> Iterator[str]:
     """Each variant, under a name of this test."""
     wanted = buildkit.Build(
@@ -50,7 +50,7 @@ def image(
     engine.remove_image(wanted.reference)
 
 
-def judge(engine: Engine, client: docker_cli.BuildClient, *words: str | Path) -> str:
+def judge(engine: DockerEngine, client: docker_cli.BuildClient, *words: str | Path) -> str:
     """Run a program on our engine; it ends with 0, or shows what it found."""
     environment = {**client.environment(engine.host), "CI": "true", "HOME": os.environ.get("HOME", "/")}
     done = subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
@@ -58,12 +58,14 @@ def judge(engine: Engine, client: docker_cli.BuildClient, *words: str | Path) ->
     return done.stdout + done.stderr
 
 
-def test_hadolint(engine: Engine, client: docker_cli.BuildClient, judges: dict[str, Path]) -> None:
+def test_hadolint(engine: DockerEngine, client: docker_cli.BuildClient, judges: dict[str, Path]) -> None:
     """No finding in the Dockerfile, beside what .hadolint.yaml leaves out with a reason."""
     assert judge(engine, client, judges["hadolint"], "--config", PROJECT / ".hadolint.yaml", DOCKERFILE) == ""
 
 
-def test_checks_of_the_builder(engine: Engine, client: docker_cli.BuildClient, python_base: bases.BaseImage) -> None:
+def test_checks_of_the_builder(
+    engine: DockerEngine, client: docker_cli.BuildClient, python_base: bases.BaseImage
+) -> None:
     """`docker build --check` has no warning, where the client and the engine's builder have it."""
     if client.buildx is None or _version(client.buildx) < _FEATURES_OF_CHECK:
         pytest.skip("this client has no --check")
@@ -77,14 +79,14 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.lstrip("v").split("+")[0].split("-")[0].split(".")[:2])
 
 
-def test_structure(engine: Engine, client: docker_cli.BuildClient, judges: dict[str, Path], image: str) -> None:
+def test_structure(engine: DockerEngine, client: docker_cli.BuildClient, judges: dict[str, Path], image: str) -> None:
     """container-structure-test finds what structure.yaml says of every variant."""
     config = Path(__file__).with_name("structure.yaml")
     said = judge(engine, client, judges["container-structure-test"], "test", "--image", image, "--config", config)
     assert "Failures:    0" in said
 
 
-def test_dive(engine: Engine, client: docker_cli.BuildClient, judges: dict[str, Path], image: str) -> None:
+def test_dive(engine: DockerEngine, client: docker_cli.BuildClient, judges: dict[str, Path], image: str) -> None:
     """Every variant passes dive by its own rules; that its waste is not always right is told elsewhere."""
     said = judge(engine, client, judges["dive"], image, "--source", "docker", "--ci")
     assert "Result:PASS" in said

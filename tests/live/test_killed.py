@@ -15,7 +15,7 @@ from tests.live.conftest import Project, prove_standin
 from tests.live.images import Standins
 from tests.live.users import users_things
 from weighbridge.build import bases
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 
 pytestmark = pytest.mark.engine
 
@@ -27,7 +27,7 @@ _LONGEST_SECONDS = 9.0
 
 
 @pytest.fixture
-def proving(project: Project, images: Standins, redis_base: bases.BaseImage, engine: Engine) -> Iterator[Project]:
+def proving(project: Project, images: Standins, redis_base: bases.BaseImage, engine: DockerEngine) -> Iterator[Project]:
     """Return a project of two variants, one of which fails and leaves logs; the user has things of their own."""
     prove_standin(project, images, "")
     settings = project.folder / "invoke.yaml"
@@ -45,7 +45,7 @@ def files_of(project: Project) -> set[str]:
     return locks | {path.name for path in reports.rglob(".*")} | {path.name for path in cache.rglob("*.draft*")}
 
 
-def test_ended_at_any_moment(engine: Engine, proving: Project) -> None:
+def test_ended_at_any_moment(engine: DockerEngine, proving: Project) -> None:
     """Containers, networks, volumes and files of the run go with `invoke clean`, whatever it was doing."""
     # The clean is to remove this project's runs, and not the images that other tests still need.
     chosen = random.Random(0)  # noqa: S311 - moments, not keys; the same each time

@@ -16,7 +16,7 @@ import pytest
 from weighbridge import git
 from weighbridge.build import bases, buildkit, plan
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError
 from weighbridge.settings import Settings, check
 from weighbridge.settings.yaml_syntax import check_syntax
@@ -45,7 +45,7 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="module", params=settings().variants)
-def built(request: pytest.FixtureRequest, engine: Engine, python_base: bases.BaseImage) -> Iterator[str]:  # noqa: ARG001
+def built(request: pytest.FixtureRequest, engine: DockerEngine, python_base: bases.BaseImage) -> Iterator[str]:  # noqa: ARG001
     """Build a variant as `invoke build` does, under a name of this test."""
     try:
         client = docker_cli.find()

@@ -21,7 +21,7 @@ from tests.live import evidence
 from tests.support import images
 from tests.support.images import Entry, ImageSpec
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError
 from weighbridge.image import filesystem
 from weighbridge.image.filesystem import Filesystem
@@ -108,14 +108,14 @@ SPARSE = ("--format=gnu", "--sparse-version=0.0", "--sparse-version=0.1", "--spa
 class Loaded:
     """All images, as the engine has them and as they were read."""
 
-    engine: Engine
+    engine: DockerEngine
     folder: Path
     references: Mapping[str, str]
     views: Mapping[str, Filesystem]
 
 
 @pytest.fixture(scope="module")
-def loaded(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
+def loaded(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     """Write all images into one archive, load it into the engine, and read it."""
     repository = f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}"
     references = {name: f"{repository}:{name}" for name in LOADED}

@@ -15,7 +15,7 @@ from tests.live.stages import AFTER, BEFORE, BUILT
 from weighbridge.build import bases, labels
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.image import filesystem
 from weighbridge.model.report import Image, Pull
 from weighbridge.report import difference
@@ -40,7 +40,7 @@ ALL = [(subject, kind) for subject, kinds in MADE.items() for kind in kinds]
 class Everywhere:
     """Images of the engine and their copies, each measured when it is asked for."""
 
-    engine: Engine
+    engine: DockerEngine
     folder: Path
     references: Mapping[str, str]
     copies: Mapping[str, Mapping[str, Copy]]
@@ -75,7 +75,7 @@ class Everywhere:
 
 @pytest.fixture(scope="module")
 def everywhere(
-    engine: Engine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
+    engine: DockerEngine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Everywhere]:
     """Build images and copy them with skopeo."""
     copies.need("skopeo", "docker-registry")

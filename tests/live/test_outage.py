@@ -11,7 +11,7 @@ import yaml
 from weighbridge import settings
 from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.model.engine import ContainerState
 from weighbridge.smoke.stack import runs, signals
 from weighbridge.smoke.stack.containers import Stack, running
@@ -27,7 +27,7 @@ _MARGIN_SECONDS = 40
 
 @pytest.fixture
 def stack(
-    engine: Engine, client: docker_cli.BuildClient, python_base: bases.BaseImage, redis_base: bases.BaseImage
+    engine: DockerEngine, client: docker_cli.BuildClient, python_base: bases.BaseImage, redis_base: bases.BaseImage
 ) -> Iterator[Stack]:
     """The project's image, and what smoke would start of it, not yet started."""
     wanted = buildkit.Build(

@@ -20,7 +20,7 @@ from weighbridge.build import labels as build_labels
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.model.report import Image
 from weighbridge.sources.locations import DOCKER, Location
 
@@ -131,7 +131,9 @@ class Owned:
 
 
 @pytest.fixture(scope="module")
-def owned(engine: Engine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owned]:
+def owned(
+    engine: DockerEngine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Owned]:
     """Build the image, measure it, and ask a container of it."""
     folder, base = tmp_path_factory.mktemp("owned"), engine.image(python_base.reference)
     write(folder)

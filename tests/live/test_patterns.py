@@ -17,7 +17,7 @@ import yaml
 from benchmarks import patterns, starts
 from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineFault, SettingsError
 from weighbridge.settings import Settings, check
 from weighbridge.smoke.stack.runs import RUN_LABEL
@@ -41,7 +41,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def left(engine: Engine, cache: Path) -> set[str]:
+def left(engine: DockerEngine, cache: Path) -> set[str]:
     """Return the runs of a cache folder of which the engine still has anything."""
     name = (cache / "weighbridge" / "runs" / "name").read_text(encoding="ascii")
     return {run for run in engine.label_values(RUN_LABEL) if run.startswith(name)}
@@ -52,7 +52,7 @@ def ignore(_: str) -> None:
 
 
 def test_patterns_build_and_serve(
-    engine: Engine, redis_base: bases.BaseImage, settings: Settings, cache: Path, monkeypatch: pytest.MonkeyPatch
+    engine: DockerEngine, redis_base: bases.BaseImage, settings: Settings, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It starts as API and as worker, confined; a pattern that does not build is told; nothing is left."""
     monkeypatch.setattr(starts, "IDLE_SECONDS", 0)
@@ -78,7 +78,7 @@ def test_patterns_build_and_serve(
 
 
 def test_image_that_does_not_serve(
-    engine: Engine, python_base: bases.BaseImage, redis_base: bases.BaseImage, settings: Settings, cache: Path
+    engine: DockerEngine, python_base: bases.BaseImage, redis_base: bases.BaseImage, settings: Settings, cache: Path
 ) -> None:
     """One that ends at once is told with its exit code, and the stage is cleared all the same."""
     with (
@@ -90,7 +90,7 @@ def test_image_that_does_not_serve(
     assert not left(engine, cache)
 
 
-def test_variant_called_as_a_pattern(engine: Engine, settings: Settings) -> None:
+def test_variant_called_as_a_pattern(engine: DockerEngine, settings: Settings) -> None:
     """Two images of one name could not be told apart, so the variant is to be renamed."""
     clash = settings.model_copy(update={"variants": {"uv": settings.variants["multi"]}})
     with pytest.raises(SettingsError, match="uv is the name of a variant and of a pattern"):

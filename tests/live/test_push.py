@@ -20,7 +20,7 @@ from tests.live.conftest import Done, Project, made
 from tests.sources.registry.test_repository import HASH, PASSWORD, log_in, running
 from tests.support.registries import Handler, Registry
 from weighbridge.build import bases
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 
 pytestmark = [pytest.mark.engine, pytest.mark.services]
 
@@ -38,7 +38,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def standin(
-    engine: Engine,
+    engine: DockerEngine,
     python_base: bases.BaseImage,  # noqa: ARG001 - its builds need one
     redis_base: bases.BaseImage,
     tmp_path_factory: pytest.TempPathFactory,
@@ -58,7 +58,7 @@ def standin(
         yield project
 
 
-def change(engine: Engine, project: Project) -> None:
+def change(engine: DockerEngine, project: Project) -> None:
     """Let the next build give an image that nobody has seen; the one that it takes the name from goes at the end."""
     path = project.folder / "standin.py"
     path.write_text(f"{path.read_text(encoding='utf-8')}# {secrets.token_hex()}\n", encoding="utf-8")
@@ -76,7 +76,7 @@ def served(host: str, name: str, target: str) -> tuple[str, dict[str, Any]]:
     return f"sha256:{hashlib.sha256(data).hexdigest()}", document
 
 
-def names(engine: Engine, reference: str) -> list[str]:
+def names(engine: DockerEngine, reference: str) -> list[str]:
     """Return every name and digest that an engine has for an image."""
     facts = engine._api.inspect_image(reference)
     return sorted([*facts["RepoTags"], *facts["RepoDigests"]])
@@ -93,7 +93,7 @@ def tried(done: Done) -> bool:
     return " rules hold, " in done.stderr
 
 
-def test_proven_image_is_pushed(engine: Engine, standin: Project, registry: str) -> None:
+def test_proven_image_is_pushed(engine: DockerEngine, standin: Project, registry: str) -> None:
     """An image without a proof is tried once; the registry has that very image, and the engine no name more."""
     change(engine, standin)
     first = standin.invoke("build", "--variant", "good", "--push", f"{registry}/team/x:1")
@@ -109,7 +109,7 @@ def test_proven_image_is_pushed(engine: Engine, standin: Project, registry: str)
     assert not tried(again)
 
 
-def test_proof_of_invoke_smoke_counts(engine: Engine, standin: Project, registry: str) -> None:
+def test_proof_of_invoke_smoke_counts(engine: DockerEngine, standin: Project, registry: str) -> None:
     """What `invoke smoke` has proven is pushed as it is; a new image is proven anew."""
     change(engine, standin)
     assert standin.invoke("build", "--variant", "good").code == 0
@@ -134,7 +134,7 @@ def test_the_same_bytes_are_weighed(standin: Project, registry: str, tmp_path: P
     assert theirs["pull"]["basis"] == "exact"
 
 
-def test_what_does_not_run_is_not_pushed(engine: Engine, standin: Project, registry: str) -> None:
+def test_what_does_not_run_is_not_pushed(engine: DockerEngine, standin: Project, registry: str) -> None:
     """Where one variant fails, none is pushed, also not the one that passes, and the log of the failure is shown."""
     done = standin.invoke("build", "--variant", "good", "--variant", "root", "--push", f"{registry}/failing:1")
     error = done.failure(7)
@@ -145,7 +145,7 @@ def test_what_does_not_run_is_not_pushed(engine: Engine, standin: Project, regis
     assert not [name for name in names(engine, standin.reference("good")) if name.startswith(registry)]
 
 
-def test_several_variants_get_tags_of_their_own(engine: Engine, standin: Project, registry: str) -> None:
+def test_several_variants_get_tags_of_their_own(engine: DockerEngine, standin: Project, registry: str) -> None:
     """Each variant goes to the tag with its own name behind."""
     chosen = ("--variant", "good", "--variant", "twin")
     found = pushed(standin.invoke("build", *chosen, "--push", f"{registry}/several:1"))
@@ -157,7 +157,7 @@ def test_several_variants_get_tags_of_their_own(engine: Engine, standin: Project
 
 
 def test_name_that_another_image_has(
-    engine: Engine, standin: Project, registry: str, redis_base: bases.BaseImage
+    engine: DockerEngine, standin: Project, registry: str, redis_base: bases.BaseImage
 ) -> None:
     """A name of the user's leads to the user's image again after the push."""
     name = f"{registry}/taken:1"
@@ -171,7 +171,7 @@ def test_name_that_another_image_has(
         engine.remove_image(name)
 
 
-def test_no_registry(engine: Engine, standin: Project) -> None:
+def test_no_registry(engine: DockerEngine, standin: Project) -> None:
     """Where none answers, one line says so, and the name is gone again."""
     done = standin.invoke("build", "--variant", "good", "--push", "127.0.0.1:1/x:1")
     error = done.failure(4)
@@ -200,7 +200,7 @@ def test_registry_that_wants_a_login(standin: Project, tmp_path: Path) -> None:
     assert not any(PASSWORD in done.stdout + done.stderr for done in outcomes)
 
 
-def test_end_in_the_middle(engine: Engine, standin: Project) -> None:
+def test_end_in_the_middle(engine: DockerEngine, standin: Project) -> None:
     """A push that the user ends, to a registry that is silent, leaves no name in the engine."""
     if engine.identity.store == "containerd":
         pytest.skip("this store asks with TLS first, to which our silent registry has no answer")

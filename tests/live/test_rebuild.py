@@ -18,7 +18,7 @@ from weighbridge.build import buildkit
 from weighbridge.build.context import Context
 from weighbridge.commands import weigh
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError
 from weighbridge.model.report import Image, Rebuild
 from weighbridge.report import records
@@ -59,7 +59,7 @@ def rebuilds(image: Image) -> dict[str | None, Rebuild]:
     return {each.change: each for each in image.rebuilds}
 
 
-def everything(engine: Engine, project: Project) -> set[str]:
+def everything(engine: DockerEngine, project: Project) -> set[str]:
     """Return the names of the project's images, also of those that a build has named for itself, and the nameless."""
     return set(buildkit.images(engine, project.repository))
 
@@ -114,7 +114,7 @@ def test_nothing_changed_costs_nothing(two_files: Project) -> None:
             assert [(each.change, each.steps_run > 0) for each in others] == [("code", True), ("lock", True)]
 
 
-def test_nothing_is_left_but_the_record(engine: Engine, two_files: Project) -> None:
+def test_nothing_is_left_but_the_record(engine: DockerEngine, two_files: Project) -> None:
     """Images, their names, the temporary folder and the project's files are as before."""
     images, files = everything(engine, two_files), tree(two_files)
     ids = [engine.image(two_files.reference(name)).id for name in "ab"]
@@ -146,7 +146,7 @@ def test_no_rebuild_without_the_option(two_files: Project) -> None:
     assert "[" not in done.stderr
 
 
-def test_change_that_breaks_the_build(engine: Engine, project: Project) -> None:
+def test_change_that_breaks_the_build(engine: DockerEngine, project: Project) -> None:
     """The error names variant, change and step; nothing is recorded, and nothing is left."""
     project.configure({"a": {}}, changes={"code": CHANGES["code"]}, reports={"directory": "reports"})
     project.write("code", "true\n")
@@ -188,7 +188,7 @@ def wait_for_the_change(project: Project, process: subprocess.Popen[str]) -> Non
 
 @linux
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 128 + signal.SIGTERM)])
-def test_interrupted(engine: Engine, endless: Project, number: signal.Signals, code: int) -> None:
+def test_interrupted(engine: DockerEngine, endless: Project, number: signal.Signals, code: int) -> None:
     """Ctrl-C and a polite stop in the middle: images, names, folder and records are as before."""
     images = everything(engine, endless)
     with started(endless, "report", "--rebuild", TMPDIR=str(endless.folder / "tmp")) as process:
@@ -200,7 +200,7 @@ def test_interrupted(engine: Engine, endless: Project, number: signal.Signals, c
 
 
 @linux
-def test_killed(engine: Engine, endless: Project) -> None:
+def test_killed(engine: DockerEngine, endless: Project) -> None:
     """What SIGKILL leaves, `invoke clean` finds by its label."""
     with started(endless, "report", "--rebuild", TMPDIR=str(endless.folder / "tmp")) as process:
         wait_for_the_change(endless, process)
@@ -244,7 +244,7 @@ def tangled(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def names(engine: Engine) -> Iterator[tuple[str, str]]:
+def names(engine: DockerEngine) -> Iterator[tuple[str, str]]:
     """Return two names for images, which are removed at the end."""
     found = tuple(f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}:{tag}" for tag in ("original", "copy"))
     yield found[0], found[1]
@@ -255,7 +255,7 @@ def names(engine: Engine) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("rules", RULES)
 def test_copy_is_what_the_builder_gets(
-    engine: Engine, tangled: Path, tmp_path: Path, names: tuple[str, str], rules: str
+    engine: DockerEngine, tangled: Path, tmp_path: Path, names: tuple[str, str], rules: str
 ) -> None:
     """All of the copy, without rules, is the same to the builder as the folder with them: its cache has the layer."""
     for name in ("with", "without"):

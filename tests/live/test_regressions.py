@@ -9,7 +9,7 @@ import pytest
 from tests.live import regressions
 from tests.live.conftest import made
 from weighbridge.build import bases
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.model.report import Image, Report
 from weighbridge.render.verdict import cause
 from weighbridge.report import baseline, records
@@ -18,7 +18,7 @@ from weighbridge.report.summary import Summary
 pytestmark = pytest.mark.engine
 
 
-def test_recorded_chown_is_built_again(engine: Engine, python_base: bases.BaseImage, tmp_path: Path) -> None:  # noqa: ARG001 - there must be a base
+def test_recorded_chown_is_built_again(engine: DockerEngine, python_base: bases.BaseImage, tmp_path: Path) -> None:  # noqa: ARG001 - there must be a base
     """The same bytes by the same cause, wherever the base's own packages have come to since."""
     with made(engine, tmp_path) as project:
         regressions.prepare(engine, project)

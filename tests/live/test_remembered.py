@@ -16,7 +16,7 @@ from tests.live import evidence, stages
 from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.model.report import Image
 from weighbridge.sources.locations import DOCKER, Location
 
@@ -46,13 +46,13 @@ class Saves:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[Sequence[str]] = []
-        save = Engine.save
+        save = DockerEngine.save
 
-        def counted(engine: Engine, references: Sequence[str]) -> AbstractContextManager[BinaryIO]:
+        def counted(engine: DockerEngine, references: Sequence[str]) -> AbstractContextManager[BinaryIO]:
             self.asked.append(references)
             return save(engine, references)
 
-        monkeypatch.setattr(Engine, "save", counted)
+        monkeypatch.setattr(DockerEngine, "save", counted)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def saves(monkeypatch: pytest.MonkeyPatch) -> Saves:
 
 @pytest.fixture(scope="module")
 def references(
-    engine: Engine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
+    engine: DockerEngine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, str]]:
     """Build some images; return their names."""
     folder = tmp_path_factory.mktemp("remembered")

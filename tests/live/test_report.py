@@ -12,7 +12,7 @@ import pytest
 from tests.live.conftest import Project, made
 from tests.live.test_sources import by_tar
 from weighbridge.build import bases
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.model.report import Report
 from weighbridge.report import records
 
@@ -36,7 +36,11 @@ LABEL org.opencontainers.image.base.name=${PYTHON_IMAGE}
 
 
 @pytest.fixture(scope="module")
-def built(engine: Engine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:  # noqa: ARG001
+def built(
+    engine: DockerEngine,
+    python_base: bases.BaseImage,  # noqa: ARG001 - the base has to be there
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Project]:
     """Return a project with two images: one on nothing, one on the Python base."""
     with made(engine, tmp_path_factory.mktemp("project")) as project:
         variants = {"small": {"target": "small"}, "based": {"target": "based"}}
@@ -87,7 +91,7 @@ def test_layers_weigh_what_gnu_tar_lists(report: Report, tmp_path: Path) -> None
     assert [layer.shipped_bytes for layer in report.images[1].layers[-2:]] == [80_000, 12_345]
 
 
-def test_layers_are_those_of_the_engine(engine: Engine, built: Project, report: Report) -> None:
+def test_layers_are_those_of_the_engine(engine: DockerEngine, built: Project, report: Report) -> None:
     """Diff ids and their order are the engine's own; the figures are of the images that `build` made."""
     for image in report.images:
         known = engine.image(built.reference(image.variant))
@@ -96,7 +100,7 @@ def test_layers_are_those_of_the_engine(engine: Engine, built: Project, report: 
     assert report.engine == engine.identity
 
 
-def test_base_is_marked(engine: Engine, python_base: bases.BaseImage, report: Report) -> None:
+def test_base_is_marked(engine: DockerEngine, python_base: bases.BaseImage, report: Report) -> None:
     """The base's layers are those of the base image in the engine; an image on nothing has none."""
     small, based = report.images
     assert small.base is None

@@ -12,7 +12,7 @@ import yaml
 from weighbridge import settings
 from weighbridge.build import buildkit, plan
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.model.engine import LocalImage
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -23,7 +23,7 @@ FIRST_WITH_TIMES = 23
 
 
 @pytest.mark.usefixtures("python_base")
-def test_the_same_commit_is_the_same_image(engine: Engine, client: docker_cli.BuildClient) -> None:
+def test_the_same_commit_is_the_same_image(engine: DockerEngine, client: docker_cli.BuildClient) -> None:
     """All layers are the same on every engine; the whole image is, where the builder can set its time.
 
     Twice in a row: what an older cache holds may come from packages that Debian has replaced since.
@@ -36,7 +36,9 @@ def test_the_same_commit_is_the_same_image(engine: Engine, client: docker_cli.Bu
         assert [image.id for image in first] == [image.id for image in again]
 
 
-def afresh(engine: Engine, client: docker_cli.BuildClient, planned: Iterable[buildkit.Build]) -> Iterator[LocalImage]:
+def afresh(
+    engine: DockerEngine, client: docker_cli.BuildClient, planned: Iterable[buildkit.Build]
+) -> Iterator[LocalImage]:
     """Build images without the cache: the first by itself, the others from the stages that this leaves."""
     no_cache = True
     for each in planned:

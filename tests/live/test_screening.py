@@ -15,7 +15,7 @@ from tests.support.modes import elf
 from tests.test_secret_detection import ISSUED, KEY
 from weighbridge.build import bases
 from weighbridge.cache import Cache
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.model.scan import ScannedImage
 from weighbridge.sources.scan.image import screen
 
@@ -146,7 +146,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(
-    engine: Engine, python_base: bases.BaseImage, context: Path, tmp_path_factory: pytest.TempPathFactory
+    engine: DockerEngine, python_base: bases.BaseImage, context: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[str, ScannedImage]]:
     """Return all images as they are screened, together in one stream."""
     arguments = {"PYTHON": python_base.reference, "API_TOKEN": "hunter2"}
@@ -176,7 +176,7 @@ def test_every_rule_is_broken() -> None:
 
 
 @pytest.mark.parametrize("name", ["backend:multi", "backend:minimal"])
-def test_what_ships(engine: Engine, tmp_path: Path, name: str) -> None:
+def test_what_ships(engine: DockerEngine, tmp_path: Path, name: str) -> None:
     """The images of this project stand every rule; looking again is a matter of a moment."""
     if not engine.has_image(name):
         pytest.skip(f"no image {name}, which `invoke build` makes")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.live.conftest import Project
 from weighbridge.build import bases, buildkit
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 
 pytestmark = pytest.mark.engine
 
@@ -60,7 +60,7 @@ def seed(project: Project) -> Project:
     return project
 
 
-def test_seed_builds_and_does_not_run(engine: Engine, seed: Project, redis_base: bases.BaseImage) -> None:  # noqa: ARG001
+def test_seed_builds_and_does_not_run(engine: DockerEngine, seed: Project, redis_base: bases.BaseImage) -> None:  # noqa: ARG001
     """It copies the packages without their programs: `uvicorn` is named as not found, and nothing is left."""
     built = seed.invoke("build")
     assert built.code == 0, built.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from tests.live.images import TARGETS, Standins, prove
 from tests.support.fakes import Told, contents
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import NoSuchImage
 from weighbridge.model.engine import ContainerSpec, Created
 from weighbridge.model.smoke import Check, Proof
@@ -24,7 +24,7 @@ from weighbridge.smoke.suite import rules
 pytestmark = pytest.mark.engine
 
 
-class Lenient(Engine):
+class Lenient(DockerEngine):
     """An engine that forgets one kind of hardening."""
 
     forget: Callable[[ContainerSpec], ContainerSpec]
@@ -66,7 +66,7 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(engine: Engine, images: Standins, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+def seen(engine: DockerEngine, images: Standins, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """Prove them all once. Two use up their time, which is short only as far as a busy machine allows."""
     found: list[Mapping[str, Any]] = []
 
@@ -170,7 +170,10 @@ def test_nothing_is_left(seen: Seen) -> None:
     ],
 )
 def test_missing_hardening_is_found(
-    engine: Engine, images: Standins, forget: Callable[[ContainerSpec], ContainerSpec], expected: Mapping[str, str]
+    engine: DockerEngine,
+    images: Standins,
+    forget: Callable[[ContainerSpec], ContainerSpec],
+    expected: Mapping[str, str],
 ) -> None:
     """The rules see what the kernel does, not what the engine was asked for."""
     with Lenient(docker.DockerClient(engine.host, version="auto"), engine.host) as lenient:
@@ -182,7 +185,7 @@ def test_missing_hardening_is_found(
         assert expected[title.split()[1]] in detail
 
 
-def test_other_uid_and_accepted_rule(engine: Engine, images: Standins) -> None:
+def test_other_uid_and_accepted_rule(engine: DockerEngine, images: Standins) -> None:
     """A process of another user than the settings' is named with its uid; what is accepted is told, with its reason."""
     settings = images.settings(user=4242)
     accepting = settings.variants["root"].model_copy(update={"accepts": {"runs-as-non-root": "for the test"}})
@@ -197,7 +200,7 @@ def test_other_uid_and_accepted_rule(engine: Engine, images: Standins) -> None:
     assert failures(root).keys() == {"api uid", "worker uid"}
 
 
-def test_guarded_api_is_asked_with_its_token(engine: Engine, images: Standins) -> None:
+def test_guarded_api_is_asked_with_its_token(engine: DockerEngine, images: Standins) -> None:
     """Headers that the settings give opens the API's writes to smoke too."""
     settings = images.settings("guarded", api={"headers": {"Authorization": "Bearer s3cret"}})
     (proof,) = prove(engine, settings, images.redis, "good")
@@ -205,7 +208,7 @@ def test_guarded_api_is_asked_with_its_token(engine: Engine, images: Standins) -
     assert failures(proof) == {}
 
 
-def test_secrets_are_not_told(engine: Engine, images: Standins, tmp_path: Path) -> None:
+def test_secrets_are_not_told(engine: DockerEngine, images: Standins, tmp_path: Path) -> None:
     """What a role prints of the secrets that it was given stands in no reason, in no log that is kept, in no report."""
     told = "print(*os.environ.items(), sep='\\n'); sys.exit('no way to ' + os.environ['DATABASE_URL'])"
     settings = images.settings(
@@ -226,7 +229,7 @@ def test_secrets_are_not_told(engine: Engine, images: Standins, tmp_path: Path) 
         assert "sta%40ple" not in text
 
 
-def test_memory_of_a_role_is_limited(engine: Engine, images: Standins) -> None:
+def test_memory_of_a_role_is_limited(engine: DockerEngine, images: Standins) -> None:
     """A role that takes more than the settings give it is ended, and told so, with the key that gives it more."""
     command = ("python3", "-c", "held = bytearray(400 * 2**20); print(sum(held))")
     (proof,) = prove(engine, images.settings(api={"command": command, "memory": "32 MiB"}), images.redis, "good")
@@ -235,7 +238,7 @@ def test_memory_of_a_role_is_limited(engine: Engine, images: Standins) -> None:
     assert "reached its limit of 32 MiB of memory; let it take less, or raise roles.api.memory" in detail
 
 
-def test_missing_program_is_named(engine: Engine, images: Standins) -> None:
+def test_missing_program_is_named(engine: DockerEngine, images: Standins) -> None:
     """A command that the image does not hold, as in a multi-stage build that forgot the scripts, is named."""
     settings = images.settings(api={"command": ("uvicorn", "backend.main:app")})
     (proof,) = prove(engine, settings, images.redis, "good")
@@ -245,7 +248,7 @@ def test_missing_program_is_named(engine: Engine, images: Standins) -> None:
     assert "the image's CMD" in detail
 
 
-def test_missing_image(engine: Engine, images: Standins) -> None:
+def test_missing_image(engine: DockerEngine, images: Standins) -> None:
     """An image that was never built, or no Redis, is an error of its own, before anything is made."""
     with pytest.raises(NoSuchImage, match="weighbridge-test-nowhere:good"):
         runner.check_images(engine, ["weighbridge-test-nowhere:good"])

@@ -18,7 +18,7 @@ import pytest
 
 from tests.live.images import Standins, prove
 from tests.live.users import users_things
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.model.engine import ContainerSpec
 from weighbridge.settings import Settings
 from weighbridge.smoke.stack import runs
@@ -98,7 +98,7 @@ def started(images: Standins) -> Iterator[list[Started]]:
         yield runs
 
 
-def test_two_runs_at_once_do_not_meet(engine: Engine, started: list[Started]) -> None:
+def test_two_runs_at_once_do_not_meet(engine: DockerEngine, started: list[Started]) -> None:
     """Both pass, a sweep in between takes nothing from them, and nothing is left."""
     ids = {each.run_id() for each in started}
     assert len(ids) == 2
@@ -108,7 +108,7 @@ def test_two_runs_at_once_do_not_meet(engine: Engine, started: list[Started]) ->
 
 
 @pytest.mark.parametrize("rules", [("image has-python", "api starts"), ("stack redis-starts", "worker starts")])
-def test_interruption_leaves_nothing(engine: Engine, started: list[Started], rules: tuple[str, str]) -> None:
+def test_interruption_leaves_nothing(engine: DockerEngine, started: list[Started], rules: tuple[str, str]) -> None:
     """Ctrl-C, impatiently pressed again, and a polite stop end the run as they should, after it has cleaned up."""
     first, second = started
     first.read_until(rules[0])
@@ -124,7 +124,7 @@ def test_interruption_leaves_nothing(engine: Engine, started: list[Started], rul
     assert not own_runs(engine)
 
 
-def test_second_press_ends_what_hangs(engine: Engine, images: Standins) -> None:
+def test_second_press_ends_what_hangs(engine: DockerEngine, images: Standins) -> None:
     """While a command in a container takes its time, the first Ctrl-C waits for it and the second does not."""
     settings = images.settings()
     worker = settings.roles.worker.model_copy(update={"slow_job": ("sleep", "25")})
@@ -144,7 +144,7 @@ def test_second_press_ends_what_hangs(engine: Engine, images: Standins) -> None:
     assert not own_runs(engine)
 
 
-def test_users_container_on_a_runs_network(engine: Engine, images: Standins) -> None:
+def test_users_container_on_a_runs_network(engine: DockerEngine, images: Standins) -> None:
     """What it holds stays and is named; the rest goes at once, the next runs pass, and all goes when it has gone."""
     run, told = Run(f"{own_name()}-1-00000000", keep=False), list[str]()
     engine.create_network(run.name, run.labels)
@@ -166,7 +166,7 @@ def test_users_container_on_a_runs_network(engine: Engine, images: Standins) -> 
     assert not own_runs(engine)
 
 
-def test_killed_run_is_swept(engine: Engine, images: Standins, started: list[Started]) -> None:
+def test_killed_run_is_swept(engine: DockerEngine, images: Standins, started: list[Started]) -> None:
     """What a run leaves at SIGKILL goes with the next sweep; a live run's and the user's own things stay."""
     killed, alive = started
     run = killed.run_id()
@@ -183,7 +183,7 @@ def test_killed_run_is_swept(engine: Engine, images: Standins, started: list[Sta
     assert alive.end()[0] == 0
 
 
-def test_kept_run_stays_until_clean(engine: Engine, images: Standins) -> None:
+def test_kept_run_stays_until_clean(engine: DockerEngine, images: Standins) -> None:
     """A run that was to be kept survives its end and the next sweep; the user is told how to look; clean removes it."""
     settings = images.settings()
     prove(engine, settings, images.redis, "dies", keep=True)
@@ -201,7 +201,7 @@ def test_kept_run_stays_until_clean(engine: Engine, images: Standins) -> None:
     assert not own_runs(engine)
 
 
-def wait_for_command(engine: Engine, role: str, command: str) -> None:
+def wait_for_command(engine: DockerEngine, role: str, command: str) -> None:
     """Wait until a command runs in a container of this test's runs: a signal before that would end the run at once."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -213,7 +213,7 @@ def wait_for_command(engine: Engine, role: str, command: str) -> None:
     raise AssertionError(f"{command} did not begin to run")
 
 
-def own_runs(engine: Engine) -> set[str]:
+def own_runs(engine: DockerEngine) -> set[str]:
     """Return the runs of this test's cache folder of which the engine has anything."""
     return {run for run in engine.label_values(RUN_LABEL) if run.startswith(own_name())}
 

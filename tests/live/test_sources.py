@@ -18,7 +18,8 @@ import pytest
 from weighbridge.cache import Cache
 from weighbridge.commands.weigh import measure
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import LABEL, Engine, connect
+from weighbridge.engine.client import DockerEngine, connect
+from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import NoSuchImage
 from weighbridge.image.base_image import NAME_LABEL
 from weighbridge.model.report import Image, Report
@@ -32,14 +33,14 @@ Build = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
+def engine() -> Iterator[DockerEngine]:
     """Return the user's engine."""
     with connect() as engine:
         yield engine
 
 
 @pytest.fixture
-def build(engine: Engine, tmp_path: Path) -> Iterator[Build]:
+def build(engine: DockerEngine, tmp_path: Path) -> Iterator[Build]:
     """Return a function that builds a Dockerfile on `scratch` and returns the image's name; remove the images after."""
     chance, names = random.Random(0), list[str]()  # noqa: S311 - no secret
     (tmp_path / "one").mkdir()
@@ -76,7 +77,7 @@ def docker(*words: str) -> bytes:
     return subprocess.run([str(docker_cli.find().path), *words], check=True, capture_output=True).stdout
 
 
-def weigh(engine: Engine, **variants: str) -> Report:
+def weigh(engine: DockerEngine, **variants: str) -> Report:
     """Measure images of the engine."""
     locations = {name: Location(DOCKER, reference) for name, reference in variants.items()}
     with TemporaryDirectory() as folder:
@@ -107,7 +108,7 @@ def figures(image: Image) -> list[tuple[int, int]]:
     return [(layer.shipped_bytes, layer.file_count) for layer in image.layers]
 
 
-def test_layers_weigh_what_gnu_tar_lists(engine: Engine, build: Build, tmp_path: Path) -> None:
+def test_layers_weigh_what_gnu_tar_lists(engine: DockerEngine, build: Build, tmp_path: Path) -> None:
     """Each layer of each image, in order, with hard links, long names and repeated layers."""
     one, many = build(ONE), build(MANY)
     report = weigh(engine, one=one, many=many)
@@ -118,7 +119,7 @@ def test_layers_weigh_what_gnu_tar_lists(engine: Engine, build: Build, tmp_path:
         assert image.platform.startswith(engine.image(reference).platform)
 
 
-def test_image_of_one_layer_weighs_what_a_container_exports(engine: Engine, build: Build) -> None:
+def test_image_of_one_layer_weighs_what_a_container_exports(engine: DockerEngine, build: Build) -> None:
     """Where no layer hides another, the files of the merged root filesystem are those of the layer."""
     name = build(ONE)
     container = docker("create", name, "none").decode().strip()
@@ -132,7 +133,7 @@ def test_image_of_one_layer_weighs_what_a_container_exports(engine: Engine, buil
     assert figures(image) == [(sum(sizes), len(sizes))]
 
 
-def test_all_names_of_one_image_come_out(engine: Engine, build: Build, tmp_path: Path) -> None:
+def test_all_names_of_one_image_come_out(engine: DockerEngine, build: Build, tmp_path: Path) -> None:
     """Two names, one image, one stream: each name has it, also where the config differs and the layers do not."""
     name = build(ONE)
     again, labelled = build(ONE), build(f"{ONE}LABEL a=b\n")
@@ -143,7 +144,7 @@ def test_all_names_of_one_image_come_out(engine: Engine, build: Build, tmp_path:
     assert found[name].config_digest == found[again].config_digest != found[labelled].config_digest
 
 
-def test_base_is_found_by_its_label(engine: Engine, build: Build) -> None:
+def test_base_is_found_by_its_label(engine: DockerEngine, build: Build) -> None:
     """The layers of the named base are marked, and weigh what the base does."""
     base = build(ONE)
     image = weigh(engine, x=build(f"{MANY}LABEL {NAME_LABEL}={base}\n")).images[0]
@@ -153,7 +154,7 @@ def test_base_is_found_by_its_label(engine: Engine, build: Build) -> None:
     assert [layer.in_base for layer in image.layers] == [True, False, False, False, False]
 
 
-def test_client_and_engine_save_the_same(engine: Engine, build: Build, tmp_path: Path) -> None:
+def test_client_and_engine_save_the_same(engine: DockerEngine, build: Build, tmp_path: Path) -> None:
     """A saved file gives what the engine's stream gives; progress ends at the number of bytes read."""
     name, seen = build(MANY), list[int]()
     (streamed,) = daemon.read(engine, [name], Cache(tmp_path / "cache"), seen.append).values()
@@ -162,7 +163,7 @@ def test_client_and_engine_save_the_same(engine: Engine, build: Build, tmp_path:
     assert seen[-1] == len(saved)
 
 
-def test_image_that_is_missing(engine: Engine, build: Build, tmp_path: Path) -> None:
+def test_image_that_is_missing(engine: DockerEngine, build: Build, tmp_path: Path) -> None:
     """The name that the engine does not know is told."""
     with pytest.raises(NoSuchImage, match="no image weighbridge-test:missing"):
         daemon.read(engine, [build(ONE), "weighbridge-test:missing"], Cache(tmp_path / "cache"))

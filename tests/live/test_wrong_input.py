@@ -8,7 +8,7 @@ import pytest
 
 from tests.live.conftest import Project, prove_standin
 from tests.live.images import Standins
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 
 pytestmark = pytest.mark.engine
 
@@ -131,7 +131,7 @@ def test_environment_is_checked_like_the_file(plain: Project, name: str, value: 
     assert name in error
 
 
-def test_container_that_dies_at_once(engine: Engine, project: Project, images: Standins) -> None:
+def test_container_that_dies_at_once(engine: DockerEngine, project: Project, images: Standins) -> None:
     """Its exit code and last words are the error, its log stands above, and nothing is left."""
     prove_standin(project, images, "dies")
     done = project.invoke("smoke")
@@ -143,7 +143,7 @@ def test_container_that_dies_at_once(engine: Engine, project: Project, images: S
     assert not project.runs(engine)
 
 
-def test_health_check_that_never_passes(engine: Engine, project: Project, images: Standins) -> None:
+def test_health_check_that_never_passes(engine: DockerEngine, project: Project, images: Standins) -> None:
     """What the health check says is the error, after no longer than the settings allow, and nothing is left."""
     prove_standin(project, images, "sick", timeout_seconds=6)
     error = project.invoke("smoke").failure(7)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 
 
 @dataclass(frozen=True, slots=True)
 class UsersThings:
     """A container, a network and a volume that carry no label of ours, though their name looks like it."""
 
-    engine: Engine
+    engine: DockerEngine
     name: str
 
     def are_there(self) -> bool:
@@ -25,7 +25,7 @@ class UsersThings:
 
 
 @contextmanager
-def users_things(engine: Engine, image: str) -> Iterator[UsersThings]:
+def users_things(engine: DockerEngine, image: str) -> Iterator[UsersThings]:
     """Make a stopped container, a network and a volume; remove them at the end."""
     api, name = engine._api, f"weighbridge-users-{secrets.token_hex(4)}"
     api.create_volume(name)

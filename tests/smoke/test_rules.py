@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, Told, contents, exited, settings, stack_on
-from weighbridge.engine.client import Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoSuchImage, SettingsError
 from weighbridge.settings import check
 from weighbridge.smoke.rule_failed import CheckFailed

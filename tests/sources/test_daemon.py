@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.images import Entry, ImageSpec, docker_20, hexdigest, tar_of
 from weighbridge.cache import Cache
-from weighbridge.engine.client import Engine
+from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, UnreadableImage, WeighbridgeError
 from weighbridge.sources import daemon
 
@@ -28,7 +28,7 @@ def chunk(data: bytes) -> bytes:
 
 
 @contextmanager
-def engine_that_saves(status: int, body: bytes) -> Iterator[Engine]:
+def engine_that_saves(status: int, body: bytes) -> Iterator[DockerEngine]:
     """Yield an engine with one image, which answers a request to save it with this raw chunked body."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -53,7 +53,7 @@ def engine_that_saves(status: int, body: bytes) -> Iterator[Engine]:
         thread.start()
         try:
             url = f"http://127.0.0.1:{server.server_port}"
-            with Engine(docker.DockerClient(base_url=url, version="1.41"), url) as engine:
+            with DockerEngine(docker.DockerClient(base_url=url, version="1.41"), url) as engine:
                 yield engine
         finally:
             server.shutdown()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from weighbridge.engine.client import Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof

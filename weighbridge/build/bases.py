@@ -18,8 +18,8 @@ from pathlib import Path
 from weighbridge.build import buildkit
 from weighbridge.engine import apt
 from weighbridge.engine.apt import Say
-from weighbridge.engine.client import LABEL, Engine
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import LABEL, Engine
 from weighbridge.errors import NoBaseImage, SettingsError
 
 _OURS = "weighbridge/"

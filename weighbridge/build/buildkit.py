@@ -14,14 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 from weighbridge.build import labels
-from weighbridge.engine.client import LABEL, Engine
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import LABEL, Engine
 from weighbridge.errors import BuildFailed
 from weighbridge.model.build import Built, Step
-from weighbridge.model.engine import LocalImage
 
 OUTPUT_LINES = 20
 """How many of a failing step's last lines the error shows."""
@@ -67,18 +65,7 @@ class Build:
 OnStep = Callable[[Step], None]
 
 
-class Host(Protocol):
-    """What a build needs of an engine."""
-
-    @property
-    def host(self) -> str:
-        """URL, as DOCKER_HOST takes it."""
-
-    def image(self, reference: str) -> LocalImage:
-        """Return what the engine knows of an image."""
-
-
-def build(client: BuildClient, engine: Host, wanted: Build, on_step: OnStep = lambda _: None) -> Built:
+def build(client: BuildClient, engine: Engine, wanted: Build, on_step: OnStep = lambda _: None) -> Built:
     """Build one image and return what became of its steps.
 
     Args:

@@ -8,7 +8,8 @@ from pathlib import Path
 from weighbridge.build import bases, labels
 from weighbridge.build.bases import BaseImage
 from weighbridge.build.buildkit import Build
-from weighbridge.engine.client import Engine
+from weighbridge.build.platforms import are_own
+from weighbridge.engine.protocol import Engine
 from weighbridge.settings import Settings
 
 
@@ -33,8 +34,7 @@ def plan(
     if found.digest:
         arguments[labels.DIGEST_ARGUMENT] = found.digest
     # What the base is made of is known of the engine's own platform alone.
-    known = set(platforms) <= {engine.identity.platform}
-    given = labels.base_layer_labels(found.diff_ids) if known else {}
+    given = labels.base_layer_labels(found.diff_ids) if are_own(engine, platforms) else {}
     return base, builds(settings, project, names, arguments, given=given, platforms=platforms, no_cache=no_cache)
 
 

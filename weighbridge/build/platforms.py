@@ -5,27 +5,13 @@ A foreign platform is built under emulation and cannot be smoke-tested here, so 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Iterator
 
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoBuilder, SettingsError
-from weighbridge.model.report import EngineIdentity
-
-_GRAMMAR = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?")
-
-
-class Engine(Protocol):
-    """What of an engine is needed to tell its platform."""
-
-    @property
-    def host(self) -> str:
-        """URL, as DOCKER_HOST takes it."""
-
-    @property
-    def identity(self) -> EngineIdentity:
-        """Version, image store and platform."""
+from weighbridge.model import platform
+from weighbridge.model.platform import Platform
 
 
 def parse(texts: Iterable[str], *, push: bool) -> tuple[str, ...]:
@@ -34,13 +20,18 @@ def parse(texts: Iterable[str], *, push: bool) -> tuple[str, ...]:
     Raises:
         SettingsError: One of them is none, or several are to be pushed: at most one of them can be proven here.
     """
-    platforms = tuple(dict.fromkeys(text.lower() for text in texts))
-    for each in platforms:
-        if not _GRAMMAR.fullmatch(each):
-            raise SettingsError(f"{each!r} is no platform", advice="Write it like linux/amd64 or linux/arm/v7.")
+    platforms = tuple(dict.fromkeys(str(each) for each in _parsed(texts)))
     if push and len(platforms) > 1:
         raise _unproven(", ".join(platforms))
     return platforms
+
+
+def _parsed(texts: Iterable[str]) -> Iterator[Platform]:
+    for text in texts:
+        found = platform.parse(text)
+        if found is None:
+            raise SettingsError(f"{text.lower()!r} is no platform", advice="Write it like linux/amd64 or linux/arm/v7.")
+        yield found
 
 
 def check(client: BuildClient, engine: Engine, platforms: tuple[str, ...], *, push: bool) -> None:
@@ -58,10 +49,10 @@ def check(client: BuildClient, engine: Engine, platforms: tuple[str, ...], *, pu
     """
     if not platforms:
         return
-    own, store = engine.identity.platform, engine.identity.store
-    foreign = [each for each in platforms if each != own]
+    own, store = _own(engine), engine.identity.store
+    foreign = [each for each in _parsed(platforms) if each.full != own.full]
     if push and foreign:
-        raise _unproven(foreign[0])
+        raise _unproven(str(foreign[0]))
     if len(platforms) > 1 and (client.buildx is None or store != "containerd"):
         raise NoBuilder(
             "An image for several platforms needs buildx and the containerd image store, and here are "
@@ -70,12 +61,21 @@ def check(client: BuildClient, engine: Engine, platforms: tuple[str, ...], *, pu
         )
     known = dict.fromkeys((own, *(client.platforms(engine.host) if foreign else ())))
     for each in foreign:
-        if each not in known:
+        if each.full not in {one.full for one in known}:
             raise NoBuilder(
-                f"The builder is not known to build for {each}, but for {', '.join(known)}",
+                f"The builder is not known to build for {each}, but for {', '.join(map(str, known))}",
                 advice="Build on a machine of that platform, or install buildx and QEMU's user emulation "
                 "(Debian: docker-buildx, qemu-user-static).",
             )
+
+
+def are_own(engine: Engine, platforms: Iterable[str]) -> bool:
+    """Tell whether these platforms are none but the engine's own, by whatever names."""
+    return {each.full for each in _parsed(platforms)} <= {_own(engine).full}
+
+
+def _own(engine: Engine) -> Platform:
+    return platform.parse(engine.identity.platform) or Platform()
 
 
 def _unproven(platforms: str) -> SettingsError:

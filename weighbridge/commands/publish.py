@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from weighbridge.commands import smoke
-from weighbridge.engine.client import Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import (
     EngineError,
     EngineFault,

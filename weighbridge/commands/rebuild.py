@@ -20,8 +20,9 @@ from weighbridge.build.context import Context
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh
 from weighbridge.engine import docker_cli
-from weighbridge.engine.client import Engine, connect
+from weighbridge.engine.client import connect
 from weighbridge.engine.docker_cli import BuildClient
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineError, SettingsError
 from weighbridge.model.build import Built
 from weighbridge.model.report import Image, Rebuild, Report

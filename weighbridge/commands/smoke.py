@@ -10,7 +10,7 @@ from typing import Protocol
 from weighbridge import code_digest
 from weighbridge.build import bases
 from weighbridge.cache import Cache
-from weighbridge.engine.client import Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.model.smoke import Proof
 from weighbridge.settings import Settings
 from weighbridge.smoke import artifacts, history, runner

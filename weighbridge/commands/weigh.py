@@ -26,7 +26,7 @@ from weighbridge.sources.locations import DOCKER, Location, parse
 from weighbridge.sources.opener import Progress, read
 
 if TYPE_CHECKING:  # an archive is measured without the SDK and without HTTP
-    from weighbridge.engine.client import Engine
+    from weighbridge.engine.protocol import Engine
 
 Trees = Callable[[], Mapping[str, Node]]
 _NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)=(?P<place>.+)")

@@ -1,7 +1,7 @@
-"""The only door to the Docker SDK: what we need of an engine, as our own values and our own errors.
+"""The only door to the Docker SDK: an engine that speaks Docker's API, as our own values and our own errors.
 
-Images are built with the command-line client (`builder.py`), because the SDK does not speak BuildKit; everything else
-goes through here. No exception of the SDK or of its HTTP library gets out.
+Images are built with the command-line client (`build/buildkit.py`), because the SDK does not speak BuildKit; everything
+else goes through here. No exception of the SDK or of its HTTP library gets out.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, 
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage
 from weighbridge.model.report import EngineIdentity
 
-LABEL = "weighbridge"
-"""Everything that we make in an engine carries this label, so that `invoke clean` finds it and nothing else."""
 _DETECT_TIMEOUT_SECONDS = 10
 _REQUEST_TIMEOUT_SECONDS = 120
 _GONE_OR_IN_USE = {404, 409, 403}  # the last for a network that a running container is attached to
@@ -65,7 +63,7 @@ def _of_registry(fault: Callable[[str], EngineError]) -> Iterator[None]:
         raise fault(reasons.plain(error, _FOREIGN)) from error
 
 
-def connect() -> Engine:
+def connect() -> DockerEngine:
     """Return the engine that the user's Docker tools would use: see `endpoint`.
 
     Raises:
@@ -74,7 +72,7 @@ def connect() -> Engine:
     named, faults = endpoint.named(), []
     for place in (named,) if named else endpoint.own():
         try:
-            return Engine(_answering(place), place.host)
+            return DockerEngine(_answering(place), place.host)
         except NoEngine as error:
             faults.append(error)
     raise faults[0]
@@ -100,12 +98,8 @@ def _tls(folder: Path | None, *, verified: bool) -> docker.tls.TLSConfig | bool:
     return docker.tls.TLSConfig(client_cert=(certificate, key), ca_cert=authority, verify=verified)
 
 
-class Engine:
-    """A running container engine.
-
-    Use it as a context manager. Methods raise `NoSuchImage`, `EngineFault` (it answered with an error) or `NoEngine`
-    (it went away).
-    """
+class DockerEngine:
+    """An `Engine` that speaks Docker's API, as Podman does, too. Use it as a context manager."""
 
     def __init__(self, client: docker.DockerClient, host: str) -> None:
         self.host = host

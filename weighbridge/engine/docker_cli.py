@@ -15,11 +15,11 @@ from pathlib import Path
 
 from weighbridge.engine import endpoint
 from weighbridge.errors import NoBuilder
+from weighbridge.model.platform import Platform, listed
 
 _BUILDKIT_INSIDE = range(18, 23)
 # Podman's `docker` has a `buildx` too, which is not BuildKit.
 _BUILDX = re.compile(r"github\.com/docker/buildx v?(\d\S*)")
-_PLATFORM = re.compile(r"[a-z]+/[a-z0-9]+(?:/v[0-9]+)?")
 _ANSWER_SECONDS = 20
 
 
@@ -43,13 +43,13 @@ class BuildClient:
         # --load brings the image into the engine whatever the driver of the user's builder is.
         return (str(self.path), "buildx", "build", "--load") if self.buildx else (str(self.path), "build")
 
-    def platforms(self, host: str) -> tuple[str, ...]:
+    def platforms(self, host: str) -> tuple[Platform, ...]:
         """Return the platforms that the engine at `host` says it can build for; empty: it cannot be asked."""
         if not self.buildx:
             return ()
         told = _printed(self.path, "buildx", "inspect", environment=self.environment(host))
         lines = (line.removeprefix("Platforms:") for line in told.splitlines() if line.startswith("Platforms:"))
-        return tuple(dict.fromkeys(name for line in lines for name in _PLATFORM.findall(line)))
+        return tuple(dict.fromkeys(platform for line in lines for platform in listed(line)))
 
     def environment(self, host: str) -> Mapping[str, str]:
         """Return the variables for a build on the engine at `host`, over those of this process."""

@@ -12,9 +12,7 @@ import requests
 import urllib3.exceptions
 
 from weighbridge.engine import reasons
-
-TIMED_OUT = 124
-"""Exit code of a command that was given up, as that of coreutils' `timeout`."""
+from weighbridge.engine.protocol import TIMED_OUT
 
 _FRAME_HEADER_BYTES = 8
 """Each frame of the output begins with these, the last 4 of which are the size of the rest."""

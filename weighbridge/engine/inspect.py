@@ -8,23 +8,22 @@ from typing import Any
 
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, LocalImage
+from weighbridge.model.platform import Platform, of_machine
 from weighbridge.model.report import EngineIdentity
 
 _MAX_LOG = "16m"
 """Of one container: one that says the same for ever fills no disk, and what it says can be read by us."""
 _SHORTEST_NANOSECONDS = 10**6
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def identity(info: dict[str, Any]) -> EngineIdentity:
     """Read `GET /info`."""
     # The containerd store gives itself away by the plug-in type in its driver's status.
     drivers = {str(value) for _, value in info.get("DriverStatus") or ()}
-    machine = info.get("Architecture", "")
     return EngineIdentity(
         version=info.get("ServerVersion", "unknown"),
         store="containerd" if "io.containerd.snapshotter.v1" in drivers else info.get("Driver", "unknown"),
-        platform=f"{info.get('OSType', 'linux')}/{_ARCHITECTURES.get(machine, machine)}",
+        platform=str(of_machine(info.get("OSType", "linux"), info.get("Architecture", ""))),
     )
 
 
@@ -34,7 +33,7 @@ def image(reference: str, facts: dict[str, Any]) -> LocalImage:
     return LocalImage(
         reference=reference,
         id=facts["Id"],
-        platform=f"{facts.get('Os', 'linux')}/{facts.get('Architecture', '')}",
+        platform=str(Platform(facts.get("Os", "linux"), facts.get("Architecture", ""), facts.get("Variant") or "")),
         diff_ids=tuple((facts.get("RootFS") or {}).get("Layers") or ()),
         labels=config.get("Labels") or {},
         user=config.get("User") or "",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from weighbridge.engine import apt, docker_cli, endpoint, reasons
 from weighbridge.engine.apt import Say
-from weighbridge.engine.client import Engine, connect
+from weighbridge.engine.client import DockerEngine, connect
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.errors import NoBuilder, NoEngine
 
@@ -23,7 +23,7 @@ _LOG = Path("/var/log/dockerd.log")
 _SYSTEMD = Path("/run/systemd/system")
 
 
-def ensure_engine(say: Say) -> Engine:
+def ensure_engine(say: Say) -> DockerEngine:
     """Return an engine that answers: one that runs, else the machine's own, installed or started.
 
     Raises:
@@ -68,7 +68,7 @@ def _check_may_provide(error: NoEngine) -> None:
     raise NoEngine(error.message, advice=advice) from error
 
 
-def _start(say: Say) -> Engine:
+def _start(say: Say) -> DockerEngine:
     """Start the machine's engine, by its service manager or detached from us, and wait until it answers.
 
     Raises:
@@ -90,7 +90,7 @@ def _start(say: Say) -> Engine:
         raise
 
 
-def _answering(process: subprocess.Popen[bytes] | None, advice: str) -> Engine:
+def _answering(process: subprocess.Popen[bytes] | None, advice: str) -> DockerEngine:
     """Return the engine when it answers; `process` is it where no service manager started it."""
     deadline = time.monotonic() + _START_SECONDS
     while True:

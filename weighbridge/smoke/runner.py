@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
-from weighbridge.engine.client import Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SmokeFailed
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof, StartCosts

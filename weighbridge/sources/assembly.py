@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.layer import LayerContent
+from weighbridge.model.platform import Platform
 from weighbridge.quoting import quoted
 from weighbridge.sources.content import Blob, HistoryEntry, ImageContent
 from weighbridge.sources.oci.documents import Config, parse_config
@@ -16,12 +17,12 @@ from weighbridge.sources.oci.manifests import (
     Descriptor,
     Document,
     Manifest,
+    asked,
     check_algorithm,
     digest_of,
     fetched,
     no_such_platform,
 )
-from weighbridge.sources.oci.platforms import Platform, parse
 from weighbridge.sources.tar import compression
 from weighbridge.sources.tar.bounded import Bounded
 from weighbridge.sources.tar.compression import Readable
@@ -132,7 +133,7 @@ def fetch(
         UnreadableImage: A part is missing, is damaged, or is not what another says of it.
     """
     data, content = _config(reference, manifest, config)
-    if platform and not _platform(content).suits(wanted := parse(platform)):
+    if platform and not _platform(content).suits(wanted := asked(platform)):
         raise no_such_platform(reference, wanted, [_platform(content)])
     check_count(reference, content, len(manifest.layers))
     reader = _Reader(blob, on_progress)

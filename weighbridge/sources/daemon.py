@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from weighbridge.cache import Cache
-from weighbridge.engine.client import Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.engine import LocalImage

@@ -14,7 +14,7 @@ from weighbridge.sources.content import ImageContent
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, Location
 
 if TYPE_CHECKING:
-    from weighbridge.engine.client import Engine
+    from weighbridge.engine.protocol import Engine
 
 Progress = Callable[[int], None]
 

@@ -15,8 +15,8 @@ from tests.support.images import containerd, docker_20, docker_25, tar_of
 from tests.support.modes import File, Stacked, elf, folder
 from tests.test_secret_detection import KEY
 from weighbridge.cache import Cache
-from weighbridge.engine.client import Engine
 from weighbridge.engine.inspect import image as inspected
+from weighbridge.engine.protocol import Engine
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.scan import ScanHit, ScannedImage
 from weighbridge.sources.scan import layer

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
-from weighbridge.engine.client import Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
 from weighbridge.settings import Role, Settings

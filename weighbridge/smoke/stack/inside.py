@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weighbridge.engine.execution import TIMED_OUT
+from weighbridge.engine.protocol import TIMED_OUT
 from weighbridge.errors import EngineFault
 from weighbridge.smoke import scripts
 from weighbridge.smoke.rule_failed import CheckFailed

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from weighbridge.cache import user_folder
-from weighbridge.engine.client import LABEL
+from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import EngineFault, SettingsError
 
 RUN_LABEL = "weighbridge.run"

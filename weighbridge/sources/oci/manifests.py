@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
+from weighbridge.model.platform import Platform, own, parse
 from weighbridge.quoting import listed, quoted
 from weighbridge.sources.oci.documents import parse_config, parsed
-from weighbridge.sources.oci.platforms import Platform, own, parse
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """Of a manifest, an index or a config. Registries take no manifest that is longer than 4 MiB."""
@@ -174,7 +175,7 @@ def choose(
     """
     if isinstance(root, Manifest):
         return root
-    wanted = parse(platform) if platform else own()
+    wanted = asked(platform) if platform else own()
     chooser = _Chooser(name, document, config or document, present)
     images = list(chooser.images(root))
     if not images:
@@ -182,10 +183,25 @@ def choose(
     if len(images) == 1 and not platform:
         return chooser.manifest(images[0])
     platforms = [chooser.platform(image) for image in images]
-    suiting = [index for index, each in enumerate(platforms) if each.suits(wanted)]
+    # Nobody asked for a variant where this machine has one: its own comes first, but any will do.
+    needed = wanted if platform else replace(wanted, variant="")
+    suiting = [index for index, each in enumerate(platforms) if each.suits(needed)]
     if not suiting:
         raise no_such_platform(name, wanted, platforms)
     return chooser.manifest(images[min(suiting, key=lambda index: platforms[index].full != wanted.full)])
+
+
+def asked(platform: str) -> Platform:
+    """Return the platform that a user asks for.
+
+    Raises:
+        NoSuchImage: It is none.
+    """
+    found = parse(platform)
+    if found is None:
+        advice = "Write it like linux/amd64 or linux/arm/v7."
+        raise NoSuchImage(f"{quoted(platform)} is no platform", advice=advice)
+    return found
 
 
 def no_such_platform(name: str, wanted: Platform, there: list[Platform]) -> NoSuchImage:

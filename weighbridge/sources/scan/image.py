@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import get_args
 
 from weighbridge.cache import Cache
-from weighbridge.engine.client import Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.image import filesystem
 from weighbridge.image.filesystem import Directory, Filesystem
 from weighbridge.image.layer import DIRECTORY, HARD_LINK, LayerContent
+from weighbridge.model import platform
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.sources import daemon
@@ -82,7 +83,7 @@ def _cut(image: LocalImage, found: Sequence[Exposure]) -> Iterator[Kind]:
 
 
 def _architecture(image: LocalImage) -> str:
-    return image.platform.split("/")[1]
+    return (platform.parse(image.platform) or platform.Platform()).architecture
 
 
 def _group(user: str, found: Sequence[Exposure]) -> int | None:

@@ -6,8 +6,7 @@ import platform
 
 import pytest
 
-from weighbridge.errors import NoSuchImage
-from weighbridge.sources.oci.platforms import Platform, own, parse
+from weighbridge.model.platform import Platform, listed, of_machine, own, parse
 
 
 @pytest.mark.parametrize(
@@ -27,18 +26,23 @@ from weighbridge.sources.oci.platforms import Platform, own, parse
         ("linux/arm/7", "linux/arm/v7", True),
         ("linux/arm", "linux/arm/v7", True),
         ("linux/386", "linux/i386", True),
+        ("linux/arm/v7", "linux/armv7l", True),
+        ("linux/arm/v6", "linux/armv7l", False),
+        ("linux/arm/v6", "linux/armel", True),
     ],
 )
 def test_suiting(there: str, wanted: str, *, suits: bool) -> None:
     """Equal names are one, a variant that nobody asked for does not matter, and one that somebody did does."""
-    assert parse(there).suits(parse(wanted)) is suits
+    image, asked = parse(there), parse(wanted)
+    assert image
+    assert asked
+    assert image.suits(asked) is suits
 
 
 @pytest.mark.parametrize("text", ["", "linux", "linux/", "/amd64", "linux/amd64/v1/x", "linux amd64", "linux/amd64\n"])
 def test_no_platform(text: str) -> None:
-    """What is no platform is told as it should be written."""
-    with pytest.raises(NoSuchImage, match=r"is no platform\. Write it like linux/amd64"):
-        parse(text)
+    """What is no platform is none."""
+    assert parse(text) is None
 
 
 def test_written() -> None:
@@ -48,10 +52,28 @@ def test_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "architecture"),
-    [("x86_64", "amd64"), ("AMD64", "amd64"), ("aarch64", "arm64"), ("armv7l", "arm"), ("s390x", "s390x")],
+    ("machine", "name"),
+    [
+        ("x86_64", "linux/amd64"),
+        ("AMD64", "linux/amd64"),
+        ("aarch64", "linux/arm64"),
+        ("armv6l", "linux/arm/v6"),
+        ("armv7l", "linux/arm/v7"),
+        ("i686", "linux/386"),
+        ("s390x", "linux/s390x"),
+    ],
 )
-def test_own(machine: str, architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This machine is called as Go calls it, and its containers are Linux's."""
+def test_machines(machine: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine is called as Go calls it, whoever tells of it, and its containers are Linux's."""
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    assert own() == Platform("linux", architecture)
+    assert own() == of_machine("linux", machine) == parse(f"linux/{machine}") == parse(name)
+    assert str(own()) == name
+
+
+def test_listed() -> None:
+    """All platforms of a line are found, whatever stands between them."""
+    assert list(listed("linux/amd64*, linux/amd64/v2 (+3), linux/arm/v7")) == [
+        Platform("linux", "amd64"),
+        Platform("linux", "amd64", "v2"),
+        Platform("linux", "arm", "v7"),
+    ]

@@ -1,0 +1,84 @@
+"""Platforms as images, engines and users name them: `os/architecture[/variant]`, in Go's words.
+
+Equal names: containerd's package platforms, "Normalization"; what a kernel calls its machine stands beside them.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_NAME = r"([a-z0-9]+)/([a-z0-9_]+)(?:/([a-z0-9.]+))?"
+_GRAMMAR = re.compile(_NAME)
+_ARCHITECTURES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", ""),
+    "i386": ("386", ""),
+    "i486": ("386", ""),
+    "i586": ("386", ""),
+    "i686": ("386", ""),
+    "armel": ("arm", "v6"),
+    "armhf": ("arm", "v7"),
+    "armv5l": ("arm", "v5"),
+    "armv5tel": ("arm", "v5"),
+    "armv6l": ("arm", "v6"),
+    "armv7l": ("arm", "v7"),
+    "armv8l": ("arm", "v8"),
+    "loongarch64": ("loong64", ""),
+}
+"""Other names of architectures -> Go's, and the variant that the name says."""
+_USUAL_VARIANTS = {"arm": "v7", "arm64": "v8", "amd64": "v1"}
+"""What an image without a variant is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What an image runs on, or what an engine runs."""
+
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, (self.os, self.architecture, self.variant)))
+
+    @property
+    def full(self) -> tuple[str, str, str]:
+        """The same with equal names made one and the variant spelled out."""
+        architecture, told = _ARCHITECTURES.get(self.architecture, (self.architecture, ""))
+        variant = self.variant or told
+        variant = variant if variant.startswith("v") or not variant else f"v{variant}"
+        return self.os, architecture, variant or _USUAL_VARIANTS.get(architecture, "")
+
+    def suits(self, wanted: Platform) -> bool:
+        """Tell whether an image of this platform is one of the wanted; without a variant, any is wanted."""
+        return self.full == wanted.full if wanted.variant else self.full[:2] == wanted.full[:2]
+
+
+def parse(text: str) -> Platform | None:
+    """Return the platform that a text names, its architecture in Go's word; None where it is none."""
+    match = _GRAMMAR.fullmatch(text.lower())
+    return _named(*match.groups()) if match else None
+
+
+def listed(text: str) -> Iterator[Platform]:
+    """Yield all platforms that a text names, such as a line of a builder's."""
+    yield from (_named(*match.groups()) for match in _GRAMMAR.finditer(text))
+
+
+def of_machine(os: str, machine: str) -> Platform:
+    """Return the platform of a machine, by what its kernel calls it: `armv7l` is `linux/arm/v7`."""
+    return _named(os, machine.lower(), None)
+
+
+def own() -> Platform:
+    """Return the platform of the containers that this machine runs."""
+    return of_machine("linux", platform.machine())
+
+
+def _named(os: str, name: str, variant: str | None) -> Platform:
+    architecture, told = _ARCHITECTURES.get(name, (name, ""))
+    return Platform(os, architecture, variant or told)
