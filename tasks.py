@@ -94,15 +94,15 @@ def report(
     baseline: str = "",
 ) -> None:
     """Weigh images layer by layer, say whose the bytes are, record it."""
+    from weighbridge.commands import choose, weigh
     from weighbridge.commands import report as reporting
-    from weighbridge.commands import weigh
     from weighbridge.render import formats
     from weighbridge.render.terminal import build_progress, console
     from weighbridge.report import budgets, records
 
     with user_errors():
         settings, outputs = settings_of(c), formats.Outputs(formats.REPORTS, format)
-        wanted = weigh.wanted(settings, variant, image)
+        wanted = choose.wanted(settings, variant, image)
         if rebuild:  # what it needs takes a tenth of a second to import
             from weighbridge.commands import rebuild as rebuilding
 
@@ -145,16 +145,16 @@ def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
 )
 def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
     """Say what grew from one image to another, package by package."""
-    from weighbridge.commands import weigh
+    from weighbridge.commands import choose, weigh
     from weighbridge.render import formats
     from weighbridge.render.terminal import console
     from weighbridge.report import difference
 
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.DIFFERENCES, format)
-        wanted = {"before": weigh.located(settings, before), "after": weigh.located(settings, after)}
+        wanted = {"before": choose.located(settings, before), "after": choose.located(settings, after)}
         with console.activity() as shown:
-            images = weigh.measure(wanted, PROJECT, on_progress=shown.reading()).images
+            images = weigh.weigh(wanted, PROJECT, on_progress=shown.reading()).report.images
         render(difference.compare_images(f"{before} -> {after}", *images))
 
 

@@ -89,7 +89,8 @@ def compare(settings: Settings, project: Path, shown: Activity, *, rounds: int) 
 def _weigh(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
     """Weigh all images in one pass, so that layers that they share are read once."""
     locations = {each.name: Location(DOCKER, each.reference) for each in subjects}
-    report = weigh.measure(locations, Path(), cache=bench.cache, engine=bench.engine, on_progress=bench.shown.reading())
+    progress = bench.shown.reading()
+    report = weigh.weigh(locations, Path(), cache=bench.cache, engine=bench.engine, on_progress=progress).report
     found.images |= {image.variant: image for image in report.images}
 
 

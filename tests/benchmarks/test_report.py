@@ -20,12 +20,12 @@ from benchmarks.archives import Entry, Spec
 from benchmarks.programs import AS, COLD, DIVE, KNOWN, MENU, SAVE, SYFT, Workplace
 from benchmarks.results import LARGE_FILES, Growth, Point, Results, WasteCase
 from benchmarks.runs import Command, Contender, ProgramFailed, Run, Series, interleaved, timed, together
-from weighbridge.commands.weigh import measure
+from weighbridge.commands.weigh import weigh
 from weighbridge.errors import SettingsError
 from weighbridge.model.report import Image
 from weighbridge.render.terminal import console
 from weighbridge.settings import check
-from weighbridge.sources.locations import parse
+from weighbridge.sources.opener import parse
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def series(name: str, *seconds: float, peak_bytes: int = MB, fault: str = "") ->
 def weighed(path: Path, spec: Spec) -> Image:
     """Return what our report says of an image that was made."""
     archives.write(path, spec)
-    return measure({"made": parse(f"archive:{path}#{spec.name}")}, PROJECT).images[0]
+    return weigh({"made": parse(f"archive:{path}#{spec.name}")}, PROJECT).report.images[0]
 
 
 def test_median_and_range() -> None:

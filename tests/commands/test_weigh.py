@@ -6,31 +6,28 @@ import gzip
 import io
 import re
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
+from tests.support.shelf import IDENTITY, Shelf
 from weighbridge.cache import Cache
-from weighbridge.commands import weigh as measuring
-from weighbridge.commands.weigh import measure, wanted, weighed
+from weighbridge.commands.weigh import weigh
 from weighbridge.engine.protocol import Engine
-from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SourceError, UnreadableImage
+from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
+from weighbridge.image import weighing
 from weighbridge.image.base_image import NAME_LABEL, TOP_LABEL
-from weighbridge.model.engine import LocalImage
-from weighbridge.model.report import Base, EngineIdentity, Image, Pull, Report
-from weighbridge.settings import check
+from weighbridge.model.report import Base, Image, Pull, Report
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
 from weighbridge.sources.locations import DOCKER, Location
 
-IDENTITY = EngineIdentity(version="0", store="overlay2", platform="linux/amd64")
 SYSTEM, TOOLS, APP = (Entry("os", b"1" * 100),), (Entry("a", b"22"), Entry("b", b"333")), (Entry("main.py", b"4444"),)
 
 BASE = ImageSpec(tags=("debian:slim",), layers=(SYSTEM, TOOLS))
@@ -52,39 +49,6 @@ def built(base: str | None, variant: str = "multi") -> ImageSpec:
     )
 
 
-class Shelf:
-    """An engine as far as `measure` needs one, with images of ours and the graph driver's or containerd's ids."""
-
-    identity = IDENTITY
-
-    def __init__(self, images: Sequence[ImageSpec], layout: str) -> None:
-        self._images, self._layout, self.saves = images, layout, 0
-
-    def image(self, reference: str) -> LocalImage:
-        """Return an image; a name with a space is no name, as in the real engine."""
-        if " " in reference:
-            raise EngineFault("The engine says: invalid reference format")
-        for spec in self._images:
-            if reference in spec.tags:
-                config = spec.config if self._layout.startswith("docker") else b"manifest"
-                return LocalImage(
-                    reference=reference,
-                    id=f"sha256:{hexdigest(config)}",
-                    platform="linux/amd64",
-                    diff_ids=spec.diff_ids,
-                    labels=spec.labels,
-                    user="",
-                )
-        raise NoSuchImage(f"The engine has no image {reference}")
-
-    @contextmanager
-    def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
-        """Yield the wanted images in the engine's layout."""
-        self.saves += 1
-        wanted = [spec for spec in self._images if set(references) & set(spec.tags)]
-        yield io.BytesIO(tar_of(LAYOUTS[self._layout](wanted)))
-
-
 def docker(variants: Mapping[str, str]) -> dict[str, Location]:
     """Return the locations of an engine's images."""
     return {variant: Location(DOCKER, reference) for variant, reference in variants.items()}
@@ -104,12 +68,12 @@ def hold_sums(image: Image) -> None:
     assert all(row.bytes > 0 for row in image.waste)
 
 
-def weigh(folder: Path, images: Sequence[ImageSpec], variants: dict[str, str], layout: str = "docker_20") -> Report:
+def weighed(folder: Path, images: Sequence[ImageSpec], variants: dict[str, str], layout: str = "docker_20") -> Report:
     """Measure variants on an engine with these images, twice: what is known is not asked for again."""
     shelf, cache = Shelf(images, layout), Cache(folder)
-    report = measure(docker(variants), folder, cache=cache, engine=cast("Engine", shelf))
+    report = weigh(docker(variants), folder, cache=cache, engine=cast("Engine", shelf)).report
     assert shelf.saves == (1 if variants else 0)
-    again = measure(docker(variants), folder, cache=cache, engine=cast("Engine", shelf))
+    again = weigh(docker(variants), folder, cache=cache, engine=cast("Engine", shelf)).report
     assert replace(again, recorded_at=report.recorded_at) == report
     assert shelf.saves == (1 if variants else 0)
     for image in report.images:
@@ -120,7 +84,7 @@ def weigh(folder: Path, images: Sequence[ImageSpec], variants: dict[str, str], l
 @pytest.mark.parametrize("layout", ["docker_20", "docker_25", "containerd"])
 def test_report_is_the_same_on_every_engine(tmp_path: Path, layout: str) -> None:
     """Figures, instructions and base are those of the image, whatever the engine's store."""
-    report = weigh(tmp_path, [BASE, built("debian:slim")], {"multi": "backend:multi"}, layout)
+    report = weighed(tmp_path, [BASE, built("debian:slim")], {"multi": "backend:multi"}, layout)
     assert (report.commit, report.dirty, report.engine, report.sharing) == (None, False, IDENTITY, None)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", report.recorded_at)
     (image,) = report.images
@@ -143,7 +107,7 @@ def test_report_is_the_same_on_every_engine(tmp_path: Path, layout: str) -> None
 def test_pull_is_exact_where_the_engine_has_blobs(tmp_path: Path) -> None:
     """The containerd store keeps what a registry has: sizes and digests are those, and the config is a blob too."""
     spec = built(None)
-    (image,) = weigh(tmp_path, [spec], {"multi": "backend:multi"}, "containerd").images
+    (image,) = weighed(tmp_path, [spec], {"multi": "backend:multi"}, "containerd").images
     packed = [gzip.compress(archive) for archive in spec.archives]
     assert [layer.pull_bytes for layer in image.layers] == [len(data) for data in packed]
     assert [layer.blob for layer in image.layers] == [f"sha256:{hexdigest(data)}" for data in packed]
@@ -154,7 +118,7 @@ def test_pull_is_exact_where_the_engine_has_blobs(tmp_path: Path) -> None:
 def test_pull_is_estimated_where_layers_are_not_compressed(tmp_path: Path, layout: str) -> None:
     """It says so, and a short layer is packed by the real thing."""
     spec = built(None)
-    (image,) = weigh(tmp_path, [spec], {"multi": "backend:multi"}, layout).images
+    (image,) = weighed(tmp_path, [spec], {"multi": "backend:multi"}, layout).images
     packed = [len(gzip.compress(archive, 6)) for archive in spec.archives]
     assert [layer.pull_bytes for layer in image.layers] == packed
     assert [layer.blob for layer in image.layers] == [None] * 3
@@ -165,7 +129,7 @@ def test_pull_is_estimated_where_layers_are_not_compressed(tmp_path: Path, layou
 def test_base_that_is_not_known(tmp_path: Path, base: str | None) -> None:
     """No label, no such image, no valid name, or an image that this one does not stand on: there is no base."""
     larger = ImageSpec(tags=("backend:larger",), layers=(SYSTEM, TOOLS, APP, APP))
-    (image,) = weigh(tmp_path, [BASE, OTHER, NOTHING, larger, built(base)], {"multi": "backend:multi"}).images
+    (image,) = weighed(tmp_path, [BASE, OTHER, NOTHING, larger, built(base)], {"multi": "backend:multi"}).images
     assert image.base is None
     assert not any(layer.in_base for layer in image.layers)
 
@@ -175,7 +139,7 @@ def test_two_variants_of_one_image_both_come_out(tmp_path: Path) -> None:
     image = built(None)
     twin = ImageSpec(tags=("backend:multi", "backend:twin"), layers=image.layers, history=image.history)
     variants = {"b": "backend:twin", "a": "backend:multi", "c": "backend:multi"}
-    report = weigh(tmp_path, [twin], variants)
+    report = weighed(tmp_path, [twin], variants)
     assert [(one.variant, one.reference) for one in report.images] == list(variants.items())
     assert len({one.id for one in report.images}) == 1
 
@@ -184,7 +148,7 @@ def test_base_is_known_by_what_the_build_wrote_down(tmp_path: Path) -> None:
     """The label of `invoke build` tells the base where the base image is gone; one that fits no layer tells nothing."""
     for top, layers in ((f"2 {BASE.diff_ids[1]}", 2), (f"1 {BASE.diff_ids[1]}", None), ("2 sha256:0", None)):
         spec = replace(built("gone:1"), labels={NAME_LABEL: "gone:1", TOP_LABEL: top})
-        (image,) = weigh(tmp_path, [spec], {"multi": "backend:multi"}).images
+        (image,) = weighed(tmp_path, [spec], {"multi": "backend:multi"}).images
         assert (image.base and image.base.layers) == layers
 
 
@@ -192,7 +156,7 @@ def test_images_share_layers(tmp_path: Path) -> None:
     """Each layer counts once; what an image has alone is told, and layers that could be one and are two."""
     first = ImageSpec(tags=("a:1",), layers=(SYSTEM, TOOLS, APP))
     second = ImageSpec(tags=("b:1",), layers=(SYSTEM, tuple(reversed(TOOLS))))
-    sharing = weigh(tmp_path, [first, second], {"a": "a:1", "b": "b:1"}).sharing
+    sharing = weighed(tmp_path, [first, second], {"a": "a:1", "b": "b:1"}).sharing
     assert sharing is not None
     assert sharing.shipped_bytes == 100 + 5 + 4 + 5
     assert [(each.variant, each.shipped_bytes) for each in sharing.unique] == [("a", 9), ("b", 5)]
@@ -205,7 +169,7 @@ def test_image_that_is_missing_is_told_before_anything_is_read(tmp_path: Path) -
     """The engine is asked for every image at once, and nothing is saved where one is missing."""
     shelf = Shelf([BASE], "docker_20")
     with pytest.raises(NoSuchImage, match="no image backend:multi"):
-        measure(
+        weigh(
             docker({"a": "debian:slim", "b": "backend:multi"}),
             tmp_path,
             cache=Cache(tmp_path),
@@ -216,49 +180,24 @@ def test_image_that_is_missing_is_told_before_anything_is_read(tmp_path: Path) -
 
 def test_image_without_layers_and_no_image_at_all(tmp_path: Path) -> None:
     """Nothing weighs nothing."""
-    (image,) = weigh(tmp_path, [NOTHING], {"x": "nothing:1"}).images
+    (image,) = weighed(tmp_path, [NOTHING], {"x": "nothing:1"}).images
     assert (image.shipped_bytes, image.file_count, image.layers) == (0, 0, ())
-    assert weigh(tmp_path / "other", [], {}).images == ()
+    assert weighed(tmp_path / "other", [], {}).images == ()
 
 
 def test_archive_gives_what_the_engine_gives(tmp_path: Path) -> None:
     """An image in a file has the figures that it has in an engine; of one image the name may be left out."""
     (tmp_path / "saved.tar").write_bytes(tar_of(LAYOUTS["docker_25"]([built(None)])))
     location = Location("archive", str(tmp_path / "saved.tar"))
-    (image,) = measure({"x": location}, tmp_path).images
-    (expected,) = weigh(tmp_path, [built(None)], {"x": "backend:multi"}, "docker_25").images
+    (image,) = weigh({"x": location}, tmp_path).report.images
+    (expected,) = weighed(tmp_path, [built(None)], {"x": "backend:multi"}, "docker_25").images
     assert replace(image, source="docker") == expected
 
 
 def test_file_that_is_not_there(tmp_path: Path) -> None:
     """A wrong path is told with what to give instead."""
     with pytest.raises(UnreadableImage, match=r"gone.tar cannot be read: No such file or directory. Give the path"):
-        measure({"x": Location("archive", str(tmp_path / "gone.tar"))}, tmp_path)
-
-
-def test_wanted_images() -> None:
-    """Images that are named take the variants' place; a wrong location and both at once are matters of settings."""
-    settings = check({"variants": {"multi": {}, "single": {}}})
-    assert wanted(settings, ["multi"], []) == docker({"multi": "backend:multi"})
-    assert list(wanted(settings, [], [])) == ["multi", "single"]
-    assert wanted(settings, [], ["multi", "archive:a.tar#x:1"]) == {
-        **docker({"multi": "backend:multi"}),
-        "archive:a.tar#x:1": Location("archive", "a.tar", "x:1"),
-    }
-    assert wanted(settings, [], ["multi=docker:shop:1", "x.y=multi", "archive:a=b.tar", "oci:c=d"]) == {
-        **docker({"multi": "shop:1", "x.y": "backend:multi"}),
-        "archive:a=b.tar": Location("archive", "a=b.tar"),
-        "oci:c=d": Location("oci", "c=d"),
-    }
-    assert list(wanted(settings, [], ["docker:x", "docker:x"])) == ["docker:x"]
-    for images in (["a=docker:x", "a=docker:y"], ["multi", "multi=docker:y"]):
-        with pytest.raises(SettingsError, match=r"^Two images are called (a|multi)[.] Name each"):
-            wanted(settings, [], images)
-    with pytest.raises(SettingsError, match="Use one of them"):
-        wanted(settings, ["multi"], ["docker:x"])
-    for text in ("nonsense", "docker:", "podman:x"):
-        with pytest.raises(SettingsError, match=f"^{text} names no image. Write docker:REFERENCE, "):
-            wanted(settings, [], [text])
+        weigh({"x": Location("archive", str(tmp_path / "gone.tar"))}, tmp_path)
 
 
 OWNED = (
@@ -286,15 +225,15 @@ def test_damage_of_what_an_engine_sends(layout: str, data: st.DataObject) -> Non
         image = Archive(archive_members.read(io.BytesIO(content), verified=False)).image("x:1")
     except SourceError:
         return
-    hold_sums(weighed("x", "docker", image, None))
+    hold_sums(weighing.weigh("x", "docker", image, None).image)
 
 
 def test_cache_that_somebody_wrote_into(tmp_path: Path) -> None:
     """A document that is well-formed and wrong counts as none: the image is saved again."""
     shelf, cache, spec = Shelf([built(None)], "docker_20"), Cache(tmp_path), built(None)
-    first = measure(docker({"x": "backend:multi"}), tmp_path, cache=cache, engine=cast("Engine", shelf))
+    first = weigh(docker({"x": "backend:multi"}), tmp_path, cache=cache, engine=cast("Engine", shelf)).report
     cache.keep_document(f"sha256:{hexdigest(spec.config)}", {"config": "{}", "blobs": []})
-    again = measure(docker({"x": "backend:multi"}), tmp_path, cache=cache, engine=cast("Engine", shelf))
+    again = weigh(docker({"x": "backend:multi"}), tmp_path, cache=cache, engine=cast("Engine", shelf)).report
     assert again.images == first.images
     assert shelf.saves == 2
 
@@ -303,7 +242,7 @@ def test_trees_are_of_what_was_weighed(tmp_path: Path) -> None:
     """The parts of each image come after the report and without another look at the engine; they add up to it."""
     shelf, cache = Shelf([BASE, OTHER, NOTHING], "docker_20"), Cache(tmp_path)
     names = {"a": "debian:slim", "b": "alpine:3", "c": "nothing:1"}
-    found = measuring.weigh(docker(names), tmp_path, cache=cache, engine=cast("Engine", shelf))
+    found = weigh(docker(names), tmp_path, cache=cache, engine=cast("Engine", shelf))
     trees = found.trees()
     assert {name: node.bytes for name, node in trees.items()} == {
         image.variant: image.shipped_bytes for image in found.report.images

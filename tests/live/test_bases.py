@@ -12,7 +12,7 @@ import pytest
 from tests.live.conftest import Project
 from weighbridge.build import bases
 from weighbridge.cache import Cache
-from weighbridge.commands.weigh import measure
+from weighbridge.commands.weigh import weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.engine.protocol import LABEL
@@ -83,7 +83,7 @@ def test_python_holds_no_bytecode(engine: DockerEngine, python: str) -> None:
 
 def test_python_weighs_what_the_official_image_does(engine: DockerEngine, python: str, tmp_path: Path) -> None:
     """Within a tenth, so that figures of the variants on it mean something."""
-    report = measure({"base": Location(DOCKER, python)}, tmp_path, cache=Cache(tmp_path), engine=engine)
+    report = weigh({"base": Location(DOCKER, python)}, tmp_path, cache=Cache(tmp_path), engine=engine).report
     assert report.images[0].shipped_bytes == pytest.approx(OFFICIAL_BYTES, rel=0.1)
 
 

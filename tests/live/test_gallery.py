@@ -13,13 +13,13 @@ from tests.live import evidence, stages
 from tests.live.gallery import BASE, CASES, SMALL, Case
 from weighbridge.build import bases
 from weighbridge.cache import Cache
-from weighbridge.commands import weigh
 from weighbridge.engine.client import DockerEngine
-from weighbridge.image import filesystem
+from weighbridge.image import base_image, filesystem, weighing
+from weighbridge.image.content import ImageContent
 from weighbridge.model.report import Image
 from weighbridge.sources import opener
-from weighbridge.sources.content import ImageContent
 from weighbridge.sources.locations import DOCKER, Location
+from weighbridge.sources.opener import Means
 
 pytestmark = pytest.mark.engine
 
@@ -67,7 +67,7 @@ def gallery(
         present = {name: name for name in PRESENT if engine.has_image(name)}
         references = {"the Python base": python_base.reference, **present, **made}
         locations = {name: Location(DOCKER, reference) for name, reference in references.items()}
-        found = opener.read(locations, engine, Cache(folder / "cache"))
+        found = opener.read(locations.values(), Means(cache=Cache(folder / "cache"), engine=engine))
         contents = {name: found[location] for name, location in locations.items()}
         with evidence.saved(engine, list(references.values())) as stream:
             saved = evidence.layers(stream)
@@ -82,7 +82,7 @@ def gallery(
 
 
 def _weighed(name: str, content: ImageContent) -> Image:
-    return weigh.weighed(name, DOCKER, content, weigh.base_of(content, lambda _: None))
+    return weighing.weigh(name, DOCKER, content, base_image.base_of(content, lambda _: None)).image
 
 
 @pytest.fixture(params=NAMES)

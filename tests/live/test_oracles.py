@@ -20,7 +20,8 @@ from weighbridge.image import filesystem
 from weighbridge.model.report import Image, Pull
 from weighbridge.report import difference
 from weighbridge.sources import opener
-from weighbridge.sources.locations import DOCKER, Location, parse
+from weighbridge.sources.locations import DOCKER, Location
+from weighbridge.sources.opener import Means, parse
 
 pytestmark = pytest.mark.engine
 
@@ -51,7 +52,7 @@ class Everywhere:
         """Return the figures of one copy, or of the engine's own image; skip where there is no such image."""
         if (subject, kind) not in self.measured:
             location, cache = self.location(subject, kind), Cache(self.folder / "cache" / subject)
-            (self.measured[subject, kind],) = weigh.measure({"x": location}, self.folder, cache=cache).images
+            (self.measured[subject, kind],) = weigh.weigh({"x": location}, self.folder, cache=cache).report.images
         return self.measured[subject, kind]
 
     def location(self, subject: str, kind: str) -> Location:
@@ -171,7 +172,7 @@ def test_files_are_those_that_umoci_unpacks(everywhere: Everywhere, tmp_path: Pa
     unpacked = copies.on_disk(copies.unpacked(layout, copies.TAG, tmp_path / "bundle"))
     assert everywhere.image(name, LAYOUT).live_bytes == unpacked.live_bytes
     location = everywhere.location(name, LAYOUT)
-    view = filesystem.stack(opener.read({"x": location}, None, Cache(tmp_path))[location].layers)
+    view = filesystem.stack(opener.read([location], Means(cache=Cache(tmp_path)))[location].layers)
     assert {path: view.size(number) for path, number in view.files()} == unpacked.files
 
 
@@ -187,7 +188,7 @@ def test_image_that_umoci_changed(everywhere: Everywhere, tmp_path: Path) -> Non
     (root / "d" / "other").rename(root / "another")
     copies.run("umoci", "repack", "--image", f"{layout}:changed", tmp_path / "bundle")
     location = parse(f"oci:{layout}#changed")
-    (image,) = weigh.measure({"x": location}, tmp_path, cache=Cache(tmp_path)).images
+    (image,) = weigh.weigh({"x": location}, tmp_path, cache=Cache(tmp_path)).report.images
     *before, last = image.layers
     assert [layer.diff_id for layer in before] == [layer.diff_id for layer in everywhere.image(TREE, LAYOUT).layers]
     assert image.live_bytes == copies.on_disk(root).live_bytes

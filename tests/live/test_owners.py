@@ -140,7 +140,7 @@ def owned(
     arguments, labels = {"PYTHON": python_base.reference}, build_labels.base_layer_labels(base.diff_ids)
     with evidence.built(engine, folder, (PLAIN, LABELLED), arguments, labels) as names:
         locations = {name: Location(DOCKER, reference) for name, reference in names.items()}
-        report = weigh.measure(locations, folder, cache=Cache(folder / "cache"))
+        report = weigh.weigh(locations, folder, cache=Cache(folder / "cache")).report
         client = docker_cli.find()
         command = [str(client.path), "run", "--rm", "--interactive", "--network", "none", names[PLAIN]]
         inside = subprocess.run(

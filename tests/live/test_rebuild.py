@@ -272,5 +272,5 @@ def test_copy_is_what_the_builder_gets(
         wanted = buildkit.Build(variant="x", reference=name, context=folder, dockerfile=dockerfile)
         states.append([step.state for step in buildkit.build(docker_cli.find(), engine, wanted).steps])
     assert states == [["done"], ["cached"]]
-    found = weigh.measure({name: Location(DOCKER, name) for name in names}, tmp_path, engine=engine).images
+    found = weigh.weigh({name: Location(DOCKER, name) for name in names}, tmp_path, engine=engine).report.images
     assert found[0].layers == found[1].layers

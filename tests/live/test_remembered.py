@@ -29,14 +29,13 @@ _SECONDS = 60
 _MEASURE = """
 import dataclasses, json, sys
 from pathlib import Path
-from weighbridge.commands import weigh as measure
+from weighbridge.commands.weigh import weigh
 from weighbridge.cache import Cache
-from weighbridge.sources.locations import DOCKER
-from weighbridge.sources.locations import Location
+from weighbridge.sources.locations import DOCKER, Location
 
 locations = {name: Location(DOCKER, place) for name, place in json.loads(sys.argv[1]).items()}
 input()
-report = measure.measure(locations, Path(), cache=Cache(Path(sys.argv[2])))
+report = weigh(locations, Path(), cache=Cache(Path(sys.argv[2]))).report
 print(json.dumps([dataclasses.asdict(image) for image in report.images]))
 """
 
@@ -76,7 +75,7 @@ def references(
 def weighed(references: Mapping[str, str], cache: Path, targets: Sequence[str] = TARGETS) -> Sequence[Image]:
     """Measure images with what a cache folder holds."""
     locations = {name: Location(DOCKER, references[name]) for name in targets}
-    return weigh.measure(locations, PROJECT, cache=Cache(cache)).images
+    return weigh.weigh(locations, PROJECT, cache=Cache(cache)).report.images
 
 
 def test_images_that_are_known_are_not_saved(references: Mapping[str, str], saves: Saves, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from weighbridge.cache import Cache
-from weighbridge.commands.weigh import measure
+from weighbridge.commands.weigh import weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine, connect
 from weighbridge.engine.protocol import LABEL
@@ -77,11 +77,11 @@ def docker(*words: str) -> bytes:
     return subprocess.run([str(docker_cli.find().path), *words], check=True, capture_output=True).stdout
 
 
-def weigh(engine: DockerEngine, **variants: str) -> Report:
+def weighed(engine: DockerEngine, **variants: str) -> Report:
     """Measure images of the engine."""
     locations = {name: Location(DOCKER, reference) for name, reference in variants.items()}
     with TemporaryDirectory() as folder:
-        return measure(locations, Path(folder), cache=Cache(Path(folder)), engine=engine)
+        return weigh(locations, Path(folder), cache=Cache(Path(folder)), engine=engine).report
 
 
 def listed(layer: bytes) -> tuple[int, int]:
@@ -111,7 +111,7 @@ def figures(image: Image) -> list[tuple[int, int]]:
 def test_layers_weigh_what_gnu_tar_lists(engine: DockerEngine, build: Build, tmp_path: Path) -> None:
     """Each layer of each image, in order, with hard links, long names and repeated layers."""
     one, many = build(ONE), build(MANY)
-    report = weigh(engine, one=one, many=many)
+    report = weighed(engine, one=one, many=many)
     assert [figures(image) for image in report.images] == [by_tar(one, tmp_path / "s1"), by_tar(many, tmp_path / "s2")]
     assert [layer.instruction.split()[0] for layer in report.images[1].layers] == ["ADD", "ADD", "COPY", "ADD", "COPY"]
     for reference, image in zip((one, many), report.images, strict=True):
@@ -129,7 +129,7 @@ def test_image_of_one_layer_weighs_what_a_container_exports(engine: DockerEngine
         docker("rm", "--force", container)
     with tarfile.open(fileobj=io.BytesIO(exported)) as root:
         sizes = [member.size for member in root if member.isreg() and member.name.startswith("one/")]
-    (image,) = weigh(engine, one=name).images
+    (image,) = weighed(engine, one=name).images
     assert figures(image) == [(sum(sizes), len(sizes))]
 
 
@@ -147,10 +147,10 @@ def test_all_names_of_one_image_come_out(engine: DockerEngine, build: Build, tmp
 def test_base_is_found_by_its_label(engine: DockerEngine, build: Build) -> None:
     """The layers of the named base are marked, and weigh what the base does."""
     base = build(ONE)
-    image = weigh(engine, x=build(f"{MANY}LABEL {NAME_LABEL}={base}\n")).images[0]
+    image = weighed(engine, x=build(f"{MANY}LABEL {NAME_LABEL}={base}\n")).images[0]
     assert image.base is not None
     assert (image.base.reference, image.base.layers) == (base, 1)
-    assert image.base.shipped_bytes == weigh(engine, base=base).images[0].shipped_bytes
+    assert image.base.shipped_bytes == weighed(engine, base=base).images[0].shipped_bytes
     assert [layer.in_base for layer in image.layers] == [True, False, False, False, False]
 
 

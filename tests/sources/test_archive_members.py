@@ -27,9 +27,9 @@ from tests.support.images import (
     tar_of,
 )
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
+from weighbridge.image.content import HistoryEntry, ImageContent
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
-from weighbridge.sources.content import HistoryEntry, ImageContent
 from weighbridge.sources.tar import compression
 
 BASE = (

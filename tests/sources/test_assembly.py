@@ -6,8 +6,8 @@ import pytest
 
 from tests.support.images import Entry, ImageSpec, hexdigest
 from weighbridge.errors import UnreadableImage
+from weighbridge.image.content import Blob
 from weighbridge.sources.assembly import assemble, check_layer
-from weighbridge.sources.content import Blob
 from weighbridge.sources.tar.layer import ReadLayer, read_layer
 
 SPEC = ImageSpec(tags=(), layers=((Entry("a", b"1"),), (Entry("b", b"22"),)), labels={"a": "b"}, variant="v8")

@@ -28,7 +28,7 @@ from weighbridge.model.build import Built
 from weighbridge.model.report import Image, Rebuild, Report
 from weighbridge.report import difference
 from weighbridge.settings import Change, Settings
-from weighbridge.sources import opener
+from weighbridge.sources.assembly import Progress
 from weighbridge.sources.locations import DOCKER, Location
 
 OnBuild = Callable[[str], OnStep]
@@ -65,7 +65,7 @@ def added(
     settings: Settings,
     project: Path,
     on_build: OnBuild,
-    on_progress: Callable[[], opener.Progress],
+    on_progress: Callable[[], Progress],
 ) -> Report:
     """Return a report of variants with what the changes of the settings cost each of them; see `costs`."""
     with connect() as engine:
@@ -82,14 +82,14 @@ def costs(
     *,
     cache: Cache | None = None,
     on_build: OnBuild = lambda _: lambda _: None,
-    on_progress: Callable[[], opener.Progress] = lambda: lambda _: None,
+    on_progress: Callable[[], Progress] = lambda: lambda _: None,
 ) -> dict[str, tuple[Rebuild, ...]]:
     """Build each variant, and again: with nothing changed, then with each change alone.
 
     Args:
         client: What drives BuildKit.
         engine: Where the images come to be for a while.
-        wanted: What to build, as `variants.plan` says; the images of these names are not touched.
+        wanted: What to build, as `plan.plan` says; the images of these names are not touched.
         tried: Name -> change.
         cache: What is known of layers; the user's, if None.
         on_build: Called before each build.
@@ -105,8 +105,8 @@ def costs(
     with _Names(client, engine, on_build) as names:
         trials = {each.variant: tuple(_trials(names, each, tried)) for each in wanted}
         locations = {name: Location(DOCKER, name) for name in names.given}
-        report = weigh.measure(locations, Path(), cache=cache, engine=engine, on_progress=on_progress())
-    images = {image.variant: image for image in report.images}
+        weighed = weigh.weigh(locations, Path(), cache=cache, engine=engine, on_progress=on_progress())
+    images = {image.variant: image for image in weighed.report.images}
     return {variant: tuple(_cost(trial, images) for trial in found) for variant, found in trials.items()}
 
 

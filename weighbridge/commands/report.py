@@ -14,10 +14,8 @@ from weighbridge.report import baseline, budgets, records
 from weighbridge.report.summary import Baseline, Summary
 from weighbridge.settings import Settings
 from weighbridge.smoke import history
-from weighbridge.sources.locations import DOCKER, OCI, parse
-
-Progress = Callable[[int], None]
-_SOURCES = (f"{DOCKER}:", "registry:", f"{OCI}:", "archive:")
+from weighbridge.sources import opener
+from weighbridge.sources.assembly import Progress
 
 
 def earlier(
@@ -39,11 +37,11 @@ def earlier(
     """
     if not text:
         return None
-    if not text.startswith(_SOURCES):
+    if not opener.names_source(text):
         return baseline.find(text, project / settings.reports.directory, project)
-    places = {name: parse(text.replace("{variant}", name)) for name in names}
+    places = {name: opener.parse(text.replace("{variant}", name)) for name in names}
     # Nobody knows of which commit they are, and it need not be the present one.
-    return replace(weigh.measure(places, project, on_progress=progress()), commit=None, dirty=False)
+    return replace(weigh.weigh(places, project, on_progress=progress()).report, commit=None, dirty=False)
 
 
 def summarized(

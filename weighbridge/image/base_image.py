@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from weighbridge.image.content import ImageContent
+from weighbridge.model.report import Base
+
 NAME_LABEL = "org.opencontainers.image.base.name"
 """Names the image of the last FROM (OCI image-spec, annotations.md)."""
 DIGEST_LABEL = "org.opencontainers.image.base.digest"
@@ -37,3 +40,13 @@ def told(told_labels: Mapping[str, str], diff_ids: Sequence[str], find: Find) ->
     if expected and tuple(diff_ids[: len(expected)]) == tuple(expected):
         return reference, len(expected)
     return None
+
+
+def base_of(content: ImageContent, find: Find) -> Base | None:
+    """Return the base that the image names in its labels, if it really stands on it."""
+    named = told(content.labels, content.diff_ids, find)
+    if named is None:
+        return None
+    reference, count = named
+    shipped_bytes = sum(layer.shipped_bytes for layer in content.layers[:count])
+    return Base(reference=reference, layers=count, shipped_bytes=shipped_bytes)

@@ -10,15 +10,31 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
+from weighbridge.image.content import ImageContent
+from weighbridge.sources import archive_members
 from weighbridge.sources.archive_members import Members
-from weighbridge.sources.assembly import assemble
-from weighbridge.sources.content import ImageContent
+from weighbridge.sources.assembly import Progress, assemble
 from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest
 from weighbridge.sources.oci.manifests import Index, choose, digest_of, parse_document
 from weighbridge.sources.oci.naming import named
 from weighbridge.sources.tar.layer import ReadLayer, plain
+
+
+def read(path: Path, on_progress: Progress | None = None) -> Archive:
+    """Return what is in a file.
+
+    Raises:
+        UnreadableImage: It cannot be read, or is no archive of images.
+    """
+    try:
+        with path.open("rb") as file:
+            return Archive(archive_members.read(file, on_progress))
+    except OSError as error:
+        advice = "Give the path of a file that `docker save` or `skopeo copy` wrote."
+        raise UnreadableImage(f"{path} cannot be read: {error.strerror}", advice=advice) from error
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.image.content import Blob
 from weighbridge.image.layer import FILE, HARD_LINK, SYMBOLIC_LINK, LayerContent
-from weighbridge.sources.content import Blob
 from weighbridge.sources.tar import compression
 from weighbridge.sources.tar.compression import decompressed, is_compressed
 from weighbridge.sources.tar.headers import DamagedArchive, Header, is_tar

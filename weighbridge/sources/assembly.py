@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.platform import Platform
 from weighbridge.quoting import quoted
-from weighbridge.sources.content import Blob, HistoryEntry, ImageContent
 from weighbridge.sources.oci.documents import Config, parse_config
 from weighbridge.sources.oci.manifests import (
     CONFIG_TYPES,

@@ -12,12 +12,12 @@ from typing import Any, Protocol
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import UnreadableImage
+from weighbridge.image.content import Blob, ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.engine import LocalImage
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
 from weighbridge.sources.assembly import assemble
-from weighbridge.sources.content import Blob, ImageContent
 from weighbridge.sources.tar.layer import Watch
 
 

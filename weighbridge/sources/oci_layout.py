@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.image.content import ImageContent
 from weighbridge.quoting import quoted
 from weighbridge.sources.assembly import Known, Progress, fetch, nothing_known
-from weighbridge.sources.content import ImageContent
 from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES, Index, choose, parse_document
 from weighbridge.sources.oci.naming import named
 

@@ -22,8 +22,8 @@ import pytest
 from tests.support.images import Entry, ImageSpec, OciBlobs, hexdigest
 from tests.support.registries import Handler, Intercept, Registry
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
+from weighbridge.image.content import ImageContent
 from weighbridge.image.layer import LayerContent
-from weighbridge.sources.content import ImageContent
 from weighbridge.sources.oci import manifests
 from weighbridge.sources.registry import client as registry
 from weighbridge.sources.registry import min_rate

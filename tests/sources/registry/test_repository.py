@@ -20,8 +20,8 @@ import pytest
 from tests.support.images import Entry, ImageSpec, OciBlobs, named
 from tests.support.registries import Handler, Registry
 from weighbridge.errors import NoSuchImage, UnreadableImage
+from weighbridge.image.content import ImageContent
 from weighbridge.sources import oci_layout
-from weighbridge.sources.content import ImageContent
 from weighbridge.sources.registry import client
 
 pytestmark = pytest.mark.services

@@ -21,9 +21,9 @@ import requests.utils
 import urllib3.exceptions
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.image.content import ImageContent
 from weighbridge.quoting import quoted
 from weighbridge.sources.assembly import Known, Progress, fetch, nothing_known
-from weighbridge.sources.content import ImageContent
 from weighbridge.sources.oci.manifests import Index, Manifest, choose, digest_of, parse_document
 from weighbridge.sources.registry import references
 from weighbridge.sources.registry.min_rate import POOLS, TooSlow

@@ -10,14 +10,14 @@ from typing import get_args
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
 from weighbridge.image import filesystem
+from weighbridge.image.content import ImageContent
 from weighbridge.image.filesystem import Directory, Filesystem
+from weighbridge.image.history import MISSING, instructions
 from weighbridge.image.layer import DIRECTORY, HARD_LINK, LayerContent
 from weighbridge.model import platform
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.sources import daemon
-from weighbridge.sources.content import ImageContent
-from weighbridge.sources.history import MISSING, instructions
 from weighbridge.sources.scan import elf, paths
 from weighbridge.sources.scan.layer import HAS_ASSIGNMENTS, Exposure, Exposures, Spot
 

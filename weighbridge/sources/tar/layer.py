@@ -14,9 +14,9 @@ from typing import Protocol
 import xxhash
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.image.content import Blob
 from weighbridge.image.layer import DIRECTORY, FILE, OTHER, WHITEOUT, Fingerprint, LayerContent
 from weighbridge.image.packages import is_database
-from weighbridge.sources.content import Blob
 from weighbridge.sources.tar.compression import Readable, decompressed, is_compressed
 from weighbridge.sources.tar.gzip_estimate import Deflation
 from weighbridge.sources.tar.headers import Header

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from weighbridge.sources.content import HistoryEntry
+from weighbridge.image.content import HistoryEntry
 
 MISSING = "(missing)"
 

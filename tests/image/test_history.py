@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from weighbridge.sources.content import HistoryEntry
-from weighbridge.sources.history import clean, instructions
+from weighbridge.image.content import HistoryEntry
+from weighbridge.image.history import clean, instructions
 
 
 @pytest.mark.parametrize(
