@@ -52,15 +52,15 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
     from weighbridge.build import buildkit, plan
     from weighbridge.build import platforms as foreign
     from weighbridge.commands import publish
-    from weighbridge.engine import client as engine
     from weighbridge.engine import docker_cli
+    from weighbridge.engine.client import connect
     from weighbridge.render.terminal import build_progress, console, smoke_progress
 
     with user_errors():
         settings = settings_of(c)
         names = settings.chosen(variant)
         targets, platforms = publish.targets(push, names), foreign.parse(platform, push=push is not None)
-        with engine.connect() as found:
+        with connect() as found:
             with console.activity() as shown:
                 client = docker_cli.find()
                 foreign.check(client, found, platforms, push=push is not None)
@@ -170,7 +170,7 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
 def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal") -> None:
     """Prove that API and worker run and work, hardened, from each variant."""
     from weighbridge.commands import smoke as proof
-    from weighbridge.engine import client as engine
+    from weighbridge.engine.client import connect
     from weighbridge.render import formats
     from weighbridge.render.terminal import console, smoke_progress
     from weighbridge.smoke import runner
@@ -179,7 +179,7 @@ def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = Fal
     with user_errors():
         settings, render = settings_of(c), formats.choose(formats.PROOFS, format)
         names, folder = settings.chosen(variant), PROJECT / settings.reports.directory
-        with engine.connect() as found:
+        with connect() as found:
             with console.activity() as shown:
                 prove = partial(proof.prove, found, settings, names, shown=shown, folder=folder)
                 proofs = prove(watcher=partial(smoke_progress.progress, shown, names), faults=faults, keep=keep)
@@ -194,7 +194,7 @@ def clean(c: Context, bases: bool = False) -> None:
     """Remove our images and what smoke tests left in the engine."""
     from weighbridge.build import bases as base_images
     from weighbridge.build import buildkit
-    from weighbridge.engine import client as engine
+    from weighbridge.engine.client import connect
     from weighbridge.render.terminal import console
     from weighbridge.smoke import artifacts
     from weighbridge.smoke.stack import runs
@@ -202,7 +202,7 @@ def clean(c: Context, bases: bool = False) -> None:
     with user_errors():
         settings = settings_of(c)
         artifacts.clean(PROJECT / settings.reports.directory)
-        with engine.connect() as found:
+        with connect() as found:
             things, images = runs.clean(found, console.print_line), buildkit.images(found, settings.repository)
             images += buildkit.images(found, settings.bench_repository)
             if bases:
