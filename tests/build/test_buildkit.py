@@ -418,10 +418,10 @@ def test_certificates_that_are_named_but_missing(monkeypatch: pytest.MonkeyPatch
     """A variable that names no file does not stand in the way of the machine's own bundle."""
     for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "missing"))
-    monkeypatch.setattr("weighbridge.build.buildkit._BUNDLES", (tmp_path / "also missing",))
+    monkeypatch.setattr("weighbridge.settings.certificates._SYSTEM", (tmp_path / "also missing",))
     assert certificates() is None
     (tmp_path / "bundle").touch()
-    monkeypatch.setattr("weighbridge.build.buildkit._BUNDLES", (tmp_path / "also missing", tmp_path / "bundle"))
+    monkeypatch.setattr("weighbridge.settings.certificates._SYSTEM", (tmp_path / "also missing", tmp_path / "bundle"))
     assert certificates() == tmp_path / "bundle"
 
 

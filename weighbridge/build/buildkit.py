@@ -20,19 +20,12 @@ from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import LABEL, Engine
 from weighbridge.errors import BuildFailed
 from weighbridge.model.build import Built, Step
+from weighbridge.settings import certificates as trusted
 
 OUTPUT_LINES = 20
 """How many of a failing step's last lines the error shows."""
 
 _BUNDLE_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-_BUNDLES = (
-    Path("/etc/ssl/certs/ca-certificates.crt"),
-    Path("/etc/pki/tls/certs/ca-bundle.crt"),
-    Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),
-    Path("/etc/ssl/ca-bundle.pem"),
-    Path("/etc/ssl/cert.pem"),
-)
-"""Where Debian, Fedora (older, newer), openSUSE, and Alpine and macOS keep it."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 _LINE = re.compile(r"#(\d+) (.*)")
 _OUTCOME = re.compile(r"(CACHED|CANCELED|DONE (\d+\.\d+)s|ERROR: (.*))$")
@@ -104,8 +97,8 @@ def images(engine: Engine, repository: str) -> tuple[str, ...]:
 
 def certificates() -> Path | None:
     """Return this machine's bundle of certificates, which builds get as a secret: a proxy's own may be among them."""
-    named = [Path(os.environ[name]) for name in _BUNDLE_VARIABLES if os.environ.get(name)]
-    return next((path for path in (*named, *_BUNDLES) if path.is_file()), None)
+    named = (path for _, path in trusted.named(*_BUNDLE_VARIABLES) if path.is_file())
+    return next(named, None) or trusted.of_system()
 
 
 def _label(repository: str) -> str:

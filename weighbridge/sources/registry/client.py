@@ -6,12 +6,10 @@ This is the one module here that speaks HTTP. No exception of `requests` or of t
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -23,6 +21,7 @@ import urllib3.exceptions
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import ImageContent
 from weighbridge.quoting import quoted
+from weighbridge.settings import certificates
 from weighbridge.sources.assembly import Known, Progress, fetch, nothing_known
 from weighbridge.sources.oci.manifests import Index, Manifest, choose, digest_of, parse_document
 from weighbridge.sources.registry import references
@@ -33,7 +32,6 @@ from weighbridge.sources.registry.repository import Repository, origin, server
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
 MAX_REDIRECTS = 5
-_SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 _BUNDLES = "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"
 _FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
 _Request = requests.PreparedRequest
@@ -193,12 +191,12 @@ class _Http:
 
 def _authorities() -> str | bool:
     """Return the certificates to trust: those of the environment or of the system, for an office may have its own."""
-    for name in _BUNDLES:
-        if path := os.environ.get(name):
-            if Path(path).exists():
-                return path
-            raise UnreadableImage(f"{name} names {quoted(path)}, which is not there", advice="Correct it, or unset it.")
-    return str(_SYSTEM_AUTHORITIES) if _SYSTEM_AUTHORITIES.is_file() else True
+    for name, path in certificates.named(*_BUNDLES):
+        if path.exists():
+            return str(path)
+        raise UnreadableImage(f"{name} names {quoted(path)}, which is not there", advice="Correct it, or unset it.")
+    system = certificates.of_system()
+    return str(system) if system else True
 
 
 class _Adapter(requests.adapters.HTTPAdapter):

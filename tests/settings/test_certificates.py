@@ -1,0 +1,32 @@
+"""Which certificates are trusted: what the environment names comes first, and each distribution has its own place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from weighbridge.settings import certificates
+
+
+def test_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that are set come in the order asked for, whether there is such a file or not; empty ones do not."""
+    monkeypatch.setenv("A_BUNDLE", "/nowhere/a")
+    monkeypatch.setenv("B_BUNDLE", "")
+    monkeypatch.delenv("C_BUNDLE", raising=False)
+    monkeypatch.setenv("D_BUNDLE", "/nowhere/d")
+    found = list(certificates.named("D_BUNDLE", "C_BUNDLE", "B_BUNDLE", "A_BUNDLE"))
+    assert found == [("D_BUNDLE", Path("/nowhere/d")), ("A_BUNDLE", Path("/nowhere/a"))]
+
+
+@pytest.mark.parametrize("place", certificates._SYSTEM, ids=str)
+def test_every_distribution(place: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The bundle is found wherever a distribution keeps it; a folder of that name is none."""
+    moved = tuple(tmp_path / each.relative_to("/") for each in certificates._SYSTEM)
+    monkeypatch.setattr(certificates, "_SYSTEM", moved)
+    assert certificates.of_system() is None
+    (tmp_path / place.relative_to("/")).mkdir(parents=True)
+    assert certificates.of_system() is None
+    (tmp_path / place.relative_to("/")).rmdir()
+    (tmp_path / place.relative_to("/")).touch()
+    assert certificates.of_system() == tmp_path / place.relative_to("/")
