@@ -18,6 +18,7 @@ from weighbridge.smoke.rules import api as answering
 from weighbridge.smoke.rules import hardening, shutdown, start
 from weighbridge.smoke.runner import Trial, check_images, prove
 from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack.observations import Arrived, Reply
 
 WRITES = {"/": "EROFS", "/data": "written", "/tmp": "written"}  # noqa: S108 - in a container
 
@@ -145,10 +146,10 @@ def test_start_of_the_worker_is_noted() -> None:
     engine = FakeEngine(replace(RUNNING, started_at=1767225600.25), log="a\ncelery@x ready.\nb")
     stack = stack_on(engine)
     start.note_worker_start(stack, "worker")
-    assert stack.notes == {"worker_ready_seconds": 0.75}
+    assert stack.observed.worker_ready_seconds == 0.75
     silent = stack_on(FakeEngine(RUNNING, log="a"))
     start.note_worker_start(silent, "worker")
-    assert silent.notes == {}
+    assert silent.observed.worker_ready_seconds is None
 
 
 def test_interpreter_of_another_name() -> None:
@@ -158,7 +159,7 @@ def test_interpreter_of_another_name() -> None:
     assert start.has_python(stack) == "Python 3.13.5"
     assert [spec.entrypoint[0] for spec in engine.specs] == ["python", "python3"]
     assert engine.removed == [engine.specs[0].name]
-    assert stack.interpreters == ["python3"]
+    assert stack.interpreters == ("python3",)
 
 
 def test_confined() -> None:
@@ -231,7 +232,8 @@ def test_another_listener(role: str, others: list[dict[str, object]], words: str
 def test_api_that_nobody_reaches(listening: list[dict[str, object]], words: str) -> None:
     """Where it listens tells why; where that does not, what came of asking."""
     stack = stack_on(probed(listening=listening))
-    assert words in refused(lambda: answering.live(stack, {"live_at": None, "live": {"error": "refused"}}))
+    arrived = Arrived(live_at=None, ready_at=None, live=Reply(error="refused"), ready=Reply())
+    assert words in refused(lambda: answering.live(stack, arrived))
 
 
 @pytest.mark.parametrize(
@@ -271,11 +273,9 @@ def test_lines_that_tell_of_an_error(line: str, *, is_error: bool) -> None:
 
 
 def test_listening_where_declared() -> None:
-    """The API on its port alone, the worker nowhere; the memory is noted on the way."""
-    stack = stack_on(probed())
-    assert hardening.listens_where_declared(stack, "api") == "only on 8000"
+    """The API on its port alone, the worker nowhere."""
+    assert hardening.listens_where_declared(stack_on(probed()), "api") == "only on 8000"
     assert hardening.listens_where_declared(stack_on(probed(listening=[])), "worker") == "nowhere"
-    assert stack.notes == {"api_memory_bytes": 1000}
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, fields
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SmokeFailed
@@ -17,7 +17,7 @@ from weighbridge.model.smoke import Check, Proof, StartCosts
 from weighbridge.settings import Settings
 from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
-from weighbridge.smoke.stack import runs, signals
+from weighbridge.smoke.stack import runs, signals, start_costs
 from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack, running
 
 _LOOK_SECONDS = 0.1
@@ -241,18 +241,10 @@ class _Variant:
 
 def _looked_back(stack: Stack, checks: tuple[Check, ...], failed: Rule | None) -> _Played:
     """Keep what is worth it of a stack that is about to go."""
+    figures = start_costs.of(stack.observed)
     if failed is None:
-        return _Played(checks=checks, figures=_figures(stack.notes))
+        return _Played(checks=checks, figures=figures)
     logs = {name: log for name in (REDIS, API, WORKER, CLIENT) if (log := stack.log(name, None))}
     log = stack.log(failed.log_of) if failed.log_of else ""
-    return _Played(
-        checks=checks, figures=_figures(stack.notes), log=log, log_of=failed.title, logs={**stack.logs, **logs}
-    )
-
-
-def _figures(notes: Mapping[str, float]) -> StartCosts:
-    """Return what of the notes are figures: bytes are whole, and seconds have three digits."""
-    values: dict[str, Any] = {}
-    for name in {each.name for each in fields(StartCosts)} & notes.keys():
-        values[name] = round(notes[name]) if name.endswith("_bytes") else round(notes[name], 3)
-    return StartCosts(**values)
+    logs = {**stack.observed.logs, **logs}
+    return _Played(checks=checks, figures=figures, log=log, log_of=failed.title, logs=logs)

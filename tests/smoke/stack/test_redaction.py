@@ -18,6 +18,7 @@ from weighbridge.smoke.rules import api, shutdown
 from weighbridge.smoke.stack import redaction
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Answer
+from weighbridge.smoke.stack.observations import Arrived, Reply
 
 SECRET = "correct+horse/battery"  # noqa: S105 - made up
 GIVEN = {
@@ -110,9 +111,9 @@ def test_secret_is_hidden_before_a_quote_is_cut() -> None:
         shutdown.no_error_in_logs(stack(f"ERROR {half[6:]}"), ["api"])
     assert "correct" not in str(caught.value).partition(";")[0]
     assert "correct" not in Answer("GET /x", 500, half, stack().masked).quote()
-    arrival = {"live_at": None, "live": {"status": 500, "body": half}}
+    never = Arrived(live_at=None, ready_at=None, live=Reply(), ready=Reply(status=500, body=half))
     with pytest.raises(CheckFailed) as caught:
-        api.ready(stack(), {"ready_at": None, "ready": arrival["live"]})
+        api.ready(stack(), never)
     assert "correct" not in str(caught.value)
 
 

@@ -9,6 +9,7 @@ from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import inside
 from weighbridge.smoke.stack.containers import API, Stack
 from weighbridge.smoke.stack.http import Client
+from weighbridge.smoke.stack.observations import Arrived, Described, Listener, Reply
 
 _CORRECT = "correct roles.api.port or roles.api.live"
 _OK = 200
@@ -17,71 +18,84 @@ _SHOWN = 3
 _OPENAPI_SECONDS = 60.0
 
 
-def live(stack: Stack, arrival: Mapping[str, Any]) -> str:
-    """The API answered from another container, in a time that is counted from its container's start.
-
-    Args:
-        stack: Where it runs.
-        arrival: What `scripts/arrival.py` saw.
-    """
+def live(stack: Stack, arrived: Arrived) -> str:
+    """The API answered from another container, in a time that is counted from its container's start."""
     api = stack.settings.roles.api
-    if arrival["live_at"] is None:
-        raise CheckFailed(_out_of_reach(stack) or f"GET {api.live} {_told(stack, arrival['live'])}; {_CORRECT}")
-    return f"GET {api.live} answered 200 {_since_start(stack, 'api_live_seconds', arrival['live_at'])}"
+    if arrived.live_at is None:
+        raise CheckFailed(_out_of_reach(stack) or f"GET {api.live} {_told(stack, arrived.live)}; {_CORRECT}")
+    seconds = stack.observed.api_live_seconds = _since_start(stack, arrived.live_at)
+    return f"GET {api.live} answered 200 {seconds:.2f} s after its start"
 
 
-def ready(stack: Stack, arrival: Mapping[str, Any]) -> str:
-    """The API says that it reaches its services; `arrival` as in `live`."""
+def ready(stack: Stack, arrived: Arrived) -> str:
+    """The API says that it reaches its services, in a time that is counted as in `live`."""
     api = stack.settings.roles.api
-    if arrival["ready_at"] is None:
-        raise CheckFailed(f"GET {api.ready} {_told(stack, arrival['ready'])}")
-    return f"GET {api.ready} answered 200 {_since_start(stack, 'api_ready_seconds', arrival['ready_at'])}"
+    if arrived.ready_at is None:
+        raise CheckFailed(f"GET {api.ready} {_told(stack, arrived.ready)}")
+    seconds = stack.observed.api_ready_seconds = _since_start(stack, arrived.ready_at)
+    return f"GET {api.ready} answered 200 {seconds:.2f} s after its start"
 
 
-def arrive(stack: Stack) -> dict[str, Any]:
-    """Ask the API until it is live and ready, or the time is up; return what `scripts/arrival.py` saw."""
+def arrive(stack: Stack) -> Arrived:
+    """Ask the API until it is live and ready, or the time is up; return when it was."""
     api, client, limit = stack.settings.roles.api, Client(stack), stack.settings.smoke.timeout_seconds
     wanted = {**client.address(), "live": api.live, "ready": api.ready, "seconds": limit, "headers": client.headers()}
-    found: dict[str, Any] = inside.ask(stack, "arrival.py", wanted, seconds=limit + 10)
-    return found
+    found = inside.ask(stack, "arrival.py", wanted, seconds=limit + 10)
+    return Arrived(
+        live_at=found["live_at"],
+        ready_at=found["ready_at"],
+        live=_reply(found["live"]),
+        ready=_reply(found["ready"] or {}),
+    )
 
 
 def serves_openapi(stack: Stack, path: str) -> str:
     """The API describes itself."""
     found = _described(stack, path)
-    if "error" in found:
-        raise CheckFailed(f"{found['error']}; serve it, correct roles.api.openapi, or say null there for none")
-    if not found["paths"]:
+    if not found.paths:
         raise CheckFailed(f"GET {path} describes no path")
-    return f"OpenAPI {found['openapi']}, {found['paths']} paths"
+    return f"OpenAPI {found.version}, {found.paths} paths"
 
 
 def answers_every_get(stack: Stack, path: str) -> str:
     """Whatever the description lets one GET answers, and not with an error of the server's."""
-    gets = _described(stack, path)["gets"]
-    bad = [each for each in gets if each.get("status", _SERVER_ERROR) >= _SERVER_ERROR]
+    gets = _described(stack, path).gets
+    bad = [(url, reply) for url, reply in gets if reply.status is None or reply.status >= _SERVER_ERROR]
     if bad:
-        told = ", ".join(f"GET {each['url']} {each.get('error') or _told(stack, each)}" for each in bad[:_SHOWN])
+        told = ", ".join(
+            f"GET {url} {reply.error if reply.status is None else _told(stack, reply)}" for url, reply in bad[:_SHOWN]
+        )
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        cure = "the API's log says why" if any("status" in each for each in bad) else "let it answer in time"
+        cure = "the API's log says why" if any(reply.status for _, reply in bad) else "let it answer in time"
         raise CheckFailed(f"{told}{more}; {cure}")
     return f"{len(gets)} GETs below {_SERVER_ERROR}"
 
 
-def _described(stack: Stack, path: str) -> Mapping[str, Any]:
+def _described(stack: Stack, path: str) -> Described:
     """Return what the API says of itself and what its GETs answered, asked once."""
-    if not stack.described:
-        client = Client(stack)
-        wanted = {**client.address(), "path": path, "headers": client.headers(), "seconds": _OPENAPI_SECONDS}
-        stack.described.update(inside.ask(stack, "openapi.py", wanted, seconds=_OPENAPI_SECONDS + 10))
-    return stack.described
+    if stack.observed.described is None:
+        stack.observed.described = _ask_for_description(stack, path)
+    return stack.observed.described
 
 
-def _since_start(stack: Stack, figure: str, at: float) -> str:
-    """Note how long after its container's start the API did something, and return it in words."""
-    seconds = max(0.0, at - stack.state(API).started_at)
-    stack.notes[figure] = seconds
-    return f"{seconds:.2f} s after its start"
+def _ask_for_description(stack: Stack, path: str) -> Described:
+    client = Client(stack)
+    wanted = {**client.address(), "path": path, "headers": client.headers(), "seconds": _OPENAPI_SECONDS}
+    found = inside.ask(stack, "openapi.py", wanted, seconds=_OPENAPI_SECONDS + 10)
+    if "error" in found:
+        raise CheckFailed(f"{found['error']}; serve it, correct roles.api.openapi, or say null there for none")
+    gets = tuple((each["url"], _reply(each)) for each in found["gets"])
+    return Described(version=found["openapi"], paths=found["paths"], gets=gets)
+
+
+def _reply(answer: Mapping[str, Any]) -> Reply:
+    """Return what a script printed of one answer."""
+    return Reply(status=answer.get("status"), body=answer.get("body", ""), error=answer.get("error", ""))
+
+
+def _since_start(stack: Stack, at: float) -> float:
+    """Return how many seconds after its container's start the API did something."""
+    return max(0.0, at - stack.state(API).started_at)
 
 
 def _out_of_reach(stack: Stack) -> str:
@@ -89,8 +103,8 @@ def _out_of_reach(stack: Stack) -> str:
     port = stack.settings.roles.api.port
     by_port: dict[int, list[str]] = {}
     for each in _listening(stack):
-        if each["protocol"] == "tcp":
-            by_port.setdefault(each["port"], []).append(each["address"])
+        if each.protocol == "tcp":
+            by_port.setdefault(each.port, []).append(each.address)
     addresses = by_port.pop(port, [])
     if any(map(_is_loopback, addresses)):
         return "no other container reaches the API: it binds to 127.0.0.1; use --host 0.0.0.0"
@@ -101,7 +115,7 @@ def _out_of_reach(stack: Stack) -> str:
     return ""
 
 
-def _listening(stack: Stack) -> tuple[Mapping[str, Any], ...]:
+def _listening(stack: Stack) -> tuple[Listener, ...]:
     try:
         return inside.probe(stack, API).listening
     except CheckFailed:
@@ -112,8 +126,8 @@ def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
 
 
-def _told(stack: Stack, answer: Mapping[str, Any]) -> str:
-    if "status" in answer:
-        body = " ".join(stack.masked(str(answer.get("body") or "")).split())[:200]
-        return f"answered {answer['status']}{': ' if body else ''}{body}"
-    return f"got no answer: {answer.get('error', 'nothing came')}"
+def _told(stack: Stack, reply: Reply) -> str:
+    if reply.status is None:
+        return f"got no answer: {reply.error or 'nothing came'}"
+    body = " ".join(stack.masked(reply.body).split())[:200]
+    return f"answered {reply.status}{': ' if body else ''}{body}"

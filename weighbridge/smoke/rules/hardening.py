@@ -8,7 +8,7 @@ from weighbridge.errors import EngineFault
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import inside
 from weighbridge.smoke.stack.containers import API, Stack
-from weighbridge.smoke.stack.inside import Process
+from weighbridge.smoke.stack.observations import Process
 
 _LOOKS = 5
 _TMP = "/tmp"  # noqa: S108 - in there
@@ -63,17 +63,12 @@ def root_filesystem_is_read_only(stack: Stack, role: str) -> str:
 
 
 def listens_where_declared(stack: Stack, role: str) -> str:
-    """Nothing in the container listens but the API on its port; loopback counts too: it is one forward away.
-
-    The same look notes the resident memory, which is no rule's: what it may be is for a budget to say.
-    """
-    found = inside.found(stack, role)
-    stack.notes[f"{role}_memory_bytes"] = found.memory_bytes
+    """Nothing in the container listens but the API on its port; loopback counts too: it is one forward away."""
     wanted = stack.settings.roles.api.port if role == API else None
     others = [
-        f"{each['protocol']} {each['address']}:{each['port']}"
-        for each in found.listening
-        if (each["protocol"], each["port"]) != ("tcp", wanted)
+        f"{each.protocol} {each.address}:{each.port}"
+        for each in inside.found(stack, role).listening
+        if (each.protocol, each.port) != ("tcp", wanted)
     ]
     if others:
         known = f" besides {wanted}" if wanted else ", where a worker needs no port"

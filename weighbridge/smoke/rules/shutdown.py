@@ -15,6 +15,7 @@ from weighbridge.smoke.rules.worker import begin_job
 from weighbridge.smoke.stack import inside
 from weighbridge.smoke.stack.containers import API, WORKER, Stack
 from weighbridge.smoke.stack.http import Client
+from weighbridge.smoke.stack.observations import Moment
 
 _KILLED = 137
 _TERMINATED_CODE = 143
@@ -25,7 +26,6 @@ _ACCEPT_SECONDS = 0.3
 """Until a busy server has taken what the kernel has taken for it."""
 _QUOTED_CHARACTERS = 200
 _BEGUN = "begun"
-_TERMINATED = "sigterm_at"
 
 
 def stops_on_sigterm(stack: Stack, role: str) -> str:
@@ -53,12 +53,12 @@ def finishes_request_in_flight(stack: Stack, request: Request) -> str:
     def terminate(line: str) -> None:
         if line == _BEGUN:
             time.sleep(_ACCEPT_SECONDS)
-            stack.notes[_TERMINATED] = time.monotonic()
+            stack.observed.api_told_to_stop = Moment.now()
             stack.engine.signal(stack.name(API), "SIGTERM")
 
     options = {"hold_seconds": grace / 2}
     found = inside.ask(stack, "in_flight.py", {**wanted, **options}, seconds=2 * grace + 10, on_line=terminate)
-    if _TERMINATED not in stack.notes:
+    if stack.observed.api_told_to_stop is None:
         raise CheckFailed(f"POST {path} could not be begun: {found.get('error')}")
     if "status" not in found:
         raise CheckFailed(
@@ -88,11 +88,11 @@ def no_error_in_logs(stack: Stack, containers: Iterable[str]) -> str:
 
 def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
     grace = stack.role(role).grace_seconds
-    began = stack.notes.get(_TERMINATED) if role == API else None
-    if began is None:
-        began = time.monotonic()
+    told = stack.observed.api_told_to_stop if role == API else None
+    if told is None:
+        told = Moment.now()
         stack.engine.signal(stack.name(role), "SIGTERM")
-    state = stack.wait(role, lambda state: not state.running, max(0.0, began + grace - time.monotonic()))
+    state = stack.wait(role, lambda state: not state.running, max(0.0, grace - told.age))
     if state.running:
         raise CheckFailed(
             f"still running {grace:g} s after SIGTERM: an engine would kill it now, and its work would be lost; "
@@ -109,4 +109,4 @@ def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
         )
     if state.exit_code not in graceful:
         raise CheckFailed(f"exited with code {state.exit_code} after SIGTERM, not {' or '.join(map(str, graceful))}")
-    return f"exited with {state.exit_code}, {time.monotonic() - began:.1f} s after SIGTERM"
+    return f"exited with {state.exit_code}, {told.age:.1f} s after SIGTERM"

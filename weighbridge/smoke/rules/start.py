@@ -11,8 +11,9 @@ from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerState
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import exit_reason, health, inside
-from weighbridge.smoke.stack.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Health, Stack
+from weighbridge.smoke.stack.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Stack
 from weighbridge.smoke.stack.inside import last_line
+from weighbridge.smoke.stack.observations import Health
 
 _MOMENT_SECONDS = 2.0
 _PING_SECONDS = 10.0
@@ -63,7 +64,7 @@ def has_python(stack: Stack) -> str:
             reason = str(error.message if isinstance(error, EngineFault) else error)
             stack.engine.remove_container(stack.name(CLIENT))
         else:
-            stack.interpreters[:] = [name]
+            stack.observed.interpreter = name
             return found
     raise CheckFailed(f"no {' or '.join(INTERPRETERS)} starts from the image's PATH: {reason}")
 
@@ -108,7 +109,7 @@ def becomes_healthy(stack: Stack, role: str) -> str:
     state, limit = stack.state(role), stack.settings.smoke.timeout_seconds
     if not state.running:
         raise CheckFailed(_how_it_ended(stack, role, role, state))
-    found = stack.healths.get(role)
+    found = stack.observed.healths.get(role)
     if found is None:
         raise CheckFailed("there is no health check to ask")
     if not found.ok:
@@ -142,7 +143,7 @@ def note_worker_start(stack: Stack, worker: str) -> None:
     ready = seconds_of(line.partition(" ")[0])
     started = stack.state(worker).started_at
     if ready and started:
-        stack.notes["worker_ready_seconds"] = ready - started
+        stack.observed.worker_ready_seconds = ready - started
 
 
 def _health_of_idle(stack: Stack, role: str) -> Health | None:
@@ -168,7 +169,7 @@ def _settled(stack: Stack, container: str, role: str) -> ContainerState:
         asked = time.monotonic()
         found = health.check(stack, container, role)
         if found:
-            stack.healths[container] = found
+            stack.observed.healths[container] = found
         state, waited = stack.state(container), time.monotonic() - begin
         enough = waited > _MOMENT_SECONDS if found is None else found.ok
         if enough or not state.running or waited > limit:

@@ -19,15 +19,15 @@ _LOG_LINES = 1000
 
 def ready(stack: Stack) -> str:
     """A worker answers through Redis."""
-    stack.jobs.update(registered(stack))
+    stack.observed.jobs = registered(stack)
     note_worker_start(stack, WORKER)
-    return f"{', '.join(stack.jobs)} answered through Redis"
+    return f"{', '.join(stack.observed.jobs)} answered through Redis"
 
 
 def registers_its_jobs(stack: Stack, jobs: Sequence[str]) -> str:
     """The worker, which has answered before, knows each job that the API sends: both are of one version."""
     # Celery adds what else it knows of a job: `name [rate_limit=10/m]`.
-    known = {job.partition(" [")[0] for jobs in stack.jobs.values() for job in jobs}
+    known = {job.partition(" [")[0] for jobs in stack.observed.jobs.values() for job in jobs}
     missing = [job for job in jobs if job not in known]
     if missing:
         others = ", ".join(sorted(known)) or "none"

@@ -13,6 +13,7 @@ from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
 from weighbridge.settings import Role, Settings
 from weighbridge.smoke.stack import redaction, runs
+from weighbridge.smoke.stack.observations import Observations
 from weighbridge.smoke.stack.runs import Run
 from weighbridge.smoke.stack.signals import Interruption
 
@@ -36,15 +37,6 @@ class _Common(TypedDict):
     health_command: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What a health check said."""
-
-    ok: bool
-    output: str
-    """Its last line."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """The containers of one run, by name. `running` makes one and takes it down."""
@@ -63,20 +55,14 @@ class Stack:
     """The image's, as Docker keeps it: `CMD` and words, or `CMD-SHELL` and a line; empty or `NONE`: it has none."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Of both roles, over what the settings give them."""
-    notes: dict[str, float] = field(default_factory=dict)
-    """What rules have measured on the way, by the names of `model.Figures`."""
-    jobs: dict[str, list[str]] = field(default_factory=dict)
-    """Worker -> the jobs that it knows, once it has answered."""
-    findings: dict[str, Any] = field(default_factory=dict)
-    """Container -> what a look inside found once it served: see `inside.found`."""
-    described: dict[str, Any] = field(default_factory=dict)
-    """What `scripts/openapi.py` saw, once it has been asked."""
-    interpreters: list[str] = field(default_factory=lambda: [*INTERPRETERS])
-    """Names of interpreters that the image may have; once it is known, of the one that it has."""
-    healths: dict[str, Health] = field(default_factory=dict)
-    """Container -> the last word of its health check."""
-    logs: dict[str, str] = field(default_factory=dict)
-    """Of containers that are gone, by name."""
+    observed: Observations = field(default_factory=Observations)
+    """What rules have seen on the way; all else of a stack stays as it was made."""
+
+    @property
+    def interpreters(self) -> tuple[str, ...]:
+        """Names of interpreters that the image may have; once it is known, of the one that it has."""
+        known = self.observed.interpreter
+        return (known,) if known else INTERPRETERS
 
     def name(self, container: str) -> str:
         """Return the name that the engine knows a container by."""
@@ -113,7 +99,7 @@ class Stack:
 
     def remove(self, container: str) -> None:
         """Remove a container and keep its log."""
-        self.logs[container] = self.log(container, None)
+        self.observed.logs[container] = self.log(container, None)
         self.engine.remove_container(self.name(container))
 
     def wait(self, container: str, enough: Callable[[ContainerState], bool], seconds: float) -> ContainerState:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from weighbridge.errors import EngineFault
-from weighbridge.smoke.stack.containers import Health, Stack
+from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.inside import last_line
+from weighbridge.smoke.stack.observations import Health
 
 _SECONDS = 30.0
 """How long a check may be silent: Docker's own default (Dockerfile reference, HEALTHCHECK --timeout)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from weighbridge.errors import EngineFault
 from weighbridge.smoke import scripts
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.containers import CLIENT, INTERPRETERS, Stack
+from weighbridge.smoke.stack.observations import Findings, Listener, Process
 
 _SCRIPTS = Path(str(scripts.__file__)).parent
 _OLDEST_PYTHON = 3, 9
@@ -31,49 +31,20 @@ except OSError as error:
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """What the kernel holds of one process, in the container's own terms."""
-
-    pid: int
-    name: str
-    started: int
-    """When it began, in the kernel's ticks: tells it from another of the same number."""
-    uids: tuple[int, ...]
-    """Real, effective, saved and file system user."""
-    has_capabilities: bool
-    """Whether it holds any capability, or could gain one."""
-    no_new_privileges: bool
-    """Whether no setuid program can make it more privileged."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What the probe saw in a container."""
-
-    processes: tuple[Process, ...]
-    root_is_read_only: bool
-    writes: Mapping[str, str]
-    """Folder -> `written`, or the name of the error."""
-    listening: tuple[Mapping[str, Any], ...]
-    """`protocol`, `address` and `port` of each socket that waits for somebody."""
-    memory_bytes: int
-    """Resident, of all processes."""
-
-
 def probe(stack: Stack, container: str) -> Findings:
     """Return what can be seen from inside a container."""
     facts = script(stack, container, "probe.py")
     processes = tuple(Process(**{**each, "uids": tuple(each["uids"])}) for each in facts.pop("processes"))
-    return Findings(processes=processes, listening=tuple(facts.pop("listening")), **facts)
+    listening = tuple(Listener(**each) for each in facts.pop("listening"))
+    return Findings(processes=processes, listening=listening, **facts)
 
 
 def found(stack: Stack, container: str) -> Findings:
     """Return what the first look into a container found, which serves several rules."""
-    if container not in stack.findings:
-        stack.findings[container] = probe(stack, container)
-    first: Findings = stack.findings[container]
-    return first
+    findings = stack.observed.findings
+    if container not in findings:
+        findings[container] = probe(stack, container)
+    return findings[container]
 
 
 def version(stack: Stack, container: str) -> str:
