@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
+
+import pytest
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.settings import Settings, check
+from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.runs import Run
 from weighbridge.smoke.stack.signals import Interruption
@@ -22,6 +26,17 @@ RUNNING = ContainerState(
     exit_code=0,
     out_of_memory=False,
 )
+
+WRITES = {"/": "EROFS", "/data": "written", "/tmp": "written"}  # noqa: S108 - in a container
+PROCESS = {
+    "pid": 1,
+    "name": "python",
+    "started": 100,
+    "uids": [10001] * 4,
+    "has_capabilities": False,
+    "no_new_privileges": True,
+}
+SERVES = {"protocol": "tcp", "address": "0.0.0.0", "port": 8000}  # noqa: S104 - in a container
 
 
 class FakeEngine:
@@ -100,6 +115,31 @@ def stack_on(engine: object, api: Mapping[str, object] | None = None, **smoke: o
         run=Run("00000000-1-00000000", keep=False),
         interruption=Interruption(),
     )
+
+
+def refused(rule: Callable[[], object]) -> str:
+    """Return why a rule does not hold."""
+    with pytest.raises(CheckFailed) as caught:
+        rule()
+    return str(caught.value)
+
+
+def probed(**changes: object) -> FakeEngine:
+    """Return an engine in whose container the probe sees, at each look, that all is well, but for the changes."""
+    return FakeEngine(outputs=[seen_by_probe(**changes)] * 9)
+
+
+def seen_by_probe(**changes: object) -> str:
+    """Return what the probe prints, after its exit code."""
+    facts = {
+        "processes": [PROCESS],
+        "root_is_read_only": True,
+        "writes": WRITES,
+        "listening": [SERVES],
+        "memory_bytes": 1000,
+        **changes,
+    }
+    return f"0 {json.dumps(facts)}"
 
 
 def contents(**changes: Any) -> ScannedImage:

@@ -1,0 +1,32 @@
+"""What a role of the smoke test may take: sizes with a unit, enough of it, written as they were."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.fakes import settings
+from weighbridge.errors import SettingsError
+from weighbridge.settings import check
+
+
+@pytest.mark.parametrize(
+    ("api", "words"),
+    [
+        ({"memory": 512}, "512 has no unit: write `512 MB`"),
+        ({"memory": "5 MiB"}, "5 MiB is below the 6 MiB"),
+        ({"processes": 0}, "roles.api.processes"),
+    ],
+)
+def test_limits_that_are_none(api: dict[str, object], words: str) -> None:
+    """A size without a unit, or with less than an engine takes, is told before anything starts."""
+    with pytest.raises(SettingsError) as caught:
+        settings(api)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("memory", ["1 GiB", 10_000_000])
+def test_limits_are_written_as_they_were(memory: str | int) -> None:
+    """Settings that are written out and read again are the same."""
+    chosen = settings({"memory": memory})
+    assert chosen.model_dump(mode="json")["roles"]["api"]["memory"] == memory
+    assert check(chosen.model_dump(mode="json")) == chosen

@@ -1,0 +1,73 @@
+"""How roles end on SIGTERM, what they finish before, and the lines of a log that tell of an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
+from weighbridge.smoke.rules import shutdown
+
+
+@pytest.mark.parametrize("code", [0, 143])
+def test_graceful_end(code: int) -> None:
+    """0, and the signal raised again after the work is done, both are a graceful end of a server."""
+    engine = FakeEngine(RUNNING, exited(code))
+    assert shutdown.stops_on_sigterm(stack_on(engine), "api").startswith(f"exited with {code}, 0.")
+    assert engine.signals == ["SIGTERM"]
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        (FakeEngine(RUNNING), "still running 0.01 s after SIGTERM"),
+        (FakeEngine(exited(137)), "killed after SIGTERM"),
+        (FakeEngine(exited(0, out_of_memory=True)), "reached its limit of 512 MiB of memory"),
+        (FakeEngine(exited(1)), "exited with code 1 after SIGTERM, not 0 or 143"),
+    ],
+)
+def test_other_end(engine: FakeEngine, words: str) -> None:
+    """A deaf, a killed and a failing process are told apart."""
+    assert words in refused(lambda: shutdown.stops_on_sigterm(stack_on(engine), "api"))
+
+
+def test_job_that_never_starts() -> None:
+    """Without the worker's word that the job runs, its end would prove nothing: no signal is sent."""
+    engine = FakeEngine(log="other jobs", outputs=["0 job-1"])
+    reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], ["result"]))
+    assert reason.startswith("the worker's log does not name job job-1 after 0.01 s; let it log at INFO")
+    assert engine.signals == []
+
+
+def test_job_in_a_long_log() -> None:
+    """The job is found in the end of a log that is too long to be fetched as a whole at each look."""
+    engine = FakeEngine(RUNNING, exited(0), log="noise\n" * 5000 + "job-1 began\n", outputs=["0 job-1"])
+    assert shutdown.finishes_running_job(stack_on(engine), ["call"], None).startswith("exited with 0")
+
+
+def test_worker_that_a_shell_started() -> None:
+    """SIGTERM ended it and its job at once: the words lead to exec."""
+    engine = FakeEngine(RUNNING, exited(143), log="job-1", outputs=["0 job-1"])
+    reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], None))
+    assert "with exec before its last command" in reason
+
+
+@pytest.mark.parametrize(
+    ("line", "is_error"),
+    [
+        ('{"event": "cannot send mail", "level": "error"}', True),
+        ('{"severity":"critical","message":"x"}', True),
+        ("ts=1 level=error msg=x", True),
+        ("[2026-01-01 00:00:00,000: ERROR/MainProcess] consumer: Cannot connect", True),
+        ("Traceback (most recent call last):", True),
+        ('{"event": "an error page was served", "level": "info"}', False),
+        ("celery worker --log-level=error", False),
+        ("INFO: error handlers registered, 0 errors, loglevel: error", False),
+    ],
+)
+def test_lines_that_tell_of_an_error(line: str, *, is_error: bool) -> None:
+    """What common loggers write of an error, and no harmless sentence with the word in it."""
+    stack = stack_on(FakeEngine(log=line))
+    if is_error:
+        assert line in refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
+    else:
+        assert shutdown.no_error_in_logs(stack, ["api"]) == "1 lines"

@@ -1,0 +1,131 @@
+"""How containers start: what is waited for, how a role may end before it serves, and what its health check says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
+from weighbridge.smoke.rules import start
+
+HEALTH_CHECK = ("CMD", "check", "it")
+
+
+def test_health_may_be_bad_on_the_way() -> None:
+    """Unhealthy is waited out, and so is a program that is not there yet."""
+    engine = FakeEngine(outputs=["1 not yet", "127 what?", "0 fine"])
+    stack = replace(stack_on(engine, timeout_seconds=5), health_check=HEALTH_CHECK)
+    start.starts(stack, "api")
+    assert engine.commands == [("check", "it")] * 3
+    assert start.becomes_healthy(stack, "api") == "its health check says: fine"
+
+
+def test_without_a_health_check() -> None:
+    """A moment is waited for, in which it might end."""
+    engine = FakeEngine()
+    for none in ((), ("NONE",)):
+        start.starts(replace(stack_on(engine, timeout_seconds=5), health_check=none), "api")
+    assert engine.commands == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        (FakeEngine(exited(3), log="a\nb\n\n"), "exited with code 3 before it was healthy: b; see its log"),
+        (
+            FakeEngine(exited(127), log="no uvicorn"),
+            "no uvicorn; correct roles.api.command or the image's CMD and PATH",
+        ),
+        (
+            FakeEngine(exited(137, out_of_memory=True)),
+            "it reached its limit of 512 MiB of memory; let it take less, or raise roles.api.memory",
+        ),
+        (FakeEngine(exited(1), log="RuntimeError: can't start new thread"), "raise roles.api.processes, which is 128"),
+    ],
+)
+def test_role_that_ends(engine: FakeEngine, words: str) -> None:
+    """How it ended, and what to do."""
+    assert words in refused(lambda: start.starts(stack_on(engine), "api"))
+
+
+def test_never_healthy() -> None:
+    """The last line of what the health check says, and how long that was waited for."""
+    stack = replace(stack_on(FakeEngine(outputs=["1 x\ny"] * 30)), health_check=HEALTH_CHECK)
+    start.starts(stack, "api")
+    assert "not healthy after 0.01 s, its health check says: y;" in refused(lambda: start.becomes_healthy(stack, "api"))
+
+
+@pytest.mark.parametrize("words", ["OSError: [Errno 30] Read-only file system: '/app/x'", "EROFS: open /app/x"])
+def test_role_that_needs_a_writable_root(words: str) -> None:
+    """What it wrote where it may not is told by a rule of its own, not as just any end."""
+    stack = stack_on(FakeEngine(exited(1), log=f"Traceback\n{words}\nbye"))
+    start.starts(stack, "api")
+    reason = refused(lambda: start.runs_on_read_only_root(stack, "api"))
+    assert reason == f"exited with code 1: {words}; write to /tmp or /data, nothing else is writable"
+
+
+def test_health_check_that_never_fails() -> None:
+    """Run where a role does not, it must say so; the shell form needs the shell that it was written for."""
+    engine = FakeEngine(outputs=["1 refused\n", "1 no beat", "1 no", "0 fine"])
+    stack = replace(stack_on(engine), health_check=HEALTH_CHECK)
+    told = start.health_check_can_fail(stack)
+    assert told == "where no api runs: refused; where no worker runs: no beat"
+    shell = replace(stack, health_check=("CMD-SHELL", "curl x"))
+    reason = refused(lambda: start.health_check_can_fail(shell))
+    assert reason.startswith("the health check says healthy where no worker runs")
+    assert "wait; let it look for the worker's sign of life" in reason
+    assert engine.commands == [("check", "it")] * 2 + [("/bin/sh", "-c", "curl x")] * 2
+    assert set(engine.removed) == {spec.name for spec in engine.specs}
+
+
+def test_idle_container_is_the_roles_but_for_what_runs() -> None:
+    """It has the role's environment, and after the interpreter's words all with which the role is started."""
+    engine = FakeEngine(outputs=["1 no"] * 2)
+    stack = stack_on(engine, {"environment": {"ROLE": "api"}})
+    start.health_check_can_fail(
+        replace(stack, health_check=HEALTH_CHECK, entrypoint=("run",), command=("serve", "--port", "80"))
+    )
+    api, worker = engine.specs
+    assert api.command == worker.command == ("run", "serve", "--port", "80")
+    assert api.entrypoint[0] == "python"
+    assert (api.environment.get("ROLE"), worker.environment.get("ROLE")) == ("api", None)
+
+
+def test_start_of_the_worker_is_noted() -> None:
+    """By the engine's time of the line in which Celery says that it is ready; without one there is no figure."""
+    engine = FakeEngine(replace(RUNNING, started_at=1767225600.25), log="a\ncelery@x ready.\nb")
+    stack = stack_on(engine)
+    start.note_worker_start(stack, "worker")
+    assert stack.observed.worker_ready_seconds == 0.75
+    silent = stack_on(FakeEngine(RUNNING, log="a"))
+    start.note_worker_start(silent, "worker")
+    assert silent.observed.worker_ready_seconds is None
+
+
+def test_interpreter_of_another_name() -> None:
+    """An image may call it python3 alone; the container that did not start makes room."""
+    engine = FakeEngine(outputs=["127 no python", "127 no python3", "127 no python", "0 3 13 5"])
+    stack = stack_on(engine)
+    assert start.has_python(stack) == "Python 3.13.5"
+    assert [spec.entrypoint[0] for spec in engine.specs] == ["python", "python3"]
+    assert engine.removed == [engine.specs[0].name]
+    assert stack.interpreters == ("python3",)
+
+
+@pytest.mark.parametrize(
+    ("warnings", "told"),
+    [
+        ((), ""),
+        (("Your kernel does not support swap limit capabilities. Memory limited without swap.",), ""),
+        (("a. Limitation discarded.", "b. PIDs limit discarded."), "a. Limitation discarded. b. PIDs limit discarded."),
+    ],
+)
+def test_limits_that_are_not_enforced(warnings: tuple[str, ...], told: str) -> None:
+    """A container that runs without the limits that it was asked for is told; a lesser remark of the engine is not."""
+    engine = FakeEngine()
+    engine.warnings = warnings
+    name = "weighbridge-00000000-1-00000000-api"
+    assert start.starts(stack_on(engine), "api") == (
+        f"{name}; limits not enforced by this engine: {told}" if told else name
+    )

@@ -1,0 +1,24 @@
+"""What the containers of a stack are given, as Compose would give it to them."""
+
+from __future__ import annotations
+
+from tests.support.fakes import FakeEngine, stack_on
+
+
+def test_a_role_gets_what_compose_gives_it() -> None:
+    """The name that others find it by, its services' addresses, and nothing that the image should bring itself."""
+    engine = FakeEngine()
+    stack_on(engine, {"environment": {"MINE": "1"}}).start("api")
+    (spec,) = engine.specs
+    assert spec.aliases == ("api",)
+    assert dict(spec.environment) == {"REDIS_URL": "redis://redis:6379/0", "MINE": "1"}
+
+
+def test_a_role_gets_the_limits_of_the_settings() -> None:
+    """Memory in whatever unit, and processes; the client, which runs commands of both roles, gets the larger ones."""
+    engine = FakeEngine()
+    stack = stack_on(engine, {"memory": "1 GiB", "processes": 64})
+    for container in ("api", "worker", "client"):
+        stack.start(container)
+    limits = [(spec.memory_bytes, spec.pids_limit) for spec in engine.specs]
+    assert limits == [(2**30, 64), (2**29, 128), (2**30, 128)]

@@ -1,0 +1,38 @@
+"""What is looked at before anything is started: the images, Redis, and the rules that variants accept."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from tests.support.fakes import FakeEngine, Told, contents, settings
+from weighbridge.engine.protocol import Engine
+from weighbridge.errors import NoSuchImage, SettingsError
+from weighbridge.settings import check
+from weighbridge.smoke.runner import Trial, check_images, prove
+
+
+def test_missing_images() -> None:
+    """All that are missing are told at once, with the command that makes them."""
+    engine = FakeEngine()
+    engine.known = frozenset({"backend:good"})
+    check_images(cast("Engine", engine), ["backend:good"])
+    with pytest.raises(NoSuchImage) as caught:
+        check_images(cast("Engine", engine), ["backend:a", "backend:good", "backend:b"])
+    assert str(caught.value) == "The engine has no image backend:a, backend:b. Run `invoke build` first."
+
+
+def test_missing_redis() -> None:
+    """Nothing is started where there is no Redis."""
+    with pytest.raises(NoSuchImage, match=r"no image redis[.] Run `invoke engine`"):
+        prove(Trial(engine=cast("Engine", FakeEngine()), settings=settings(), redis="redis"), {}, Told())
+
+
+def test_accepted_rule_that_is_none() -> None:
+    """A rule that was renamed, or misspelt, is told before anything starts."""
+    engine = FakeEngine()
+    engine.known = frozenset({"redis"})
+    chosen = check({"variants": {"good": {"accepts": {"no-compilers": "why not", "worker starts": "x"}}}})
+    with pytest.raises(SettingsError, match=r"variants.good.accepts: there is no rule no-compilers[.]"):
+        prove(Trial(engine=cast("Engine", engine), settings=chosen, redis="redis"), {"good": contents()}, Told())
