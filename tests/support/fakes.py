@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from weighbridge.engine.protocol import Engine
+from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof
@@ -46,9 +47,10 @@ class FakeEngine:
     known: frozenset[str] = frozenset()
     outside: frozenset[int] = frozenset({10001})
 
-    def __init__(self, *states: ContainerState, log: str = "", outputs: Iterable[str] = ()) -> None:
+    def __init__(self, *states: ContainerState, log: str = "", outputs: Iterable[str | EngineFault] = ()) -> None:
         self.states = [*states] or [RUNNING]
         self.text, self.outputs = log, [*outputs]
+        self.started: list[str] = []
         self.removed: list[str] = []
         self.signals: list[str] = []
         self.commands: list[Sequence[str]] = []
@@ -60,8 +62,9 @@ class FakeEngine:
         return Created(id=spec.name, warnings=self.warnings)
 
     def start(self, container: str) -> None:
-        """Start nothing but what was created."""
+        """Note what is started, which must be what was created."""
         assert container in {spec.name for spec in self.specs}
+        self.started.append(container)
 
     def has_image(self, reference: str) -> bool:
         """Tell whether the image is known."""
@@ -83,9 +86,12 @@ class FakeEngine:
         _seconds: float,
         on_line: Callable[[str], None] | None = None,
     ) -> tuple[int, str]:
-        """Return the next output; a number in front of it is the exit code."""
+        """Return the next output, which may be a fault; a number in front of it is the exit code."""
         self.commands.append(command)
-        code, _, output = self.outputs.pop(0).partition(" ")
+        told = self.outputs.pop(0)
+        if isinstance(told, EngineFault):
+            raise told
+        code, _, output = told.partition(" ")
         if on_line:
             for line in output.splitlines():
                 on_line(line)
@@ -140,6 +146,11 @@ def seen_by_probe(**changes: object) -> str:
         **changes,
     }
     return f"0 {json.dumps(facts)}"
+
+
+def answered(*answers: tuple[int, object]) -> str:
+    """Return what the script of requests prints of answers, each a status and JSON, after its exit code."""
+    return f"0 {json.dumps([{'status': status, 'body': json.dumps(body)} for status, body in answers])}"
 
 
 def contents(**changes: Any) -> ScannedImage:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from tests.support.fakes import SERVES, FakeEngine, probed, refused, stack_on
+from tests.support.fakes import RUNNING, SERVES, FakeEngine, probed, refused, stack_on
 from weighbridge.smoke.rules import api
+from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.observations import Arrived, Reply
 
 
@@ -26,8 +29,8 @@ from weighbridge.smoke.stack.observations import Arrived, Reply
 def test_api_that_nobody_reaches(listening: list[dict[str, object]], words: str) -> None:
     """Where it listens tells why; where that does not, what came of asking."""
     stack = stack_on(probed(listening=listening))
-    arrived = Arrived(live_at=None, ready_at=None, live=Reply(error="refused"), ready=Reply())
-    assert words in refused(lambda: api.live(stack, arrived))
+    never = Arrived(live_at=None, ready_at=None, live=Reply(error="refused"), ready=Reply())
+    assert words in refused(lambda: api.live(stack, never))
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,65 @@ def test_get_that_fails(answer: dict[str, object], reason: str) -> None:
     told = json.dumps({"openapi": "3.1.0", "paths": 2, "gets": [{"url": "/", "status": 404}, answer]})
     stack = stack_on(FakeEngine(outputs=[f"0 {told}"]))
     assert refused(lambda: api.answers_every_get(stack, "/openapi.json")) == reason
+
+
+CAME = Arrived(live_at=101.25, ready_at=102.5, live=Reply(status=200), ready=Reply(status=200))
+
+
+def test_api_that_came() -> None:
+    """Both times count from its container's start, and are kept as they are."""
+    stack = stack_on(FakeEngine(replace(RUNNING, started_at=100.0)))
+    assert api.live(stack, CAME) == "GET /livez answered 200 1.25 s after its start"
+    assert api.ready(stack, CAME) == "GET /readyz answered 200 2.50 s after its start"
+    assert (stack.observed.api_live_seconds, stack.observed.api_ready_seconds) == (1.25, 2.5)
+
+
+def test_clocks_that_differ() -> None:
+    """An answer from before the start, by the engine's clock, came at once."""
+    stack = stack_on(FakeEngine(replace(RUNNING, started_at=200.0)))
+    assert api.live(stack, CAME) == "GET /livez answered 200 0.00 s after its start"
+    assert stack.observed.api_live_seconds == 0.0
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(status=503, body="no\n redis"), "GET /readyz answered 503: no redis"),
+        (Reply(status=204), "GET /readyz answered 204"),
+        (Reply(error="timed out"), "GET /readyz got no answer: timed out"),
+        (Reply(), "GET /readyz got no answer: nothing came"),
+    ],
+)
+def test_api_that_is_not_ready(reply: Reply, words: str) -> None:
+    """Its last reply in one line; one that was never asked, for it was never live, gave none. No time is kept."""
+    stack = stack_on(FakeEngine())
+    assert refused(lambda: api.ready(stack, replace(CAME, ready_at=None, ready=reply))) == words
+    assert stack.observed.api_ready_seconds is None
+
+
+def test_arrival_that_never_was() -> None:
+    """What the script prints of an API that never was live has no reply of its readiness."""
+    told = {"live_at": None, "ready_at": None, "live": {"error": "refused", "body": ""}, "ready": None}
+    found = api.arrive(stack_on(FakeEngine(outputs=[f"0 {json.dumps(told)}"])))
+    assert found == Arrived(live_at=None, ready_at=None, live=Reply(error="refused"), ready=Reply())
+
+
+def test_description_is_asked_for_once() -> None:
+    """One look serves both rules."""
+    told = {"openapi": "3.1.0", "paths": 2, "gets": [{"url": "/", "status": 404}]}
+    stack = stack_on(FakeEngine(outputs=[f"0 {json.dumps(told)}"]))
+    assert api.serves_openapi(stack, "/openapi.json") == "OpenAPI 3.1.0, 2 paths"
+    assert api.answers_every_get(stack, "/openapi.json") == "1 GETs below 500"
+
+
+@pytest.mark.parametrize("rule", [api.serves_openapi, api.answers_every_get])
+def test_no_description(rule: Callable[[Stack, str], str]) -> None:
+    """Neither rule holds without one, also where the other one is accepted."""
+    stack = stack_on(FakeEngine(outputs=['0 {"error": "GET /o answered 404"}']))
+    assert refused(lambda: rule(stack, "/o")).startswith("GET /o answered 404; serve it, correct roles.api.openapi")
+
+
+def test_description_of_nothing() -> None:
+    """A document without paths describes nothing."""
+    stack = stack_on(FakeEngine(outputs=['0 {"openapi": "3.1.0", "paths": 0, "gets": []}']))
+    assert refused(lambda: api.serves_openapi(stack, "/o")) == "GET /o describes no path"

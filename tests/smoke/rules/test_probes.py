@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes import FakeEngine, stack_on
+from tests.support.fakes import FakeEngine, answered, stack_on
 from weighbridge.settings import Probe
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes
@@ -23,8 +23,7 @@ JSON = st.recursive(
 
 def answering(*answers: tuple[int, object]) -> FakeEngine:
     """Return an engine whose client gets these answers: status and JSON."""
-    told = [[{"status": status, "body": json.dumps(body), "headers": {}}] for status, body in answers]
-    return FakeEngine(outputs=[f"0 {json.dumps(each)}" for each in told])
+    return FakeEngine(outputs=[answered(each) for each in answers])
 
 
 def probe(*steps: dict[str, Any]) -> Probe:

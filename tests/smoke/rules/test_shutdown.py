@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
+from weighbridge.settings import Request
 from weighbridge.smoke.rules import shutdown
+
+POST = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}})
 
 
 @pytest.mark.parametrize("code", [0, 143])
@@ -71,3 +76,50 @@ def test_lines_that_tell_of_an_error(line: str, *, is_error: bool) -> None:
         assert line in refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
     else:
         assert shutdown.no_error_in_logs(stack, ["api"]) == "1 lines"
+
+
+def sent_in_halves(**answer: object) -> str:
+    """Return what the script prints that sends one request in two halves, after its exit code."""
+    return f"0 begun\n{json.dumps({'closed': True, **answer})}"
+
+
+@pytest.fixture
+def _taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutdown, "_ACCEPT_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("_taken_at_once")
+def test_request_in_flight() -> None:
+    """It is answered after SIGTERM; the API's end then counts from that signal, and the worker gets one of its own."""
+    engine = FakeEngine(exited(0), outputs=[sent_in_halves(status=201)])
+    stack = stack_on(engine)
+    assert shutdown.finishes_request_in_flight(stack, POST) == "POST /things, begun before SIGTERM, answered 201"
+    assert engine.signals == ["SIGTERM"]
+    assert shutdown.stops_on_sigterm(stack, "api").startswith("exited with 0, ")
+    assert engine.signals == ["SIGTERM"]
+    shutdown.stops_on_sigterm(stack, "worker")
+    assert engine.signals == ["SIGTERM"] * 2
+
+
+@pytest.mark.usefixtures("_taken_at_once")
+def test_door_that_stays_open() -> None:
+    """New requests that are let in after SIGTERM are told; they are no failure."""
+    stack = stack_on(FakeEngine(outputs=[sent_in_halves(status=201, closed=False)]))
+    assert shutdown.finishes_request_in_flight(stack, POST).endswith("; new ones were still let in 0.005 s after it")
+
+
+@pytest.mark.usefixtures("_taken_at_once")
+@pytest.mark.parametrize(
+    ("output", "words", "signals"),
+    [
+        ('0 {"error": "refused", "closed": false}', "POST /things could not be begun: refused", 0),
+        (sent_in_halves(error="reset"), "POST /things, begun before SIGTERM, got no answer: reset; let the server", 1),
+        (sent_in_halves(status=500), "POST /things, begun before SIGTERM, answered 500", 1),
+    ],
+)
+def test_request_that_is_dropped(output: str, words: str, signals: int) -> None:
+    """Before SIGTERM it is another failure than after it; without a request begun no signal is sent."""
+    engine = FakeEngine(outputs=[output])
+    reason = refused(lambda: shutdown.finishes_request_in_flight(stack_on(engine), POST))
+    assert reason.startswith(words)
+    assert engine.signals == ["SIGTERM"] * signals

@@ -1,0 +1,65 @@
+"""The look at an API that is starting, which goes on while something else is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from threading import Event
+
+import pytest
+
+from tests.support.fakes import FakeEngine, refused, stack_on
+from weighbridge.smoke.rules.arrival import Arrival
+from weighbridge.smoke.stack.observations import Arrived, Reply
+
+CAME = {"live_at": 1.5, "ready_at": None, "live": {"status": 200, "body": "ok"}, "ready": {"status": 503, "body": "no"}}
+ARRIVED = Arrived(live_at=1.5, ready_at=None, live=Reply(status=200, body="ok"), ready=Reply(status=503, body="no"))
+
+
+class SlowEngine(FakeEngine):
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(outputs=[f"0 {json.dumps(CAME)}"])
+        self.asked, self.may_answer = Event(), Event()
+
+    def execute(
+        self, container: str, command: Sequence[str], seconds: float, on_line: Callable[[str], None] | None = None
+    ) -> tuple[int, str]:
+        """Wait, then answer."""
+        self.asked.set()
+        assert self.may_answer.wait(10)
+        return super().execute(container, command, seconds, on_line)
+
+
+def test_look_goes_on_beside() -> None:
+    """Who begins to look does not wait for it; who wants to know gets what the one look saw."""
+    engine, arrival = SlowEngine(), Arrival()
+    stack = stack_on(engine)
+    arrival.begin(stack)
+    assert engine.asked.wait(10)
+    engine.may_answer.set()
+    assert arrival.seen(stack) == arrival.seen(stack) == ARRIVED
+    assert len(engine.commands) == 1
+
+
+def test_look_that_was_not_begun() -> None:
+    """It begins when somebody wants to know."""
+    assert Arrival().seen(stack_on(FakeEngine(outputs=[f"0 {json.dumps(CAME)}"]))) == ARRIVED
+
+
+def test_look_that_fails() -> None:
+    """The reason comes out where it is asked for, each time."""
+    arrival, stack = Arrival(), stack_on(FakeEngine(outputs=["1 MemoryError"]))
+    for _ in range(2):
+        assert refused(lambda: arrival.seen(stack)) == "arrival.py failed with code 1 inside: MemoryError"
+
+
+def test_signal_ends_the_wait() -> None:
+    """Who wants to stop does not wait until the API has come."""
+    engine, arrival = SlowEngine(), Arrival()
+    stack = stack_on(engine)
+    stack.interruption.note(15, None)
+    with pytest.raises(SystemExit):
+        arrival.seen(stack)
+    engine.may_answer.set()

@@ -1,0 +1,187 @@
+"""What is broken on purpose: what is broken in which order, what counts as lost, and what runs again at the end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.support.fakes import RUNNING, FakeEngine, answered, exited, refused, stack_on
+from weighbridge.model.engine import ContainerState
+from weighbridge.settings import Request
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules import faults
+from weighbridge.smoke.stack.containers import Stack
+
+WRITE = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}, "keep": {"id": "id"}})
+OK, AWAY, WORKERS = answered((200, "ok")), answered((503, "no redis")), '0 {"celery@one": ["jobs.weigh"]}'
+KILLED = exited(137)
+
+
+def started(engine: FakeEngine, seconds: float = 5) -> Stack:
+    """Return a stack whose Redis and roles have been started; nothing is waited for longer than some seconds."""
+    stack = stack_on(engine, timeout_seconds=seconds)
+    for container in ("redis", "api", "worker"):
+        stack.start(container)
+    return stack
+
+
+def test_job_of_a_killed_worker() -> None:
+    """Another worker does it, and goes when it has."""
+    engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "0 42"])
+    told = faults.killed_worker_loses_no_job(stack_on(engine), ["call"], ["result"])
+    assert told.startswith("the other worker gave 42, 0.")
+    assert engine.signals == ["SIGKILL"]
+    assert engine.commands[-1][-2:] == ("result", "job-1")
+    assert [spec.aliases for spec in engine.specs] == [("second-worker",)]
+    assert engine.removed == [engine.specs[0].name]
+
+
+def test_job_that_is_lost() -> None:
+    """Its result never comes: the words lead to late acknowledgement, and the other worker goes all the same."""
+    engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "124 still running after 1 s"])
+    reason = refused(lambda: faults.killed_worker_loses_no_job(stack_on(engine), ["call"], ["result"]))
+    assert reason.startswith(
+        "the job that a killed worker had begun was not done by another one: `result job-1` failed"
+    )
+    assert "acknowledge jobs late (task_acks_late)" in reason
+    assert engine.removed == [engine.specs[0].name]
+
+
+def test_restart_of_redis() -> None:
+    """The API is ready again by itself."""
+    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[AWAY, OK])
+    assert faults.survives_restart_of_redis(started(engine), ()).startswith("all well ")
+    assert engine.signals == ["SIGKILL"]
+
+
+@pytest.mark.parametrize(
+    ("worker", "words"),
+    [
+        (exited(1), "worker is exited, with code 1"),
+        (replace(RUNNING, started_at=9.0), "worker is running, with code 0"),
+    ],
+)
+def test_role_that_ends_with_redis(worker: ContainerState, words: str) -> None:
+    """Whoever did not outlive Redis is named, also where it runs again."""
+    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, worker, outputs=[OK])
+    reason = refused(lambda: faults.survives_restart_of_redis(started(engine), ()))
+    assert reason == f"{words}: it did not outlive Redis"
+
+
+@pytest.mark.parametrize(("said", "holds"), [(AWAY, True), (OK, False)])
+def test_outage_of_redis(monkeypatch: pytest.MonkeyPatch, said: str, *, holds: bool) -> None:
+    """While Redis is away the API must live and say that it is not ready."""
+    monkeypatch.setattr(faults, "OUTAGE_SECONDS", 0.1)
+    stack = started(FakeEngine(outputs=[OK, said] * 1000))
+    if holds:
+        told = faults.survives_outage_of_redis(stack, ())
+        assert told.startswith("/readyz said 503 and /livez 200 meanwhile; all well ")
+    else:
+        reason = refused(lambda: faults.survives_outage_of_redis(stack, ()))
+        assert reason.startswith("GET /readyz answered 200 while Redis was away, not 503:")
+
+
+def loaded(*accepted: object, begun: bool = True) -> str:
+    """Return what the script prints that sends requests without a pause, after its exit code."""
+    found = {"accepted": accepted, "refused": 3, "errors": 2, "longest_gap_seconds": 0.42}
+    return "0 " + "begun\n" * begun + json.dumps(found)
+
+
+@pytest.fixture
+def _killed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faults, "_KILL_AFTER_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("_killed_at_once")
+def test_killed_api() -> None:
+    """All that it had accepted is asked for when it is ready again."""
+    engine = FakeEngine(KILLED, RUNNING, outputs=[loaded(7, "b"), AWAY, OK, answered((200, {}), (200, {}))])
+    told = faults.killed_api_loses_nothing(started(engine), WRITE, "/things/{id}")
+    assert told == "2 accepted under load, none lost; while it was started again, none was accepted for 0.4 s"
+    assert engine.signals == ["SIGKILL"]
+    asked = json.loads(engine.commands[-1][-1])["requests"]
+    assert [(each["method"], each["path"]) for each in asked] == [("GET", "/things/7"), ("GET", "/things/b")]
+
+
+@pytest.mark.usefixtures("_killed_at_once")
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        (
+            [loaded(7, 8), OK, answered((200, {}), (404, {}))],
+            "1 of 2 that were accepted are lost: GET /things/8 answered 404; answer only when what was sent is stored",
+        ),
+        ([loaded(begun=False)], "nothing was accepted: 3 refused, 2 without answer"),
+        ([loaded(7, None)], "POST /things was accepted and answered without 'id'"),
+    ],
+)
+def test_killed_api_that_loses_something(outputs: list[str], words: str) -> None:
+    """What is lost is named; a load of which nothing can be asked for proves nothing."""
+    stack = started(FakeEngine(KILLED, RUNNING, outputs=outputs))
+    assert refused(lambda: faults.killed_api_loses_nothing(stack, WRITE, "/things/{id}")) == words
+
+
+def test_data_that_is_read_only() -> None:
+    """One more API, which cannot write, lives and says so; it goes at the end."""
+    engine = FakeEngine(outputs=[OK, OK, answered((503, "read-only"))])
+    assert faults.says_when_data_is_read_only(stack_on(engine), WRITE) == '503: "read-only"'
+    (spec,) = engine.specs
+    assert (spec.aliases, spec.read_only_volumes) == (("api-read-only",), True)
+    assert engine.removed == [spec.name]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((500, "oops"), 'POST /things answered 500, not 503, though nothing can be written: "oops"; tell the caller'),
+        ((201, {"id": 1}), "POST /things answered 201, not 503, though nothing can be written"),
+        ((503, "Traceback (most"), 'POST /things answered 503 and does not say why: "Traceback (most"'),
+    ],
+)
+def test_write_that_is_not_refused_clearly(answer: tuple[int, object], words: str) -> None:
+    """Another status, and a traceback for a reason, tell the caller nothing; the other API goes all the same."""
+    engine = FakeEngine(outputs=[OK, OK, answered(answer)])
+    reason = refused(lambda: faults.says_when_data_is_read_only(stack_on(engine), WRITE))
+    assert reason.startswith(words)
+    assert engine.removed == [engine.specs[0].name]
+
+
+def test_data_that_is_full() -> None:
+    """A write before, a clear refusal while nothing goes in, and a write again once there is room."""
+    stored, filled = answered((201, {"id": 1})), '0 {"bytes": 4096}'
+    engine = FakeEngine(outputs=[OK, stored, filled, OK, answered((503, "full")), filled, stored])
+    told = faults.says_when_data_is_full(stack_on(engine), WRITE)
+    assert told == '503: "full"; 2xx again once there is room'
+    (spec,) = engine.specs
+    assert (dict(spec.volumes), spec.tmpfs["/data"]) == ({}, "size=4m,mode=0770,uid=10001,gid=10001")
+    assert [command[-2:] == ("--free", "/data") for command in engine.commands].index(True) == 5
+
+
+def test_data_that_cannot_be_filled() -> None:
+    """A disk that is too large is told, and nothing is concluded from it."""
+    engine = FakeEngine(outputs=[OK, answered((201, {"id": 1})), '0 {"error": "too large"}'])
+    reason = refused(lambda: faults.says_when_data_is_full(stack_on(engine), WRITE))
+    assert reason == "/data cannot be filled: too large"
+
+
+def test_what_a_fault_leaves_is_restored() -> None:
+    """Redis is started again, and both roles serve, before the fault's own failure is told."""
+
+    def fail(_: Stack) -> str:
+        raise CheckFailed("lost")
+
+    engine = FakeEngine(KILLED, RUNNING, outputs=["0 PONG", OK, WORKERS])
+    stack = started(engine)
+    assert refused(lambda: faults.restored(stack, fail)) == "lost"
+    assert engine.outputs == []
+    assert engine.started[3:] == [stack.name("redis")]
+
+
+def test_role_that_does_not_come_back() -> None:
+    """It takes nothing from a fault that was survived, and the other role is looked after; the next rule tells."""
+    engine = FakeEngine(outputs=["1 nobody"] * 60)
+    assert faults.restored(started(engine, 0.01), lambda _: "survived") == "survived"
+    assert "/readyz" in engine.commands[0][-1]
+    assert engine.commands[-1][-2:] == ("registered", "--json")

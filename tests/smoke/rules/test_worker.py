@@ -1,0 +1,58 @@
+"""The worker at work, by what its image's own command and its log say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.support.fakes import RUNNING, FakeEngine, refused, stack_on
+from weighbridge.smoke.rules import worker
+
+KNOWN = {"celery@one": ["jobs.weigh [rate_limit=10/m]", "jobs.clean"]}
+
+
+def test_worker_that_answers() -> None:
+    """What it says is kept for later rules, and so is how long it took to begin."""
+    engine = FakeEngine(
+        replace(RUNNING, started_at=1767225599.0), log="it is ready.", outputs=[f"0 {json.dumps(KNOWN)}"]
+    )
+    stack = stack_on(engine)
+    assert worker.ready(stack) == "celery@one answered through Redis"
+    assert stack.observed.jobs == KNOWN
+    assert stack.observed.worker_ready_seconds == 2.0
+
+
+def test_worker_is_asked_again() -> None:
+    """A broker that is not there yet, and an answer of nobody, are no last word."""
+    outputs = ["1 no broker", "0 {}", "0 warning", f"0 {json.dumps(KNOWN)}"]
+    engine = FakeEngine(outputs=outputs)
+    assert worker.registered(stack_on(engine, timeout_seconds=5)) == KNOWN
+    assert len(engine.commands) == len(outputs)
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("0 {}", "none answered"),
+        ("0 [1]", "it printed [1], not worker -> names of jobs"),
+        ('0 {"celery@one": "jobs.weigh"}', "it printed {'celery@one': 'jobs.weigh'}, not worker -> names of jobs"),
+        ("69 no broker", "failed with code 69: no broker"),
+    ],
+)
+def test_nobody_answers(output: str, why: str) -> None:
+    """The last try and the end of the worker's log stand in one line."""
+    stack = stack_on(FakeEngine(log="a\nI am deaf", outputs=[output] * 30))
+    reason = refused(lambda: worker.registered(stack))
+    assert reason.startswith("no worker answers through Redis after 0.01 s (")
+    assert f"{why}); its log ends: I am deaf;" in reason
+
+
+def test_jobs_that_the_api_sends() -> None:
+    """Whatever else Celery says of a job, its name counts; a job that no worker knows is named with those known."""
+    stack = stack_on(FakeEngine())
+    stack.observed.jobs = KNOWN
+    assert worker.registers_its_jobs(stack, ["jobs.weigh"]) == "jobs.weigh among 2"
+    reason = refused(lambda: worker.registers_its_jobs(stack, ["jobs.clean", "jobs.new"]))
+    assert reason.startswith("the worker does not know jobs.new, which the API sends; it knows jobs.clean, jobs.weigh;")
