@@ -14,7 +14,7 @@ from benchmarks.programs import Workplace
 from benchmarks.results import LARGE_FILES, Growth, Point
 from benchmarks.runs import Contender, interleaved
 from weighbridge.errors import SettingsError
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 Kind = Literal["files", "bytes"]
 SIZES: dict[Kind, tuple[int, ...]] = {

@@ -14,7 +14,7 @@ from benchmarks.report import LINE_WIDTH, NOTHING, print_targets
 from benchmarks.starts import ROLES
 from weighbridge.model.report import Pull
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_table
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 
 def render(results: ImageResults, stream: TextIO | None = None) -> None:

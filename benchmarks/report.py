@@ -13,7 +13,7 @@ from benchmarks.programs import COLD, DIVE, SAVE, SYFT
 from benchmarks.results import Growth, Results, Target, WasteCase, ratio
 from benchmarks.runs import Series
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_table
-from weighbridge.units import bar, size
+from weighbridge.report.units import bar, size
 
 _BAR_WIDTH = 14
 LINE_WIDTH = 80

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 pytestmark = [pytest.mark.services]
 

@@ -9,7 +9,7 @@ from weighbridge.model.report import Image, Layer, Pull, Rebuild
 from weighbridge.model.smoke import Standing
 from weighbridge.report.difference import VariantDifference
 from weighbridge.report.summary import Summary
-from weighbridge.units import seconds, size
+from weighbridge.report.units import seconds, size
 
 UNKNOWN = "unknown"
 MISSING = "–"  # noqa: RUF001 - a dash, where there is nothing to tell

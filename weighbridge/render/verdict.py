@@ -12,7 +12,7 @@ from weighbridge.report import growth
 from weighbridge.report.difference import VariantDifference
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Summary
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 _BUDGET = "budget-"
 _NAMES = 3

@@ -10,10 +10,10 @@ from weighbridge.model.report import Finding, Image, Report
 from weighbridge.report.difference import LedgerDifference, VariantDifference
 from weighbridge.report.metrics import MEASURES, Figure, Metric, owned
 from weighbridge.report.summary import Baseline
+from weighbridge.report.units import size
 from weighbridge.settings import Settings
 from weighbridge.settings.budgets import Budgets, Growth, Limit
 from weighbridge.settings.values import Size
-from weighbridge.units import size
 
 PREFIX = "budget-"
 """The rules of all budgets begin with it."""

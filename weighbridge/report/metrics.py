@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from weighbridge.model.report import Image, Layer, LedgerRow
 from weighbridge.quoting import quoted
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 _INSTRUCTION_LENGTH = 60
 

@@ -19,7 +19,7 @@ from weighbridge.render.svg import badge
 from weighbridge.render.svg import report as svg
 from weighbridge.report import advice, baseline
 from weighbridge.report.summary import Summary
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 SPACE = "{http://www.w3.org/2000/svg}"
 GOOD = Standing(ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), figures=StartCosts(api_ready_seconds=0.41))

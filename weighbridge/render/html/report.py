@@ -15,7 +15,7 @@ from weighbridge.render import overview, verdict
 from weighbridge.render.html import tables, treemap, trend, words
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
-from weighbridge.units import seconds, size
+from weighbridge.report.units import seconds, size
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -13,7 +13,7 @@ from weighbridge.render.overview import signed
 from weighbridge.report.difference import LedgerDifference, VariantDifference
 from weighbridge.report.growth import BASE, Cause, Growth, explained
 from weighbridge.report.summary import Summary
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 _OWNERS = 600
 _CHANGES = 15

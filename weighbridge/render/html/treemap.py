@@ -11,7 +11,7 @@ from weighbridge.model import tree
 from weighbridge.model.report import Image, Report
 from weighbridge.model.tree import Node
 from weighbridge.render.html.words import CATEGORIES, plain
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 WIDTH, HEIGHT = 960, 440
 """Of the picture without scripts, in its own units."""

@@ -9,7 +9,7 @@ from weighbridge.model.report import Report
 from weighbridge.render import overview
 from weighbridge.render.html.words import moment
 from weighbridge.report import trend
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 WIDTH, HEIGHT = 960, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 130, 14, 26

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weighbridge.render.overview import UNKNOWN
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 CATEGORIES = {
     "base": "base image",

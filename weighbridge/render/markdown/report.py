@@ -18,7 +18,7 @@ from weighbridge.report import advice, growth
 from weighbridge.report.difference import VariantDifference
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Baseline, Summary
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 MARKER = "<!-- weighbridge:report -->"
 """The first line, which nobody sees: by it a comment is known as ours, to be written anew."""

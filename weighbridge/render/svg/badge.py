@@ -11,7 +11,7 @@ from weighbridge.render.overview import stood
 from weighbridge.render.svg.canvas import Canvas, cut
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 _HEIGHT = 20
 _PADDING = 6

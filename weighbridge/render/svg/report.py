@@ -18,7 +18,7 @@ from weighbridge.render.svg.canvas import Canvas, cut
 from weighbridge.render.verdict import remedy, verdict
 from weighbridge.report import advice, growth
 from weighbridge.report.summary import Summary
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 _TITLE = "What each variant weighs"
 _WIDTH = 800

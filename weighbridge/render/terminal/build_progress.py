@@ -7,7 +7,7 @@ from typing import TextIO
 
 from weighbridge.model.build import Built, Step
 from weighbridge.render.terminal.console import Activity, Cell, Column, Style, print_line, print_table
-from weighbridge.units import seconds
+from weighbridge.report.units import seconds
 
 _STEP_SIGNS: dict[str, tuple[str, Style]] = {
     "done": ("done     ", "green"),

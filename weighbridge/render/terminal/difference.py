@@ -12,7 +12,7 @@ from weighbridge.report import growth
 from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Baseline, Summary
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 _ROWS = 20
 _ROWS_OF_REPORT = 10

@@ -33,7 +33,7 @@ from weighbridge.render.terminal.console import (
 from weighbridge.render.verdict import cause
 from weighbridge.report import advice, growth
 from weighbridge.report.summary import Summary
-from weighbridge.units import bar, seconds, size
+from weighbridge.report.units import bar, seconds, size
 
 _VARIANT = "Variant"
 _BAR_WIDTH = 8

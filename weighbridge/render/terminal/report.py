@@ -19,7 +19,7 @@ from weighbridge.render.terminal.console import (
 )
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
-from weighbridge.units import bar, size
+from weighbridge.report.units import bar, size
 
 _BAR_WIDTH = 12
 _NARROW_BAR_WIDTH = 8

@@ -11,7 +11,7 @@ from weighbridge.model.smoke import Check, Proof
 from weighbridge.quoting import on_one_line
 from weighbridge.render.terminal.console import Activity, Cell, Column
 from weighbridge.render.terminal.outcomes import SIGNS, having, held, rules, waived
-from weighbridge.units import seconds
+from weighbridge.report.units import seconds
 
 _COLUMNS = (
     Column(name="Variant"),

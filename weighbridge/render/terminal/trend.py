@@ -12,7 +12,7 @@ from weighbridge.model.report import FORMAT_VERSION
 from weighbridge.render.overview import pulled, signed
 from weighbridge.render.terminal.console import Cell, Column, print_dense_table, print_line, print_paragraph, width
 from weighbridge.report.trend import Point, Trend, VariantTrend
-from weighbridge.units import size
+from weighbridge.report.units import size
 
 _ROWS = 20
 _SIGNS = "▁▂▃▄▅▆▇█"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from weighbridge.units import bar, seconds, size
+from weighbridge.report.units import bar, seconds, size
 
 counts = st.integers(0, 999 * 10**18) | st.builds(
     lambda power, add: 10**power + add, st.integers(0, 20), st.integers(-9, 9)
