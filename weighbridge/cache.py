@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import zlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from weighbridge import files
 from weighbridge.image.layer import Fingerprint, LayerContent
 
 VERSION = 2
@@ -90,22 +90,15 @@ class Cache:
     def _write(self, key: str, data: bytes) -> None:
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".draft-", delete=False) as draft:
-                try:
-                    draft.write(data)
-                    draft.close()
-                    Path(draft.name).replace(self._path(key))
-                except BaseException:
-                    Path(draft.name).unlink(missing_ok=True)
-                    raise
+            files.replace(self._path(key), data, private=True)
             self._shrink()
 
     def _shrink(self) -> None:
         """Delete what was not used for longest, also drafts of killed processes, until the rest is within bounds."""
         with os.scandir(self._folder) as found:
-            files = sorted((each.stat().st_mtime, each.stat().st_size, each.path) for each in found)
-        excess = sum(size for _, size, _ in files) - self._limit_bytes
-        for _, size, path in files:
+            kept = sorted((each.stat().st_mtime, each.stat().st_size, each.path) for each in found)
+        excess = sum(size for _, size, _ in kept) - self._limit_bytes
+        for _, size, path in kept:
             if excess <= 0:
                 break
             Path(path).unlink(missing_ok=True)

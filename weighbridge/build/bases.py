@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from weighbridge import files
 from weighbridge.build import buildkit
 from weighbridge.engine import apt
 from weighbridge.engine.apt import Say
@@ -181,7 +181,7 @@ def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         new = "".join(f"{line}\n" for line in _with_ours(old.splitlines(), chosen))
         if new and new != old:
-            _write_whole(path.resolve(), new)
+            files.replace(path.resolve(), new.encode())
         elif old and not new:
             path.unlink()
     except (OSError, UnicodeDecodeError) as error:
@@ -211,19 +211,3 @@ def _is_ours(line: str) -> bool:
 
 def _variable(line: str) -> str:
     return line.partition("=")[0].strip().removeprefix("export ").strip()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Put a file in the place of another at once, with the mode and the owner of that."""
-    before = path.stat() if path.exists() else None
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}-")
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        if before and before.st_uid != os.getuid():
-            os.chown(draft, before.st_uid, before.st_gid)
-        draft.chmod(stat.S_IMODE(before.st_mode) if before else 0o644)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

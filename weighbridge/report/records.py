@@ -7,22 +7,25 @@ record of a later minor change still reads.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from weighbridge import files
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.model.report import FORMAT_VERSION, Report
 
 _SUFFIX = ".json"
+_OF_ONE_SECOND = 1000
+"""How many records of one second, and one commit, find a name."""
 
 
 @cache
@@ -94,9 +97,13 @@ def save(report: Report, folder: Path) -> Path:
     Raises:
         SettingsError: The folder cannot be written to.
     """
-    stamp = re.sub(r"[-:]", "", report.recorded_at)
+    stem = f"{re.sub('[-:]', '', report.recorded_at)}-{(report.commit or 'uncommitted')[:12]}"
+    names = islice(files.numbered(stem, _SUFFIX), _OF_ONE_SECOND)
     with _writing(folder):
-        return _link_whole(to_json(report), folder, f"{stamp}-{(report.commit or 'uncommitted')[:12]}")
+        try:
+            return files.create(folder, names, to_json(report).encode())
+        except FileExistsError as error:
+            raise FileExistsError(error.errno, "a thousand records of one second") from error
 
 
 @contextmanager
@@ -108,28 +115,6 @@ def _writing(folder: Path) -> Iterator[None]:
             f"{folder} cannot be written: {error.strerror}",
             advice="Make the folder writable or set reports.directory in invoke.yaml.",
         ) from error
-
-
-def _link_whole(text: str, folder: Path, stem: str) -> Path:
-    """Write beside the target, then link: `link` fails where a file exists, so nothing is ever overwritten."""
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".record-")
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.chmod(0o644)
-        for number in range(1000):
-            path = folder / (f"{stem}-{number}.json" if number else f"{stem}.json")
-            try:
-                path.hardlink_to(draft)
-            except FileExistsError:
-                continue
-            return path
-        raise FileExistsError(0, "a thousand records of one second")
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,146 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge import files
+
+names = st.lists(st.sampled_from("abcd"), min_size=1, unique=True)
+
+
+ROOM = 64
+"""How many bytes a file may have while the disk is small."""
+
+
+@contextmanager
+def small_disk() -> Iterator[None]:
+    """Let no file of this process grow beyond the room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROOM, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def held(folder: Path) -> list[str]:
+    """Return the names of what is in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def mode(path: Path) -> int:
+    """Return a file's permissions."""
+    return path.stat().st_mode & 0o777
+
+
+@given(st.binary(), st.binary(), st.booleans())
+def test_file_is_replaced(
+    tmp_path_factory: pytest.TempPathFactory,
+    before: bytes,
+    after: bytes,
+    private: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """The last bytes stand there alone, whether anything did before or not."""
+    path = tmp_path_factory.mktemp("files") / "a"
+    for data in (before, after):
+        files.replace(path, data, private=private)
+        assert path.read_bytes() == data
+    assert held(path.parent) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("before", "private", "after"),
+    [(None, False, 0o644), (None, True, 0o600), (0o640, False, 0o640), (0o400, False, 0o400), (0o644, True, 0o600)],
+)
+def test_mode_of_what_is_replaced(tmp_path: Path, before: int | None, after: int, *, private: bool) -> None:
+    """A private file only its owner may read; another has the mode of the old one, or all may read it."""
+    path = tmp_path / "a"
+    if before is not None:
+        path.touch()
+        path.chmod(before)
+    files.replace(path, b"new", private=private)
+    assert (path.read_bytes(), mode(path)) == (b"new", after)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file away")
+def test_owner_of_what_is_replaced(tmp_path: Path) -> None:
+    """A file of somebody else's stays theirs."""
+    path = tmp_path / "a"
+    path.touch()
+    os.chown(path, 1234, 2345)
+    files.replace(path, b"new")
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 2345)
+
+
+@given(names, st.sets(st.sampled_from("abcd")), st.booleans())
+def test_nothing_is_overwritten(
+    tmp_path_factory: pytest.TempPathFactory,
+    wanted: list[str],
+    taken: set[str],
+    folder: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """The first name that is free is taken, and what has another stays; where none is free nothing happens."""
+    place = tmp_path_factory.mktemp("files")
+    for name in taken:
+        (place / name).write_bytes(b"old")
+    free = next((name for name in wanted if name not in taken), None)
+    try:
+        found = (
+            files.create_folder(place, wanted, {"x": b"new"}) / "x" if folder else files.create(place, wanted, b"new")
+        )
+    except FileExistsError:
+        assert free is None
+    else:
+        assert found == (place / str(free) / "x" if folder else place / str(free))
+        assert found.read_bytes() == b"new"
+    assert set(held(place)) == taken | ({free} if free else set())
+    assert all((place / name).read_bytes() == b"old" for name in taken)
+
+
+def test_what_is_created_is_for_all(tmp_path: Path) -> None:
+    """All may read a new file, and look into a new folder."""
+    assert mode(files.create(tmp_path, ["a"], b"")) == 0o644
+    assert mode(files.create_folder(tmp_path, ["b"], {})) == 0o755
+
+
+def test_names_are_numbered() -> None:
+    """The first name has no number."""
+    assert [*islice(files.numbered("a", ".json"), 3)] == ["a.json", "a-1.json", "a-2.json"]
+    assert next(files.numbered("a")) == "a"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda folder: files.replace(folder / "a", bytes(ROOM + 1)),
+        lambda folder: files.create(folder, ["b"], bytes(ROOM + 1)),
+        lambda folder: files.create_folder(folder, ["b"], {"x": b"fits", "y": bytes(ROOM + 1)}),
+    ],
+    ids=["replace", "create", "create_folder"],
+)
+def test_failure_in_the_middle_changes_nothing(tmp_path: Path, write: Callable[[Path], object]) -> None:
+    """Where the bytes do not fit, what was there is still there, and nothing else is."""
+    (tmp_path / "a").write_bytes(b"old")
+    with small_disk(), pytest.raises(OSError, match="File too large"):
+        write(tmp_path)
+    assert held(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_place_that_cannot_be_taken(tmp_path: Path) -> None:
+    """A folder is not replaced by a file, and the draft goes."""
+    (tmp_path / "a/b").mkdir(parents=True)
+    with pytest.raises(IsADirectoryError):
+        files.replace(tmp_path / "a", b"new")
+    assert held(tmp_path) == ["a"]
+    assert held(tmp_path / "a") == ["b"]
