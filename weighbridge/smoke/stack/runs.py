@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from weighbridge import files
 from weighbridge.cache import user_folder
 from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import EngineFault, SettingsError
@@ -199,9 +200,6 @@ def _folder_name(folder: Path) -> str:
     """Return the folder's random name, given to it by whoever comes first."""
     path = folder / "name"
     if not path.exists():
-        draft = folder / f".{secrets.token_hex(8)}"
-        draft.write_text(secrets.token_hex(4), encoding="ascii")
         with suppress(FileExistsError):
-            path.hardlink_to(draft)  # whole or not at all, and never over another's
-        draft.unlink()
+            files.create(folder, [path.name], secrets.token_hex(4).encode())
     return path.read_text(encoding="ascii")
