@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.quoting import LISTED, TEXT_LENGTH, listed, quoted
+from weighbridge.quoting import LISTED, TEXT_LENGTH, cut, escaped, listed, on_one_line, printable, quoted, shortened
 
 
 @given(st.text() | st.text().map(lambda text: text * 1000))
@@ -26,3 +27,41 @@ def test_many_names() -> None:
     """Of many names the first are listed, and the others counted."""
     assert listed(["a", "b\n"]) == "a, b"
     assert listed(range(LISTED + 2)).endswith(f"{LISTED - 1} and 2 more")
+
+
+@given(st.text())
+def test_line_has_no_sign_that_terminals_obey(text: str) -> None:
+    """Whatever the text and the mark, it is one line that stays as it is when it is made one again."""
+    for mark in ("\ufffd", " "):
+        line = on_one_line(text, mark)
+        assert line.isprintable()
+        assert line == " ".join(line.split(" ")) == on_one_line(line, mark)
+
+
+def test_what_cannot_be_shown_is_marked() -> None:
+    """Line ends and blanks are one space, what terminals obey is a mark, or one space with them."""
+    assert on_one_line(" a\x1b[31m\r\n\tb\u202e\u2028 c\xa0") == "a\ufffd[31m b\ufffd c"
+    assert on_one_line(" a\x1b[31m\r\n\tb\u202e\u2028 c\xa0", mark=" ") == "a [31m b c"
+    assert printable(" a\x1b[31m\r\n") == " a\ufffd[31m\ufffd\ufffd"
+    assert cut("a\nbc\x1b", 4) == "a b…"
+
+
+@pytest.mark.parametrize(
+    ("text", "end", "short"), [("abcd", "…", "abcd"), ("abcde", "…", "abc…"), ("abcde", " …", "ab …"), ("", "…", "")]
+)
+def test_long_text_loses_its_end(text: str, end: str, short: str) -> None:
+    """What takes the place of the end counts to the length."""
+    assert shortened(text, 4, end) == short
+
+
+@given(st.text(), st.integers(1, 50))
+def test_nothing_hides_in_an_escaped_text(text: str, longest: int) -> None:
+    """Every sign of it can be seen; where all can be and it is not long, it stays."""
+    assert escaped(text, longest).isprintable()
+    assert not (text.isprintable() and len(text) <= longest) or escaped(text, longest) == text
+
+
+def test_escapes_are_those_of_python() -> None:
+    """Control signs, turned writing and undecodable bytes are told by their numbers; of a long text the middle goes."""
+    assert escaped("a\n\x1b\u202e\udcff") == r"a\n\x1b\u202e\udcff"
+    assert escaped("abcdefgh", 6) == "abc … fgh"

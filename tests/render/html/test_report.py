@@ -19,8 +19,9 @@ from tests.support.ledgers import image_of, ledger_rows, row
 from tests.support.summaries import MB, summary, trees
 from weighbridge.model.report import LedgerRow, Report
 from weighbridge.model.tree import Node
+from weighbridge.quoting import escaped
 from weighbridge.render.html import report as html
-from weighbridge.render.html import tables, treemap, trend, words
+from weighbridge.render.html import tables, treemap, trend
 from weighbridge.report.summary import Summary
 
 
@@ -224,7 +225,7 @@ def test_data_are_what_was_measured(text: str) -> None:
     expected = treemap.data(treemap.Map(variant="multi", by="layer, owner, folder, file", root=trees(text)["multi"]))
     assert expected in found["maps"]
     [mapped] = [each for each in found["maps"] if each["by"].startswith("layer, owner")]
-    assert mapped["root"][3][1][3][0][0] == words.plain(f"{text} 8.0", 160)
+    assert mapped["root"][3][1][3][0][0] == escaped(f"{text} 8.0", 160)
 
 
 def test_policy_lets_in_only_what_the_page_was_written_with() -> None:

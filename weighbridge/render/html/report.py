@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from weighbridge.model.tree import Node
+from weighbridge.quoting import escaped
 from weighbridge.render import overview, verdict
 from weighbridge.render.html import tables, treemap, trend, words
 from weighbridge.report import advice
@@ -106,7 +107,7 @@ def _template() -> Template:
 
     def shown(value: Any) -> Any:
         """Make what is about to be written printable, unless the template itself made it."""
-        return words.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),

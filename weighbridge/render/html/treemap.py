@@ -10,7 +10,8 @@ from typing import Any
 from weighbridge.model import tree
 from weighbridge.model.report import Image, Report
 from weighbridge.model.tree import Node
-from weighbridge.render.html.words import CATEGORIES, plain
+from weighbridge.quoting import escaped, shortened
+from weighbridge.render.html.words import CATEGORIES
 from weighbridge.report.units import size
 
 WIDTH, HEIGHT = 960, 440
@@ -99,11 +100,11 @@ def _layers(image: Image) -> Node:
 
 def data(shown: Map) -> dict[str, Any]:
     """Return a map as the script takes it: each node a list of name, bytes, category and, if any, children."""
-    return {"variant": plain(shown.variant), "by": shown.by, "root": _listed(shown.root)}
+    return {"variant": escaped(shown.variant), "by": shown.by, "root": _listed(shown.root)}
 
 
 def _listed(node: Node) -> list[Any]:
-    values: list[Any] = [plain(node.name, _NAME), node.bytes, node.category]
+    values: list[Any] = [escaped(node.name, _NAME), node.bytes, node.category]
     return [*values, [_listed(child) for child in node.children]] if node.children else values
 
 
@@ -129,7 +130,7 @@ def _tiles(node: Node, box: tuple[float, float, float, float], levels: int, leas
             height=round(high, 1),
             category=part.category if part.category in CATEGORIES else "several",
             label=_label(part, wide, high),
-            title=f"{plain(part.name, _NAME)}, {size(part.bytes)}",
+            title=f"{escaped(part.name, _NAME)}, {size(part.bytes)}",
         )
         inner = high - _HEADER - _GAP
         if levels > 1 and part.children and inner > _HEADER and wide > 2 * _HEADER:
@@ -141,9 +142,7 @@ def _label(part: Node, wide: float, high: float) -> str:
     if high < _HEADER - _GAP or letters < 4:  # noqa: PLR2004 - less says nothing
         return ""
     figure = size(part.bytes)
-    name, room = plain(part.name), letters - len(figure) - 1
-    if len(name) <= room:
-        return f"{name} {figure}"
-    if room >= 8:  # noqa: PLR2004 - a name that can be told
-        return f"{name[: room - 1]}… {figure}"
-    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+    name, room = escaped(part.name), letters - len(figure) - 1
+    if len(name) <= room or room >= 8:  # noqa: PLR2004 - a name that can be told
+        return f"{shortened(name, room)} {figure}"
+    return shortened(name, letters)

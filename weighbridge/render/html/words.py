@@ -1,4 +1,4 @@
-"""Figures and names as the HTML report writes them; names from images show no sign that could hide or reorder text."""
+"""Figures and names as the HTML report writes them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,6 @@ CATEGORIES = {
     "unowned": "unowned",
     "wasted": "wasted",
 }
-_LONGEST = 1000
-"""Signs of a text that are shown; paths and instructions may have more."""
-
-
-def plain(text: str, longest: int = _LONGEST) -> str:
-    """Return text from an image, record or label so that it can be shown.
-
-    Control signs, signs that turn the direction of writing, line separators and undecodable bytes become escapes, and
-    a long text loses its middle.
-    """
-    if len(text) > longest:
-        text = f"{text[: longest // 2]} … {text[-longest // 2 :]}"
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def known(count: int | None) -> str:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from weighbridge.quoting import on_one_line
+from weighbridge.quoting import cut
 
-_ELLIPSIS = "…"
 # A code span of backticks cannot hold `\|` in a table, so code is HTML, and each sign that means something an entity:
 # entities never are markup. Points and colons count only in what would be linked.
 _MARKUP = re.compile(r"[&<>|\\`*_\[\]~@#$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -23,13 +22,13 @@ _JOINER = "\u2060"
 
 def quoted(text: str, width: int = 80) -> str:
     """Return text as code, on one line, cut to so many signs; `(none)` where there is nothing."""
-    shown = _escaped(_cut(text, width))
+    shown = _escaped(cut(text, width))
     return f"<code>{shown.replace('&#64;', '&#64;<!-- -->')}</code>" if shown else "(none)"  # else a mail address links
 
 
 def plain(text: str, width: int = 240) -> str:
     """Return text as prose, on one line, cut to so many signs; nothing in it is markup or refers to anything."""
-    return _escaped(_REFERENCE.sub(rf"\1\2\3\4{_JOINER}", _cut(text, width)))
+    return _escaped(_REFERENCE.sub(rf"\1\2\3\4{_JOINER}", cut(text, width)))
 
 
 def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> str:
@@ -47,11 +46,6 @@ def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) ->
 def folded(title: str, body: str) -> str:
     """Return a part that is opened by a click; title and body are Markdown already, the title without blocks."""
     return f"<details><summary>{title}</summary>\n\n{body.rstrip()}\n\n</details>\n"
-
-
-def _cut(text: str, width: int) -> str:
-    line = on_one_line(text)
-    return line if len(line) <= width else line[: width - 1] + _ELLIPSIS
 
 
 def _escaped(text: str) -> str:

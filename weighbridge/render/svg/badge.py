@@ -7,8 +7,9 @@ import unicodedata
 from typing import TextIO
 
 from weighbridge.model.report import Image
+from weighbridge.quoting import cut
 from weighbridge.render.overview import stood
-from weighbridge.render.svg.canvas import Canvas, cut
+from weighbridge.render.svg.canvas import Canvas
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import size

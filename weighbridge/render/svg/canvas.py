@@ -6,8 +6,6 @@ from xml.etree import ElementTree as ET
 
 from weighbridge.quoting import held_by_xml, on_one_line
 
-_ELLIPSIS = "…"
-
 
 class Canvas:
     """A picture of a fixed size; texts in it are texts."""
@@ -67,12 +65,6 @@ class Canvas:
         """Return the document; in ASCII, so that it is right in whatever encoding it is written."""
         document: bytes = ET.tostring(self._root, encoding="us-ascii")
         return document.decode("ascii") + "\n"
-
-
-def cut(text: str, signs: int) -> str:
-    """Return text on one line, cut to so many signs."""
-    line = on_one_line(text)
-    return line if len(line) <= signs else line[: signs - 1] + _ELLIPSIS
 
 
 def _held(text: str) -> str:

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge.model.report import Image
-from weighbridge.quoting import on_one_line
+from weighbridge.quoting import cut, on_one_line
 from weighbridge.render.overview import MISSING, Answer, answers, counted
-from weighbridge.render.svg.canvas import Canvas, cut
+from weighbridge.render.svg.canvas import Canvas
 from weighbridge.render.verdict import remedy, verdict
 from weighbridge.report import advice, growth
 from weighbridge.report.summary import Summary

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from weighbridge.model.report import Image
+from weighbridge.quoting import shortened
 from weighbridge.render.overview import counted, pulled, signed, versions
 from weighbridge.render.terminal.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.report import growth
@@ -105,7 +106,7 @@ def _print_causes(
 
 
 def _cause(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
-    name = cause.name if len(cause.name) <= _NAME_LENGTH else f"{cause.name[: _NAME_LENGTH - 1]}…"
+    name = shortened(cause.name, _NAME_LENGTH)
     whose, detail = cause.category, versions(cause.before_version, cause.after_version)
     if cause.category == growth.BASE:
         whose, (name, detail) = "base image", _base(cause.parts, pair)
