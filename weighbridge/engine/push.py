@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from weighbridge.errors import PushRefused
+from weighbridge.quoting import on_one_line
 
 _LONGEST = 300
 _DIGEST = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: \d+$")
@@ -61,7 +62,7 @@ def digest(reference: str, events: Iterable[Mapping[str, Any]], on_progress: Cal
 def refused(reference: str, reason: str) -> PushRefused:
     """Return the error of a push that failed, on one line, with what to do."""
     host, words = reference.partition("/")[0], reason.lower()
-    text = " ".join("".join(each if each.isprintable() else " " for each in reason).split())[:_LONGEST]
+    text = on_one_line(reason, mark=" ")[:_LONGEST]
     advice = next((advice for signs, advice in _ADVICE if re.search(signs, words)), None)
     return PushRefused(
         f"{reference} cannot be pushed: {text.rstrip('.')}", advice=advice.format(host=host) if advice else None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from weighbridge.image.content import HistoryEntry
+from weighbridge.quoting import on_one_line
 
 MISSING = "(missing)"
 
@@ -23,8 +24,7 @@ def instructions(history: Sequence[HistoryEntry], count: int) -> tuple[str, ...]
 
 def clean(text: str) -> str:
     """Return an instruction without what the builders put around it: one line, as in the Dockerfile."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    line = line.removesuffix(" # buildkit")
+    line = on_one_line(text, mark=" ").removesuffix(" # buildkit")
     if _NO_OPERATION.match(line):
         return _NO_OPERATION.sub("", line)
     line = _ARGUMENTS.sub(r"\1", line)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from weighbridge import secret_detection
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
+from weighbridge.quoting import on_one_line, shortened
 from weighbridge.settings import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
 
@@ -280,5 +281,4 @@ def _and_more(count: int, *, at_least: bool = False) -> str:
 
 def _shown(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
     """Return a text of somebody else's on one line and without a secret, its end left out where it is long."""
-    plain = " ".join("".join(char if char.isprintable() else " " for char in secret_detection.redacted(text)).split())
-    return plain if len(plain) <= characters else f"{plain[: characters - 2]} …"
+    return shortened(on_one_line(secret_detection.redacted(text), mark=" "), characters, end=" …")
