@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from weighbridge.image.ledger import CATEGORIES
+from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Base, Image, LedgerRow, Pull
 
 _KINDS = [category for category in CATEGORIES if category not in ("base", "wasted")]
@@ -18,7 +18,7 @@ _VERSIONS = st.one_of(st.none(), st.sampled_from(["1.0", "13.8+deb13u8", "1:2~rc
 @st.composite
 def ledger_rows(draw: st.DrawFn) -> LedgerRow:
     """Return a row as some version of ours may have recorded it."""
-    category = draw(st.sampled_from(CATEGORIES))
+    category = draw(st.sampled_from(list(CATEGORIES)))
     return LedgerRow(
         category=category,
         name=draw(_NAMES),

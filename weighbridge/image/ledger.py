@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.owners import Owner
+from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import LedgerRow, Waste
 
-CATEGORIES = ("base", "debian", "alpine", "python", "bytecode", "application", "unowned", "wasted")
+_ORDER = {category: place for place, category in enumerate(CATEGORIES)}
 
 
 def breakdown(
@@ -51,4 +52,4 @@ def _sorted(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
 
 
 def _place(row: LedgerRow) -> tuple[object, ...]:
-    return CATEGORIES.index(row.category), -row.bytes, row.name, row.version or "", row.kind or ""
+    return _ORDER[row.category], -row.bytes, row.name, row.version or "", row.kind or ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from weighbridge.model.categories import MANAGERS
 from weighbridge.model.report import Image, Report, Waste
 from weighbridge.render import overview
 from weighbridge.render.overview import counted, signed
@@ -17,7 +18,6 @@ from weighbridge.report.units import size
 _BUDGET = "budget-"
 _NAMES = 3
 _WASTED = "wasted"
-_MANAGERS: Mapping[str, str] = {"debian": "Debian", "alpine": "Alpine", "python": "Python"}
 
 
 def verdict(summary: Summary, quote: Callable[[str], str] = str) -> str:
@@ -111,7 +111,7 @@ def _together(causes: Sequence[Cause]) -> list[Cause]:
     """Return the packages of one manager that came, or went, at once: who asks for one gets what it needs, too."""
     groups = defaultdict[str, list[Cause]](list)
     for each in causes:
-        if each.category in _MANAGERS and (each.before_version is None) != (each.after_version is None):
+        if each.category in MANAGERS and (each.before_version is None) != (each.after_version is None):
             groups[each.category].append(each)
     return max(groups.values(), key=lambda group: abs(_sum(group)), default=[])
 
@@ -123,7 +123,7 @@ def _sum(causes: Sequence[Cause]) -> int:
 def _packages(causes: Sequence[Cause], quote: Callable[[str], str]) -> str:
     first = causes[0]
     came = "new" if first.before_version is None else "removed"
-    return f"{came} {_MANAGERS[first.category]} packages {_listed([each.name for each in causes], quote)}"
+    return f"{came} {MANAGERS[first.category]} packages {_listed([each.name for each in causes], quote)}"
 
 
 def versions(found: Cause) -> str:

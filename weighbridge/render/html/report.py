@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escaped
 from weighbridge.render import overview, verdict
@@ -131,5 +132,5 @@ def _template() -> Template:
         "versions": tables.versions,
         "origin": overview.origin,
     }
-    environment.globals |= {"treemap": treemap, "trend": trend, "categories": words.CATEGORIES}
+    environment.globals |= {"treemap": treemap, "trend": trend, "categories": CATEGORIES}
     return environment.get_template("report.html")

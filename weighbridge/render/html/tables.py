@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Image, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing
 from weighbridge.render import overview, verdict
-from weighbridge.render.html.words import CATEGORIES, many
+from weighbridge.render.html.words import many
 from weighbridge.render.overview import signed
 from weighbridge.report.difference import LedgerDifference, VariantDifference
 from weighbridge.report.growth import BASE, Cause, Growth, explained

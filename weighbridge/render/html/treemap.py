@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from weighbridge.model import tree
+from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Image, Report
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escaped, shortened
-from weighbridge.render.html.words import CATEGORIES
 from weighbridge.report.units import size
 
 WIDTH, HEIGHT = 960, 440

@@ -5,17 +5,6 @@ from __future__ import annotations
 from weighbridge.render.overview import UNKNOWN
 from weighbridge.report.units import size
 
-CATEGORIES = {
-    "base": "base image",
-    "debian": "Debian packages",
-    "alpine": "Alpine packages",
-    "python": "Python packages",
-    "bytecode": "bytecode",
-    "application": "application",
-    "unowned": "unowned",
-    "wasted": "wasted",
-}
-
 
 def known(count: int | None) -> str:
     """Return bytes, or that they were not measured."""

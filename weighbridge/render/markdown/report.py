@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from weighbridge.model.categories import MANAGERS
 from weighbridge.model.report import Image, Layer, Waste
 from weighbridge.render.markdown.escaping import folded, plain, quoted, table
 from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
@@ -30,11 +31,6 @@ _ROWS = (20, 10, 5)
 _PARTS = 3
 _NAME = 40
 _INSTRUCTION = 100
-_CATEGORIES = {
-    "debian": "Debian package",
-    "alpine": "Alpine package",
-    "python": "Python package",
-}
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
@@ -185,7 +181,8 @@ def _whose(cause: Cause) -> str:
             return f"base image: {names}"
         case growth.LAYER:
             return f"layer {quoted(cause.name, _INSTRUCTION)}"
-    return f"{plain(_CATEGORIES.get(cause.category, cause.category), _NAME)} {_name(cause.name)}"
+    whose = f"{MANAGERS[cause.category]} package" if cause.category in MANAGERS else cause.category
+    return f"{plain(whose, _NAME)} {_name(cause.name)}"
 
 
 def _layers(layers: Sequence[Layer], limit: int) -> str:

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Image
 from weighbridge.quoting import cut, on_one_line
 from weighbridge.render.overview import MISSING, Answer, answers, counted
@@ -39,12 +40,12 @@ _CELL_SIGNS = 16
 _VERDICT_SIGNS = 100
 _VARIANTS = 12
 _GROUPS = {
-    "base": "base image",
+    "base": CATEGORIES["base"],
     "system": "system packages",
-    "python": "Python packages",
-    "bytecode": "bytecode",
+    "python": CATEGORIES["python"],
+    "bytecode": CATEGORIES["bytecode"],
     "own": "the rest",
-    "wasted": "wasted",
+    "wasted": CATEGORIES["wasted"],
     "whole": "not broken down",
 }
 _GROUP_OF = {"base": "base", "debian": "system", "alpine": "system", "python": "python", "bytecode": "bytecode"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
 from weighbridge.render.overview import origin, pull_of, pulled
 from weighbridge.render.terminal import difference, overview
@@ -24,16 +25,6 @@ from weighbridge.report.units import bar, size
 _BAR_WIDTH = 12
 _NARROW_BAR_WIDTH = 8
 _WASTE_ROWS = 5
-_CATEGORIES = {
-    "base": "base image",
-    "debian": "Debian packages",
-    "alpine": "Alpine packages",
-    "python": "Python packages",
-    "bytecode": "bytecode",
-    "application": "application",
-    "unowned": "unowned",
-    "wasted": "wasted",
-}
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
@@ -116,11 +107,11 @@ def _summary(image: Image) -> str:
 
 
 def _owners(image: Image) -> list[Sequence[Cell | str]]:
-    owned = {category: [row for row in image.ledger if row.category == category] for category in _CATEGORIES}
+    owned = {category: [row for row in image.ledger if row.category == category] for category in CATEGORIES}
     totals = {category: sum(row.bytes for row in rows) for category, rows in owned.items()}
     return [
         (
-            Cell(_CATEGORIES[category], "bold"),
+            Cell(CATEGORIES[category], "bold"),
             size(totals[category]),
             Cell(bar(totals[category], image.shipped_bytes, _BAR_WIDTH), "yellow" if category == "wasted" else "cyan"),
             _largest(rows),
