@@ -168,11 +168,7 @@ def _wasted(image: Image) -> Iterator[Cut]:
 
 def _build_tools(image: Image) -> Iterator[Cut]:
     """Yield the compilers, headers and their like that the image itself has installed."""
-    found = {
-        row.name: row.bytes
-        for row in image.ledger
-        if row.category in {"debian", "alpine"} and _BUILD_TOOL.match(row.name)
-    }
+    found = {row.name: row.bytes for row in image.ledger if row.category in _SYSTEMS and _BUILD_TOOL.match(row.name)}
     if found:
         largest = max(found, key=lambda name: found[name])
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
