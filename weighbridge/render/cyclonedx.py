@@ -24,15 +24,16 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 from weighbridge.model.report import Image, Report
-from weighbridge.report import components
-from weighbridge.report.components import Inventory
+from weighbridge.report.components import BASE, Inventory
+from weighbridge.report.components import Component as Part
+from weighbridge.report.components import of as inventory
 from weighbridge.report.summary import Summary
 
 _SERIAL_NUMBERS = UUID("f24ed6fc-1b7c-4a3c-9d8e-6f0b5f6f9f2d")
 _BASIS = "sizes of all regular files in the layers, uncompressed"
 _TYPES = {
     "application": ComponentType.APPLICATION,
-    components.BASE: ComponentType.CONTAINER,
+    BASE: ComponentType.CONTAINER,
 }
 _PURL_TYPES = {"debian": "deb", "alpine": "apk"}
 
@@ -75,7 +76,7 @@ def _serial_number(report: Report) -> UUID:
 
 def _held(bom: Bom, image: Image, container: Component) -> Component:
     """Add what is in a container, and return the container."""
-    found = components.of(image)
+    found = inventory(image)
     parts = list(_parts(image.variant, found)) if found else []
     bom.components.update(parts)
     bom.dependencies.update(Dependency(part.bom_ref) for part in parts)
@@ -89,7 +90,7 @@ def _hold(bom: Bom, whole: Component, parts: Sequence[Component]) -> None:
 
 
 def _image(image: Image) -> Component:
-    found = components.of(image)
+    found = inventory(image)
     return Component(
         name=image.reference or image.variant,
         version=image.id,
@@ -148,26 +149,26 @@ def _properties(values: Mapping[str, str | int | None]) -> list[Property]:
     ]
 
 
-def _purl(component: components.Component, system: tuple[str, str | None] | None) -> PackageURL | None:
+def _purl(part: Part, system: tuple[str, str | None] | None) -> PackageURL | None:
     """Return the package's URL; a record does not tell its architecture, so the URL does not either."""
-    if not component.name.replace("/", "").strip():  # of which the library makes no URL
+    if not part.name.replace("/", "").strip():  # of which the library makes no URL
         return None
-    if component.kind == "python":
-        return PackageURL("pypi", None, component.name, component.version)
-    if component.kind not in _PURL_TYPES:
+    if part.kind == "python":
+        return PackageURL("pypi", None, part.name, part.version)
+    if part.kind not in _PURL_TYPES:
         return None
-    vendor, release = system or (component.kind, None)
+    vendor, release = system or (part.kind, None)
     distro = {"distro": f"{vendor}-{release}"} if release else None
-    return PackageURL(_PURL_TYPES[component.kind], vendor, component.name, component.version, distro)
+    return PackageURL(_PURL_TYPES[part.kind], vendor, part.name, part.version, distro)
 
 
-def _system(components: Sequence[components.Component]) -> tuple[str, str | None] | None:
+def _system(parts: Sequence[Part]) -> tuple[str, str | None] | None:
     """Return the distribution and its release, as the version of the package that carries its name tells them.
 
     Scanners need both to find a package's advisories. Debian's and Ubuntu's packages have the same manager: Ubuntu's
     `base-files` say `ubuntu` in their version, and not of which release.
     """
-    versions = {(each.kind, each.name): each.version or "" for each in components}
+    versions = {(each.kind, each.name): each.version or "" for each in parts}
     if base := versions.get(("debian", "base-files")):
         return ("ubuntu", None) if "ubuntu" in base else ("debian", _leading(r"\d+", base))
     if release := versions.get(("alpine", "alpine-release")):
