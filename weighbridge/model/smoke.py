@@ -76,11 +76,6 @@ class Proof:
         """Whether every rule holds, or need not."""
         return all(check.ok for check in self.checks)
 
-    @property
-    def first_failure(self) -> Check | None:
-        """The first rule that was tried and does not hold."""
-        return next((check for check in self.checks if check.outcome == "failed"), None)
-
 
 def as_object(proof: Proof) -> dict[str, Any]:
     """Return what scripts get of a proof: all but the logs."""
