@@ -1,4 +1,4 @@
-"""The first table of a report as texts: one answer per column and variant, for every format that is no terminal."""
+"""The first table of a report as texts, and the words in which every format tells bytes, times and counts."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def answers(summary: Summary) -> tuple[Answer, ...]:
         if name in _ALWAYS or set(cells) - {MISSING, UNKNOWN}:
             found.append(Answer(name=name, cells=cells))
     return tuple(found)
+
+
+def known(count: int | None) -> str:
+    """Return bytes, or that they were not measured."""
+    return UNKNOWN if count is None else size(count)
 
 
 def pulled(pull: Pull | None) -> str:
@@ -85,6 +90,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def moment(stamp: str) -> str:
+    """Return an ISO 8601 time of a record as `2026-11-24 13:44`."""
+    return stamp[:16].replace("T", " ")
+
+
 def over_base(image: Image) -> str:
     """Return what an image ships besides its base."""
     return size(image.shipped_bytes - image.base.shipped_bytes) if image.base else UNKNOWN
@@ -92,7 +102,7 @@ def over_base(image: Image) -> str:
 
 def wasted(image: Image) -> str:
     """Return what an image ships in vain."""
-    return UNKNOWN if image.wasted_bytes is None else size(image.wasted_bytes)
+    return known(image.wasted_bytes)
 
 
 def is_new(summary: Summary, variant: str) -> bool:

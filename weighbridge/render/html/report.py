@@ -14,7 +14,7 @@ from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escaped
 from weighbridge.render import overview, verdict
-from weighbridge.render.html import tables, treemap, trend, words
+from weighbridge.render.html import tables, treemap, trend
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import seconds, size
@@ -121,12 +121,12 @@ def _template() -> Template:
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     environment.filters |= {
         "size": size,
-        "known": words.known,
+        "known": overview.known,
         "signed": overview.signed,
         "pulled": overview.pulled,
         "seconds": seconds,
-        "moment": words.moment,
-        "many": words.many,
+        "moment": overview.moment,
+        "many": tables.many,
         "pull_of": overview.pull_of,
         "label": tables.label,
         "versions": tables.versions,

@@ -9,7 +9,6 @@ from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Image, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing
 from weighbridge.render import overview, verdict
-from weighbridge.render.html.words import many
 from weighbridge.render.overview import signed
 from weighbridge.report.difference import LedgerDifference, VariantDifference
 from weighbridge.report.growth import BASE, Cause, Growth, explained
@@ -180,6 +179,11 @@ def versions(row: Cause | LedgerDifference) -> str:
     if isinstance(row, Cause):
         return verdict.versions(row)
     return overview.versions(row.before_version, row.after_version)
+
+
+def many(number: int, word: str) -> str:
+    """Return a number and a word: `1 file`, `2,000 files`."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def label(category: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from weighbridge.model.report import Report
 from weighbridge.render import overview
-from weighbridge.render.html.words import moment
+from weighbridge.render.overview import moment
 from weighbridge.report import trend
 from weighbridge.report.units import size
 

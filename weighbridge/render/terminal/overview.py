@@ -13,6 +13,7 @@ from weighbridge.render.overview import (
     UNKNOWN,
     code_change,
     is_new,
+    known,
     of_variant,
     over_base,
     pulled,
@@ -156,7 +157,7 @@ def _answers(summary: Summary) -> Iterator[_Answers | None]:
         yield _Answers(name="Smoke\nrules", cells=tuple(map(_smoke, standings)), right=False)
     if summary.baseline:
         yield _Answers(name="Growth", cells=tuple(_change(summary, image.variant) for image in images))
-    yield _column("Live", [UNKNOWN if image.live_bytes is None else size(image.live_bytes) for image in images])
+    yield _column("Live", [known(image.live_bytes) for image in images])
     yield _column("Files", [f"{image.file_count:,}" for image in images])
     bars = tuple(Cell(_share(image.shipped_bytes, largest), "cyan") for image in images)
     yield _Answers(name="Of the\nlargest", cells=bars, right=False) if len(images) > 1 else None

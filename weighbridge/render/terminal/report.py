@@ -7,7 +7,7 @@ from typing import TextIO
 
 from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
-from weighbridge.render.overview import origin, pull_of, pulled
+from weighbridge.render.overview import counted, origin, pull_of, pulled
 from weighbridge.render.terminal import difference, overview
 from weighbridge.render.terminal.console import (
     Cell,
@@ -102,8 +102,7 @@ def _together(sharing: Sharing) -> Iterator[str]:
 
 def _summary(image: Image) -> str:
     base = f"on {image.base.reference}" if image.base else "base unknown or changed since the build"
-    layers = f"{len(image.layers)} layer{'' if len(image.layers) == 1 else 's'}"
-    return f"{size(image.shipped_bytes)} in {layers}, {base}"
+    return f"{size(image.shipped_bytes)} in {counted(len(image.layers), 'layer')}, {base}"
 
 
 def _owners(image: Image) -> list[Sequence[Cell | str]]:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TextIO
 
 from weighbridge.model.report import FORMAT_VERSION
-from weighbridge.render.overview import pulled, signed
+from weighbridge.render.overview import counted, known, moment, pulled, signed
 from weighbridge.render.terminal.console import Cell, Column, print_dense_table, print_line, print_paragraph, width
 from weighbridge.report.trend import Point, Trend, VariantTrend
 from weighbridge.report.units import size
@@ -78,7 +78,7 @@ def _heading(trend: VariantTrend, columns: int) -> str:
     points = _fitting(trend.points, max(1, room))
     sizes = [point.shipped_bytes for point in points]
     whole = len(points) == len(trend.points)
-    count = f"{'' if whole else 'last '}{len(points)} point{'' if len(points) == 1 else 's'}"
+    count = f"{'' if whole else 'last '}{counted(len(points), 'point')}"
     span = size(min(sizes)) if size(min(sizes)) == size(max(sizes)) else f"{size(min(sizes))} to {size(max(sizes))}"
     return f"{trend.variant}  {sparkline(points)}  {span}, {count}"
 
@@ -106,10 +106,10 @@ def sparkline(points: Sequence[Point]) -> str:
 
 def _row(point: Point, *, code: bool, wide: bool, room: int) -> Sequence[Cell | str]:
     estimated = "~" if point.pull and point.pull.basis == "estimated" else ""
-    more = (_changed(point, "pull", point.change.pull_bytes, estimated), _known(point.wasted_bytes)) if wide else ()
+    more = (_changed(point, "pull", point.change.pull_bytes, estimated), known(point.wasted_bytes)) if wide else ()
     note = _note(point) if len(_note(point)) <= room else _short_note(point)
     return (
-        point.recorded_at[:16].replace("T", " "),
+        moment(point.recorded_at),
         Cell(_commit(point), "bold"),
         size(point.shipped_bytes),
         _changed(point, "shipped", point.change.shipped_bytes),
@@ -147,10 +147,6 @@ def _short_note(point: Point) -> str:
 def _drift(point: Point) -> Iterator[str]:
     if point.change.base_bytes:
         yield f"base {signed(point.change.base_bytes)}"
-
-
-def _known(count: int | None) -> str:
-    return "unknown" if count is None else size(count)
 
 
 def _basis(trend: Trend) -> Iterator[str]:
