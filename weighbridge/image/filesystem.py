@@ -73,7 +73,7 @@ class Filesystem:
         return layer, number - self.offsets[layer]
 
     def kind(self, number: int) -> int:
-        """Return a thing's kind, one of those in `layers`."""
+        """Return a thing's kind, one of those in `layer`."""
         layer, index = self.locate(number)
         return self.layers[layer].kinds[index]
 

@@ -26,7 +26,7 @@ class Owner:
     """Whom a file belongs to."""
 
     category: str
-    """As in `model.LedgerRow`, `base` and `wasted` aside."""
+    """As in `model.report.LedgerRow`, `base` and `wasted` aside."""
     name: str
     version: str | None = None
 

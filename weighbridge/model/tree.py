@@ -21,7 +21,7 @@ class Node:
     children: tuple[Node, ...] = ()
     """The largest first; layers in the image's order."""
     category: str = ""
-    """Of the owner, as in `model.LedgerRow`; empty where there are several."""
+    """Of the owner, as in `model.report.LedgerRow`; empty where there are several."""
     files: int = 1
     """How many files it stands for."""
 

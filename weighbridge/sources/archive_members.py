@@ -2,7 +2,7 @@
 
 The layouts differ in names, order, links and compression, and in what else lies about. So no order is relied on: each
 member that is a layer by its own bytes is read as it passes, JSON is kept, the rest is ignored. What the images are
-that these members make up is found out afterwards (`saved`).
+that these members make up is found out afterwards (`archive`).
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Spot(NamedTuple):
     at: int
     """Index of the entry in the layer's archive."""
     form: int
-    """The entry's own kind, one of those in `layers`."""
+    """The entry's own kind, one of those in `image.layer`."""
     detail: str = ""
     uid: int = 0
     gid: int = 0

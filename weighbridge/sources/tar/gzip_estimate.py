@@ -3,7 +3,7 @@
 Zlib at level 6 packs some 40 MB/s; an engine sends twenty times that. So only samples are packed, each begun with the
 bytes before it as in one run, and the whole is taken to pack as they do. A fast packer (ISA-L) packs all of them, zlib
 every sixteenth: how the two compare there corrects the sum. Where samples lie depends on their place alone: the same
-layer gives the same figure always. Another process packs them (`packing`), while this one reads on.
+layer gives the same figure always. Another process packs them (`gzip_worker`), while this one reads on.
 """
 
 from __future__ import annotations

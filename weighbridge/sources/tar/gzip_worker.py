@@ -1,4 +1,4 @@
-"""The process that packs samples for `estimate`, beside the one that reads the stream.
+"""The process that packs samples for `gzip_estimate`, beside the one that reads the stream.
 
 A thread would not do: the packers let others run, but each sample is so short that waiting for the interpreter's lock
 costs more than that gives. It runs by its path and imports nothing of ours, so that it starts in some milliseconds.

@@ -40,7 +40,7 @@ class Header(NamedTuple):
     type: bytes
     """The type flag, one byte."""
     kind: int
-    """One of the kinds in `layers`."""
+    """One of the kinds in `image.layer`."""
     size: int
     """Bytes of the file when unpacked; 0 for what is no file."""
     stored: int
