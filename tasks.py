@@ -5,7 +5,6 @@ Each task imports what it needs, so that the menu opens at once.
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from invoke.context import Context
@@ -23,19 +22,10 @@ FORMAT_HELP = "terminal or json; json prints JSON alone"
 @task
 def engine(c: Context) -> None:
     """Find or set up the engine, a BuildKit client and the base images."""
-    from weighbridge.build import bases
-    from weighbridge.engine import provision
-    from weighbridge.render.terminal import build_progress, console
+    from weighbridge.commands import engine as command
 
-    with user_errors(), console.activity() as shown:
-        settings = settings_of(c)
-        with provision.ensure_engine(shown.note) as found:
-            client = provision.ensure_client(shown.note)
-            wanted = settings.bases.by_role().items()
-            images = [bases.ensure_base_image(found, client, role, name, shown.note) for role, name in wanted]
-            bases.tell_compose(PROJECT, images)
-            lines = [("Engine", found.described), ("Builder", client.described)]
-    build_progress.print_facts([*lines, *((image.role.capitalize(), image.described) for image in images)])
+    with user_errors():
+        command.run(settings_of(c), PROJECT)
 
 
 @task(
@@ -49,29 +39,10 @@ def engine(c: Context) -> None:
 )
 def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = False, push: str | None = None) -> None:
     """Build the variants of the image, all from one Dockerfile."""
-    from weighbridge.build import buildkit, plan
-    from weighbridge.build import platforms as foreign
-    from weighbridge.commands import publish
-    from weighbridge.engine import docker_cli
-    from weighbridge.engine.client import connect
-    from weighbridge.render.terminal import build_progress, console, smoke_progress
+    from weighbridge.commands import build as command
 
     with user_errors():
-        settings = settings_of(c)
-        names = settings.chosen(variant)
-        targets, platforms = publish.targets(push, names), foreign.parse(platform, push=push is not None)
-        with connect() as found:
-            with console.activity() as shown:
-                client = docker_cli.find()
-                foreign.check(client, found, platforms, push=push is not None)
-                base, wanted = plan.plan(found, settings, PROJECT, names, platforms=platforms, no_cache=no_cache)
-                steps = partial(build_progress.steps, shown)
-                built = [buildkit.build(client, found, each, steps(each.variant)) for each in wanted]
-            build_progress.print_built(built, base.described)
-            with console.activity() as shown:
-                watcher, folder = partial(smoke_progress.progress, shown), PROJECT / settings.reports.directory
-                pushed = publish.publish(found, settings, built, targets, shown=shown, watcher=watcher, folder=folder)
-        build_progress.print_facts([(each.variant, each.reference) for each in pushed])
+        command.run(settings_of(c), PROJECT, variant, platforms=platform, push=push, no_cache=no_cache)
 
 
 @task(
@@ -94,49 +65,19 @@ def report(
     baseline: str = "",
 ) -> None:
     """Weigh images layer by layer, say whose the bytes are, record it."""
-    from weighbridge.commands import choose, weigh
-    from weighbridge.commands import report as reporting
-    from weighbridge.render import formats
-    from weighbridge.render.terminal import build_progress, console
-    from weighbridge.report import budgets, records
+    from weighbridge.commands import report as command
 
     with user_errors():
-        settings, outputs = settings_of(c), formats.Outputs(formats.REPORTS, format)
-        wanted = choose.wanted(settings, variant, image)
-        if rebuild:  # what it needs takes a tenth of a second to import
-            from weighbridge.commands import rebuild as rebuilding
-
-            rebuilding.check(settings, PROJECT, variant, image)
-        folder = records.prepared(PROJECT / settings.reports.directory)
-        with console.activity() as shown:
-            before = reporting.earlier(baseline, settings, PROJECT, wanted, progress=shown.reading)
-            weighed = weigh.weigh(wanted, PROJECT, on_progress=shown.reading())
-            result = weighed.report
-            if rebuild:
-                steps = partial(build_progress.steps, shown)
-                result = rebuilding.added(result, settings, PROJECT, steps, shown.reading)
-        told = reporting.summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
-        path = records.save(told.report, folder)
-        outputs.write(told)
-        console.say(f"Recorded in {path}")
-        budgets.enforce(told.report)
+        command.run(settings_of(c), PROJECT, variant, image, formats_wanted=format, baseline=baseline, rebuild=rebuild)
 
 
 @task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
 def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
     """Draw what the variants weighed, record by record."""
-    from weighbridge.render import formats
-    from weighbridge.render.terminal import console
-    from weighbridge.report import records
-    from weighbridge.report import trend as trends
+    from weighbridge.commands import trend as command
 
     with user_errors():
-        settings, render = settings_of(c), formats.choose(formats.TRENDS, format)
-        known = records.history(PROJECT / settings.reports.directory)
-        for name in known.unreadable:
-            console.say(f"{name} is no record, and left out")
-        drawn = trends.of(known.reports, settings.chosen(variant))
-        render(drawn if drawn.variants or variant else trends.of(known.reports))
+        command.run(settings_of(c), PROJECT, variant, format)
 
 
 @task(
@@ -145,17 +86,10 @@ def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
 )
 def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
     """Say what grew from one image to another, package by package."""
-    from weighbridge.commands import choose, weigh
-    from weighbridge.render import formats
-    from weighbridge.render.terminal import console
-    from weighbridge.report import difference
+    from weighbridge.commands import diff as command
 
     with user_errors():
-        settings, render = settings_of(c), formats.choose(formats.DIFFERENCES, format)
-        wanted = {"before": choose.located(settings, before), "after": choose.located(settings, after)}
-        with console.activity() as shown:
-            images = weigh.weigh(wanted, PROJECT, on_progress=shown.reading()).report.images
-        render(difference.compare_images(f"{before} -> {after}", *images))
+        command.run(settings_of(c), PROJECT, before, after, format)
 
 
 @task(
@@ -169,50 +103,19 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
 )
 def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal") -> None:
     """Prove that API and worker run and work, hardened, from each variant."""
-    from weighbridge.commands import smoke as proof
-    from weighbridge.engine.client import connect
-    from weighbridge.render import formats
-    from weighbridge.render.terminal import console, smoke_progress
-    from weighbridge.smoke import runner
-    from weighbridge.smoke.stack import runs
+    from weighbridge.commands import smoke as command
 
     with user_errors():
-        settings, render = settings_of(c), formats.choose(formats.PROOFS, format)
-        names, folder = settings.chosen(variant), PROJECT / settings.reports.directory
-        with connect() as found:
-            with console.activity() as shown:
-                prove = partial(proof.prove, found, settings, names, shown=shown, folder=folder)
-                proofs = prove(watcher=partial(smoke_progress.progress, shown, names), faults=faults, keep=keep)
-            render(proofs)
-            for line in runs.remains(found) if keep else ():
-                console.say(line)
-        runner.check(proofs)
+        command.run(settings_of(c), PROJECT, variant, format, faults=faults, keep=keep)
 
 
 @task(help={"bases": "also the stand-ins for base images, which take a minute to build again"})
 def clean(c: Context, bases: bool = False) -> None:
     """Remove our images and what smoke tests left in the engine."""
-    from weighbridge.build import bases as base_images
-    from weighbridge.build import buildkit
-    from weighbridge.engine.client import connect
-    from weighbridge.render.terminal import console
-    from weighbridge.smoke import artifacts
-    from weighbridge.smoke.stack import runs
+    from weighbridge.commands import clean as command
 
     with user_errors():
-        settings = settings_of(c)
-        artifacts.clean(PROJECT / settings.reports.directory)
-        with connect() as found:
-            things, images = runs.clean(found, console.print_line), buildkit.images(found, settings.repository)
-            images += buildkit.images(found, settings.bench_repository)
-            if bases:
-                images += base_images.standins(found)
-                base_images.tell_compose(PROJECT, ())
-            removed = sum(found.remove_image(name) for name in images)
-            left = [name for name in images if found.has_image(name)]
-        console.print_line(f"Removed {things} containers, networks and volumes, and {removed} images.")
-        for name in left:
-            console.print_line(f"Left {name}: a container uses it.")
+        command.run(settings_of(c), PROJECT, with_bases=bases)
 
 
 @task(help={"quick": "only the tests that need no engine and no server; they take less than a minute"})

@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-from weighbridge.commands import weigh
+from weighbridge.commands import choose, weigh
 from weighbridge.commands.weigh import Trees
 from weighbridge.model.report import Report
-from weighbridge.report import baseline, budgets, records
+from weighbridge.render import formats
+from weighbridge.render.terminal import build_progress, console
+from weighbridge.report import baseline as baselines
+from weighbridge.report import budgets, records
 from weighbridge.report.summary import Baseline, Summary
 from weighbridge.settings import Settings
 from weighbridge.smoke import history
 from weighbridge.sources import opener
 from weighbridge.sources.assembly import Progress
+
+
+def run(
+    settings: Settings,
+    project: Path,
+    variants: Sequence[str],
+    images: Sequence[str],
+    *,
+    formats_wanted: Sequence[str] = (),
+    baseline: str = "",
+    rebuild: bool = False,
+) -> None:
+    """Weigh what is named, or all variants; compare it, record it, draw it in all formats, and hold it to its budgets.
+
+    Raises:
+        OverBudget: An image is over one; all is recorded and drawn before.
+    """
+    outputs = formats.Outputs(formats.REPORTS, formats_wanted)
+    wanted = choose.wanted(settings, variants, images)
+    if rebuild:
+        from weighbridge.commands import rebuild as rebuilding  # noqa: PLC0415 - it takes a tenth of a second
+
+        rebuilding.check(settings, project, variants, images)
+    folder = records.prepared(project / settings.reports.directory)
+    with console.activity() as shown:
+        before = earlier(baseline, settings, project, wanted, progress=shown.reading)
+        weighed = weigh.weigh(wanted, project, on_progress=shown.reading())
+        result = weighed.report
+        if rebuild:
+            steps = partial(build_progress.steps, shown)
+            result = rebuilding.added(result, settings, project, steps, shown.reading)
+    told = summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
+    path = records.save(told.report, folder)
+    outputs.write(told)
+    console.say(f"Recorded in {path}")
+    budgets.enforce(told.report)
 
 
 def earlier(
@@ -38,7 +77,7 @@ def earlier(
     if not text:
         return None
     if not opener.names_source(text):
-        return baseline.find(text, project / settings.reports.directory, project)
+        return baselines.find(text, project / settings.reports.directory, project)
     places = {name: opener.parse(text.replace("{variant}", name)) for name in names}
     # Nobody knows of which commit they are, and it need not be the present one.
     return replace(weigh.weigh(places, project, on_progress=progress()).report, commit=None, dirty=False)
@@ -60,7 +99,7 @@ def summarized(
     earlier_ones = records.recorded(folder)  # now, before this one is among them
     compared: Baseline | None = None
     if before:
-        compared = baseline.compare(before, report, baseline.described(text, before))
+        compared = baselines.compare(before, report, baselines.described(text, before))
     checked = budgets.check(report, settings, compared)
     return Summary(
         report=checked,

@@ -1,17 +1,21 @@
-"""The one place that joins what images hold with how they run: variants proven, from their names to the verdict."""
+"""Proves variants, from their names to the verdict: joins what their images hold with how they run."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from weighbridge import code_digest
 from weighbridge.build import bases
 from weighbridge.cache import Cache
+from weighbridge.engine.client import connect
 from weighbridge.engine.protocol import Engine
 from weighbridge.model.smoke import Proof
+from weighbridge.render import formats
+from weighbridge.render.terminal import console, smoke_progress
 from weighbridge.settings import Settings
 from weighbridge.smoke import artifacts, history, runner
 from weighbridge.smoke.stack import runs
@@ -77,6 +81,28 @@ def prove(
     if kept:
         shown.note(f"Kept {len(kept)} files in {kept[0].parent}")
     return found
+
+
+def run(
+    settings: Settings, project: Path, variants: Sequence[str], format_name: str, *, faults: bool, keep: bool
+) -> None:
+    """Prove the variants that are named, or all, and draw what was found.
+
+    Raises:
+        SmokeFailed: A rule does not hold.
+    """
+    render = formats.choose(formats.PROOFS, format_name)
+    names, folder = settings.chosen(variants), project / settings.reports.directory
+    with connect() as engine:
+        with console.activity() as shown:
+            watcher = partial(smoke_progress.progress, shown, names)
+            proofs = prove(
+                engine, settings, names, shown=shown, watcher=watcher, folder=folder, faults=faults, keep=keep
+            )
+        render(proofs)
+        for line in runs.remains(engine) if keep else ():
+            console.say(line)
+    runner.check(proofs)
 
 
 def proven(engine: Engine, settings: Settings, image_id: str) -> bool:

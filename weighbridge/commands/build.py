@@ -1,0 +1,40 @@
+"""Builds variants with live progress, and pushes those that are proven."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from weighbridge.build import buildkit, plan
+from weighbridge.build import platforms as platform_names
+from weighbridge.commands import publish
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import connect
+from weighbridge.render.terminal import build_progress, console, smoke_progress
+from weighbridge.settings import Settings
+
+
+def run(
+    settings: Settings,
+    project: Path,
+    variants: Sequence[str],
+    *,
+    platforms: Sequence[str] = (),
+    push: str | None = None,
+    no_cache: bool = False,
+) -> None:
+    """Build the variants that are named, or all; push each to its target where there is one."""
+    names = settings.chosen(variants)
+    targets, wanted = publish.targets(push, names), platform_names.parse(platforms, push=push is not None)
+    with connect() as engine:
+        with console.activity() as shown:
+            client, steps = docker_cli.find(), partial(build_progress.steps, shown)
+            platform_names.check(client, engine, wanted, push=push is not None)
+            base, builds = plan.plan(engine, settings, project, names, platforms=wanted, no_cache=no_cache)
+            built = [buildkit.build(client, engine, each, steps(each.variant)) for each in builds]
+        build_progress.print_built(built, base.described)
+        with console.activity() as shown:
+            watcher, folder = partial(smoke_progress.progress, shown), project / settings.reports.directory
+            pushed = publish.publish(engine, settings, built, targets, shown=shown, watcher=watcher, folder=folder)
+    build_progress.print_facts([(each.variant, each.reference) for each in pushed])

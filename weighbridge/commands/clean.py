@@ -1,0 +1,28 @@
+"""Removes our images, and what smoke tests left in the engine and on disk; never anything of the user's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from weighbridge.build import bases, buildkit
+from weighbridge.engine.client import connect
+from weighbridge.render.terminal import console
+from weighbridge.settings import Settings
+from weighbridge.smoke import artifacts
+from weighbridge.smoke.stack import runs
+
+
+def run(settings: Settings, project: Path, *, with_bases: bool = False) -> None:
+    """Remove all of it; with the bases, also the stand-ins for base images and what Compose knows of them."""
+    artifacts.clean(project / settings.reports.directory)
+    with connect() as engine:
+        things, images = runs.clean(engine, console.print_line), buildkit.images(engine, settings.repository)
+        images += buildkit.images(engine, settings.bench_repository)
+        if with_bases:
+            images += bases.standins(engine)
+            bases.tell_compose(project, ())
+        removed = sum(engine.remove_image(name) for name in images)
+        left = [name for name in images if engine.has_image(name)]
+    console.print_line(f"Removed {things} containers, networks and volumes, and {removed} images.")
+    for name in left:
+        console.print_line(f"Left {name}: a container uses it.")
