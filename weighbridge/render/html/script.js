@@ -11,7 +11,7 @@
     return element;
   };
 
-  /* As weighbridge/units.py writes it. */
+  /* As the other formats write it. */
   const size = (count) => {
     const units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
     let value = count, unit = 0;
