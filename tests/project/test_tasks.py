@@ -336,3 +336,58 @@ def test_broken_settings_file(tmp_path: Path) -> None:
     assert done.returncode in EXIT_CODES
     assert done.stderr.startswith("error: invoke.yaml is no YAML: line 2: ")
     assert done.stderr.count("\n") == 1
+
+
+TESTS = """
+import os, time
+from pathlib import Path
+import pytest
+
+def told(name):
+    folder = Path(name)
+    folder.mkdir(exist_ok=True)
+    (folder / os.environ.get("PYTEST_XDIST_WORKER", "alone")).touch()
+    time.sleep(0.1)
+
+@pytest.mark.parametrize("number", range(8))
+def test_small(number):
+    told("small")
+    assert number != 3
+
+@pytest.mark.services
+def test_server():
+    told("services")
+
+@pytest.mark.parametrize("number", range(2))
+@pytest.mark.engine
+def test_engine(number):
+    told("engine")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "ran"),
+    [(["test", "--quick"], {"small": 2}), (["test"], {"small": 2, "services": 1, "engine": 1})],
+    ids=["quick", "all"],
+)
+def test_tests_on_all_cores(tmp_path: Path, words: list[str], ran: dict[str, int]) -> None:
+    """What shares nothing runs in several processes, the engine's tests in one; what fails there hides neither."""
+    tasks = (PROJECT / "tasks.py").read_text(encoding="utf-8")
+    (tmp_path / "tasks.py").write_text(re.sub("^TEST_PACKAGES = .*$", "TEST_PACKAGES = ()", tasks, flags=re.MULTILINE))
+    (tmp_path / "conftest.py").write_bytes((PROJECT / "tests" / "conftest.py").read_bytes())
+    (tmp_path / "test_all.py").write_text(TESTS)
+    markers = "markers = slow: s\n engine: e\n services: v\n"
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = --strict-markers -ra\n{markers}")
+    program = [sys.executable, "-m", "invoke", "--search-root", str(tmp_path), *words]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        "PYTHONPATH": str(PROJECT),
+        "PYTEST_XDIST_AUTO_NUM_WORKERS": "2",
+    }
+    done = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout.count("FAILED test_all.py::test_small[3]") == 1
+    assert {folder.name: len([*folder.iterdir()]) for folder in tmp_path.iterdir() if folder.name in ran} == ran
+    assert (tmp_path / "engine" / "alone").exists() is ("engine" in ran)
+    assert (tmp_path / "services").exists() is ("services" in ran)
