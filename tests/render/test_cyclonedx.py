@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
+from cyclonedx.validation import SchemabasedValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,8 +61,10 @@ def bytes_of(components: list[dict[str, Any]], variant: str) -> int:
 
 
 @cache
-def validator() -> JsonStrictValidator:
-    """Return what knows the schema; reading it takes half a second."""
+def validator() -> SchemabasedValidator:
+    """Return what knows the schema; importing its library takes a second, reading it half of one."""
+    from cyclonedx.validation.json import JsonStrictValidator  # noqa: PLC0415 - most processes of the tests never ask
+
     return JsonStrictValidator(SchemaVersion.V1_6)
 
 
