@@ -16,7 +16,7 @@ import pytest
 
 from weighbridge.engine import apt, provision
 from weighbridge.engine.docker_cli import BuildClient
-from weighbridge.errors import EngineError, NoBuilder, NoEngine
+from weighbridge.errors import NoBuilder, NoEngine
 
 pytestmark = [
     pytest.mark.usefixtures("dead_engines"),
@@ -241,64 +241,3 @@ def test_client_is_the_users_affair(
     program(tmp_path, "docker", OLD_CLIENT)
     with pytest.raises(NoBuilder, match=rf"found: {tmp_path}/docker 28[.]0[.]0"):
         provision.ensure_client(lambda _: None)
-
-
-def test_packages_that_the_release_lacks_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not every release has a `docker-buildx`: what has no candidate is not asked for."""
-    ran: list[str] = []
-    said: list[str] = []
-    monkeypatch.setattr(apt, "run", lambda words: ran.append(" ".join(words)))
-    monkeypatch.setattr(apt, "_has_candidate", lambda name: name != "docker-buildx")
-    apt.install(["docker.io", "docker-buildx", "iptables"], "an engine", said.append)
-    assert ran == [
-        "apt-get -qq update",
-        "apt-get -qq install -o DPkg::Lock::Timeout=120 --yes --no-remove --no-install-recommends docker.io iptables",
-    ]
-    assert said == ["Installing an engine from the distribution: docker.io, iptables"]
-    with pytest.raises(EngineError, match=r"^The distribution has no package docker-buildx[.] Install it"):
-        apt.install(["docker-buildx"], "a client", said.append)
-
-
-APT = """\
-echo x >>"{folder}/calls"
-[ "$(/usr/bin/wc -l <"{folder}/calls")" -gt {busy} ] && exit 0
-echo "E: {said}" >&2; exit 100
-"""
-
-
-@pytest.mark.parametrize(
-    ("said", "calls"), [("Could not get lock /var/lib/apt/lists/lock. It is held by 7", 3), ("No network", 1)]
-)
-def test_lists_that_another_apt_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, calls: int) -> None:
-    """Where another apt holds the lists it is waited for, with a limit; another fault is told at once."""
-    monkeypatch.undo()
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(apt, "_RETRY_SECONDS", 0)
-    program(tmp_path, "apt-get", APT.format(folder=tmp_path, busy=2, said=said))
-    if calls == 1:
-        with pytest.raises(EngineError):
-            apt._update()
-    else:
-        apt._update()
-    assert len((tmp_path / "calls").read_text().splitlines()) == calls
-    monkeypatch.setattr(apt, "_LOCK_SECONDS", 0)
-    (tmp_path / "calls").unlink()
-    with pytest.raises(EngineError) as caught:
-        apt._update()
-    assert caught.value.detail == f"E: {said}"
-
-
-def test_program_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program of the system that is not there is one line too."""
-    monkeypatch.undo()
-    with pytest.raises(EngineError, match=r"^`nowhere-to-be-found` cannot be started: No such file or directory[.] "):
-        apt.run(["nowhere-to-be-found"])
-
-
-def test_program_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program of the system that fails is one line, with the end of both its streams below."""
-    monkeypatch.undo()
-    with pytest.raises(EngineError) as caught:
-        apt.run(["sh", "-c", "seq 1 30; echo no space left >&2; exit 9"])
-    assert caught.value.message == "`sh -c seq 1 30; echo no space left >&2; exit 9 …` failed with exit code 9"
-    assert caught.value.detail.splitlines() == [*map(str, range(12, 31)), "no space left"]

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from weighbridge.model import build, report
-from weighbridge.model.engine import ContainerSpec
+from weighbridge.model import report
 
 VALUES: list[Any] = [value for _, value in inspect.getmembers(report, dataclasses.is_dataclass)]
 
@@ -49,23 +48,3 @@ def test_model_needs_the_standard_library_alone() -> None:
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
-
-
-def test_containers_are_hardened_unless_told_otherwise() -> None:
-    """A container that names no options has a read-only root, no capabilities, no new privileges, and limits."""
-    spec = ContainerSpec(name="n", image="i", network="w")
-    assert spec.read_only
-    assert spec.drop_capabilities == ("ALL",)
-    assert spec.security_options == ("no-new-privileges:true",)
-    assert spec.memory_bytes > 0
-    assert spec.pids_limit > 0
-
-
-def test_title_of_a_step_is_one_short_line() -> None:
-    """Blanks of continuation lines shrink, and what is too long ends in an ellipsis; a short name stays as it is."""
-    long = build.Step(name="[builder 2/3] RUN apt-get update     && apt-get install " + "package " * 50)
-
-    assert build.Step(name="[a 1/1] RUN x").title == "[a 1/1] RUN x"
-    assert long.title.startswith("[builder 2/3] RUN apt-get update && apt-get install package")
-    assert long.title.endswith(" …")
-    assert len(long.title) <= 100

@@ -1,0 +1,15 @@
+"""A build's values: a step as people read it."""
+
+from __future__ import annotations
+
+from weighbridge.model import build
+
+
+def test_title_of_a_step_is_one_short_line() -> None:
+    """Blanks of continuation lines shrink, and what is too long ends in an ellipsis; a short name stays as it is."""
+    long = build.Step(name="[builder 2/3] RUN apt-get update     && apt-get install " + "package " * 50)
+
+    assert build.Step(name="[a 1/1] RUN x").title == "[a 1/1] RUN x"
+    assert long.title.startswith("[builder 2/3] RUN apt-get update && apt-get install package")
+    assert long.title.endswith(" …")
+    assert len(long.title) <= 100
