@@ -1,11 +1,12 @@
-"""Foreign text in messages."""
+"""Foreign text on one line, in messages and in XML."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from weighbridge import quoting
 from weighbridge.quoting import LISTED, TEXT_LENGTH, cut, escaped, listed, on_one_line, printable, quoted, shortened
 
 
@@ -65,3 +66,29 @@ def test_escapes_are_those_of_python() -> None:
     """Control signs, turned writing and undecodable bytes are told by their numbers; of a long text the middle goes."""
     assert escaped("a\n\x1b\u202e\udcff") == r"a\n\x1b\u202e\udcff"
     assert escaped("abcdefgh", 6) == "abc … fgh"
+
+
+@given(st.text(st.characters()))
+@example("\x1b]0;title\x07\u202e\x9b")
+def test_one_line(text: str) -> None:
+    """Whatever the text, it becomes one line that prints as it is; one that was so stays the same."""
+    line = on_one_line(text)
+    assert line.isprintable()
+    assert on_one_line(line) == line
+    assert len(line) <= len(text)
+
+
+# Signs of all kinds, often those that XML cannot hold or would change.
+texts = st.text(st.one_of(st.characters(), st.sampled_from("\0\x1b\t\r\n\x85\u2028\ufffe\ud800\U0010ffff<>&'\"]")))
+
+
+@given(texts)
+def test_only_what_xml_cannot_hold_is_replaced(text: str) -> None:
+    """Signs that XML has stay, one for one."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    held = quoting.held_by_xml(text)
+    assert len(held) == len(lines)
+    for sign, kept in zip(lines, held, strict=True):
+        code = ord(sign)
+        allowed = code in {9, 10} or 0x20 <= code < 0xD800 or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
+        assert kept == (sign if allowed else "\ufffd")

@@ -1,14 +1,17 @@
-"""One value in several formats: files before standard output, and each file whole or not at all."""
+"""The formats that there are, and one value in several: files before standard output, each whole or not at all."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import pytest
 
+from tests.support.summaries import summary
 from weighbridge.errors import SettingsError
+from weighbridge.render import formats
 from weighbridge.render.formats import Outputs
 
 
@@ -63,3 +66,27 @@ def test_file_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="Is a directory"):
         Outputs(TABLE, [f"words:{tmp_path}"]).write("a")
     assert [*tmp_path.iterdir()] == []
+
+
+def test_formats_of_the_smoke_test() -> None:
+    """People, scripts and CI each have one."""
+    assert list(formats.PROOFS) == ["terminal", "json", "junit"]
+
+
+@pytest.mark.parametrize("table", [formats.REPORTS, formats.PROOFS])
+def test_formats(table: dict[str, object]) -> None:
+    """The terminal is the first of the formats; one that is unknown is refused with the list."""
+    assert formats.choose(table, next(iter(table))) is table["terminal"]
+    with pytest.raises(SettingsError, match=rf"^Unknown format xml[.] Choose from {', '.join(table)}[.]$"):
+        formats.choose(table, "xml")
+
+
+@pytest.mark.parametrize("name", sorted(set(formats.REPORTS) - {"html"}))
+def test_only_a_page_asks_for_files_and_history(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What takes long to find out is not found out for the other formats."""
+    formats.REPORTS[name](replace(summary(), trees=_refused, history=_refused))
+    assert capsys.readouterr().out
+
+
+def _refused() -> NoReturn:
+    raise AssertionError

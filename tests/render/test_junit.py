@@ -118,15 +118,3 @@ def test_any_text_comes_back(detail: str, log: str) -> None:
     assert failure.get("message") == quoting.held_by_xml(detail)
     assert (failure.text or "") == quoting.held_by_xml(log)
     assert out.text == f"Waived: {quoting.held_by_xml(detail)}"
-
-
-@given(texts)
-def test_only_what_xml_cannot_hold_is_replaced(text: str) -> None:
-    """Signs that XML has stay, one for one."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    held = quoting.held_by_xml(text)
-    assert len(held) == len(lines)
-    for sign, kept in zip(lines, held, strict=True):
-        code = ord(sign)
-        allowed = code in {9, 10} or 0x20 <= code < 0xD800 or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
-        assert kept == (sign if allowed else "\ufffd")

@@ -5,18 +5,14 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
-import cmarkgfm  # type: ignore[import-untyped] # it has no types
 import pytest
-from cmarkgfm.cmark import Options  # type: ignore[import-untyped] # as above
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.gfm import HELD, shown, texts
 from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
-from weighbridge.quoting import on_one_line
-from weighbridge.render.markdown import escaping
 from weighbridge.render.markdown import report as markdown
 from weighbridge.report import baseline, difference
 from weighbridge.report.summary import Baseline, Summary
@@ -120,35 +116,6 @@ def summary(after: Report, before: Report | None = BEFORE) -> Summary:
     """Return a report beside an earlier one."""
     since = baseline.compare(before, after, "main, 1234567, 2026-11-20") if before else None
     return Summary(report=after, baseline=since)
-
-
-class Reader(HTMLParser):
-    """What a page shows: its text, and the tags that it has."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.texts: list[str] = []
-        self.tags: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - the parser's own signature
-        """Keep the tag."""
-        self.tags.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        """Keep the text."""
-        self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        """All the text, in one."""
-        return "".join(self.texts)
-
-
-def shown(text: str) -> Reader:
-    """Return what GitHub's parser makes of Markdown."""
-    return Reader(cmarkgfm.github_flavored_markdown_to_html(text, options=Options.CMARK_OPT_UNSAFE))
 
 
 def first_screen(text: str) -> str:
@@ -278,60 +245,6 @@ def test_record_without_ledger_tells_layers() -> None:
     text = shown(markdown.document(Summary(report=report(after), baseline=found))).text
     assert "multi grew by 12.0 MB because of the layer COPY /out / (+43.0 MB)" in text
     assert re.search(r"\+43\.0 MB\s+layer COPY /out /\s+-31\.0 MB\s+layer COPY /out /\s+\+12\.0 MB\s+in all", text)
-
-
-# Signs of all kinds, often those that Markdown, HTML, tables and references are made of.
-NASTY = "|`\\*_[]()<>&~:@#$!{}\n\r\t -+=./\u202e\0\ud800w1aé漢"
-PIECES = (
-    "@user",
-    "#123",
-    "GH-12",
-    "o/r#1",
-    "www.x.org",
-    "http://x.org",
-    "a@b.org",
-    "</code>",
-    "<!--",
-    "-->",
-    "\\|",
-    "`",
-)
-texts = st.lists(
-    st.one_of(st.sampled_from(PIECES), st.text(st.sampled_from(NASTY), max_size=8), st.text(max_size=4))
-).map("".join)
-HELD = {"code", "table", "thead", "tbody", "tr", "th", "td"}
-
-
-@given(texts)
-@example("a \\| b `c` <b>d</b> a@b.org www.x.org http://x.org")
-@example("<details>")
-def test_quoted_text_is_code_and_nothing_else(text: str) -> None:
-    """Whatever an image says comes out as it is, as code, in one cell: no other tag, no link."""
-    read = shown(escaping.table([("x", False)], [(escaping.quoted(text, 10_000),)]))
-    assert set(read.tags) <= HELD
-    assert read.tags.count("td") == 1
-    expected = on_one_line(text) or "(none)"
-    assert re.sub(r"\s+", " ", read.text).strip() == f"x {expected}"
-
-
-@given(texts)
-@example("see @user, #123, !4, o/r#5, GH-6, :+1:, a@b.org and http://x.org")
-@example("@user@.o/r#1 a@-b.c")
-def test_plain_text_refers_to_nothing(text: str) -> None:
-    """A sentence comes out as it is, but for a sign that nobody sees: no tag, and no mention or reference in it."""
-    read = shown(escaping.table([("x", False)], [(f"- {escaping.plain(text, 10_000)}",)]))
-    assert set(read.tags) <= HELD - {"code"}
-    (told,) = re.findall(r"(?s)x\s+- (.*)", read.text) or [""]
-    without = re.sub(r"\s+", " ", told.replace(escaping._JOINER, "")).strip()
-    assert without == on_one_line(text).replace(escaping._JOINER, "").strip()
-    assert not re.search(r"[@#!~%&$]\w|GH-\d|:[\w+-]+:", told)
-
-
-def test_long_texts_are_cut() -> None:
-    """What is cut ends with an ellipsis, and is cut before it is escaped."""
-    assert escaping.quoted("|" * 90) == f"<code>{79 * '&#124;'}…</code>"
-    assert escaping.plain("x" * 241) == f"{239 * 'x'}…"
-    assert escaping.quoted("") == "(none)"
 
 
 WORST = "@|漢\U0010ffff"

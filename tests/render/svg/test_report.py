@@ -1,78 +1,20 @@
-"""The picture and the badge: XML that says everything in texts, fits its frame and holds nothing from outside."""
+"""The picture: XML that says everything in texts, fits its frame and holds nothing from outside."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TextIO
-from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.model.report import Base, Image, Layer, LedgerRow, Pull, Report, Waste
-from weighbridge.model.smoke import Standing, StartCosts
+from tests.support.pictures import BAD, GOOD, IMAGES, SPACE, SUMMARY, drawn, image, report, texts
+from weighbridge.model.report import Image, LedgerRow, Waste
+from weighbridge.model.smoke import Standing
 from weighbridge.render import overview
-from weighbridge.render.svg import badge
 from weighbridge.render.svg import report as svg
 from weighbridge.report import advice, baseline
 from weighbridge.report.summary import Summary
-from weighbridge.report.units import size
-
-SPACE = "{http://www.w3.org/2000/svg}"
-GOOD = Standing(ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), figures=StartCosts(api_ready_seconds=0.41))
-BAD = Standing(ok=False, at="2026-11-24T09:00:00Z", rules=45, failed=("api live",))
-
-
-def image(variant: str, own: int, base: int = 80_000_000) -> Image:
-    """Return an image of one layer."""
-    layer = Layer(
-        index=0, diff_id=f"sha256:{own}", instruction="COPY", in_base=False, shipped_bytes=base + own, file_count=1
-    )
-    return Image(
-        variant=variant,
-        reference=variant,
-        source="docker",
-        id=f"sha256:{own}",
-        platform="linux/amd64",
-        shipped_bytes=base + own,
-        file_count=1,
-        base=Base(reference="python:3.13", layers=0, shipped_bytes=base),
-        layers=(layer,),
-        wasted_bytes=0,
-        pull=Pull(bytes=own // 3, basis="estimated"),
-        ledger=(
-            LedgerRow(category="base", name="libc6", version="2.41", bytes=base),
-            LedgerRow(category="python", name="numpy", version="2.1", bytes=own),
-        ),
-    )
-
-
-def report(*images: Image) -> Report:
-    """Return a report."""
-    return Report(recorded_at="2026-11-24T10:00:00Z", commit=None, dirty=False, engine=None, images=images)
-
-
-IMAGES = image("single", 400_000_000), image("multi", 40_000_000), image("minimal", 60_000_000, 0)
-SUMMARY = Summary(report=report(*IMAGES), standings={"single": BAD, "multi": GOOD})
-
-
-def drawn(render: Callable[[Summary, TextIO], None], summary: Summary) -> ET.Element:
-    """Return the root of the picture, and see that it is XML in ASCII that asks for nothing."""
-    stream = io.StringIO()
-    render(summary, stream)
-    text = stream.getvalue()
-    assert text.isascii()
-    root = ET.fromstring(text)  # noqa: S314 - our own document
-    for element in root.iter():
-        assert element.tag.removeprefix(SPACE) in {"svg", "title", "desc", "style", "rect", "line", "text"}
-        assert not {name for name in element.attrib if "href" in name or name.startswith("on")}
-    (style,) = root.findall(f"{SPACE}style")
-    assert "url(" not in (style.text or "")
-    assert "@import" not in (style.text or "")
-    return root
 
 
 @pytest.mark.parametrize("standing", [GOOD, BAD, replace(GOOD, waived=12), replace(BAD, failed=("api live",) * 12)])
@@ -80,11 +22,6 @@ def test_smoke_is_told_whole(standing: Standing) -> None:
     """How many rules hold, fail or are waived fits its column."""
     table = drawn(svg.render, replace(SUMMARY, standings={"single": standing}))
     assert overview.stood(standing) in [text.text for text in table.iter(f"{SPACE}text")]
-
-
-def texts(root: ET.Element) -> list[str]:
-    """Return what stands in the picture."""
-    return [element.text or "" for element in root.iter(f"{SPACE}text")]
 
 
 def test_picture_says_everything_in_texts() -> None:
@@ -162,47 +99,9 @@ def test_picture_has_room_for_all_that_it_shows(count: int) -> None:
 
 @given(st.text())
 def test_any_name_is_a_name(name: str) -> None:
-    """Whatever a variant is called, both are XML, without markup or control codes of its own."""
+    """Whatever a variant is called, the picture is XML, without markup or control codes of its own."""
     summary = Summary(report=report(image(name, 1)))
-    for render in (svg.render, badge.render):
-        root = drawn(render, summary)
-        assert all(text.isprintable() for text in texts(root))
-
-
-@pytest.mark.parametrize(
-    ("standings", "label", "kind"),
-    [
-        ({"single": BAD, "multi": GOOD}, "multi image", "runs"),
-        ({"single": GOOD, "multi": GOOD}, "multi image", "runs"),
-        ({"single": BAD}, "multi image", "untried"),
-        ({"minimal": BAD, "multi": BAD, "single": BAD}, "minimal image", "fails"),
-        ({}, "multi image", "untried"),
-    ],
-)
-def test_badge_is_of_the_smallest_that_runs(standings: dict[str, Standing], label: str, kind: str) -> None:
-    """The variant that the report says to ship, or where none runs the smallest; the colour goes with words."""
-    summary = replace(SUMMARY, standings=standings)
-    root = drawn(badge.render, summary)
-    chosen = badge.chosen(summary)
-    assert chosen
-    assert texts(root) == [label, size(chosen.shipped_bytes)]
-    assert {each.get("class") for each in root.iter(f"{SPACE}rect")} == {"label", kind}
-    words = {"runs": "✓ 45 rules", "fails": "✗ 1 of 45 fail", "untried": "not tried"}[kind]
-    assert root.findtext(f"{SPACE}title") == f"{label}: {size(chosen.shipped_bytes)} shipped, smoke test {words}"
-
-
-def test_badge_without_images() -> None:
-    """A report without images has a badge that says so."""
-    assert texts(drawn(badge.render, Summary(report=report()))) == ["image", "unknown"]
-
-
-def test_badge_is_as_wide_as_its_texts() -> None:
-    """Texts are drawn as long as they were counted, and do not touch."""
-    root = drawn(badge.render, SUMMARY)
-    left, right = root.iter(f"{SPACE}text")
-    begin, length = float(right.get("x", "")), float(right.get("textLength", ""))
-    assert float(left.get("x", "")) + float(left.get("textLength", "")) < begin
-    assert begin + length < float(root.get("width", ""))
+    assert all(text.isprintable() for text in texts(drawn(svg.render, summary)))
 
 
 def test_long_names_stay_apart() -> None:

@@ -1,4 +1,4 @@
-"""Builds as they happen: on standard error, so that standard output has the result alone."""
+"""Builds as they happen, and what was built."""
 
 from __future__ import annotations
 
@@ -38,17 +38,6 @@ def test_steps_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_activity_says_nothing_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    """What goes on is told on standard error; moving lines are left out of a pipe."""
-    with console.activity() as shown:
-        shown.note("Pulling [redis]")
-        shown.begin("hidden")
-        shown.reading()(10**7)
-        shown.finish("done")
-    console.say("Recorded in [x]")
-    assert capsys.readouterr() == ("", "Pulling [redis]\ndone\nRecorded in [x]\n")
-
-
 def test_terminal_lines_are_cut_to_its_width() -> None:
     """On a terminal a finished line never wraps, and the moving line is gone when all is done."""
     stream = io.StringIO()
@@ -59,13 +48,6 @@ def test_terminal_lines_are_cut_to_its_width() -> None:
     (line,) = (line for line in stream.getvalue().split("\n") if "done" in line)
     assert "multi    done        1.0 s [builder 2/3…" in line
     assert stream.getvalue().endswith("\x1b[2K")
-
-
-def test_error_stands_last(capsys: pytest.CaptureFixture[str]) -> None:
-    """Detail comes first and indented, the message last, long lines unbroken, brackets as they are."""
-    message = f"It broke [x]: {'why ' * 30}and that is all."
-    console.print_error(message, "one\ntwo [/y]")
-    assert capsys.readouterr() == ("", f"  one\n  two [/y]\nerror: {message}\n")
 
 
 def lines(text: str) -> list[str]:

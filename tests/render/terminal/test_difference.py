@@ -1,54 +1,16 @@
-"""A difference on a terminal and as JSON: the whole output."""
+"""A difference on a terminal: the whole output."""
 
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import replace
 
 import pytest
 
-from weighbridge.model.report import Pull
-from weighbridge.render import formats
-from weighbridge.render.json import render_difference
+from tests.support.differences import CHANGE, row
 from weighbridge.render.terminal import difference
-from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
+from weighbridge.report.difference import VariantDifference
 
-
-def row(category: str, name: str, sizes: tuple[int, int], versions: tuple[str | None, str | None]) -> LedgerDifference:
-    """Return a row of a ledger's difference."""
-    return LedgerDifference(
-        category=category,
-        name=name,
-        before_version=versions[0],
-        after_version=versions[1],
-        before_bytes=sizes[0],
-        after_bytes=sizes[1],
-        delta_bytes=sizes[1] - sizes[0],
-    )
-
-
-CHANGE = VariantDifference(
-    variant="old -> new",
-    before_bytes=184_000_000,
-    after_bytes=196_200_000,
-    delta_bytes=12_200_000,
-    base_delta_bytes=10_000,
-    layers=(
-        LayerDifference(instruction="ADD root.tar /", diff_id="a", change="same", shipped_bytes=78_500_000),
-        LayerDifference(instruction="COPY /venv /venv", diff_id="b", change="added", shipped_bytes=56_000_000),
-        LayerDifference(instruction="COPY /venv /venv", diff_id="c", change="removed", shipped_bytes=43_800_000),
-    ),
-    ledger=(
-        row("python", "pillow", (0, 14_200_000), (None, "12.1.0")),
-        row("python", "a-distribution-with-a-very-long-name", (3_000_000, 1_000_000), ("1.0", "2.0")),
-        row("debian", "libpq5", (375_000, 375_000), ("17.12", "17.13")),
-        row("wasted", "deleted-directory", (20_000, 10_000), (None, None)),
-        row("base", "libc6", (12_000_000, 12_010_000), ("2.41-1", "2.41-2")),
-        row("base", "base-files", (1_000, 1_000), ("13.8+deb13u1", "13.8+deb13u2")),
-    ),
-    cost=Pull(bytes=18_300_000, basis="exact"),
-)
 AT_80 = """\
 old -> new: +12.2 MB (184 MB to 196 MB)
 
@@ -101,14 +63,3 @@ def test_layers_stand_in_for_a_ledger() -> None:
     lines = [" ".join(line.split()) for line in drawn(change).splitlines()]
     start = lines.index("+56.0 MB layer added COPY /venv /venv")
     assert lines[start + 1 : start + 3] == ["-43.8 MB layer removed COPY /venv /venv", "+12.2 MB in all"]
-
-
-def test_json() -> None:
-    """JSON holds every field, and a format."""
-    stream = io.StringIO()
-    render_difference(CHANGE, stream)
-    value = json.loads(stream.getvalue())
-    assert value["format"] == 1
-    assert value["cost"] == {"bytes": 18_300_000, "basis": "exact"}
-    assert [each["name"] for each in value["ledger"]] == [each.name for each in CHANGE.ledger]
-    assert set(formats.DIFFERENCES) == {"terminal", "json"}

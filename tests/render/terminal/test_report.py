@@ -1,4 +1,4 @@
-"""A report on a terminal, in a pipe and as JSON: the whole output, as people and scripts get it."""
+"""A report on a terminal and in a pipe: the whole output, as people get it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import io
 import re
 from dataclasses import replace
 from json import loads as json_of
-from typing import NoReturn
 
 import pytest
 
-from weighbridge.errors import SettingsError
 from weighbridge.model.report import (
     Base,
     EngineIdentity,
@@ -25,8 +23,6 @@ from weighbridge.model.report import (
     Twins,
     Waste,
 )
-from weighbridge.model.smoke import Proof
-from weighbridge.render import formats, json
 from weighbridge.render.terminal import report
 from weighbridge.report import records
 from weighbridge.report.summary import Summary
@@ -307,45 +303,8 @@ def test_markup_in_an_instruction_is_text(monkeypatch: pytest.MonkeyPatch) -> No
     assert 'RUN [ -f /x ] && echo "[red]" [/bold]' in drawn(replace(REPORT, images=(image,)))
 
 
-def test_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON is the record and nothing else, and reads back as the same report."""
-    json.render(Summary(report=REPORT))
-    out, err = capsys.readouterr()
-    assert records.from_json(out) == REPORT
-    assert out == records.to_json(REPORT)
-    assert not err
-
-
-def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    """A renderer with a stream of its own leaves standard output alone."""
-    stream = io.StringIO()
-    json.render(Summary(report=REPORT), stream)
-    json.render_proofs([Proof(variant="multi", seconds=1, checks=())], stream)
-    report.render(Summary(report=REPORT), stream)
-    assert capsys.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize("table", [formats.REPORTS, formats.PROOFS])
-def test_formats(table: dict[str, object]) -> None:
-    """The terminal is the first of the formats; one that is unknown is refused with the list."""
-    assert formats.choose(table, next(iter(table))) is table["terminal"]
-    with pytest.raises(SettingsError, match=rf"^Unknown format xml[.] Choose from {', '.join(table)}[.]$"):
-        formats.choose(table, "xml")
-
-
 @pytest.mark.parametrize("name", ["docker:o:minimal", "docker:[bold]x[/]", "registry:localhost:5000/a:smile:b"])
 def test_names_are_no_markup(name: str) -> None:
     """What a user calls an image stands in the headings as it is, colons and brackets included."""
     text = drawn(replace(REPORT, images=(replace(MULTI, variant=name),)))
     assert f"{name}: whose the bytes are" in text
-
-
-@pytest.mark.parametrize("name", sorted(set(formats.REPORTS) - {"html"}))
-def test_only_a_page_asks_for_files_and_history(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What takes long to find out is not found out for the other formats."""
-    formats.REPORTS[name](Summary(report=REPORT, trees=_refused, history=_refused))
-    assert capsys.readouterr().out
-
-
-def _refused() -> NoReturn:
-    raise AssertionError

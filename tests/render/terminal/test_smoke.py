@@ -1,64 +1,17 @@
-"""The smoke test on a terminal and in a pipe: while it runs, and the whole output at its end."""
+"""The smoke test on a terminal and in a pipe: the whole output at its end."""
 
 from __future__ import annotations
 
 import io
-import json as standard_json
 import re
 from dataclasses import replace
-from threading import Thread
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from rich.console import Console
 
-from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
-from weighbridge.quoting import on_one_line
-from weighbridge.render import formats, json
-from weighbridge.render.terminal import console, smoke
+from tests.support.proofs import FAILED, GOOD, WAIVED, check
+from weighbridge.model.smoke import Proof, StartCosts
+from weighbridge.render.terminal import smoke
 
-
-def check(
-    role: str, rule: str, seconds: float = 0.01, outcome: Outcome = "passed", detail: str = "as it should"
-) -> Check:
-    """Return a check."""
-    return Check(role=role, rule=rule, outcome=outcome, detail=detail, seconds=seconds)
-
-
-REFUSED = "no worker answered within 60 s, and its log ends with a refused connection to redis:6379; set REDIS_URL"
-SETUID = check("image", "no-setuid-files", 0.02, "waived", "/usr/bin/newgrp is setuid; accepted: it is the customer's")
-CHECKS = (
-    check("image", "runs-as-non-root", detail="user 10001"),
-    check("stack", "redis-starts", 0.31),
-    check("api", "becomes-healthy", 1.26, detail="healthy after 1.3 s"),
-    check("worker", "ready", 12.04, detail="answered a ping"),
-    check("worker", "finishes-running-job-on-sigterm", 2.6, detail="the job was done, and then it ended by itself"),
-    check("stack", "no-error-in-logs", 0.049, detail="no line of 214"),
-)
-FIGURES = StartCosts(
-    api_live_seconds=0.84,
-    api_ready_seconds=1.26,
-    worker_ready_seconds=2.2,
-    api_memory_bytes=71_234_000,
-    worker_memory_bytes=88_400_000,
-)
-GOOD = Proof(variant="minimal", seconds=17.2, checks=CHECKS, figures=FIGURES)
-WAIVED = Proof(variant="single", seconds=17.31, checks=(SETUID, *CHECKS), figures=FIGURES)
-FAILED = Proof(
-    variant="multi",
-    seconds=63.5,
-    checks=(
-        CHECKS[0],
-        SETUID,
-        *CHECKS[1:3],
-        check("worker", "ready", 60.04, "failed", REFUSED),
-        check("worker", "finishes-running-job-on-sigterm", 0, "skipped", "worker ready does not hold"),
-        check("stack", "no-error-in-logs", 0.3, "failed", "the worker logged\n3 error lines"),
-    ),
-    log="Traceback",
-    figures=replace(FIGURES, worker_ready_seconds=None),
-)
 THREE_AT_80 = """\
 Smoke test
 
@@ -227,150 +180,6 @@ def test_pipe_has_no_control_sequences(capsys: pytest.CaptureFixture[str]) -> No
     assert "\ufffd[2J[red]x[/red] \ufffd \ufffd" in out
 
 
-@given(st.text(st.characters()))
-@example("\x1b]0;title\x07\u202e\x9b")
-def test_one_line(text: str) -> None:
-    """Whatever the text, it becomes one line that prints as it is; one that was so stays the same."""
-    line = on_one_line(text)
-    assert line.isprintable()
-    assert on_one_line(line) == line
-    assert len(line) <= len(text)
-
-
 def test_nothing_to_show() -> None:
     """No variants give no verdict, and nothing breaks."""
     assert drawn().splitlines()[0] == "Smoke test"
-
-
-def test_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """Scripts get every check, the figures and the format's version; the logs stay out."""
-    json.render_proofs([WAIVED, replace(FAILED, logs={"api": "secret"})])
-    out = capsys.readouterr().out
-    found = standard_json.loads(out)
-    assert found["format"] == 1
-    assert [(each["variant"], each["ok"], each["seconds"]) for each in found["variants"]] == [
-        ("single", True, 17.31),
-        ("multi", False, 63.5),
-    ]
-    assert found["variants"][1]["checks"][4] == {
-        "role": "worker",
-        "rule": "ready",
-        "ok": False,
-        "outcome": "failed",
-        "detail": REFUSED,
-        "seconds": 60.04,
-    }
-    assert found["variants"][1].keys() == {"variant", "ok", "seconds", "image_id", "figures", "checks"}
-    assert found["variants"][1]["figures"]["worker_ready_seconds"] is None
-    assert found["variants"][0]["figures"]["api_memory_bytes"] == 71_234_000
-    assert "secret" not in out
-    assert "Traceback" not in out
-
-
-def test_formats() -> None:
-    """People, scripts and CI each have one."""
-    assert list(formats.PROOFS) == ["terminal", "json", "junit"]
-
-
-def tried(told: smoke.Progress, proof: Proof) -> None:
-    """Tell what happens while a variant is tried."""
-    for each in proof.checks:
-        told.began(proof.variant, each.role, each.rule)
-        told.checked(proof.variant, each)
-    told.ended(proof.variant, proof)
-
-
-def test_progress_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    """A failure is one line at once, and a variant's end is one; nothing else is told, all of it on standard error."""
-    with console.activity() as shown:
-        told = smoke.progress(shown, ["single", "multi"])
-        tried(told, WAIVED)
-        tried(told, FAILED)
-    out, err = capsys.readouterr()
-    assert not out
-    assert err.splitlines() == [
-        "single ✓ 6 rules hold, 1 waived, 17.3 s",
-        f"multi ✗ worker ready: {REFUSED}",
-        "multi ✗ stack no-error-in-logs: the worker logged 3 error lines",
-        "multi ✗ 2 of 7 rules fail, 1 not tried, 63.5 s",
-    ]
-
-
-def terminal(width: int) -> tuple[console.Activity, io.StringIO]:
-    """Return what shows progress on a terminal of so many columns, and what is written there."""
-    stream = io.StringIO()
-    there = Console(file=stream, force_terminal=True, width=width, legacy_windows=False, color_system=None)
-    return console.Activity(there), stream
-
-
-def frames(stream: io.StringIO) -> list[list[str]]:
-    """Return what stood on the terminal, one after the other, without what moves its cursor."""
-    parts = re.split(r"\r?(?:\x1b\[2K)?(?:\x1b\[1A\x1b\[2K)+", stream.getvalue())
-    return [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", part).splitlines() for part in parts]
-
-
-@pytest.mark.parametrize("columns", [40, 60, 80, 200])
-def test_progress_on_a_terminal(columns: int) -> None:
-    """A row per variant says what holds, what fails and what is tried now, and never wraps; at the end it is gone."""
-    shown, stream = terminal(columns)
-    with shown.shown():
-        told = smoke.progress(shown, ["multi", "minimal"])
-        told.began("minimal", "worker", "finishes-running-job-on-sigterm")
-        told.began("multi", "worker", "ready")
-        told.checked("multi", FAILED.checks[4])  # what is printed redraws the table below it
-    # The table is the last three lines of the frame with the failure in it.
-    header, multi, minimal = next(frame for frame in frames(stream) if any("✗ worker" in line for line in frame))[-3:]
-    assert header.startswith("Variant  Hold  Fail  Try")
-    assert multi.split()[:5] == ["multi", "✓", "0", "✗", "1"]
-    assert minimal.split()[:3] == ["minimal", "✓", "0"]
-    assert max(map(len, (header, multi, minimal))) <= min(columns, 80)
-    assert ("worker finishes-running-job-on-sigterm" in minimal) is (columns >= 80)
-    assert stream.getvalue().endswith("\x1b[2K")
-
-
-def test_failure_on_a_terminal_wraps_and_is_whole() -> None:
-    """The whole reason is told at once, however narrow the terminal is."""
-    shown, stream = terminal(50)
-    with shown.shown():
-        smoke.progress(shown, ["multi"]).checked("multi", FAILED.checks[4])
-    lines = next(frame for frame in frames(stream) if any("✗ worker" in line for line in frame))[:-2]
-    assert len(lines) > 1
-    assert max(map(len, lines)) <= 50
-    assert " ".join(line.strip() for line in lines) == f"multi ✗ worker ready: {REFUSED}"
-
-
-def test_table_goes_when_all_variants_are_done() -> None:
-    """What follows in the same activity has the moving line for itself; while the table is there, notes stay above."""
-    shown, stream = terminal(80)
-    with shown.shown():
-        told = smoke.progress(shown, ["multi"])
-        shown.note("left a network")
-        told.ended("multi", FAILED)
-        shown.note("pushing")
-        shown.finish("pushed")
-    seen = frames(stream)
-    assert any(frame[0] == "left a network" and frame[1].startswith("Variant") for frame in seen if len(frame) > 1)
-    last = next(frame for frame in seen if "pushed" in frame)
-    assert "pushing  0 s" in last[last.index("pushed") + 1]
-    assert not any("Variant" in line for line in last)
-
-
-def test_many_threads() -> None:
-    """Variants that are tried side by side lose nothing, and nobody waits for somebody who waits."""
-    shown, stream = terminal(200)
-    names = [f"v{number}" for number in range(6)]
-    with shown.shown():
-        told = smoke.progress(shown, names)
-        failures = [check("api", f"rule-{number}", outcome="failed", detail="no") for number in range(20)]
-        threads = [
-            Thread(target=tried, args=(told, Proof(variant=name, seconds=1, checks=(*failures,))), daemon=True)
-            for name in names
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(20)
-        assert not any(thread.is_alive() for thread in threads)
-    for name in names:
-        for each in failures:
-            assert f"{name} ✗ api {each.rule}: no\n" in stream.getvalue()

@@ -1,0 +1,43 @@
+"""Text in Markdown: read by GitHub's own parser it comes out as it is, and refers to nothing."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import example, given
+
+from tests.support.gfm import HELD, shown, texts
+from weighbridge.quoting import on_one_line
+from weighbridge.render.markdown import escaping
+
+
+@given(texts)
+@example("a \\| b `c` <b>d</b> a@b.org www.x.org http://x.org")
+@example("<details>")
+def test_quoted_text_is_code_and_nothing_else(text: str) -> None:
+    """Whatever an image says comes out as it is, as code, in one cell: no other tag, no link."""
+    read = shown(escaping.table([("x", False)], [(escaping.quoted(text, 10_000),)]))
+    assert set(read.tags) <= HELD
+    assert read.tags.count("td") == 1
+    expected = on_one_line(text) or "(none)"
+    assert re.sub(r"\s+", " ", read.text).strip() == f"x {expected}"
+
+
+@given(texts)
+@example("see @user, #123, !4, o/r#5, GH-6, :+1:, a@b.org and http://x.org")
+@example("@user@.o/r#1 a@-b.c")
+def test_plain_text_refers_to_nothing(text: str) -> None:
+    """A sentence comes out as it is, but for a sign that nobody sees: no tag, and no mention or reference in it."""
+    read = shown(escaping.table([("x", False)], [(f"- {escaping.plain(text, 10_000)}",)]))
+    assert set(read.tags) <= HELD - {"code"}
+    (told,) = re.findall(r"(?s)x\s+- (.*)", read.text) or [""]
+    without = re.sub(r"\s+", " ", told.replace(escaping._JOINER, "")).strip()
+    assert without == on_one_line(text).replace(escaping._JOINER, "").strip()
+    assert not re.search(r"[@#!~%&$]\w|GH-\d|:[\w+-]+:", told)
+
+
+def test_long_texts_are_cut() -> None:
+    """What is cut ends with an ellipsis, and is cut before it is escaped."""
+    assert escaping.quoted("|" * 90) == f"<code>{79 * '&#124;'}…</code>"
+    assert escaping.plain("x" * 241) == f"{239 * 'x'}…"
+    assert escaping.quoted("") == "(none)"
