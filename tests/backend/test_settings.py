@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import example, given
@@ -137,20 +138,20 @@ def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.services  # a program of its own, by a user that may not read the file
-def test_a_secret_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+def test_a_secret_file_that_may_not_be_read_is_named() -> None:
     """Its owner is somebody else, as with a secret that is mounted for root."""
-    (tmp_path / "api_token").write_text("hunter22")
-    (tmp_path / "api_token").chmod(0)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    drop = "import os; os.geteuid() or os.setuid(65534); "
-    load = f"import pathlib; load_settings(pathlib.Path({str(tmp_path)!r}))"
-    program = f"from backend.settings import load_settings; {drop}{load}"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    with TemporaryDirectory() as folder:  # pytest's own lies in folders that are for root alone
+        Path(folder).chmod(0o755)
+        Path(folder, "api_token").write_text("hunter22")
+        Path(folder, "api_token").chmod(0)
+        drop = "import os; os.geteuid() or os.setuid(65534); "
+        load = f"import pathlib; load_settings(pathlib.Path({folder!r}))"
+        program = f"from backend.settings import load_settings; {drop}{load}"
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (
         2,
-        f"The secret file {tmp_path}/api_token cannot be read: Permission denied\n",
+        f"The secret file {folder}/api_token cannot be read: Permission denied\n",
     )
 
 

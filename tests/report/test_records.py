@@ -132,3 +132,17 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("")
     with pytest.raises(SettingsError, match=r"reports cannot be written: .*reports\.directory"):
         records.save(REPORT, tmp_path / "reports")
+
+
+def test_history(tmp_path: Path) -> None:
+    """All records, oldest first by what they say themselves; other files are named."""
+    late = replace(REPORT, recorded_at="2026-11-20T05:00:00Z")
+    early = replace(REPORT, recorded_at="2026-11-20T02:00:00Z", commit="1" * 40)
+    for each in (late, early):
+        records.save(each, tmp_path)
+    (tmp_path / "20261120T020000Z-111111111111.json").rename(tmp_path / "z.json")
+    (tmp_path / "b.json").write_bytes(b"\xff")
+    (tmp_path / "a.json").mkdir()
+    (tmp_path / "README.md").write_text("")
+    assert records.history(tmp_path) == records.History(reports=(early, late), unreadable=("a.json", "b.json"))
+    assert records.history(tmp_path / "missing") == records.History(reports=(), unreadable=())

@@ -1,91 +1,21 @@
-"""Limits say their unit, and one that makes no sense is refused in one line."""
+"""Limits of budgets, and one that makes no sense is refused in one line."""
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ByteSize, TypeAdapter
 
 from weighbridge.errors import SettingsError
 from weighbridge.settings import check
 from weighbridge.settings.budgets import Budgets
-from weighbridge.settings.values import Size
 
 VARIANTS: dict[str, Any] = {"multi": {}, "single": {}}
-UNITS = ("B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
 
 def budgets(values: Any) -> Budgets:
     """Return the budgets that this part of invoke.yaml says."""
     return check({"variants": VARIANTS, "budgets": values}).budgets
-
-
-def noise(value: Any) -> Size:
-    """Return what one size is read as."""
-    return budgets({"noise": value}).noise
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("160 MB", Size(160_000_000, "160 MB")),
-        ("152 MiB", Size(159_383_552, "152 MiB")),
-        (" 900kB ", Size(900_000, "900 kB")),
-        ("1.5 kB", Size(1500, "1.5 kB")),
-        ("0 B", Size(0, "0 B")),
-        ("0.0015 kB", Size(1, "0.0015 kB")),
-        (1000, Size(1000, "1000")),
-    ],
-)
-def test_size(value: Any, expected: Size) -> None:
-    """MB is 10^6 and MiB is 2^20; what is left of a byte is cut off."""
-    read = noise(value)
-    assert (read.bytes, read.written) == (expected.bytes, expected.written)
-
-
-@given(st.integers(0, 10**9), st.integers(0, 3), st.sampled_from(UNITS))
-def test_size_is_that_of_pydantic(digits: int, places: int, unit: str) -> None:
-    """Pydantic's own reading of sizes, which counts in floats, is the same but for its rounding."""
-    number = Decimal(digits).scaleb(-places)
-    theirs = TypeAdapter(ByteSize).validate_python(f"{number:f} {unit}")
-    assert noise(f"{number:f} {unit}").bytes == pytest.approx(theirs, rel=1e-12, abs=1)
-
-
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        (160, "160 has no unit: write `160 MB`, or `160 B` if bytes are meant"),
-        (999, "999 has no unit"),
-        (0, "0 has no unit"),
-        (160.5, "160.5 has no unit, and bytes are whole"),
-        (-5000, "-5000 is below zero"),
-        ("160", "'160' is no size with a unit, such as `160 MB` or `152 MiB`: one of B, kB, MB"),
-        ("160000000", "'160000000' is no size with a unit"),
-        ("160 M", "'160 M' is no size with a unit"),
-        ("160 mb", "'160 mb' is no size with a unit"),
-        ("160 Mb", "'160 Mb' is no size with a unit"),
-        ("160 KB", "'160 KB' is no size with a unit"),
-        ("-1 MB", "'-1 MB' is no size with a unit"),
-        ("1,5 MB", "'1,5 MB' is no size with a unit"),
-        ("\u0661 MB", "is no size with a unit"),
-        ("MB", "'MB' is no size with a unit"),
-        ("", "'' is no size with a unit"),
-        (True, "True is no size with a unit"),
-        (["1 MB"], "is no size with a unit"),
-        ({"bytes": 5000, "written": "5000"}, "is no size with a unit"),
-    ],
-)
-def test_size_without_its_unit_is_refused(value: Any, reason: str) -> None:
-    """What could mean one thing or another is no size, and the reason is told on one line with the key."""
-    with pytest.raises(SettingsError) as caught:
-        noise(value)
-    assert reason in str(caught.value)
-    assert str(caught.value).startswith("invoke.yaml: budgets.noise: ")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from tests.support.images import ImageSpec
+from weighbridge.sources.scan.layer import Exposure
+from weighbridge.sources.tar.layer import watch_layer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +75,15 @@ class Stacked(ImageSpec):
         """The image's config."""
         described = json.loads(super().config)
         return json.dumps(described | {"config": self.told or {}}).encode()
+
+
+def look(*files: File) -> Exposure:
+    """Return what is found in a layer of these files."""
+    data, found = archive(*files), Exposure()
+    watch_layer(io.BytesIO(data), data[:512], found)
+    return found
+
+
+def kinds(*files: File) -> list[str]:
+    """Return the kinds of all that is found."""
+    return [spot.kind for spot in look(*files).spots]

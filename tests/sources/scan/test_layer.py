@@ -6,14 +6,13 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.modes import File, archive, elf, folder
+from tests.support.modes import File, archive, elf, folder, kinds, look
 from tests.test_secret_detection import ISSUED, KEY
 from weighbridge.cache import Cache
 from weighbridge.image.layer import FILE
@@ -24,18 +23,6 @@ from weighbridge.sources.tar.headers import Header
 from weighbridge.sources.tar.layer import read_layer, watch_layer
 
 TOKEN = f"key = '{ISSUED['a GitHub token']}'".encode()
-
-
-def look(*files: File) -> Exposure:
-    """Return what is found in a layer of these files."""
-    data, found = archive(*files), Exposure()
-    watch_layer(io.BytesIO(data), data[:512], found)
-    return found
-
-
-def kinds(*files: File) -> list[str]:
-    """Return the kinds of all that is found."""
-    return [spot.kind for spot in look(*files).spots]
 
 
 def detail(path: str, data: bytes) -> str:
@@ -94,53 +81,6 @@ def test_no_secret(path: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "found"),
-    [
-        ("usr/bin/x86_64-linux-gnu-gcc-14", ["compiler"]),
-        ("usr/local/go/bin/go", ["compiler"]),
-        ("root/.cargo/bin/rustc", ["compiler"]),
-        ("usr/libexec/gcc/x86_64-linux-gnu/14/cc1", ["compiler"]),
-        ("usr/bin/make", ["compiler"]),
-        ("usr/bin/run-as", []),
-        ("usr/share/bash-completion/completions/make", []),
-        ("app/as", []),
-        ("var/lib/apt/lists/host_dists_trixie_InRelease", ["package-cache"]),
-        ("var/lib/apt/lists/lock", []),
-        ("var/cache/apt/archives/gcc.deb", ["package-cache"]),
-        ("var/cache/apt/archives/lock", []),
-        ("root/.cache/pip/http-v2/a/b", ["package-cache"]),
-        ("root/.cache/uv/archive-v0/x/conftest.py", ["package-cache"]),
-        ("app/.cache/mine", []),
-        ("app/.git/HEAD", ["vcs-folder"]),
-        ("app/.gitignore", []),
-        ("app/sub/.git", []),
-        ("app/tests/test_app.py", ["test-suite"]),
-        ("app/tests/x/app_test.pyc", ["test-suite"]),
-        ("app/ab_test.py", []),
-        ("app/conftest.py", ["test-suite"]),
-        ("app/testing.py", []),
-        ("app/latest_x.py", []),
-        ("venv/lib/python3.13/site-packages/x/conftest.py", []),
-        ("app/.env", ["env-file"]),
-        ("app/.env.production", ["env-file"]),
-        ("app/.env.example", []),
-        ("app/.env.local.sample", []),
-        ("app/.envrc", []),
-        (".env", ["env-file"]),
-    ],
-)
-def test_paths(path: str, found: Sequence[str]) -> None:
-    """A path tells what a file is, and its neighbours are none."""
-    assert kinds(File(path=path)) == list(found)
-
-
-def test_links_and_empty_files() -> None:
-    """A link to a compiler is one; nothing that is empty is a cache."""
-    link = File(path="usr/bin/cc", type=tarfile.SYMTYPE, target="gcc-14")
-    assert kinds(link, File(path="var/lib/apt/lists/x", data=b"")) == ["compiler"]
-
-
-@pytest.mark.parametrize(
     ("mode", "words"),
     [
         (0o4755, "setuid, mode 4755, owner 0:42"),
@@ -179,38 +119,6 @@ def test_writable(file: File, found: bool) -> None:  # noqa: FBT001 - the expect
     assert [(spot.kind, spot.uid, spot.gid, spot.mode) for spot in spots] == [
         ("writable", file.uid, file.gid, file.mode)
     ] * found
-
-
-@pytest.mark.parametrize(
-    ("head", "machine"),
-    [
-        (elf(62), "amd64"),
-        (elf(62, 1), "amd64"),
-        (elf(3, 1), "386"),
-        (elf(183), "arm64"),
-        (elf(40, 1), "arm"),
-        (elf(21), "ppc64le"),
-        (elf(22, 2, 2), "s390x"),
-        (elf(243), "riscv64"),
-        (elf(8, 1, 2), "machine 8, big-endian"),
-        (elf(247), ""),
-        (elf(62)[:19], ""),
-        (b"#!/bin/sh\n" + bytes(40), ""),
-        (b"\x7fELF\x02\x07" + bytes(40), ""),
-    ],
-)
-def test_machines(head: bytes, machine: str) -> None:
-    """The architecture is told as a platform has it; what is loaded by programs of any machine is for none."""
-    found = [spot.detail for spot in look(File(path="app/x.so", data=head)).spots]
-    assert found == [machine] * bool(machine)
-
-
-def test_what_a_machine_runs() -> None:
-    """Its own code, an amd64 also what came before it; of an unknown one nothing is known."""
-    assert machines.runs("amd64", "386")
-    assert not machines.runs("arm64", "arm")
-    assert not machines.runs("amd64", "arm64")
-    assert machines.runs("sparc", "amd64")
 
 
 def test_large_programs_are_not_read_whole() -> None:
