@@ -1,9 +1,14 @@
-"""The shape of the code: doors, sizes, docstrings, and what the image carries. Import contracts: `invoke check`."""
+"""The shape of the code: rooms, doors, sizes, tests, and what the image carries. Import contracts: `invoke check`."""
 
 from __future__ import annotations
 
 import ast
 import fnmatch
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,14 +38,66 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("library", "door"), [("docker", "weighbridge.engine.client"), ("rich", "weighbridge.render.terminal.console")]
-)
-def test_one_door_per_library(library: str, door: str) -> None:
-    """Each foreign library that meets the world is imported by one module, and by no task."""
-    users = {name_of(path) for path in OURS if any(name.split(".")[0] == library for name in imports(path))}
-    assert users == {door}
-    assert library not in {name.split(".")[0] for name in imports(PROJECT / "tasks.py")}
+DOORS: Mapping[str, tuple[str, ...]] = {
+    "cyclonedx": ("weighbridge.render.cyclonedx",),
+    "docker": ("weighbridge.engine.client",),
+    "isal": ("weighbridge.sources.tar.compression", "weighbridge.sources.tar.gzip_worker"),
+    "jinja2": ("weighbridge.render.html.report",),
+    "packageurl": ("weighbridge.render.cyclonedx",),
+    "requests": ("weighbridge.sources.registry.client",),
+    "rich": ("weighbridge.render.terminal.console",),
+    "squarify": ("weighbridge.render.html.treemap",),
+    "xxhash": ("weighbridge.sources.tar.layer",),
+    "yaml": ("weighbridge.settings.yaml_syntax",),
+}
+"""A foreign library -> the modules of ours that import it."""
+BROUGHT_BY_DOCKER = "requests"
+"""The SDK lets its errors out, so the engine's room may know their names."""
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_doors_of_libraries(library: str) -> None:
+    """Each foreign library is imported by the modules that are its door, and by no task."""
+    users = {name_of(path) for path in OURS if library in _libraries(path)}
+    if library == BROUGHT_BY_DOCKER:
+        users = {name for name in users if not name.startswith("weighbridge.engine.")}
+    assert users == set(DOORS[library])
+    assert library not in _libraries(PROJECT / "tasks.py")
+
+
+@cache
+def _libraries(path: Path) -> frozenset[str]:
+    return frozenset(name.partition(".")[0] for name in imports(path))
+
+
+MOST_FOLDERS, MOST_FILES = 10, 8
+"""What the package has at its top. One more needs a page in docs/decisions/."""
+PACKAGE, TESTS = PROJECT / "weighbridge", PROJECT / "tests"
+ROOMS = sorted(path.parent for path in PACKAGE.glob("*/**/__init__.py"))
+FILLED = {"settings", "image/packages"}
+"""Rooms whose `__init__.py` holds more than what they are for: their one door."""
+
+
+def test_top_of_the_package() -> None:
+    """A newcomer sees a handful of rooms and supports, and can keep them in mind."""
+    entries = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    folders = sorted(path.name for path in entries if path.is_dir())
+    assert len(folders) <= MOST_FOLDERS, folders
+    assert len(entries) - len(folders) <= MOST_FILES, sorted(path.name for path in entries)
+
+
+def test_folders_are_rooms() -> None:
+    """No folder of modules lacks its `__init__.py`, which import-linter and mypy need to see it."""
+    assert sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE}) == ROOMS
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(PACKAGE)))
+def test_room_says_what_it_is_for(room: Path) -> None:
+    """Its `__init__.py` says so in its first line, and but for those that are a door holds nothing else."""
+    tree = ast.parse((room / "__init__.py").read_text(encoding="utf-8"))
+    first = (ast.get_docstring(tree) or "").partition("\n")[0]
+    assert re.fullmatch(r"[A-Z].{10,}[.]", first)
+    assert (len(tree.body) > 1) is (room.relative_to(PACKAGE).as_posix() in FILLED)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -52,6 +109,99 @@ def test_module(path: Path) -> None:
     assert first.endswith(".")
     assert path.stem not in {"utils", "util", "helpers", "common", "misc", "manager", "base"}
     assert len(text.splitlines()) <= 300
+
+
+UNMIRRORED: Mapping[str, str] = {
+    "commands/rebuild": "needs an engine: tests/live/test_rebuild.py",
+    "commands/report": "joins rooms: tests/project/test_tasks.py, tests/live/test_report.py",
+    "commands/smoke": "needs an engine: tests/live/test_smoke_prove.py",
+    "engine/reasons": "reads what the SDK raises: tests/engine/test_client.py",
+    "image/layer": "values without behaviour, which tests/sources/tar/test_layer.py fills",
+    "image/sharing": "needs images that were weighed: tests/commands/test_weigh.py",
+    "model/scan": "values without behaviour",
+    "render/html/words": "cuts and marks text for the page: tests/render/html/test_report.py",
+    "render/overview": "cells of a table: tests/render/terminal/test_overview.py, tests/render/svg/test_report.py",
+    "render/svg/canvas": "draws what it is told: tests/render/svg/test_report.py, tests/render/svg/test_badge.py",
+    "render/terminal/outcomes": "signs and their colours: tests/render/terminal/test_smoke.py",
+    "report/metrics": "a table of figures: tests/report/test_budgets.py",
+    "report/summary": "values without behaviour",
+    "settings/smoke": "a section of the settings: tests/settings/test_settings.py",
+    "smoke/rule_failed": "an exception without behaviour",
+    "sources/content": "values without behaviour",
+    "sources/oci/documents": "shapes of JSON: tests/sources/test_archive_members.py, tests/sources/test_assembly.py",
+    "sources/oci/naming": "names within a layout: tests/sources/test_oci_layout.py, tests/sources/test_archive.py",
+    "sources/opener": "joins the sources: tests/commands/test_weigh.py",
+    "sources/tar/gzip_worker": "a process of its own: tests/sources/tar/test_gzip_estimate.py",
+    "sources/tar/reader": "blocks of bytes: tests/sources/tar/test_headers.py, tests/sources/tar/test_layer.py",
+}
+"""A module without a test file of its own -> why, and where its behaviour is seen."""
+SPLIT_ELSEWHERE: Mapping[str, str] = {
+    f"smoke/{name}": "tests/smoke/test_rules.py"
+    for name in (
+        *("rules/api", "rules/arrival", "rules/faults", "rules/hardening", "rules/libraries", "rules/shutdown"),
+        *("rules/start", "rules/worker", "runner", "stack/containers", "stack/health", "stack/inside"),
+    )
+}
+"""Modules whose tests are still in one file; empty when that is split."""
+LOOSE: Mapping[str, str] = {
+    "smoke/scripts/test_scripts.py": "what holds of every script",
+    "smoke/test_rules.py": "to be split by module",
+    "sources/test_hostile.py": "archives made to do harm, against all that reads them",
+}
+"""A test file in a room's folder that mirrors no module -> what it tests."""
+BESIDE_ROOMS = {"backend", "benchmarks", "browser", "live", "project", "support"}
+
+
+def module_files() -> Iterator[Path]:
+    """Yield the modules of the package, and those packages that are more than a sentence."""
+    for path in PACKAGE.rglob("*.py"):
+        if path.stem != "__init__" or len(ast.parse(path.read_text(encoding="utf-8")).body) > 1:
+            yield path
+
+
+def mirror_of(path: Path) -> Path:
+    """Return the test file of a module; that of a package lies in its folder and has its name."""
+    name = path.parent.name if path.stem == "__init__" else path.stem
+    return TESTS / path.parent.relative_to(PACKAGE) / f"test_{name}.py"
+
+
+def test_modules_have_their_mirrors() -> None:
+    """Each module has a test file in its room's folder, or is listed with where it is tested; no more are listed."""
+    bare = {
+        path.relative_to(PACKAGE).with_suffix("").as_posix() for path in module_files() if not mirror_of(path).exists()
+    }
+    assert bare == UNMIRRORED.keys() | SPLIT_ELSEWHERE.keys()
+
+
+def test_tests_mirror_a_module() -> None:
+    """Each test file in a room's folder is that of a module, or is listed with what it tests; no more are listed."""
+    mirrors = {mirror_of(path) for path in module_files()}
+    folders = {path.parent for path in mirrors} | {TESTS / room.relative_to(PACKAGE) for room in ROOMS}
+    loose = {path for folder in folders for path in folder.glob("test_*.py")} - mirrors
+    assert {path.relative_to(TESTS).as_posix() for path in loose} == LOOSE.keys()
+
+
+def test_folders_of_tests_are_rooms() -> None:
+    """A folder of tests has a room's name, or is one of the few that no room has."""
+    folders = {path.name for path in TESTS.iterdir() if path.is_dir() and any(path.rglob("*.py"))}
+    assert folders <= BESIDE_ROOMS | {room.name for room in ROOMS if room.parent == PACKAGE}
+
+
+def test_reasons_name_tests_that_there_are() -> None:
+    """Where a listed module is said to be tested, there is a test file."""
+    for module, reason in {**UNMIRRORED, **SPLIT_ELSEWHERE}.items():
+        named = re.findall(r"tests/[\w/]+[.]py", reason)
+        assert named or "without behaviour" in reason, module
+        assert all((PROJECT / path).is_file() for path in named), module
+
+
+@pytest.mark.slow
+def test_every_test_file_is_collected() -> None:
+    """No folder of tests has a name that pytest passes over, as it does by itself with `build`."""
+    words = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=True)
+    collected = {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line}
+    assert collected == {path.relative_to(PROJECT).as_posix() for path in TESTS.rglob("test_*.py")}
 
 
 def carried_by(name: str) -> set[str]:

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.ledgers import image_of, ledger_rows, row
+from tests.support.ledgers import image_of, ledger_rows
 from tests.support.summaries import MB, summary, trees
 from weighbridge.model.report import LedgerRow, Report
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escaped
 from weighbridge.render.html import report as html
-from weighbridge.render.html import tables, treemap, trend
+from weighbridge.render.html import tables, treemap
 from weighbridge.report.summary import Summary
 
 
@@ -156,25 +156,6 @@ def test_ledger_closes(rows: list[LedgerRow]) -> None:
     assert sum(map(int, found.values_of("data-value"))) == report.images[0].shipped_bytes
 
 
-def test_long_ledger_closes() -> None:
-    """Owners that are left out stand in a row of their own."""
-    report = of_ledger(*(row("debian", f"lib{number}", 1000 + number) for number in range(700)))
-    rows = tables.owners(report)
-    assert rows[-1].name == "100 smaller owners"
-    assert sum(each.sizes[0] or 0 for each in rows) == report.images[0].shipped_bytes
-
-
-def test_waste_that_is_not_shown_is_counted() -> None:
-    """Five are shown at once, fifty-five folded away, and the rest is a sum."""
-    told = summary()
-    image = told.report.images[0]
-    many = replace(image, waste=tuple(replace(image.waste[0], bytes=200 - number) for number in range(100)))
-    [found] = tables.wastes(replace(told.report, images=(many,)))
-    assert (len(found.first), len(found.more), found.more_count) == (5, 55, 95)
-    assert sum(row.bytes for row in found.first) + found.more_bytes == sum(row.bytes for row in many.waste)
-    assert found.rest == "40 still smaller, 4.82 kB in all"
-
-
 PIECES = (
     "</script>",
     "<script>alert(1)</script>",
@@ -283,41 +264,6 @@ def test_page_stays_below_a_megabyte(images: int, name: str) -> None:
     assert len(found.text.encode()) <= html.LARGEST
     maps = json.loads(found.raw[1][1])["maps"]
     assert {each["root"][1] for each in maps if each["by"].startswith("layer, owner")} == {wide(name, 2900).bytes}
-
-
-@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=60))
-def test_tiles_cover_what_their_bytes_are(sizes: list[int]) -> None:
-    """Tiles of one level lie inside the picture, apart from each other, and as large as their share."""
-    parts = tuple(Node(name="x", bytes=size) for size in sizes)
-    found = treemap.tiles(Node(name="", bytes=sum(sizes), children=parts))
-    for tile in found:
-        assert tile.x >= 0
-        assert tile.y >= 0
-        assert tile.x + tile.width <= treemap.WIDTH
-        assert tile.y + tile.height <= treemap.HEIGHT
-    for index, one in enumerate(found):
-        for other in found[index + 1 :]:
-            assert (
-                one.x + one.width <= other.x + 0.2
-                or other.x + other.width <= one.x + 0.2
-                or one.y + one.height <= other.y + 0.2
-                or other.y + other.height <= one.y + 0.2
-            )
-    area = sum((tile.width + 2) * (tile.height + 2) for tile in found)
-    shown = sum(size for size in sizes if size * treemap.WIDTH * treemap.HEIGHT >= 100 * sum(sizes))
-    assert area == pytest.approx(treemap.WIDTH * treemap.HEIGHT * shown / sum(sizes), rel=0.03)
-
-
-def test_lines_break_where_figures_cannot_be_compared() -> None:
-    """A pull that was estimated and one that is exact are two lines; what was shipped stays one."""
-    told = summary()
-    image = told.history()[0].images[0]
-    assert image.pull
-    exact = replace(told.history()[0], images=(replace(image, pull=replace(image.pull, basis="exact")),))
-    shipped, pull = trend.charts([exact], told.report)
-    assert {line.variant: [len(run) for run in line.runs] for line in shipped.lines}["multi"] == [2]
-    assert {line.variant: [len(run) for run in line.runs] for line in pull.lines}["multi"] == [1, 1]
-    assert pull.breaks == 1
 
 
 def test_record_that_knows_little_is_shown() -> None:

@@ -1,0 +1,33 @@
+"""The page's picture: tiles cover what their bytes are."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.model.tree import Node
+from weighbridge.render.html import treemap
+
+
+@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=60))
+def test_tiles_cover_what_their_bytes_are(sizes: list[int]) -> None:
+    """Tiles of one level lie inside the picture, apart from each other, and as large as their share."""
+    parts = tuple(Node(name="x", bytes=size) for size in sizes)
+    found = treemap.tiles(Node(name="", bytes=sum(sizes), children=parts))
+    for tile in found:
+        assert tile.x >= 0
+        assert tile.y >= 0
+        assert tile.x + tile.width <= treemap.WIDTH
+        assert tile.y + tile.height <= treemap.HEIGHT
+    for index, one in enumerate(found):
+        for other in found[index + 1 :]:
+            assert (
+                one.x + one.width <= other.x + 0.2
+                or other.x + other.width <= one.x + 0.2
+                or one.y + one.height <= other.y + 0.2
+                or other.y + other.height <= one.y + 0.2
+            )
+    area = sum((tile.width + 2) * (tile.height + 2) for tile in found)
+    shown = sum(size for size in sizes if size * treemap.WIDTH * treemap.HEIGHT >= 100 * sum(sizes))
+    assert area == pytest.approx(treemap.WIDTH * treemap.HEIGHT * shown / sum(sizes), rel=0.03)

@@ -1,0 +1,20 @@
+"""The page's trend: a line breaks where figures cannot be compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.support.summaries import summary
+from weighbridge.render.html import trend
+
+
+def test_lines_break_where_figures_cannot_be_compared() -> None:
+    """A pull that was estimated and one that is exact are two lines; what was shipped stays one."""
+    told = summary()
+    image = told.history()[0].images[0]
+    assert image.pull
+    exact = replace(told.history()[0], images=(replace(image, pull=replace(image.pull, basis="exact")),))
+    shipped, pull = trend.charts([exact], told.report)
+    assert {line.variant: [len(run) for run in line.runs] for line in shipped.lines}["multi"] == [2]
+    assert {line.variant: [len(run) for run in line.runs] for line in pull.lines}["multi"] == [1, 1]
+    assert pull.breaks == 1
