@@ -313,17 +313,19 @@ def test_settings_in_a_locale_that_cannot_hold_them(tmp_path: Path) -> None:
     ],
     ids=["missing", "broken", "none", "misspelt", "module"],
 )
-def test_settings_file_besides_our_own(tmp_path: Path, name: str, text: str | None, said: str) -> None:
+def test_settings_file_besides_our_own(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, name: str, text: str | None, said: str
+) -> None:
     """A file of settings that a variable names is read, and not passed over where it is missing or broken."""
     if text is not None:
         (tmp_path / name).write_text(text)
-    words = [sys.executable, "-B", "-m", "invoke", "--search-root", str(PROJECT), "report"]
-    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "INVOKE_RUNTIME_CONFIG": name}
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: {said}")
-    assert name in done.stderr
-    assert done.stderr.count("\n") == 1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INVOKE_RUNTIME_CONFIG", name)
+    outcome = run("report")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error: {said}")
+    assert name in outcome.err
+    assert outcome.err.count("\n") == 1
 
 
 def test_broken_settings_file(tmp_path: Path) -> None:

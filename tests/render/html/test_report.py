@@ -148,7 +148,7 @@ def test_difference_is_closed_and_keeps_the_base_apart() -> None:
 
 
 @given(st.lists(ledger_rows(), min_size=1, max_size=30))
-@settings(max_examples=30)
+@settings(max_examples=settings.default.max_examples * 3 // 10)  # type: ignore[union-attr]
 def test_ledger_closes(rows: list[LedgerRow]) -> None:
     """What the table's column holds adds up to what the image ships."""
     report = of_ledger(*rows)
@@ -182,7 +182,7 @@ HOSTILE = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_
 
 @given(HOSTILE)
 @example("<script>alert(1)</script>" * 5)
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 6 // 10)  # type: ignore[union-attr]
 def test_no_text_becomes_markup(text: str) -> None:
     """Whatever images, records and engines are called, the page has the elements that it has for a harmless name.
 
@@ -199,7 +199,7 @@ def test_no_text_becomes_markup(text: str) -> None:
 
 
 @given(HOSTILE)
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 6 // 10)  # type: ignore[union-attr]
 def test_data_are_what_was_measured(text: str) -> None:
     """The script reads the names and bytes of the tree, as far as they can be shown."""
     found = json.loads(page(summary(text), trees(text)).raw[1][1])

@@ -270,7 +270,10 @@ def worst(variants: int, rows: int, *, seed: str = WORST) -> Summary:
     return replace(found, baseline=replace(found.baseline, label=long, refusals={long: long}))
 
 
-@pytest.mark.parametrize(("variants", "rows"), [(1, 1), (1, 400), (3, 100), (30, 30), (100, 40), (400, 0), (0, 0)])
+@pytest.mark.parametrize(
+    ("variants", "rows"),
+    [(1, 1), (1, 400), (3, 100), (30, 30), pytest.param(100, 40, marks=pytest.mark.slow), (400, 0), (0, 0)],
+)
 def test_never_longer_than_a_comment_may_be(variants: int, rows: int) -> None:
     """However much there is, the document is below 60 kB, whole, and says what it leaves out."""
     drawn = worst(variants, rows)
@@ -286,7 +289,7 @@ def test_never_longer_than_a_comment_may_be(variants: int, rows: int) -> None:
         assert "smaller changes" in text
 
 
-@settings(max_examples=25)  # each is a document of its own
+@settings(max_examples=settings.default.max_examples // 4)  # type: ignore[union-attr] # each is a document
 @given(st.integers(0, 20), st.integers(0, 30), texts)
 def test_any_report_fits_and_stays_in_its_place(variants: int, rows: int, seed: str) -> None:
     """Whatever images say, each cell stays in its row, and nothing comes out as markup of theirs."""
