@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.support.images import Entry
 from tests.support.owned import PYTHON, SYSTEM, rows, told
-from weighbridge.image.ledger import CATEGORIES
+from weighbridge.model.categories import CATEGORIES
 
 
 def test_kind_of_what_is_in_the_base() -> None:
@@ -23,7 +23,8 @@ def test_rows_come_by_category_then_by_size() -> None:
     """The order is that of the categories, then the largest first."""
     found = rows([SYSTEM, PYTHON, [Entry("app/.wh.main.py")]], base_layers=1)
     assert list(dict.fromkeys(row.category for row in found)) == ["base", "python", "bytecode", "unowned", "wasted"]
-    assert [CATEGORIES.index(row.category) for row in found] == sorted(CATEGORIES.index(row.category) for row in found)
+    order = list(CATEGORIES)
+    assert [order.index(row.category) for row in found] == sorted(order.index(row.category) for row in found)
     assert told(found)["wasted", "deleted-file"] == 40
     for category in {row.category for row in found}:
         sizes = [row.bytes for row in found if row.category == category]

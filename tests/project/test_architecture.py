@@ -112,40 +112,37 @@ def test_module(path: Path) -> None:
 
 
 UNMIRRORED: Mapping[str, str] = {
+    "commands/build": "needs an engine: tests/live/test_build.py, tests/live/test_push.py",
+    "commands/clean": "needs an engine: tests/live/test_smoke_removal.py",
+    "commands/diff": "joins rooms: tests/project/test_tasks.py",
+    "commands/engine": "needs a machine: tests/engine/test_provision.py, tests/live/test_bases.py",
     "commands/rebuild": "needs an engine: tests/live/test_rebuild.py",
     "commands/report": "joins rooms: tests/project/test_tasks.py, tests/live/test_report.py",
     "commands/smoke": "needs an engine: tests/live/test_smoke_prove.py",
+    "commands/trend": "joins rooms: tests/project/test_tasks.py",
+    "engine/protocol": "signatures without behaviour, which mypy holds the client to",
     "engine/reasons": "reads what the SDK raises: tests/engine/test_client.py",
+    "image/content": "values without behaviour",
     "image/layer": "values without behaviour, which tests/sources/tar/test_layer.py fills",
     "image/sharing": "needs images that were weighed: tests/commands/test_weigh.py",
+    "image/weighing": "figures of whole images: tests/commands/test_weigh.py, tests/sources/test_opener.py",
     "model/scan": "values without behaviour",
-    "render/html/words": "cuts and marks text for the page: tests/render/html/test_report.py",
     "render/overview": "cells of a table: tests/render/terminal/test_overview.py, tests/render/svg/test_report.py",
     "render/svg/canvas": "draws what it is told: tests/render/svg/test_report.py, tests/render/svg/test_badge.py",
     "render/terminal/outcomes": "signs and their colours: tests/render/terminal/test_smoke.py",
     "report/metrics": "a table of figures: tests/report/test_budgets.py",
     "report/summary": "values without behaviour",
-    "settings/smoke": "a section of the settings: tests/settings/test_settings.py",
     "smoke/rule_failed": "an exception without behaviour",
-    "sources/content": "values without behaviour",
+    "smoke/stack/observations": "values, but for a moment's age: tests/smoke/rules/test_shutdown.py",
+    "sources/locations": "values without behaviour",
     "sources/oci/documents": "shapes of JSON: tests/sources/test_archive_members.py, tests/sources/test_assembly.py",
     "sources/oci/naming": "names within a layout: tests/sources/test_oci_layout.py, tests/sources/test_archive.py",
-    "sources/opener": "joins the sources: tests/commands/test_weigh.py",
     "sources/tar/gzip_worker": "a process of its own: tests/sources/tar/test_gzip_estimate.py",
     "sources/tar/reader": "blocks of bytes: tests/sources/tar/test_headers.py, tests/sources/tar/test_layer.py",
 }
 """A module without a test file of its own -> why, and where its behaviour is seen."""
-SPLIT_ELSEWHERE: Mapping[str, str] = {
-    f"smoke/{name}": "tests/smoke/test_rules.py"
-    for name in (
-        *("rules/api", "rules/arrival", "rules/faults", "rules/hardening", "rules/libraries", "rules/shutdown"),
-        *("rules/start", "rules/worker", "runner", "stack/containers", "stack/health", "stack/inside"),
-    )
-}
-"""Modules whose tests are still in one file; empty when that is split."""
 LOOSE: Mapping[str, str] = {
     "smoke/scripts/test_scripts.py": "what holds of every script",
-    "smoke/test_rules.py": "to be split by module",
     "sources/test_hostile.py": "archives made to do harm, against all that reads them",
 }
 """A test file in a room's folder that mirrors no module -> what it tests."""
@@ -170,7 +167,7 @@ def test_modules_have_their_mirrors() -> None:
     bare = {
         path.relative_to(PACKAGE).with_suffix("").as_posix() for path in module_files() if not mirror_of(path).exists()
     }
-    assert bare == UNMIRRORED.keys() | SPLIT_ELSEWHERE.keys()
+    assert bare == UNMIRRORED.keys()
 
 
 def test_tests_mirror_a_module() -> None:
@@ -189,7 +186,7 @@ def test_folders_of_tests_are_rooms() -> None:
 
 def test_reasons_name_tests_that_there_are() -> None:
     """Where a listed module is said to be tested, there is a test file."""
-    for module, reason in {**UNMIRRORED, **SPLIT_ELSEWHERE}.items():
+    for module, reason in UNMIRRORED.items():
         named = re.findall(r"tests/[\w/]+[.]py", reason)
         assert named or "without behaviour" in reason, module
         assert all((PROJECT / path).is_file() for path in named), module

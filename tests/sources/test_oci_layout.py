@@ -332,9 +332,7 @@ def test_zstd_layer(tmp_path: Path) -> None:
     assert content.blobs[0].digest.removeprefix("sha256:") == hexdigest(compress(SPEC.archives[0]))
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings.default.max_examples * 3 // 2
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings().max_examples * 3 // 2)
 @given(data=st.data())
 def test_one_wrong_byte(data: st.DataObject, tmp_path: Path) -> None:
     """One byte of a layout changed, or its end cut off: the same image, or our error on one line."""

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from weighbridge.report.units import size
 
 from tests.support.pictures import BAD, GOOD, SPACE, SUMMARY, drawn, image, report, texts
 from weighbridge.model.smoke import Standing
 from weighbridge.render.svg import badge
 from weighbridge.report.summary import Summary
+from weighbridge.report.units import size
 
 
 @given(st.text())
