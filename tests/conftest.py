@@ -20,8 +20,8 @@ settings.register_profile("hunt", deadline=None, max_examples=3000)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
-# Where Python writes no bytecode, as in containers, each process would compile and rewrite all tests anew: a fifth of the
-# quick tests' time. It is kept in pytest's own folder then, and nothing appears beside the sources.
+# Where Python writes no bytecode, as in containers, each process would compile and rewrite all tests anew: a tenth of
+# the quick tests' time. It is kept in pytest's own folder then, and nothing appears beside the sources.
 if sys.dont_write_bytecode:
     sys.dont_write_bytecode = False
     sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")

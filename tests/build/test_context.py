@@ -1,4 +1,4 @@
-"""What of a folder builds get, by .dockerignore; held against a real builder in engine/test_rebuild.py."""
+"""What of a folder builds get, by .dockerignore; held against a real builder in tests/live/test_rebuild.py."""
 
 from __future__ import annotations
 
