@@ -1,4 +1,4 @@
-"""The comparison of images: the patterns' files, the targets, the tables. With an engine: tests/live/test_patterns.py."""
+"""The comparison of images: the patterns, the targets, the tables. With an engine: tests/live/test_patterns.py."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from tests.support.images import Entry, ImageSpec, OciBlobs, hexdigest, members_gzip, named, tar_of
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
-from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.sources import oci_layout
+from weighbridge.sources.content import Blob, HistoryEntry, ImageContent
 
 BASE = (Entry("bin/a", b"a" * 1000), Entry("bin/b", b"b" * 70_000))
 SPEC = ImageSpec(
@@ -332,7 +332,10 @@ def test_zstd_layer(tmp_path: Path) -> None:
     assert content.blobs[0].digest.removeprefix("sha256:") == hexdigest(compress(SPEC.archives[0]))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=settings().max_examples * 3 // 2)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=settings.default.max_examples * 3 // 2,  # type: ignore[union-attr]
+)
 @given(data=st.data())
 def test_one_wrong_byte(data: st.DataObject, tmp_path: Path) -> None:
     """One byte of a layout changed, or its end cut off: the same image, or our error on one line."""
