@@ -7,9 +7,11 @@ import fnmatch
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -238,3 +240,29 @@ def test_image_carries_nothing_that_it_does_not_import() -> None:
     assert {pattern for pattern in allowed() if pattern.startswith("weighbridge/")} == {
         file for file in needed if file.startswith("weighbridge/")
     }
+
+
+MOST_PEERS = 8
+"""How many modules of a layer may stand beside each other without an order."""
+CONTRACTS = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+LAYERED = [contract for contract in CONTRACTS if contract["type"] == "layers"]
+
+
+def entries_of(package: Path) -> set[str]:
+    """Return the modules and packages of a package, as a contract names them."""
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    return modules | {path.parent.name for path in package.glob("*/__init__.py")}
+
+
+@pytest.mark.parametrize("package", [PACKAGE, *ROOMS], ids=name_of)
+def test_modules_of_a_room_are_ordered(package: Path) -> None:
+    """The package, and each room of two modules or more, is under a contract that knows all of them."""
+    contracts = [contract for contract in LAYERED if name_of(package) in contract["containers"]]
+    assert bool(contracts) is (len(entries_of(package)) > 1)
+    assert all(contract["exhaustive"] is True for contract in contracts)
+
+
+@pytest.mark.parametrize("contract", LAYERED, ids=lambda contract: " ".join(contract["containers"]))
+def test_few_peers_have_no_order(contract: dict[str, Any]) -> None:
+    """Few enough stand beside each other that one can hold in mind what each is for."""
+    assert max(len(re.split(r"[|:]", layer)) for layer in contract["layers"]) <= MOST_PEERS
