@@ -17,6 +17,7 @@ PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; without it, all"
 IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or registry:HOST/NAME:TAG"
 TEST_PACKAGES = "redis-server", "postgresql", "docker-registry", "skopeo", "umoci", "openssl", "zstd", "chromium"
+ON_ALL_CORES = "-n auto --dist worksteal"
 FORMAT_HELP = "terminal or json; json prints JSON alone"
 
 
@@ -125,22 +126,18 @@ def test(c: Context, quick: bool = False) -> None:
     from weighbridge.engine import apt
     from weighbridge.render.terminal import console
 
-    alone, on_all_cores = (
-        "-m engine",
-        "-n auto --dist worksteal -m",
-    )  # one engine: its tests take turns, and time things
-    small = f"{on_all_cores} 'not engine and not services and not slow' --hypothesis-profile quick"
+    small = "not engine and not services and not slow"
+    runs = [f"{ON_ALL_CORES} -m '{small}' --hypothesis-profile quick"]
+    if not quick:  # one engine: its tests take turns, and time things
+        runs = [f"{ON_ALL_CORES} -m 'not engine'", "-m engine"]
     with user_errors():
         apt.ensure(() if quick else TEST_PACKAGES, "servers and peers for the tests", console.say)
-    failed = 0
+    codes = [0]
     with c.cd(PROJECT):
-        for words in (small,) if quick else (f"{on_all_cores} 'not engine'", alone):
-            code = c.run(f"python -m pytest {words}", warn=True).exited
-            failed = failed or code
-            if code not in {0, 1}:  # more than tests that fail: an interruption, or pytest could not begin
-                break
-    if failed:
-        raise Exit(code=failed)
+        while runs and max(codes) <= 1:  # 2: interrupted, or pytest could not begin
+            codes.append(c.run(f"python -m pytest {runs.pop(0)}", warn=True).exited)
+    if any(codes):
+        raise Exit(code=max(codes))
 
 
 @task(

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from tests.support.images import Entry, ImageSpec, OciBlobs, hexdigest, members_gzip, named, tar_of
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
+from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.sources import oci_layout
-from weighbridge.sources.content import Blob, HistoryEntry, ImageContent
 
 BASE = (Entry("bin/a", b"a" * 1000), Entry("bin/b", b"b" * 70_000))
 SPEC = ImageSpec(
