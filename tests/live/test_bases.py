@@ -134,6 +134,6 @@ def test_engine_changes_nothing_that_is_there(
     assert (env.read_text(encoding="utf-8").splitlines(), env.stat().st_mtime_ns) == (told, stamp)
     assert [engine.image(reference).id for reference in references] == before
     lines = [line.split(maxsplit=1) for line in first.stdout.splitlines()]
-    assert [name for name, _ in lines] == ["DockerEngine", "Builder", "Python", "Redis"]
+    assert [name for name, _ in lines] == ["Engine", "Builder", "Python", "Redis"]
     assert [text for _, text in lines[2:]] == [python_base.described, redis_base.described]
     assert engine.identity.version in lines[0][1]
