@@ -18,6 +18,7 @@ VARIANT_HELP = "a variant of invoke.yaml; may be repeated; without it, all"
 IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or registry:HOST/NAME:TAG"
 TEST_PACKAGES = "redis-server", "postgresql", "docker-registry", "skopeo", "umoci", "openssl", "zstd", "chromium"
 ON_ALL_CORES = "-n auto --dist worksteal"
+KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}  # else each process compiles and rewrites all tests anew
 FORMAT_HELP = "terminal or json; json prints JSON alone"
 
 
@@ -135,7 +136,7 @@ def test(c: Context, quick: bool = False) -> None:
     codes = [0]
     with c.cd(PROJECT):
         while runs and max(codes) <= 1:  # 2: interrupted, or pytest could not begin
-            codes.append(c.run(f"python -m pytest {runs.pop(0)}", warn=True).exited)
+            codes.append(c.run(f"python -m pytest {runs.pop(0)}", warn=True, env=KEEP_BYTECODE).exited)
     if any(codes):
         raise Exit(code=max(codes))
 

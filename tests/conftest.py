@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -19,12 +17,6 @@ settings.register_profile("quick", deadline=None, max_examples=20)
 settings.register_profile("hunt", deadline=None, max_examples=3000)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
-
-# Where Python writes no bytecode, as in containers, each process would compile and rewrite all tests anew: a tenth of
-# the quick tests' time. It is kept in pytest's own folder then, and nothing appears beside the sources.
-if sys.dont_write_bytecode:
-    sys.dont_write_bytecode = False
-    sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
 
 # pytest-xdist tells its workers the width of its own terminal; here all is as wide as a pipe, unless a test says so.
 os.environ.pop("COLUMNS", None)

@@ -37,8 +37,9 @@ def on_one_line(text: str, mark: str = _MARK) -> str:
 
     Where the mark is a space, several of them, and of line ends and blanks, are one.
     """
-    shown = (sign if sign.isprintable() or sign.isspace() else mark for sign in text)
-    return " ".join("".join(shown).split())
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() or sign.isspace() else mark for sign in text)
+    return " ".join(text.split())
 
 
 def printable(text: str) -> str:

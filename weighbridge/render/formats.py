@@ -60,7 +60,7 @@ PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
 }
 TRENDS: Mapping[str, Callable[[Trend], None]] = {
     "terminal": _of("terminal.trend", machine=False),
-    "json": _of("terminal.trend", "render_json"),
+    "json": _of("json", "render_trend"),
 }
 
 

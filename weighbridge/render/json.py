@@ -14,6 +14,7 @@ from weighbridge.model.smoke import Proof
 from weighbridge.report.difference import VariantDifference
 from weighbridge.report.records import to_json
 from weighbridge.report.summary import Summary
+from weighbridge.report.trend import Trend
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
@@ -31,3 +32,8 @@ def render_proofs(proofs: Sequence[Proof], stream: TextIO | None = None) -> None
     """Write what the smoke test found, one object per variant."""
     variants = [smoke.as_object(proof) for proof in proofs]
     (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, "variants": variants}, indent=2) + "\n")
+
+
+def render_trend(trend: Trend, stream: TextIO | None = None) -> None:
+    """Write all points of all variants, the oldest first."""
+    (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, **asdict(trend)}, indent=2) + "\n")

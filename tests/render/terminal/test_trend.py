@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.ledgers import image_of, row
 from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
+from weighbridge.render import formats
 from weighbridge.render.terminal import trend as render
 from weighbridge.report import trend
 from weighbridge.report.trend import Trend
@@ -154,7 +155,7 @@ def test_sparkline(sizes: list[int]) -> None:
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     """JSON has all points, the oldest first, with what changed and why what did not; and nothing else is printed."""
-    render.render_json(TREND)
+    formats.TRENDS["json"](TREND)
     out, err = capsys.readouterr()
     (variant,) = json.loads(out)["variants"]
     assert json.loads(out)["format"] == 1

@@ -10,10 +10,7 @@ from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
 from weighbridge.quoting import on_one_line
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_paragraph, print_table
 from weighbridge.render.terminal.outcomes import SIGNS, having, held, rules, waived
-from weighbridge.render.terminal.smoke_progress import Progress, progress
 from weighbridge.report.units import seconds, size
-
-__all__ = ["Progress", "progress", "render"]
 
 _ROLES = ("image", "api", "worker", "stack", "fault")
 _TELLING_SECONDS = 0.05

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TextIO
 
-from weighbridge.model.report import FORMAT_VERSION
 from weighbridge.render.overview import counted, known, moment, pulled, signed
 from weighbridge.render.terminal.console import Cell, Column, print_dense_table, print_line, print_paragraph, width
 from weighbridge.report.trend import Point, Trend, VariantTrend
@@ -44,11 +40,6 @@ def render(trend: Trend, stream: TextIO | None = None) -> None:
         return
     for line in _basis(trend):
         print_paragraph(line, "dim", stream=stream)
-
-
-def render_json(trend: Trend, stream: TextIO | None = None) -> None:
-    """Write all points of all variants, the oldest first."""
-    (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, **asdict(trend)}, indent=2) + "\n")
 
 
 def _print_variant(trend: VariantTrend, stream: TextIO | None) -> None:
