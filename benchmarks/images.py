@@ -21,7 +21,7 @@ from weighbridge.engine.protocol import Engine
 from weighbridge.errors import BuildFailed, EngineFault, SettingsError
 from weighbridge.model.report import Image, Rebuild
 from weighbridge.render.terminal.console import Activity
-from weighbridge.settings import Change, Settings
+from weighbridge.settings.project import Change, Settings
 from weighbridge.sources.locations import DOCKER, Location
 
 CHANGE = "code"

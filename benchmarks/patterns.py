@@ -15,7 +15,7 @@ from weighbridge.build.buildkit import Build
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import BuildFailed, EngineError, SettingsError
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 FOLDER = Path(__file__).with_name("dockerfiles")
 NAMES = ("seed", "uv", "template", "plain", "distroless")

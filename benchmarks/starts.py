@@ -23,7 +23,7 @@ from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.start import redis_starts
 from weighbridge.smoke.stack import runs, signals

@@ -18,7 +18,7 @@ from weighbridge.engine.client import connect
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoBuilder, SettingsError
 from weighbridge.render.terminal.console import Activity
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 FEWEST_IMAGES = 3
 ROUNDS = 5

@@ -14,7 +14,7 @@ from benchmarks.starts import Start
 from weighbridge.errors import SettingsError
 from weighbridge.model.report import Pull
 from weighbridge.render.terminal import console
-from weighbridge.settings import check
+from weighbridge.settings.project import check
 
 PROJECT = Path(__file__).parents[2]
 MB = 10**6

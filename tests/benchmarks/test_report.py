@@ -24,7 +24,7 @@ from weighbridge.commands.weigh import weigh
 from weighbridge.errors import SettingsError
 from weighbridge.model.report import Image
 from weighbridge.render.terminal import console
-from weighbridge.settings import check
+from weighbridge.settings.project import check
 from weighbridge.sources.opener import parse
 
 pytestmark = pytest.mark.slow

@@ -22,7 +22,7 @@ from weighbridge.engine.protocol import Engine
 from weighbridge.errors import BuildFailed
 from weighbridge.model.build import Step
 from weighbridge.model.engine import LocalImage
-from weighbridge.settings import check
+from weighbridge.settings.project import check
 
 WANTED = Build(variant="multi", reference="backend:multi", context=Path(), dockerfile=Path("Dockerfile"))
 

@@ -12,7 +12,7 @@ from invoke.config import Config
 from weighbridge.build import changes
 from weighbridge.build.context import Context
 from weighbridge.errors import BuildFailed, SettingsError
-from weighbridge.settings import Change, Settings, check, from_config
+from weighbridge.settings.project import Change, Settings, check, from_config
 
 PROJECT = Path(__file__).parents[2]
 LINE = Change(file="code.py", append="WORD = '{unique}'")

@@ -11,7 +11,7 @@ from weighbridge.build import plan
 from weighbridge.image.base_image import TOP_LABEL
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import EngineIdentity
-from weighbridge.settings import check
+from weighbridge.settings.project import check
 
 SETTINGS = check(
     {

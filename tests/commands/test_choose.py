@@ -8,7 +8,7 @@ import pytest
 
 from weighbridge.commands.choose import wanted
 from weighbridge.errors import SettingsError
-from weighbridge.settings import check
+from weighbridge.settings.project import check
 from weighbridge.sources.locations import DOCKER, Location
 
 

@@ -40,3 +40,11 @@ def test_signal_within_a_destructor_ends_the_command(number: signal.Signals, cod
     )
     assert (ended.returncode, ended.stdout) == (code, "begun\n")
     assert "ignored" not in ended.stderr
+
+
+def test_menu_opens_without_what_tasks_need() -> None:
+    """What `invoke --list` imports of ours brings no library that takes long: pydantic, Rich, Docker's, HTTP."""
+    program = "import sys, weighbridge.commands.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True, capture_output=True, text=True)
+    assert {"weighbridge.commands.cli", "invoke"} < set(done.stdout.split())
+    assert not {"pydantic", "rich", "docker", "requests", "jinja2"} & set(done.stdout.split())

@@ -24,7 +24,7 @@ from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine, connect
 from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import EngineError, NoBaseImage, NoEngine
-from weighbridge.settings import Bases
+from weighbridge.settings.project import Bases
 from weighbridge.smoke.stack.runs import RUN_LABEL
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError, NoBaseImage
 from weighbridge.model.smoke import Proof
-from weighbridge.settings import Settings, check
+from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import runner
 from weighbridge.sources.scan import image
 

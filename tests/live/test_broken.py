@@ -17,7 +17,7 @@ from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError
 from weighbridge.model.smoke import Proof
-from weighbridge.settings import Settings, check
+from weighbridge.settings.project import Settings, check
 
 pytestmark = pytest.mark.engine
 

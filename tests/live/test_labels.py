@@ -18,7 +18,7 @@ from weighbridge.build import bases, buildkit, plan
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError
-from weighbridge.settings import Settings, check
+from weighbridge.settings.project import Settings, check
 from weighbridge.settings.yaml_syntax import check_syntax
 
 pytestmark = pytest.mark.engine

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weighbridge import settings
 from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.model.engine import ContainerState
+from weighbridge.settings import project
 from weighbridge.smoke.stack import runs, signals
 from weighbridge.smoke.stack.containers import Stack, running
 
@@ -38,7 +38,7 @@ def stack(
         arguments={"PYTHON_IMAGE": python_base.reference},
     )
     buildkit.build(client, engine, wanted)
-    chosen = settings.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
+    chosen = project.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
     with signals.deferred() as interruption, runs.begin(keep=False) as run:
         made = Stack(
             engine=engine,

@@ -19,7 +19,7 @@ from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineFault, SettingsError
-from weighbridge.settings import Settings, check
+from weighbridge.settings.project import Settings, check
 from weighbridge.smoke.stack.runs import RUN_LABEL
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]

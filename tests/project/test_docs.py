@@ -30,8 +30,9 @@ from weighbridge.model.report import Pull
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.render.terminal import overview
 from weighbridge.report import baseline, budgets
-from weighbridge.settings import Request, Roles, Settings, Smoke, check
 from weighbridge.settings.budgets import Budgets, Limits
+from weighbridge.settings.project import Settings, check
+from weighbridge.settings.smoke import Request, Roles, Smoke
 from weighbridge.settings.values import Section, Size
 from weighbridge.smoke import suite
 

@@ -28,7 +28,7 @@ from weighbridge.report import baseline, budgets, records
 from weighbridge.report.difference import VariantDifference
 from weighbridge.report.growth import explained
 from weighbridge.report.summary import Summary
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 RECORDS = Path(__file__).parents[1] / "support" / "records"
 LABEL = "main, 3f2a9c1, 2026-11-20"

@@ -13,8 +13,8 @@ from tests.support.reports import MB, image, report
 from weighbridge.errors import OverBudget
 from weighbridge.model.report import Finding, Image, Pull
 from weighbridge.report import baseline, budgets
-from weighbridge.settings import Settings
-from weighbridge.settings import check as settings_check
+from weighbridge.settings.project import Settings
+from weighbridge.settings.project import check as settings_check
 
 OTHER = Finding(rule="secret", level="error", message="A key lies in layer 1")
 LARGEST = "; largest over the base: redis 8.0 (python), 30.0 MB"

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings import check
 from weighbridge.settings.budgets import Budgets
+from weighbridge.settings.project import check
 
 VARIANTS: dict[str, Any] = {"multi": {}, "single": {}}
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings import check
+from weighbridge.settings.project import check
 
 VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fakes import settings
 from weighbridge.errors import SettingsError
-from weighbridge.settings import check
+from weighbridge.settings.project import check
 
 
 @pytest.mark.parametrize(

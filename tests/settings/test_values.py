@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ByteSize, TypeAdapter
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings import check
+from weighbridge.settings.project import check
 from weighbridge.settings.values import Size
 
 UNITS = ("B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")

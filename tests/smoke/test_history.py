@@ -11,7 +11,7 @@ from tests.support.reports import image, report
 from weighbridge.cache import Cache
 from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
 from weighbridge.render.overview import stood
-from weighbridge.settings import Settings, check
+from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import history
 
 SMALL, LARGE = image("small"), image("large", base_mb=200)

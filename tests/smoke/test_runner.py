@@ -9,7 +9,7 @@ import pytest
 from tests.support.fakes import FakeEngine, Told, contents, settings
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoSuchImage, SettingsError
-from weighbridge.settings import check
+from weighbridge.settings.project import check
 from weighbridge.smoke.runner import Trial, check_images, prove
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.support.fakes import contents, settings
-from weighbridge.settings import Settings, check
+from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import suite
 from weighbridge.smoke.rule import ALL_BEFORE
 

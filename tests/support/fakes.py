@@ -14,7 +14,7 @@ from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof
-from weighbridge.settings import Settings, check
+from weighbridge.settings.project import Settings, check
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.runs import Run

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from weighbridge.build.context import Context
 from weighbridge.errors import SettingsError
-from weighbridge.settings import UNIQUE, Change, Settings
+from weighbridge.settings.project import Change, Settings
+from weighbridge.settings.values import UNIQUE
 
 
 def context_of(settings: Settings, project: Path, variant: str) -> Context:

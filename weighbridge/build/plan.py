@@ -10,7 +10,7 @@ from weighbridge.build.bases import BaseImage
 from weighbridge.build.buildkit import Build
 from weighbridge.build.platforms import are_own
 from weighbridge.engine.protocol import Engine
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 
 def plan(

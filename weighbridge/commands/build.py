@@ -12,7 +12,7 @@ from weighbridge.commands import publish
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import connect
 from weighbridge.render.terminal import build_progress, console, smoke_progress
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 
 def run(

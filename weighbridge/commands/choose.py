@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 from weighbridge.sources.locations import DOCKER, Location
 from weighbridge.sources.opener import parse
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from weighbridge.build import bases, buildkit
 from weighbridge.engine.client import connect
 from weighbridge.render.terminal import console
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 from weighbridge.smoke import artifacts
 from weighbridge.smoke.stack import runs
 

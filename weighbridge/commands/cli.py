@@ -23,7 +23,7 @@ from weighbridge.errors import SettingsError, WeighbridgeError
 from weighbridge.settings.yaml_syntax import check_syntax
 
 if TYPE_CHECKING:  # the menu opens without pydantic
-    from weighbridge.settings import Settings
+    from weighbridge.settings.project import Settings
 
 _MOMENT_SECONDS = 0.05
 _COLLECT_AFTER = 100_000
@@ -111,7 +111,7 @@ def _raise_again(otherwise: Callable[[sys.UnraisableHookArgs], object], dropped:
 
 def settings_of(c: Context) -> Settings:
     """Return the checked settings of invoke.yaml and the environment."""
-    from weighbridge.settings import from_config  # noqa: PLC0415 - the menu opens without pydantic
+    from weighbridge.settings.project import from_config  # noqa: PLC0415 - the menu opens without pydantic
 
     return from_config(dict(c.config.items()), Config.global_defaults())
 

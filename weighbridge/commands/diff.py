@@ -8,7 +8,7 @@ from weighbridge.commands import choose, weigh
 from weighbridge.render import formats
 from weighbridge.render.terminal import console
 from weighbridge.report import difference
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 
 def run(settings: Settings, project: Path, before: str, after: str, format_name: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from weighbridge.build import bases
 from weighbridge.engine import provision
 from weighbridge.render.terminal import build_progress, console
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 
 def run(settings: Settings, project: Path) -> None:

@@ -25,7 +25,7 @@ from weighbridge.errors import (
 )
 from weighbridge.model.build import Built
 from weighbridge.model.smoke import Proof
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 from weighbridge.smoke import runner
 from weighbridge.sources.registry import client, references
 from weighbridge.sources.registry.references import Reference

@@ -27,7 +27,7 @@ from weighbridge.errors import EngineError, SettingsError
 from weighbridge.model.build import Built
 from weighbridge.model.report import Image, Rebuild, Report
 from weighbridge.report import difference
-from weighbridge.settings import Change, Settings
+from weighbridge.settings.project import Change, Settings
 from weighbridge.sources.assembly import Progress
 from weighbridge.sources.locations import DOCKER, Location
 

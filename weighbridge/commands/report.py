@@ -15,7 +15,7 @@ from weighbridge.render.terminal import build_progress, console
 from weighbridge.report import baseline as baselines
 from weighbridge.report import budgets, records
 from weighbridge.report.summary import Baseline, Summary
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 from weighbridge.smoke import history
 from weighbridge.sources import opener
 from weighbridge.sources.assembly import Progress

@@ -16,7 +16,7 @@ from weighbridge.engine.protocol import Engine
 from weighbridge.model.smoke import Proof
 from weighbridge.render import formats
 from weighbridge.render.terminal import console, smoke_progress
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 from weighbridge.smoke import artifacts, history, runner
 from weighbridge.smoke.stack import runs
 from weighbridge.sources.scan import image

@@ -8,7 +8,7 @@ from pathlib import Path
 from weighbridge.render import formats
 from weighbridge.render.terminal import console
 from weighbridge.report import records, trend
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 
 def run(settings: Settings, project: Path, variants: Sequence[str], format_name: str) -> None:

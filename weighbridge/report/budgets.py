@@ -11,8 +11,8 @@ from weighbridge.report.difference import LedgerDifference, VariantDifference
 from weighbridge.report.metrics import MEASURES, Figure, Metric, owned
 from weighbridge.report.summary import Baseline
 from weighbridge.report.units import size
-from weighbridge.settings import Settings
 from weighbridge.settings.budgets import Budgets, Growth, Limit
+from weighbridge.settings.project import Settings
 from weighbridge.settings.values import Size
 
 PREFIX = "budget-"

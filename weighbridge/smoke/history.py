@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from weighbridge.cache import Cache
 from weighbridge.model.report import Report
 from weighbridge.model.smoke import Proof, Standing
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 
 def remember(settings: Settings, code: str, proof: Proof) -> None:

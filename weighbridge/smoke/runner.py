@@ -14,7 +14,7 @@ from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SmokeFailed
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof, StartCosts
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
 from weighbridge.smoke.stack import runs, signals, start_costs

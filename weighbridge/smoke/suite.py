@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import partial
 
 from weighbridge.model.scan import ScannedImage
-from weighbridge.settings import Role, Settings
+from weighbridge.settings.project import Settings
+from weighbridge.settings.smoke import Role
 from weighbridge.smoke.rule import ALL_BEFORE, Rule
 from weighbridge.smoke.rules import api, faults, hardening, image, libraries, shutdown, start
 from weighbridge.smoke.rules import probes as probe_rules

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, answered, exited, refused, stack_on
 from weighbridge.model.engine import ContainerState
-from weighbridge.settings import Request
+from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import faults
 from weighbridge.smoke.stack.containers import Stack

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.test_secret_detection import ISSUED
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
-from weighbridge.settings import Settings, check
+from weighbridge.settings.project import Settings, check
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import image
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fakes import FakeEngine, answered, stack_on
-from weighbridge.settings import Probe
+from weighbridge.settings.smoke import Probe
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes
 

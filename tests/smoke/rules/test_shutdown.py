@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
-from weighbridge.settings import Request
+from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rules import shutdown
 
 POST = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}})

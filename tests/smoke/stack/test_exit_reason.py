@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from weighbridge.settings import Smoke
+from weighbridge.settings.smoke import Smoke
 from weighbridge.smoke.stack import exit_reason
 
 ERRORS = Smoke().log_errors

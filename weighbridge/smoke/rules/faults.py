@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from weighbridge.model.engine import TMP
-from weighbridge.settings import Probe, Request
+from weighbridge.settings.smoke import Probe, Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import start as start_rules

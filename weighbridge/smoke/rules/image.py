@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from weighbridge import secret_detection
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.quoting import on_one_line, shortened
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
 
 _SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from weighbridge.settings import Probe, Request, Step
+from weighbridge.settings.smoke import Probe, Request, Step
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Answer, Client

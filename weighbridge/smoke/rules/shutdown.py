@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Sequence
 
-from weighbridge.settings import Request
+from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.probes import filled
 from weighbridge.smoke.rules.worker import begin_job

@@ -11,7 +11,8 @@ from typing import Any, TypedDict
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
-from weighbridge.settings import Role, Settings
+from weighbridge.settings.project import Settings
+from weighbridge.settings.smoke import Role
 from weighbridge.smoke.stack import redaction, runs
 from weighbridge.smoke.stack.observations import Observations
 from weighbridge.smoke.stack.runs import Run

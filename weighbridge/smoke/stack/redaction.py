@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote, unquote
 
 from weighbridge import secret_detection
-from weighbridge.settings import Settings
+from weighbridge.settings.project import Settings
 
 _HIDDEN = "***"
 _SHORTEST = 4

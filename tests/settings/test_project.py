@@ -13,7 +13,7 @@ from invoke.config import Config
 from pydantic import ValidationError
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings import Settings, check, from_config
+from weighbridge.settings.project import Settings, check, from_config
 
 PROJECT = Path(__file__).parents[2]
 VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}

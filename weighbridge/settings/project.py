@@ -1,0 +1,141 @@
+"""All settings of a project.
+
+Invoke merges invoke.yaml, `INVOKE_…` variables and its other configuration files; this module only checks the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from weighbridge.errors import SettingsError
+from weighbridge.settings.budgets import Budgets
+from weighbridge.settings.messages import worded
+from weighbridge.settings.smoke import Roles, Smoke
+from weighbridge.settings.values import UNIQUE, Name, Pattern, Reference, Repository, Section
+
+
+class Bases(Section):
+    """Names of the official base images. A stand-in of ours takes their place where no registry is in reach."""
+
+    python: Reference = "python:3.13-slim-trixie"
+    redis: Reference = "redis:8-alpine"
+
+    def by_role(self) -> dict[str, str]:
+        """Return role -> name."""
+        return dict(self)
+
+
+class Variant(Section):
+    """One way to build the image."""
+
+    accepts: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    """Rules of `invoke smoke` that need not hold for this variant -> why: `no-compiler`, or `worker starts`."""
+
+    target: str | None = None
+    """Stage of the Dockerfile; None: the last one."""
+    dockerfile: str = "Dockerfile"
+    context: str = "."
+    arguments: dict[str, str] = {}
+    """More build arguments."""
+
+
+class Reports(Section):
+    """Where `invoke report` keeps its records."""
+
+    directory: str = "reports"
+
+
+class Change(Section):
+    """A change of one file, whose cost `invoke report --rebuild` tells."""
+
+    file: str
+    """Path in the build context of each variant, with slashes."""
+    find: Pattern = ""
+    """Regular expression; its first match is replaced. Empty: nothing is."""
+    replace: str = ""
+    append: str = ""
+    """A line more at the file's end. Empty: none."""
+
+    @model_validator(mode="after")
+    def _is_new_each_time(self) -> Self:
+        """Refuse a change that the cache would know from the second report on."""
+        if UNIQUE not in (self.replace if self.find else "") + self.append:
+            raise ValueError(f"neither the replacement nor the line to append holds {UNIQUE}")
+        return self
+
+
+class Settings(Section):
+    """All settings of the project."""
+
+    repository: Repository = "backend"
+    """Images are named `repository:variant`."""
+    bases: Bases = Bases()
+    variants: Annotated[dict[Name, Variant], Field(min_length=1)]
+    roles: Roles = Roles()
+    smoke: Smoke = Smoke()
+    reports: Reports = Reports()
+    changes: dict[Name, Change] = {}
+    """What `invoke report --rebuild` tries, in this order."""
+    budgets: Budgets = Budgets()
+
+    @field_validator("budgets")
+    @classmethod
+    def _has_budgets_of_variants(cls, value: Budgets, info: ValidationInfo) -> Budgets:
+        """Refuse limits of a variant that is none: nothing would ever be held against them."""
+        known = info.data.get("variants", value.variants)
+        if unknown := sorted(set(value.variants) - set(known)):
+            raise ValueError(f"{', '.join(unknown)} is no variant: choose from {', '.join(known)}")
+        return value
+
+    def reference(self, variant: str) -> str:
+        """Return the image name of a variant."""
+        return f"{self.repository}:{variant}"
+
+    @property
+    def bench_repository(self) -> str:
+        """What the images of `invoke bench --images` are called, without the tag."""
+        return f"{self.repository}-bench"
+
+    def chosen(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return the wanted variants in the order of invoke.yaml; all of them where `names` is empty.
+
+        Raises:
+            SettingsError: One of them is not in invoke.yaml; the message lists the known.
+        """
+        wanted = set(names)
+        if unknown := sorted(wanted - set(self.variants)):
+            told = ", ".join(name or "''" for name in unknown)  # of a script's variable that is not set
+            advice = f"Choose from {', '.join(self.variants)} (invoke.yaml, variants)."
+            raise SettingsError(f"Unknown variant {told}", advice=advice)
+        return tuple(name for name in self.variants if not wanted or name in wanted)
+
+
+def from_config(config: Mapping[str, Any], invokes_own: Iterable[str]) -> Settings:
+    """Return the settings in Invoke's merged configuration, the keys that are Invoke's own left out.
+
+    Raises:
+        SettingsError: See `check`.
+    """
+    own = set(invokes_own)
+    return check({key: _plain(value) for key, value in config.items() if key not in own})
+
+
+def _plain(value: Any) -> Any:
+    """Turn Invoke's view of a mapping into a dict."""
+    return {key: _plain(each) for key, each in value.items()} if hasattr(value, "items") else value
+
+
+def check(values: Mapping[str, Any]) -> Settings:
+    """Return the settings that a mapping holds.
+
+    Raises:
+        SettingsError: One line that names the first wrong key and what it should be.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        message, advice = worded(error.errors(), Settings)
+        raise SettingsError(message, advice=advice) from error
