@@ -12,8 +12,11 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 # The signal comes while a destructor runs, where Python drops what its handler raises.
 PROGRAM = """
-import os, time
+import os, signal, time
 from weighbridge.commands.cli import user_errors
+
+# A shell that starts the tests in the background has them ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Kept:
     def __del__(self):
