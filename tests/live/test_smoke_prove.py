@@ -210,7 +210,7 @@ def test_guarded_api_is_asked_with_its_token(engine: DockerEngine, images: Stand
 
 def test_secrets_are_not_told(engine: DockerEngine, images: Standins, tmp_path: Path) -> None:
     """What a role prints of the secrets that it was given stands in no reason, in no log that is kept, in no report."""
-    told = "print(*os.environ.items(), sep='\\n'); sys.exit('no way to ' + os.environ['DATABASE_URL'])"
+    told = "print(*os.environ.items(), sep='\\n', file=sys.stderr); sys.exit('no way to ' + os.environ['DATABASE_URL'])"
     settings = images.settings(
         api={
             "command": ("python3", "-c", f"import os, sys; {told}"),

@@ -31,8 +31,8 @@ SCRIPT = """
 import json, signal, sys
 from tests.live.images import prove
 from tests.support.fakes import Told
-from weighbridge.engine import client as engine
-from weighbridge import settings
+from weighbridge.engine.client import connect
+from weighbridge.settings.project import check
 
 class Telling(Told):
     def checked(self, variant, check):
@@ -41,8 +41,8 @@ class Telling(Told):
 # A shell that starts this in the background would have it ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 options = json.loads(sys.argv[1])
-with engine.connect() as found:
-    (proof,) = prove(found, settings.check(options["settings"]), options["redis"], "good", watcher=Telling())
+with connect() as found:
+    (proof,) = prove(found, check(options["settings"]), options["redis"], "good", watcher=Telling())
 sys.exit(0 if proof.ok else 7)
 """
 
