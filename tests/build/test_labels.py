@@ -90,6 +90,6 @@ def test_base_that_it_stands_on(target: str | None, stands: bool) -> None:  # no
 
 @pytest.mark.parametrize("text", ["", "RUN x", "FROM a AS b\nFROM b AS a"])
 def test_dockerfile_that_leads_nowhere(text: str) -> None:
-    """Without a base nothing is told of it; a circle, which no builder takes, ends."""
+    """Without a base there is no label for one; a circle of stages, which no builder takes, ends."""
     for target in (None, "a", "nope"):
         assert base_labels({"PYTHON_IMAGE_DIGEST": "sha256:a"}, text, target) == {}

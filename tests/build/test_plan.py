@@ -76,7 +76,7 @@ def test_base_is_told(tmp_path: Path, platforms: tuple[str, ...], *, knows: bool
 
 
 def test_base_without_a_digest(tmp_path: Path) -> None:
-    """An image that was built here has none, and none is told."""
+    """An image that was built here came from no registry, and has no digest there."""
     engine: Any = Shelf("")
     _, (found,) = plan.plan(engine, SETTINGS, tmp_path, ["plain"])
     assert "PYTHON_IMAGE_DIGEST" not in found.arguments

@@ -1,4 +1,4 @@
-"""The distribution's packages: what is asked for, who is waited for, and what is told where it fails."""
+"""The distribution's packages: what apt is asked for, when we wait for another apt, and what a failure says."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ echo "E: {said}" >&2; exit 100
     ("said", "calls"), [("Could not get lock /var/lib/apt/lists/lock. It is held by 7", 3), ("No network", 1)]
 )
 def test_lists_that_another_apt_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, calls: int) -> None:
-    """Where another apt holds the lists it is waited for, with a limit; another fault is told at once."""
+    """While another apt holds the lists we wait, up to a limit; any other fault ends it at once."""
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(apt, "_RETRY_SECONDS", 0)
     program(tmp_path, "apt-get", APT.format(folder=tmp_path, busy=2, said=said))

@@ -51,7 +51,7 @@ def test_digest_and_bytes(end: list[dict[str, Any]]) -> None:
     ],
 )
 def test_reason_leads_to_advice(reason: str, advice: str) -> None:
-    """The engine's reason is told as it is, on one line, and what to do fits it; the rest of the events is read."""
+    """The message has the engine's reason on one line, and advice that fits it; the rest of the events is read."""
     events = iter([*BEGIN, {"errorDetail": {"message": reason}, "error": reason}, {"status": "later"}])
     with pytest.raises(PushRefused) as caught:
         push.digest("r.example:5000/x:1", events, lambda _: None)

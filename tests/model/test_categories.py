@@ -12,7 +12,7 @@ from weighbridge.render.html import report as html
 
 
 def test_records_tell_of_all_categories() -> None:
-    """What a record's field may hold is told where that is defined: every category, in the order of the rows."""
+    """The record's documentation lists every category, in the order of the rows."""
     told = inspect.getsource(report.LedgerRow).partition("category: str")[2].partition('"""\n')[0]
     assert tuple(re.findall("`([a-z]+)`", told)) == tuple(CATEGORIES)
 
