@@ -181,7 +181,7 @@ def test_no_registry(engine: DockerEngine, standin: Project) -> None:
 
 
 def test_registry_that_wants_a_login(standin: Project, tmp_path: Path) -> None:
-    """Without a login, or with a wrong one, the advice is to log in; that of Docker's configuration opens, and is not shown."""
+    """Without a login, or with a wrong one, the advice is to log in; Docker's own login opens, and is not shown."""
     folder, docker = tmp_path / "guarded", tmp_path / "docker"
     for each in (folder, docker):
         each.mkdir()

@@ -130,7 +130,7 @@ UNMIRRORED: Mapping[str, str] = {
     "image/weighing": "figures of whole images: tests/commands/test_weigh.py, tests/sources/test_opener.py",
     "model/scan": "values without behaviour",
     "render/overview": "cells of a table: tests/render/terminal/test_overview.py, tests/render/svg/test_report.py",
-    "render/svg/canvas": "draws what the pictures ask for: tests/render/svg/test_report.py, tests/render/svg/test_badge.py",
+    "render/svg/canvas": "draws for the pictures: tests/render/svg/test_report.py, tests/render/svg/test_badge.py",
     "render/terminal/outcomes": "signs and their colours: tests/render/terminal/test_smoke.py",
     "report/metrics": "a table of figures: tests/report/test_budgets.py",
     "report/summary": "values without behaviour",
