@@ -97,8 +97,8 @@ def images(engine: Engine, repository: str) -> tuple[str, ...]:
 
 def certificates() -> Path | None:
     """Return this machine's bundle of certificates, which builds get as a secret: a proxy's own may be among them."""
-    named = (path for _, path in trusted.named(*_BUNDLE_VARIABLES) if path.is_file())
-    return next(named, None) or trusted.of_system()
+    named = (Path(path) for _, path in trusted.named(*_BUNDLE_VARIABLES))
+    return next((path for path in named if path.is_file()), None) or trusted.of_system()
 
 
 def _label(repository: str) -> str:

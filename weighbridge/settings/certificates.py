@@ -16,9 +16,9 @@ _SYSTEM = (
 """Where Debian, Fedora (older, newer), openSUSE, and Alpine and macOS keep it."""
 
 
-def named(*variables: str) -> Iterator[tuple[str, Path]]:
-    """Yield each of these variables that is set, and the file or folder that it names, which need not be there."""
-    yield from ((name, Path(path)) for name in variables if (path := os.environ.get(name)))
+def named(*variables: str) -> Iterator[tuple[str, str]]:
+    """Yield each of these variables that is set, and the path that it names, as it stands there; none need be there."""
+    yield from ((name, path) for name in variables if (path := os.environ.get(name)))
 
 
 def of_system() -> Path | None:

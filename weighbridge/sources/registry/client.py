@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -192,8 +193,8 @@ class _Http:
 def _authorities() -> str | bool:
     """Return the certificates to trust: those of the environment or of the system, for an office may have its own."""
     for name, path in certificates.named(*_BUNDLES):
-        if path.exists():
-            return str(path)
+        if Path(path).exists():
+            return path
         raise UnreadableImage(f"{name} names {quoted(path)}, which is not there", advice="Correct it, or unset it.")
     system = certificates.of_system()
     return str(system) if system else True
