@@ -63,7 +63,7 @@ def test_nothing_hides_in_an_escaped_text(text: str, longest: int) -> None:
 
 
 def test_escapes_are_those_of_python() -> None:
-    """Control signs, turned writing and undecodable bytes are told by their numbers; of a long text the middle goes."""
+    """Control signs, turned writing and undecodable bytes become their numbers; of a long text the middle goes."""
     assert escaped("a\n\x1b\u202e\udcff") == r"a\n\x1b\u202e\udcff"
     assert escaped("abcdefgh", 6) == "abc … fgh"
 

@@ -53,7 +53,7 @@ def shortened(text: str, length: int, end: str = "…") -> str:
 
 
 def escaped(text: str, longest: int = _LONGEST) -> str:
-    """Return text in which each sign that is not printable is an escape: nothing hides or reorders what is told.
+    """Return text in which each sign that is not printable is an escape: nothing hides or reorders the rest.
 
     Those are control signs, signs that turn the direction of writing, line separators and undecodable bytes. A long
     text loses its middle.

@@ -1,4 +1,4 @@
-"""What a report is compared with is found in a real repository; what cannot be compared is told with its reason."""
+"""Baselines are found in a real repository; what cannot be compared is refused with a reason."""
 
 from __future__ import annotations
 

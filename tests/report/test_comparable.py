@@ -41,7 +41,7 @@ STANDIN = "weighbridge/python:3.13-slim-trixie"
     ],
 )
 def test_unlike_figures_are_refused(before: dict[str, Any], after: dict[str, Any], reason: str) -> None:
-    """Of two images that cannot be compared nothing is subtracted, and why is told; others are compared."""
+    """Two images that cannot be compared are not subtracted, and the refusal says why; others are compared."""
     found = baseline.compare(report(image(**before), image("x")), report(image(**after), image("x")), "main")
     assert [each.variant for each in found.differences] == ["x"]
     assert found.refusals["multi"].startswith(reason)

@@ -1,4 +1,4 @@
-"""What is wrong with settings is told in words of the file, in one line, without a secret."""
+"""An error in the settings is one line, in words of the file, without a secret."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
     ],
 )
 def test_words(values: dict[str, Any], said: str) -> None:
-    """What is wrong is told in words of the file: the keys that there are, what a value should be, and what it is."""
+    """The error speaks of the file: which keys there are, what a value should be, and what it is."""
     with pytest.raises(SettingsError) as caught:
         check({"variants": VARIANTS, **values})
     assert str(caught.value).startswith(f"invoke.yaml: {said}")

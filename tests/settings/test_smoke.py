@@ -18,7 +18,7 @@ from weighbridge.settings.project import check
     ],
 )
 def test_limits_that_are_none(api: dict[str, object], words: str) -> None:
-    """A size without a unit, or with less than an engine takes, is told before anything starts."""
+    """A size without a unit, or below what an engine takes, is refused before anything starts."""
     with pytest.raises(SettingsError) as caught:
         settings(api)
     assert words in str(caught.value)

@@ -73,7 +73,7 @@ def test_size_is_that_of_pydantic(digits: int, places: int, unit: str) -> None:
     ],
 )
 def test_size_without_its_unit_is_refused(value: Any, reason: str) -> None:
-    """What could mean one thing or another is no size, and the reason is told on one line with the key."""
+    """An ambiguous text is no size; the error names the key and the reason on one line."""
     with pytest.raises(SettingsError) as caught:
         noise(value)
     assert reason in str(caught.value)

@@ -115,7 +115,7 @@ def test_last_word_counts() -> None:
 
 
 def test_waived_rules_are_counted() -> None:
-    """What invoke.yaml accepts does not hold all the same, and is told apart."""
+    """What invoke.yaml accepts does not hold all the same, and is counted apart."""
     history.remember(SETTINGS, CODE, proof_of("waived"))
     found = history.standings(report(SMALL))["small"]
     assert (found.ok, found.rules, found.waived, found.failed) == (True, 2, 1, ())

@@ -14,7 +14,7 @@ from weighbridge.smoke.runner import Trial, check_images, prove
 
 
 def test_missing_images() -> None:
-    """All that are missing are told at once, with the command that makes them."""
+    """The error names all missing images at once, and the command that makes them."""
     engine = FakeEngine()
     engine.known = frozenset({"backend:good"})
     check_images(cast("Engine", engine), ["backend:good"])
@@ -30,7 +30,7 @@ def test_missing_redis() -> None:
 
 
 def test_accepted_rule_that_is_none() -> None:
-    """A rule that was renamed, or misspelt, is told before anything starts."""
+    """A rule that was renamed or misspelt is an error before anything starts."""
     engine = FakeEngine()
     engine.known = frozenset({"redis"})
     chosen = check({"variants": {"good": {"accepts": {"no-compilers": "why not", "worker starts": "x"}}}})

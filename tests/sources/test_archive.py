@@ -42,7 +42,7 @@ def test_only_image_needs_no_name() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_image_is_found_by_its_name(seed: int) -> None:
-    """Among several the annotation tells which; without a name, what there is is told."""
+    """Among several the annotation decides; without a name, the error lists what there is."""
     blobs = OciBlobs()
     files = blobs.files(
         blobs.add_image(SPEC, annotations=named("one")["annotations"]),
@@ -69,7 +69,7 @@ def test_platform_is_chosen() -> None:
 
 
 def test_index_that_names_itself_ends() -> None:
-    """A digest cannot lead to itself; an index that is damaged so that it seems to is told."""
+    """A digest cannot lead to itself; an index that is damaged so that it seems to is an error."""
     inner = json.dumps({"manifests": []}).encode()
     digest = f"sha256:{hexdigest(inner)}"
     outer = json.dumps({"manifests": [{"digest": digest, "size": len(inner), "mediaType": ""}]}).encode()
@@ -80,7 +80,7 @@ def test_index_that_names_itself_ends() -> None:
 
 @pytest.mark.parametrize("part", ["manifest", "config", "layer"])
 def test_missing_part_is_named(part: str) -> None:
-    """What the index leads to and the archive lacks is told."""
+    """The error names what the index leads to and the archive lacks."""
     blobs = OciBlobs()
     described = blobs.add_image(SPEC)
     manifest = json.loads(blobs.by_digest[described["digest"]])

@@ -144,7 +144,7 @@ def test_layer_is_found_by_content_where_its_name_is_missing() -> None:
 
 
 def test_progress_counts_the_bytes_of_the_stream() -> None:
-    """The callback is told a growing total that ends at the stream's length."""
+    """The callback gets a growing total that ends at the stream's length."""
     data, seen = tar_of(docker_20([replace(SINGLE, layers=((Entry("big", bytes(3 * 2**20)),),))])), list[int]()
     archive_members.read(io.BytesIO(data), seen.append)
     assert seen == sorted(seen)
@@ -201,7 +201,7 @@ def test_missing_or_wrong_part_is_named(name: str, data: bytes | None, message: 
 
 
 def test_fault_of_one_image_leaves_the_others() -> None:
-    """What is wrong with an image is told when that image is asked for."""
+    """A fault of an image is raised when that image is asked for."""
     check(
         damaged(docker_20([MULTI, SINGLE]), f"{hexdigest(b''.join(SINGLE.archives))}/layer.tar", None).image(
             "backend:multi"

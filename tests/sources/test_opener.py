@@ -203,7 +203,7 @@ def test_what_is_known_stays_the_same(place: Place, tmp_path: Path) -> None:
 
 
 def test_image_that_is_not_there(place: Place, tmp_path: Path) -> None:
-    """A name that the place does not have is told in one line with exit code 3, and nothing of it is kept."""
+    """A name that the place does not have is an error on one line with exit code 3, and nothing of it is kept."""
     with pytest.raises(NoSuchImage) as caught:
         place.read(tmp_path / "cache", "third")
     assert caught.value.exit_code == 3
@@ -234,7 +234,7 @@ def test_image_that_is_damaged(kind: str, tmp_path: Path) -> None:
     ids=lambda location: location.source,
 )
 def test_place_that_is_not_there(location: Location, tmp_path: Path) -> None:
-    """A file, a folder or a host that is none is told in one line with something to do, with exit code 3."""
+    """A missing file, folder or host is an error on one line with something to do, with exit code 3."""
     with pytest.raises(WeighbridgeError) as caught:
         opener.read([location], Means(cache=Cache(tmp_path)))
     assert caught.value.exit_code == 3
@@ -267,7 +267,7 @@ def test_locations(text: str, location: Location) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "x:1", "docker:", "archive:", "Docker:x", "podman:x"])
 def test_no_location(text: str) -> None:
-    """What names no source, or nothing behind it, is told with all forms that there are."""
+    """A text that names no source, or nothing behind it, is refused with all forms that there are."""
     with pytest.raises(SettingsError) as caught:
         parse(text)
     assert caught.value.advice == (

@@ -1,4 +1,4 @@
-"""From what was weighed to what is told of it: compared with a baseline, held to budgets, joined with proofs."""
+"""Reports images: weighed, compared with a baseline, held to budgets, joined with proofs, recorded and drawn."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def earlier(
         settings: Names the variants and the folder of records.
         project: A folder of the repository.
         names: What the report calls its images; with a reference, each is compared with one of its own.
-        progress: Returns what is told the number of bytes read so far.
+        progress: Returns a callback that gets the number of bytes read so far.
 
     Raises:
         SettingsError, UnreadableRecord: It is nothing that can be compared with.

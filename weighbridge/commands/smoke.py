@@ -54,7 +54,7 @@ def prove(
         settings: What they are proven by.
         variants: Names of `settings.variants`.
         shown: Is told what is done.
-        watcher: Returns who is told of each rule; called when the first is about to be tried.
+        watcher: Returns who hears of each rule; called when the first is about to be tried.
         folder: That of the records.
         faults: Whether things are broken on purpose, too.
         keep: Whether containers stay as they are at the end.

@@ -99,7 +99,7 @@ def _tls(folder: Path | None, *, verified: bool) -> docker.tls.TLSConfig | bool:
 
 
 class DockerEngine:
-    """An `Engine` that speaks Docker's API, as Podman does, too. Use it as a context manager."""
+    """An `Engine` that speaks Docker's API. Use it as a context manager."""
 
     def __init__(self, client: docker.DockerClient, host: str) -> None:
         self.host = host

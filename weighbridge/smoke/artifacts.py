@@ -67,7 +67,7 @@ def _contents(proof: Proof) -> Iterator[tuple[str, bytes]]:
     told = json.dumps({"format": FORMAT_VERSION, **as_object(proof)}, indent=2)
     yield f"{proof.variant}.json", f"{told}\n".encode()
     for role, log in proof.logs.items():
-        # A log keeps its line ends; what is no Unicode is told by its number.
+        # A log keeps its line ends; what is no Unicode becomes its number.
         yield f"{proof.variant}-{role}.log", log.encode("utf-8", "backslashreplace")
 
 

@@ -127,7 +127,7 @@ class _Draft:
     count: int = 0
 
     def add(self, header: Header, tape: Tape) -> None:
-        """Take in one member by what its first bytes are. Its fault is told later, should an image need the member."""
+        """Take in one member by what its first bytes are. Its fault is raised later, if an image needs the member."""
         self.count += 1
         if self.count > MAX_MEMBERS:
             raise DamagedArchive(f"it has more than {MAX_MEMBERS} members")

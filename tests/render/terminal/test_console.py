@@ -1,4 +1,4 @@
-"""What goes on is told on standard error, lines that move are gone at the end, and an error stands last."""
+"""Progress goes to standard error, lines that move are gone at the end, and an error stands last."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def width(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_activity_says_nothing_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    """What goes on is told on standard error; moving lines are left out of a pipe."""
+    """Progress goes to standard error; a pipe gets no moving lines."""
     with console.activity() as shown:
         shown.note("Pulling [redis]")
         shown.begin("hidden")

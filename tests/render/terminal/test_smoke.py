@@ -111,7 +111,7 @@ def test_one_variant_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_variant_that_fails_says_why_once() -> None:
-    """Beside the rule stands where to look; the reason is told in full, below and once."""
+    """The rule's row says where to look; the full reason stands below, once."""
     text = drawn(FAILED)
     assert re.search(r"ready +✗ 60[.]0 +see below", text)
     assert re.search(r"on-sigterm +– +worker ready does not hold", text)  # noqa: RUF001 - a sign of the table
@@ -120,7 +120,7 @@ def test_one_variant_that_fails_says_why_once() -> None:
 
 
 def test_same_reason_of_several_variants_is_told_once() -> None:
-    """A reason is told with all whose it is; another reason of the same rule stands beside it."""
+    """A reason stands once, with all variants that share it; another reason of the same rule stands beside it."""
     other = replace(FAILED, variant="other", checks=(*FAILED.checks[:-1], replace(FAILED.checks[-1], detail="4 lines")))
     text = drawn(FAILED, other)
     assert text.count("no worker answered") == 1

@@ -29,7 +29,7 @@ def tried(told: smoke_progress.Progress, proof: Proof) -> None:
 
 
 def test_progress_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    """A failure is one line at once, and a variant's end is one; nothing else is told, all of it on standard error."""
+    """A failure is one line at once, and so is a variant's end; all of it on standard error, and nothing else."""
     with console.activity() as shown:
         told = smoke_progress.progress(shown, ["single", "multi"])
         tried(told, WAIVED)
@@ -77,7 +77,7 @@ def test_progress_on_a_terminal(columns: int) -> None:
 
 
 def test_failure_on_a_terminal_wraps_and_is_whole() -> None:
-    """The whole reason is told at once, however narrow the terminal is."""
+    """The whole reason is printed at once, however narrow the terminal is."""
     shown, stream = terminal(50)
     with shown.shown():
         smoke_progress.progress(shown, ["multi"]).checked("multi", FAILED.checks[4])

@@ -160,14 +160,14 @@ def test_data_that_is_full() -> None:
 
 
 def test_data_that_cannot_be_filled() -> None:
-    """A disk that is too large is told, and nothing is concluded from it."""
+    """A disk too large to fill is reported, and nothing is concluded from it."""
     engine = FakeEngine(outputs=[OK, answered((201, {"id": 1})), '0 {"error": "too large"}'])
     reason = refused(lambda: faults.says_when_data_is_full(stack_on(engine), WRITE))
     assert reason == "/data cannot be filled: too large"
 
 
 def test_what_a_fault_leaves_is_restored() -> None:
-    """Redis is started again, and both roles serve, before the fault's own failure is told."""
+    """Redis is started again, and both roles serve, before the fault's own failure is reported."""
 
     def fail(_: Stack) -> str:
         raise CheckFailed("lost")

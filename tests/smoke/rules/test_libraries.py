@@ -20,7 +20,7 @@ def missing(*names: str) -> list[dict[str, str]]:
 
 
 def test_all_are_there() -> None:
-    """How many were looked at is told."""
+    """The verdict says how many were looked at."""
     assert libraries_resolve(looked_at(checked=7, missing=[])) == "7 extensions find what they need"
 
 

@@ -31,7 +31,7 @@ def test_graceful_end(code: int) -> None:
     ],
 )
 def test_other_end(engine: FakeEngine, words: str) -> None:
-    """A deaf, a killed and a failing process are told apart."""
+    """The verdict distinguishes a deaf, a killed and a failing process."""
     assert words in refused(lambda: shutdown.stops_on_sigterm(stack_on(engine), "api"))
 
 
@@ -103,7 +103,7 @@ def test_request_in_flight() -> None:
 
 @pytest.mark.usefixtures("_taken_at_once")
 def test_door_that_stays_open() -> None:
-    """New requests that are let in after SIGTERM are told; they are no failure."""
+    """The verdict counts new requests that are let in after SIGTERM; they are no failure."""
     stack = stack_on(FakeEngine(outputs=[sent_in_halves(status=201, closed=False)]))
     assert shutdown.finishes_request_in_flight(stack, POST).endswith("; new ones were still let in 0.005 s after it")
 

@@ -58,7 +58,7 @@ def test_never_healthy() -> None:
 
 @pytest.mark.parametrize("words", ["OSError: [Errno 30] Read-only file system: '/app/x'", "EROFS: open /app/x"])
 def test_role_that_needs_a_writable_root(words: str) -> None:
-    """What it wrote where it may not is told by a rule of its own, not as just any end."""
+    """Writing where it may not is reported by a rule of its own, not as just any end."""
     stack = stack_on(FakeEngine(exited(1), log=f"Traceback\n{words}\nbye"))
     start.starts(stack, "api")
     reason = refused(lambda: start.runs_on_read_only_root(stack, "api"))
@@ -122,7 +122,7 @@ def test_interpreter_of_another_name() -> None:
     ],
 )
 def test_limits_that_are_not_enforced(warnings: tuple[str, ...], told: str) -> None:
-    """A container that runs without the limits that it was asked for is told; a lesser remark of the engine is not."""
+    """A container that runs without the limits asked for is reported; a lesser remark of the engine is not."""
     engine = FakeEngine()
     engine.warnings = warnings
     name = "weighbridge-00000000-1-00000000-api"

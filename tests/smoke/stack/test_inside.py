@@ -7,7 +7,7 @@ from weighbridge.smoke.stack import inside
 
 
 def test_second_interpreter_is_tried() -> None:
-    """Some images call it python3 alone; what is missing in both names is told."""
+    """Some images have python3 alone; an image with neither name fails with both."""
     engine = FakeEngine(outputs=["126 no python", "0 a\nlast\n"])
     assert inside.run(stack_on(engine), ["celery", "call"], 5) == "last"
     assert [command[0] for command in engine.commands] == ["python", "python3"]

@@ -13,7 +13,7 @@ def held(memory_bytes: int) -> Findings:
 
 
 def test_what_was_measured() -> None:
-    """Each figure is of its own role, and seconds are rounded; another container's memory is nobody's."""
+    """Each figure is of its own role, and seconds are rounded; another container's memory does not count."""
     observed = Observations(api_live_seconds=0.12349, api_ready_seconds=1.0, worker_ready_seconds=2.0006)
     observed.findings.update(api=held(1000), worker=held(2000), client=held(3000))
     assert start_costs.of(observed) == StartCosts(

@@ -27,7 +27,7 @@ from weighbridge.sources.scan import elf as machines
     ],
 )
 def test_machines(head: bytes, machine: str) -> None:
-    """The architecture is told as a platform has it; what is loaded by programs of any machine is for none."""
+    """An architecture has the name that platforms use; code that programs of any machine load is for none."""
     found = [spot.detail for spot in look(File(path="app/x.so", data=head)).spots]
     assert found == [machine] * bool(machine)
 

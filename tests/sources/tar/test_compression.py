@@ -1,4 +1,4 @@
-"""Compression is told by the first bytes, and undone as the stream is read."""
+"""The first bytes say which compression it is; it is undone as the stream is read."""
 
 from __future__ import annotations
 
