@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Report, Waste
+from weighbridge.model.report import Base, Basis, Finding, Image, Layer, LedgerRow, Pull, Report, Waste, WasteCause
 from weighbridge.model.smoke import Standing
 from weighbridge.report.advice import Cut, reason, to_cut, to_ship
 from weighbridge.report.summary import Summary
 
 
-def image(variant: str, pull: int | None, *, shipped: int = 100_000_000, basis: str = "estimated") -> Image:
+def image(variant: str, pull: int | None, *, shipped: int = 100_000_000, basis: Basis = "estimated") -> Image:
     """Return an image that pulls so many MB."""
     return Image(
         variant=variant,
@@ -124,7 +124,7 @@ def test_unlike_pulls_are_not_compared(other: Image) -> None:
     assert reason(told).startswith("It ships the fewest bytes of both")
 
 
-def waste(cause: str, size: int, path: str, remedy: str = "Do x.", layers: tuple[int, int] = (2, 3)) -> Waste:
+def waste(cause: WasteCause, size: int, path: str, remedy: str = "Do x.", layers: tuple[int, int] = (2, 3)) -> Waste:
     """Return wasted bytes."""
     return Waste(
         cause=cause,
@@ -160,7 +160,7 @@ LEDGER = owned(
         ("deleted-directory", "shipped by layer 2 and deleted by layer 3"),
     ],
 )
-def test_waste_is_cut_first(cause: str, deed: str) -> None:
+def test_waste_is_cut_first(cause: WasteCause, deed: str) -> None:
     """What one change to an instruction saves is one cut, of all that it would save."""
     rows = (waste(cause, 900_000, "/venv/lib"), waste(cause, 200_000, "/venv/bin"))
     found = to_cut(replace(SMALL, waste=rows, ledger=LEDGER))

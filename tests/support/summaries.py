@@ -84,7 +84,7 @@ def _image(variant: str, text: str, own: int, *, base: int = 70 * MB, version: s
         _layer(1, own, f"COPY {text}", text, in_base=False),
     )
     waste = Waste(
-        cause=text, bytes=2 * MB, shipped_by=0, killed_by=1, path=f"/{text}", file_count=2, remedy=f"Drop {text}."
+        cause="replaced", bytes=2 * MB, shipped_by=0, killed_by=1, path=f"/{text}", file_count=2, remedy=f"Drop {text}."
     )
     return Image(
         variant=variant,

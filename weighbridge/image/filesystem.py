@@ -13,11 +13,16 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Final
 
 from weighbridge.image.layer import DIRECTORY, FILE, HARD_LINK, OPAQUE, SYMBOLIC_LINK, WHITEOUT, Entry, LayerContent
+from weighbridge.model.report import WasteCause
 
-DELETED_FILE, DELETED_DIRECTORY, OPAQUE_DIRECTORY = "deleted-file", "deleted-directory", "opaque-directory"
-REPLACED, METADATA_ONLY = "replaced", "metadata-only"
+DELETED_FILE: Final = "deleted-file"
+DELETED_DIRECTORY: Final = "deleted-directory"
+OPAQUE_DIRECTORY: Final = "opaque-directory"
+REPLACED: Final = "replaced"
+METADATA_ONLY: Final = "metadata-only"
 _MAX_LINKS = 40
 """As in Linux: a path that leads over more symbolic links leads nowhere."""
 
@@ -37,7 +42,7 @@ class Directory:
 class Cause:
     """Why bytes are no longer seen: shared by all that one deed at one place hid."""
 
-    name: str
+    name: WasteCause
     killed_by: int
     """Index of the layer that hid them."""
     path: str
@@ -216,7 +221,9 @@ class _Layer:
                 node = lower.children.pop(name)
                 self._drop(node, DELETED_DIRECTORY if isinstance(node, Directory) else DELETED_FILE, path + name)
 
-    def _drop(self, node: Directory | int, why: str, path: str, successor: Directory | int | None = None) -> None:
+    def _drop(
+        self, node: Directory | int, why: WasteCause, path: str, successor: Directory | int | None = None
+    ) -> None:
         """Take away a name, and all names below it."""
         if isinstance(node, int):
             folder = path.rpartition("/")[0]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from weighbridge.image.filesystem import DELETED_FILE, METADATA_ONLY, REPLACED, Loss
-from weighbridge.model.report import Waste
+from weighbridge.model.report import Waste, WasteCause
 
 MAX_ROWS = 8
 """For one cause between two layers; where there are more places, one row tells of all of them."""
@@ -51,7 +51,7 @@ def rows(losses: Iterable[Loss], instructions: Sequence[str], base_layers: int) 
     return tuple(sorted(found, key=lambda row: (-row.bytes, row.shipped_by, row.killed_by, row.path)))
 
 
-def _key(loss: Loss) -> tuple[str, int, int]:
+def _key(loss: Loss) -> tuple[WasteCause, int, int]:
     return loss.cause.name, loss.shipped_by, loss.cause.killed_by
 
 
@@ -60,7 +60,9 @@ def _common(paths: Iterable[str]) -> str:
     return posixpath.commonpath([f"/{path}" for path in paths]).strip("/")
 
 
-def _remedy(cause: str, layers: tuple[int, int], path: str, instructions: Sequence[str], base_layers: int) -> str:
+def _remedy(
+    cause: WasteCause, layers: tuple[int, int], path: str, instructions: Sequence[str], base_layers: int
+) -> str:
     shipped_by, killed_by = layers
     if killed_by < base_layers:
         return "The base image wastes this by itself: take another base."
@@ -75,7 +77,7 @@ def _remedy(cause: str, layers: tuple[int, int], path: str, instructions: Sequen
     return _deletion_remedy(cause, shipped_by, path, instructions[shipped_by])
 
 
-def _base_remedy(cause: str, killed_by: int) -> str:
+def _base_remedy(cause: WasteCause, killed_by: int) -> str:
     if cause == METADATA_ONLY:
         return f"Layer {killed_by} ships these files of the base image again, byte for byte: leave them alone."
     if cause == REPLACED:
@@ -83,7 +85,7 @@ def _base_remedy(cause: str, killed_by: int) -> str:
     return "Deleting what came with the base image frees nothing: take a smaller base, or copy out what you need."
 
 
-def _deletion_remedy(cause: str, shipped_by: int, path: str, maker: str) -> str:
+def _deletion_remedy(cause: WasteCause, shipped_by: int, path: str, maker: str) -> str:
     for folder, words in _CACHES:
         if f"{path}/".startswith(f"{folder}/"):
             return f"This is {words}."

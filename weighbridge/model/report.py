@@ -7,9 +7,19 @@ record of `invoke report`: its field names are a contract with other people's sc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 FORMAT_VERSION = 1
 """The version of the record's fields. 1: the first."""
+
+Basis = Literal["exact", "estimated"]
+"""How the bytes of a pull are known. `exact`: the sizes of the blobs themselves. `estimated`: some layers are known
+uncompressed only, and count with what `gzip -6` would make of them."""
+Level = Literal["error", "warning"]
+WasteCause = Literal["deleted-file", "deleted-directory", "opaque-directory", "replaced", "metadata-only"]
+KnownBy = Literal["dockerfile", "label", "layers"]
+"""How an image's base is known. `dockerfile`: the build read the FROM and wrote down what it stood for. `label`: the
+image's own labels name it. `layers`: it is the image of the engine whose layers are the longest beginning of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +27,7 @@ class Pull:
     """Compressed bytes that a node has to fetch."""
 
     bytes: int
-    basis: str
-    """`exact`: the sizes of the blobs themselves. `estimated`: some are known uncompressed only, and count with what
-    `gzip -6` would make of them."""
+    basis: Basis
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +68,19 @@ class LedgerRow:
     kind: str | None = None
     """Of a row of `base`, the category that its bytes had if no base was known, such as `debian`: it tells the manager
     of a package. None elsewhere, and in records of versions that did not tell it."""
+    required_by: tuple[str, ...] | None = None
+    """Of a package, the names of what needs it: other packages by their own metadata, or `the image's command`; sorted.
+    Empty: nothing does. None where that is not known, as of a package of the base."""
+    requested: bool | None = None
+    """Whether somebody asked for the package by name, in a requirements file or of its package manager; None where
+    that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waste:
     """Bytes that were shipped and are not seen. The rows of an image add up to its `wasted_bytes`."""
 
-    cause: str
-    """`deleted-file`, `deleted-directory`, `opaque-directory`, `replaced` or `metadata-only`."""
+    cause: WasteCause
     bytes: int
     shipped_by: int
     """Index of the layer that has them."""
@@ -86,8 +99,7 @@ class Finding:
 
     rule: str
     """Stable name."""
-    level: str
-    """`error` or `warning`."""
+    level: Level
     message: str
 
 
@@ -99,6 +111,8 @@ class Base:
     """The name under which the base was used; it tells an official image from a stand-in."""
     layers: int
     shipped_bytes: int
+    known_by: KnownBy | None = None
+    """None in records of versions that did not tell it; these knew a base by its label alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

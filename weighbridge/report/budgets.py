@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from weighbridge.errors import OverBudget
-from weighbridge.model.report import Finding, Image, Report
+from weighbridge.model.report import Finding, Image, Level, Report
 from weighbridge.report.difference import LedgerDifference, VariantDifference
 from weighbridge.report.metrics import MEASURES, Figure, Metric, owned
 from weighbridge.report.summary import Baseline
@@ -17,7 +17,9 @@ from weighbridge.settings.values import Size
 
 PREFIX = "budget-"
 """The rules of all budgets begin with it."""
-_LEVELS = (("hard", "error"), ("soft", "warning"))
+_Excess = tuple[Level, str]
+"""Level and message of what is over a limit."""
+_LEVELS: tuple[tuple[str, Level], ...] = (("hard", "error"), ("soft", "warning"))
 _CLOSE = 100
 """A figure that is over its limit by less than this part of itself is told to the byte: rounded, both look the same."""
 _BINARY = "iB"
@@ -86,9 +88,7 @@ def _comparable(variant: str, baseline: Baseline | None) -> Image | None:
     return next(each for each in baseline.report.images if each.variant == variant)
 
 
-def _size(
-    measure: Metric, image: Image, limit: Limit[Size], earlier: Image | None, label: str
-) -> tuple[str, str] | None:
+def _size(measure: Metric, image: Image, limit: Limit[Size], earlier: Image | None, label: str) -> _Excess | None:
     """Return level and message where a figure is over its limit; None where it is not."""
     figure = measure.of(image)
     if figure is None:
@@ -129,9 +129,7 @@ def _already(earlier: Figure | None, figure: Figure, allowed: Size, label: str) 
     return f"over it already in {label}: {'~' if earlier.estimated else ''}{size(earlier.bytes)}"
 
 
-def _growth(
-    image: Image, growth: Growth, baseline: Baseline, earlier: Image | None, noise: int
-) -> tuple[str, str] | None:
+def _growth(image: Image, growth: Growth, baseline: Baseline, earlier: Image | None, noise: int) -> _Excess | None:
     """Return level and message where an image grew too much by what is not its base's; None where it did not."""
     if earlier is None:
         why = baseline.refusals.get(image.variant, "there is no such variant in it")

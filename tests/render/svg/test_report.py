@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.pictures import BAD, GOOD, IMAGES, SPACE, SUMMARY, drawn, image, report, texts
-from weighbridge.model.report import Image, LedgerRow, Waste
+from weighbridge.model.report import Image, LedgerRow, Waste, WasteCause
 from weighbridge.model.smoke import Standing
 from weighbridge.render import overview
 from weighbridge.render.svg import report as svg
@@ -117,9 +117,13 @@ def test_long_names_stay_apart() -> None:
 
 def test_remedy_is_of_the_variant_that_is_told() -> None:
     """What grew is told before what shrank by more, and so is what to do about it."""
+    causes: list[tuple[WasteCause, int, str]] = [
+        ("metadata-only", 9_000_000, "Use COPY --chown."),
+        ("replaced", 1_000_000, "Look."),
+    ]
     waste = [
         Waste(cause=why, bytes=size, shipped_by=0, killed_by=1, path="/x", remedy=remedy, file_count=1)
-        for why, size, remedy in (("metadata-only", 9_000_000, "Use COPY --chown."), ("replaced", 1_000_000, "Look."))
+        for why, size, remedy in causes
     ]
     grown, shrunk = image("grown", 30_000_000), image("shrunk", 30_000_000)
     more = LedgerRow(category="wasted", name="metadata-only", version=None, bytes=9_000_000)

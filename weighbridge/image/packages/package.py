@@ -21,6 +21,16 @@ class Package:
     """Empty where only the package's files are recorded."""
     paths: tuple[str, ...]
     """From the root, without a leading slash, as recorded: symbolic links on the way are not followed."""
+    folders: tuple[str, ...] = ()
+    """Folders, written likewise, that the package has with all below them; what another package has in there is that
+    one's. For managers that keep no list of files."""
+    requires: tuple[str, ...] = ()
+    """What the package needs to run, by its own metadata: names of packages, or of what a package `provides`. Where one
+    of several would do, all of them."""
+    provides: tuple[str, ...] = ()
+    """What else, besides its own name, satisfies what others require."""
+    requested: bool | None = None
+    """Whether the manager wrote down that somebody asked for it by name; None where it does not write that down."""
 
 
 def lines(content: bytes) -> list[str]:
