@@ -54,6 +54,13 @@ class ComparisonRequest(BaseModel):
     after: Identifier
 
 
+class VariantRefusal(BaseModel):
+    """A variant of two reports that cannot be compared, such as images of two platforms."""
+
+    variant: str
+    refusal: str = Field(description="Why it is not compared, and what to do about it.")
+
+
 class Comparison(BaseModel):
     """A comparison and how far it is."""
 
@@ -61,7 +68,9 @@ class Comparison(BaseModel):
     before: Identifier
     after: Identifier
     status: Literal["pending", "done", "failed"]
-    difference: list[VariantDifference] | None = Field(None, description="By variant and layer, once done.")
+    difference: list[VariantDifference | VariantRefusal] | None = Field(
+        None, description="By variant and layer, once done; of a variant that cannot be compared, why."
+    )
     why: str | None = Field(None, description="Why it failed.")
 
 

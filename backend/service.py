@@ -14,9 +14,11 @@ from pydantic_core import to_json
 from backend import contract
 from backend.canonical import canonical, identify, parse
 from backend.errors import Invalid, NotFound, Unavailable
+from backend.schemas import VariantRefusal
 from backend.store import MAX_ATTEMPTS, Store, StoredComparison, StoredReport
 from weighbridge.errors import UnreadableRecord
-from weighbridge.report.difference import compare
+from weighbridge.report.comparison import Comparison, Refusal, compare_reports
+from weighbridge.report.difference import VariantDifference
 from weighbridge.report.records import from_json
 
 _log = logging.getLogger(__name__)
@@ -110,8 +112,14 @@ def run_comparison(store: Store, comparison_id: str) -> None:
     except UnreadableRecord as error:  # its advice is for files
         store.fail_comparison(comparison_id, error.message)
         return
-    store.finish_comparison(comparison_id, to_json(compare(before, after)))
+    store.finish_comparison(comparison_id, to_json([_describe(each) for each in compare_reports(before, after)]))
     _log.info("comparison done", extra={"comparison": comparison_id})
+
+
+def _describe(found: Comparison | Refusal) -> VariantDifference | VariantRefusal:
+    if isinstance(found, Refusal):
+        return VariantRefusal(variant=found.variant, refusal=str(found))
+    return found.difference
 
 
 def rehearse(seconds: float, job: str = "") -> float:

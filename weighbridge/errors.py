@@ -4,6 +4,7 @@ The tree:
 
     WeighbridgeError
       SettingsError      2  invoke.yaml, an option or a variable does not make sense
+        NotComparable       two images are of unlike platform or base
       SourceError        3
         NoSuchImage         the engine has no image of that name
         UnreadableImage     the bytes are no image, or a part is missing
@@ -52,6 +53,12 @@ class SettingsError(WeighbridgeError):
 
     exit_code = 2
     advice = "Correct it in invoke.yaml."
+
+
+class NotComparable(SettingsError):
+    """Two images are asked to be compared whose figures cannot be subtracted from each other."""
+
+    advice = "Compare images of one platform, on one base."
 
 
 class SourceError(WeighbridgeError):

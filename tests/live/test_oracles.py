@@ -148,7 +148,7 @@ def test_cost_is_the_blobs_that_are_new(everywhere: Everywhere, kind: str) -> No
     before, after = (everywhere.copies[name][kind].manifest() for name in (BEFORE, AFTER))
     there = {blob["digest"] for blob in before["layers"]}
     new = {blob["digest"]: blob["size"] for blob in after["layers"] if blob["digest"] not in there}
-    found = difference.compare_images("x", everywhere.image(BEFORE, kind), everywhere.image(AFTER, kind))
+    found = difference.subtract_images("x", everywhere.image(BEFORE, kind), everywhere.image(AFTER, kind))
     assert 0 < len(new) < len(after["layers"]) - 1
     assert found.cost == Pull(bytes=sum(new.values()) + after["config"]["size"], basis="exact")
 
@@ -156,7 +156,7 @@ def test_cost_is_the_blobs_that_are_new(everywhere: Everywhere, kind: str) -> No
 def test_cost_is_estimated_as_gzip_packs(everywhere: Everywhere) -> None:
     """Where the layers are not compressed, what is new is within 2 % of what `gzip -6` makes of it."""
     before, after = (everywhere.image(name, SKOPEOS_ARCHIVE) for name in (BEFORE, AFTER))
-    cost = difference.compare_images("x", before, after).cost
+    cost = difference.subtract_images("x", before, after).cost
     there = {layer.diff_id for layer in before.layers}
     packed = sum(size for diff_id, size in everywhere.gzip_bytes(AFTER).items() if diff_id not in there)
     assert cost is not None

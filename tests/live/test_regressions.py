@@ -35,7 +35,7 @@ def _recorded(name: str) -> Report:
 
 def _told(before: Report, after: Report) -> tuple[int, str]:
     compared = baseline.compare(before, after, "before")
-    (found,) = compared.differences
+    (found,) = compared.comparisons
     return found.delta_bytes, cause(Summary(report=after, baseline=compared), found)
 
 

@@ -116,7 +116,6 @@ def test_module(path: Path) -> None:
 UNMIRRORED: Mapping[str, str] = {
     "commands/build": "needs an engine: tests/live/test_build.py, tests/live/test_push.py",
     "commands/clean": "needs an engine: tests/live/test_smoke_removal.py",
-    "commands/diff": "joins rooms: tests/project/test_tasks.py",
     "commands/engine": "needs a machine: tests/engine/test_provision.py, tests/live/test_bases.py",
     "commands/rebuild": "needs an engine: tests/live/test_rebuild.py",
     "commands/report": "joins rooms: tests/project/test_tasks.py, tests/live/test_report.py",

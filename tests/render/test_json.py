@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.differences import CHANGE
+from tests.support.differences import CHANGE, explain
 from tests.support.proofs import FAILED, REFUSED, WAIVED
 from tests.support.summaries import summary
 from weighbridge.model.smoke import Proof
@@ -63,9 +63,10 @@ def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str
 def test_difference() -> None:
     """JSON holds every field, and a format."""
     stream = io.StringIO()
-    json.render_difference(CHANGE, stream)
+    json.render_difference(explain(CHANGE, 500), stream)
     value = standard_json.loads(stream.getvalue())
     assert value["format"] == 1
+    assert (value["own_delta_bytes"], value["noise_bytes"]) == (12_190_000, 500)
     assert value["cost"] == {"bytes": 18_300_000, "basis": "exact"}
     assert [each["name"] for each in value["ledger"]] == [each.name for each in CHANGE.ledger]
     assert set(formats.DIFFERENCES) == {"terminal", "json"}

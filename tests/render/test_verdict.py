@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.support.differences import explain
 from weighbridge.model.report import Image
 from weighbridge.render import json
 from weighbridge.render.html import report as html
@@ -25,8 +26,7 @@ from weighbridge.render.svg import report as svg
 from weighbridge.render.terminal import report
 from weighbridge.render.verdict import cause, drift, remedy
 from weighbridge.report import baseline, budgets, records
-from weighbridge.report.difference import VariantDifference
-from weighbridge.report.growth import explained
+from weighbridge.report.comparison import Comparison
 from weighbridge.report.summary import Summary
 from weighbridge.settings.project import Settings
 
@@ -75,11 +75,11 @@ def image(case: str) -> Image:
     return found
 
 
-def difference(case: str) -> VariantDifference:
+def difference(case: str) -> Comparison:
     """Return what changed since the baseline."""
     compared = summary(case).baseline
     assert compared is not None
-    (found,) = compared.differences
+    (found,) = compared.comparisons
     return found
 
 
@@ -105,7 +105,7 @@ def test_difference_is_the_change_that_was_made(case: str) -> None:
     """The causes add up, and where the case says by how many bytes it grew, it grew by them but for metadata."""
     found = difference(case)
     expected = EXPECTED[case].delta_bytes
-    assert sum(each.delta_bytes for each in explained(found).causes) == found.delta_bytes > 0
+    assert sum(each.delta_bytes for each in found.growth.causes) == found.delta_bytes > 0
     if expected:
         assert abs(found.delta_bytes - expected) < 100
     assert cause(summary(case), found)
@@ -172,7 +172,7 @@ def test_own_growth_is_over_budget(case: str) -> None:
 def test_drift_is_not_held_against_the_image() -> None:
     """A larger base makes the image larger, is told with its own bytes, and breaks no limit on growth."""
     found = difference("base")
-    grown = explained(found)
+    grown = found.growth
     assert (grown.base_bytes, grown.own_bytes) == (found.delta_bytes, 0)
     (package,) = grown.causes[0].parts
     assert (package.name, package.before_version, package.after_version) == ("libcodec1", "1.0-1", "1.2-1")
@@ -183,7 +183,7 @@ def test_drift_is_not_held_against_the_image() -> None:
 def test_same_base_does_not_drift(case: str) -> None:
     """An image on the very base that it stood on has grown by its own doing alone."""
     found = difference(case)
-    assert explained(found).base_bytes == 0
+    assert found.growth.base_bytes == 0
 
 
 def test_records_tell_nothing_of_the_machine() -> None:
@@ -201,7 +201,7 @@ def test_packages_that_went_are_one_cause() -> None:
     """What came at once goes at once, and the words say so."""
     after, before = (records.from_json((RECORDS / f"{name}.json").read_bytes(), name) for name in ("before", "apt"))
     compared = baseline.compare(before, after, LABEL)
-    told = cause(Summary(report=after, baseline=compared), compared.differences[0])
+    told = cause(Summary(report=after, baseline=compared), compared.comparisons[0])
     assert re.fullmatch(r"removed Debian packages libonig5, libjq1, jq \(-1\.\d\d MB\)", told)
 
 
@@ -234,12 +234,12 @@ def test_long_verdict_is_cut_in_the_picture() -> None:
 def test_drift_is_told_beside_a_larger_cause() -> None:
     """The base's bytes stand in the verdict whether or not the base is the largest cause."""
     found = difference("base")
-    (base,) = found.ledger
+    (base,) = found.difference.ledger
     new = [
         replace(base, category="debian", name=name, before_version=None, delta_bytes=2_000_000, before_bytes=0)
         for name in ("jq", "libjq1")
     ]
-    both = replace(found, delta_bytes=found.delta_bytes + 4_000_000, ledger=(*new, base))
+    both = explain(replace(found.difference, delta_bytes=found.delta_bytes + 4_000_000, ledger=(*new, base)))
     assert cause(summary("base"), both) == "new Debian packages jq, libjq1 (+4.00 MB)"
     assert drift(both) == "base image +2.40 MB, all else +4.00 MB"
     assert drift(found) == "all else 0 B"

@@ -228,23 +228,23 @@ def test_variants_are_paired() -> None:
     after = report(image("single"), image("new"), image("multi", redis_mb=31))
     found = baseline.compare(before, after, "main")
     assert (found.label, found.report) == ("main", before)
-    assert [(each.variant, each.delta_bytes) for each in found.differences] == [("single", 0), ("multi", MB)]
+    assert [(each.variant, each.delta_bytes) for each in found.comparisons] == [("single", 0), ("multi", MB)]
     assert found.refusals == {"new": "there is no such variant in it"}
 
 
 def test_cost_of_unlike_basis_is_dropped() -> None:
     """Exact beside estimated: the bytes are compared, what a node pulls is not told."""
     estimated = Pull(bytes=1, basis="estimated")
-    (same,) = baseline.compare(report(image()), report(image(redis_mb=31)), "main").differences
-    (unlike,) = baseline.compare(report(image(pull=estimated)), report(image(redis_mb=31)), "main").differences
-    assert same.cost == Pull(bytes=31 * MB // 3 + 1000, basis="exact")
-    assert unlike == replace(same, cost=None)
+    (same,) = baseline.compare(report(image()), report(image(redis_mb=31)), "main").comparisons
+    (unlike,) = baseline.compare(report(image(pull=estimated)), report(image(redis_mb=31)), "main").comparisons
+    assert same.difference.cost == Pull(bytes=31 * MB // 3 + 1000, basis="exact")
+    assert unlike.difference == replace(same.difference, cost=None)
 
 
 @given(*4 * [st.integers(0, 1000)])
 def test_drift_and_own_growth_close(base: int, redis: int, later_base: int, later_redis: int) -> None:
     """The base's part is the base's alone, and both together are the difference."""
     before, after = image(base_mb=base, redis_mb=redis), image(base_mb=later_base, redis_mb=later_redis)
-    (found,) = baseline.compare(report(before), report(after), "main").differences
-    assert found.base_delta_bytes == (later_base - base) * MB
-    assert found.delta_bytes - found.base_delta_bytes == (later_redis - redis) * MB
+    (found,) = baseline.compare(report(before), report(after), "main").comparisons
+    assert found.growth.base_bytes == (later_base - base) * MB
+    assert found.delta_bytes - found.growth.base_bytes == (later_redis - redis) * MB

@@ -28,8 +28,9 @@ def limited(default: Any = None, **more: Any) -> Settings:
 
 def found(weighed: Image, default: Any, earlier: Image | None = None, **more: Any) -> list[tuple[str, str, str]]:
     """Return rule, level and message of each finding of one image, compared with an earlier one if there is one."""
-    before = baseline.compare(report(earlier), report(weighed), "main, 3f2a9c1") if earlier else None
-    (checked,) = budgets.check(report(weighed), limited(default, **more), before).images
+    settings, noise = limited(default, **more), limited(default, **more).budgets.noise.bytes
+    before = baseline.compare(report(earlier), report(weighed), "main, 3f2a9c1", noise) if earlier else None
+    (checked,) = budgets.check(report(weighed), settings, before).images
     return [(each.rule, each.level, each.message) for each in checked.findings]
 
 
@@ -197,15 +198,15 @@ def test_growth_is_over_both(
 
 
 def test_growth_that_cannot_be_told() -> None:
-    """Without a baseline there is no growth; what is refused is a warning with its reason."""
+    """Without a baseline there is no growth; growth that cannot be judged is a finding of its own, with the reason."""
     limits = {"growth": {"bytes": "1 MB"}}
     assert found(image(), limits) == []
-    start = "growth since main, 3f2a9c1: its limit is not checked, for "
+    start = "growth since main, 3f2a9c1: its limit is not checked, because "
     ((*_, message),) = found(image(), limits, image("single"))
     assert message == f"{start}there is no such variant in it"
     ((rule, level, message),) = found(image(), limits, image(platform="linux/arm64"))
-    assert (rule, level) == ("budget-growth", "warning")
-    assert message.startswith(f"{start}it is for linux/arm64 and this for linux/amd64; ")
+    assert (rule, level) == ("budget-growth-unjudged", "warning")
+    assert message.startswith(f"{start}the earlier image is for linux/arm64, the later one for linux/amd64; ")
 
 
 def test_nothing_above_a_limit_is_refused() -> None:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.model.report import Image, Layer, LedgerRow, Pull, Report
-from weighbridge.report.difference import LayerDifference, compare, compare_images
+from weighbridge.report.comparison import Comparison, compare_reports
+from weighbridge.report.difference import LayerDifference, VariantDifference, subtract_images
 
 SIZES = {"a": 0, "b": 1, "c": 10, "d": 1000}
 """A diff ID stands for its content, so it has one size wherever it occurs."""
@@ -39,6 +40,11 @@ def report(images: dict[str, str]) -> Report:
     """Return a report of variants with these layers, a letter for each."""
     weighed = tuple(image(variant, diff_ids) for variant, diff_ids in images.items())
     return Report(recorded_at="2026-11-23T10:00:00Z", commit=None, dirty=False, engine=None, images=weighed)
+
+
+def compare(before: Report, after: Report) -> list[VariantDifference]:
+    """Return the differences of all variants: nothing keeps these from being compared."""
+    return [each.difference for each in compare_reports(before, after) if isinstance(each, Comparison)]
 
 
 def told(rows: Iterable[LayerDifference], *changes: str) -> list[str]:
@@ -122,26 +128,26 @@ def with_ledger(rows: Iterable[LedgerRow]) -> Image:
 @given(ROWS, ROWS)
 def test_ledgers_close(old: list[LedgerRow], new: list[LedgerRow]) -> None:
     """The rows add up to the difference, the largest change first; what did not change is left out."""
-    found = compare_images("a", with_ledger(old), with_ledger(new))
+    found = subtract_images("a", with_ledger(old), with_ledger(new))
     assert sum(row.delta_bytes for row in found.ledger) == found.delta_bytes
     assert all(row.delta_bytes == row.after_bytes - row.before_bytes for row in found.ledger)
     assert all(row.delta_bytes or row.before_version != row.after_version for row in found.ledger)
     sizes = [abs(row.delta_bytes) for row in found.ledger]
     assert sizes == sorted(sizes, reverse=True)
-    assert compare_images("a", with_ledger(old), with_ledger(old)).ledger == ()
+    assert subtract_images("a", with_ledger(old), with_ledger(old)).ledger == ()
 
 
 def test_versions_are_told() -> None:
     """A package that changed its version is one row with both, also where its bytes are the same."""
     old, new = (LedgerRow(category="python", name="redis", version=version, bytes=7) for version in ("8.0", "8.1"))
-    (row,) = compare_images("a", with_ledger([old]), with_ledger([new])).ledger
+    (row,) = subtract_images("a", with_ledger([old]), with_ledger([new])).ledger
     assert (row.before_version, row.after_version, row.delta_bytes) == ("8.0", "8.1", 0)
 
 
 def test_record_without_a_ledger() -> None:
     """Where one of the two was recorded without a ledger, nothing is made up."""
     bare = replace(with_ledger([]), shipped_bytes=10)
-    assert compare_images("a", bare, with_ledger([])).ledger == ()
+    assert subtract_images("a", bare, with_ledger([])).ledger == ()
 
 
 def packed(name: str, layers: str, *, blobs: bool) -> Image:
@@ -159,18 +165,18 @@ def packed(name: str, layers: str, *, blobs: bool) -> Image:
 def test_cost_of_a_change(old: str, new: str, before_blobs: bool, after_blobs: bool) -> None:  # noqa: FBT001 - drawn
     """What the later image has and the earlier has not, each blob once, and the config; exact where blobs tell it."""
     before, after = packed("1", old, blobs=before_blobs), packed("2", new, blobs=after_blobs)
-    cost = compare_images("a", before, after).cost
+    cost = subtract_images("a", before, after).cost
     missing = set(new) - set(old)
     assert cost is not None
     assert cost.bytes == 5 + sum(SIZES[name] for name in missing)
     assert cost.basis == ("exact" if after_blobs or not missing else "estimated")
-    alone = compare_images("a", None, after).cost
+    alone = subtract_images("a", None, after).cost
     assert alone == after.pull or (alone and not new)
 
 
 def test_cost_of_no_change_and_of_the_unknown() -> None:
     """The same image costs nothing; where a record tells no pull bytes, there is no cost."""
     same = packed("1", "abc", blobs=True)
-    assert compare_images("a", same, same).cost == Pull(bytes=0, basis="exact")
-    assert compare_images("a", same, image("a", "abc")).cost is None
-    assert compare_images("a", same, None).cost is None
+    assert subtract_images("a", same, same).cost == Pull(bytes=0, basis="exact")
+    assert subtract_images("a", same, image("a", "abc")).cost is None
+    assert subtract_images("a", same, None).cost is None

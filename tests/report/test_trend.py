@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.ledgers import image_of, row
+from tests.support.ledgers import image_of, row, stand_on
 from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
 from weighbridge.report import trend
 from weighbridge.report.trend import ALL, Break, Change, Point
@@ -17,7 +17,9 @@ from weighbridge.report.trend import ALL, Break, Change, Point
 BASE = Base(reference="python:3.13", layers=1, shipped_bytes=60)
 EXACT, ESTIMATED = (Pull(bytes=40, basis=basis) for basis in ("exact", "estimated"))
 CHANGE = Rebuild(change="code", seconds=1, steps_run=1, steps_cached=1, layers=(), pull=EXACT)
-IMAGE = replace(image_of("multi", row("python", "redis", 100), base=BASE), live_bytes=90, wasted_bytes=10, pull=EXACT)
+IMAGE = replace(
+    stand_on(image_of("multi", row("python", "redis", 100)), BASE), live_bytes=90, wasted_bytes=10, pull=EXACT
+)
 
 
 def report(minute: int, commit: str | None, *images: Image, dirty: bool = False) -> Report:
@@ -35,9 +37,8 @@ def points(*reports: Report) -> tuple[Point, ...]:
 def test_change_from_the_point_before() -> None:
     """Each figure less that of the point before; the first has none."""
     drifted = replace(BASE, shipped_bytes=65)
-    grown = replace(
-        IMAGE, shipped_bytes=120, live_bytes=105, wasted_bytes=15, pull=replace(EXACT, bytes=38), base=drifted
-    )
+    later = stand_on(IMAGE, drifted)
+    grown = replace(later, shipped_bytes=120, live_bytes=105, wasted_bytes=15, pull=replace(EXACT, bytes=38))
     first, second = points(report(0, "a", replace(IMAGE, rebuilds=(CHANGE,))), report(1, "b", grown))
     assert first.change == Change()
     assert first.code == EXACT

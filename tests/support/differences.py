@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from weighbridge.model.report import Pull
+from weighbridge.report.comparison import NOISE_BYTES, Comparison
 from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
+from weighbridge.report.growth import explain_growth
+
+
+def explain(difference: VariantDifference, noise_bytes: int = NOISE_BYTES) -> Comparison:
+    """Return a comparison that found this difference."""
+    return Comparison(difference=difference, growth=explain_growth(difference), noise_bytes=noise_bytes)
 
 
 def row(category: str, name: str, sizes: tuple[int, int], versions: tuple[str | None, str | None]) -> LedgerDifference:

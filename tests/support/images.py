@@ -44,6 +44,7 @@ class ImageSpec:
     history: tuple[Mapping[str, Any], ...] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     variant: str = ""
+    architecture: str = "amd64"
 
     @cached_property
     def archives(self) -> tuple[bytes, ...]:
@@ -65,7 +66,7 @@ class ImageSpec:
     def config(self) -> bytes:
         """The image's config."""
         content: dict[str, Any] = {
-            "architecture": "amd64",
+            "architecture": self.architecture,
             "os": "linux",
             "config": {"Labels": self.labels or None},
             "rootfs": {"type": "layers", "diff_ids": self.diff_ids},

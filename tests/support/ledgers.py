@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from weighbridge.model.categories import CATEGORIES
-from weighbridge.model.report import Base, Image, LedgerRow, Pull
+from weighbridge.model.report import Base, Image, Layer, LedgerRow, Pull
 
 _KINDS = [category for category in CATEGORIES if category not in ("base", "wasted")]
 _NAMES = st.one_of(
@@ -44,6 +46,18 @@ def image_of(variant: str, *rows: LedgerRow, base: Base | None = None) -> Image:
         wasted_bytes=sum(row.bytes for row in rows if row.category == "wasted"),
         pull=Pull(bytes=1, basis="estimated"),
     )
+
+
+def stand_on(image: Image, base: Base) -> Image:
+    """Return the image on a base: a layer for each of its layers, the last with all its bytes."""
+    sizes = [0] * (base.layers - 1) + [base.shipped_bytes]
+    layers = [
+        Layer(
+            index=at, diff_id=f"sha256:{at}-{size}", instruction="ADD", in_base=True, shipped_bytes=size, file_count=1
+        )
+        for at, size in enumerate(sizes)
+    ]
+    return replace(image, base=base, layers=tuple(layers))
 
 
 def row(category: str, name: str, size: int, version: str | None = None, kind: str | None = None) -> LedgerRow:

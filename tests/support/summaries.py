@@ -21,7 +21,7 @@ from weighbridge.model.report import (
 )
 from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.model.tree import Node
-from weighbridge.report.difference import compare
+from weighbridge.report.comparison import Comparison, compare_reports
 from weighbridge.report.summary import Baseline, Summary
 
 MB = 1_000_000
@@ -32,12 +32,13 @@ def summary(text: str = "redis") -> Summary:
     small, large = _image("multi", text, 20 * MB), _image(f"single {text}", text, 90 * MB)
     after = _report("2026-11-24T10:00:00Z", (large, small), text)
     before = _report("2026-11-20T10:00:00Z", (_image("multi", text, 15 * MB, base=60 * MB, version="7.0"),), text)
+    compared = compare_reports(before, _report("2026-11-24T10:00:00Z", (small,), text))
     return Summary(
         report=after,
         baseline=Baseline(
             label=f"main {text}",
             report=replace(before, images=(*before.images, large)),
-            differences=compare(before, _report("2026-11-24T10:00:00Z", (small,), text)),
+            comparisons=tuple(each for each in compared if isinstance(each, Comparison)),
             refusals={f"single {text}": f"its base is {text}."},
         ),
         standings={

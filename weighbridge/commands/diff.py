@@ -5,16 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 
 from weighbridge.commands import choose, weigh
+from weighbridge.errors import NotComparable
 from weighbridge.render import formats
 from weighbridge.render.terminal import console
-from weighbridge.report import difference
+from weighbridge.report.comparison import Refusal, compare_images
 from weighbridge.settings.project import Settings
 
 
 def run(settings: Settings, project: Path, before: str, after: str, format_name: str) -> None:
-    """Weigh both images now, and draw the difference."""
+    """Weigh both images now, and draw the difference.
+
+    Raises:
+        NotComparable: Their figures are of unlike basis, such as those of two platforms.
+    """
     render = formats.choose(formats.DIFFERENCES, format_name)
     wanted = {"before": choose.located(settings, before), "after": choose.located(settings, after)}
     with console.activity() as shown:
         images = weigh.weigh(wanted, project, on_progress=shown.reading()).report.images
-    render(difference.compare_images(f"{before} -> {after}", *images))
+    found = compare_images(f"{before} -> {after}", *images, noise_bytes=settings.budgets.noise.bytes)
+    if isinstance(found, Refusal):
+        advice = f"{found.advice[0].upper()}{found.advice[1:]}."
+        raise NotComparable(f"{before} and {after} are not compared: {found.reason}", advice=advice)
+    render(found)

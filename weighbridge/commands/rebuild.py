@@ -149,7 +149,7 @@ def _trials(names: _Names, wanted: Build, tried: Mapping[str, Change]) -> Iterat
 
 def _cost(trial: _Trial, images: Mapping[str, Image]) -> Rebuild:
     before, after = images[trial.before], images[trial.after]
-    found = difference.compare_images("", before, after)
+    found = difference.subtract_images("", before, after)
     # A difference names every layer of the later image, in order, and then what only the earlier one had.
     new = tuple(layer for layer, row in zip(after.layers, found.layers, strict=False) if row.change == "added")
     return Rebuild(

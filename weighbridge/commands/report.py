@@ -99,7 +99,7 @@ def summarized(
     earlier_ones = records.recorded(folder)  # now, before this one is among them
     compared: Baseline | None = None
     if before:
-        compared = baselines.compare(before, report, baselines.described(text, before))
+        compared = baselines.compare(before, report, baselines.described(text, before), settings.budgets.noise.bytes)
     checked = budgets.check(report, settings, compared)
     return Summary(
         report=checked,

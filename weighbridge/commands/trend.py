@@ -17,5 +17,6 @@ def run(settings: Settings, project: Path, variants: Sequence[str], format_name:
     known = records.history(project / settings.reports.directory)
     for name in known.unreadable:
         console.say(f"{name} is no record, and left out")
-    drawn = trend.of(known.reports, settings.chosen(variants))
-    render(drawn if drawn.variants or variants else trend.of(known.reports))
+    noise_bytes = settings.budgets.noise.bytes
+    drawn = trend.of(known.reports, settings.chosen(variants), noise_bytes)
+    render(drawn if drawn.variants or variants else trend.of(known.reports, noise_bytes=noise_bytes))

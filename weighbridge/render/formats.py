@@ -19,7 +19,7 @@ from weighbridge.errors import SettingsError
 
 if TYPE_CHECKING:
     from weighbridge.model.smoke import Proof
-    from weighbridge.report.difference import VariantDifference
+    from weighbridge.report.comparison import Comparison
     from weighbridge.report.trend import Trend
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ REPORTS: Mapping[str, Callable[..., None]] = {
     "badge": _of("svg.badge"),
     "cyclonedx": _of("cyclonedx"),
 }
-DIFFERENCES: Mapping[str, Callable[[VariantDifference], None]] = {
+DIFFERENCES: Mapping[str, Callable[[Comparison], None]] = {
     "terminal": _of("terminal.difference", machine=False),
     "json": _of("json", "render_difference"),
 }

@@ -11,7 +11,7 @@ from typing import TextIO
 from weighbridge.model import smoke
 from weighbridge.model.report import FORMAT_VERSION
 from weighbridge.model.smoke import Proof
-from weighbridge.report.difference import VariantDifference
+from weighbridge.report.comparison import Comparison
 from weighbridge.report.records import to_json
 from weighbridge.report.summary import Summary
 from weighbridge.report.trend import Trend
@@ -22,9 +22,14 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
     (stream or sys.stdout).write(to_json(summary.report))
 
 
-def render_difference(difference: VariantDifference, stream: TextIO | None = None) -> None:
+def render_difference(comparison: Comparison, stream: TextIO | None = None) -> None:
     """Write what changed from one image to another."""
-    value = {"format": FORMAT_VERSION, **asdict(difference)}
+    value = {
+        "format": FORMAT_VERSION,
+        **asdict(comparison.difference),
+        "own_delta_bytes": comparison.growth.own_bytes,
+        "noise_bytes": comparison.noise_bytes,
+    }
     (stream or sys.stdout).write(json.dumps(value, indent=2) + "\n")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from weighbridge.model.report import Image, Layer, Pull, Rebuild
 from weighbridge.model.smoke import Standing
-from weighbridge.report.difference import VariantDifference
+from weighbridge.report.comparison import Comparison
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import seconds, size
 
@@ -68,10 +68,9 @@ def signed(count: int) -> str:
     return f"+{size(count)}" if count > 0 else size(count)
 
 
-def of_variant(summary: Summary, variant: str) -> VariantDifference | None:
+def of_variant(summary: Summary, variant: str) -> Comparison | None:
     """Return what changed in a variant since the baseline; None where that is not known."""
-    differences = summary.baseline.differences if summary.baseline else ()
-    return next((each for each in differences if each.variant == variant), None)
+    return summary.baseline.find(variant) if summary.baseline else None
 
 
 def stood(standing: Standing | None) -> str:
@@ -107,7 +106,7 @@ def wasted(image: Image) -> str:
 
 def is_new(summary: Summary, variant: str) -> bool:
     """Return whether a variant is compared with nothing because the baseline does not have it."""
-    return summary.baseline is not None and all(image.variant != variant for image in summary.baseline.report.images)
+    return summary.baseline is not None and summary.baseline.find_image(variant) is None
 
 
 def ready(standing: Standing | None) -> str:

@@ -10,7 +10,7 @@ from weighbridge.model.report import Image, Report, Waste
 from weighbridge.render import overview
 from weighbridge.render.overview import counted, signed
 from weighbridge.report import growth
-from weighbridge.report.difference import VariantDifference
+from weighbridge.report.comparison import Comparison, find_largest
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import size
@@ -56,12 +56,12 @@ def change(summary: Summary, quote: Callable[[str], str] = str) -> str:
     if baseline is None:
         return "No baseline, so nothing is compared"
     label = quote(baseline.label)
-    if not baseline.differences:
+    if not baseline.comparisons:
         return f"Nothing can be compared with {label}"
-    most = growth.most(baseline.differences)
+    most = find_largest(baseline.comparisons)
     if not most.delta_bytes:
         return f"Unchanged in size since {label}"
-    if abs(most.delta_bytes) < growth.NOISE_BYTES:
+    if most.is_noise:
         return f"Next to unchanged since {label}: {quote(most.variant)} {signed(most.delta_bytes)}"
     verb = "grew" if most.delta_bytes > 0 else "shrank"
     because = cause(summary, most, quote)
@@ -70,39 +70,39 @@ def change(summary: Summary, quote: Callable[[str], str] = str) -> str:
     return f"{quote(most.variant)} {verb} by {size(abs(most.delta_bytes))}{why}{apart}"
 
 
-def cause(summary: Summary, difference: VariantDifference, quote: Callable[[str], str] = str) -> str:
+def cause(summary: Summary, comparison: Comparison, quote: Callable[[str], str] = str) -> str:
     """Return the largest part of a change, with its bytes; empty where nothing changed in the same direction."""
-    largest = _largest(difference)
+    largest = _largest(comparison)
     if not largest:
         return ""
     is_one = len(largest) == 1
-    told = _told(largest[0], summary, difference.variant, quote) if is_one else _packages(largest, quote)
+    told = _told(largest[0], summary, comparison.variant, quote) if is_one else _packages(largest, quote)
     return f"{told} ({signed(_sum(largest))})"
 
 
-def drift(difference: VariantDifference) -> str:
+def drift(comparison: Comparison) -> str:
     """Return what of a change the base image did and what all else, beside `cause`; empty where the base stayed."""
-    grown = growth.explained(difference)
-    if abs(grown.base_bytes) < growth.NOISE_BYTES:
+    grown = comparison.growth
+    if abs(grown.base_bytes) < comparison.noise_bytes:
         return ""
     rest = f"all else {signed(grown.own_bytes)}"
-    is_told = any(each.category == growth.BASE for each in _largest(difference))  # then `cause` has its bytes
+    is_told = any(each.category == growth.BASE for each in _largest(comparison))  # then `cause` has its bytes
     return rest if is_told else f"base image {signed(grown.base_bytes)}, {rest}"
 
 
-def remedy(summary: Summary, difference: VariantDifference) -> str:
+def remedy(summary: Summary, comparison: Comparison) -> str:
     """Return what to change where the largest part of a change is waste: a sentence; empty elsewhere."""
-    largest = _largest(difference)
+    largest = _largest(comparison)
     if not largest or largest[0].category != _WASTED:
         return ""
-    worst = _worst(_image(summary.report, difference.variant), largest[0].name)
+    worst = _worst(_image(summary.report, comparison.variant), largest[0].name)
     return worst.remedy if worst else ""
 
 
-def _largest(difference: VariantDifference) -> Sequence[Cause]:
+def _largest(comparison: Comparison) -> Sequence[Cause]:
     """Return the largest cause in the direction of a change, or the packages that together are larger."""
-    sign = 1 if difference.delta_bytes > 0 else -1
-    same = [each for each in growth.explained(difference).causes if each.delta_bytes * sign > 0]
+    sign = 1 if comparison.delta_bytes > 0 else -1
+    same = [each for each in comparison.growth.causes if each.delta_bytes * sign > 0]
     together = _together(same)
     return together if abs(_sum(together)) > abs(_sum(same[:1])) else same[:1]
 

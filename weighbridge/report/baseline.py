@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.git import git, trouble
 from weighbridge.model.report import Report
-from weighbridge.report import difference, records
-from weighbridge.report.comparable import pull_basis, refusal
-from weighbridge.report.difference import VariantDifference
+from weighbridge.report import records
+from weighbridge.report.comparison import NOISE_BYTES, Comparison, Refusal, compare_images
 from weighbridge.report.records import _SUFFIX, history
 from weighbridge.report.summary import Baseline
 
@@ -22,6 +20,7 @@ _PRESENT = ("HEAD", "@")
 _SHORT = 7
 _DAY = 10
 _LISTED = 5
+_NO_VARIANT = "there is no such variant in it"
 
 
 def find(text: str, folder: Path, project: Path) -> Report:
@@ -77,25 +76,27 @@ def described(text: str, report: Report) -> str:
     return f"{name}, {commit}, {day}"
 
 
-def compare(before: Report, after: Report, label: str) -> Baseline:
+def compare(before: Report, after: Report, label: str, noise_bytes: int = NOISE_BYTES) -> Baseline:
     """Return what has changed since an earlier report, variant by variant.
 
     Args:
         before: The earlier report.
         after: The later one.
         label: What the earlier one is, for people.
+        noise_bytes: Less change than this is none.
     """
     old = {image.variant: image for image in before.images}
-    differences, refusals = list[VariantDifference](), dict[str, str]()
+    comparisons, refusals = list[Comparison](), dict[str, str]()
     for image in after.images:
-        earlier = old.get(image.variant)
-        reason = refusal(earlier, image) if earlier else "there is no such variant in it"
-        if reason:
-            refusals[image.variant] = reason
+        if image.variant not in old:
+            refusals[image.variant] = _NO_VARIANT
+            continue
+        found = compare_images(image.variant, old[image.variant], image, noise_bytes=noise_bytes)
+        if isinstance(found, Refusal):
+            refusals[image.variant] = str(found)
         else:
-            found = difference.compare_images(image.variant, earlier, image)
-            differences.append(found if pull_basis(earlier) == pull_basis(image) else replace(found, cost=None))
-    return Baseline(label=label, report=before, differences=tuple(differences), refusals=refusals)
+            comparisons.append(found)
+    return Baseline(label=label, report=before, comparisons=tuple(comparisons), refusals=refusals)
 
 
 def _file(path: Path) -> Report:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from weighbridge.errors import OverBudget
 from weighbridge.model.report import Finding, Image, Level, Report
+from weighbridge.report.comparison import Comparison
 from weighbridge.report.difference import LedgerDifference, VariantDifference
 from weighbridge.report.metrics import MEASURES, Figure, Metric, owned
 from weighbridge.report.summary import Baseline
@@ -19,6 +20,8 @@ PREFIX = "budget-"
 """The rules of all budgets begin with it."""
 _Excess = tuple[Level, str]
 """Level and message of what is over a limit."""
+_GROWTH = f"{PREFIX}growth"
+_GROWTH_UNJUDGED = f"{PREFIX}growth-unjudged"
 _LEVELS: tuple[tuple[str, Level], ...] = (("hard", "error"), ("soft", "warning"))
 _CLOSE = 100
 """A figure that is over its limit by less than this part of itself is told to the byte: rounded, both look the same."""
@@ -67,7 +70,8 @@ def _checked(image: Image, settings: Settings, baseline: Baseline | None) -> Ima
 def _found(image: Image, budgets: Budgets, baseline: Baseline | None) -> Iterator[Finding]:
     """Yield the findings of one variant, at most one for each limit."""
     limits = budgets.of(image.variant)
-    earlier = _comparable(image.variant, baseline)
+    comparison = baseline.find(image.variant) if baseline else None
+    earlier = baseline.find_image(image.variant) if baseline and comparison else None
     for measure in MEASURES:
         limit: Limit[Size] | None = getattr(limits, measure.name)
         if limit:
@@ -75,17 +79,14 @@ def _found(image: Image, budgets: Budgets, baseline: Baseline | None) -> Iterato
             told = _size(measure, image, limit, earlier, baseline.label if baseline else "")
             if told:
                 yield Finding(rule=rule, level=told[0], message=told[1])
-    if limits.growth and baseline:
-        told = _growth(image, limits.growth, baseline, earlier, budgets.noise.bytes)
+    if limits.growth and baseline and comparison and earlier:
+        told = _growth(image, limits.growth, baseline.label, comparison, earlier)
         if told:
-            yield Finding(rule=f"{PREFIX}growth", level=told[0], message=told[1])
-
-
-def _comparable(variant: str, baseline: Baseline | None) -> Image | None:
-    """Return the earlier image; None where there is none, or one of unlike basis."""
-    if baseline is None or all(each.variant != variant for each in baseline.differences):
-        return None
-    return next(each for each in baseline.report.images if each.variant == variant)
+            yield Finding(rule=_GROWTH, level=told[0], message=told[1])
+    elif limits.growth and baseline:
+        why = baseline.refusals[image.variant]
+        message = f"growth since {baseline.label}: its limit is not checked, because {why}"
+        yield Finding(rule=_GROWTH_UNJUDGED, level="warning", message=message)
 
 
 def _size(measure: Metric, image: Image, limit: Limit[Size], earlier: Image | None, label: str) -> _Excess | None:
@@ -129,19 +130,16 @@ def _already(earlier: Figure | None, figure: Figure, allowed: Size, label: str) 
     return f"over it already in {label}: {'~' if earlier.estimated else ''}{size(earlier.bytes)}"
 
 
-def _growth(image: Image, growth: Growth, baseline: Baseline, earlier: Image | None, noise: int) -> _Excess | None:
+def _growth(image: Image, growth: Growth, label: str, comparison: Comparison, earlier: Image) -> _Excess | None:
     """Return level and message where an image grew too much by what is not its base's; None where it did not."""
-    if earlier is None:
-        why = baseline.refusals.get(image.variant, "there is no such variant in it")
-        return "warning", f"growth since {baseline.label}: its limit is not checked, for {why}"
-    change = next(each for each in baseline.differences if each.variant == image.variant)
-    base, own = change.base_delta_bytes, change.delta_bytes - change.base_delta_bytes
+    change = comparison.difference
+    base, own = comparison.growth.base_bytes, comparison.growth.own_bytes
     whole = earlier.shipped_bytes - (earlier.base.shipped_bytes if earlier.base else 0)
-    for kind, level in _LEVELS if own >= noise else ():
+    for kind, level in _LEVELS if own >= comparison.noise_bytes else ():
         allowed = _allowed(growth, kind, whole)
         if allowed and own > allowed[0]:
             share = f" ({100 * own / whole:.1f} %)" if whole else ""
-            told = f"growth since {baseline.label}: {size(own)}{share} of its own"
+            told = f"growth since {label}: {size(own)}{share} of its own"
             told += f" is {size(own - allowed[0])} over the {_limit(kind)} of {allowed[1]}"
             return level, _joined(told, _grown(change, image), _drifted(base))
     return None

@@ -5,10 +5,15 @@ Layers are compared by diff ID, as a multiset: an image may hold the same layer 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from weighbridge.model.report import Image, Layer, LedgerRow, Pull, Report
+from weighbridge.model.report import Image, Layer, LedgerRow, Pull
+
+LayerChange = Literal["added", "removed", "same"]
+_BASE = "base"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +22,9 @@ class LayerDifference:
 
     instruction: str
     diff_id: str
-    change: str
-    """`added`, `removed` or `same`."""
+    change: LayerChange
     shipped_bytes: int
-    """Size of the layer itself; its sign is told by `change`."""
+    """Size of the layer itself, never negative."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,24 +50,30 @@ class VariantDifference:
     delta_bytes: int
     """`after_bytes - before_bytes`: also the added layers' bytes less the removed ones'."""
     base_delta_bytes: int = 0
-    """What of that the base image did: the difference of what both bases ship; 0 where an image's is not known."""
+    """What of that the base image did: the layers of the base that were added less those that were removed; 0 where a
+    base is not known."""
     layers: tuple[LayerDifference, ...]
     ledger: tuple[LedgerDifference, ...] = ()
-    """The largest change first; owners whose bytes and version stayed are left out. Empty where a ledger is missing."""
+    """The largest change first; owners whose bytes and version stayed are left out. Empty where a ledger is missing.
+    Rows of the category `base` stand for a base that changed; what a base that stayed holds counts with its owners."""
     cost: Pull | None = None
     """What a node that has the earlier image pulls for the later; None where that cannot be told."""
 
 
-def compare(before: Report, after: Report) -> tuple[VariantDifference, ...]:
-    """Return what changed, variant by variant, in the order of `after`, then those only in `before`."""
-    old = {image.variant: image for image in before.images}
-    new = {image.variant: image for image in after.images}
-    names = [*new, *(name for name in old if name not in new)]
-    return tuple(compare_images(name, old.get(name), new.get(name)) for name in names)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Match:
+    """Two images' layers, paired by diff ID."""
+
+    same: tuple[tuple[Layer, Layer], ...]
+    added: tuple[Layer, ...]
+    removed: tuple[Layer, ...]
+    """In the order of their image; of equal layers the newest is the one that went."""
 
 
-def compare_images(name: str, before: Image | None, after: Image | None) -> VariantDifference:
-    """Return what changed from one image to another; one that is None counts as 0 bytes.
+def subtract_images(name: str, before: Image | None, after: Image | None) -> VariantDifference:
+    """Return what changed from one image to another; one that is None counts as an image without layers.
+
+    Whether the two can be compared at all, `comparison` decides.
 
     Args:
         name: What the difference calls the pair.
@@ -72,45 +82,54 @@ def compare_images(name: str, before: Image | None, after: Image | None) -> Vari
     """
     before_bytes = before.shipped_bytes if before else 0
     after_bytes = after.shipped_bytes if after else 0
+    later = after.layers if after else ()
+    match = _match_layers(before.layers if before else (), later)
     return VariantDifference(
         variant=name,
         before_bytes=before_bytes,
         after_bytes=after_bytes,
         delta_bytes=after_bytes - before_bytes,
-        base_delta_bytes=_base_delta(before, after),
-        layers=_layers(before.layers if before else (), after.layers if after else ()),
-        ledger=_ledger(before, after),
-        cost=_cost(before, after),
+        base_delta_bytes=_subtract_bases(before, after, match),
+        layers=_list_layers(later, match),
+        ledger=_subtract_ledgers(before, after, match),
+        cost=_compute_cost(before, after),
     )
 
 
-def _layers(before: tuple[Layer, ...], after: tuple[Layer, ...]) -> tuple[LayerDifference, ...]:
-    """Name every layer of `after` in order, then what only `before` had."""
-    left = Counter(layer.diff_id for layer in before)
-    rows = []
+def _match_layers(before: Sequence[Layer], after: Sequence[Layer]) -> _Match:
+    left = defaultdict[str, list[Layer]](list)
+    for layer in reversed(before):
+        left[layer.diff_id].append(layer)
+    same, added = list[tuple[Layer, Layer]](), list[Layer]()
     for layer in after:
-        kept = left[layer.diff_id] > 0
-        left[layer.diff_id] -= kept
-        rows.append(_row(layer, "same" if kept else "added"))
-    gone = []
-    for layer in reversed(before):  # the newest of equal layers is the one that went
-        if left[layer.diff_id] > 0:
-            left[layer.diff_id] -= 1
-            gone.append(_row(layer, "removed"))
-    return (*rows, *reversed(gone))
+        if left[layer.diff_id]:
+            same.append((left[layer.diff_id].pop(), layer))
+        else:
+            added.append(layer)
+    gone = {id(layer) for layers in left.values() for layer in layers}
+    return _Match(same=tuple(same), added=tuple(added), removed=tuple(each for each in before if id(each) in gone))
 
 
-def _row(layer: Layer, change: str) -> LayerDifference:
+def _list_layers(after: Sequence[Layer], match: _Match) -> tuple[LayerDifference, ...]:
+    """Name every layer of `after` in order, then what only the earlier image had."""
+    added = {id(layer) for layer in match.added}
+    return (
+        *(_row(layer, "added" if id(layer) in added else "same") for layer in after),
+        *(_row(layer, "removed") for layer in match.removed),
+    )
+
+
+def _row(layer: Layer, change: LayerChange) -> LayerDifference:
     return LayerDifference(
         instruction=layer.instruction, diff_id=layer.diff_id, change=change, shipped_bytes=layer.shipped_bytes
     )
 
 
-def _ledger(before: Image | None, after: Image | None) -> tuple[LedgerDifference, ...]:
+def _subtract_ledgers(before: Image | None, after: Image | None, match: _Match) -> tuple[LedgerDifference, ...]:
     """Pair the rows of two ledgers. Several rows of one owner, in several versions, count as one."""
     if any(image and image.shipped_bytes and not image.ledger for image in (before, after)):
         return ()  # a record of a version that kept no ledger
-    by_kind = _has_same_base(before, after)
+    by_kind = _has_base_in_both(before, after, match)
     old, new = (_by_owner(image.ledger if image else (), by_kind=by_kind) for image in (before, after))
     rows = []
     for category, name in [*new, *(owner for owner in old if owner not in new)]:
@@ -130,18 +149,36 @@ def _ledger(before: Image | None, after: Image | None) -> tuple[LedgerDifference
     return tuple(sorted(rows, key=lambda row: (-abs(row.delta_bytes), row.category, row.name)))
 
 
-def _base_delta(before: Image | None, after: Image | None) -> int:
-    bases = [image.base for image in (before, after) if image and image.base]
-    return bases[1].shipped_bytes - bases[0].shipped_bytes if len(bases) == 2 else 0  # noqa: PLR2004 - both
+def subtract_bases(before: Image, after: Image) -> int:
+    """Return by how many bytes the base changed an image, as `VariantDifference.base_delta_bytes` has it."""
+    return _subtract_bases(before, after, _match_layers(before.layers, after.layers))
 
 
-def _has_same_base(before: Image | None, after: Image | None) -> bool:
-    """Tell whether both stand on the same layers, and both records tell whose packages those hold."""
+def _subtract_bases(before: Image | None, after: Image | None, match: _Match) -> int:
+    """Return by how much the base changed the image: a layer that both images have changed nothing."""
+    if not (before and before.base and after and after.base):
+        return 0
+    old, new = before.base.layers, after.base.layers
+    added = sum(layer.shipped_bytes for layer in match.added if layer.index < new)
+    return added - sum(layer.shipped_bytes for layer in match.removed if layer.index < old)
+
+
+def _has_base_in_both(before: Image | None, after: Image | None, match: _Match) -> bool:
+    """Return whether to count the base's bytes with their owners, because layers of the base stayed where they were.
+
+    They do where both images stand on the same layers, and where one counts a layer to its base that the other has
+    without counting it there. Then a base's owner must not seem to go only because its layer is called otherwise. It
+    takes two records that tell whose packages the base holds.
+    """
     if before is None or after is None:
         return False
-    layers = [tuple(layer.diff_id for layer in image.layers if layer.in_base) for image in (before, after)]
-    told = all(row.kind for image in (before, after) for row in image.ledger if row.category == "base")
-    return layers[0] == layers[1] and told
+    if not all(row.kind for image in (before, after) for row in image.ledger if row.category == _BASE):
+        return False
+    depths = [image.base.layers if image.base else 0 for image in (before, after)]
+    if any((old.index < depths[0]) != (new.index < depths[1]) for old, new in match.same):
+        return True
+    bases = [[x.diff_id for x in image.layers[:depth]] for image, depth in zip((before, after), depths, strict=True)]
+    return bases[0] == bases[1]
 
 
 def _by_owner(ledger: tuple[LedgerRow, ...], *, by_kind: bool) -> dict[tuple[str, str], tuple[int, str | None]]:
@@ -159,7 +196,7 @@ def _by_owner(ledger: tuple[LedgerRow, ...], *, by_kind: bool) -> dict[tuple[str
     return found
 
 
-def _cost(before: Image | None, after: Image | None) -> Pull | None:
+def _compute_cost(before: Image | None, after: Image | None) -> Pull | None:
     """Return the bytes of the blobs of `after` that a node with `before` lacks; each blob once.
 
     A node keeps compressed blobs by their digest where both images tell it, and layers by their diff ID else. The

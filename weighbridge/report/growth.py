@@ -12,8 +12,6 @@ BASE = "base"
 LAYER = "layer"
 HIDDEN = "of-the-base"
 """Files of the base that a later layer hides, or hides no more: they are shipped all the same."""
-NOISE_BYTES = 10_000
-"""Builds of the same sources differ by some bytes: less than this is told, and is no growth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,21 +51,20 @@ class Growth:
         return self.causes[:count], self.causes[count:]
 
 
-def explained(difference: VariantDifference) -> Growth:
+def explain_growth(difference: VariantDifference) -> Growth:
     """Return the causes of a difference: by owner, or by layer where one of the images has no ledger."""
     base = [row for row in difference.ledger if row.category == BASE]
     causes = [_owner(row) for row in difference.ledger if row.category != BASE]
     drift = difference.base_delta_bytes
-    if base or drift:
+    if base:
         causes.append(_base_image(base, drift))
-    hidden = sum(row.delta_bytes for row in base) - drift
-    if hidden:
-        causes.append(Cause(category="wasted", name=HIDDEN, delta_bytes=hidden))
+        if hidden := sum(row.delta_bytes for row in base) - drift:
+            causes.append(Cause(category="wasted", name=HIDDEN, delta_bytes=hidden))
     if not difference.ledger:
         causes = [_layer(row) for row in difference.layers if row.change != "same"]
     return Growth(
         delta_bytes=difference.delta_bytes,
-        base_bytes=drift if difference.ledger else 0,
+        base_bytes=drift,
         causes=tuple(sorted(causes, key=lambda cause: (-abs(cause.delta_bytes), cause.category, cause.name))),
     )
 
@@ -82,11 +79,6 @@ def release(parts: Sequence[LedgerDifference]) -> tuple[str, str] | None:
         return None
     before, after = (re.search(r"\+deb(\d+)u(\d+)", text or "") for text in (row.before_version, row.after_version))
     return (".".join(before.groups()), ".".join(after.groups())) if before and after else None
-
-
-def most(differences: Sequence[VariantDifference]) -> VariantDifference:
-    """Return the difference to tell first: what grew most, and where nothing did, what changed most."""
-    return max(differences, key=lambda each: (each.delta_bytes >= NOISE_BYTES, abs(each.delta_bytes)))
 
 
 def _base_image(rows: Sequence[LedgerDifference], drift: int) -> Cause:
@@ -109,5 +101,5 @@ def _owner(row: LedgerDifference) -> Cause:
 
 
 def _layer(row: LayerDifference) -> Cause:
-    sign = -1 if row.change == "removed" else 1
-    return Cause(category=LAYER, name=row.instruction, delta_bytes=sign * row.shipped_bytes)
+    size = -row.shipped_bytes if row.change == "removed" else row.shipped_bytes
+    return Cause(category=LAYER, name=row.instruction, delta_bytes=size)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from weighbridge.model.report import Base, Image, Pull, Report
-from weighbridge.report import comparable
+from weighbridge.report.comparison import NOISE_BYTES, Refusal, find_refusals
+from weighbridge.report.difference import subtract_bases
 
 ALL = "all"
 _CODE = "code"
@@ -24,7 +25,7 @@ class Break:
     figure: str
     """`pull` or `code`, where the other figures are compared; else `all`."""
     why: str
-    """`base a -> b`, `platform a -> b`, `pull estimated -> exact` or `code change estimated -> exact`."""
+    """What differs, before and after, such as `base a -> b`, `platform a -> b` or `pull estimated -> exact`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +80,11 @@ class Trend:
     """All variants: those of the newest record first, in its order."""
 
     variants: tuple[VariantTrend, ...]
+    noise_bytes: int = NOISE_BYTES
+    """A change below this is none."""
 
 
-def of(reports: Sequence[Report], variants: Collection[str] = ()) -> Trend:
+def of(reports: Sequence[Report], variants: Collection[str] = (), noise_bytes: int = NOISE_BYTES) -> Trend:
     """Return how variants changed, by commit.
 
     Of several records of one commit the last counts. Records of a tree that differed from the commit are a point beside
@@ -90,25 +93,27 @@ def of(reports: Sequence[Report], variants: Collection[str] = ()) -> Trend:
     Args:
         reports: In any order; what was recorded later is later in the trend.
         variants: Those to follow; all, if empty.
+        noise_bytes: Less change than this is none.
     """
     measured = dict[str, list[tuple[Report, Image]]]()
     for report in sorted(reports, key=lambda report: report.recorded_at, reverse=True):
         for image in report.images:
             if not variants or image.variant in variants:
                 measured.setdefault(image.variant, []).append((report, image))
-    return Trend(variants=tuple(VariantTrend(variant=name, points=_points(found)) for name, found in measured.items()))
+    trends = (VariantTrend(variant=name, points=_points(found)) for name, found in measured.items())
+    return Trend(variants=tuple(trends), noise_bytes=noise_bytes)
 
 
 def _points(measured: Sequence[tuple[Report, Image]]) -> tuple[Point, ...]:
     """Return the points of one variant; it comes with the newest record first."""
-    points = dict[tuple[str, bool], Point]()
+    points = dict[tuple[str, bool], tuple[Point, Image]]()
     for report, image in measured:
         key, point = (report.commit or report.recorded_at, report.dirty), _point(report, image)
-        known = points.setdefault(key, point)
+        known, weighed = points.setdefault(key, (point, image))
         if known.code is None:  # a later report of the same sources that tried no change
-            points[key] = replace(known, code=point.code)
+            points[key] = replace(known, code=point.code), weighed
     ordered = list(points.values())[::-1]
-    return (*ordered[:1], *(_compared(before, after) for before, after in pairwise(ordered)))
+    return (*(point for point, _ in ordered[:1]), *(_compare(before, after) for before, after in pairwise(ordered)))
 
 
 def _point(report: Report, image: Image) -> Point:
@@ -126,9 +131,10 @@ def _point(report: Report, image: Image) -> Point:
     )
 
 
-def _compared(before: Point, after: Point) -> Point:
-    """Return the later point with what changed, or why that is not told."""
-    apart = tuple(Break(figure=ALL, why=why) for why in _unlike(before, after))
+def _compare(earlier: tuple[Point, Image], later: tuple[Point, Image]) -> Point:
+    """Return the later point with what changed, or why it is not compared."""
+    (before, old), (after, new) = earlier, later
+    apart = tuple(Break(figure=ALL, why=_shorten(each)) for each in find_refusals("", old, new))
     if apart:
         return replace(after, breaks=apart)
     return replace(
@@ -136,7 +142,7 @@ def _compared(before: Point, after: Point) -> Point:
         breaks=tuple(_unlike_pulls(before, after)),
         change=Change(
             shipped_bytes=after.shipped_bytes - before.shipped_bytes,
-            base_bytes=_less(_of_base(after), _of_base(before)),
+            base_bytes=subtract_bases(old, new) if before.base and after.base else None,
             live_bytes=_less(after.live_bytes, before.live_bytes),
             wasted_bytes=_less(after.wasted_bytes, before.wasted_bytes),
             pull_bytes=_less_pull(after.pull, before.pull),
@@ -145,13 +151,8 @@ def _compared(before: Point, after: Point) -> Point:
     )
 
 
-def _unlike(before: Point, after: Point) -> Iterator[str]:
-    """Tell what makes two images none that could be compared."""
-    if before.platform != after.platform:
-        yield f"platform {before.platform} -> {after.platform}"
-    old, new = (point.base.reference if point.base else None for point in (before, after))
-    if comparable.repository(old) != comparable.repository(new):  # a new tag of the same base is drift
-        yield f"base {old or 'unknown'} -> {new or 'unknown'}"
+def _shorten(refusal: Refusal) -> str:
+    return f"{refusal.obstacle} {refusal.before} -> {refusal.after}"
 
 
 def _unlike_pulls(before: Point, after: Point) -> Iterator[Break]:
@@ -161,10 +162,6 @@ def _unlike_pulls(before: Point, after: Point) -> Iterator[Break]:
     # Not every report tries a change: a cost that is missing is no other basis.
     if before.code and after.code and before.code.basis != after.code.basis:
         yield Break(figure="code", why=f"code change {before.code.basis} -> {after.code.basis}")
-
-
-def _of_base(point: Point) -> int | None:
-    return point.base.shipped_bytes if point.base else None
 
 
 def _less(after: int | None, before: int | None) -> int | None:

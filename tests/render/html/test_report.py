@@ -139,8 +139,8 @@ def test_difference_is_closed_and_keeps_the_base_apart() -> None:
     """The causes add up; what the base image did is one of them, with its parts below."""
     [change] = tables.changes(summary())
     assert [(cause.category, cause.delta_bytes) for cause in change.causes] == [("base", 10 * MB), ("python", 5 * MB)]
-    assert sum(cause.delta_bytes for cause in change.causes) + change.rest_bytes == change.difference.delta_bytes
-    assert sum(row.delta_bytes for row in change.base) + change.base_rest_bytes == change.growth.base_bytes
+    assert sum(cause.delta_bytes for cause in change.causes) + change.rest_bytes == change.comparison.delta_bytes
+    assert sum(row.delta_bytes for row in change.base) + change.base_rest_bytes == change.comparison.growth.base_bytes
     text = page(summary()).text
     assert "multi grew by 15.0 MB because of the base image (+10.0 MB); all else +5.00 MB." in text.partition("<nav")[0]
     assert "Our own: <strong>+5.00 MB</strong>" in text

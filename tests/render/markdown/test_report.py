@@ -14,7 +14,8 @@ from tests.support.gfm import HELD, shown, texts
 from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.render.markdown import report as markdown
-from weighbridge.report import baseline, difference
+from weighbridge.report import baseline
+from weighbridge.report.comparison import Comparison, compare_images
 from weighbridge.report.summary import Baseline, Summary
 
 
@@ -230,7 +231,7 @@ def test_without_a_baseline_it_says_what_to_ship_and_to_cut() -> None:
 def test_what_does_not_run_is_told_first() -> None:
     """A failed smoke test is in the heading, and its rules are below; what cannot be compared says why."""
     standing = Standing(ok=False, at="2026-11-24T09:00:00Z", rules=45, failed=("worker ready", "api live"))
-    refused = Baseline(label="main", report=BEFORE, differences=(), refusals={"multi": "another platform"})
+    refused = Baseline(label="main", report=BEFORE, comparisons=(), refusals={"multi": "another platform"})
     text = first_screen(markdown.document(Summary(report=BEFORE, baseline=refused, standings={"multi": standing})))
     assert text.strip().startswith("Does not run: multi. Nothing can be compared with main")
     assert "does not run multi: worker ready, api live" in text
@@ -241,7 +242,9 @@ def test_what_does_not_run_is_told_first() -> None:
 def test_record_without_ledger_tells_layers() -> None:
     """Where a record kept no ledger, the layers that came and went add up to the change."""
     before, after = (replace(each, ledger=()) for each in (BEFORE.images[0], REGRESSIONS["dependency"][0]))
-    found = Baseline(label="old", report=BEFORE, differences=(difference.compare_images("multi", before, after),))
+    compared = compare_images("multi", before, after)
+    assert isinstance(compared, Comparison)
+    found = Baseline(label="old", report=BEFORE, comparisons=(compared,))
     text = shown(markdown.document(Summary(report=report(after), baseline=found))).text
     assert "multi grew by 12.0 MB because of the layer COPY /out / (+43.0 MB)" in text
     assert re.search(r"\+43\.0 MB\s+layer COPY /out /\s+-31\.0 MB\s+layer COPY /out /\s+\+12\.0 MB\s+in all", text)

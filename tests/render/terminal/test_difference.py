@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.differences import CHANGE, row
+from tests.support.differences import CHANGE, explain, row
 from weighbridge.render.terminal import difference
 from weighbridge.report.difference import VariantDifference
 
@@ -38,7 +38,7 @@ A node that has the first pulls 18.3 MB for the second.
 def drawn(change: VariantDifference) -> str:
     """Return what the terminal shows, without the blanks at the ends of lines."""
     stream = io.StringIO()
-    difference.render(change, stream)
+    difference.render(explain(change), stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 

@@ -12,7 +12,7 @@ import pytest
 from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
 from weighbridge.render.terminal import report as terminal
-from weighbridge.report.difference import compare
+from weighbridge.report.comparison import Comparison, compare_reports
 from weighbridge.report.summary import Baseline, Summary
 
 CHOWN = Waste(
@@ -87,8 +87,9 @@ def report(*images: Image) -> Report:
 
 def since(before: Report, after: Report, **refusals: str) -> Summary:
     """Return the later report with the earlier as its baseline."""
-    differences = tuple(each for each in compare(before, after) if each.variant not in refusals)
-    baseline = Baseline(label=LABEL, report=before, differences=differences, refusals=refusals)
+    found = [each for each in compare_reports(before, after) if isinstance(each, Comparison)]
+    comparisons = tuple(each for each in found if each.variant not in refusals)
+    baseline = Baseline(label=LABEL, report=before, comparisons=comparisons, refusals=refusals)
     return Summary(report=after, baseline=baseline)
 
 
@@ -279,8 +280,7 @@ def test_new_variant_has_no_growth(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variant that the baseline lacks is new; one that stayed is told in a line."""
     monkeypatch.setenv("COLUMNS", "100")
     before, after = report(MULTI), report(MULTI, MINIMAL)
-    same = tuple(each for each in compare(before, after) if each.variant == "multi")
-    text = drawn(Summary(report=after, baseline=Baseline(label=LABEL, report=before, differences=same)))
+    text = drawn(since(before, after, minimal="there is no such variant in it"))
     assert re.search(r"^ minimal .* new\b", text, re.MULTILINE)
     assert f"Growth     none since {LABEL}." in text
     assert f"Unchanged in size since {LABEL}: multi." in text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.ledgers import image_of, row
+from tests.support.ledgers import image_of, row, stand_on
 from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
 from weighbridge.render import formats
 from weighbridge.render.terminal import trend as render
@@ -22,7 +22,7 @@ CODE = Rebuild(
     change="code", seconds=1.6, steps_run=4, steps_cached=8, layers=(), pull=Pull(bytes=22_733, basis="exact")
 )
 IMAGE = replace(
-    image_of("multi", row("python", "redis", 156_692_148), base=BASE),
+    stand_on(image_of("multi", row("python", "redis", 156_692_148)), BASE),
     wasted_bytes=2_271_032,
     pull=Pull(bytes=57_142_857, basis="estimated"),
 )
@@ -32,7 +32,7 @@ DAYS: list[Image] = [
     replace(IMAGE, shipped_bytes=156_685_557),
     replace(IMAGE, shipped_bytes=156_022_058, pull=EXACT),
     replace(IMAGE, shipped_bytes=156_022_058, pull=replace(EXACT, bytes=59_512_074)),
-    replace(IMAGE, base=replace(BASE, shipped_bytes=114_856_036), rebuilds=(CODE,)),
+    replace(stand_on(IMAGE, replace(BASE, shipped_bytes=114_856_036)), rebuilds=(CODE,)),
     replace(IMAGE, pull=replace(EXACT, basis="estimated"), rebuilds=(CODE,)),
 ]
 

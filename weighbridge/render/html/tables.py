@@ -10,8 +10,9 @@ from weighbridge.model.report import Image, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing
 from weighbridge.render import overview, verdict
 from weighbridge.render.overview import signed
-from weighbridge.report.difference import LedgerDifference, VariantDifference
-from weighbridge.report.growth import BASE, Cause, Growth, explained
+from weighbridge.report.comparison import Comparison
+from weighbridge.report.difference import LedgerDifference
+from weighbridge.report.growth import BASE, Cause
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import size
 
@@ -96,11 +97,10 @@ def _together(rows: Sequence[OwnerRow]) -> OwnerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Why one variant's size changed. The causes and the rest add up to the difference's `delta_bytes`."""
+    """Why one variant's size changed. The causes and the rest add up to the comparison's `delta_bytes`."""
 
-    difference: VariantDifference
+    comparison: Comparison
     title: str
-    growth: Growth
     causes: tuple[Cause, ...]
     rest: str
     """How many causes are left out; empty where none is."""
@@ -113,18 +113,18 @@ class Change:
 
 def changes(summary: Summary) -> list[Change]:
     """Return what changed since the baseline, the base image's drift as one cause with parts of its own."""
-    return [_change(each) for each in summary.baseline.differences] if summary.baseline else []
+    return [_change(each) for each in summary.baseline.comparisons] if summary.baseline else []
 
 
-def _change(difference: VariantDifference) -> Change:
+def _change(comparison: Comparison) -> Change:
+    difference = comparison.difference
     sizes = f"{size(difference.before_bytes)} to {size(difference.after_bytes)}"
-    growth = explained(difference)
+    growth = comparison.growth
     causes, rest = growth.largest(_CHANGES)
     base = next((cause.parts for cause in growth.causes if cause.category == BASE), ())
     return Change(
-        difference=difference,
+        comparison=comparison,
         title=f"{difference.variant}: {signed(difference.delta_bytes)} ({sizes})",
-        growth=growth,
         causes=causes,
         rest=many(len(rest), "smaller change") if rest else "",
         rest_bytes=sum(cause.delta_bytes for cause in rest),

@@ -16,7 +16,7 @@ from weighbridge.render.markdown.escaping import folded, plain, quoted, table
 from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
 from weighbridge.render.verdict import cause, drift, remedy, verdict, versions
 from weighbridge.report import advice, growth
-from weighbridge.report.difference import VariantDifference
+from weighbridge.report.comparison import Comparison
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Baseline, Summary
 from weighbridge.report.units import size
@@ -106,9 +106,9 @@ def _items(summary: Summary) -> Iterator[str]:
         if standing and not standing.ok:
             yield f"- **does not run** {_name(image.variant)}: {plain(', '.join(standing.failed))}"
     baseline = summary.baseline
-    for difference in sorted(baseline.differences if baseline else (), key=lambda each: -abs(each.delta_bytes)):
-        if difference.delta_bytes:
-            yield f"- {_why(summary, difference)}"
+    for comparison in sorted(baseline.comparisons if baseline else (), key=lambda each: -abs(each.delta_bytes)):
+        if comparison.delta_bytes:
+            yield f"- {_why(summary, comparison)}"
     for variant, reason in (baseline.refusals if baseline else {}).items():
         yield f"- **not compared** {_name(variant)}: {plain(reason)}"
 
@@ -124,11 +124,11 @@ def _advice(summary: Summary) -> Iterator[str]:
         yield f"- **cut first** {plain(found.told)}: {size(found.bytes)}. {plain(found.remedy)}"
 
 
-def _why(summary: Summary, difference: VariantDifference) -> str:
-    because = cause(summary, difference, _name)
-    told = f"{_name(difference.variant)} {signed(difference.delta_bytes)}"
-    parts = [f"{told}, most by {because}" if because else told, drift(difference)]
-    advised = plain(remedy(summary, difference))
+def _why(summary: Summary, comparison: Comparison) -> str:
+    because = cause(summary, comparison, _name)
+    told = f"{_name(comparison.variant)} {signed(comparison.delta_bytes)}"
+    parts = [f"{told}, most by {because}" if because else told, drift(comparison)]
+    advised = plain(remedy(summary, comparison))
     return "; ".join(filter(None, parts)) + (f". {advised}" if advised else "")
 
 
@@ -145,22 +145,22 @@ def _basis(summary: Summary) -> str:
 
 def _details(image: Image, summary: Summary, rows: int) -> str:
     """Return one variant, folded: why it changed, its layers, its waste."""
-    difference = of_variant(summary, image.variant)
+    comparison = of_variant(summary, image.variant)
     parts = []
-    if difference and summary.baseline:
-        parts.append(_difference(difference, summary.baseline, rows))
+    if comparison and summary.baseline:
+        parts.append(_difference(comparison, summary.baseline, rows))
     parts.append(_layers(image.layers, rows))
     if image.waste:
         parts.append(_waste(image, rows))
     about = [size(image.shipped_bytes), counted(len(image.layers), "layer")]
-    about += [f"{signed(difference.delta_bytes)} since the baseline"] if difference else []
+    about += [f"{signed(comparison.delta_bytes)} since the baseline"] if comparison else []
     about += [f"{size(image.wasted_bytes)} wasted"] if image.wasted_bytes else []
     title = f"<b>{_name(image.variant)}</b>: {', '.join(about)}"
     return folded(title, "\n".join(parts))
 
 
-def _difference(difference: VariantDifference, baseline: Baseline, rows: int) -> str:
-    grown = growth.explained(difference)
+def _difference(comparison: Comparison, baseline: Baseline, rows: int) -> str:
+    difference, grown = comparison.difference, comparison.growth
     head = f"**{signed(grown.delta_bytes)}** since {_name(baseline.label)}"
     if difference.ledger:
         head += f": base image {signed(grown.base_bytes)}, all else {signed(grown.own_bytes)}"

@@ -17,7 +17,8 @@ from weighbridge.quoting import cut, on_one_line
 from weighbridge.render.overview import MISSING, Answer, answers, counted
 from weighbridge.render.svg.canvas import Canvas
 from weighbridge.render.verdict import remedy, verdict
-from weighbridge.report import advice, growth
+from weighbridge.report import advice
+from weighbridge.report.comparison import find_largest
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import size
 
@@ -107,8 +108,8 @@ def _lines(answer: str) -> list[str]:
 def _answer(summary: Summary) -> str:
     """Return what changed, or without a baseline what to ship."""
     if summary.baseline:
-        differences = summary.baseline.differences
-        what = remedy(summary, growth.most(differences)).replace("`", "") if differences else ""
+        comparisons = summary.baseline.comparisons
+        what = remedy(summary, find_largest(comparisons)).replace("`", "") if comparisons else ""
         return f"{verdict(summary)}. {what}".rstrip()
     choice = advice.to_ship(summary)
     reason = advice.reason(summary).replace("`", "")

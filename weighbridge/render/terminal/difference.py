@@ -10,7 +10,8 @@ from weighbridge.quoting import shortened
 from weighbridge.render.overview import counted, pulled, signed, versions
 from weighbridge.render.terminal.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.report import growth
-from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
+from weighbridge.report.comparison import Comparison
+from weighbridge.report.difference import LayerDifference, LedgerDifference
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Baseline, Summary
 from weighbridge.report.units import size
@@ -35,10 +36,10 @@ _Pair = tuple[Image | None, Image | None]
 """The earlier and the later image, where more of them is told than their difference holds."""
 
 
-def render(difference: VariantDifference, stream: TextIO | None = None) -> None:
+def render(comparison: Comparison, stream: TextIO | None = None) -> None:
     """Print what changed, the largest first, in rows that add up to the whole."""
-    title = f"{difference.variant}: {_change(difference)}"
-    _print_causes(difference, title, _ROWS, stream=stream)
+    difference, title = comparison.difference, f"{comparison.variant}: {_change(comparison)}"
+    _print_causes(comparison, title, _ROWS, stream=stream)
     rows = [_layer(row) for row in difference.layers if row.change != "same"]
     same = len(difference.layers) - len(rows)
     print_table(f"Layers: {same} the same", _LAYERS, rows, stream=stream)
@@ -53,31 +54,33 @@ def render_growth(summary: Summary, stream: TextIO | None = None) -> None:
     if baseline is None:
         return
     earlier, later = ({each.variant: each for each in it.images} for it in (baseline.report, summary.report))
-    grown = [each for each in baseline.differences if _tells(each)]
+    grown = [each for each in baseline.comparisons if _tells(each)]
     for each in grown:
         title = f"{each.variant}: {_change(each)} since {baseline.label}"
         pair = earlier.get(each.variant), later.get(each.variant)
         _print_causes(each, title, _ROWS_OF_REPORT, pair, stream=stream)
-        if each.cost is not None:
-            print_line(f"A node that has the earlier image pulls {pulled(each.cost)} for it.", stream=stream)
+        if each.difference.cost is not None:
+            cost = pulled(each.difference.cost)
+            print_line(f"A node that has the earlier image pulls {cost} for it.", stream=stream)
         print_line("", stream=stream)
-    lines = _others(baseline, [each for each in baseline.differences if not _tells(each)])
+    lines = _others(baseline, [each for each in baseline.comparisons if not _tells(each)])
     for line in lines:
         print_paragraph(line, stream=stream)
     if lines:
         print_line("", stream=stream)
 
 
-def _change(difference: VariantDifference) -> str:
+def _change(comparison: Comparison) -> str:
+    difference = comparison.difference
     return f"{signed(difference.delta_bytes)} ({size(difference.before_bytes)} to {size(difference.after_bytes)})"
 
 
-def _tells(difference: VariantDifference) -> bool:
+def _tells(comparison: Comparison) -> bool:
     """Return whether anything changed by more than builds of the same sources differ by."""
-    return any(abs(each.delta_bytes) >= growth.NOISE_BYTES for each in growth.explained(difference).causes)
+    return any(abs(each.delta_bytes) >= comparison.noise_bytes for each in comparison.growth.causes)
 
 
-def _others(baseline: Baseline, quiet: Sequence[VariantDifference]) -> list[str]:
+def _others(baseline: Baseline, quiet: Sequence[Comparison]) -> list[str]:
     lines = [f"{variant} is not compared: {why}" for variant, why in baseline.refusals.items()]
     same = [each.variant for each in quiet if not each.delta_bytes]
     if same:
@@ -89,10 +92,10 @@ def _others(baseline: Baseline, quiet: Sequence[VariantDifference]) -> list[str]
 
 
 def _print_causes(
-    difference: VariantDifference, title: str, count: int, pair: _Pair = (None, None), *, stream: TextIO | None
+    comparison: Comparison, title: str, count: int, pair: _Pair = (None, None), *, stream: TextIO | None
 ) -> None:
     """Print the largest causes, the others in one row, and the whole."""
-    grown = growth.explained(difference)
+    grown = comparison.growth
     shown, rest = grown.largest(count)
     rows = [_cause(each, pair) for each in shown]
     if rest:

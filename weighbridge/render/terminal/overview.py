@@ -32,7 +32,8 @@ from weighbridge.render.terminal.console import (
     width,
 )
 from weighbridge.render.verdict import cause
-from weighbridge.report import advice, growth
+from weighbridge.report import advice
+from weighbridge.report.comparison import find_largest
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import bar, seconds, size
 
@@ -104,12 +105,12 @@ def _verdict(summary: Summary) -> Iterator[_Entry]:
 def _growth(summary: Summary) -> str:
     """Return what changed most since the baseline, and why."""
     baseline = summary.baseline
-    if baseline is None or not baseline.differences:
+    if baseline is None or not baseline.comparisons:
         return f"unknown: nothing can be compared with {baseline.label}." if baseline else ""
-    most = growth.most(baseline.differences)
+    most = find_largest(baseline.comparisons)
     if not most.delta_bytes:
         return f"none since {baseline.label}."
-    if abs(most.delta_bytes) < growth.NOISE_BYTES:
+    if most.is_noise:
         return f"next to none since {baseline.label}: {most.variant} {signed(most.delta_bytes)}."
     because = cause(summary, most)
     why = f"; largest cause: {because}" if because else ""

@@ -6,7 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge.render.overview import counted, known, moment, pulled, signed
-from weighbridge.render.terminal.console import Cell, Column, print_dense_table, print_line, print_paragraph, width
+from weighbridge.render.terminal.console import (
+    Cell,
+    Column,
+    Style,
+    print_dense_table,
+    print_line,
+    print_paragraph,
+    width,
+)
 from weighbridge.report.trend import Point, Trend, VariantTrend
 from weighbridge.report.units import size
 
@@ -34,7 +42,7 @@ _NARROW_NOTE, _WIDE_NOTE = 68, 90
 def render(trend: Trend, stream: TextIO | None = None) -> None:
     """Print each variant, the newest point first."""
     for each in trend.variants:
-        _print_variant(each, stream)
+        _print_variant(each, trend.noise_bytes, stream)
     if not trend.variants:
         print_line("No record: `invoke report` writes one.", stream=stream)
         return
@@ -42,13 +50,13 @@ def render(trend: Trend, stream: TextIO | None = None) -> None:
         print_paragraph(line, "dim", stream=stream)
 
 
-def _print_variant(trend: VariantTrend, stream: TextIO | None) -> None:
+def _print_variant(trend: VariantTrend, noise_bytes: int, stream: TextIO | None) -> None:
     columns = width(stream)
     wide = columns >= _WIDE
     room = columns - (_WIDE_NOTE if wide else _NARROW_NOTE)
     shown = trend.points[: -_ROWS - 1 : -1]
     code = any(point.code for point in shown)
-    rows = [_row(point, code=code, wide=wide, room=room) for point in shown]
+    rows = [_row(point, noise_bytes, code=code, wide=wide, room=room) for point in shown]
     if len(shown) == len(trend.points):
         rows[-1] = (*rows[-1][:-1], Cell("first", "dim"))
     headings = (*_COLUMNS, *((_CODE,) if code else ()), *(_MORE_COLUMNS if wide else ()), _NOTE)
@@ -95,15 +103,19 @@ def sparkline(points: Sequence[Point]) -> str:
     return "".join(signs)
 
 
-def _row(point: Point, *, code: bool, wide: bool, room: int) -> Sequence[Cell | str]:
+def _row(point: Point, noise_bytes: int, *, code: bool, wide: bool, room: int) -> Sequence[Cell | str]:
     estimated = "~" if point.pull and point.pull.basis == "estimated" else ""
-    more = (_changed(point, "pull", point.change.pull_bytes, estimated), known(point.wasted_bytes)) if wide else ()
+    more = (
+        (_changed(point, "pull", point.change.pull_bytes, noise_bytes, estimated), known(point.wasted_bytes))
+        if wide
+        else ()
+    )
     note = _note(point) if len(_note(point)) <= room else _short_note(point)
     return (
         moment(point.recorded_at),
         Cell(_commit(point), "bold"),
         size(point.shipped_bytes),
-        _changed(point, "shipped", point.change.shipped_bytes),
+        _changed(point, "shipped", point.change.shipped_bytes, noise_bytes),
         pulled(point.pull),
         *((pulled(point.code) if point.code else "",) if code else ()),
         *more,
@@ -116,13 +128,14 @@ def _commit(point: Point) -> str:
     return f"{point.commit[:_COMMIT]}{'+' if point.dirty else ''}" if point.commit else "none"
 
 
-def _changed(point: Point, figure: str, change: int | None, sign: str = "") -> Cell | str:
-    """Return a change; `sign` is that of its basis."""
+def _changed(point: Point, figure: str, change: int | None, noise_bytes: int, sign: str = "") -> Cell | str:
+    """Return a change; `sign` is that of its basis. A change that is noise has no colour."""
     if point.is_apart or any(each.figure == figure for each in point.breaks):
         return Cell(_APART, "yellow")
     if not change:
         return "" if change is None else Cell("=", "dim")
-    return Cell(f"{sign}{signed(change)}", "yellow" if change > 0 else "green")
+    style: Style = "dim" if abs(change) < noise_bytes else "yellow" if change > 0 else "green"
+    return Cell(f"{sign}{signed(change)}", style)
 
 
 def _note(point: Point) -> str:

@@ -1,0 +1,227 @@
+"""Which images can be compared, and what a comparison holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.reports import MB, OFFICIAL, image, report
+from weighbridge.model.report import Base, Image, KnownBy, Layer, LedgerRow
+from weighbridge.report.comparison import (
+    NOISE_BYTES,
+    Comparison,
+    Refusal,
+    compare_images,
+    compare_reports,
+    find_largest,
+    find_refusals,
+)
+
+STANDIN = "weighbridge/python:3.13-slim-trixie"
+WAYS: tuple[KnownBy, ...] = ("dockerfile", "label", "layers")
+
+
+def on(reference: str | None, known_by: KnownBy | None = None) -> dict[str, Any]:
+    """Return the fields of an image that stands on that base."""
+    base = Base(reference=reference, layers=1, shipped_bytes=100 * MB, known_by=known_by) if reference else None
+    return {"base": base}
+
+
+def compare(before: Image, after: Image) -> Comparison:
+    """Return the comparison of two images that can be compared."""
+    found = compare_images("multi", before, after)
+    assert isinstance(found, Comparison)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ({"ledger": ()}, {}, "the earlier image was recorded without a ledger; measure it anew"),
+        ({}, {"ledger": ()}, "the later image was recorded without a ledger; measure it anew"),
+        (
+            {"platform": "linux/arm64"},
+            {},
+            "the earlier image is for linux/arm64, the later one for linux/amd64; measure both for one platform",
+        ),
+        (
+            on(STANDIN),
+            {},
+            f"the earlier image stands on {STANDIN}, the later one on {OFFICIAL}; measure both on one base",
+        ),
+        (
+            {},
+            on("scratch"),
+            f"the earlier image stands on {OFFICIAL}, the later one on scratch; measure both on one base",
+        ),
+        (
+            on(None),
+            {},
+            f"the earlier image stands on an unknown base, the later one on {OFFICIAL}; measure both on one base",
+        ),
+        (
+            on("other.example:5000/python:3.13"),
+            {},
+            f"the earlier image stands on other.example:5000/python:3.13, the later one on {OFFICIAL}; ",
+        ),
+        (
+            on(OFFICIAL, "layers"),
+            on(OFFICIAL, "dockerfile"),
+            "the earlier image's base is known by a search by layers, the later one's by the build's Dockerfile; ",
+        ),
+        (
+            on(OFFICIAL),
+            on(OFFICIAL, "layers"),
+            "the earlier image's base is known by the image's label, the later one's ",
+        ),
+    ],
+)
+def test_unlike_figures_are_refused(before: dict[str, Any], after: dict[str, Any], reason: str) -> None:
+    """Two images of unlike basis are not subtracted, and the refusal says why and what to do."""
+    found = compare_images("multi", image(**before), image(**after))
+    assert isinstance(found, Refusal)
+    assert str(found).startswith(reason)
+    assert found.variant == "multi"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (OFFICIAL, "python:3.14-alpine"),
+        (OFFICIAL, "docker.io/library/python:3.13"),
+        (OFFICIAL, "python@sha256:1f"),
+        ("other.example:5000/python", "other.example:5000/python:3.13@sha256:1f"),
+        (None, None),
+    ],
+)
+def test_another_version_of_the_base_is_drift(before: str | None, after: str | None) -> None:
+    """A new tag or digest of the same base is what a comparison is for, and so are two images of unknown bases."""
+    assert compare(image(**on(before)), image(**on(after), base_mb=103)).delta_bytes == 3 * MB
+
+
+@given(st.sampled_from([None, *WAYS]), st.sampled_from([None, *WAYS]))
+def test_bases_known_in_unlike_ways_are_refused(before: KnownBy | None, after: KnownBy | None) -> None:
+    """A record that told no way knew the label, as all did then; it is compared with all but a search by layers."""
+    found = compare_images("multi", image(**on(OFFICIAL, before)), image(**on(OFFICIAL, after)))
+    alike = before == after or (None in (before, after) and "layers" not in (before, after))
+    assert isinstance(found, Comparison) == alike
+
+
+def test_all_obstacles_are_named_in_their_order() -> None:
+    """The weightiest comes first, and a base that is another one is not also known otherwise."""
+    found = find_refusals(
+        "multi",
+        image(platform="linux/arm64", ledger=(), **on(STANDIN, "label")),
+        image(**on(OFFICIAL, "layers")),
+    )
+    assert [each.obstacle for each in found] == ["platform", "base", "ledger"]
+
+
+def test_image_without_bytes_needs_no_ledger() -> None:
+    """Nothing has no owners."""
+    empty = image(ledger=(), layers=(), shipped_bytes=0)
+    assert compare(empty, image()).delta_bytes == 140 * MB
+
+
+def test_records_without_ledgers_are_compared_by_layers() -> None:
+    """Where neither record kept a ledger, the layers that came and went are the causes."""
+    found = compare(image(ledger=()), image(ledger=(), redis_mb=33))
+    assert [(cause.category, cause.delta_bytes) for cause in found.growth.causes] == [
+        ("layer", 33 * MB),
+        ("layer", -30 * MB),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("delta", "is_noise"), [(NOISE_BYTES - 1, True), (NOISE_BYTES, False), (1 - NOISE_BYTES, True)]
+)
+def test_noise_is_below_the_limit(delta: int, is_noise: bool) -> None:  # noqa: FBT001 - a parameter of the case
+    """A change as large as the limit counts; one byte less is noise, whichever way it goes."""
+    after = image(shipped_bytes=140 * MB + delta)
+    assert compare(image(), after).is_noise == is_noise
+    found = compare_images("multi", image(), after, noise_bytes=abs(delta) + 1)
+    assert isinstance(found, Comparison)
+    assert found.is_noise
+
+
+def test_largest_growth_is_told_first() -> None:
+    """What grew by more than noise comes before what shrank by more, and noise before nothing."""
+    grown, shrunk = compare(image(), image(redis_mb=31)), compare(image(), image(redis_mb=10))
+    slight, same = compare(image(), image(shipped_bytes=140 * MB + 5)), compare(image(), image())
+    assert find_largest((same, shrunk, grown, slight)) is grown
+    assert find_largest((same, shrunk, slight)) is shrunk
+    assert find_largest((same, slight)) is slight
+
+
+def test_reports_are_compared_by_variant() -> None:
+    """Every variant of either report has a row, the later report's first; a missing one counts as no image."""
+    before = report(image("multi"), image("gone"), image("arm", platform="linux/arm64"))
+    found = compare_reports(before, report(image("new"), image("arm"), image("multi")))
+    assert [each.variant for each in found] == ["new", "arm", "multi", "gone"]
+    new, arm, multi, gone = found
+    assert isinstance(arm, Refusal)
+    assert [each.delta_bytes for each in (new, multi, gone) if isinstance(each, Comparison)] == [140 * MB, 0, -140 * MB]
+
+
+KINDS = ("debian", "python", "bytecode", "unowned")
+Stacked = tuple[str, str, int]
+"""A layer's name, the kind of its one owner, and its bytes."""
+STACKS = st.lists(
+    st.tuples(st.sampled_from("abcdef"), st.sampled_from(KINDS), st.integers(1, 3)), max_size=6, unique=True
+)
+
+
+def stack(layers: list[Stacked], depth: int) -> Image:
+    """Return an image of these layers, of which the first came with the base."""
+    depth = min(depth, len(layers))
+    ledger = tuple(
+        LedgerRow(category="base", kind=kind, name=name, version=None, bytes=size)
+        if index < depth
+        else LedgerRow(category=kind, name=name, version=None, bytes=size)
+        for index, (name, kind, size) in enumerate(layers)
+    )
+    return Image(
+        variant="multi",
+        reference="x",
+        source="docker",
+        id="sha256:0",
+        platform="linux/amd64",
+        shipped_bytes=sum(size for *_, size in layers),
+        file_count=1,
+        base=Base(reference="b", layers=depth, shipped_bytes=sum(size for *_, size in layers[:depth])),
+        layers=tuple(
+            Layer(
+                index=index,
+                diff_id=f"{name}-{kind}-{size}",
+                instruction="RUN",
+                in_base=index < depth,
+                shipped_bytes=size,
+                file_count=1,
+            )
+            for index, (name, kind, size) in enumerate(layers)
+        ),
+        ledger=ledger,
+    )
+
+
+@given(STACKS, STACKS, st.integers(0, 6), st.integers(0, 6))
+def test_layer_that_stayed_is_no_cause(old: list[Stacked], new: list[Stacked], before: int, after: int) -> None:
+    """A layer that both images have is no cause of anything, also where only one counts it to its base."""
+    growth = compare(stack(old, before), stack(new, after)).growth
+    assert sum(cause.delta_bytes for cause in growth.causes) == growth.delta_bytes
+    came, went = set(new[:after]) - set(old), set(old[:before]) - set(new)
+    assert growth.base_bytes == sum(size for *_, size in came) - sum(size for *_, size in went)
+    if sorted(old) == sorted(new):
+        assert growth.causes == ()
+
+
+def test_base_that_took_over_a_layer_changes_nothing() -> None:
+    """A newer base that holds a layer of ours neither grew nor took a package away: the layers are the same ones."""
+    layers: list[Stacked] = [("libc6", "debian", 7), ("ffmpeg", "debian", 113), ("app", "python", 5)]
+    found = compare(stack(layers, 1), stack(layers, 2))
+    assert found.growth == replace(found.growth, delta_bytes=0, base_bytes=0, causes=())
+    assert {row.change for row in found.difference.layers} == {"same"}
