@@ -108,14 +108,14 @@ def test_nothing_changed() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("13.8+deb13u1", "13.8+deb13u2", ("13.1", "13.2")),
-        ("12.4+deb12u11", "13.8+deb13u2", ("12.11", "13.2")),
+        ("13.8+deb13u1", "13.8+deb13u2", ("Debian", "13.1", "13.2")),
+        ("12.4+deb12u11", "13.8+deb13u2", ("Debian", "12.11", "13.2")),
         ("13.8+deb13u2", "13.8+deb13u2", None),
         ("13.8", "13.8+deb13u1", None),
         (None, "13.8+deb13u1", None),
     ],
 )
-def test_release(before: str | None, after: str, told: tuple[str, str] | None) -> None:
+def test_release(before: str | None, after: str, told: tuple[str, str, str] | None) -> None:
     """The point release is that of `base-files`, where both versions tell one."""
     row = LedgerDifference(
         category="base",

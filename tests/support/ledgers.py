@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from weighbridge.model.categories import CATEGORIES
+from weighbridge.image.categories import CATEGORIES
 from weighbridge.model.report import Base, Image, LedgerRow, Pull
 
 _KINDS = [category for category in CATEGORIES if category not in ("base", "wasted")]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
 
 BASE = "base"
@@ -72,16 +72,21 @@ def explained(difference: VariantDifference) -> Growth:
     )
 
 
-def release(parts: Sequence[LedgerDifference]) -> tuple[str, str] | None:
-    """Return the Debian releases, such as `13.1` and `13.2`, that the base image changed between; None if it did not.
+def release(parts: Sequence[LedgerDifference]) -> tuple[str, str, str] | None:
+    """Return the distribution whose release changed with the base image, such as `Debian`, and both point releases.
 
-    Debian's package `base-files` tells them: `13.8+deb13u2` is the second point release of 13.
+    The version of one package tells them: `13.8+deb13u2` of Debian's `base-files` is the second point release of 13,
+    which is `13.2`. None where no package tells them, or the release stayed.
     """
-    row = next((row for row in parts if row.name == "base-files"), None)
-    if row is None or row.before_version == row.after_version:
-        return None
-    before, after = (re.search(r"\+deb(\d+)u(\d+)", text or "") for text in (row.before_version, row.after_version))
-    return (".".join(before.groups()), ".".join(after.groups())) if before and after else None
+    versions = {row.name: (row.before_version or "", row.after_version or "") for row in reversed(parts)}
+    for distribution in (known for ecosystem in ECOSYSTEMS for known in ecosystem.distributions):
+        before, after = versions.get(distribution.package, ("", ""))
+        if distribution.point_release is None or before == after:
+            continue
+        old, new = distribution.point_release.search(before), distribution.point_release.search(after)
+        if old and new:
+            return distribution.title, ".".join(old.groups()), ".".join(new.groups())
+    return None
 
 
 def most(differences: Sequence[VariantDifference]) -> VariantDifference:

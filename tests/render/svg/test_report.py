@@ -65,11 +65,11 @@ def test_bars_are_as_long_as_what_they_show() -> None:
     bars = [each for each in drawn(svg.render, SUMMARY).iter(f"{SPACE}rect") if each.find(f"{SPACE}title") is not None]
     told = [(each.get("class"), each.findtext(f"{SPACE}title")) for each in bars]
     assert told == [
-        ("base", "base image 80.0 MB"),
-        ("python", "Python packages 400 MB"),
-        ("base", "base image 80.0 MB"),
-        ("python", "Python packages 40.0 MB"),
-        ("python", "Python packages 60.0 MB"),
+        ("c-base", "base image 80.0 MB"),
+        ("c-python", "Python packages 400 MB"),
+        ("c-base", "base image 80.0 MB"),
+        ("c-python", "Python packages 40.0 MB"),
+        ("c-python", "Python packages 60.0 MB"),
     ]
     widths = [float(each.get("width", "")) for each in bars]
     scale = widths[0] / 80

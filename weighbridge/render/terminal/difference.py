@@ -121,7 +121,7 @@ def _cause(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
 def _base(parts: Sequence[LedgerDifference], pair: _Pair) -> tuple[str, str]:
     """Return a name, and what changed most in the base image; another base is told first."""
     releases = growth.release(parts)
-    name = f"Debian {releases[0]} → {releases[1]}" if releases else counted(len(parts), "package")
+    name = f"{releases[0]} {releases[1]} → {releases[2]}" if releases else counted(len(parts), "package")
     told = [f"{row.name} {signed(row.delta_bytes)}" for row in parts[:_PARTS] if row.delta_bytes]
     before, after = (image.base.reference if image and image.base else "" for image in pair)
     if before and after and before != after:
