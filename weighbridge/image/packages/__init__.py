@@ -21,11 +21,10 @@ def is_database(path: str) -> bool:
     # Asked of every file of every layer: two plain tests let all but a few go.
     if not (path.endswith(_ENDINGS) or path.startswith(_BEGINNINGS)):
         return False
-    return any(
-        is_parsed(path)
-        for beginnings, endings, is_parsed in _QUICK
-        if path.endswith(endings) or path.startswith(beginnings)
-    )
+    for beginnings, endings, is_parsed in _QUICK:
+        if (path.endswith(endings) or path.startswith(beginnings)) and is_parsed(path):
+            return True
+    return False
 
 
 def found(documents: Mapping[str, bytes]) -> Iterator[Package]:
