@@ -79,7 +79,7 @@ RULE = re.compile(
     r"|(?:.*/)?[^/]+\.egg(?:-info|/EGG-INFO)/(?:PKG-INFO|installed-files\.txt|requires\.txt)|(?:.*/)?[^/]+\.egg-info"
     r"|(?:.*/)?conda-meta/(?:history|[^/]+\.json)"
     r"|(?:.*/)?node_modules/(?:@[^/]+/)?[^@./][^/]*/package\.json"
-    r"|(?:(?!node_modules/)[^/]+/)*package\.json",
+    r"|(?:(?!node_modules/)[^/]*/)*package\.json",
     re.DOTALL,
 )
 PIECES = sorted({piece for path in [*DATABASES, *OTHERS] for piece in path.split("/")} | {"\n"})
