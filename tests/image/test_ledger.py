@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.support.images import Entry
 from tests.support.owned import PYTHON, SYSTEM, rows, told
-from weighbridge.model.categories import CATEGORIES
+from weighbridge.image.categories import CATEGORIES
 
 
 def test_kind_of_what_is_in_the_base() -> None:

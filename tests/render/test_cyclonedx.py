@@ -170,6 +170,12 @@ def test_same_record_gives_the_same_bytes() -> None:
             "pkg:apk/alpine/alpine-release@3.22.1-r0?distro=alpine-3.22.1",
         ),
         (row("python", "zope-event", 1, None), "pkg:pypi/zope-event"),
+        (row("npm", "@scope/name", 1, "1.0"), "pkg:npm/%40scope/name@1.0"),
+        (row("npm", "left-pad", 1, "1.3.0"), "pkg:npm/left-pad@1.3.0"),
+        (row("npm", "@scope/", 1, "1.0"), None),
+        (row("conda", "numpy", 1, "1.26.4=py312h0_0"), "pkg:conda/numpy@1.26.4?build=py312h0_0"),
+        (row("conda", "numpy", 1, "1.26.4"), "pkg:conda/numpy@1.26.4"),
+        (row("conda", "numpy", 1, None), "pkg:conda/numpy"),
         (row("base", "libc6", 1, "2.41"), None),
     ],
 )

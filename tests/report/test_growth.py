@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.model.report import Base, Image, Layer, LedgerRow
 from weighbridge.report.difference import LedgerDifference, VariantDifference, subtract_images
-from weighbridge.report.growth import Growth, explain_growth, release
+from weighbridge.report.growth import Growth, explain_growth
 
 CATEGORIES = ("base", "debian", "python", "bytecode", "application", "unowned", "wasted")
 
@@ -104,31 +103,6 @@ def test_nothing_changed() -> None:
     """An image and itself have no causes."""
     same = image({("base", "a"): 5})
     assert explain_growth(subtract_images("x", same, same)) == Growth(delta_bytes=0, base_bytes=0, causes=())
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "told"),
-    [
-        ("13.8+deb13u1", "13.8+deb13u2", ("13.1", "13.2")),
-        ("12.4+deb12u11", "13.8+deb13u2", ("12.11", "13.2")),
-        ("13.8+deb13u2", "13.8+deb13u2", None),
-        ("13.8", "13.8+deb13u1", None),
-        (None, "13.8+deb13u1", None),
-    ],
-)
-def test_release(before: str | None, after: str, told: tuple[str, str] | None) -> None:
-    """The point release is that of `base-files`, where both versions tell one."""
-    row = LedgerDifference(
-        category="base",
-        name="base-files",
-        before_version=before,
-        after_version=after,
-        before_bytes=1,
-        after_bytes=1,
-        delta_bytes=0,
-    )
-    assert release([row]) == told
-    assert release([]) is None
 
 
 def test_shrinking_comes_by_its_size() -> None:

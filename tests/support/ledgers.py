@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from weighbridge.model.categories import CATEGORIES
+from weighbridge.image.categories import CATEGORIES
 from weighbridge.model.report import Base, Image, Layer, LedgerRow, Pull
 
 _KINDS = [category for category in CATEGORIES if category not in ("base", "wasted")]

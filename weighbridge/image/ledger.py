@@ -6,9 +6,9 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from weighbridge.image.categories import BASE, CATEGORIES, WASTED
 from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.owners import Owner
-from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import LedgerRow, Waste
 
 _ORDER = {category: place for place, category in enumerate(CATEGORIES)}
@@ -35,12 +35,12 @@ def breakdown(
             if size and seen > 0:
                 sizes[place] += size
         for place, size in sizes.items():
-            sums["base" if layer < base_layers else known[place].category, known[place]] += size
+            sums[BASE if layer < base_layers else known[place].category, known[place]] += size
     rows = Counter[tuple[str, str, str | None, str | None]]()
     for (category, who), size in sums.items():
-        rows[category, who.name, who.version, who.category if category == "base" else None] += size
+        rows[category, who.name, who.version, who.category if category == BASE else None] += size
     for each in waste:
-        rows["wasted", each.cause, None, None] += each.bytes
+        rows[WASTED, each.cause, None, None] += each.bytes
     return _sorted(
         LedgerRow(category=category, name=name, version=version, bytes=size, kind=kind)
         for (category, name, version, kind), size in rows.items()

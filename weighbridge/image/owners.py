@@ -1,7 +1,8 @@
 """Who owns each file that a container sees: a package, the bytecode of one, the application, or nobody.
 
-Where several claim a file the first of these has it: bytecode, a Python distribution, a
-package of the distribution, the application, nobody. A hard-linked file is owned through whichever name tells an owner.
+Where several claim a file the first of these has it: bytecode; a package that lists the file, in the order of the table
+of ecosystems; the package with the deepest folder around the file; the application; nobody. A hard-linked file is owned
+through whichever name tells an owner.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class _Claims:
         self._known = [Owner("", "")]
         self._places = dict[Owner, int]()
         self._owner = array("i", bytes(4 * len(view.links)))
+        folders = list[tuple[str, int]]()
         for package in packages:
             place = self._place(Owner(package.kind, package.name, package.version or None))
             for path in package.paths:
@@ -83,12 +85,32 @@ class _Claims:
                     self._owner[number] = place
                 elif number is None and path.endswith(".py"):
                     self._claim_bytecode(f"{path}c", package.name)
+            folders += ((folder, place) for folder in package.folders)
+        self._claim_folders(folders)  # now that every list of files had its say
 
     def _claim_bytecode(self, path: str, name: str) -> None:
         """Give a package the bytecode that stands in the place of its source, where an image has no sources."""
         number = self._find(path)
         if isinstance(number, int) and not self._owner[number]:
             self._owner[number] = self._place(Owner("bytecode", name))
+
+    def _claim_folders(self, folders: Iterable[tuple[str, int]]) -> None:
+        """Give each file that no list names to the deepest of the folders around it; of one folder, to the first."""
+        tops = dict[Directory, int]()
+        for path, place in folders:
+            found = self._find(path)
+            if isinstance(found, Directory):
+                tops.setdefault(found, place)
+            elif found is not None and not self._owner[found]:
+                self._owner[found] = place
+        for top, place in tops.items():
+            waiting = [top]
+            while waiting:
+                for node in waiting.pop().children.values():
+                    if isinstance(node, int):
+                        self._owner[node] = self._owner[node] or place
+                    elif node not in tops:
+                        waiting.append(node)
 
     def settled(self) -> tuple[list[Owner], array[int]]:
         """Go through all files that are seen and give each its owner."""

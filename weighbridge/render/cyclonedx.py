@@ -8,7 +8,6 @@ told by the dependencies.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -23,19 +22,23 @@ from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from weighbridge.image.categories import APPLICATION, BASE
+from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.model.report import Image, Report
-from weighbridge.report.components import BASE, Inventory
 from weighbridge.report.components import Component as Part
+from weighbridge.report.components import Inventory
 from weighbridge.report.components import of as inventory
 from weighbridge.report.summary import Summary
 
 _SERIAL_NUMBERS = UUID("f24ed6fc-1b7c-4a3c-9d8e-6f0b5f6f9f2d")
 _BASIS = "sizes of all regular files in the layers, uncompressed"
 _TYPES = {
-    "application": ComponentType.APPLICATION,
+    APPLICATION: ComponentType.APPLICATION,
     BASE: ComponentType.CONTAINER,
 }
-_PURL_TYPES = {"debian": "deb", "alpine": "apk"}
+_PURLS = {each.category: each.purl for each in ECOSYSTEMS}
+_Systems = Mapping[str, tuple[str, str | None]]
+"""An ecosystem's category -> vendor and release of the distribution whose packages those of an image are."""
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
@@ -113,9 +116,8 @@ def _image(image: Image) -> Component:
 
 
 def _parts(variant: str, found: Inventory) -> Iterator[Component]:
-    system = _system(found.components)
-    if system:
-        name, release = system
+    systems = _systems(found.components)
+    for name, release in list(systems.values())[:1]:
         yield Component(
             name=name,
             version=release,
@@ -129,7 +131,7 @@ def _parts(variant: str, found: Inventory) -> Iterator[Component]:
             version=each.version,
             type=_TYPES.get(each.kind, ComponentType.LIBRARY),
             bom_ref=f"{variant}|{each.kind}|{each.name}|{each.version or ''}",
-            purl=_purl(each, system),
+            purl=_purl(each, systems),
             properties=_properties(
                 {
                     "variant": variant,
@@ -149,33 +151,38 @@ def _properties(values: Mapping[str, str | int | None]) -> list[Property]:
     ]
 
 
-def _purl(part: Part, system: tuple[str, str | None] | None) -> PackageURL | None:
+def _purl(part: Part, systems: _Systems) -> PackageURL | None:
     """Return the package's URL; a record does not tell its architecture, so the URL does not either."""
-    if not part.name.replace("/", "").strip():  # of which the library makes no URL
+    if part.kind not in _PURLS:
         return None
-    if part.kind == "python":
-        return PackageURL("pypi", None, part.name, part.version)
-    if part.kind not in _PURL_TYPES:
+    purl = _PURLS[part.kind]
+    vendor, release = systems.get(part.kind, (purl.vendor, None))
+    scope, name = _scoped(part.name) if purl.is_scoped else ("", part.name)
+    if not name.replace("/", "").strip():  # of which the library makes no URL
         return None
-    vendor, release = system or (part.kind, None)
-    distro = {"distro": f"{vendor}-{release}"} if release else None
-    return PackageURL(_PURL_TYPES[part.kind], vendor, part.name, part.version, distro)
+    found = purl.version.fullmatch(part.version or "")
+    known = {field: text for field, text in (found.groupdict() if found else {}).items() if text}
+    version = known.pop("version", None)
+    if release:
+        known["distro"] = f"{vendor}-{release}"
+    return PackageURL(purl.type, scope or vendor, name, version, known)
 
 
-def _system(parts: Sequence[Part]) -> tuple[str, str | None] | None:
-    """Return the distribution and its release, as the version of the package that carries its name tells them.
+def _scoped(name: str) -> tuple[str, str]:
+    scope, _, last = name.rpartition("/")
+    return scope, last
 
-    Scanners need both to find a package's advisories. Debian's and Ubuntu's packages have the same manager: Ubuntu's
-    `base-files` say `ubuntu` in their version, and not of which release.
+
+def _systems(parts: Sequence[Part]) -> _Systems:
+    """Return distributions and their releases, as the versions of the packages that carry their names tell them.
+
+    Scanners need both to find a package's advisories.
     """
     versions = {(each.kind, each.name): each.version or "" for each in parts}
-    if base := versions.get(("debian", "base-files")):
-        return ("ubuntu", None) if "ubuntu" in base else ("debian", _leading(r"\d+", base))
-    if release := versions.get(("alpine", "alpine-release")):
-        return "alpine", _leading(r"\d+(?:\.\d+)*", release)
-    return None
-
-
-def _leading(pattern: str, text: str) -> str | None:
-    found = re.match(pattern, text)
-    return found[0] if found else None
+    found = dict[str, tuple[str, str | None]]()
+    for ecosystem in ECOSYSTEMS:
+        for each in ecosystem.distributions:
+            version = versions.get((ecosystem.category, each.package))
+            if version and (match := each.release.match(version)):
+                found.setdefault(ecosystem.category, (each.vendor, match[1] or None))
+    return found

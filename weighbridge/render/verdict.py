@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from weighbridge.model.categories import MANAGERS
+from weighbridge.image import categories
+from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.model.report import Image, Report, Waste
 from weighbridge.render import overview
 from weighbridge.render.overview import counted, signed
 from weighbridge.report import growth
+from weighbridge.report.base_release import find_release_change
 from weighbridge.report.comparison import Comparison, find_largest
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Summary
@@ -17,7 +19,7 @@ from weighbridge.report.units import size
 
 _BUDGET = "budget-"
 _NAMES = 3
-_WASTED = "wasted"
+_PACKAGES = frozenset(each.category for each in ECOSYSTEMS)
 
 
 def verdict(summary: Summary, quote: Callable[[str], str] = str) -> str:
@@ -93,7 +95,7 @@ def drift(comparison: Comparison) -> str:
 def remedy(summary: Summary, comparison: Comparison) -> str:
     """Return what to change where the largest part of a change is waste: a sentence; empty elsewhere."""
     largest = _largest(comparison)
-    if not largest or largest[0].category != _WASTED:
+    if not largest or largest[0].category != categories.WASTED:
         return ""
     worst = _worst(_image(summary.report, comparison.variant), largest[0].name)
     return worst.remedy if worst else ""
@@ -111,7 +113,7 @@ def _together(causes: Sequence[Cause]) -> list[Cause]:
     """Return the packages of one manager that came, or went, at once: who asks for one gets what it needs, too."""
     groups = defaultdict[str, list[Cause]](list)
     for each in causes:
-        if each.category in MANAGERS and (each.before_version is None) != (each.after_version is None):
+        if each.category in _PACKAGES and (each.before_version is None) != (each.after_version is None):
             groups[each.category].append(each)
     return max(groups.values(), key=lambda group: abs(_sum(group)), default=[])
 
@@ -123,14 +125,14 @@ def _sum(causes: Sequence[Cause]) -> int:
 def _packages(causes: Sequence[Cause], quote: Callable[[str], str]) -> str:
     first = causes[0]
     came = "new" if first.before_version is None else "removed"
-    return f"{came} {MANAGERS[first.category]} packages {_listed([each.name for each in causes], quote)}"
+    return f"{came} {categories.CATEGORIES[first.category].title} {_listed([each.name for each in causes], quote)}"
 
 
 def versions(found: Cause) -> str:
     """Return `2.1`, or `2.1 → 2.2` where it changed; nothing where there is none."""
     if found.category == growth.BASE:
-        releases = growth.release(found.parts)
-        return f"Debian {releases[0]} → {releases[1]}" if releases else ""
+        releases = find_release_change(found.parts)
+        return f"{releases[0]} {releases[1]} → {releases[2]}" if releases else ""
     return overview.versions(found.before_version, found.after_version)
 
 
@@ -142,10 +144,10 @@ def _told(found: Cause, summary: Summary, variant: str, quote: Callable[[str], s
             return f"the base image{_renamed(summary, variant, quote) or version}"
         case growth.LAYER:
             return f"the layer {quote(found.name)}"
-        case "wasted":
+        case categories.WASTED:
             wasted_by = _wasted_by(_image(summary.report, variant), found.name, quote)
             return f"waste ({found.name.replace('-', ' ')}){wasted_by}"
-        case "bytecode":
+        case categories.BYTECODE:
             return f"bytecode of {quote(found.name)}{version}"
     return f"{quote(found.name)}{version}"
 

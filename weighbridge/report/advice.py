@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from weighbridge.image.categories import CATEGORIES
+from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.model.report import Image, LedgerRow, Waste
 from weighbridge.report.summary import Summary
 
@@ -22,17 +24,10 @@ _DEEDS = {
     "metadata-only": "shipped by layer {} and, byte for byte, again by layer {}",
 }
 _DELETED = "shipped by layer {} and deleted by layer {}"
-_KINDS = {
-    "debian": ("Debian package {}", "Leave it out if nothing that runs needs it."),
-    "alpine": ("Alpine package {}", "Leave it out if nothing that runs needs it."),
-    "python": ("Python package {}", "Drop it from the requirements if nothing that runs imports it."),
-    "bytecode": ("bytecode of {}", "Leave it out if a slower first start is no matter."),
-    "application": ("{}", "Leave out with .dockerignore what does not run."),
-    "unowned": ("{}", "No package owns it: find what makes it among the layers, and keep what runs."),
-}
-"""Categories that an image's maker decides on -> how an owner is called, and what can be done about it."""
+_KINDS = {name: category for name, category in CATEGORIES.items() if category.remedy}
+"""Categories that an image's maker decides on."""
 
-_SYSTEMS = frozenset({"debian", "alpine"})
+_SYSTEMS = frozenset(each.category for each in ECOSYSTEMS if each.is_system)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +185,6 @@ def _owners(image: Image) -> list[Cut]:
         owned[row.name].append(row)
     cuts = []
     for name, rows in owned.items():
-        kind, remedy = _KINDS[min((row.category for row in rows), key=list(_KINDS).index)]
-        cuts.append(Cut(bytes=sum(row.bytes for row in rows), what=kind.format(name), remedy=remedy, sure=False))
+        kind = _KINDS[min((row.category for row in rows), key=list(_KINDS).index)]
+        cuts.append(Cut(bytes=sum(row.bytes for row in rows), what=kind.describe(name), remedy=kind.remedy, sure=False))
     return cuts

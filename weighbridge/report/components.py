@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from weighbridge.image.categories import APPLICATION, BASE, BYTECODE, UNOWNED, WASTED
+from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.model.report import Image, LedgerRow
 
-BASE = "base"
 UNKNOWN = "unknown"
-_MANAGERS = ("python", "debian", "alpine")
-_KINDS = (*_MANAGERS, UNKNOWN, "application", BASE)
+_PACKAGES = tuple(each.category for each in ECOSYSTEMS)
+_KINDS = (*_PACKAGES, UNKNOWN, APPLICATION, BASE)
 """Where several components have a name, bytecode of that name is the first's."""
 _Key = tuple[str, str, str | None]
 
@@ -25,8 +26,8 @@ class Component:
     """A part of an image that has a name of its own."""
 
     kind: str
-    """`python`, `debian`, `alpine`, `application`, `base`, or `unknown`: a package of the base in a record that does
-    not tell its manager."""
+    """An ecosystem's category, such as `debian`; `application`, `base`, or `unknown`: a package of the base in a record
+    that does not tell its manager."""
     name: str
     """`base` is called by its reference; its bytes are those of the base's files that no package has."""
     version: str | None
@@ -69,9 +70,9 @@ class _Sums:
         self._nobody = Counter[str]()
         bytecode = []
         for row in image.ledger:
-            if self._kind(row) == "bytecode":
+            if self._kind(row) == BYTECODE:
                 bytecode.append(row)
-            elif row.category in ("unowned", "wasted"):
+            elif row.category in (UNOWNED, WASTED):
                 self._nobody[row.category] += row.bytes
             else:
                 self._add(self._bytes, self._key(row), row)
@@ -94,13 +95,13 @@ class _Sums:
                 )
                 for key in keys
             ),
-            unowned_bytes=self._nobody["unowned"],
-            wasted_bytes=self._nobody["wasted"],
+            unowned_bytes=self._nobody[UNOWNED],
+            wasted_bytes=self._nobody[WASTED],
         )
 
     def _add(self, sums: Counter[_Key], key: _Key | None, row: LedgerRow) -> None:
         if key is None:
-            self._nobody["unowned"] += row.bytes
+            self._nobody[UNOWNED] += row.bytes
             return
         sums[key] += row.bytes
         if row.category == BASE:
@@ -111,12 +112,12 @@ class _Sums:
         if row.category != BASE or row.kind:
             return row.kind or row.category
         if row.name.startswith("/"):  # a folder: nobody's, or its bytecode
-            return "unowned"
-        return "bytecode" if row.version is None and row.name in self._versions else UNKNOWN
+            return UNOWNED
+        return BYTECODE if row.version is None and row.name in self._versions else UNKNOWN
 
     def _key(self, row: LedgerRow) -> _Key:
         kind = self._kind(row)
-        if row.category == BASE and kind not in (*_MANAGERS, UNKNOWN):
+        if row.category == BASE and kind not in (*_PACKAGES, UNKNOWN):
             return self._base
         return kind, row.name, row.version
 
@@ -132,4 +133,4 @@ class _Sums:
         return next((key for key in self._application() if row.name.startswith(f"{key[1]}/")), None)
 
     def _application(self) -> Iterable[_Key]:
-        return (key for key in self._bytes if key[0] == "application")
+        return (key for key in self._bytes if key[0] == APPLICATION)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,18 +66,6 @@ def explain_growth(difference: VariantDifference) -> Growth:
         base_bytes=drift,
         causes=tuple(sorted(causes, key=lambda cause: (-abs(cause.delta_bytes), cause.category, cause.name))),
     )
-
-
-def release(parts: Sequence[LedgerDifference]) -> tuple[str, str] | None:
-    """Return the Debian releases, such as `13.1` and `13.2`, that the base image changed between; None if it did not.
-
-    Debian's package `base-files` tells them: `13.8+deb13u2` is the second point release of 13.
-    """
-    row = next((row for row in parts if row.name == "base-files"), None)
-    if row is None or row.before_version == row.after_version:
-        return None
-    before, after = (re.search(r"\+deb(\d+)u(\d+)", text or "") for text in (row.before_version, row.after_version))
-    return (".".join(before.groups()), ".".join(after.groups())) if before and after else None
 
 
 def _base_image(rows: Sequence[LedgerDifference], drift: int) -> Cause:

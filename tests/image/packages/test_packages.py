@@ -24,6 +24,17 @@ DATABASES = [
     "usr/local/lib/python3.13/site-packages/redis-8.1.0.dist-info/RECORD",
     "redis-8.1.0.dist-info/RECORD",
     "var/lib/dpkg/odd-1.dist-info/RECORD",
+    "a/demo-1.egg-info/PKG-INFO",
+    "a/demo-1.egg-info/installed-files.txt",
+    "a/demo-1.egg-info/requires.txt",
+    "a/demo-1.egg/EGG-INFO/PKG-INFO",
+    "demo-1.egg-info",
+    "opt/conda/conda-meta/demo-1-0.json",
+    "conda-meta/history",
+    "app/node_modules/demo/package.json",
+    "app/node_modules/@demo/demo/package.json",
+    "app/package.json",
+    "package.json",
 ]
 OTHERS = [
     "",
@@ -46,11 +57,29 @@ OTHERS = [
     "a/.dist-info/RECORD",
     "a/redis-8.1.0.dist-info/METADATA",
     "a/redis-8.1.0.dist-info/RECORD/b",
+    "a/demo-1.egg-info/SOURCES.txt",
+    ".egg-info/PKG-INFO",
+    "a/demo-1.egg",
+    "a/EGG-INFO/PKG-INFO",
+    "PKG-INFO",
+    "opt/conda/conda-meta/pinned",
+    "conda-meta/a/b.json",
+    "conda-meta/.json",
+    "app/node_modules/demo/esm/package.json",
+    "app/node_modules/.bin/package.json",
+    "app/node_modules/package.json",
+    "app/node_modules/@demo/package.json",
+    "app/my-package.json",
+    "app/tsconfig.json",
 ]
 RULE = re.compile(
     r"var/lib/dpkg/(?:status|status\.d/[^/]+|info/[^/]+\.list|diversions)"
     r"|(?:usr/)?lib/apk/db/installed"
-    r"|(?:.*/)?[^/]+\.dist-info/RECORD",
+    r"|(?:.*/)?[^/]+\.dist-info/RECORD"
+    r"|(?:.*/)?[^/]+\.egg(?:-info|/EGG-INFO)/(?:PKG-INFO|installed-files\.txt|requires\.txt)|(?:.*/)?[^/]+\.egg-info"
+    r"|(?:.*/)?conda-meta/(?:history|[^/]+\.json)"
+    r"|(?:.*/)?node_modules/(?:@[^/]+/)?[^@./][^/]*/package\.json"
+    r"|(?:(?!node_modules/)[^/]*/)*package\.json",
     re.DOTALL,
 )
 PIECES = sorted({piece for path in [*DATABASES, *OTHERS] for piece in path.split("/")} | {"\n"})
@@ -75,8 +104,10 @@ def test_the_rule_in_one_expression(path: str) -> None:
 
 
 def test_order() -> None:
-    """Python's packages come first, then Debian's, then Alpine's, each sorted, in whatever order the files are."""
+    """Ecosystems come in the order of their table, the packages of each sorted, in whatever order the files are."""
     documents = {
+        "app/node_modules/tool/package.json": b"{}",
+        "opt/conda/conda-meta/numpy-2-0.json": b"{}",
         "lib/apk/db/installed": b"P:zlib\nV:1\n\nP:musl\nV:2\n",
         "var/lib/dpkg/info/orphan.list": b"/.\n/usr/bin/orphan\n",
         "var/lib/dpkg/status": b"Package: bash\nStatus: install ok installed\nVersion: 5\n",
@@ -89,6 +120,7 @@ def test_order() -> None:
     packages = list(found(documents))
     assert packages == list(found(dict(reversed(documents.items()))))
     assert [(package.kind, package.name, package.version) for package in packages] == [
+        ("conda", "numpy", ""),
         ("python", "amqp", "1"),
         ("python", "amqp", "2"),
         ("python", "amqp", "2"),
@@ -97,8 +129,9 @@ def test_order() -> None:
         ("debian", "orphan", ""),
         ("alpine", "musl", "2"),
         ("alpine", "zlib", "1"),
+        ("npm", "tool", ""),
     ]
-    assert packages[1] == Package(
+    assert packages[2] == Package(
         kind="python", name="amqp", version="2", paths=("a/amqp.py", "a/amqp-2.dist-info/RECORD")
     )
 
@@ -112,16 +145,18 @@ def test_an_image_without_any() -> None:
 def test_anything(documents: dict[str, bytes]) -> None:
     """Random bytes raise nothing and lead nowhere outside; files that are no database change nothing."""
     packages = list(found(documents))
-    assert all(stays_inside(path) for package in packages for path in package.paths)
+    assert all(stays_inside(path) for package in packages for path in (*package.paths, *package.folders))
     assert packages == list(found({path: documents[path] for path in documents if is_database(path)}))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", [b"\n", b'"\n', b'"', b"/a\n/b\n", b"Package: a\n\n", b"P:a\n\n", b"F:a\nR:b\n", b" "])
+@pytest.mark.parametrize(
+    "line", [b"\n", b'"\n', b'"', b"/a\n/b\n", b"Package: a\n\n", b"P:a\n\n", b"F:a\nR:b\n", b" ", b"{", b"[0,"]
+)
 def test_much_of_the_same(line: bytes) -> None:
     """Many short lines, in every database, take seconds at most: nothing grows with the square of their number."""
     documents = dict.fromkeys(DATABASES, b"P:x\nPackage: x\n" + line * (200_000 // len(line)))
     start = time.process_time()
     packages = list(found(documents))
     assert time.process_time() - start < 10
-    assert {package.kind for package in packages} == {"python", "debian", "alpine"}
+    assert {package.kind for package in packages} == {"conda", "python", "debian", "alpine", "npm"}

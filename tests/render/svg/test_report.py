@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.pictures import BAD, GOOD, IMAGES, SPACE, SUMMARY, drawn, image, report, texts
+from weighbridge.image.categories import CATEGORIES
 from weighbridge.model.report import Image, LedgerRow, Waste, WasteCause
 from weighbridge.model.smoke import Standing
 from weighbridge.render import overview
@@ -65,11 +66,11 @@ def test_bars_are_as_long_as_what_they_show() -> None:
     bars = [each for each in drawn(svg.render, SUMMARY).iter(f"{SPACE}rect") if each.find(f"{SPACE}title") is not None]
     told = [(each.get("class"), each.findtext(f"{SPACE}title")) for each in bars]
     assert told == [
-        ("base", "base image 80.0 MB"),
-        ("python", "Python packages 400 MB"),
-        ("base", "base image 80.0 MB"),
-        ("python", "Python packages 40.0 MB"),
-        ("python", "Python packages 60.0 MB"),
+        ("c-base", "base image 80.0 MB"),
+        ("c-python", "Python packages 400 MB"),
+        ("c-base", "base image 80.0 MB"),
+        ("c-python", "Python packages 40.0 MB"),
+        ("c-python", "Python packages 60.0 MB"),
     ]
     widths = [float(each.get("width", "")) for each in bars]
     scale = widths[0] / 80
@@ -95,6 +96,20 @@ def test_picture_has_room_for_all_that_it_shows(count: int) -> None:
         assert 0 <= float(each.get("x", "")) + float(each.get("width", "0")) <= width
         assert 0 <= float(each.get("y", "")) <= height - float(each.get("height", "0"))
     assert any(f"and {count - 12} more variant" in text for text in texts(root)) is (count > 12)
+
+
+def test_legend_breaks_into_lines() -> None:
+    """An image with bytes of every category has all of them named, each once, in lines that fit the width."""
+    rows = tuple(LedgerRow(category=name, name="x", version=None, bytes=1000) for name in CATEGORIES)
+    whole = replace(image("all", 0, 0), ledger=rows, shipped_bytes=1000 * len(rows))
+    root = drawn(svg.render, Summary(report=report(whole)))
+    titles = [category.title for category in CATEGORIES.values()]
+    legend = [each for each in root.iter(f"{SPACE}text") if each.text in titles]
+    assert [each.text for each in legend] == titles
+    assert len({each.get("y") for each in legend}) > 1
+    for each in legend:  # 7.2 pixels for a letter of 13 pixels are plenty
+        assert float(each.get("x", "")) + 7.2 * len(each.text or "") < float(root.get("width", "")) - 24
+        assert float(each.get("y", "")) < float(root.get("height", ""))
 
 
 @given(st.text())

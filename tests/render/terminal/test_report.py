@@ -157,8 +157,8 @@ multi: whose the bytes are
  Whose               Bytes   Share    The largest
  ──────────────────────────────────────────────────────────────────────────────
  base image        78.6 MB   █████▎   libc6 78.6 MB
- Debian packages   35.3 MB   ██▍      ca-certificates 35.3 MB
  Python packages   64.0 MB   ████▎    sqlalchemy 40.0 MB, pydantic-core 24.0 MB
+ Debian packages   35.3 MB   ██▍      ca-certificates 35.3 MB
  application       41.2 kB   ▏        /app 41.2 kB
  wasted            1.23 MB   ▏        deleted-directory 1.23 MB
 

@@ -1,30 +1,43 @@
-"""Who owns a file: what dpkg, apk and pip write down of the files that they install. Pure parsers, no sizes."""
+"""Who owns a file: what package managers write down of the files that they install. Pure parsers, no sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from operator import attrgetter
 
-from weighbridge.image.packages import apk, dist_info, dpkg
+from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.image.packages.package import Package
 
 __all__ = ["Package", "found", "is_database"]
+
+_BEGINNINGS = tuple(chain.from_iterable(each.beginnings for each in ECOSYSTEMS))
+_ENDINGS = tuple(chain.from_iterable(each.endings for each in ECOSYSTEMS))
+_QUICK = [(each.beginnings, each.endings, parser.is_database) for each in ECOSYSTEMS for parser in each.parsers]
 
 
 def is_database(path: str) -> bool:
     """Tell whether a file's bytes are needed to know who owns what. `path` is from the root, without a slash."""
     # Asked of every file of every layer: two plain tests let all but a few go.
-    if path.startswith("var/lib/dpkg/") and dpkg.is_database(path):
-        return True
-    return path.endswith(("/RECORD", "/installed")) and (dist_info.is_database(path) or path in apk.DATABASES)
+    if not (path.endswith(_ENDINGS) or path.startswith(_BEGINNINGS)):
+        return False
+    for beginnings, endings, is_parsed in _QUICK:
+        if (path.endswith(endings) or path.startswith(beginnings)) and is_parsed(path):
+            return True
+    return False
 
 
 def found(documents: Mapping[str, bytes]) -> Iterator[Package]:
-    """Yield the packages that an image holds: those of Python, then Debian's, then Alpine's, each sorted by name.
+    """Yield the packages that an image holds, ecosystem by ecosystem in the order of their table.
 
-    `documents` are the databases of the image as a container sees it: their paths, as `is_database` takes them, and
-    their bytes. What is damaged in them is passed over, line by line; nothing is raised.
+    Those of one parser are sorted by name. `documents` are the databases of the image as a container sees it: their
+    paths, as `is_database` takes them, and their bytes. What is damaged in them is passed over; nothing is raised.
     """
-    yield from dist_info.installed(documents)
-    for manager in (dpkg, apk):
-        yield from sorted(manager.installed(documents), key=attrgetter("name", "version", "paths"))
+    for ecosystem in ECOSYSTEMS:
+        for parser in ecosystem.parsers:
+            packages = parser.installed(documents)
+            # A system's database has its packages in an order of its own. All other parsers sort what they read before
+            # they list files, since a full environment's are too many to hold all at once.
+            if ecosystem.is_system:
+                packages = iter(sorted(packages, key=attrgetter("name", "version", "paths")))
+            yield from packages

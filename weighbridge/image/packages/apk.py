@@ -13,6 +13,11 @@ DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
 """Where apk keeps it: an image whose `lib` is a link to `usr/lib` has the first."""
 
 
+def is_database(path: str) -> bool:
+    """Tell whether a file says what apk installed."""
+    return path in DATABASES
+
+
 def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages of `documents`, in apk's order. A record without a name owns nothing."""
     for path in DATABASES:

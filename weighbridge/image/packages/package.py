@@ -15,7 +15,7 @@ class Package:
     """Something that a package manager installed."""
 
     kind: str
-    """`debian`, `alpine` or `python`."""
+    """The category of its ecosystem (see `ecosystems`), such as `debian`."""
     name: str
     version: str
     """Empty where only the package's files are recorded."""
@@ -23,7 +23,7 @@ class Package:
     """From the root, without a leading slash, as recorded: symbolic links on the way are not followed."""
     folders: tuple[str, ...] = ()
     """Folders, written likewise, that the package has with all below them; what another package has in there is that
-    one's. For managers that keep no list of files."""
+    one's. For managers that keep no list of files. One that is a file stands for itself."""
     requires: tuple[str, ...] = ()
     """What the package needs to run, by its own metadata: names of packages, or of what a package `provides`. Where one
     of several would do, all of them."""

@@ -10,10 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from weighbridge.model.categories import CATEGORIES
+from weighbridge.image.categories import CATEGORIES, get_title
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escaped
-from weighbridge.render import overview, verdict
+from weighbridge.render import colours, overview, verdict
 from weighbridge.render.html import tables, treemap, trend
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
@@ -80,7 +80,7 @@ def _page(summary: Summary, trees: Mapping[str, Node], coarseness: int) -> str:
         points=trend.points(summary.history(), report),
         policy=_policy(),
         licence=_read(_LICENCE),
-        style=_read(_STYLE),
+        style=_style(),
         scripts=[_read(name) for name in _SCRIPTS],
     )
 
@@ -90,10 +90,20 @@ def _read(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
+@cache
+def _style() -> str:
+    """Return the page's style, with the colours of the categories."""
+    light, dark = (
+        "".join(f".c-{name}{{fill:{colour};background-color:{colour}}}\n" for name, colour in areas.items())
+        for areas in map(colours.compute_areas, (colours.LIGHT, colours.DARK))
+    )
+    return f"{_read(_STYLE)}{light}@media (prefers-color-scheme: dark){{\n{dark}}}\n"
+
+
 def _policy() -> str:
     """Return a policy that lets nothing load, and runs nothing but what this page was written with."""
     scripts = " ".join(_hashed(_read(name)) for name in _SCRIPTS)
-    style = _hashed(_read(_STYLE))
+    style = _hashed(_style())
     return f"default-src 'none'; style-src {style}; script-src {scripts}; base-uri 'none'; form-action 'none'"
 
 
@@ -128,9 +138,13 @@ def _template() -> Template:
         "moment": overview.moment,
         "many": tables.many,
         "pull_of": overview.pull_of,
-        "label": tables.label,
+        "label": get_title,
         "versions": tables.versions,
         "origin": overview.origin,
     }
-    environment.globals |= {"treemap": treemap, "trend": trend, "categories": CATEGORIES}
+    environment.globals |= {
+        "treemap": treemap,
+        "trend": trend,
+        "categories": {name: category.title for name, category in CATEGORIES.items()},
+    }
     return environment.get_template("report.html")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Image, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing
 from weighbridge.render import overview, verdict
@@ -184,8 +183,3 @@ def versions(row: Cause | LedgerDifference) -> str:
 def many(number: int, word: str) -> str:
     """Return a number and a word: `1 file`, `2,000 files`."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
-def label(category: str) -> str:
-    """Return what a category is called; one that is not known keeps its name."""
-    return CATEGORIES.get(category, category)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from weighbridge.image.categories import BASE, CATEGORIES, get_title
 from weighbridge.model import tree
-from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Image, Report
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escaped, shortened
@@ -81,7 +81,7 @@ def _owners(image: Image) -> Node:
         rows = [
             Node(name=f"{row.name} {row.version or ''}".rstrip(), bytes=row.bytes, category=category) for row in group
         ]
-        name, total = CATEGORIES.get(category, category), sum(row.bytes for row in rows)
+        name, total = get_title(category), sum(row.bytes for row in rows)
         categories.append(Node(name=name, bytes=total, children=tuple(rows), category=category, files=len(rows)))
     return Node(name="", bytes=sum(each.bytes for each in categories), children=tuple(categories))
 
@@ -91,7 +91,7 @@ def _layers(image: Image) -> Node:
         Node(
             name=f"{layer.index}: {layer.instruction}",
             bytes=layer.shipped_bytes,
-            category="base" if layer.in_base else "",
+            category=BASE if layer.in_base else "",
         )
         for layer in image.layers
     )

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge.model.categories import MANAGERS
+from weighbridge.image.categories import CATEGORIES
 from weighbridge.model.report import Image, Layer, Waste
 from weighbridge.render.markdown.escaping import folded, plain, quoted, table
 from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
@@ -181,7 +181,8 @@ def _whose(cause: Cause) -> str:
             return f"base image: {names}"
         case growth.LAYER:
             return f"layer {quoted(cause.name, _INSTRUCTION)}"
-    whose = f"{MANAGERS[cause.category]} package" if cause.category in MANAGERS else cause.category
+    known = CATEGORIES.get(cause.category)
+    whose = known.prefix or known.title if known else cause.category
     return f"{plain(whose, _NAME)} {_name(cause.name)}"
 
 

@@ -11,9 +11,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge.model.categories import CATEGORIES
+from weighbridge.image.categories import CATEGORIES
 from weighbridge.model.report import Image
 from weighbridge.quoting import cut, on_one_line
+from weighbridge.render.colours import DARK, LIGHT, Scheme, compute_bars
 from weighbridge.render.overview import MISSING, Answer, answers, counted
 from weighbridge.render.svg.canvas import Canvas
 from weighbridge.render.verdict import remedy, verdict
@@ -40,34 +41,31 @@ _NAME_SIGNS = 16
 _CELL_SIGNS = 16
 _VERDICT_SIGNS = 100
 _VARIANTS = 12
-_GROUPS = {
-    "base": CATEGORIES["base"],
-    "system": "system packages",
-    "python": CATEGORIES["python"],
-    "bytecode": CATEGORIES["bytecode"],
-    "own": "the rest",
-    "wasted": CATEGORIES["wasted"],
-    "whole": "not broken down",
-}
-_GROUP_OF = {"base": "base", "debian": "system", "alpine": "system", "python": "python", "bytecode": "bytecode"}
-_STYLE = """
-text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }
-.title { font-size: 17px; font-weight: 600; }
-.strong { font-weight: 600; }
-.cell { font-size: 12px; }
-.dim { fill: #59636e; }
-.panel { fill: #ffffff; stroke: #d1d9e0; }
-.line { stroke: #d1d9e0; }
-.base { fill: #8c959f; } .system { fill: #0969da; } .python { fill: #1a7f37; } .bytecode { fill: #7cc68d; }
-.own { fill: #8250df; } .wasted { fill: #cf222e; } .whole { fill: #6e7781; }
-@media (prefers-color-scheme: dark) {
-  text { fill: #f0f6fc; }
-  .dim { fill: #9198a1; }
-  .panel { fill: #0d1117; stroke: #3d444d; }
-  .line { stroke: #3d444d; }
-  .base { fill: #6e7681; } .system { fill: #4493f8; } .python { fill: #3fb950; } .bytecode { fill: #a6dfb0; }
-  .own { fill: #ab7df8; } .wasted { fill: #f85149; } .whole { fill: #8b949e; }
-}
+_WHOLE = "whole"
+_GROUPS = {**{name: category.title for name, category in CATEGORIES.items()}, _WHOLE: "not broken down"}
+_LEGEND_LINE = 20
+
+
+def _bars(scheme: Scheme) -> str:
+    return " ".join(f".c-{name} {{ fill: {colour}; }}" for name, colour in compute_bars(scheme).items())
+
+
+_STYLE = f"""
+text {{ font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328; }}
+.title {{ font-size: 17px; font-weight: 600; }}
+.strong {{ font-weight: 600; }}
+.cell {{ font-size: 12px; }}
+.dim {{ fill: #59636e; }}
+.panel {{ fill: #ffffff; stroke: #d1d9e0; }}
+.line {{ stroke: #d1d9e0; }}
+{_bars(LIGHT)} .c-whole {{ fill: #6e7781; }}
+@media (prefers-color-scheme: dark) {{
+  text {{ fill: #f0f6fc; }}
+  .dim {{ fill: #9198a1; }}
+  .panel {{ fill: #0d1117; stroke: #3d444d; }}
+  .line {{ stroke: #3d444d; }}
+  {_bars(DARK)} .c-whole {{ fill: #8b949e; }}
+}}
 """
 
 
@@ -78,7 +76,7 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
     top = _TOP + _VERDICT_LINE * (len(told) - 1)
     bars = top + _LINE * (len(images) + 1) + 4
     legend = bars + _LINE * len(images) + 20
-    height = legend + 20
+    height = legend + _LEGEND_LINE * max(1, len(_legend(images)))
     description = " ".join(_described(summary))
     canvas = Canvas(_WIDTH, height, title=_TITLE, description=description, style=_STYLE)
     canvas.rectangle(0.5, 0.5, _WIDTH - 1, height - 1, "panel", radius=8)
@@ -159,26 +157,44 @@ def _draw_bars(canvas: Canvas, images: Sequence[Image], top: float) -> None:
         canvas.text(_MARGIN, y + 14, cut(image.variant, _NAME_SIGNS), "strong")
         for group, count in _parts(image).items():
             width = count * scale
-            canvas.rectangle(round(x, 2), y, round(width, 2), _BAR, group, title=f"{_GROUPS[group]} {size(count)}")
+            canvas.rectangle(
+                round(x, 2), y, round(width, 2), _BAR, f"c-{group}", title=f"{_GROUPS[group]} {size(count)}"
+            )
             x += width
         canvas.text(round(x, 2) + 8, y + 14, size(image.shipped_bytes))
 
 
 def _draw_legend(canvas: Canvas, images: Sequence[Image], y: float) -> None:
     """Name the colours, in the order in which they stand in the bars."""
+    for line in _legend(images):
+        x = float(_MARGIN)
+        for group in line:
+            canvas.rectangle(x, y - 10, 12, 12, f"c-{group}", radius=2)
+            canvas.text(x + 18, y, _GROUPS[group], "dim")
+            x += _key_width(group)
+        y += _LEGEND_LINE
+
+
+def _legend(images: Sequence[Image]) -> list[list[str]]:
+    """Return the groups that the bars show, line by line, so that each line fits the width."""
     used = {group for image in images for group in _parts(image)}
-    x = float(_MARGIN)
-    for group, name in _GROUPS.items():
-        if group in used:
-            canvas.rectangle(x, y - 10, 12, 12, group, radius=2)
-            canvas.text(x + 18, y, name, "dim")
-            x += 44 + 7.2 * len(name)
+    lines = [list[str]()]
+    for group in (group for group in _GROUPS if group in used):
+        if lines[-1] and sum(map(_key_width, [*lines[-1], group])) > _INNER:
+            lines.append([])
+        lines[-1].append(group)
+    return lines
+
+
+def _key_width(group: str) -> float:
+    """Return the pixels that a group's colour, its name and the room after it take."""
+    return 44 + 7.2 * len(_GROUPS[group])
 
 
 def _parts(image: Image) -> dict[str, int]:
     """Return whose the bytes are, by group, in the order of the bars; the parts add up to what is shipped."""
     found = dict.fromkeys(_GROUPS, 0)
     for row in image.ledger:
-        found["wasted" if row.category == "wasted" else _GROUP_OF.get(row.category, "own")] += row.bytes
-    found["whole"] = image.shipped_bytes - sum(found.values())
+        found[row.category if row.category in CATEGORIES else _WHOLE] += row.bytes
+    found[_WHOLE] = image.shipped_bytes - sum(found[group] for group in CATEGORIES)
     return {group: count for group, count in found.items() if count > 0}

@@ -10,6 +10,7 @@ from weighbridge.quoting import shortened
 from weighbridge.render.overview import counted, pulled, signed, versions
 from weighbridge.render.terminal.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.report import growth
+from weighbridge.report.base_release import find_release_change
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.difference import LayerDifference, LedgerDifference
 from weighbridge.report.growth import Cause
@@ -123,8 +124,8 @@ def _cause(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
 
 def _base(parts: Sequence[LedgerDifference], pair: _Pair) -> tuple[str, str]:
     """Return a name, and what changed most in the base image; another base is told first."""
-    releases = growth.release(parts)
-    name = f"Debian {releases[0]} → {releases[1]}" if releases else counted(len(parts), "package")
+    releases = find_release_change(parts)
+    name = f"{releases[0]} {releases[1]} → {releases[2]}" if releases else counted(len(parts), "package")
     told = [f"{row.name} {signed(row.delta_bytes)}" for row in parts[:_PARTS] if row.delta_bytes]
     before, after = (image.base.reference if image and image.base else "" for image in pair)
     if before and after and before != after:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge.model.categories import CATEGORIES
+from weighbridge.image.categories import CATEGORIES, WASTED
 from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
 from weighbridge.render.overview import counted, origin, pull_of, pulled
 from weighbridge.render.terminal import difference, overview
@@ -110,9 +110,9 @@ def _owners(image: Image) -> list[Sequence[Cell | str]]:
     totals = {category: sum(row.bytes for row in rows) for category, rows in owned.items()}
     return [
         (
-            Cell(CATEGORIES[category], "bold"),
+            Cell(CATEGORIES[category].title, "bold"),
             size(totals[category]),
-            Cell(bar(totals[category], image.shipped_bytes, _BAR_WIDTH), "yellow" if category == "wasted" else "cyan"),
+            Cell(bar(totals[category], image.shipped_bytes, _BAR_WIDTH), "yellow" if category == WASTED else "cyan"),
             _largest(rows),
         )
         for category, rows in owned.items()

@@ -1,0 +1,54 @@
+"""The categories of a ledger."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from weighbridge.image.categories import CATEGORIES, get_title
+from weighbridge.image.packages.ecosystems import ECOSYSTEMS
+from weighbridge.model import report
+
+
+def test_records_tell_of_all_categories() -> None:
+    """The record's documentation lists every category, in the order of the rows."""
+    told = inspect.getsource(report.LedgerRow).partition("category: str")[2].partition('"""\n')[0]
+    assert tuple(re.findall("`([a-z]+)`", told)) == tuple(CATEGORIES)
+
+
+def test_order() -> None:
+    """The base comes first, then every ecosystem in the table's order, then what no package has."""
+    first, *rest = CATEGORIES
+    count = len(ECOSYSTEMS)
+    assert first == "base"
+    assert rest[:count] == [each.category for each in ECOSYSTEMS]
+    assert rest[count:] == ["bytecode", "application", "unowned", "wasted"]
+
+
+@pytest.mark.parametrize(
+    ("category", "told"),
+    [
+        ("debian", "Debian package x"),
+        ("python", "Python package x"),
+        ("bytecode", "bytecode of x"),
+        ("application", "x"),
+    ],
+)
+def test_owners_are_described(category: str, told: str) -> None:
+    """An owner is called by its category and its name, or by its name where that says enough."""
+    assert CATEGORIES[category].describe("x") == told
+
+
+def test_remedies() -> None:
+    """Every owner that a maintainer decides on has a remedy, which is a sentence; the base and waste have none."""
+    remedies = {name: category.remedy for name, category in CATEGORIES.items() if category.remedy}
+    assert remedies.keys() == CATEGORIES.keys() - {"base", "wasted"}
+    assert all(re.fullmatch(r"[A-Z].*[.]", remedy) for remedy in remedies.values())
+
+
+def test_titles() -> None:
+    """A category of a later record keeps its name."""
+    assert get_title("debian") == "Debian packages"
+    assert get_title("of-later") == "of-later"
