@@ -16,11 +16,11 @@ import pytest
 
 from tests.live import evidence
 from weighbridge.build import bases
-from weighbridge.build import labels as build_labels
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
+from weighbridge.image.base_image import TOP_LABEL
 from weighbridge.model.report import Image
 from weighbridge.sources.locations import DOCKER, Location
 
@@ -137,7 +137,7 @@ def owned(
     """Build the image, measure it, and ask a container of it."""
     folder, base = tmp_path_factory.mktemp("owned"), engine.image(python_base.reference)
     write(folder)
-    arguments, labels = {"PYTHON": python_base.reference}, build_labels.base_layer_labels(base.diff_ids)
+    arguments, labels = {"PYTHON": python_base.reference}, {TOP_LABEL: f"{len(base.diff_ids)} {base.diff_ids[-1]}"}
     with evidence.built(engine, folder, (PLAIN, LABELLED), arguments, labels) as names:
         locations = {name: Location(DOCKER, reference) for name, reference in names.items()}
         report = weigh.weigh(locations, folder, cache=Cache(folder / "cache")).report
