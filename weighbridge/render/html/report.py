@@ -131,6 +131,7 @@ def _template() -> Template:
         "label": tables.label,
         "versions": tables.versions,
         "origin": overview.origin,
+        "stands_on": overview.stands_on,
     }
     environment.globals |= {"treemap": treemap, "trend": trend, "categories": CATEGORIES}
     return environment.get_template("report.html")
