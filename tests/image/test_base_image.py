@@ -107,7 +107,7 @@ IMAGES = st.lists(
 @given(LAYERS, IMAGES, st.sets(NAMES, min_size=1, max_size=2))
 def test_deepest_prefix(diff_ids: tuple[str, ...], images: list[LocalImage], own: set[str]) -> None:
     """A search from the deepest prefix down, name by name in the order of preference, finds the same."""
-    official = ["alpine", "app:1", "app:2", "debian:12", "debian:slim", "docker.io/library/app:3"]
+    official = ["app:1", "app:2", "alpine", "debian:12", "debian:slim", "docker.io/library/app:3"]
     preferred = [*official, "x/debian:12", "localhost:5000/app:1"]
     repositories = {name: name.rpartition(":")[0].removeprefix("docker.io/library/") or name for name in preferred}
     expected = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -201,8 +202,7 @@ def plain(engine: DockerEngine, bench: Bench, tmp_path_factory: pytest.TempPathF
         engine.tag(image, project.reference("a"))
         bench.images.append(project.reference("a"))
         with engine.save([image]) as stream, (project.folder / "saved.tar").open("wb") as file:
-            while block := stream.read(2**20):
-                file.write(block)
+            shutil.copyfileobj(stream, file)
         yield project
 
 
