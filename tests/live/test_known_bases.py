@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.build.test_dockerfile import READ
 from tests.live.conftest import Project, made
 from weighbridge.build import bases, buildkit
 from weighbridge.build.base_labels import describe_base
+from weighbridge.build.dockerfile import find_base
 from weighbridge.cache import Cache
 from weighbridge.commands.weigh import weigh
 from weighbridge.engine import docker_cli
@@ -107,6 +109,26 @@ DOCKERFILES = {
 def test_from_is_read(bench: Bench, what: str) -> None:
     """The builder builds it on the image that we read, also where nothing in the Dockerfile is written for us."""
     assert bench.known(bench.build("read", DOCKERFILES[what])) == (bench.python, "dockerfile")
+
+
+@pytest.mark.parametrize("name", [name for name, (text, _) in READ.items() if "$" not in text and "yntax" not in text])
+def test_stages_are_those_of_the_builder(
+    engine: DockerEngine, client: docker_cli.BuildClient, tmp_path: Path, name: str
+) -> None:
+    """BuildKit lists the same stages of a Dockerfile as we read, or refuses it."""
+    (tmp_path / "Dockerfile").write_text(READ[name][0])
+    words = [str(client.path), "buildx", "build", "--call=targets,format=json", str(tmp_path)]
+    done = subprocess.run(words, env=client.environment(engine.host), capture_output=True, text=True, check=False)
+    if done.returncode:
+        if "unknown flag: --call" in done.stderr or client.buildx is None:
+            pytest.skip("this client lists no stages")
+        assert "failed to solve" in done.stderr
+        return
+    stages, base = dict[str, str](), None
+    for each in json.loads(done.stdout)["targets"]:
+        base = stages.get(each["base"], each["base"])
+        stages[each.get("name", "")] = base
+    assert find_base(READ[name][0], None, {}) == base
 
 
 def test_heredoc(bench: Bench) -> None:
