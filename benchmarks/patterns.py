@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weighbridge.build import buildkit
+from weighbridge.build import base_labels, buildkit
 from weighbridge.build import labels as build_labels
 from weighbridge.build import plan as build_plan
 from weighbridge.build.bases import BaseImage
@@ -50,22 +50,22 @@ def plan(engine: Engine, settings: Settings, project: Path) -> tuple[BaseImage, 
             f"{', '.join(clash)} is the name of a variant and of a pattern", advice="Rename the variant."
         )
     base, ours = build_plan.plan(engine, settings, project, settings.variants)
-    labels = build_labels.base_layer_labels(engine.image(base.reference).diff_ids)
-    theirs = [_pattern(name, project, base.reference, labels) for name in NAMES]
+    theirs = [_pattern(engine, name, project, base.reference) for name in NAMES]
     named = [replace(each, reference=f"{settings.bench_repository}:{each.variant}") for each in (*ours, *theirs)]
     return base, tuple(
         Subject(name=each.variant, is_ours=each.variant in settings.variants, build=each) for each in named
     )
 
 
-def _pattern(name: str, project: Path, base: str, labels: Mapping[str, str]) -> Build:
+def _pattern(engine: Engine, name: str, project: Path, base: str) -> Build:
+    dockerfile, arguments = FOLDER / f"{name}.Dockerfile", {build_labels.BASE_ARGUMENT: base}
     return Build(
         variant=name,
         reference="",
         context=project,
-        dockerfile=FOLDER / f"{name}.Dockerfile",
-        arguments={build_labels.BASE_ARGUMENT: base},
-        labels=labels,
+        dockerfile=dockerfile,
+        arguments=arguments,
+        labels=base_labels.describe_base(engine, dockerfile, None, arguments),
     )
 
 

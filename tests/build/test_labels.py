@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from weighbridge.build import labels
-from weighbridge.build.labels import base_labels
-from weighbridge.image.base_image import DIGEST_LABEL, NAME_LABEL
 
 
 @pytest.fixture
@@ -60,36 +58,3 @@ def test_all_known(project: Path) -> None:
 def test_arguments_that_are_none_of_ours() -> None:
     """An argument of a variant's own becomes no label; one that overrides ours changes the label with it."""
     assert labels.labels({"WORD": "x", "VERSION": "9", "REVISION": ""}) == {"org.opencontainers.image.version": "9"}
-
-
-DOCKERFILE = """
-ARG PYTHON_IMAGE=python:3.13
-FROM ${PYTHON_IMAGE} AS builder
-RUN true
-from --platform=linux/amd64 Builder as later
-FROM later
-FROM scratch AS minimal
-COPY --from=builder / /
-FROM other:1 AS foreign
-FROM $PYTHON_IMAGE
-"""
-
-
-@pytest.mark.parametrize(
-    ("target", "stands"),
-    [("builder", True), ("later", True), ("LATER", True), (None, True), ("minimal", False), ("foreign", False)],
-)
-def test_base_that_it_stands_on(target: str | None, stands: bool) -> None:  # noqa: FBT001 - a column
-    """Only a stage whose first FROM is the base gets its name and digest, through whatever stages it comes."""
-    given = {"PYTHON_IMAGE": "python:3.13"}
-    name = {NAME_LABEL: "python:3.13"} if stands else {}
-    digest = {DIGEST_LABEL: "sha256:a"} if stands else {}
-    assert base_labels({**given, "PYTHON_IMAGE_DIGEST": "sha256:a"}, DOCKERFILE, target) == name | digest
-    assert base_labels(given, DOCKERFILE, target) == name
-
-
-@pytest.mark.parametrize("text", ["", "RUN x", "FROM a AS b\nFROM b AS a"])
-def test_dockerfile_that_leads_nowhere(text: str) -> None:
-    """Without a base there is no label for one; a circle of stages, which no builder takes, ends."""
-    for target in (None, "a", "nope"):
-        assert base_labels({"PYTHON_IMAGE_DIGEST": "sha256:a"}, text, target) == {}

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from weighbridge.build import plan
-from weighbridge.image.base_image import TOP_LABEL
+from weighbridge.image.base_image import DIGEST_LABEL, FROM_LABEL, NAME_LABEL, TOP_LABEL
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import EngineIdentity
 from weighbridge.settings.project import check
@@ -50,33 +48,27 @@ class Shelf:
 
 def test_builds() -> None:
     """Each variant has its own reference, place and target; its own arguments come before those of all."""
-    found = plan.builds(SETTINGS, Path("/p"), ["plain", "api"], {"A": "common", "B": "b"}, given={"l": "1"})
+    found = plan.builds(SETTINGS, Path("/p"), ["plain", "api"], {"A": "common", "B": "b"})
     assert [(each.variant, each.reference, each.target) for each in found] == [
         ("plain", "shop:plain", None),
         ("api", "shop:api", "api"),
     ]
     assert [each.context for each in found] == [Path("/p"), Path("/p/sub")]
     assert [each.arguments for each in found] == [{"A": "common", "B": "b"}, {"A": "own", "B": "b"}]
-    assert all((each.labels, each.no_cache) == ({"l": "1"}, False) for each in found)
+    assert not any(each.no_cache for each in found)
 
 
-@pytest.mark.parametrize(
-    ("platforms", "knows"), [((), True), (("linux/amd64",), True), (("linux/amd64", "linux/arm64"), False)]
-)
-def test_base_is_told(tmp_path: Path, platforms: tuple[str, ...], *, knows: bool) -> None:
-    """Every build gets the base and its digest; its layers are known of the engine's own platform alone."""
+def test_base_is_told(tmp_path: Path) -> None:
+    """Every build gets the name of the base that is there, and the labels of the stage that it builds."""
     engine: Any = Shelf("sha256:d")
-    base, found = plan.plan(engine, SETTINGS, tmp_path, ["api", "plain"], platforms=platforms, no_cache=True)
+    (tmp_path / "Dockerfile").write_text("ARG PYTHON_IMAGE\nFROM $PYTHON_IMAGE AS api\nFROM scratch\n")
+    settings = check({"repository": "shop", "variants": {"api": {"target": "api"}, "plain": {}}})
+    base, found = plan.plan(engine, settings, tmp_path, ["api", "plain"], platforms=("linux/amd64",), no_cache=True)
     assert base.reference == BASE
     for each in found:
         assert each.arguments["PYTHON_IMAGE"] == BASE
-        assert each.arguments["PYTHON_IMAGE_DIGEST"] == "sha256:d"
-        assert (each.platforms, each.no_cache) == (platforms, True)
-        assert (TOP_LABEL in each.labels) is knows
-
-
-def test_base_without_a_digest(tmp_path: Path) -> None:
-    """An image that was built here came from no registry, and has no digest there."""
-    engine: Any = Shelf("")
-    _, (found,) = plan.plan(engine, SETTINGS, tmp_path, ["plain"])
-    assert "PYTHON_IMAGE_DIGEST" not in found.arguments
+        assert (each.platforms, each.no_cache) == (("linux/amd64",), True)
+    assert [each.labels for each in found] == [
+        {NAME_LABEL: BASE, FROM_LABEL: BASE, DIGEST_LABEL: "sha256:d", TOP_LABEL: "2 sha256:b"},
+        {FROM_LABEL: "scratch"},
+    ]

@@ -20,9 +20,10 @@ from tests.support.shelf import IDENTITY, Shelf
 from weighbridge.cache import Cache
 from weighbridge.commands.weigh import weigh
 from weighbridge.engine.protocol import Engine
-from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
+from weighbridge.errors import EngineFault, NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image import weighing
 from weighbridge.image.base_image import NAME_LABEL, TOP_LABEL
+from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import Base, Image, Pull, Report
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
@@ -100,7 +101,7 @@ def test_report_is_the_same_on_every_engine(tmp_path: Path, layout: str) -> None
         ("RUN y", True, 5, 2),
         ("(missing)", False, 4, 1),
     ]
-    assert image.base == Base(reference="debian:slim", layers=2, shipped_bytes=105)
+    assert image.base == Base(reference="debian:slim", layers=2, shipped_bytes=105, known_by="label")
     assert {(row.category, row.bytes) for row in image.ledger} == {("base", 105), ("unowned", 4)}
 
 
@@ -126,12 +127,64 @@ def test_pull_is_estimated_where_layers_are_not_compressed(tmp_path: Path, layou
 
 
 @pytest.mark.parametrize("base", [None, "", " ", "gone:1", "no name", "alpine:3", "nothing:1", "backend:larger"])
-def test_base_that_is_not_known(tmp_path: Path, base: str | None) -> None:
+@pytest.mark.parametrize("own", ["backend:older", "docker.io/library/backend:older"])
+def test_base_that_is_not_known(tmp_path: Path, base: str | None, own: str) -> None:
     """No label, no such image, no valid name, or an image that this one does not stand on: there is no base."""
     larger = ImageSpec(tags=("backend:larger",), layers=(SYSTEM, TOOLS, APP, APP))
-    (image,) = weighed(tmp_path, [BASE, OTHER, NOTHING, larger, built(base)], {"multi": "backend:multi"}).images
+    older = ImageSpec(tags=(own, "copy:1"), layers=(SYSTEM, TOOLS))  # other builds of an image are no bases of it
+    nameless = ImageSpec(tags=(), layers=(SYSTEM,))
+    images = [older, OTHER, NOTHING, larger, nameless, built(base)]
+    (image,) = weighed(tmp_path, images, {"multi": "backend:multi"}).images
     assert image.base is None
     assert not any(layer.in_base for layer in image.layers)
+
+
+@pytest.mark.parametrize("base", [None, "gone:1", "alpine:3"])
+@pytest.mark.parametrize("layout", ["docker_20", "containerd"])
+def test_base_by_its_layers(tmp_path: Path, base: str | None, layout: str) -> None:
+    """Where no label tells it, the base is the deepest image of the engine that begins this one."""
+    shallow = ImageSpec(tags=("busybox:1",), layers=(SYSTEM,))
+    (image,) = weighed(tmp_path, [shallow, BASE, OTHER, built(base)], {"multi": "backend:multi"}, layout).images
+    assert image.base == Base(reference="debian:slim", layers=2, shipped_bytes=105, known_by="layers")
+
+
+def test_copy_under_another_name(tmp_path: Path) -> None:
+    """Another build of an image under a name that the image itself has, too, is no base of it."""
+    older = ImageSpec(tags=("copy:1",), layers=(SYSTEM, TOOLS))
+    image = replace(built(None), tags=("backend:multi", "copy:2"))
+    (found,) = weighed(tmp_path, [older, image], {"multi": "backend:multi"}).images
+    assert found.base is None
+
+
+def test_images_are_listed_where_no_label_answers(tmp_path: Path) -> None:
+    """The engine is asked for all its images once, and only for an image whose labels tell no base."""
+    for base, times in (("debian:slim", 0), (None, 1)):
+        shelf = Shelf([BASE, built(base), built(base, "twin")], "docker_20")
+        places = docker({"multi": "backend:multi", "twin": "backend:twin"})
+        weigh(places, tmp_path, cache=Cache(tmp_path), engine=cast("Engine", shelf))
+        assert shelf.listed == times
+
+
+def test_engine_that_cannot_list_its_images(tmp_path: Path) -> None:
+    """Then the base is not known, and the report is made all the same."""
+
+    class Closed(Shelf):
+        def named_images(self) -> tuple[LocalImage, ...]:
+            raise EngineFault("The engine says: no")
+
+    shelf = Closed([BASE, built(None)], "docker_20")
+    report = weigh(docker({"x": "backend:multi"}), tmp_path, cache=Cache(tmp_path), engine=cast("Engine", shelf)).report
+    assert report.images[0].base is None
+
+
+def test_engine_at_hand_tells_bases_of_other_sources(tmp_path: Path) -> None:
+    """An image in a file has the base that it would have in the engine; without an engine its base is not known."""
+    (tmp_path / "saved.tar").write_bytes(tar_of(LAYOUTS["docker_25"]([built(None)])))
+    place, shelf = {"x": Location("archive", str(tmp_path / "saved.tar"))}, Shelf([BASE], "docker_20")
+    (image,) = weigh(place, tmp_path, engine=cast("Engine", shelf)).report.images
+    assert image.base == Base(reference="debian:slim", layers=2, shipped_bytes=105, known_by="layers")
+    (image,) = weigh(place, tmp_path).report.images
+    assert image.base is None
 
 
 def test_two_variants_of_one_image_both_come_out(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ What a real engine answers is tested in `tests/live`.
 from __future__ import annotations
 
 import inspect
+import json
 import socket
 import threading
 import time
@@ -297,6 +298,23 @@ def test_pull_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status
         pytest.raises(NoBaseImage, match=r"^x:1 cannot be pulled: manifest unknown[.] Run"),
     ):
         found.pull("x:1")
+
+
+def test_images_with_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Images without a name are left out, and so are those that are gone, or broken, when they are asked for."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    names = {"a": ["x:1", "y:2"], "b": ["<none>:<none>"], "c": None, "d": ["gone:1"], "e": ["broken:1"], "f": ["z:1"]}
+    rows = [{"Id": name, "RepoTags": tags, "RepoDigests": ["x@sha256:0"]} for name, tags in names.items()]
+    facts = {each["Id"]: {**each, "RootFS": {"Layers": ["sha256:l"]}} for each in rows}
+    answers = {f"/images/{name}/json": (200, json.dumps(facts[name])) for name in ("a", "b", "c", "f")}
+    faults = {"/images/d/json": (404, '{"message": "no such image"}'), "/images/e/json": (500, '{"message": "no"}')}
+    listed = {"/images/json": (200, json.dumps(rows))}
+    with serving(tmp_path / "s", ANSWERS | listed | answers | faults), client.connect() as found:
+        images = found.named_images()
+    assert [(each.id, each.names, each.diff_ids) for each in images] == [
+        ("a", ("x:1", "y:2"), ("sha256:l",)),
+        ("f", ("z:1",), ("sha256:l",)),
+    ]
 
 
 @contextmanager

@@ -9,8 +9,8 @@ import pytest
 
 from tests.live.conftest import Done, Project
 from weighbridge.build import bases
-from weighbridge.build import labels as build_labels
 from weighbridge.engine.client import DockerEngine
+from weighbridge.image.base_image import FROM_LABEL
 
 pytestmark = pytest.mark.engine
 
@@ -105,7 +105,7 @@ def test_variant_says_what_is_built(engine: DockerEngine, project: Project, pyth
     ours = {
         "weighbridge": "image",
         "weighbridge.repository": project.repository,
-        **build_labels.base_layer_labels(engine.image(python_base.reference).diff_ids),
+        FROM_LABEL: "scratch",
     }
     assert labels == {"base": python_base.reference, "word": "heard", **ours}
 

@@ -13,6 +13,7 @@ from tests.live import evidence, stages
 from tests.live.gallery import BASE, CASES, SMALL, Case
 from weighbridge.build import bases
 from weighbridge.cache import Cache
+from weighbridge.commands.weigh import _LocalImages
 from weighbridge.engine.client import DockerEngine
 from weighbridge.image import base_image, filesystem, weighing
 from weighbridge.image.content import ImageContent
@@ -82,7 +83,7 @@ def gallery(
 
 
 def _weighed(name: str, content: ImageContent) -> Image:
-    return weighing.weigh(name, DOCKER, content, base_image.base_of(content, lambda _: None)).image
+    return weighing.weigh(name, DOCKER, content, base_image.find_base(content, _LocalImages(None))).image
 
 
 @pytest.fixture(params=NAMES)

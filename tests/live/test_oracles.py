@@ -12,11 +12,12 @@ import pytest
 from tests.live import copies, evidence, stages
 from tests.live.copies import COMPRESSED, KINDS, LAYOUT, REGISTRY, SAVED, SKOPEOS_ARCHIVE, Copy
 from tests.live.stages import AFTER, BEFORE, BUILT
-from weighbridge.build import bases, labels
+from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh
 from weighbridge.engine.client import DockerEngine
 from weighbridge.image import filesystem
+from weighbridge.image.base_image import TOP_LABEL
 from weighbridge.model.report import Image, Pull
 from weighbridge.report import difference
 from weighbridge.sources import opener
@@ -83,9 +84,10 @@ def everywhere(
     folder, base = tmp_path_factory.mktemp("everywhere"), engine.image(python_base.reference)
     stages.write(folder)
     arguments = {"PYTHON": python_base.reference, "BUILT": PRESENT}
+    labels = {TOP_LABEL: f"{len(base.diff_ids)} {base.diff_ids[-1]}"}
     targets = [subject for subject in MADE if subject != BUILT or engine.has_image(PRESENT)]
     with (
-        evidence.built(engine, folder, targets, arguments, labels.base_layer_labels(base.diff_ids)) as references,
+        evidence.built(engine, folder, targets, arguments, labels) as references,
         copies.registry(folder) as registry,
         ThreadPoolExecutor(2) as threads,
     ):

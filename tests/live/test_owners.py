@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 import subprocess
 import zipfile
 from collections import Counter
@@ -16,13 +17,13 @@ import pytest
 
 from tests.live import evidence
 from weighbridge.build import bases
-from weighbridge.build import labels as build_labels
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
+from weighbridge.image.base_image import TOP_LABEL
 from weighbridge.model.report import Image
-from weighbridge.sources.locations import DOCKER, Location
+from weighbridge.sources.locations import ARCHIVE, DOCKER, Location
 
 pytestmark = pytest.mark.engine
 
@@ -137,10 +138,16 @@ def owned(
     """Build the image, measure it, and ask a container of it."""
     folder, base = tmp_path_factory.mktemp("owned"), engine.image(python_base.reference)
     write(folder)
-    arguments, labels = {"PYTHON": python_base.reference}, build_labels.base_layer_labels(base.diff_ids)
+    arguments, labels = {"PYTHON": python_base.reference}, {TOP_LABEL: f"{len(base.diff_ids)} {base.diff_ids[-1]}"}
     with evidence.built(engine, folder, (PLAIN, LABELLED), arguments, labels) as names:
-        locations = {name: Location(DOCKER, reference) for name, reference in names.items()}
-        report = weigh.weigh(locations, folder, cache=Cache(folder / "cache")).report
+        # Without an engine, which would tell its base by its layers, all of the plain image has its own owners.
+        saved = Location(ARCHIVE, str(folder / "plain.tar"))
+        with engine.save([names[PLAIN]]) as stream, Path(saved.place).open("wb") as file:
+            shutil.copyfileobj(stream, file)
+        images = [
+            weigh.weigh({name: location}, folder, cache=Cache(folder / "cache")).report.images[0]
+            for name, location in {PLAIN: saved, LABELLED: Location(DOCKER, names[LABELLED])}.items()
+        ]
         client = docker_cli.find()
         command = [str(client.path), "run", "--rm", "--interactive", "--network", "none", names[PLAIN]]
         inside = subprocess.run(
@@ -151,7 +158,7 @@ def owned(
             check=True,
         )
         rows = frozenset((str(c), str(n), str(v), int(size)) for c, n, v, size in json.loads(inside.stdout))
-        yield Owned({image.variant: image for image in report.images}, rows)
+        yield Owned({image.variant: image for image in images}, rows)
 
 
 def test_debian_rows_are_those_of_dpkg(owned: Owned) -> None:

@@ -13,7 +13,7 @@ from tests.live.conftest import Project, made
 from tests.live.test_sources import by_tar
 from weighbridge.build import bases
 from weighbridge.engine.client import DockerEngine
-from weighbridge.model.report import Report
+from weighbridge.model.report import Base, Report
 from weighbridge.report import records
 
 pytestmark = pytest.mark.engine
@@ -101,12 +101,12 @@ def test_layers_are_those_of_the_engine(engine: DockerEngine, built: Project, re
 
 
 def test_base_is_marked(engine: DockerEngine, python_base: bases.BaseImage, report: Report) -> None:
-    """The base's layers are those of the base image in the engine; an image on nothing has none."""
+    """The build tells what both stand on: the base image of the engine with its layers, and nothing."""
     small, based = report.images
-    assert small.base is None
+    assert small.base == Base(reference="scratch", layers=0, shipped_bytes=0, known_by="dockerfile")
     assert not any(layer.in_base for layer in small.layers)
     assert based.base is not None
-    assert based.base.reference == python_base.reference
+    assert (based.base.reference, based.base.known_by) == (python_base.reference, "dockerfile")
     marked = tuple(layer.diff_id for layer in based.layers if layer.in_base)
     assert marked == engine.image(python_base.reference).diff_ids
     assert marked == tuple(layer.diff_id for layer in based.layers[: based.base.layers])
@@ -128,7 +128,7 @@ def test_tables(built: Project, report: Report) -> None:
     titles = [line.strip() for line in lines if line and not line.startswith(" ")]
     assert titles[0].startswith("Ship  ")
     assert "What each variant weighs" in titles
-    assert [title for title in titles if title.startswith("small: 80.0 kB in 2 layers, base unknown")]
+    assert [title for title in titles if title.startswith("small: 80.0 kB in 2 layers, on scratch")]
     based = report.images[1]
     assert based.base is not None
     (title,) = (each for each in titles if each.endswith(f"in {len(based.layers)} layers, on {based.base.reference}"))

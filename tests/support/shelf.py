@@ -22,6 +22,7 @@ class Shelf:
 
     def __init__(self, images: Sequence[ImageSpec], layout: str) -> None:
         self._images, self._layout, self.saves = images, layout, 0
+        self.listed = 0
 
     def image(self, reference: str) -> LocalImage:
         """Return an image; a name with a space is no name, as in the real engine."""
@@ -37,8 +38,14 @@ class Shelf:
                     diff_ids=spec.diff_ids,
                     labels=spec.labels,
                     user="",
+                    names=spec.tags,
                 )
         raise NoSuchImage(f"The engine has no image {reference}")
+
+    def named_images(self) -> tuple[LocalImage, ...]:
+        """Return all of them that have a name."""
+        self.listed += 1
+        return tuple(self.image(spec.tags[0]) for spec in self._images if spec.tags)
 
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:

@@ -109,7 +109,7 @@ def _label(repository: str) -> str:
 def _options(wanted: Build) -> Iterator[str]:
     yield from ("--progress", "plain", "--tag", wanted.reference, "--file", str(wanted.dockerfile))
     own = (f"{LABEL}=image", _label(wanted.reference.rpartition(":")[0]))
-    given = {**labels.labels(wanted.arguments), **_base_label(wanted), **wanted.labels}
+    given = {**labels.labels(wanted.arguments), **wanted.labels}
     for label in (*own, *(f"{name}={value}" for name, value in given.items())):
         yield from ("--label", label)
     if wanted.target:
@@ -126,14 +126,6 @@ def _options(wanted: Build) -> Iterator[str]:
     for name in _PROXIES:
         if name in os.environ:
             yield from ("--build-arg", name)  # the value is taken from the environment and kept in no layer
-
-
-def _base_label(wanted: Build) -> dict[str, str]:
-    try:
-        text = wanted.dockerfile.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return {}  # the client will say what is wrong with it
-    return labels.base_labels(wanted.arguments, text, wanted.target)
 
 
 @contextmanager

@@ -1,27 +1,23 @@
 """What an image says of itself: the OCI's annotations as labels, of what Git and pyproject.toml tell, and no guess.
 
 Names and meanings: OCI image-spec, annotations.md, "Pre-Defined Annotation Keys". What is the same for every build
-(title, description, licences, the base's name) stands in the Dockerfile. The labels are made from the build's own
-arguments, which also become the environment that the application answers `/version` from: both say the same.
+(title, description, licences) stands in the Dockerfile; the base is told by `base_labels`. Labels are made from the
+build's own arguments, which also become the environment that the application answers `/version` from: so both agree.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from weighbridge import git
-from weighbridge.image.base_image import DIGEST_LABEL, NAME_LABEL, TOP_LABEL
 
 TIME_ARGUMENT = "SOURCE_DATE_EPOCH"
 """BuildKit takes it by itself from 0.11 on, for the times in the config and its history; older ones leave it alone."""
-BASE_ARGUMENT, DIGEST_ARGUMENT = "PYTHON_IMAGE", "PYTHON_IMAGE_DIGEST"
-"""Build arguments: the base's name, and its digest where that is known."""
-_FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE | re.MULTILINE)
-_BASE = (f"${BASE_ARGUMENT}", f"${{{BASE_ARGUMENT}}}")
+BASE_ARGUMENT = "PYTHON_IMAGE"
+"""The build argument that names the base."""
 _SPEC = "org.opencontainers.image"
 _BY_ARGUMENT = {
     "VERSION": f"{_SPEC}.version",
@@ -60,29 +56,3 @@ def _version(project: Path) -> str:
     except (OSError, ValueError, LookupError, TypeError):
         return ""
     return str(found)
-
-
-def base_layer_labels(diff_ids: Sequence[str]) -> dict[str, str]:
-    """Return the labels with which a build tells what it stands on.
-
-    Args:
-        diff_ids: Those of the base image.
-    """
-    return {TOP_LABEL: f"{len(diff_ids)} {diff_ids[-1]}"} if diff_ids else {}
-
-
-def base_labels(given: Mapping[str, str], dockerfile: str, target: str | None) -> dict[str, str]:
-    """Return the labels with the base's name and, where it is known, its digest, if the target begins with that base.
-
-    Args:
-        given: The arguments of the build.
-        dockerfile: Its text.
-        target: A stage of it; None: the last one.
-    """
-    found = [each.groups() for each in _FROM.finditer(dockerfile)]
-    stages = {str(name).lower(): str(base) for base, name in found if name}
-    base = stages.get(target.lower(), "") if target else found[-1][0] if found else ""
-    for _ in stages:  # stages name earlier ones, so this many steps lead to the first
-        base = stages.get(base.lower(), base)
-    told_by = {NAME_LABEL: BASE_ARGUMENT, DIGEST_LABEL: DIGEST_ARGUMENT}
-    return {label: given[name] for label, name in told_by.items() if given.get(name)} if base in _BASE else {}

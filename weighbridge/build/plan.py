@@ -1,14 +1,14 @@
-"""What is built for variants: on the base that the engine has, with the same arguments and labels for all."""
+"""What is built for variants: with the same arguments for all, and labels that tell what each stands on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from weighbridge.build import bases, labels
+from weighbridge.build import base_labels, bases, labels
 from weighbridge.build.bases import BaseImage
 from weighbridge.build.buildkit import Build
-from weighbridge.build.platforms import are_own
 from weighbridge.engine.protocol import Engine
 from weighbridge.settings.project import Settings
 
@@ -29,13 +29,13 @@ def plan(
         SettingsError: SOURCE_DATE_EPOCH is no time.
     """
     base = bases.base_image(engine, "python", settings.bases.python)
-    found = engine.image(base.reference)
     arguments = {labels.BASE_ARGUMENT: base.reference, **labels.arguments(project)}
-    if found.digest:
-        arguments[labels.DIGEST_ARGUMENT] = found.digest
-    # What the base is made of is known of the engine's own platform alone.
-    given = labels.base_layer_labels(found.diff_ids) if are_own(engine, platforms) else {}
-    return base, builds(settings, project, names, arguments, given=given, platforms=platforms, no_cache=no_cache)
+    wanted = builds(settings, project, names, arguments, platforms=platforms, no_cache=no_cache)
+    return base, tuple(replace(each, labels=_base_of(engine, each)) for each in wanted)
+
+
+def _base_of(engine: Engine, wanted: Build) -> dict[str, str]:
+    return base_labels.describe_base(engine, wanted.dockerfile, wanted.target, wanted.arguments, wanted.platforms)
 
 
 def builds(
@@ -44,11 +44,10 @@ def builds(
     variants: Iterable[str],
     arguments: Mapping[str, str],
     *,
-    given: Mapping[str, str] | None = None,
     platforms: Iterable[str] = (),
     no_cache: bool = False,
 ) -> tuple[Build, ...]:
-    """Return what to build for these variants; `arguments`, `given` labels and `platforms` are the same for all."""
+    """Return what to build for these variants; `arguments` and `platforms` are the same for all."""
     wanted = tuple(platforms)
     return tuple(
         Build(
@@ -58,7 +57,6 @@ def builds(
             dockerfile=project / variant.dockerfile,
             target=variant.target,
             arguments={**arguments, **variant.arguments},
-            labels=given or {},
             platforms=wanted,
             no_cache=no_cache,
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
 from weighbridge.commands import choose, weigh
 from weighbridge.commands.weigh import Trees
+from weighbridge.engine.protocol import Engine
 from weighbridge.model.report import Report
 from weighbridge.render import formats
 from weighbridge.render.terminal import build_progress, console
@@ -19,6 +20,7 @@ from weighbridge.settings.project import Settings
 from weighbridge.smoke import history
 from weighbridge.sources import opener
 from weighbridge.sources.assembly import Progress
+from weighbridge.sources.locations import Location
 
 
 def run(
@@ -43,9 +45,13 @@ def run(
 
         rebuilding.check(settings, project, variants, images)
     folder = records.prepared(project / settings.reports.directory)
-    with console.activity() as shown:
-        before = earlier(baseline, settings, project, wanted, progress=shown.reading)
-        weighed = weigh.weigh(wanted, project, on_progress=shown.reading())
+    compared = baseline_locations(baseline, wanted)
+    before = None if compared or not baseline else baselines.find(baseline, folder, project)
+    # One engine for both: a base that is found by its layers on one side is found on the other, too.
+    with console.activity() as shown, weigh.connected((*wanted.values(), *compared.values())) as engine:
+        if compared:
+            before = weigh_baseline(compared, project, engine=engine, on_progress=shown.reading())
+        weighed = weigh.weigh(wanted, project, engine=engine, on_progress=shown.reading())
         result = weighed.report
         if rebuild:
             steps = partial(build_progress.steps, shown)
@@ -57,30 +63,32 @@ def run(
     budgets.enforce(told.report)
 
 
-def earlier(
-    text: str, settings: Settings, project: Path, names: Iterable[str], *, progress: Callable[[], Progress]
-) -> Report | None:
-    """Return what `--baseline` names: a record, or the images at a reference weighed now; None where it names nothing.
+def baseline_locations(text: str, names: Iterable[str]) -> dict[str, Location]:
+    """Return the images that `--baseline` names, by what the report calls its own; empty where it names none.
 
     Args:
-        text: The option; empty, a record's path, `last`, a branch, a commit, or `SOURCE:REFERENCE` with `{variant}` in
-            it where each variant has one of its own.
-        settings: Names the variants and the folder of records.
-        project: A folder of the repository.
-        names: What the report calls its images; with a reference, each is compared with one of its own.
-        progress: Returns a callback that gets the number of bytes read so far.
+        text: The option; `SOURCE:REFERENCE` names images, with `{variant}` in it where each has one of its own.
+        names: What the report calls its images.
 
     Raises:
-        SettingsError, UnreadableRecord: It is nothing that can be compared with.
+        SettingsError: It names a source, and no image there.
+    """
+    if not opener.names_source(text):
+        return {}
+    return {name: opener.parse(text.replace("{variant}", name)) for name in names}
+
+
+def weigh_baseline(
+    compared: Mapping[str, Location], project: Path, *, engine: Engine | None, on_progress: Progress
+) -> Report:
+    """Weigh the images of `baseline_locations` now; `engine` is asked for their bases, if the run has one.
+
+    Raises:
         NoSuchImage, UnreadableImage, EngineError: As the sources say.
     """
-    if not text:
-        return None
-    if not opener.names_source(text):
-        return baselines.find(text, project / settings.reports.directory, project)
-    places = {name: opener.parse(text.replace("{variant}", name)) for name in names}
+    report = weigh.weigh(compared, project, engine=engine, on_progress=on_progress).report
     # Nobody knows of which commit they are, and it need not be the present one.
-    return replace(weigh.weigh(places, project, on_progress=progress()).report, commit=None, dirty=False)
+    return replace(report, commit=None, dirty=False)
 
 
 def summarized(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache as once
+from functools import cached_property
 from pathlib import Path
 
 from weighbridge import git
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage
-from weighbridge.image import base_image, sharing, weighing
-from weighbridge.image.base_image import base_of
+from weighbridge.image import sharing, weighing
+from weighbridge.image.base_image import find_base
 from weighbridge.image.content import ImageContent
 from weighbridge.image.layer import Fingerprint
+from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import Report
 from weighbridge.model.tree import Node
 from weighbridge.sources import opener
@@ -36,6 +38,22 @@ class Weighed:
     """Return variant -> the parts of its image, layer by layer down to files: made when asked for, of what was read."""
 
 
+@contextmanager
+def connected(locations: Iterable[Location]) -> Iterator[Engine | None]:
+    """Connect to the user's engine where one of these images is there; else to none, as an archive needs none.
+
+    Raises:
+        NoEngine: It does not answer.
+    """
+    if not any(location.source == DOCKER for location in locations):
+        yield None
+        return
+    from weighbridge.engine.client import connect  # noqa: PLC0415 - an archive is measured without the SDK
+
+    with connect() as engine:
+        yield engine
+
+
 def weigh(
     locations: Mapping[str, Location],
     project: Path,
@@ -50,22 +68,20 @@ def weigh(
         locations: Name in the report -> where the image is.
         project: A folder of the repository whose commit the report names.
         cache: What is known of layers; the user's, if None.
-        engine: A connected engine; if None, the user's, where a location needs one.
+        engine: A connected engine, which is asked for the bases of all images, wherever these are; if None, the user's,
+            where a location needs one.
         on_progress: Is told the number of bytes read so far.
 
     Raises:
         NoSuchImage, UnreadableImage, EngineError: As the sources say.
     """
     with ExitStack() as stack:
-        if engine is None and any(location.source == DOCKER for location in locations.values()):
-            from weighbridge.engine.client import connect  # noqa: PLC0415 - an archive is measured without the SDK
-
-            engine = stack.enter_context(connect())
+        engine = engine or stack.enter_context(connected(locations.values()))
         means = Means(cache=cache or Cache(), engine=engine, on_progress=on_progress)
         contents = opener.read(locations.values(), means)
-        find = _finder(engine)
+        local = _LocalImages(engine)
         found = [
-            weighing.weigh(name, location.source, contents[location], base_of(contents[location], find))
+            weighing.weigh(name, location.source, contents[location], find_base(contents[location], local))
             for name, location in locations.items()
         ]
         identity = engine.identity if engine else None
@@ -90,11 +106,24 @@ def _fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerprint]:
     }
 
 
-def _finder(engine: Engine | None) -> base_image.Find:
-    def find(reference: str) -> tuple[str, ...] | None:
+class _LocalImages:
+    """The images of the engine that is at hand, if any; what was asked of them is not asked again."""
+
+    def __init__(self, engine: Engine | None) -> None:
+        self._engine = engine
+
+    def find(self, reference: str) -> LocalImage | None:
         try:
-            return engine.image(reference).diff_ids if engine else None
+            return self._engine.image(reference) if self._engine else None
         except (NoSuchImage, EngineFault):  # a fault: the label's text is no name that the engine understands
             return None
 
-    return find
+    def named(self) -> tuple[LocalImage, ...]:
+        return self._named
+
+    @cached_property
+    def _named(self) -> tuple[LocalImage, ...]:
+        try:
+            return self._engine.named_images() if self._engine else ()
+        except EngineFault:
+            return ()

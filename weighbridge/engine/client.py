@@ -7,7 +7,7 @@ else goes through here. No exception of the SDK or of its HTTP library gets out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from http import HTTPStatus
 from pathlib import Path
@@ -138,11 +138,20 @@ class DockerEngine:
 
     def has_image(self, reference: str) -> bool:
         """Tell whether the engine has an image of that name."""
-        try:
+        with suppress(NoSuchImage):
             self.image(reference)
-        except NoSuchImage:
-            return False
-        return True
+            return True
+        return False
+
+    def named_images(self) -> tuple[LocalImage, ...]:
+        """Return all images that have a name; without those that cannot be asked for, as one that is just removed."""
+        with mapped_errors():
+            ids = [each["Id"] for each in self._api.images() if inspect.tags(each)]
+        found = list[LocalImage]()
+        for each in ids:
+            with suppress(NoSuchImage, EngineFault):
+                found.append(self.image(each))
+        return tuple(found)
 
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
@@ -150,8 +159,9 @@ class DockerEngine:
 
         Layers that several images share come once. Nothing touches the disk on this side.
         """
-        url, wanted = self._url("images/get"), {"names": list(references)}
-        with mapped_errors(), self._api.get(url, params=wanted, stream=True, timeout=None) as answer:
+        api, named = self._api, {"names": list(references)}
+        url = f"{api.base_url}/v{api.api_version}/images/get"
+        with mapped_errors(), api.get(url, params=named, stream=True, timeout=None) as answer:
             if not answer.ok:
                 raise EngineFault(f"The engine does not save {', '.join(references)}: {answer.text.strip()}")
             yield cast("BinaryIO", answer.raw)
@@ -166,8 +176,7 @@ class DockerEngine:
     @mapped_errors()
     def tag(self, image: str, reference: str) -> None:
         """Give an image one more name; who had that name loses it."""
-        name, _, tag = reference.rpartition(":")
-        self._api.tag(image, name, tag)
+        self._api.tag(image, *reference.rsplit(":", 1))
 
     def push(self, reference: str, on_progress: Callable[[int], None]) -> str:
         """Push the image of that name, telling the bytes sent; return its digest in the registry. See `PushRefused`."""
@@ -278,9 +287,6 @@ class DockerEngine:
         api, chosen = self._api, {"label": label}
         volumes = api.volumes(filters=chosen)["Volumes"] or ()
         return api.containers(all=True, filters=chosen), api.networks(filters=chosen), volumes
-
-    def _url(self, path: str) -> str:
-        return f"{self._api.base_url}/v{self._api.api_version}/{path}"
 
 
 def _done(step: Callable[[], object]) -> bool:

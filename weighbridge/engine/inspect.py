@@ -37,6 +37,7 @@ def image(reference: str, facts: dict[str, Any]) -> LocalImage:
         diff_ids=tuple((facts.get("RootFS") or {}).get("Layers") or ()),
         labels=config.get("Labels") or {},
         user=config.get("User") or "",
+        names=tags(facts),
         digest=_digest(reference, facts.get("RepoDigests") or ()),
         environment=_words(config.get("Env")),
         entrypoint=_words(config.get("Entrypoint")),
@@ -67,10 +68,16 @@ def _short(name: str) -> str:
 
 def names(facts: dict[str, Any]) -> tuple[str, ...]:
     """Read a row of `GET /images/json`: its names, or its id where it has none, nor a digest that it came by."""
-    tags, digests = (
-        [name for name in facts[key] or () if not name.startswith("<none>")] for key in ("RepoTags", "RepoDigests")
-    )
-    return tuple(tags) if tags or digests else (facts["Id"],)
+    return tags(facts) if tags(facts) or _named(facts, "RepoDigests") else (facts["Id"],)
+
+
+def tags(facts: dict[str, Any]) -> tuple[str, ...]:
+    """Read an image's names, `NAME:TAG` each, from a row of `GET /images/json` or from `GET /images/{name}/json`."""
+    return _named(facts, "RepoTags")
+
+
+def _named(facts: dict[str, Any], key: str) -> tuple[str, ...]:
+    return tuple(str(name) for name in facts.get(key) or () if not name.startswith("<none>"))
 
 
 def creation(spec: ContainerSpec) -> dict[str, Any]:

@@ -40,6 +40,9 @@ class Engine(Protocol):
     def has_image(self, reference: str) -> bool:
         """Tell whether the engine has an image of that name."""
 
+    def named_images(self) -> tuple[LocalImage, ...]:
+        """Return all images that have a name; without those that cannot be asked for, as one that is just removed."""
+
     def save(self, references: Sequence[str]) -> AbstractContextManager[BinaryIO]:
         """Open one `docker save` stream of all the images, to be read front to back.
 

@@ -87,6 +87,8 @@ class LocalImage:
     """Oldest layer first."""
     labels: Mapping[str, str]
     user: str
+    names: tuple[str, ...] = ()
+    """All that the engine has for it, `NAME:TAG` each."""
     digest: str = ""
     """`sha256:…` under which a registry has the image by this name; empty where it came from none and went to none."""
     environment: tuple[str, ...] = ()

@@ -99,6 +99,13 @@ def over_base(image: Image) -> str:
     return size(image.shipped_bytes - image.base.shipped_bytes) if image.base else UNKNOWN
 
 
+def stands_on(image: Image) -> str:
+    """Return what an image stands on, and how that is known where no label tells it."""
+    if image.base is None:
+        return "base unknown or changed since the build"
+    return f"on {image.base.reference}{' (by its layers)' if image.base.known_by == 'layers' else ''}"
+
+
 def wasted(image: Image) -> str:
     """Return what an image ships in vain."""
     return known(image.wasted_bytes)

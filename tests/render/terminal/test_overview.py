@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from weighbridge.model.report import Base, Finding, Image, Layer, LedgerRow, Pull, Rebuild, Report, Waste
+from weighbridge.model.report import Base, Finding, Image, KnownBy, Layer, LedgerRow, Pull, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
+from weighbridge.render.overview import stands_on
 from weighbridge.render.terminal import report as terminal
 from weighbridge.report.comparison import Comparison, compare_reports
 from weighbridge.report.summary import Baseline, Summary
@@ -361,3 +362,19 @@ def test_names_from_images_move_no_cursor() -> None:
     text = drawn(since(report(MULTI), report(replace(bad, variant=name), bad), **{name: name}))
     assert text.count("ev\ufffd[31mil\ufffd") > 5
     assert all(sign.isprintable() for sign in text if sign != "\n")
+
+
+@pytest.mark.parametrize(
+    ("known_by", "words"),
+    [
+        (None, "on debian:slim"),
+        ("dockerfile", "on debian:slim"),
+        ("label", "on debian:slim"),
+        ("layers", "on debian:slim (by its layers)"),
+    ],
+)
+def test_base_and_how_it_is_known(known_by: KnownBy | None, words: str) -> None:
+    """A base that nobody named is told apart from one that the image or its build names."""
+    base = Base(reference="debian:slim", layers=1, shipped_bytes=1, known_by=known_by)
+    assert stands_on(replace(image("multi", LEDGER), base=base)) == words
+    assert stands_on(replace(image("multi", LEDGER), base=None)) == "base unknown or changed since the build"

@@ -141,6 +141,7 @@ def _template() -> Template:
         "label": get_title,
         "versions": tables.versions,
         "origin": overview.origin,
+        "stands_on": overview.stands_on,
     }
     environment.globals |= {
         "treemap": treemap,

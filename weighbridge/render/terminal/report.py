@@ -7,7 +7,7 @@ from typing import TextIO
 
 from weighbridge.image.categories import CATEGORIES, WASTED
 from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
-from weighbridge.render.overview import counted, origin, pull_of, pulled
+from weighbridge.render.overview import counted, origin, pull_of, pulled, stands_on
 from weighbridge.render.terminal import difference, overview
 from weighbridge.render.terminal.console import (
     Cell,
@@ -101,8 +101,7 @@ def _together(sharing: Sharing) -> Iterator[str]:
 
 
 def _summary(image: Image) -> str:
-    base = f"on {image.base.reference}" if image.base else "base unknown or changed since the build"
-    return f"{size(image.shipped_bytes)} in {counted(len(image.layers), 'layer')}, {base}"
+    return f"{size(image.shipped_bytes)} in {counted(len(image.layers), 'layer')}, {stands_on(image)}"
 
 
 def _owners(image: Image) -> list[Sequence[Cell | str]]:

@@ -1,0 +1,165 @@
+"""Reads from a Dockerfile which image a target finally stands on, for any Dockerfile that BuildKit takes.
+
+Source: docs.docker.com, Dockerfile reference, "FROM", "ARG", "Parser directives" and "Here-Documents"; moby/buildkit,
+frontend/dockerfile/parser and dockerfile2llb, where that is silent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from weighbridge.build.expansion import Unclear, expand, split_words, unquote
+
+SCRATCH = "scratch"
+"""What FROM names for no image at all."""
+_PARTS = ("PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT")
+_OF_BUILDER = ("TARGETSTAGE", *(f"{side}{part}" for side in ("BUILD", "TARGET") for part in _PARTS))
+"""Variables that have a value in every build, which is not known here."""
+_BLANKS = re.compile(r"[\t\v\f\r ]+")
+_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
+_DIRECTIVES = ("syntax", "escape", "check")
+_SYNTAX_ARGUMENT = "BUILDKIT_SYNTAX"
+_OWN_SYNTAX = re.compile(r"(?:.*/)?docker/dockerfile(?:-upstream)?(?:[:@].*)?")
+"""The frontends that read what is read here, from whatever registry; others may mean anything."""
+_HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]*)")
+_TAKES_HEREDOC = ("add", "copy", "run")
+_REFERENCE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:/@-]*[A-Za-z0-9._-])?")
+_PLAIN, _NAMED = 1, 3
+"""How many words `FROM image` and `FROM image AS name` have behind FROM."""
+
+
+@dataclass(slots=True)
+class _Stages:
+    """What each stage stands on, by its number and by its name in small letters."""
+
+    arguments: Mapping[str, str]
+    """Of the build."""
+    escape: str
+    variables: dict[str, str | None]
+    """The global ones so far; None: its value cannot be told."""
+    bases: list[str | None] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def add(self, words: Sequence[str]) -> None:
+        """Take the words of a FROM, flags left out."""
+        begun = len(words) in {_PLAIN, _NAMED} and (len(words) == _PLAIN or words[1].lower() == "as")
+        base = self._expanded(words[0]) if begun else None
+        # Only what stands above is a stage to it: below its own name, a stage may use an image of that name.
+        known = self.numbers.get((base or "").lower())
+        self.bases.append(base if known is None else self.bases[known])
+        if len(words) == _NAMED:
+            self.numbers[words[2].lower()] = len(self.bases) - 1
+
+    def set_variable(self, word: str) -> None:
+        """Take one `NAME` or `NAME=default` of an ARG above the first FROM."""
+        name, equals, default = word.partition("=")
+        if name in self.arguments:
+            self.variables[name] = self.arguments[name]
+        elif not equals or name in _OF_BUILDER:
+            self.variables |= {name: None} if name in self.variables else {}
+        else:
+            self.variables[name] = self._expanded(default)
+
+    def _expanded(self, word: str) -> str | None:
+        try:
+            return expand(word, self.variables, self.escape)
+        except Unclear:
+            return None
+
+    def base_of(self, target: str | None) -> str | None:
+        """Return what a stage stands on: the last, or that of a name or a number."""
+        number = len(self.bases) - 1 if target is None else self.numbers.get(target.lower())
+        if number is None and target and target.isascii() and target.isdigit():
+            number = int(target[:6])  # more digits than any Dockerfile has stages
+        return self.bases[number] if number is not None and 0 <= number < len(self.bases) else None
+
+
+def find_base(text: str, target: str | None, arguments: Mapping[str, str]) -> str | None:
+    """Return the image that a target finally stands on, through whatever stages, as the Dockerfile writes its name.
+
+    Args:
+        text: Of the Dockerfile.
+        target: A stage, by its name or number; None: the last.
+        arguments: The arguments of the build.
+
+    Returns:
+        The name; `SCRATCH` for no image; None where it cannot be told: there is no such stage, the builder would refuse
+        the Dockerfile, another frontend reads it, or it depends on the platform.
+    """
+    lines = text.removeprefix("\ufeff").split("\n")
+    directives = _read_directives(lines)
+    escape = directives.get("escape", "\\")
+    syntax = arguments.get(_SYNTAX_ARGUMENT) or directives.get("syntax") or "docker/dockerfile"
+    if escape not in {"\\", "`"} or not _OWN_SYNTAX.fullmatch(syntax.partition(" ")[0]):
+        return None
+    stages = _Stages(arguments, escape, {name: arguments.get(name) for name in _OF_BUILDER})
+    for name, rest in _read_instructions(lines, escape):
+        if name == "from":
+            stages.add(_without_flags(_BLANKS.split(rest)))
+        elif name == "arg" and not stages.bases:
+            for word in split_words(rest, escape):
+                stages.set_variable(word)
+    base = stages.base_of(target)
+    return base if base and _REFERENCE.fullmatch(base) else None
+
+
+def _read_directives(lines: Sequence[str]) -> dict[str, str]:
+    """Return the parser directives, which end at the first line that is none."""
+    found = dict[str, str]()
+    for line in lines:
+        matched = _DIRECTIVE.fullmatch(line.rstrip("\r"))
+        if not matched or matched[1].lower() not in _DIRECTIVES:
+            break
+        found.setdefault(matched[1].lower(), matched[2])
+    return found
+
+
+def _read_instructions(lines: Sequence[str], escape: str) -> Iterator[tuple[str, str]]:
+    """Yield each instruction's name in small letters and what stands behind it; leave out comments and heredocs."""
+    rest = iter(lines)
+    # As BuildKit: an escape character that is itself escaped does not continue the line.
+    continued = re.compile(rf"(^|[^{re.escape(escape)}]){re.escape(escape)}[ \t]*$")
+    for line in rest:
+        whole = _joined(line.lstrip(), rest, continued)
+        if not whole.strip():
+            continue
+        name, *behind = _BLANKS.split(whole.strip(), maxsplit=1)
+        arguments = behind[0] if behind else ""
+        yield name.lower(), arguments
+        for tabs, end in _heredocs(name.lower(), arguments):
+            _skip(rest, tabs=tabs, end=end)
+
+
+def _joined(begin: str, rest: Iterator[str], continued: re.Pattern[str]) -> str:
+    """Return a line with those that continue it; comments and empty lines between them do not end it."""
+    parts, line = list[str](), "" if begin.startswith("#") else begin.rstrip("\r")
+    while matched := continued.search(line):
+        parts.append(line[: matched.start()] + matched[1])
+        line = next((each for each in rest if each.strip() and not each.lstrip().startswith("#")), "").rstrip("\r")
+    return "".join([*parts, line])
+
+
+def _heredocs(name: str, arguments: str) -> Iterator[tuple[bool, str]]:
+    """Yield of each heredoc of an instruction whether tabs before its lines are left out, and the line that ends it."""
+    if name == "onbuild":
+        name = arguments.partition(" ")[0].lower()
+    words = split_words(arguments) if name in _TAKES_HEREDOC else []
+    with suppress(Unclear):  # BuildKit sees no heredoc in a line with a quote that is not closed
+        for matched in filter(None, map(_HEREDOC.fullmatch, words if unquote(arguments) else [])):
+            if matched[2]:
+                yield matched[1] == "-", unquote(matched[2])
+
+
+def _skip(rest: Iterator[str], *, tabs: bool, end: str) -> None:
+    for line in rest:
+        text = line.rstrip("\r")
+        if (text.lstrip("\t") if tabs else text) == end:
+            return
+
+
+def _without_flags(words: Sequence[str]) -> Sequence[str]:
+    first = next((number for number, word in enumerate(words) if not word.startswith("--")), len(words))
+    return words[first:]
