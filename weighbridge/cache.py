@@ -20,7 +20,7 @@ from pathlib import Path
 from weighbridge import files
 from weighbridge.image.layer import Fingerprint, LayerContent
 
-VERSION = 2
+VERSION = 3
 """Part of the folder's name: raised with every change of what is kept or of how it is computed."""
 LIMIT_BYTES = 256 * 2**20
 _COLUMNS = ("paths", "kinds", "sizes", "digests")

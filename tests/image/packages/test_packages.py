@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packages import stays_inside
-from weighbridge.image.packages import Package, found, is_database
+from weighbridge.image.packages import Package, found, is_database, shorten
 
 DATABASES = [
     "var/lib/dpkg/status",
@@ -24,6 +24,18 @@ DATABASES = [
     "usr/local/lib/python3.13/site-packages/redis-8.1.0.dist-info/RECORD",
     "redis-8.1.0.dist-info/RECORD",
     "var/lib/dpkg/odd-1.dist-info/RECORD",
+    "a/redis-8.1.0.dist-info/METADATA",
+    "a/redis-8.1.0.dist-info/INSTALLER",
+    "a/redis-8.1.0.dist-info/direct_url.json",
+    "var/lib/apt/extended_states",
+    "etc/apk/world",
+    "app/requirements.txt",
+    "app/requirements-dev.txt",
+    "requirements/base.txt",
+    "pyproject.toml",
+    "app/setup.cfg",
+    "app/Pipfile",
+    "app/package.json",
 ]
 OTHERS = [
     "",
@@ -44,13 +56,26 @@ OTHERS = [
     "a/RECORD",
     ".dist-info/RECORD",
     "a/.dist-info/RECORD",
-    "a/redis-8.1.0.dist-info/METADATA",
+    "a/redis-8.1.0.dist-info/REQUESTED",
+    "a/.dist-info/METADATA",
+    "METADATA",
     "a/redis-8.1.0.dist-info/RECORD/b",
+    "venv/lib/python3.13/site-packages/redis/requirements.txt",
+    "usr/lib/python3/dist-packages/x/pyproject.toml",
+    "app/node_modules/x/package.json",
+    "usr/share/doc/x/requirements.txt",
+    "app/my-requirements.txt",
+    "app/requirements.lock",
+    "app/base.txt",
+    "srv/etc/apk/world",
+    "srv/var/lib/apt/extended_states",
 ]
 RULE = re.compile(
     r"var/lib/dpkg/(?:status|status\.d/[^/]+|info/[^/]+\.list|diversions)"
-    r"|(?:usr/)?lib/apk/db/installed"
-    r"|(?:.*/)?[^/]+\.dist-info/RECORD",
+    r"|(?:usr/)?lib/apk/db/installed|etc/apk/world|var/lib/apt/extended_states"
+    r"|(?:.*/)?[^/]+\.dist-info/(?:RECORD|METADATA|INSTALLER|direct_url\.json)"
+    r"|(?!(?:.*/)?(?:site-packages|dist-packages|node_modules|share/doc)/)(?:.*/)?"
+    r"(?:requirements[^/]*\.txt|requirements/[^/]*\.txt|pyproject\.toml|setup\.cfg|Pipfile|package\.json)",
     re.DOTALL,
 )
 PIECES = sorted({piece for path in [*DATABASES, *OTHERS] for piece in path.split("/")} | {"\n"})
@@ -99,7 +124,11 @@ def test_order() -> None:
         ("alpine", "zlib", "1"),
     ]
     assert packages[1] == Package(
-        kind="python", name="amqp", version="2", paths=("a/amqp.py", "a/amqp-2.dist-info/RECORD")
+        kind="python",
+        name="amqp",
+        version="2",
+        paths=("a/amqp.py", "a/amqp-2.dist-info/RECORD"),
+        has_metadata=False,
     )
 
 
@@ -114,6 +143,16 @@ def test_anything(documents: dict[str, bytes]) -> None:
     packages = list(found(documents))
     assert all(stays_inside(path) for package in packages for path in package.paths)
     assert packages == list(found({path: documents[path] for path in documents if is_database(path)}))
+
+
+@given(st.sampled_from(DATABASES), st.binary(), st.binary())
+def test_shortened(path: str, head: bytes, tail: bytes) -> None:
+    """What is kept of a database is its beginning, and tells the same packages as the whole."""
+    whole = head + b"\n\n" + tail
+    kept = shorten(path, whole)
+    assert whole.startswith(kept)
+    record = "a/redis-8.1.0.dist-info/RECORD"
+    assert list(found({record: b"", path: kept})) == list(found({record: b"", path: whole}))
 
 
 @pytest.mark.slow
