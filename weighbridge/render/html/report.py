@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escaped
@@ -131,6 +132,7 @@ def _template() -> Template:
         "label": tables.label,
         "versions": tables.versions,
         "origin": overview.origin,
+        "strip_prelude": strip_prelude,
     }
     environment.globals |= {"treemap": treemap, "trend": trend, "categories": CATEGORIES}
     return environment.get_template("report.html")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model import tree
 from weighbridge.model.categories import CATEGORIES
 from weighbridge.model.report import Image, Report
@@ -89,7 +90,7 @@ def _owners(image: Image) -> Node:
 def _layers(image: Image) -> Node:
     layers = tuple(
         Node(
-            name=f"{layer.index}: {layer.instruction}",
+            name=f"{layer.index}: {strip_prelude(layer.instruction)}",
             bytes=layer.shipped_bytes,
             category="base" if layer.in_base else "",
         )
