@@ -23,6 +23,8 @@ from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image import weighing
 from weighbridge.image.base_image import NAME_LABEL, TOP_LABEL
+from weighbridge.image.dependencies import Demand
+from weighbridge.image.packages import requirements
 from weighbridge.model.report import Base, Image, Pull, Report
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
@@ -249,3 +251,60 @@ def test_trees_are_of_what_was_weighed(tmp_path: Path) -> None:
     }
     assert found.trees() is trees
     assert shelf.saves == 1
+
+
+SITE = "venv/lib/python3.13/site-packages"
+
+
+def installed(name: str, *requires: str) -> tuple[Entry, ...]:
+    """Return the files of a distribution, as pip leaves them where nobody asked for it."""
+    info, program = f"{SITE}/{name}-1.dist-info", f"venv/bin/{name}"
+    record = f"{name}.py,,\n../../../bin/{name},,\n{name}-1.dist-info/METADATA,,\n"
+    lines = ["Metadata-Version: 2.1", *(f"Requires-Dist: {each}" for each in requires), "", "Requires-Dist: none", ""]
+    return (
+        Entry(f"{info}/METADATA", "\n".join(lines).encode()),
+        Entry(f"{info}/RECORD", record.encode()),
+        Entry(f"{info}/INSTALLER", b"pip\n"),
+        Entry(f"{SITE}/{name}.py", b"x" * 100),
+        Entry(program, b"y"),
+    )
+
+
+def test_what_packages_are_there_for(tmp_path: Path) -> None:
+    """The record says of each package who requires it and whether it was asked for, by the project and by the image."""
+    spec = ImageSpec(
+        tags=("x:1",),
+        layers=(
+            (*installed("pip"),),
+            (*installed("web", "core"), *installed("core"), *installed("loose"), *installed("server")),
+            (Entry("app/requirements.txt", b"server[fast]\n"),),
+        ),
+        command=("/bin/sh", "-c", "exec server web:app"),
+    )
+    spec = replace(spec, labels={NAME_LABEL: "base", TOP_LABEL: f"1 {spec.diff_ids[0]}"})
+    (tmp_path / "saved.tar").write_bytes(tar_of(LAYOUTS["docker_25"]([spec])))
+    location = Location("archive", str(tmp_path / "saved.tar"))
+    asked = requirements.read("requirements.txt", b"web")
+    assert asked
+    cache = Cache(tmp_path / "cache")
+    for _ in range(2):  # as it is read, and as the cache has it
+        demands = {"x": Demand(requirements=(asked,))}
+        (image,) = weigh({"x": location}, tmp_path, cache=cache, demands=demands).report.images
+        told = {
+            row.name: (row.required_by, row.requested) for row in image.ledger if "python" in (row.category, row.kind)
+        }
+        assert told == {
+            "pip": (None, None),
+            "web": (("the image's command",), True),
+            "core": (("web",), False),
+            "loose": ((), False),
+            "server": (("the image's command",), True),
+        }
+        assert image.file_count == sum(count for _, count in spec.figures)
+    (alone,) = weigh({"x": location}, tmp_path, cache=cache).report.images
+    assert {row.name: row.requested for row in alone.ledger if row.category == "python"} == {
+        "web": False,
+        "core": False,
+        "loose": False,
+        "server": True,
+    }

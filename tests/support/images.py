@@ -44,6 +44,7 @@ class ImageSpec:
     history: tuple[Mapping[str, Any], ...] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     variant: str = ""
+    command: tuple[str, ...] = ()
 
     @cached_property
     def archives(self) -> tuple[bytes, ...]:
@@ -67,7 +68,7 @@ class ImageSpec:
         content: dict[str, Any] = {
             "architecture": "amd64",
             "os": "linux",
-            "config": {"Labels": self.labels or None},
+            "config": {"Labels": self.labels or None} | ({"Cmd": self.command} if self.command else {}),
             "rootfs": {"type": "layers", "diff_ids": self.diff_ids},
         }
         if self.variant:

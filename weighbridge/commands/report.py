@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from weighbridge.commands import choose, weigh
+from weighbridge.commands import choose, requirements, weigh
 from weighbridge.commands.weigh import Trees
 from weighbridge.model.report import Report
 from weighbridge.render import formats
@@ -45,7 +45,8 @@ def run(
     folder = records.prepared(project / settings.reports.directory)
     with console.activity() as shown:
         before = earlier(baseline, settings, project, wanted, progress=shown.reading)
-        weighed = weigh.weigh(wanted, project, on_progress=shown.reading())
+        demands = requirements.find_demands(settings, project, wanted)
+        weighed = weigh.weigh(wanted, project, on_progress=shown.reading(), demands=demands)
         result = weighed.report
         if rebuild:
             steps = partial(build_progress.steps, shown)

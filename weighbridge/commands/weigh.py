@@ -16,6 +16,7 @@ from weighbridge.errors import EngineFault, NoSuchImage
 from weighbridge.image import base_image, sharing, weighing
 from weighbridge.image.base_image import base_of
 from weighbridge.image.content import ImageContent
+from weighbridge.image.dependencies import Demand
 from weighbridge.image.layer import Fingerprint
 from weighbridge.model.report import Report
 from weighbridge.model.tree import Node
@@ -43,6 +44,7 @@ def weigh(
     cache: Cache | None = None,
     engine: Engine | None = None,
     on_progress: Progress | None = None,
+    demands: Mapping[str, Demand] | None = None,
 ) -> Weighed:
     """Weigh images now, those of an engine or of one archive in one pass.
 
@@ -52,6 +54,7 @@ def weigh(
         cache: What is known of layers; the user's, if None.
         engine: A connected engine; if None, the user's, where a location needs one.
         on_progress: Is told the number of bytes read so far.
+        demands: Name in the report -> what the project asks of that image.
 
     Raises:
         NoSuchImage, UnreadableImage, EngineError: As the sources say.
@@ -65,8 +68,9 @@ def weigh(
         contents = opener.read(locations.values(), means)
         find = _finder(engine)
         found = [
-            weighing.weigh(name, location.source, contents[location], base_of(contents[location], find))
+            weighing.weigh(name, location.source, contents[location], base_of(contents[location], find), demand)
             for name, location in locations.items()
+            for demand in [(demands or {}).get(name, Demand())]
         ]
         identity = engine.identity if engine else None
     now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), git.current(project)

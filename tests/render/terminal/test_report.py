@@ -132,9 +132,9 @@ def drawn(told: Report | Summary) -> str:
 AT_80 = """\
 Ship       multi: ~59.7 MB to pull, 179 MB shipped. It ships the fewest bytes of
            both, and none was tried: prove it with `invoke smoke`.
-Cut first  nothing for sure; its largest part is Python package sqlalchemy: 40.0
-           MB (22% of it). Drop it from the requirements if nothing that runs
-           imports it.
+Cut first  Nothing is certainly removable. The largest part is Python package
+           sqlalchemy: 40.0 MB (22% of it). Drop it from the requirements if
+           nothing that runs imports it.
 
 What each variant weighs
                       Over                                      Of the
@@ -258,7 +258,11 @@ def test_rebuilds_are_recorded() -> None:
 def test_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """More width goes to sentences, to instructions, and to columns where some were left out."""
     monkeypatch.setenv("COLUMNS", "120")
-    wide = drawn(REPORT).replace("apt-get install -y --no-install-recommends ca-cert…", "apt-get in…").replace("─" * 118, "─" * 78)
+    wide = (
+        drawn(REPORT)
+        .replace("apt-get install -y --no-install-recommends ca-cert…", "apt-get in…")
+        .replace("─" * 118, "─" * 78)
+    )
     narrow = AT_80.rstrip("\n").replace("# debian t…", "# debian trixie")
     table = "What each variant weighs"
     assert wide[wide.index(table) :] == narrow[narrow.index(table) :]
