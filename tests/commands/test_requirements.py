@@ -34,8 +34,8 @@ SETTINGS = settings.check(
 )
 
 
-def test_files_of_the_project_and_of_a_context(tmp_path: Path) -> None:
-    """The project's own files count for every image; those of a build context for its variant alone."""
+def test_files_of_the_project(tmp_path: Path) -> None:
+    """The project's own files count for every image, a few folders deep; what was installed there does not."""
     write(
         tmp_path,
         {
@@ -47,15 +47,32 @@ def test_files_of_the_project_and_of_a_context(tmp_path: Path) -> None:
             "pyproject.toml": '[project]\nname = "shop"\n',
             "service/requirements.txt": "-r ../deps/extra.in\nfastapi\n",
             "deps/extra.in": "httpx\n",
-            "other/requirements.txt": "django\n",
+            "a/b/c/requirements.in": "uvicorn\n",
+            "a/b/c/d/requirements.txt": "django\n",
+            ".hidden/requirements.txt": "django\n",
+            "node_modules/x/package.json": '{"name": "x"}',
+            "venv/pyvenv.cfg": "",
+            "venv/requirements.txt": "django\n",
             "package.json": '{"dependencies": {"next": "1"}}',
         },
     )
     found = find_demands(SETTINGS, tmp_path, ["plain", "service", "lost", "registry:x/y"])
-    own = {"flask", "redis", "kombu", "pytest", "ruff", "shop", "next"}
+    own = {"flask", "redis", "kombu", "pytest", "ruff", "shop", "next", "uvicorn", "fastapi", "httpx"}
     assert names(found["plain"]) == names(found["lost"]) == names(found["registry:x/y"]) == own
-    assert names(found["service"]) == own | {"fastapi", "httpx"}
+    assert names(found["service"]) == own
     assert {each.commands for each in found.values()} == {(("celery", "worker"),)}
+
+
+def test_context_outside_of_the_project(tmp_path: Path) -> None:
+    """The files of a build context count for its variant alone, and may include others of that context."""
+    write(
+        tmp_path,
+        {"context/requirements.txt": "-r base.txt\n-r ../x.txt\n", "context/base.txt": "flask\n", "x.txt": "x\n"},
+    )
+    (tmp_path / "project").mkdir()
+    given = settings.check({"variants": {"plain": {"context": "empty"}, "other": {"context": "../context"}}})
+    found = find_demands(given, tmp_path / "project", ["plain", "other"])
+    assert (names(found["plain"]), names(found["other"])) == (set(), {"flask"})
 
 
 def test_nothing_outside(tmp_path: Path) -> None:

@@ -115,6 +115,13 @@ def test_system_package_that_the_command_runs() -> None:
     assert needs(*packages, command=("nginx", "-g", "daemon off;"))["nginx"].required_by == (COMMAND,)
 
 
+def test_npm_package_that_the_command_runs() -> None:
+    """Npm's packages list no files of programs: a command runs the package of its name."""
+    npm = Package(kind="npm", name="next", version="1", paths=(), folders=("app/node_modules/next",), requested=False)
+    assert needs(npm, command=("next", "start"))["next"].required_by == (COMMAND,)
+    assert needs(npm, command=("node", "server.js"))["next"].required_by == ()
+
+
 def test_application() -> None:
     """What was installed from the user's own folder is asked for by being there."""
     own = Package(kind="python", name="shop", version="1", paths=(), requires=("redis",), is_application=True)

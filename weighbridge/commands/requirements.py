@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -11,15 +12,17 @@ from weighbridge.image.packages import requirements
 from weighbridge.image.packages.requirements import Requirements
 from weighbridge.settings.project import Settings
 
-_MOST_FILES = 100
-_PATTERNS = ("requirements*.txt", "requirements/*.txt", "pyproject.toml", "setup.cfg", "Pipfile", "package.json")
+_MOST_FILES, _MOST_FOLDERS, _DEEPEST = 100, 1000, 3
+"""How many files and folders of a project are looked at, and how many folders deep."""
+_OTHERS = frozenset({"node_modules", "site-packages", "dist-packages", "__pycache__"})
+"""Folders of what was installed or made. So are a virtual environment, and what a name with a dot hides."""
 
 
 def find_demands(settings: Settings, project: Path, names: Iterable[str]) -> dict[str, Demand]:
     """Return what the project asks of each image, by its name in a report.
 
-    That is what the files in the project's folder name, and for a variant those in its build context, too. Files that
-    are damaged or cannot be read ask for nothing, and nothing outside of these folders is read.
+    That is what the files in the project's folder and a few folders below name, and for a variant those of its build
+    context, too. Files that are damaged or cannot be read ask for nothing. Nothing outside of these folders is read.
     """
     root = project.resolve()
     roles = (settings.roles.api.command, settings.roles.worker.command)
@@ -39,7 +42,7 @@ def find_demands(settings: Settings, project: Path, names: Iterable[str]) -> dic
 
 def _read(folder: Path, root: Path) -> Iterator[Requirements]:
     """Yield what the files of a folder ask for, and those that they include from there or from below the root."""
-    waiting = [path for pattern in _PATTERNS for path in _sorted(folder, pattern)]
+    waiting = [folder / place for place in _places(folder) if requirements.is_source(place)]
     seen = set[Path]()
     while waiting:
         path = waiting.pop(0)
@@ -59,8 +62,22 @@ def _read(folder: Path, root: Path) -> Iterator[Requirements]:
             waiting += map(Path, found.includes)
 
 
-def _sorted(folder: Path, pattern: str) -> list[Path]:
-    try:
-        return sorted(folder.glob(pattern))
-    except OSError:
-        return []
+def _places(folder: Path) -> Iterator[str]:
+    """Yield the files of a folder and of those below it, by their paths from there: the nearest first, and sorted."""
+    waiting, looked_at = [("", 0)], 0
+    while waiting and looked_at < _MOST_FOLDERS:
+        current, depth = waiting.pop(0)
+        looked_at += 1
+        try:
+            entries = sorted(os.scandir(folder / current), key=lambda entry: entry.name)
+            folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+        except OSError:
+            continue
+        if any(entry.name == "pyvenv.cfg" for entry in entries):
+            continue
+        for entry in entries:
+            place = f"{current}{entry.name}"
+            if entry.name not in folders:
+                yield place
+            elif depth < _DEEPEST and entry.name not in _OTHERS and not entry.name.startswith("."):
+                waiting.append((f"{place}/", depth + 1))

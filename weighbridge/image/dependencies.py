@@ -66,7 +66,8 @@ class Gathering:
             commands: The words of what runs in the image.
             sources: Path -> bytes of files in the image that may ask for packages.
         """
-        self._programs, self._modules = _named(commands)
+        self._names, self._modules = _named(commands)
+        self._programs = tuple(f"{folder}/{name}" for name in sorted(self._names) for folder in ("bin", "sbin"))
         self._sources, self._owned = sources, set[str]()
         self._nodes = list[_Node]()
         self._records = Counter[str]()
@@ -123,6 +124,8 @@ class Gathering:
 
     def _is_run(self, package: Package, folder: str) -> bool:
         """Tell whether a command names a program of a package, or a module."""
+        if package.kind in _LIBRARIES and package.name in self._names:
+            return True
         if self._programs and any(path.endswith(self._programs) for path in package.paths):
             return True
         if package.kind != _PYTHON or not self._modules:
@@ -148,14 +151,12 @@ class Gathering:
         return package.requested
 
 
-def _named(commands: Iterable[Sequence[str]]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return what commands may name: endings of programs' paths, and Python's modules."""
+def _named(commands: Iterable[Sequence[str]]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what commands may name: programs, and Python's modules."""
     words = [word for command in commands for text in command for word in _WORD.findall(text)]
     words += [word.partition("=")[2] for word in words if "=" in word]
-    programs = {word.rpartition("/")[2] for word in words} - {""}
-    modules = {found[0] for word in words if (found := _MODULE.match(word))}
-    folders = ("bin", "sbin")
-    return tuple(f"{folder}/{name}" for name in sorted(programs) for folder in folders), frozenset(modules)
+    programs = frozenset({word.rpartition("/")[2] for word in words} - {""})
+    return programs, frozenset(found[0] for word in words if (found := _MODULE.match(word)))
 
 
 def _asked(

@@ -32,6 +32,8 @@ DATABASES = [
     "app/requirements.txt",
     "app/requirements-dev.txt",
     "requirements/base.txt",
+    "app/requirements.lock",
+    "app/requirements.in",
     "pyproject.toml",
     "app/setup.cfg",
     "app/Pipfile",
@@ -65,7 +67,7 @@ OTHERS = [
     "app/node_modules/x/package.json",
     "usr/share/doc/x/requirements.txt",
     "app/my-requirements.txt",
-    "app/requirements.lock",
+    "app/base.lock",
     "app/base.txt",
     "srv/etc/apk/world",
     "srv/var/lib/apt/extended_states",
@@ -75,7 +77,7 @@ RULE = re.compile(
     r"|(?:usr/)?lib/apk/db/installed|etc/apk/world|var/lib/apt/extended_states"
     r"|(?:.*/)?[^/]+\.dist-info/(?:RECORD|METADATA|INSTALLER|direct_url\.json)"
     r"|(?!(?:.*/)?(?:site-packages|dist-packages|node_modules|share/doc)/)(?:.*/)?"
-    r"(?:requirements[^/]*\.txt|requirements/[^/]*\.txt|pyproject\.toml|setup\.cfg|Pipfile|package\.json)",
+    r"(?:requirements[^/]*\.(?:txt|in|lock)|requirements/[^/]*\.(?:txt|in|lock)|pyproject\.toml|setup\.cfg|Pipfile|package\.json)",
     re.DOTALL,
 )
 PIECES = sorted({piece for path in [*DATABASES, *OTHERS] for piece in path.split("/")} | {"\n"})

@@ -18,9 +18,10 @@ LONGEST_BYTES = 2 * 2**20
 """Of a list of requirements, locks with their hashes included; a longer one is passed over."""
 _LONGEST_TABLE_BYTES = 512 * 2**10
 """Of a file whose syntax is slow to parse."""
-_LIST = re.compile(r"requirements[^/]*\.txt")
+_LIST = re.compile(r"requirements[^/]*\.(?:txt|in|lock)")
 _TABLES = ("pyproject.toml", "setup.cfg", "Pipfile", "package.json")
-_ENDINGS = (".txt", *_TABLES)
+_LISTS = (".txt", ".in", ".lock")
+_ENDINGS = (*_LISTS, *_TABLES)
 _INSTALLED = re.compile(r"(?:^|/)(?:site-packages|dist-packages|node_modules|share/doc)/")
 _REQUIREMENT = re.compile(
     r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[([^\[\]]*)\])?\s*(?=[<>=!~;@,(#]|\s|$)", re.ASCII
@@ -51,7 +52,9 @@ def is_source(path: str) -> bool:
     if not path.endswith(_ENDINGS) or _INSTALLED.search(path):
         return False
     folder, _, name = path.rpartition("/")
-    return name in _TABLES or bool(_LIST.fullmatch(name)) or folder.rpartition("/")[2] == "requirements"
+    if name in _TABLES or _LIST.fullmatch(name):
+        return True
+    return name.endswith(_LISTS) and folder.rpartition("/")[2] == "requirements"
 
 
 def normalize(name: str) -> str:
@@ -125,7 +128,7 @@ def _lines(text: str) -> Iterator[str]:
 
 def _listed(lines: Iterable[str]) -> Iterator[_Asked]:
     for line in lines:
-        if found := _EGG.search(line):
+        if "egg=" in line and (found := _EGG.search(line)):
             yield normalize(found[1]), _extras(found[2])
         elif not line.startswith("-") and (asked := split_requirement(line)):
             yield asked
