@@ -81,11 +81,11 @@ def find_removals(image: Image) -> Iterator[Removal]:
     for row in image.ledger:
         if row.category == _BYTECODE:
             bytecode[row.name] += row.bytes
-        elif row.required_by is not None and (row.category, row.name) not in of_base:
+        elif (row.category, row.name) not in of_base:
             packages[row.category].setdefault(row.name, []).append(row)
     for category, named in packages.items():
         requirers = {name: {each for row in rows for each in row.required_by or ()} for name, rows in named.items()}
-        unasked = {name for name, rows in named.items() if all(row.requested is False for row in rows)}
+        unasked = {name for name, rows in named.items() if all(map(_may_go, rows))}
         sizes = {name: sum(row.bytes for row in rows) for name, rows in named.items()}
         for name in sorted(unasked):
             if not requirers[name]:
@@ -98,6 +98,11 @@ def find_removals(image: Image) -> Iterator[Removal]:
                     bytes=compiled + sum(sizes[each] for each in (name, *others)),
                     has_bytecode=compiled > 0,
                 )
+
+
+def _may_go(row: LedgerRow) -> bool:
+    """Tell whether it is known what requires a package, and that nobody asked for it."""
+    return row.required_by is not None and row.requested is False
 
 
 def find_dependents(name: str, requirers: Mapping[str, Iterable[str]], unasked: Iterable[str]) -> set[str]:

@@ -6,11 +6,9 @@ Groups"; setuptools, "Declarative config"; Poetry's and Pipenv's documentation; 
 
 from __future__ import annotations
 
-import configparser
 import json
 import posixpath
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -80,7 +78,7 @@ def read(path: str, content: bytes) -> Requirements | None:
         return None
     try:
         return _read(path, name, content.decode("utf-8-sig"))
-    except (ValueError, RecursionError, configparser.Error):
+    except (ValueError, RecursionError):
         return None
 
 
@@ -90,6 +88,8 @@ def _read(path: str, name: str, text: str) -> Requirements:
     if name == "setup.cfg":
         return Requirements(path=path, kind="python", names=_joined(_of_setup(text)))
     if name in _TABLES:
+        import tomllib  # noqa: PLC0415 - most images have no such file
+
         table = tomllib.loads(text)
         return Requirements(
             path=path, kind="python", names=_joined(_of_pipfile(table) if name == "Pipfile" else _of_project(table))
@@ -167,8 +167,13 @@ def _of_pipfile(value: Mapping[str, object]) -> Iterator[_Asked]:
 
 
 def _of_setup(text: str) -> Iterator[_Asked]:
+    import configparser  # noqa: PLC0415 - as above
+
     parser = configparser.RawConfigParser(strict=False)
-    parser.read_string(text)
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        raise ValueError(str(error)) from error
     yield from _named(parser.get("metadata", "name", fallback=None))
     yield from _listed(_lines(parser.get("options", "install_requires", fallback="") or ""))
     if parser.has_section("options.extras_require"):
