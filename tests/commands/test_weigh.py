@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import subprocess
+import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,14 +19,21 @@ from hypothesis import strategies as st
 
 from tests.support.images import LAYOUTS, Entry, ImageSpec, hexdigest, tar_of
 from tests.support.shelf import IDENTITY, Shelf
+from tests.support.wheels import wheel
 from weighbridge.cache import Cache
+from weighbridge.commands.requirements import find_demands
 from weighbridge.commands.weigh import weigh
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image import weighing
-from weighbridge.image.base_image import NAME_LABEL, TOP_LABEL
+from weighbridge.image.base_image import NAME_LABEL, NOTHING_LABEL, TOP_LABEL
+from weighbridge.image.base_image import NOTHING as NOTHING_BELOW
+from weighbridge.image.dependencies import Demand
+from weighbridge.image.packages import requirements
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import Base, Image, Pull, Report
+from weighbridge.report.removable import find_removals
+from weighbridge.settings.project import check as settings_check
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
 from weighbridge.sources.locations import DOCKER, Location
@@ -302,3 +311,99 @@ def test_trees_are_of_what_was_weighed(tmp_path: Path) -> None:
     }
     assert found.trees() is trees
     assert shelf.saves == 1
+
+
+SITE = "venv/lib/python3.13/site-packages"
+
+
+def installed(name: str, *requires: str) -> tuple[Entry, ...]:
+    """Return the files of a distribution, as pip leaves them where nobody asked for it."""
+    info, program = f"{SITE}/{name}-1.dist-info", f"venv/bin/{name}"
+    record = f"{name}.py,,\n../../../bin/{name},,\n{name}-1.dist-info/METADATA,,\n"
+    lines = ["Metadata-Version: 2.1", *(f"Requires-Dist: {each}" for each in requires), "", "Requires-Dist: none", ""]
+    return (
+        Entry(f"{info}/METADATA", "\n".join(lines).encode()),
+        Entry(f"{info}/RECORD", record.encode()),
+        Entry(f"{info}/INSTALLER", b"pip\n"),
+        Entry(f"{SITE}/{name}.py", b"x" * 100),
+        Entry(program, b"y"),
+    )
+
+
+def test_what_packages_are_there_for(tmp_path: Path) -> None:
+    """The record says of each package who requires it and whether it was asked for, by the project and by the image."""
+    spec = ImageSpec(
+        tags=("x:1",),
+        layers=(
+            (*installed("pip"),),
+            (*installed("web", "core"), *installed("core"), *installed("loose"), *installed("server")),
+            (Entry("app/requirements.txt", b"server[fast]\n"),),
+        ),
+        command=("/bin/sh", "-c", "exec server web:app"),
+    )
+    spec = replace(spec, labels={NAME_LABEL: "base", TOP_LABEL: f"1 {spec.diff_ids[0]}"})
+    (tmp_path / "saved.tar").write_bytes(tar_of(LAYOUTS["docker_25"]([spec])))
+    location = Location("archive", str(tmp_path / "saved.tar"))
+    asked = requirements.read("requirements.txt", b"web")
+    assert asked
+    cache = Cache(tmp_path / "cache")
+    for _ in range(2):  # as it is read, and as the cache has it
+        demands = {"x": Demand(requirements=(asked,))}
+        (image,) = weigh({"x": location}, tmp_path, cache=cache, demands=demands).report.images
+        told = {
+            row.name: (row.required_by, row.requested) for row in image.ledger if "python" in (row.category, row.kind)
+        }
+        assert told == {
+            "pip": (None, None),
+            "web": (("the image's command",), True),
+            "core": (("web",), False),
+            "loose": ((), False),
+            "server": (("the image's command",), True),
+        }
+        assert image.file_count == sum(count for _, count in spec.figures)
+    (alone,) = weigh({"x": location}, tmp_path, cache=cache).report.images
+    assert {row.name: row.requested for row in alone.ledger if row.category == "python"} == {
+        "web": False,
+        "core": False,
+        "loose": False,
+        "server": True,
+    }
+
+
+SHAPES = {
+    "wb-web": ["wb-core", "wb-queue[fast]"],
+    "wb-queue": ["wb-circle", "wb-speed; extra == 'fast'"],
+    "wb-circle": ["wb-queue"],
+    "wb-speed": [],
+    "wb-core": [],
+    "wb-loose": ["wb-core", "wb-only"],
+    "wb-only": ["wb-deep"],
+    "wb-deep": ["wb-only"],
+}
+"""Distributions -> what they require: two that somebody installs, and circles."""
+
+
+@pytest.mark.slow
+def test_what_can_go_is_what_pip_can_miss(tmp_path: Path) -> None:
+    """Once all that is advised to go is gone from a real environment, pip finds nothing broken; the bytes are those."""
+    for name, requires in SHAPES.items():
+        wheel(tmp_path, name, requires=requires, extras=["fast"] if name == "wb-queue" else [])
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(venv / "bin" / "python"), "--no-cache-dir", "-q"]
+    offline = ["--no-index", "--find-links", str(tmp_path)]
+    subprocess.run([*pip, "install", *offline, "wb-web", "wb-loose"], check=True)
+    files = [path for path in sorted(venv.rglob("*")) if path.is_file() and not path.is_symlink()]
+    layer = tuple(Entry(path.relative_to(tmp_path).as_posix(), path.read_bytes()) for path in files)
+    (tmp_path / "requirements.txt").write_text("wb-web\n")
+    spec = ImageSpec(tags=("x:1",), layers=(layer,), labels={NOTHING_LABEL: NOTHING_BELOW})
+    (tmp_path / "saved.tar").write_bytes(tar_of(LAYOUTS["docker_25"]([spec])))
+    locations = {"x": Location("archive", str(tmp_path / "saved.tar"))}
+    demands = find_demands(settings_check({"variants": {"x": {}}}), tmp_path, ["x"])
+    (image,) = weigh(locations, tmp_path, cache=Cache(tmp_path / "cache"), demands=demands).report.images
+    (removal,) = find_removals(image)
+    assert {removal.name, *removal.others} == {"wb-loose", "wb-only", "wb-deep"}
+    subprocess.run([*pip, "uninstall", "--yes", removal.name, *removal.others], check=True)
+    subprocess.run([*pip, "check"], check=True)
+    gone = sum(len(entry.data) for entry, path in zip(layer, files, strict=True) if not path.exists())
+    assert removal.bytes == gone

@@ -6,8 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.images import Entry
+from tests.support.layers import layer_of
 from tests.support.owned import PYTHON, SYSTEM, rows, told
+from weighbridge.image import filesystem
 from weighbridge.image.categories import CATEGORIES
+from weighbridge.image.dependencies import Key, Needs
+from weighbridge.image.ledger import breakdown
+from weighbridge.image.owners import owned
 
 
 def test_kind_of_what_is_in_the_base() -> None:
@@ -48,3 +53,18 @@ def test_base_is_apart() -> None:
     assert told(found)["debian", "libc6"] == 30
     assert told(found)["wasted", "replaced"] == 1000
     assert {row.category for row in found} == {"base", "debian", "wasted"}
+
+
+def test_what_packages_are_there_for() -> None:
+    """It stands in a package's own row, by its version, and in no row of the base, of bytecode, or of no package."""
+    needs: dict[Key, Needs] = {
+        ("python", "redis", "8.1.0"): Needs(required_by=("celery",), requested=False),
+        ("debian", "libc6", "2.41"): Needs(required_by=(), requested=True),
+        ("debian", "tzdata", "1"): Needs(required_by=(), requested=True),
+    }
+    contents = [layer_of(entries) for entries in (SYSTEM, PYTHON)]
+    view = filesystem.stack(contents)
+    for base_layers, expected in [(0, {"redis": ("celery",), "libc6": ()}), (1, {"redis": ("celery",)})]:
+        found = breakdown(view, base_layers, owned(view, "/app"), (), needs)
+        assert {row.name: row.required_by for row in found if row.required_by is not None} == expected
+        assert {row.name for row in found if row.requested is not None} == expected.keys()

@@ -45,6 +45,7 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "docker": ("weighbridge.engine.client",),
     "isal": ("weighbridge.sources.tar.compression", "weighbridge.sources.tar.gzip_worker"),
     "jinja2": ("weighbridge.render.html.report",),
+    "packaging": ("weighbridge.image.packages.markers",),
     "packageurl": ("weighbridge.render.cyclonedx",),
     "requests": ("weighbridge.sources.registry.client",),
     "rich": ("weighbridge.render.terminal.console",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 
 from tests.support.summaries import summary
 from weighbridge.errors import SettingsError
+from weighbridge.model.report import Report
 from weighbridge.render import formats
 from weighbridge.render.formats import Outputs
+from weighbridge.report.comparison import Comparison, compare_reports
+from weighbridge.report.summary import Summary
 
 
 def _words(value: str, stream: TextIO | None = None) -> None:
@@ -90,3 +94,60 @@ def test_only_a_page_asks_for_files_and_history(name: str, capsys: pytest.Captur
 
 def _refused() -> NoReturn:
     raise AssertionError
+
+
+PRELUDE, DEED = "--mount=type=secret,id=ca set -eux; export A=b; ", "make everything"
+
+
+def instructed() -> Summary:
+    """Return a summary in which the instruction of every layer that is ours has a prelude, and causes are layers."""
+    whole = summary()
+    assert whole.baseline
+
+    def with_prelude(report: Report) -> Report:
+        images = []
+        for image in report.images:
+            first, *ours = image.layers
+            own = tuple(replace(layer, instruction=f"RUN {PRELUDE}{DEED}") for layer in ours)
+            rebuilds = tuple(replace(each, layers=own) for each in image.rebuilds)
+            images.append(replace(image, layers=(first, *own), ledger=(), rebuilds=rebuilds))
+        return replace(report, images=tuple(images))
+
+    report, before = with_prelude(whole.report), with_prelude(whole.baseline.report)
+    found = tuple(each for each in compare_reports(before, report) if isinstance(each, Comparison))
+    return replace(whole, report=report, baseline=replace(whole.baseline, report=before, comparisons=found))
+
+
+@pytest.mark.parametrize(("name", "least"), [("terminal", 4), ("markdown", 3), ("html", 4)])
+def test_instructions_are_shown_without_their_prelude(name: str, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers, causes and rebuilds say what an instruction does; a page also has the whole, for those who open it."""
+    monkeypatch.setenv("COLUMNS", "200")
+    stream = io.StringIO()
+    formats.REPORTS[name](instructed(), stream)
+    text = stream.getvalue()
+    assert text.count(f"RUN {DEED}") >= least
+    opened = text.count(f"</summary><code>RUN {PRELUDE}{DEED}</code>")
+    assert text.count(PRELUDE) == opened
+    assert bool(opened) is (name == "html")
+
+
+def test_instructions_are_whole_for_programs() -> None:
+    """JSON is the record: it has each instruction as the image tells it."""
+    stream = io.StringIO()
+    formats.REPORTS["json"](instructed(), stream)
+    assert f"RUN {PRELUDE}{DEED}" in stream.getvalue()
+    assert f"RUN {DEED}" not in stream.getvalue()
+
+
+def test_difference_without_preludes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two images compared tell what their layers' instructions do, and to programs the whole."""
+    monkeypatch.setenv("COLUMNS", "200")
+    whole = instructed()
+    assert whole.baseline
+    change = next(each for each in whole.baseline.comparisons if each.delta_bytes)
+    formats.DIFFERENCES["terminal"](change)
+    shown = capsys.readouterr().out
+    assert f"RUN {DEED}" in shown
+    assert PRELUDE not in shown
+    formats.DIFFERENCES["json"](change)
+    assert f"RUN {PRELUDE}{DEED}" in capsys.readouterr().out

@@ -198,3 +198,36 @@ def test_base_that_is_unknown() -> None:
     rows = (waste("replaced", 30_000_000, "/b", layers=(0, 0)),)
     found = to_cut(replace(SMALL, base=None, layers=(layer,), waste=rows))
     assert found is None or not found.sure
+
+
+def test_package_that_nothing_requires() -> None:
+    """Such a package is a sure cut, with what only it needs; it counts from 1 % of the image, as others do."""
+    rows = [
+        LedgerRow(category="python", name="httpx", version="1", bytes=900_000, required_by=(), requested=False),
+        LedgerRow(
+            category="python", name="certifi", version="1", bytes=200_000, required_by=("httpx",), requested=False
+        ),
+        *LEDGER,
+    ]
+    found = to_cut(replace(SMALL, ledger=tuple(rows)))
+    assert found is not None
+    assert (found.bytes, found.sure) == (1_100_000, True)
+    assert found.told == "Python package httpx, which nothing requires, with 1 package that only it needs (certifi)"
+    rest = to_cut(replace(SMALL, ledger=tuple(rows[1:])))
+    assert rest is not None
+    assert not rest.sure
+
+
+def test_what_is_required_is_never_named() -> None:
+    """The largest part is one that nothing else requires: nobody can take pydantic out of FastAPI."""
+    rows = [
+        LedgerRow(
+            category="python", name="pydantic", version="2", bytes=9_000_000, required_by=("fastapi",), requested=True
+        ),
+        LedgerRow(category="bytecode", name="pydantic", version=None, bytes=9_000_000),
+        LedgerRow(category="python", name="fastapi", version="1", bytes=1_000_000, required_by=(), requested=True),
+    ]
+    found = to_cut(replace(SMALL, ledger=tuple(rows)))
+    assert found is not None
+    assert found.told == "Nothing is certainly removable. The largest part is Python package fastapi"
+    assert to_cut(replace(SMALL, ledger=tuple(rows[:2]))) is None

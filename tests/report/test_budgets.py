@@ -224,3 +224,12 @@ def test_first_is_named_and_the_rest_counted() -> None:
     assert caught.value.exit_code == 6
     with pytest.raises(OverBudget, match=r"^Over budget: multi \(shipped\)[.] "):
         budgets.enforce(replace(checked, images=checked.images[:1]))
+
+
+def test_largest_layer_is_told_by_what_it_does() -> None:
+    """The finding names what the layer's instruction does, not what it sets up before."""
+    instruction = "RUN --mount=type=secret,id=ca set -eux; pip install redis"
+    first, *rest = image().layers
+    layers = (first, *(replace(layer, instruction=instruction) for layer in rest))
+    ((*_, message),) = found(image(layers=layers), {"layer": "20 MB"})
+    assert message.endswith("it is layer 1, RUN pip install redis")

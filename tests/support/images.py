@@ -45,6 +45,7 @@ class ImageSpec:
     labels: Mapping[str, str] = field(default_factory=dict)
     variant: str = ""
     architecture: str = "amd64"
+    command: tuple[str, ...] = ()
 
     @cached_property
     def archives(self) -> tuple[bytes, ...]:
@@ -68,7 +69,7 @@ class ImageSpec:
         content: dict[str, Any] = {
             "architecture": self.architecture,
             "os": "linux",
-            "config": {"Labels": self.labels or None},
+            "config": {"Labels": self.labels or None} | ({"Cmd": self.command} if self.command else {}),
             "rootfs": {"type": "layers", "diff_ids": self.diff_ids},
         }
         if self.variant:

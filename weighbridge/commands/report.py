@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from weighbridge.commands import choose, weigh
+from weighbridge.commands import choose, requirements, weigh
 from weighbridge.commands.weigh import Trees
 from weighbridge.engine.protocol import Engine
 from weighbridge.model.report import Report
@@ -47,11 +47,12 @@ def run(
     folder = records.prepared(project / settings.reports.directory)
     compared = baseline_locations(baseline, wanted)
     before = None if compared or not baseline else baselines.find(baseline, folder, project)
+    demands = requirements.find_demands(settings, project, wanted)
     # One engine for both: a base that is found by its layers on one side is found on the other, too.
     with console.activity() as shown, weigh.connected((*wanted.values(), *compared.values())) as engine:
         if compared:
             before = weigh_baseline(compared, project, engine=engine, on_progress=shown.reading())
-        weighed = weigh.weigh(wanted, project, engine=engine, on_progress=shown.reading())
+        weighed = weigh.weigh(wanted, project, engine=engine, on_progress=shown.reading(), demands=demands)
         result = weighed.report
         if rebuild:
             steps = partial(build_progress.steps, shown)

@@ -17,6 +17,7 @@ from weighbridge.errors import EngineFault, NoSuchImage
 from weighbridge.image import sharing, weighing
 from weighbridge.image.base_image import find_base
 from weighbridge.image.content import ImageContent
+from weighbridge.image.dependencies import Demand
 from weighbridge.image.layer import Fingerprint
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import Report
@@ -61,6 +62,7 @@ def weigh(
     cache: Cache | None = None,
     engine: Engine | None = None,
     on_progress: Progress | None = None,
+    demands: Mapping[str, Demand] | None = None,
 ) -> Weighed:
     """Weigh images now, those of an engine or of one archive in one pass.
 
@@ -71,6 +73,7 @@ def weigh(
         engine: A connected engine, which is asked for the bases of all images, wherever these are; if None, the user's,
             where a location needs one.
         on_progress: Is told the number of bytes read so far.
+        demands: Name in the report -> what the project asks of that image.
 
     Raises:
         NoSuchImage, UnreadableImage, EngineError: As the sources say.
@@ -81,8 +84,9 @@ def weigh(
         contents = opener.read(locations.values(), means)
         local = _LocalImages(engine)
         found = [
-            weighing.weigh(name, location.source, contents[location], find_base(contents[location], local))
+            weighing.weigh(name, location.source, contents[location], find_base(contents[location], local), demand)
             for name, location in locations.items()
+            for demand in [(demands or {}).get(name, Demand())]
         ]
         identity = engine.identity if engine else None
     now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), git.current(project)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from weighbridge.image.categories import BASE, CATEGORIES, WASTED
+from weighbridge.image.dependencies import Key, Needs
 from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.owners import Owner
 from weighbridge.model.report import LedgerRow, Waste
@@ -15,7 +16,11 @@ _ORDER = {category: place for place, category in enumerate(CATEGORIES)}
 
 
 def breakdown(
-    view: Filesystem, base_layers: int, owned: tuple[Sequence[Owner], array[int]], waste: Iterable[Waste]
+    view: Filesystem,
+    base_layers: int,
+    owned: tuple[Sequence[Owner], array[int]],
+    waste: Iterable[Waste],
+    needs: Mapping[Key, Needs] | None = None,
 ) -> tuple[LedgerRow, ...]:
     """Return whose the bytes of an image are; the rows add up to what it ships.
 
@@ -24,6 +29,7 @@ def breakdown(
         base_layers: How many of them came with the base image: what is seen of these is the base's, whoever owns it.
         owned: What `owners.owned` says of them.
         waste: The image's wasted bytes.
+        needs: What packages are there for. It is told of those alone that did not come with the base image.
     """
     known, owner = owned
     sums = Counter[tuple[str, Owner]]()
@@ -42,8 +48,17 @@ def breakdown(
     for each in waste:
         rows[WASTED, each.cause, None, None] += each.bytes
     return _sorted(
-        LedgerRow(category=category, name=name, version=version, bytes=size, kind=kind)
+        LedgerRow(
+            category=category,
+            name=name,
+            version=version,
+            bytes=size,
+            kind=kind,
+            required_by=need.required_by if need else None,
+            requested=need.requested if need else None,
+        )
         for (category, name, version, kind), size in rows.items()
+        for need in [(needs or {}).get((category, name, version))]
     )
 
 

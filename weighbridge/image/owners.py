@@ -46,25 +46,33 @@ def owners(view: Filesystem, packages: Iterable[Package], application: Iterable[
     return _Claims(view, packages, tuple(application)).settled()
 
 
-def owned(view: Filesystem, working_dir: str) -> tuple[list[Owner], array[int]]:
+def owned(
+    view: Filesystem, working_dir: str, packages: Iterable[Package] | None = None
+) -> tuple[list[Owner], array[int]]:
     """Return all owners, and by number of a file the place of its owner among them.
 
     Args:
         view: The merged layers.
         working_dir: What lies below it and is nobody else's is the application.
+        packages: All packages; None: those that the image's own databases name.
     """
     application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
-    return owners(view, packages(view), application)
+    return owners(view, found(documents(view)) if packages is None else packages, application)
 
 
 def packages(view: Filesystem) -> Iterator[Package]:
     """Yield all packages that the image's own databases name."""
+    return found(documents(view))
+
+
+def documents(view: Filesystem) -> dict[str, bytes]:
+    """Return what `packages.is_database` asks for, as far as it is seen: path -> bytes."""
     kept = {
         offset + index: document
         for content, offset in zip(view.layers, view.offsets, strict=True)
         for index, document in content.documents.items()
     }
-    return found({path: kept[number] for path, number in view.files() if number in kept and is_database(path)})
+    return {path: kept[number] for path, number in view.files() if number in kept and is_database(path)}
 
 
 class _Claims:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.layer import FILE
 from weighbridge.image.owners import Owner
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.tree import LIMIT, WASTED, Node, common, folded
 
 _BASE = "base"
@@ -47,7 +48,11 @@ def of_image(
             owner = _owner(known[places[number]], seen=view.links[number] > 0, base=index < base_layers)
             _put(parts.setdefault(owner, {}), path, size)
         owners = [_node(name, folder, category) for (category, name), folder in parts.items()]
-        layers.append(_joined(f"{index}: {instruction}", _by_size(owners), common([each.category for each in owners])))
+        layers.append(
+            _joined(
+                f"{index}: {strip_prelude(instruction)}", _by_size(owners), common([each.category for each in owners])
+            )
+        )
     return folded(_joined("", tuple(layers), ""), limit)
 
 

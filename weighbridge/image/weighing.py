@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from weighbridge.image import filesystem, ledger, owners, tree, waste
 from weighbridge.image.content import Blob, ImageContent
+from weighbridge.image.dependencies import Demand, Gathering, Key, Needs
+from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.history import instructions
+from weighbridge.image.owners import Owner
+from weighbridge.image.packages import found, requirements
 from weighbridge.model.report import Base, Image, Layer, Pull
 from weighbridge.model.tree import Node
 
@@ -22,7 +28,14 @@ class Weighed:
     """Return the parts layer by layer, down to files: made when asked for, of what was read."""
 
 
-def weigh(variant: str, source: str, content: ImageContent, base: Base | None) -> Weighed:
+_MOST_SOURCES = 100
+"""Files of one image that may ask for packages; those that lie deepest are left out."""
+_NOTHING_ASKED = Demand()
+
+
+def weigh(
+    variant: str, source: str, content: ImageContent, base: Base | None, demand: Demand = _NOTHING_ASKED
+) -> Weighed:
     """Return one image's figures; its sums are those of its layers.
 
     Args:
@@ -30,9 +43,10 @@ def weigh(variant: str, source: str, content: ImageContent, base: Base | None) -
         source: Where its bytes came from, such as `registry`.
         content: What was read of it.
         base: What it stands on, where that is known.
+        demand: What is asked of it besides what it says itself.
     """
     view = filesystem.stack(content.layers)
-    owned = owners.owned(view, content.working_dir)
+    owned, needs = _owned(view, content, demand)
     base_layers = base.layers if base else 0
     told = instructions(content.history, len(content.diff_ids))
     wasted = waste.rows(view.losses.values(), told, base_layers)
@@ -67,7 +81,7 @@ def weigh(variant: str, source: str, content: ImageContent, base: Base | None) -
         pull=_pull(layers, content.blobs, len(content.config)),
         base=base,
         layers=layers,
-        ledger=ledger.breakdown(view, base_layers, owned, wasted),
+        ledger=ledger.breakdown(view, base_layers, owned, wasted, needs),
         waste=wasted,
     )
     return Weighed(image=image, tree=partial(tree.of_image, view.flat(), owned, told, base_layers))
@@ -77,3 +91,31 @@ def _pull(layers: Iterable[Layer], blobs: Sequence[Blob | None], config_bytes: i
     """Return what a node without any of the layers pulls: each blob once, and the config."""
     once = {layer.diff_id: layer.pull_bytes or 0 for layer in layers}
     return Pull(bytes=config_bytes + sum(once.values()), basis="exact" if all(blobs) else "estimated")
+
+
+def _owned(
+    view: Filesystem, content: ImageContent, demand: Demand
+) -> tuple[tuple[list[Owner], array[int]], Mapping[Key, Needs]]:
+    """Return whose each file is, and what the packages are there for."""
+    documents = owners.documents(view)
+    places = sorted(filter(requirements.is_source, documents), key=lambda path: (path.count("/"), path))
+    sources = {path: documents[path] for path in places[:_MOST_SOURCES]}
+    gathering = Gathering((*_commands(content.config), *demand.commands), sources)
+    owned = owners.owned(view, content.working_dir, gathering.watch(found(documents)))
+    told = (requirements.read(path, text) for path, text in gathering.sources().items())
+    return owned, gathering.resolve(content.platform, (*filter(None, told), *demand.requirements))
+
+
+def _commands(config: bytes) -> list[tuple[str, ...]]:
+    """Return the words of what an image runs: its entry point with its command, and its health check."""
+    try:
+        execution = _table(_table(json.loads(config)).get("config"))
+    except (ValueError, RecursionError):  # it was checked before, by a parser with other limits
+        return []
+    check = _table(execution.get("Healthcheck")).get("Test")
+    words = (execution.get("Entrypoint"), execution.get("Cmd"), check)
+    return [tuple(word for word in each if isinstance(word, str)) for each in words if isinstance(each, list)]
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from weighbridge.image import categories
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image, Report, Waste
 from weighbridge.render import overview
 from weighbridge.render.overview import counted, signed
@@ -143,7 +144,7 @@ def _told(found: Cause, summary: Summary, variant: str, quote: Callable[[str], s
         case growth.BASE:
             return f"the base image{_renamed(summary, variant, quote) or version}"
         case growth.LAYER:
-            return f"the layer {quote(found.name)}"
+            return f"the layer {quote(strip_prelude(found.name))}"
         case categories.WASTED:
             wasted_by = _wasted_by(_image(summary.report, variant), found.name, quote)
             return f"waste ({found.name.replace('-', ' ')}){wasted_by}"
@@ -170,7 +171,7 @@ def _wasted_by(image: Image | None, why: str, quote: Callable[[str], str]) -> st
     if image is None or worst is None:
         return ""
     made = next((layer.instruction for layer in image.layers if layer.index == worst.killed_by), "")
-    return f" by {quote(made)}" if made else ""
+    return f" by {quote(strip_prelude(made))}" if made else ""
 
 
 def _worst(image: Image | None, why: str) -> Waste | None:

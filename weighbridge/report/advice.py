@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from weighbridge.image.categories import CATEGORIES
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.model.report import Image, LedgerRow, Waste
+from weighbridge.report.removable import find_removals
 from weighbridge.report.summary import Summary
 
 WORTHWHILE = 0.01
@@ -43,8 +44,8 @@ class Cut:
 
     @property
     def told(self) -> str:
-        """`what`, and before it that it is no sure one where it is none: the beginning of a sentence."""
-        return self.what if self.sure else f"nothing for sure; its largest part is {self.what}"
+        """`what`, after the word that nothing can go for certain where that is so."""
+        return self.what if self.sure else f"Nothing is certainly removable. The largest part is {self.what}"
 
 
 def to_ship(summary: Summary) -> Image | None:
@@ -78,10 +79,12 @@ def reason(summary: Summary) -> str:
 def to_cut(image: Image) -> Cut | None:
     """Return what to cut from an image first; None where it has nothing of its own.
 
-    That is the largest of what has a sure remedy and is at least 1 % of the image: waste, and tools that only a build
-    needs. Where there is none, it is the largest owner that did not come with the base image.
+    That is the largest of what has a sure remedy and is at least 1 % of the image: waste, tools that only a build
+    needs, and packages that nothing requires and nobody asked for. Where there is none, it is the largest owner that
+    did not come with the base image and that no other package requires.
     """
-    sure = [cut for cut in (*_wasted(image), *_build_tools(image)) if cut.bytes >= WORTHWHILE * image.shipped_bytes]
+    found = (*_wasted(image), *_build_tools(image), *_unneeded(image))
+    sure = [cut for cut in found if cut.bytes >= WORTHWHILE * image.shipped_bytes]
     return max(sure or _owners(image), key=lambda cut: cut.bytes, default=None)
 
 
@@ -175,10 +178,21 @@ def _build_tools(image: Image) -> Iterator[Cut]:
         )
 
 
+def _unneeded(image: Image) -> Iterator[Cut]:
+    """Yield the packages that nothing requires and nobody asked for, each with what only it needs."""
+    for each in (found for found in find_removals(image) if found.category in _KINDS):
+        what = f"{_KINDS[each.category].describe(each.name)}, {each.reason}"
+        yield Cut(bytes=each.bytes, what=what, remedy=each.remedy, sure=True)
+
+
 def _owners(image: Image) -> list[Cut]:
-    """Return each owner that the image's maker decides on, a package together with its bytecode."""
+    """Return each owner that the image's maker decides on, a package together with its bytecode.
+
+    What another package requires goes only with that one.
+    """
     owned = defaultdict[str, list[LedgerRow]](list)
-    ours = [row for row in image.ledger if row.category in _KINDS]
+    required = {row.name for row in image.ledger if row.required_by}
+    ours = [row for row in image.ledger if row.category in _KINDS and row.name not in required]
     if not (image.base and image.base.layers):  # its system's packages are among them, and it does not run without
         ours = [row for row in ours if row.category not in _SYSTEMS] or ours
     for row in ours:

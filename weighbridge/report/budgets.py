@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from weighbridge.errors import OverBudget
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Finding, Image, Level, Report
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.difference import LedgerDifference, VariantDifference
@@ -172,7 +173,7 @@ def _grown(change: VariantDifference, image: Image) -> str:
     if row.category == "wasted":
         worst = max((each for each in image.waste if each.cause == row.name), key=lambda each: each.bytes, default=None)
         made = next((each.instruction for each in image.layers if worst and each.index == worst.killed_by), "")
-        told = f"{row.name} waste by {made}" if made else told
+        told = f"{row.name} waste by {strip_prelude(made)}" if made else told
     return f"largest: {told}, +{size(row.delta_bytes)}"
 
 

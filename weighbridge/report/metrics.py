@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image, Layer, LedgerRow
 from weighbridge.quoting import quoted
 from weighbridge.report.units import size
@@ -87,7 +88,7 @@ def _own(image: Image) -> Iterable[Layer]:
 
 
 def _named(layer: Layer) -> str:
-    return f"layer {layer.index}, {quoted(layer.instruction, _INSTRUCTION_LENGTH)}"
+    return f"layer {layer.index}, {quoted(strip_prelude(layer.instruction), _INSTRUCTION_LENGTH)}"
 
 
 def _owner(image: Image, *unwanted: str) -> str:

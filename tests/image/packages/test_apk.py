@@ -58,6 +58,7 @@ def test_packages_with_their_files() -> None:
             name="musl",
             version="1.2.5-r9",
             paths=("lib/ld-musl-x86_64.so.1", "lib/libc.musl-x86_64.so.1"),
+            provides=("so:libc.musl-x86_64.so.1",),
         ),
         Package(kind="alpine", name="alpine-baselayout", version="3.6.8-r1", paths=("motd", "var/spool/cron/crontabs")),
     ]
@@ -130,3 +131,40 @@ def test_round_trip(packages: list[Package]) -> None:
 def test_anything(content: bytes) -> None:
     """Nothing is raised, and no path leads outside."""
     assert all(stays_inside(path) for package in read(content) for path in package.paths)
+
+
+DEPENDENT = b"""\
+P:curl
+D:/bin/sh ca-certificates-bundle so:libc.musl-x86_64.so.1 zlib>=1.3 !libressl openssl~3@edge
+p:cmd:curl=8.1-r0
+
+P:curl-doc
+i:curl docs
+
+P:ncurses
+p:ncurses-libs=6.5 cmd:tset=6.5
+"""
+
+
+def test_what_packages_need_and_provide() -> None:
+    """Names alone, without versions and repositories; what must not be there is needed by nobody."""
+    curl, _, ncurses = read(DEPENDENT)
+    assert curl.requires == ("/bin/sh", "ca-certificates-bundle", "so:libc.musl-x86_64.so.1", "zlib", "openssl")
+    assert curl.provides == ("cmd:curl",)
+    assert ncurses.provides == ("ncurses-libs", "cmd:tset")
+
+
+@pytest.mark.parametrize(
+    ("world", "requested"),
+    [
+        (None, (None, None, None)),
+        (b"", (False, None, False)),
+        (b"curl=8.1-r0\nbash", (True, None, False)),
+        (b"curl@edge ncurses-libs>6\n", (True, None, True)),
+        (b"!curl curl-doc", (False, True, False)),
+    ],
+)
+def test_what_somebody_asked_for(world: bytes | None, requested: tuple[bool | None, ...]) -> None:
+    """The world lists it, by a name or by what provides that; of what `install_if` brings, apk does not say it."""
+    documents = {DATABASE: DEPENDENT} | ({} if world is None else {apk.WORLD: world})
+    assert tuple(package.requested for package in apk.installed(documents)) == requested

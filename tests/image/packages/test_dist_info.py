@@ -8,6 +8,8 @@ import io
 import os.path
 import posixpath
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packages import NAMES, PATHS, VERSIONS, damaged, stays_inside
+from tests.support.wheels import wheel
 from weighbridge.image.packages import Package, dist_info
 from weighbridge.image.packages.package import LONGEST_PATH
 
@@ -55,6 +58,7 @@ def test_a_distribution() -> None:
             f"{SITE}/demo-1.0.dist-info/INSTALLER",
             RECORD,
         ),
+        has_metadata=False,
     )
 
 
@@ -159,3 +163,97 @@ def test_what_the_standard_library_says_of_this_environment() -> None:
             assert package.name == re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
             seen += 1
     assert seen > 20
+
+
+FOLDER = RECORD.removesuffix("RECORD")
+
+
+def described(**files: bytes) -> Package:
+    """Return the distribution whose folder has these files besides its RECORD, which lists REQUESTED."""
+    documents = {f"{FOLDER}{name}": content for name, content in files.items()}
+    (package,) = dist_info.installed({RECORD: b"demo-1.0.dist-info/REQUESTED,,\n"} | documents)
+    return package
+
+
+def test_requirements() -> None:
+    """Each `Requires-Dist` of the header counts as it is written, however it is spelt; the description says nothing."""
+    header = b"Metadata-Version: 2.4\r\nName: demo\r\nRequires-Dist: a>=1\r\nrequires-dist:b[c]; extra == 'd'\r\n"
+    package = described(METADATA=header + b"\r\nRequires-Dist: none\r\n")
+    assert package.requires == ("a>=1", "b[c]; extra == 'd'")
+    assert package.has_metadata
+    assert not described().has_metadata
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\n", b""])
+def test_metadata_is_kept_as_far_as_its_header(end: bytes) -> None:
+    """What follows the first blank line is dropped, and what is kept says the same."""
+    header = b"Name: demo\nRequires-Dist: a"
+    kept = dist_info.shorten(f"{FOLDER}METADATA", header + end + (b"\nx" * 100_000 if len(end) > 1 else b""))
+    assert kept.rstrip() == header
+    assert described(METADATA=kept).requires == ("a",)
+
+
+def test_metadata_without_end() -> None:
+    """Of a header longer than anybody's a part is kept, and then nobody relies on it."""
+    kept = dist_info.shorten(f"{FOLDER}METADATA", b"X: y\n" * 10**6)
+    assert len(kept) == dist_info.METADATA_BYTES
+    assert not described(METADATA=kept).has_metadata
+    assert dist_info.shorten(RECORD, b"a\n\nb") == b"a\n\nb"
+
+
+@pytest.mark.parametrize(
+    ("record", "installer", "requested"),
+    [
+        (b"demo-1.0.dist-info/REQUESTED,,\n", b"pip\n", True),
+        (b"demo-1.0.dist-info/REQUESTED,,\n", b"uv", True),
+        (b"demo.py,,\n", b"pip\n", False),
+        (b"demo.py,,\n", b"Poetry 2.1", None),
+        (b"demo.py,,\n", b"", None),
+    ],
+)
+def test_who_asked(record: bytes, installer: bytes, requested: bool | None) -> None:  # noqa: FBT001 - a case
+    """REQUESTED is there where somebody asked; that it is missing says something of pip alone."""
+    (package,) = dist_info.installed({RECORD: record, f"{FOLDER}INSTALLER": installer})
+    assert package.requested is requested
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_application"),
+    [
+        (b'{"url": "file:///app", "dir_info": {"editable": true}}', True),
+        (b'{"url": "file:///tmp/x.whl", "archive_info": {}}', True),
+        (b'{"url": "https://example.com/x.git", "vcs_info": {"vcs": "git"}}', False),
+        (b'{"url": 5}', False),
+        (b"[]", False),
+        (b"[" * 100_000, False),
+        (b"\xff", False),
+        (b"", False),
+    ],
+)
+def test_application(origin: bytes, *, is_application: bool) -> None:
+    """What came from a folder or an archive on the machine that built is the user's own."""
+    assert described(**{"direct_url.json": origin}).is_application is is_application
+
+
+@pytest.mark.slow
+def test_what_pip_writes(tmp_path: Path) -> None:
+    """What pip itself installs is told apart: asked for, pulled in, or from a file of the user."""
+    for name, requires in (("asked", "pulled"), ("pulled", "")):
+        wheel(tmp_path, name, requires=[requires] if requires else [])
+    folder = tmp_path / "own"
+    folder.mkdir()
+    wheel(folder, "own")
+    site = tmp_path / "lib" / "python3.13" / "site-packages"
+    options = ["--no-index", "--no-cache-dir", "--no-compile", "--find-links", str(tmp_path), "--target", str(site)]
+    words = ["asked", str(next(folder.iterdir()))]
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", *options, *words], check=True)
+    documents = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    found = {package.name: package for package in dist_info.installed(documents)}
+    assert {name: package.requested for name, package in found.items()} == {"asked": True, "pulled": False, "own": True}
+    assert {name: package.is_application for name, package in found.items()} == {
+        "asked": False,
+        "pulled": False,
+        "own": True,
+    }
+    assert found["asked"].requires == ("pulled",)
+    assert all(package.has_metadata for package in found.values())

@@ -79,7 +79,7 @@ MACHINE = {
 
 def package(name: str, version: str, *paths: str) -> Package:
     """Return an expected package."""
-    return Package(kind="debian", name=name, version=version, paths=paths)
+    return Package(kind="debian", name=name, version=version, paths=paths, has_metadata=bool(version))
 
 
 def paths_of(content: bytes, diversions: bytes = b"") -> tuple[str, ...]:
@@ -371,3 +371,71 @@ def test_dpkg_reads_this_machine_alike() -> None:
     """Every package of this machine has the version and the files that dpkg gives it."""
     paths = (str(path).removeprefix("/") for path in Path(f"/{DPKG}").glob("**/*"))
     check_against_dpkg({path: Path("/", path).read_bytes() for path in paths if is_database(path)}, f"/{DPKG}")
+
+
+NEEDY = b"""\
+Package: postgresql
+Status: install ok installed
+Pre-Depends: init-system-helpers (>= 1.54~)
+Depends: libpq5 (= 17), python3:any, default-mta | mail-transport-agent, perl:any (>= 5) <!nocheck>
+
+Package: libpq5
+Status: install ok installed
+Multi-Arch: same
+Architecture: amd64
+Provides: libpq (= 17), pq-virtual
+
+Package: dash
+Status: install ok installed
+Essential: yes
+
+Package: libc-bin
+Status: install ok installed
+Priority: required
+"""
+
+
+def test_what_packages_need_and_provide() -> None:
+    """Names alone: of those of which one would do, all; without versions and architectures."""
+    found = {each.name: each for each in dpkg.installed({f"{DPKG}/status": NEEDY})}
+    assert found["postgresql"].requires == (
+        "init-system-helpers",
+        "libpq5",
+        "python3",
+        "default-mta",
+        "mail-transport-agent",
+        "perl",
+    )
+    assert found["libpq5"].provides == ("libpq", "pq-virtual")
+    assert {each.requested for each in found.values()} == {None}
+
+
+def test_what_somebody_asked_for() -> None:
+    """What apt installed by itself it writes down; what the system cannot run without counts as asked for."""
+    states = "".join(
+        f"Package: {name}\nArchitecture: amd64\nAuto-Installed: {number}\n\n"
+        for name, number in [("libpq5", 1), ("dash", 1), ("libc-bin", 1), ("postgresql", 0)]
+    )
+    documents = {f"{DPKG}/status": NEEDY, dpkg.EXTENDED_STATES: states.encode()}
+    assert {each.name: each.requested for each in dpkg.installed(documents)} == {
+        "postgresql": True,
+        "libpq5": False,
+        "dash": True,
+        "libc-bin": True,
+    }
+
+
+@needs_dpkg
+def test_what_apt_says_of_this_machine() -> None:
+    """What apt-mark shows as automatic is what nobody asked for, the system's own packages aside."""
+    places = (f"{DPKG}/status", dpkg.EXTENDED_STATES)
+    documents = {place: path.read_bytes() for place in places if (path := Path("/", place)).exists()}
+    if dpkg.EXTENDED_STATES not in documents or shutil.which("apt-mark") is None:
+        pytest.skip("apt has written down nothing here")
+    shown = subprocess.run(["apt-mark", "showauto"], check=True, capture_output=True, text=True).stdout
+    automatic = {line.partition(":")[0] for line in shown.split()}
+    found = {each.name for each in dpkg.installed(documents) if each.requested is False}
+    format_ = "${Package} ${Essential} ${Protected} ${Priority}\n"
+    listed = subprocess.run(["dpkg-query", "-Wf", format_], check=True, capture_output=True, text=True).stdout
+    vital = {line.split()[0] for line in listed.splitlines() if {"yes", "required"} & set(line.split()[1:])}
+    assert found == automatic - vital

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packages import stays_inside
-from weighbridge.image.packages import Package, found, is_database
+from weighbridge.image.packages import Package, found, is_database, shorten
 
 DATABASES = [
     "var/lib/dpkg/status",
@@ -35,6 +35,20 @@ DATABASES = [
     "app/node_modules/@demo/demo/package.json",
     "app/package.json",
     "package.json",
+    "a/redis-8.1.0.dist-info/METADATA",
+    "a/redis-8.1.0.dist-info/INSTALLER",
+    "a/redis-8.1.0.dist-info/direct_url.json",
+    "var/lib/apt/extended_states",
+    "etc/apk/world",
+    "app/requirements.txt",
+    "app/requirements-dev.txt",
+    "requirements/base.txt",
+    "app/requirements.lock",
+    "app/requirements.in",
+    "pyproject.toml",
+    "app/setup.cfg",
+    "app/Pipfile",
+    "app/package.json",
 ]
 OTHERS = [
     "",
@@ -55,7 +69,9 @@ OTHERS = [
     "a/RECORD",
     ".dist-info/RECORD",
     "a/.dist-info/RECORD",
-    "a/redis-8.1.0.dist-info/METADATA",
+    "a/redis-8.1.0.dist-info/REQUESTED",
+    "a/.dist-info/METADATA",
+    "METADATA",
     "a/redis-8.1.0.dist-info/RECORD/b",
     "a/demo-1.egg-info/SOURCES.txt",
     ".egg-info/PKG-INFO",
@@ -71,15 +87,25 @@ OTHERS = [
     "app/node_modules/@demo/package.json",
     "app/my-package.json",
     "app/tsconfig.json",
+    "venv/lib/python3.13/site-packages/redis/requirements.txt",
+    "usr/lib/python3/dist-packages/x/pyproject.toml",
+    "usr/share/doc/x/requirements.txt",
+    "app/my-requirements.txt",
+    "app/base.lock",
+    "app/base.txt",
+    "srv/etc/apk/world",
+    "srv/var/lib/apt/extended_states",
 ]
 RULE = re.compile(
     r"var/lib/dpkg/(?:status|status\.d/[^/]+|info/[^/]+\.list|diversions)"
-    r"|(?:usr/)?lib/apk/db/installed"
-    r"|(?:.*/)?[^/]+\.dist-info/RECORD"
+    r"|(?:usr/)?lib/apk/db/installed|etc/apk/world|var/lib/apt/extended_states"
+    r"|(?:.*/)?[^/]+\.dist-info/(?:RECORD|METADATA|INSTALLER|direct_url\.json)"
     r"|(?:.*/)?[^/]+\.egg(?:-info|/EGG-INFO)/(?:PKG-INFO|installed-files\.txt|requires\.txt)|(?:.*/)?[^/]+\.egg-info"
     r"|(?:.*/)?conda-meta/(?:history|[^/]+\.json)"
     r"|(?:.*/)?node_modules/(?:@[^/]+/)?[^@./][^/]*/package\.json"
-    r"|(?:(?!node_modules/)[^/]*/)*package\.json",
+    r"|(?:(?!node_modules/)[^/]*/)*package\.json"
+    r"|(?!(?:.*/)?(?:site-packages|dist-packages|node_modules|share/doc)/)(?:.*/)?"
+    r"(?:requirements[^/]*\.(?:txt|in|lock)|requirements/[^/]*\.(?:txt|in|lock)|pyproject\.toml|setup\.cfg|Pipfile|package\.json)",
     re.DOTALL,
 )
 PIECES = sorted({piece for path in [*DATABASES, *OTHERS] for piece in path.split("/")} | {"\n"})
@@ -132,7 +158,11 @@ def test_order() -> None:
         ("npm", "tool", ""),
     ]
     assert packages[2] == Package(
-        kind="python", name="amqp", version="2", paths=("a/amqp.py", "a/amqp-2.dist-info/RECORD")
+        kind="python",
+        name="amqp",
+        version="2",
+        paths=("a/amqp.py", "a/amqp-2.dist-info/RECORD"),
+        has_metadata=False,
     )
 
 
@@ -147,6 +177,16 @@ def test_anything(documents: dict[str, bytes]) -> None:
     packages = list(found(documents))
     assert all(stays_inside(path) for package in packages for path in (*package.paths, *package.folders))
     assert packages == list(found({path: documents[path] for path in documents if is_database(path)}))
+
+
+@given(st.sampled_from(DATABASES), st.binary(), st.binary())
+def test_shortened(path: str, head: bytes, tail: bytes) -> None:
+    """What is kept of a database is its beginning, and tells the same packages as the whole."""
+    whole = head + b"\n\n" + tail
+    kept = shorten(path, whole)
+    assert whole.startswith(kept)
+    record = "a/redis-8.1.0.dist-info/RECORD"
+    assert list(found({record: b"", path: kept})) == list(found({record: b"", path: whole}))
 
 
 @pytest.mark.slow

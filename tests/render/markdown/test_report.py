@@ -223,7 +223,7 @@ def test_without_a_baseline_it_says_what_to_ship_and_to_cut() -> None:
     alone = Summary(report=BEFORE, standings={BEFORE.images[0].variant: standing})
     text = first_screen(markdown.document(alone))
     assert "ship multi: Its smoke test passed." in text
-    assert "cut first nothing for sure; its largest part is " in text
+    assert "cut first Nothing is certainly removable. The largest part is " in text
     assert "✓ 43, 2 waived" in text
     assert "ship multi" not in first_screen(markdown.document(summary(BEFORE, BEFORE)))
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from operator import attrgetter
 
+from weighbridge.image.packages import dist_info, requirements
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.image.packages.package import Package
 
-__all__ = ["Package", "found", "is_database"]
+__all__ = ["Package", "found", "is_database", "shorten"]
 
 _BEGINNINGS = tuple(chain.from_iterable(each.beginnings for each in ECOSYSTEMS))
 _ENDINGS = tuple(chain.from_iterable(each.endings for each in ECOSYSTEMS))
@@ -17,14 +18,23 @@ _QUICK = [(each.beginnings, each.endings, parser.is_database) for each in ECOSYS
 
 
 def is_database(path: str) -> bool:
-    """Tell whether a file's bytes are needed to know who owns what. `path` is from the root, without a slash."""
+    """Tell whether a file's bytes are needed to know who owns what, and who asked for it.
+
+    `path` is from the root, without a slash.
+    """
     # Asked of every file of every layer: two plain tests let all but a few go.
-    if not (path.endswith(_ENDINGS) or path.startswith(_BEGINNINGS)):
-        return False
-    for beginnings, endings, is_parsed in _QUICK:
-        if (path.endswith(endings) or path.startswith(beginnings)) and is_parsed(path):
-            return True
-    return False
+    if path.endswith(_ENDINGS) or path.startswith(_BEGINNINGS):
+        for beginnings, endings, is_parsed in _QUICK:
+            if (path.endswith(endings) or path.startswith(beginnings)) and is_parsed(path):
+                return True
+    return requirements.is_source(path)
+
+
+def shorten(path: str, data: bytes) -> bytes:
+    """Return what has to be kept of a database's bytes, which may have much behind that."""
+    if requirements.is_source(path):
+        return data if len(data) <= requirements.LONGEST_BYTES else b""
+    return dist_info.shorten(path, data)
 
 
 def found(documents: Mapping[str, bytes]) -> Iterator[Package]:

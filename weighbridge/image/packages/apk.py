@@ -1,25 +1,31 @@
 """What apk installed: one text file with all packages and their files.
 
-Source: Alpine's wiki, "Apk spec", the installed database of version 2; apk 3 writes the same.
+Sources: Alpine's wiki, "Apk spec", the installed database of version 2; apk 3 writes the same; apk-world(5).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from weighbridge.image.packages.package import LONGEST_PATH, Package, from_root, lines
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
 """Where apk keeps it: an image whose `lib` is a link to `usr/lib` has the first."""
+WORLD = "etc/apk/world"
+"""What somebody asked for."""
+_CONDITION = re.compile(r"[<>=~@]")
+"""What follows a name: a version, or `@` and the name of a repository."""
 
 
 def is_database(path: str) -> bool:
     """Tell whether a file says what apk installed."""
-    return path in DATABASES
+    return path in DATABASES or path == WORLD
 
 
 def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages of `documents`, in apk's order. A record without a name owns nothing."""
+    world = _names(" ".join(lines(documents[WORLD]))) if WORLD in documents else None
     for path in DATABASES:
         record: list[str] = []
         for line in [*lines(documents.get(path, b"")), ""]:
@@ -27,8 +33,30 @@ def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
                 record.append(line)
                 continue
             if name := _field(record, "P:"):
-                yield Package(kind="alpine", name=name, version=_field(record, "V:"), paths=from_root(_files(record)))
+                provides = _names(_field(record, "p:"))
+                yield Package(
+                    kind="alpine",
+                    name=name,
+                    version=_field(record, "V:"),
+                    paths=from_root(_files(record)),
+                    requires=_names(_field(record, "D:")),
+                    provides=provides,
+                    requested=_is_requested({name, *provides}, world, record),
+                )
             record = []
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return the names of a list of dependencies, without versions; what must not be there is left out."""
+    names = (_CONDITION.split(word, maxsplit=1)[0] for word in text.split() if not word.startswith("!"))
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _is_requested(names: set[str], world: tuple[str, ...] | None, record: list[str]) -> bool | None:
+    """Tell whether somebody asked for a package; None of one that apk adds by itself beside others (`install_if`)."""
+    if world is None:
+        return None
+    return True if not names.isdisjoint(world) else None if _field(record, "i:") else False
 
 
 def _field(record: list[str], tag: str) -> str:

@@ -1,27 +1,48 @@
 """What pip, uv and others installed: the RECORD in each distribution's `.dist-info`, wherever that lies.
 
-Source: the packaging specifications, "Recording installed projects".
+Sources: the packaging specifications, "Recording installed projects", "Core metadata" and "Recording the direct URL
+origin of installed distributions"; PEP 376, for REQUESTED.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
 from weighbridge.image.packages.package import LONGEST_PATH, Package, from_root
+from weighbridge.image.packages.requirements import normalize
 
-_ENDING = ".dist-info/RECORD"
+METADATA_BYTES = 256 * 2**10
+"""What is kept of a distribution's METADATA at most: its header; the project's description follows it."""
+_FOLDER, _RECORD = ".dist-info/", ".dist-info/RECORD"
+_METADATA, _INSTALLER, _ORIGIN = "METADATA", "INSTALLER", "direct_url.json"
+NAMES = ("RECORD", _METADATA, _INSTALLER, _ORIGIN)
+"""Files of a distribution that tell something of it."""
 # A version begins with a digit. Older tools left hyphens in the name before it.
 _BEFORE_VERSION = re.compile(r"-(?=[0-9])")
-_SEPARATORS = re.compile(r"[-_.]+")
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_REQUIRES = re.compile(rb"^requires-dist:(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 def is_database(path: str) -> bool:
-    """Tell whether a file is the RECORD of a distribution."""
-    return path.endswith(_ENDING) and path != _ENDING and not path.endswith("/" + _ENDING)
+    """Tell whether a file says what a distribution installed, needs, or came from."""
+    folder, _, name = path.rpartition("/")
+    return name in NAMES and folder.endswith(_FOLDER[:-1]) and not f"/{folder}".endswith(f"/{_FOLDER[:-1]}")
+
+
+def shorten(path: str, data: bytes) -> bytes:
+    """Return what has to be kept of a database: of METADATA its header."""
+    return _header(data) if path.endswith(f"{_FOLDER}{_METADATA}") else data
+
+
+def _header(metadata: bytes) -> bytes:
+    """Return what stands before the first blank line."""
+    found = _BLANK_LINE.search(metadata, 0, METADATA_BYTES)
+    return metadata[: found.start() + 1 if found else METADATA_BYTES]
 
 
 def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
@@ -31,19 +52,51 @@ def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """
     found = []
     for path in documents:
-        folder, _, stem = path.removesuffix(_ENDING).rpartition("/")
-        if is_database(path) and len(folder) <= LONGEST_PATH:
+        folder, _, stem = path.removesuffix(_RECORD).rpartition("/")
+        if path.endswith(_RECORD) and is_database(path) and len(folder) <= LONGEST_PATH:
             found.append((_identity(stem), folder, path))
     for (name, version), folder, path in sorted(found):
+        own = path.removesuffix("RECORD")
         # A path that begins with a slash replaces the folder.
-        recorded = (posixpath.join(folder, entry) for entry in _entries(documents[path]))
-        yield Package(kind="python", name=name, version=version, paths=from_root([*recorded, path]))
+        recorded = [posixpath.join(folder, entry) for entry in _entries(documents[path])]
+        yield Package(
+            kind="python",
+            name=name,
+            version=version,
+            paths=from_root([*recorded, path]),
+            requires=_requires(documents.get(own + _METADATA, b"")),
+            requested=_is_requested(documents.get(own + _INSTALLER, b""), listed=f"{own}REQUESTED" in recorded),
+            is_application=_is_local(documents.get(own + _ORIGIN, b"")),
+            has_metadata=0 < len(documents.get(own + _METADATA, b"")) < METADATA_BYTES,
+        )
 
 
 def _identity(stem: str) -> tuple[str, str]:
     """Take `Name-Version` apart. The name is normalised as on the index (PEP 503)."""
     name, *version = _BEFORE_VERSION.split(stem, maxsplit=1)
-    return _SEPARATORS.sub("-", name).lower(), "".join(version)
+    return normalize(name), "".join(version)
+
+
+def _requires(metadata: bytes) -> tuple[str, ...]:
+    found = (value.decode("utf-8", "replace").strip() for value in _REQUIRES.findall(_header(metadata)))
+    return tuple(filter(None, found))
+
+
+def _is_requested(installer: bytes, *, listed: bool) -> bool | None:
+    """Tell whether somebody asked for a distribution.
+
+    pip writes a file REQUESTED then and only then, uv always, and others never.
+    """
+    return True if listed else False if installer.strip() == b"pip" else None
+
+
+def _is_local(origin: bytes) -> bool:
+    """Tell whether a distribution came from a folder or an archive, and not from an index or a repository."""
+    try:
+        value = json.loads(origin)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and str(value.get("url", "")).startswith("file:")
 
 
 def _entries(content: bytes) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What dpkg installed: the packages of its status and the list of files that it keeps for each.
 
-Sources: dpkg(1), deb-control(5), dpkg-divert(1). Distroless images have no such lists: they keep one stanza for each
-package in `status.d`, with the checksums of its files beside it (distroless, PACKAGE_METADATA.md).
+Sources: dpkg(1), deb-control(5), dpkg-divert(1), apt-mark(8). Distroless images have no such lists: they keep one
+stanza for each package in `status.d`, with the checksums of its files beside it (distroless, PACKAGE_METADATA.md).
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ from weighbridge.image.packages.package import Package, from_root, lines
 _FOLDER = "var/lib/dpkg/"
 _DATABASE = re.compile(re.escape(_FOLDER) + r"(?:status|diversions|status\.d/[^/]+|info/[^/]+\.list)")
 
+EXTENDED_STATES = "var/lib/apt/extended_states"
+"""Where apt writes down which packages nobody asked for."""
+_CONDITION = re.compile(r"[\s(:\[<]")
+"""What follows a name: a version, or an architecture."""
+
 _Stanza = Mapping[str, str]
 """The fields of one package, their names in lower case, without continuation lines."""
 _Diversions = Mapping[str, tuple[str, str]]
@@ -22,20 +27,52 @@ _Diversions = Mapping[str, tuple[str, str]]
 
 def is_database(path: str) -> bool:
     """Tell whether a file says what dpkg installed."""
-    return _DATABASE.fullmatch(path) is not None
+    return path == EXTENDED_STATES or _DATABASE.fullmatch(path) is not None
 
 
 def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages of `documents`. Files that are listed for a package without a stanza count, too."""
     diversions = _diversions(documents.get(_FOLDER + "diversions", b""))
+    automatic = _automatic(documents)
     for source in (_managed, _distroless):
-        for name, version, recorded in source(documents):
-            paths = tuple(dict.fromkeys(_moved(from_root(recorded), name, diversions)))
-            yield Package(kind="debian", name=name, version=version, paths=paths)
+        for name, stanza, recorded in source(documents):
+            yield Package(
+                kind="debian",
+                name=name,
+                version=stanza.get("version", ""),
+                paths=tuple(dict.fromkeys(_moved(from_root(recorded), name, diversions))),
+                requires=_names(stanza.get("pre-depends", ""), stanza.get("depends", "")),
+                provides=_names(stanza.get("provides", "")),
+                requested=_is_requested(stanza, automatic),
+                has_metadata=bool(stanza),
+            )
 
 
-def _managed(documents: Mapping[str, bytes]) -> Iterator[tuple[str, str, Iterable[str]]]:
-    """Yield name, version and recorded paths of what dpkg itself installed."""
+def _automatic(documents: Mapping[str, bytes]) -> frozenset[str] | None:
+    """Return the packages that apt installed because others need them; None where it wrote none down."""
+    if EXTENDED_STATES not in documents:
+        return None
+    states = [*_stanzas(documents[EXTENDED_STATES])]
+    asked = {state["package"] for state in states if state.get("auto-installed") != "1"}
+    return frozenset({state["package"] for state in states} - asked)
+
+
+def _is_requested(stanza: _Stanza, automatic: frozenset[str] | None) -> bool | None:
+    """Tell whether somebody asked for a package; the system's own, which apt never removes, count as asked for."""
+    if automatic is None or not stanza:
+        return None
+    is_vital = "yes" in {stanza.get("essential"), stanza.get("protected")} or stanza.get("priority") == "required"
+    return is_vital or stanza["package"] not in automatic
+
+
+def _names(*lists: str) -> tuple[str, ...]:
+    """Return the names of lists of dependencies, all of those of which one would do, without versions."""
+    words = (word.strip() for text in lists for word in re.split(r"[,|]", text))
+    return tuple(dict.fromkeys(_CONDITION.split(word, maxsplit=1)[0] for word in words if word))
+
+
+def _managed(documents: Mapping[str, bytes]) -> Iterator[tuple[str, _Stanza, Iterable[str]]]:
+    """Yield name, stanza and recorded paths of what dpkg itself installed; the stanza is empty where it is missing."""
     lists = _contents(documents, "info/", ".list")
     stanzas = {
         (stanza["package"], stanza.get("architecture")): stanza
@@ -46,13 +83,13 @@ def _managed(documents: Mapping[str, bytes]) -> Iterator[tuple[str, str, Iterabl
         stem = next((stem for stem in _stems(stanza) if stem in lists), "")
         content = lists.pop(stem, b"")
         if _is_installed(stanza):
-            yield stanza["package"], stanza.get("version", ""), _listed(content)
+            yield stanza["package"], stanza, _listed(content)
     for stem, content in lists.items():
-        yield _without_architecture(stem), "", _listed(content)
+        yield _without_architecture(stem), {}, _listed(content)
 
 
-def _distroless(documents: Mapping[str, bytes]) -> Iterator[tuple[str, str, Iterable[str]]]:
-    """Yield name, version and recorded paths of what was unpacked without dpkg."""
+def _distroless(documents: Mapping[str, bytes]) -> Iterator[tuple[str, _Stanza, Iterable[str]]]:
+    """Yield name, stanza and recorded paths of what was unpacked without dpkg."""
     sums = _contents(documents, "status.d/", ".md5sums")
     for stem, content in _contents(documents, "status.d/", "").items():
         stanza = next(_stanzas(content), None)
@@ -60,9 +97,9 @@ def _distroless(documents: Mapping[str, bytes]) -> Iterator[tuple[str, str, Iter
             continue
         recorded = _summed(sums.pop(stem, b""))
         if "status" not in stanza or _is_installed(stanza):
-            yield stanza["package"], stanza.get("version", ""), recorded
+            yield stanza["package"], stanza, recorded
     for stem, content in sums.items():
-        yield _without_architecture(stem), "", _summed(content)
+        yield _without_architecture(stem), {}, _summed(content)
 
 
 def _contents(documents: Mapping[str, bytes], folder: str, ending: str) -> dict[str, bytes]:

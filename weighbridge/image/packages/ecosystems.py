@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from weighbridge.image.packages import apk, conda, dist_info, dpkg, egg_info, npm
 from weighbridge.image.packages.package import Package
+
+ORPHAN_REMEDY = "Nobody asked for it: leave it out. If it is used after all, install it by name."
 
 
 class Parser(Protocol):
@@ -60,6 +62,14 @@ class Ecosystem:
     noun: str = "package"
     remedy: str
     """What a maintainer can do to leave such a package out, a sentence."""
+    orphan_remedy: str = ORPHAN_REMEDY
+    """What to do about one that nothing requires and nobody asked for: sentences."""
+    orphan_remedies: Mapping[str, str] = field(default_factory=dict)
+    """The same for packages of these names."""
+    is_library: bool = False
+    """Whether programs load its packages by name, so that projects list them in files of requirements."""
+    has_extras: bool = False
+    """Whether what a package requires depends on extras and on the environment, as Python's does."""
     colour: str
     """`#rrggbb`: what is drawn gets its tints and shades from this one."""
     purl: Purl
@@ -84,6 +94,11 @@ class Ecosystem:
         return f"{self.singular}s"
 
 
+# What comes with a virtual environment, unasked.
+_WITHOUT_INSTALLERS = (
+    "No requirements file names it: uninstall it in the instruction that installs the packages, or make the environment"
+    " without it (`python3 -m venv --without-pip`). If it is used after all, name it in a requirements file."
+)
 _SYSTEM_REMEDY = "Leave it out if nothing that runs needs it."
 
 ECOSYSTEMS: tuple[Ecosystem, ...] = (
@@ -103,7 +118,14 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
         colour="#d9a400",
         purl=Purl(type="pypi"),
         parsers=(dist_info, egg_info),
-        endings=("-info/RECORD", *egg_info.ENDINGS),
+        endings=(*(f".dist-info/{name}" for name in dist_info.NAMES), *egg_info.ENDINGS),
+        is_library=True,
+        has_extras=True,
+        orphan_remedies=dict.fromkeys(("pip", "setuptools", "wheel"), _WITHOUT_INSTALLERS),
+        orphan_remedy=(
+            "No requirements file names it: drop it from the Dockerfile's `pip install`. If it is used after all, name"
+            " it in a requirements file."
+        ),
     ),
     Ecosystem(
         category="debian",
@@ -124,7 +146,11 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
             ),
         ),
         parsers=(dpkg,),
-        beginnings=("var/lib/dpkg/",),
+        beginnings=("var/lib/dpkg/", dpkg.EXTENDED_STATES),
+        orphan_remedy=(
+            "Nobody asked for it: install with `apt-get install --no-install-recommends`, or run `apt-get autoremove"
+            " --purge` in the same instruction. If it is used after all, name it in the `apt-get install`."
+        ),
     ),
     Ecosystem(
         category="alpine",
@@ -143,7 +169,10 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
             ),
         ),
         parsers=(apk,),
-        endings=apk.DATABASES,
+        beginnings=(*apk.DATABASES, apk.WORLD),
+        orphan_remedy=(
+            "Nobody asked for it: `apk del` it in the same instruction. If it is used after all, `apk add` its name."
+        ),
     ),
     Ecosystem(
         category="npm",
@@ -153,7 +182,19 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
         purl=Purl(type="npm", is_scoped=True),
         parsers=(npm,),
         endings=("package.json",),
+        is_library=True,
+        orphan_remedy=(
+            "No package.json names it: run `npm prune` in the instruction that installs the packages. If it is used"
+            " after all, name it there."
+        ),
     ),
 )
 """Every ecosystem, in the order in which a ledger lists them and in which their packages claim files: an environment
 with a manager of its own, then the operating system, then what has only a folder."""
+_BY_CATEGORY = {each.category: each for each in ECOSYSTEMS}
+
+
+def get_orphan_remedy(category: str, name: str) -> str:
+    """Return what to do about a package that nothing requires and nobody asked for; one of any category."""
+    ecosystem = _BY_CATEGORY.get(category)
+    return ecosystem.orphan_remedies.get(name, ecosystem.orphan_remedy) if ecosystem else ORPHAN_REMEDY

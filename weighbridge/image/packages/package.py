@@ -26,11 +26,17 @@ class Package:
     one's. For managers that keep no list of files. One that is a file stands for itself."""
     requires: tuple[str, ...] = ()
     """What the package needs to run, by its own metadata: names of packages, or of what a package `provides`. Where one
-    of several would do, all of them."""
+    of several would do, all of them. Of Python, whole requirements with their extras and markers (PEP 508): whether one
+    counts depends on the image's platform and on the extras that somebody asked for."""
     provides: tuple[str, ...] = ()
     """What else, besides its own name, satisfies what others require."""
     requested: bool | None = None
     """Whether the manager wrote down that somebody asked for it by name; None where it does not write that down."""
+    is_application: bool = False
+    """Whether it was installed from a folder or an archive of the user's own: nothing needs to require it."""
+    has_metadata: bool = True
+    """Whether `requires` could be read. Where that of one package is missing, nobody can say that nothing requires
+    another."""
 
 
 def lines(content: bytes) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from weighbridge.image.categories import CATEGORIES, get_title
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escaped
 from weighbridge.render import colours, overview, verdict
@@ -142,6 +143,7 @@ def _template() -> Template:
         "versions": tables.versions,
         "origin": overview.origin,
         "stands_on": overview.stands_on,
+        "strip_prelude": strip_prelude,
     }
     environment.globals |= {
         "treemap": treemap,

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from weighbridge.image.categories import BASE, CATEGORIES, get_title
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model import tree
 from weighbridge.model.report import Image, Report
 from weighbridge.model.tree import Node
@@ -89,7 +90,7 @@ def _owners(image: Image) -> Node:
 def _layers(image: Image) -> Node:
     layers = tuple(
         Node(
-            name=f"{layer.index}: {layer.instruction}",
+            name=f"{layer.index}: {strip_prelude(layer.instruction)}",
             bytes=layer.shipped_bytes,
             category=BASE if layer.in_base else "",
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge.image.categories import CATEGORIES
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image, Layer, Waste
 from weighbridge.render.markdown.escaping import folded, plain, quoted, table
 from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
@@ -180,7 +181,7 @@ def _whose(cause: Cause) -> str:
             names = ", ".join(f"{_name(row.name)} {signed(row.delta_bytes)}" for row in cause.parts[:_PARTS])
             return f"base image: {names}"
         case growth.LAYER:
-            return f"layer {quoted(cause.name, _INSTRUCTION)}"
+            return f"layer {quoted(strip_prelude(cause.name), _INSTRUCTION)}"
     known = CATEGORIES.get(cause.category)
     whose = known.prefix or known.title if known else cause.category
     return f"{plain(whose, _NAME)} {_name(cause.name)}"
@@ -196,7 +197,7 @@ def _layers(layers: Sequence[Layer], limit: int) -> str:
             size(each.shipped_bytes),
             pulled(pull_of(each)),
             origin(each),
-            quoted(each.instruction, _INSTRUCTION),
+            quoted(strip_prelude(each.instruction), _INSTRUCTION),
         )
         for each in sorted(shown, key=lambda each: each.index)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TextIO
 
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image
 from weighbridge.quoting import shortened
 from weighbridge.render.overview import counted, pulled, signed, versions
@@ -115,7 +116,7 @@ def _cause(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
     if cause.category == growth.BASE:
         whose, (name, detail) = "base image", _base(cause.parts, pair)
     elif cause.category == growth.LAYER:
-        name, detail = "added" if cause.delta_bytes >= 0 else "removed", cause.name
+        name, detail = "added" if cause.delta_bytes >= 0 else "removed", strip_prelude(cause.name)
     elif cause.category == "wasted" and pair[1]:
         detail = _place(pair[1], cause.name)
     style: Style = "yellow" if cause.delta_bytes > 0 else "green"
@@ -144,4 +145,4 @@ def _place(image: Image, cause: str) -> str:
 
 def _layer(row: LayerDifference) -> Sequence[Cell | str]:
     words, style = _CHANGES[row.change]
-    return Cell(words, style), size(row.shipped_bytes), row.instruction
+    return Cell(words, style), size(row.shipped_bytes), strip_prelude(row.instruction)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from weighbridge.image.categories import CATEGORIES, WASTED
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
 from weighbridge.render.overview import counted, origin, pull_of, pulled, stands_on
 from weighbridge.render.terminal import difference, overview
@@ -80,7 +81,7 @@ _ORIGINS: dict[bool | None, Style] = {True: "dim", False: "bold", None: "yellow"
 
 
 def _rebuilt(variant: str, rebuild: Rebuild) -> Sequence[Cell | str]:
-    instructions = ", ".join(layer.instruction for layer in rebuild.layers)
+    instructions = ", ".join(strip_prelude(layer.instruction) for layer in rebuild.layers)
     return (
         Cell(variant, "bold"),
         rebuild.change or "nothing",
@@ -132,7 +133,7 @@ def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
             pulled(pull_of(layer)),
             Cell(bar(layer.shipped_bytes, largest, _NARROW_BAR_WIDTH), "dim" if layer.in_base else "cyan"),
             Cell(origin(layer), _ORIGINS[layer.in_base]),
-            Cell(layer.instruction, "dim" if layer.in_base else ""),
+            Cell(strip_prelude(layer.instruction), "dim" if layer.in_base else ""),
         )
         for layer in layers
     ]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from weighbridge import secret_detection
+from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.quoting import on_one_line, shortened
 from weighbridge.settings.project import Settings
@@ -265,7 +266,7 @@ def _named(trace: ScanHit) -> str:
 
 
 def _by(trace: ScanHit) -> str:
-    return f" (`{_shown(trace.instruction)}`)" if trace.instruction else ""
+    return f" (`{_shown(strip_prelude(trace.instruction))}`)" if trace.instruction else ""
 
 
 def _more(contents: ScannedImage, found: Collection[ScanHit]) -> str:

@@ -16,7 +16,7 @@ import xxhash
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob
 from weighbridge.image.layer import DIRECTORY, FILE, OTHER, WHITEOUT, Fingerprint, LayerContent
-from weighbridge.image.packages import is_database
+from weighbridge.image.packages import is_database, shorten
 from weighbridge.sources.tar.compression import Readable, decompressed, is_compressed
 from weighbridge.sources.tar.gzip_estimate import Deflation
 from weighbridge.sources.tar.headers import Header
@@ -172,8 +172,8 @@ class _Scan:
         """Return the digest of a file's data, and keep the data of a package database."""
         if is_database(path) and stored <= MAX_DATABASE_BYTES and self._databases + stored <= MAX_DATABASES_BYTES:
             data = self._tape.take(stored)
-            self._documents[len(self._kinds)] = data
-            self._databases += stored
+            self._documents[len(self._kinds)] = kept = shorten(path, data)
+            self._databases += len(kept)
             return xxhash.xxh3_64_intdigest(data)
         if stored < CHUNK_BYTES:
             return xxhash.xxh3_64_intdigest(self._tape.take(stored))

@@ -1,0 +1,83 @@
+"""What a project asks of its images: its files that name packages, and the commands of its roles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+
+from weighbridge.image.dependencies import Demand
+from weighbridge.image.packages import requirements
+from weighbridge.image.packages.requirements import Requirements
+from weighbridge.settings.project import Settings
+
+_MOST_FILES, _MOST_FOLDERS, _DEEPEST = 100, 1000, 3
+"""How many files and folders of a project are looked at, and how many folders deep."""
+_OTHERS = frozenset({"node_modules", "site-packages", "dist-packages", "__pycache__"})
+"""Folders of what was installed or made. So are a virtual environment, and what a name with a dot hides."""
+
+
+def find_demands(settings: Settings, project: Path, names: Iterable[str]) -> dict[str, Demand]:
+    """Return what the project asks of each image, by its name in a report.
+
+    That is what the files in the project's folder and a few folders below name, and for a variant those of its build
+    context, too. Files that are damaged or cannot be read ask for nothing. Nothing outside of these folders is read.
+    """
+    root = project.resolve()
+    roles = (settings.roles.api.command, settings.roles.worker.command)
+    commands = tuple(tuple(command) for command in roles if command)
+    known = dict[Path, tuple[Requirements, ...]]()
+    demands = dict[str, Demand]()
+    for name in names:
+        folders = {root: None}
+        if name in settings.variants:
+            folders[(project / settings.variants[name].context).resolve()] = None
+        for folder in folders:
+            known.setdefault(folder, tuple(islice(_read(folder, root), _MOST_FILES)))
+        found = chain.from_iterable(known[folder] for folder in folders)
+        demands[name] = Demand(requirements=tuple(found), commands=commands)
+    return demands
+
+
+def _read(folder: Path, root: Path) -> Iterator[Requirements]:
+    """Yield what the files of a folder ask for, and those that they include from there or from below the root."""
+    waiting = [folder / place for place in _places(folder) if requirements.is_source(place)]
+    seen = set[Path]()
+    while waiting:
+        path = waiting.pop(0)
+        try:
+            real = path.resolve()
+            inside = real.is_relative_to(folder) or real.is_relative_to(root)
+            if real in seen or not inside or not real.is_file():
+                continue
+            seen.add(real)
+            with real.open("rb") as file:
+                content = file.read(requirements.LONGEST_BYTES + 1)
+        except (OSError, RuntimeError, ValueError):  # a circle of links, or a name that no system takes
+            continue
+        found = requirements.read(str(real), content)
+        if found:
+            yield found
+            waiting += map(Path, found.includes)
+
+
+def _places(folder: Path) -> Iterator[str]:
+    """Yield the files of a folder and of those below it, by their paths from there: the nearest first, and sorted."""
+    waiting, looked_at = [("", 0)], 0
+    while waiting and looked_at < _MOST_FOLDERS:
+        current, depth = waiting.pop(0)
+        looked_at += 1
+        try:
+            entries = sorted(os.scandir(folder / current), key=lambda entry: entry.name)
+            folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+        except OSError:
+            continue
+        if any(entry.name == "pyvenv.cfg" for entry in entries):
+            continue
+        for entry in entries:
+            place = f"{current}{entry.name}"
+            if entry.name not in folders:
+                yield place
+            elif depth < _DEEPEST and entry.name not in _OTHERS and not entry.name.startswith("."):
+                waiting.append((f"{place}/", depth + 1))

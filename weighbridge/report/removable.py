@@ -1,0 +1,109 @@
+"""Packages that can go from an image: what nothing requires and nobody asked for, with whatever only that needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from weighbridge.image.categories import BASE, BYTECODE
+from weighbridge.image.packages.ecosystems import get_orphan_remedy
+from weighbridge.model.report import Image, LedgerRow
+
+_NAMED = 3
+"""How many of the packages that go along are named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """A package that can go, and what goes with it."""
+
+    category: str
+    """The package's, as in `model.report.LedgerRow`."""
+    name: str
+    others: tuple[str, ...]
+    """Packages that only it needs, the largest first."""
+    bytes: int
+    """Of all of them, their bytecode included."""
+    has_bytecode: bool
+
+    @property
+    def reason(self) -> str:
+        """Why it can go and what goes along: what comes after its name."""
+        count = len(self.others)
+        parts = ["its bytecode"] if self.has_bytecode else []
+        if count:
+            rest = f" and {count - _NAMED} more" if count > _NAMED else ""
+            names = ", ".join(self.others[:_NAMED])
+            parts.append(f"{count} package{'s' if count > 1 else ''} that only it needs ({names}{rest})")
+        along = f", with {' and '.join(parts)}" if parts else ""
+        return f"which nothing requires{along}"
+
+    @property
+    def remedy(self) -> str:
+        """What to change, and what to do if it is used all the same: sentences."""
+        return get_orphan_remedy(self.category, self.name)
+
+
+def find_removals(image: Image) -> Iterator[Removal]:
+    """Yield each package that nothing requires and nobody asked for, as far as both are known.
+
+    Where the base is unknown there is none: what came with it cannot be taken out again.
+    """
+    if image.base is None:
+        return
+    bytecode = defaultdict[str, int](int)
+    packages = defaultdict[str, dict[str, list[LedgerRow]]](dict)
+    of_base = {(row.kind, row.name) for row in image.ledger if row.category == BASE}
+    for row in image.ledger:
+        if row.category == BYTECODE:
+            bytecode[row.name] += row.bytes
+        elif (row.category, row.name) not in of_base:
+            packages[row.category].setdefault(row.name, []).append(row)
+    for category, named in packages.items():
+        requirers = {name: {each for row in rows for each in row.required_by or ()} for name, rows in named.items()}
+        unasked = {name for name, rows in named.items() if all(map(_may_go, rows))}
+        sizes = {name: sum(row.bytes for row in rows) for name, rows in named.items()}
+        for name in sorted(unasked):
+            if not requirers[name]:
+                others = find_dependents(name, requirers, unasked) - {name}
+                compiled = sum(bytecode[each] for each in (name, *others))
+                yield Removal(
+                    category=category,
+                    name=name,
+                    others=tuple(sorted(others, key=lambda each: (-sizes[each] - bytecode[each], each))),
+                    bytes=compiled + sum(sizes[each] for each in (name, *others)),
+                    has_bytecode=compiled > 0,
+                )
+
+
+def _may_go(row: LedgerRow) -> bool:
+    """Tell whether it is known what requires a package, and that nobody asked for it."""
+    return row.required_by is not None and row.requested is False
+
+
+def find_dependents(name: str, requirers: Mapping[str, Iterable[str]], unasked: Iterable[str]) -> set[str]:
+    """Return a package and all that only it needs, circles among these included.
+
+    Args:
+        name: The package.
+        requirers: Each package that there is -> what requires it.
+        unasked: The packages that nobody asked for.
+    """
+    required, may_go = defaultdict[str, list[str]](list), set(unasked)
+    for each, needed_by in requirers.items():
+        for requirer in needed_by:
+            required[requirer].append(each)
+    going, waiting = {name}, [name]
+    while waiting:
+        for each in required[waiting.pop()]:
+            if each in may_go and each not in going:
+                going.add(each)
+                waiting.append(each)
+    waiting = [each for each in going if each != name and not going.issuperset(requirers[each])]
+    while waiting:
+        staying = waiting.pop()
+        if staying in going:
+            going.discard(staying)
+            waiting += [each for each in required[staying] if each in going and each != name]
+    return going
