@@ -15,7 +15,7 @@ class Package:
     """Something that a package manager installed."""
 
     kind: str
-    """`debian`, `alpine` or `python`."""
+    """`debian`, `alpine`, `rpm`, `python` or `go`."""
     name: str
     version: str
     """Empty where only the package's files are recorded."""
