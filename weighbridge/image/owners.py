@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from weighbridge.image.filesystem import Directory, Filesystem
-from weighbridge.image.packages import Package, found, is_database
+from weighbridge.image.packages import Package, found, is_document
 
 _BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<stem>[^/]+?)\.[a-z]+-?\d+[a-z]*(?:\.opt-\w+)?\.pyc")
 """PEP 3147 and PEP 488: `__pycache__/module.cpython-313.opt-1.pyc` belongs to `module.py` beside the folder."""
@@ -63,7 +63,9 @@ def packages(view: Filesystem) -> Iterator[Package]:
         for content, offset in zip(view.layers, view.offsets, strict=True)
         for index, document in content.documents.items()
     }
-    return found({path: kept[number] for path, number in view.files() if number in kept and is_database(path)})
+    return found(
+        {path: kept[number] for path, number in view.files() if number in kept and is_document(path, kept[number])}
+    )
 
 
 class _Claims:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-MANAGERS: Mapping[str, str] = {"debian": "Debian", "alpine": "Alpine", "python": "Python"}
+MANAGERS: Mapping[str, str] = {"debian": "Debian", "alpine": "Alpine", "rpm": "RPM", "go": "Go", "python": "Python"}
 """The categories of packages -> whose these are, as in `Debian package`."""
 CATEGORIES: Mapping[str, str] = {
     "base": "base image",

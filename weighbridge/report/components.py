@@ -14,7 +14,7 @@ from weighbridge.model.report import Image, LedgerRow
 
 BASE = "base"
 UNKNOWN = "unknown"
-_MANAGERS = ("python", "debian", "alpine")
+_MANAGERS = ("python", "debian", "alpine", "rpm", "go")
 _KINDS = (*_MANAGERS, UNKNOWN, "application", BASE)
 """Where several components have a name, bytecode of that name is the first's."""
 _Key = tuple[str, str, str | None]

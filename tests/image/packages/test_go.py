@@ -6,6 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.go_programs import restored
+from tests.support.images import Entry
+from tests.support.layers import hard_link
+from tests.support.owned import rows, told
 from tests.support.packages import damaged, stays_inside
 from weighbridge.image.packages import go
 from weighbridge.image.packages.go import MARK
@@ -59,3 +63,29 @@ def test_anything(documents: dict[str, bytes]) -> None:
     for package in go.installed(documents):
         assert package.name
         assert all(stays_inside(path) for path in package.paths)
+
+
+def test_bytes_of_programs() -> None:
+    """In the ledger a module has the bytes of its programs, hard links once; what dpkg installed stays Debian's."""
+    (new, _), (old, _), (dive, _) = restored("new-plain"), restored("old-plain"), restored("dive")
+    layer = [
+        Entry("usr/local/bin/greet", new),
+        hard_link("usr/local/bin/hello", "usr/local/bin/greet"),
+        Entry("app/old", old),
+        Entry("usr/bin/dive", dive),
+        Entry("var/lib/dpkg/info/dive.list", b"/usr/bin/dive\n"),
+        Entry("opt/dive", dive),
+    ]
+    found = told(rows([layer]))
+    assert {key: size for key, size in found.items() if key[0] in {"debian", "go", "application"}} == {
+        ("go", "example.org/greeting/v3"): len(new) + len(old),
+        ("go", "github.com/wagoodman/dive"): len(dive),
+        ("debian", "dive"): len(dive),
+    }
+
+
+def test_replaced_program() -> None:
+    """A program that a later layer replaced or deleted is no package of the image."""
+    program, _ = restored("new-plain")
+    layers = [[Entry("a", program), Entry("b", program)], [Entry("a", b"script"), Entry(".wh.b")]]
+    assert not [key for key in told(rows(layers)) if key[0] == "go"]

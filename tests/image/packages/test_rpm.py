@@ -6,12 +6,15 @@ import os
 import shutil
 import tracemalloc
 from pathlib import Path
+from stat import S_ISREG
 from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.layers import entries_below
+from tests.support.owned import rows, told
 from tests.support.packages import stays_inside
 from tests.support.rpms import (
     DATABASE,
@@ -144,6 +147,22 @@ def test_rpm_reads_a_real_root_alike(tmp_path: Path) -> None:
     assert described(list(rpm.installed(read_database(tmp_path / "root")))) == answers
     run("rpm", *at(tmp_path / "root"), "--rebuilddb")
     assert described(list(rpm.installed(read_database(tmp_path / "root")))) == answers
+
+
+@pytest.mark.slow
+@needs_rpm
+def test_bytes_are_those_that_rpm_lists(tmp_path: Path) -> None:
+    """In the ledger of what rpm installed, a package has the bytes of the files that rpm lists, hard links once."""
+    root = tmp_path / "root"
+    install_packages(root, build_packages(tmp_path / "build"))
+    expected = dict[tuple[str, str], int]()
+    for package in ask_rpm(root):
+        files = {path.lstat().st_ino: path.lstat() for path in (root / name for name in package.paths)}
+        size = sum(status.st_size for status in files.values() if S_ISREG(status.st_mode))
+        expected |= {("rpm", package.name): size} if size else {}
+    found = told(rows([entries_below(root)]))
+    assert len(expected) == 4
+    assert {key: size for key, size in found.items() if key[0] == "rpm"} == expected
 
 
 @pytest.mark.slow
