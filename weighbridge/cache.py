@@ -21,7 +21,8 @@ from weighbridge import files
 from weighbridge.image.layer import Fingerprint, LayerContent
 
 VERSION = 3
-"""Part of the folder's name: raised with every change of what is kept or of how it is computed."""
+"""Part of the folder's name: raised with every change of what is kept or of how it is computed. Since 3, what is
+kept of a layer includes rpm's databases, the module information of Go programs, and what packages require."""
 LIMIT_BYTES = 256 * 2**20
 _COLUMNS = ("paths", "kinds", "sizes", "digests")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.support.images import Entry, tar_of
 from weighbridge.image.layer import LayerContent
@@ -35,3 +36,20 @@ def symbolic_link(name: str, target: str) -> Entry:
 def hard_link(name: str, target: str) -> Entry:
     """Return a hard link's entry."""
     return Entry(name, type=tarfile.LNKTYPE, target=target)
+
+
+def entries_below(root: Path) -> list[Entry]:
+    """Return all that lies below a folder as entries; a second name of a file is a hard link."""
+    entries, names = list[Entry](), dict[int, str]()
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if path.is_symlink():
+            entries.append(symbolic_link(name, str(path.readlink())))
+        elif path.is_dir():
+            entries.append(directory(name))
+        elif (inode := path.stat().st_ino) in names:
+            entries.append(hard_link(name, names[inode]))
+        else:
+            names[inode] = name
+            entries.append(Entry(name, path.read_bytes()))
+    return entries

@@ -67,7 +67,8 @@ class LayerContent:
     targets: Mapping[int, str] = field(repr=False)
     """Link targets by the index of the entry."""
     documents: Mapping[int, bytes] = field(repr=False)
-    """The bytes of files that tell who owns what (see `packages.is_database`), by the index of the entry."""
+    """What shows who owns what, by the index of the entry: the bytes of a package database (`packages.is_database`
+    knows it by its path), or what a Go program says of itself (`packages.go` knows it by its first bytes)."""
 
     @property
     def entry_count(self) -> int:

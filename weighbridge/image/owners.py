@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from weighbridge.image.filesystem import Directory, Filesystem
-from weighbridge.image.packages import Package, found, is_database
+from weighbridge.image.packages import Package, found, is_document
 
 _BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<stem>[^/]+?)\.[a-z]+-?\d+[a-z]*(?:\.opt-\w+)?\.pyc")
 """PEP 3147 and PEP 488: `__pycache__/module.cpython-313.opt-1.pyc` belongs to `module.py` beside the folder."""
@@ -72,7 +72,7 @@ def documents(view: Filesystem) -> dict[str, bytes]:
         for content, offset in zip(view.layers, view.offsets, strict=True)
         for index, document in content.documents.items()
     }
-    return {path: kept[number] for path, number in view.files() if number in kept and is_database(path)}
+    return {path: kept[number] for path, number in view.files() if number in kept and is_document(path, kept[number])}
 
 
 class _Claims:

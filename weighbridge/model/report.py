@@ -60,7 +60,7 @@ class LedgerRow:
     """Bytes of an image that one owner has. The rows of an image add up to its `shipped_bytes`."""
 
     category: str
-    """`base`, `conda`, `python`, `debian`, `alpine`, `npm`, `bytecode`, `application`, `unowned` or `wasted`."""
+    """`base`, that of a package ecosystem, such as `debian`, `bytecode`, `application`, `unowned` or `wasted`."""
     name: str
     """A package, a folder that no package owns, or what `wasted` bytes were wasted by."""
     version: str | None

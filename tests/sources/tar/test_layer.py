@@ -9,10 +9,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
+import xxhash
 
+from tests.support.go_programs import restored
 from tests.support.images import Entry, tar_of
 from weighbridge.image.layer import LayerContent
-from weighbridge.sources.tar.headers import DamagedArchive, is_tar
+from weighbridge.image.packages.go import MARK
+from weighbridge.sources.tar.headers import DamagedArchive, Header, is_tar
 from weighbridge.sources.tar.layer import read_layer
 from weighbridge.sources.tar.reader import MAX_HEADER_BYTES, Part, Tape
 
@@ -130,3 +133,49 @@ def test_is_tar() -> None:
     assert is_tar(bytes(512))
     assert not is_tar(bytes(511))
     assert not is_tar(b"{" + bytes(511))
+
+
+class Heads:
+    """A watch that wants to see the first bytes of every file."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted, self.seen = wanted, list[bytes]()
+
+    def see(self, _index: int, _path: str, _header: Header, /) -> int:
+        """Want so many bytes."""
+        return self.wanted
+
+    def look(self, data: bytes, /) -> None:
+        """Remember them."""
+        self.seen.append(data)
+
+
+def test_go_programs() -> None:
+    """A layer keeps a Go program's module information, and nothing of other large files or small ones."""
+    program, told = restored("new-plain")
+    content = read(
+        tar_of(
+            [
+                Entry("usr/bin/other", b"\x7fELF" + bytes(2**18)),
+                Entry("usr/bin/greet", program),
+                Entry("usr/bin/again", type=tarfile.LNKTYPE, target="usr/bin/greet"),
+                Entry("usr/share/greet", program[:4096]),
+            ]
+        )
+    )
+    assert content.documents.keys() == {1}
+    assert content.documents[1].startswith(MARK)
+    assert told[0].encode() in content.documents[1]
+    assert content.digests[1] == xxhash.xxh3_64_intdigest(program)
+
+
+@pytest.mark.parametrize("wanted", [20, 4096, 2**18, 2**24])
+def test_watched_go_programs(wanted: int) -> None:
+    """A watch sees as much of a program as it wants, and the layer is the same as without it."""
+    program, _ = restored("old-plain")
+    data = tar_of([Entry("usr/bin/greet", program), Entry("small", b"12345")])
+    watch = Heads(wanted)
+    layer = read_layer(io.BytesIO(data), data[:512], watch=watch)
+    assert layer.content == read(data)
+    assert layer.content.documents
+    assert watch.seen == [program[:wanted], b"12345"[:wanted]]

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from operator import attrgetter
 
-from weighbridge.image.packages import dist_info, requirements
+from weighbridge.image.packages import dist_info, go, requirements
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.image.packages.package import Package
 
-__all__ = ["Package", "found", "is_database", "shorten"]
+__all__ = ["Package", "found", "is_database", "is_document", "shorten"]
 
 _BEGINNINGS = tuple(chain.from_iterable(each.beginnings for each in ECOSYSTEMS))
 _ENDINGS = tuple(chain.from_iterable(each.endings for each in ECOSYSTEMS))
@@ -35,6 +35,11 @@ def shorten(path: str, data: bytes) -> bytes:
     if requirements.is_source(path):
         return data if len(data) <= requirements.LONGEST_BYTES else b""
     return dist_info.shorten(path, data)
+
+
+def is_document(path: str, content: bytes) -> bool:
+    """Tell whether what is kept of a file says who owns what: it is a database, or was found in a Go program."""
+    return is_database(path) or go.is_build_info(content)
 
 
 def found(documents: Mapping[str, bytes]) -> Iterator[Package]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from weighbridge.image.packages import apk, conda, dist_info, dpkg, egg_info, npm
+from weighbridge.image.packages import apk, conda, dist_info, dpkg, egg_info, go, npm, rpm
 from weighbridge.image.packages.package import Package
 
 ORPHAN_REMEDY = "Nobody asked for it: leave it out. If it is used after all, install it by name."
@@ -175,6 +175,35 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
         ),
     ),
     Ecosystem(
+        category="rpm",
+        title="RPM",
+        remedy=_SYSTEM_REMEDY,
+        colour="#c4611f",
+        purl=Purl(type="rpm", version=re.compile(r"(?:(?P<epoch>\d+):)?(?P<version>.*)", re.DOTALL)),
+        is_system=True,
+        distributions=tuple(
+            Distribution(title=title, vendor=vendor, package=package, release=re.compile(r"(\d+(?:\.\d+)?)"))
+            for title, vendor, package in (
+                ("Fedora", "fedora", "fedora-release-common"),
+                ("Red Hat", "redhat", "redhat-release"),
+                ("CentOS Stream", "centos", "centos-stream-release"),
+                ("Rocky", "rocky", "rocky-release"),
+                ("AlmaLinux", "almalinux", "almalinux-release"),
+                ("Oracle Linux", "oracle", "oraclelinux-release"),
+                ("Amazon Linux", "amzn", "system-release"),
+                ("Azure Linux", "azurelinux", "azurelinux-release"),
+                ("SUSE", "suse", "sles-release"),
+                ("openSUSE", "opensuse", "openSUSE-release"),
+            )
+        ),
+        parsers=(rpm,),
+        beginnings=rpm.FOLDERS,
+        orphan_remedy=(
+            "Nothing requires it: run `dnf remove` or `dnf autoremove` in the same instruction, or install with"
+            " `--setopt=install_weak_deps=False`. If it is used after all, name it in the `dnf install`."
+        ),
+    ),
+    Ecosystem(
         category="npm",
         title="npm",
         remedy="Drop it from package.json if nothing that runs needs it, or install without development packages.",
@@ -187,6 +216,15 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
             "No package.json names it: run `npm prune` in the instruction that installs the packages. If it is used"
             " after all, name it there."
         ),
+    ),
+    Ecosystem(
+        category="go",
+        title="Go",
+        noun="program",
+        remedy="Leave it out if nothing that runs starts it.",
+        colour="#4f5bd5",
+        purl=Purl(type="golang", is_scoped=True),
+        parsers=(go,),
     ),
 )
 """Every ecosystem, in the order in which a ledger lists them and in which their packages claim files: an environment

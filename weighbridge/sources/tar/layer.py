@@ -18,6 +18,7 @@ from weighbridge.image.content import Blob
 from weighbridge.image.layer import DIRECTORY, FILE, OTHER, WHITEOUT, Fingerprint, LayerContent
 from weighbridge.image.packages import is_database, shorten
 from weighbridge.sources.tar.compression import Readable, decompressed, is_compressed
+from weighbridge.sources.tar.go_program import HEAD_BYTES, search_program
 from weighbridge.sources.tar.gzip_estimate import Deflation
 from weighbridge.sources.tar.headers import Header
 from weighbridge.sources.tar.reader import CHUNK_BYTES, Tape
@@ -27,9 +28,10 @@ MAX_ENTRIES = 2_000_000
 MAX_PATH_BYTES = 4096
 MAX_LAYER_BYTES = 2**38
 """Of one layer, unpacked: 275 GB, some minutes of reading."""
-MAX_DATABASE_BYTES = 16 * 2**20
+MAX_DATABASE_BYTES = 64 * 2**20
 MAX_DATABASES_BYTES = 128 * 2**20
-"""What a layer's package databases may take, one and all. Debian's largest has some 10 MB."""
+"""What a layer's package databases may take, one and all. Debian's largest has some 10 MB; rpm's single one has some
+40 kB for each package."""
 _MASK = 2**64 - 1
 
 
@@ -169,18 +171,37 @@ class _Scan:
         self._times += key * int(header.mtime)
 
     def _digest(self, path: str, stored: int) -> int:
-        """Return the digest of a file's data, and keep the data of a package database."""
+        """Return the digest of a file's data, and keep it if it is a database, or a Go program's module information."""
         if is_database(path) and stored <= MAX_DATABASE_BYTES and self._databases + stored <= MAX_DATABASES_BYTES:
             data = self._tape.take(stored)
-            self._documents[len(self._kinds)] = kept = shorten(path, data)
-            self._databases += len(kept)
+            self._keep(shorten(path, data))
             return xxhash.xxh3_64_intdigest(data)
         if stored < CHUNK_BYTES:
             return xxhash.xxh3_64_intdigest(self._tape.take(stored))
-        whole = xxhash.xxh3_64()
-        for piece in self._tape.pieces(stored):
+        return self._digest_large(self._tape.take(HEAD_BYTES), stored)
+
+    def _digest_large(self, head: bytes, stored: int) -> int:
+        """Return the digest of a file whose first bytes were taken, and search it for Go's module information.
+
+        No Go program is smaller than a chunk.
+        """
+        whole = xxhash.xxh3_64(head)
+        search = search_program(head) if stored >= CHUNK_BYTES else None
+        if search:
+            search.feed(head)
+        for piece in self._tape.pieces(stored - len(head)):
             whole.update(piece)
+            if search:
+                search.feed(piece)
+        if search and (document := search.document()):
+            self._keep(document)
         return whole.intdigest()
+
+    def _keep(self, document: bytes) -> None:
+        """Keep a document of the entry that is being read, unless those of the layer would take too much memory."""
+        if self._databases + len(document) <= MAX_DATABASES_BYTES:
+            self._documents[len(self._kinds)] = document
+            self._databases += len(document)
 
     def content(self, deflated_bytes: int) -> LayerContent:
         """Return what was taken in."""
@@ -215,9 +236,6 @@ class _WatchedScan(_Scan):
     def _digest(self, path: str, stored: int) -> int:
         if not self._wanted:
             return super()._digest(path, stored)
-        head = self._tape.take(min(self._wanted, stored))
-        self._watch.look(head)
-        whole = xxhash.xxh3_64(head)
-        for piece in self._tape.pieces(stored - len(head)):
-            whole.update(piece)
-        return whole.intdigest()
+        head = self._tape.take(min(max(self._wanted, HEAD_BYTES), stored))
+        self._watch.look(head[: self._wanted])
+        return self._digest_large(head, stored)
