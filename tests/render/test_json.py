@@ -18,7 +18,7 @@ from weighbridge.report import records
 
 
 def test_proofs(capsys: pytest.CaptureFixture[str]) -> None:
-    """Scripts get every check, the figures and the format's version; the logs stay out."""
+    """Scripts get every check, how many had which outcome, the figures and the format's version, but no log."""
     json.render_proofs([WAIVED, replace(FAILED, logs={"api": "secret"})])
     out = capsys.readouterr().out
     found = standard_json.loads(out)
@@ -35,7 +35,9 @@ def test_proofs(capsys: pytest.CaptureFixture[str]) -> None:
         "detail": REFUSED,
         "seconds": 60.04,
     }
-    assert found["variants"][1].keys() == {"variant", "ok", "seconds", "image_id", "figures", "checks"}
+    assert found["variants"][1].keys() == {"variant", "ok", "seconds", "image_id", "rules", "figures", "checks"}
+    assert found["variants"][0]["rules"] == {"tried": 7, "held": 6, "failed": 0, "waived": 1, "untried": 0}
+    assert found["variants"][1]["rules"] == {"tried": 6, "held": 3, "failed": 2, "waived": 1, "untried": 1}
     assert found["variants"][1]["figures"]["worker_ready_seconds"] is None
     assert found["variants"][0]["figures"]["api_memory_bytes"] == 71_234_000
     assert "secret" not in out

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from junitparser import Failure, JUnitXml, Skipped
 
 from weighbridge import quoting
-from weighbridge.model.smoke import Check, Outcome, Proof
+from weighbridge.model.smoke import Check, CheckRole, Outcome, Proof
 from weighbridge.render import junit
 
 
-def check(rule: str, outcome: Outcome = "passed", detail: str = "", role: str = "api") -> Check:
+def check(rule: str, outcome: Outcome = "passed", detail: str = "", role: CheckRole = "api") -> Check:
     """Return a check that took a quarter of a second."""
     return Check(role=role, rule=rule, outcome=outcome, detail=detail, seconds=0.25)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.reports import image, report
 from weighbridge.cache import Cache
-from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
+from weighbridge.model.smoke import Check, Outcome, Proof, RuleCounts, StartCosts
 from weighbridge.render.overview import stood
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import history
@@ -118,8 +118,23 @@ def test_waived_rules_are_counted() -> None:
     """What invoke.yaml accepts does not hold all the same, and is counted apart."""
     history.remember(SETTINGS, CODE, proof_of("waived"))
     found = history.standings(report(SMALL))["small"]
-    assert (found.ok, found.rules, found.waived, found.failed) == (True, 2, 1, ())
-    assert stood(found) == "✓ 1, 1 waived"
+    assert (found.ok, found.counts, found.failed) == (True, RuleCounts(held=1, failed=0, waived=1, untried=0), ())
+    assert stood(found) == "✓ 1 of 2 rules holds, 1 waived"
+
+
+def test_untried_rules_are_counted() -> None:
+    """A rule that was not tried counts neither as held nor as failed."""
+    history.remember(SETTINGS, CODE, proof_of("skipped"))
+    found = history.standings(report(SMALL))["small"]
+    assert (found.ok, found.counts) == (False, RuleCounts(held=1, failed=0, waived=0, untried=1))
+    assert stood(found) == "✗ 1 of 2 rules holds, 1 not tried"
+
+
+def test_standing_kept_before_untried_rules_were_counted() -> None:
+    """A document without the count is read as it was meant then."""
+    kept = {"ok": False, "at": "2026-11-24T09:00:00Z", "rules": 45, "failed": ["worker ready"], "waived": 2}
+    Cache().keep_document(f"standing-{SMALL.id}", kept)
+    assert stood(history.standings(report(SMALL))["small"]) == "✗ 1 of 45 rules fails, 2 waived"
 
 
 @pytest.mark.parametrize("kept", [{}, {"ok": "perhaps"}, {"ok": True, "at": "now", "rules": 1}])

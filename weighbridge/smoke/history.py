@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from weighbridge.cache import Cache
 from weighbridge.model.report import Report
-from weighbridge.model.smoke import Proof, Standing
+from weighbridge.model.smoke import Proof, Standing, count_outcomes
 from weighbridge.settings.project import Settings
 
 
@@ -30,12 +30,14 @@ def remember(settings: Settings, code: str, proof: Proof) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     passed = {"ok": proof.ok, "by": _rules(settings, code), "variant": proof.variant, "at": now}
     Cache().keep_document(_proof_key(proof.image_id), passed)
+    counts = count_outcomes(proof.checks)
     standing = Standing(
         ok=proof.ok,
         at=now,
-        rules=len(proof.checks),
+        rules=counts.total,
         failed=tuple(check.title for check in proof.checks if check.outcome == "failed"),
-        waived=sum(check.outcome == "waived" for check in proof.checks),
+        waived=counts.waived,
+        untried=counts.untried,
         figures=proof.figures,
     )
     Cache().keep_document(_standing_key(proof.config_digest), asdict(standing))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from weighbridge.errors import EngineFault
-from weighbridge.model.smoke import Check, Outcome, title_of
+from weighbridge.model.smoke import Check, CheckRole, Outcome, title_of
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.containers import Stack
 
@@ -19,7 +19,7 @@ ALL_BEFORE = "*"
 class Rule:
     """One thing that must hold."""
 
-    role: str
+    role: CheckRole
     name: str
     holds: Callable[[Stack], str]
     """Returns what was seen; raises `CheckFailed`."""
@@ -41,7 +41,7 @@ class Rule:
 class Watcher(Protocol):
     """Who is told what happens to a variant. Variants are tried side by side, so calls come from several threads."""
 
-    def began(self, variant: str, role: str, rule: str) -> None:
+    def began(self, variant: str, role: CheckRole, rule: str) -> None:
         """A rule is being tried."""
 
     def checked(self, variant: str, check: Check) -> None:

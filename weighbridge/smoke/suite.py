@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from weighbridge.model.scan import ScannedImage
+from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
 from weighbridge.settings.smoke import Role
 from weighbridge.smoke.rule import ALL_BEFORE, Rule
@@ -114,7 +115,7 @@ def _on_beginning(settings: Settings) -> Iterator[Rule]:
     yield Rule(role="stack", name="redis-starts", holds=start.redis_starts, log_of=REDIS)
 
 
-def _on_role(settings: Role, role: str, on_start: Callable[[Stack], None] = lambda _: None) -> Iterator[Rule]:
+def _on_role(settings: Role, role: RoleName, on_start: Callable[[Stack], None] = lambda _: None) -> Iterator[Rule]:
     """Yield the rules on how a role starts and what it may do."""
 
     def of(name: str, holds: Callable[..., str], *needs: str) -> Rule:

@@ -49,8 +49,8 @@ single   17.3 s: worker 14.6, api 1.3, other 1.0, stack 0.4
 multi    63.5 s: worker 60.0, other 1.6, api 1.3, stack 0.6
 minimal  17.2 s: worker 14.6, api 1.3, other 0.9, stack 0.4
 
-✓ single and minimal run: 12 rules hold in 17.3 s, 1 waived
-✗ multi fails 2 of 7 rules: worker ready, stack no-error-in-logs; 1 not tried
+✓ single and minimal run: 12 of 13 rules hold, 1 waived, in 17.3 s
+✗ multi fails 2 of 7 rules: worker ready, stack no-error-in-logs; 3 hold, 1 waived, 1 not tried
 """  # noqa: RUF001 - the dash is a sign of the table
 ONE_AT_80 = """\
 Smoke test
@@ -69,7 +69,7 @@ Smoke test
 Where the time went
 minimal  17.2 s: worker 14.6, api 1.3, other 0.9, stack 0.4
 
-✓ minimal runs: 6 rules hold in 17.2 s
+✓ minimal runs: 6 of 6 rules hold in 17.2 s
 """
 
 
@@ -131,13 +131,13 @@ def test_same_reason_of_several_variants_is_told_once() -> None:
 def test_all_run() -> None:
     """The verdict on all is one line."""
     two = replace(GOOD, variant="single", seconds=14.23)
-    assert drawn(GOOD, two).splitlines()[-1] == "✓ 2 variants run: 12 rules hold in 17.2 s"
+    assert drawn(GOOD, two).splitlines()[-1] == "✓ 2 variants run: 12 of 12 rules hold in 17.2 s"
 
 
 def test_verdict_without_a_failure() -> None:
     """A variant whose rules were not tried does not run."""
     untried = Proof(variant="multi", seconds=1, checks=(check("api", "live", 0, "skipped", "interrupted"),))
-    assert drawn(untried).splitlines()[-1] == "✗ multi: of 1 rule, 1 not tried"
+    assert drawn(untried).splitlines()[-1] == "✗ multi: 0 of 1 rule holds, 1 not tried"
     assert "see below" not in drawn(untried)
 
 

@@ -37,10 +37,10 @@ def test_progress_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert not out
     assert err.splitlines() == [
-        "single ✓ 6 rules hold, 1 waived, 17.3 s",
+        "single ✓ 6 of 7 rules hold, 1 waived, in 17.3 s",
         f"multi ✗ worker ready: {REFUSED}",
         "multi ✗ stack no-error-in-logs: the worker logged 3 error lines",
-        "multi ✗ 2 of 7 rules fail, 1 not tried, 63.5 s",
+        "multi ✗ 2 of 7 rules fail, 1 waived, 1 not tried, in 63.5 s",
     ]
 
 

@@ -12,7 +12,7 @@ from weighbridge.model.engine import ContainerState
 from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import faults
-from weighbridge.smoke.stack.containers import Stack
+from weighbridge.smoke.stack.containers import ContainerKind, Stack
 
 WRITE = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}, "keep": {"id": "id"}})
 OK, AWAY, WORKERS = answered((200, "ok")), answered((503, "no redis")), '0 {"celery@one": ["jobs.weigh"]}'
@@ -22,8 +22,9 @@ KILLED = exited(137)
 def started(engine: FakeEngine, seconds: float = 5) -> Stack:
     """Return a stack whose Redis and roles have been started; nothing is waited for longer than some seconds."""
     stack = stack_on(engine, timeout_seconds=seconds)
-    for container in ("redis", "api", "worker"):
-        stack.start(container)
+    kinds: tuple[ContainerKind, ...] = ("redis", "api", "worker")
+    for kind in kinds:
+        stack.start(kind)
     return stack
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.fakes import PROCESS, SERVES, WRITES, FakeEngine, probed, refused, seen_by_probe, stack_on
+from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rules import hardening
 
 
@@ -57,7 +58,7 @@ def test_root_outside() -> None:
         ("worker", [], "listens on tcp 0.0.0.0:8000, where a worker needs no port"),
     ],
 )
-def test_another_listener(role: str, others: list[dict[str, object]], words: str) -> None:
+def test_another_listener(role: RoleName, others: list[dict[str, object]], words: str) -> None:
     """Whatever waits for somebody is named, of a worker every port."""
     engine = probed(listening=[SERVES, *others])
     assert words in refused(lambda: hardening.listens_where_declared(stack_on(engine), role))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.fakes import FakeEngine, stack_on
+from weighbridge.smoke.stack.containers import ContainerKind
 
 
 def test_a_role_gets_what_compose_gives_it() -> None:
@@ -18,7 +19,8 @@ def test_a_role_gets_the_limits_of_the_settings() -> None:
     """Memory in whatever unit, and processes; the client, which runs commands of both roles, gets the larger ones."""
     engine = FakeEngine()
     stack = stack_on(engine, {"memory": "1 GiB", "processes": 64})
-    for container in ("api", "worker", "client"):
-        stack.start(container)
+    kinds: tuple[ContainerKind, ...] = ("api", "worker", "client")
+    for kind in kinds:
+        stack.start(kind)
     limits = [(spec.memory_bytes, spec.pids_limit) for spec in engine.specs]
     assert limits == [(2**30, 64), (2**29, 128), (2**30, 128)]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import TextIO, get_args
 
-from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
+from weighbridge.model.smoke import Check, CheckRole, Outcome, Proof, StartCosts, count_outcomes
 from weighbridge.quoting import on_one_line
+from weighbridge.render.overview import counted, describe_rules
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_paragraph, print_table
-from weighbridge.render.terminal.outcomes import SIGNS, having, held, rules, waived
+from weighbridge.render.terminal.outcomes import SIGNS, describe_time, having
 from weighbridge.report.units import seconds, size
 
-_ROLES = ("image", "api", "worker", "stack", "fault")
+_ROLES: Sequence[CheckRole] = get_args(CheckRole)
 _TELLING_SECONDS = 0.05
 """What took less has no number, so that what takes time stands out."""
 _MEANINGS: dict[Outcome, str] = {
@@ -67,9 +68,9 @@ def _print_rules(proofs: Sequence[Proof], stream: TextIO | None) -> None:
     print_line("", stream=stream)
 
 
-def _rules(proofs: Sequence[Proof]) -> list[tuple[str, str]]:
+def _rules(proofs: Sequence[Proof]) -> list[tuple[CheckRole, str]]:
     """Return all rules, role by role, each in the order tried; what some variants alone have stands where it came."""
-    order: list[tuple[str, str]] = []
+    order: list[tuple[CheckRole, str]] = []
     for proof in proofs:
         place = 0
         for check in proof.checks:
@@ -77,8 +78,7 @@ def _rules(proofs: Sequence[Proof]) -> list[tuple[str, str]]:
             if rule not in order:
                 order.insert(place, rule)
             place = order.index(rule) + 1
-    ranks = {role: rank for rank, role in enumerate(_ROLES)}
-    return sorted(order, key=lambda rule: ranks.get(rule[0], len(ranks)))
+    return sorted(order, key=lambda rule: _ROLES.index(rule[0]))
 
 
 def _outcome(check: Check | None) -> Cell:
@@ -147,12 +147,12 @@ def _verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
     if running:
         names = [proof.variant for proof in running]
         who = f"{len(names)} variants" if len(names) == len(proofs) > 1 else _listed(names)
-        checks = [check for proof in running for check in proof.checks]
+        counts = count_outcomes(check for proof in running for check in proof.checks)
         took = seconds(max(proof.seconds for proof in running))  # they run side by side
         yield (
             Cell("✓ ", "green"),
             Cell(f"{who} run{'' if len(names) > 1 else 's'}", "bold"),
-            f": {held(checks)} in {took}{waived(checks)}",
+            f": {describe_time(counts, took)}",
         )
     for proof in proofs:
         if not proof.ok:
@@ -160,12 +160,15 @@ def _verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
 
 
 def _what_fails(proof: Proof) -> str:
-    count, failed, skipped = rules(proof.checks), having("failed", proof.checks), having("skipped", proof.checks)
-    untried = f"{len(skipped)} not tried" if skipped else ""
+    """Return which rules a variant fails, and how many of the others hold, are waived, or were not tried."""
+    counts, failed = count_outcomes(proof.checks), having("failed", proof.checks)
     if not failed:
-        return f": of {count}, {untried}"
-    told = f" fails {len(failed)} of {count}: {', '.join(check.title for check in failed)}"
-    return f"{told}; {untried}" if untried else told
+        return f": {describe_rules(counts)}"
+    rest = [f"{counts.held} hold{'s' if counts.held == 1 else ''}"]
+    rest += [f"{counts.waived} waived"] if counts.waived else []
+    rest += [f"{counts.untried} not tried"] if counts.untried else []
+    titles = ", ".join(check.title for check in failed)
+    return f" fails {len(failed)} of {counted(counts.total, 'rule')}: {titles}; {', '.join(rest)}"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from weighbridge.model.smoke import Check, Proof
+from weighbridge.model.smoke import Check, CheckRole, Proof, count_outcomes
 from weighbridge.quoting import on_one_line
 from weighbridge.render.terminal.console import Activity, Cell, Column
-from weighbridge.render.terminal.outcomes import SIGNS, having, held, rules, waived
+from weighbridge.render.terminal.outcomes import SIGNS, describe_time, having
 from weighbridge.report.units import seconds
 
 _COLUMNS = (
@@ -55,7 +55,7 @@ class Progress:
         self._states = {variant: _State() for variant in variants}
         self._moves = shown.watch(_COLUMNS, self._rows)
 
-    def began(self, variant: str, role: str, rule: str) -> None:
+    def began(self, variant: str, role: CheckRole, rule: str) -> None:
         """Say what is tried now."""
         now = time.monotonic()
         with self._lock:
@@ -85,7 +85,8 @@ class Progress:
             last = all(state.proof for state in self._states.values())
         if not self._moves:
             sign, style = SIGNS["passed" if proof.ok else "failed"]
-            self._shown.tell(Cell(f"{variant} ", "bold"), Cell(f"{sign} ", style), _ended(proof))
+            told = describe_time(count_outcomes(proof.checks), seconds(proof.seconds))
+            self._shown.tell(Cell(f"{variant} ", "bold"), Cell(f"{sign} ", style), told)
         if last:
             self._shown.unwatch()
 
@@ -105,11 +106,3 @@ def _row(variant: str, state: _State, now: float) -> Sequence[Cell | str]:
         seconds(now - state.rule_began) if state.trying and not state.proof else "",
         seconds(state.seconds(now)),
     )
-
-
-def _ended(proof: Proof) -> str:
-    if proof.ok:
-        return f"{held(proof.checks)}{waived(proof.checks)}, {seconds(proof.seconds)}"
-    failed, skipped = len(having("failed", proof.checks)), len(having("skipped", proof.checks))
-    untried = f", {skipped} not tried" if skipped else ""
-    return f"{failed} of {rules(proof.checks)} fail{untried}, {seconds(proof.seconds)}"

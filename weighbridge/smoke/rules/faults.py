@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from weighbridge.model.engine import TMP
+from weighbridge.model.smoke import RoleName
 from weighbridge.settings.smoke import Probe, Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes as probe_rules
@@ -159,7 +160,7 @@ def _refused_clearly(stack: Stack, client: Client, write: Request) -> str:
 def _another_api(stack: Stack, container: str, **changes: Any) -> Iterator[Client]:
     """Start one more API, changed, and remove it at the end."""
     try:
-        stack.start(container, like=API, **changes)
+        stack.start(API, container, **changes)
         limit = stack.settings.smoke.timeout_seconds
         _until(stack, limit, partial(_is_live, stack, container), "an API whose data cannot be written does not live")
         yield Client(stack, container)
@@ -203,7 +204,7 @@ def restored(stack: Stack, fault: Callable[[Stack], str]) -> str:
                 revive(stack, role)
 
 
-def revive(stack: Stack, role: str) -> None:
+def revive(stack: Stack, role: RoleName) -> None:
     """Make sure that a role runs and serves."""
     if not stack.state(role).running:
         stack.engine.start(stack.name(role))

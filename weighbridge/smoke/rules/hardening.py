@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from weighbridge.errors import EngineFault
+from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import inside
 from weighbridge.smoke.stack.containers import API, Stack
@@ -14,7 +15,7 @@ _LOOKS = 5
 _TMP = "/tmp"  # noqa: S108 - in there
 
 
-def uid(stack: Stack, role: str) -> str:
+def uid(stack: Stack, role: RoleName) -> str:
     """Every process runs as the one user, as the kernel tells inside, and as nobody's root, as the engine tells.
 
     Outside, the number may be another one: an engine may remap users.
@@ -33,7 +34,7 @@ def uid(stack: Stack, role: str) -> str:
     return f"uid {wanted}, {len(processes)} processes; the engine sees {', '.join(map(str, sorted(outside)))}"
 
 
-def holds_no_privileges(stack: Stack, role: str) -> str:
+def holds_no_privileges(stack: Stack, role: RoleName) -> str:
     """No process holds a capability or can gain one, as the kernel tells inside the container."""
     processes, wrong = _look(stack, role, lambda process: process.has_capabilities or not process.no_new_privileges)
     if wrong and wrong.has_capabilities:
@@ -43,7 +44,7 @@ def holds_no_privileges(stack: Stack, role: str) -> str:
     return f"{len(processes)} processes without capabilities, no-new-privileges"
 
 
-def root_filesystem_is_read_only(stack: Stack, role: str) -> str:
+def root_filesystem_is_read_only(stack: Stack, role: RoleName) -> str:
     """Root is mounted read-only, writing to it fails, and no other place than /tmp and the data folder takes a file."""
     allowed = {_TMP, stack.settings.smoke.data or _TMP}
     found = inside.found(stack, role)
@@ -62,7 +63,7 @@ def root_filesystem_is_read_only(stack: Stack, role: str) -> str:
     return f"writing to / fails with {at_root}; {' and '.join(sorted(allowed, reverse=True))} take files"
 
 
-def listens_where_declared(stack: Stack, role: str) -> str:
+def listens_where_declared(stack: Stack, role: RoleName) -> str:
     """Nothing in the container listens but the API on its port; loopback counts too: it is one forward away."""
     wanted = stack.settings.roles.api.port if role == API else None
     others = [
@@ -76,7 +77,9 @@ def listens_where_declared(stack: Stack, role: str) -> str:
     return f"only on {wanted}" if wanted else "nowhere"
 
 
-def _look(stack: Stack, role: str, is_wrong: Callable[[Process], bool]) -> tuple[Sequence[Process], Process | None]:
+def _look(
+    stack: Stack, role: RoleName, is_wrong: Callable[[Process], bool]
+) -> tuple[Sequence[Process], Process | None]:
     """Return all processes, and one that is wrong at every look.
 
     What the engine is just starting in there, as for a command, has the engine's own rights for a moment.

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Sequence
 
+from weighbridge.model.smoke import RoleName
 from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.probes import filled
@@ -28,7 +29,7 @@ _QUOTED_CHARACTERS = 200
 _BEGUN = "begun"
 
 
-def stops_on_sigterm(stack: Stack, role: str) -> str:
+def stops_on_sigterm(stack: Stack, role: RoleName) -> str:
     """SIGTERM ends the role within its grace; one that was sent before counts from then."""
     return _stop(stack, role, _GRACEFUL)
 
@@ -86,7 +87,7 @@ def no_error_in_logs(stack: Stack, containers: Iterable[str]) -> str:
     return f"{count} lines"
 
 
-def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
+def _stop(stack: Stack, role: RoleName, graceful: Collection[int]) -> str:
     grace = stack.role(role).grace_seconds
     told = stack.observed.api_told_to_stop if role == API else None
     if told is None:

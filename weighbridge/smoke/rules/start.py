@@ -9,6 +9,7 @@ from collections.abc import Callable
 from weighbridge.engine.inspect import seconds_of
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerState
+from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import exit_reason, health, inside
 from weighbridge.smoke.stack.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Stack
@@ -69,7 +70,9 @@ def has_python(stack: Stack) -> str:
     raise CheckFailed(f"no {' or '.join(INTERPRETERS)} starts from the image's PATH: {reason}")
 
 
-def starts(stack: Stack, role: str, container: str = "", on_start: Callable[[Stack], None] = lambda _: None) -> str:
+def starts(
+    stack: Stack, role: RoleName, container: str = "", on_start: Callable[[Stack], None] = lambda _: None
+) -> str:
     """The role's command can be started and goes on running, until it is healthy or the time is up.
 
     Where the image has no health check, a moment has to do. Limits that the engine cannot hold it to are told.
@@ -82,7 +85,7 @@ def starts(stack: Stack, role: str, container: str = "", on_start: Callable[[Sta
     """
     container = container or role
     try:
-        created = stack.start(container, like=role)
+        created = stack.start(role, container)
     except EngineFault as error:
         raise CheckFailed(f"{error.message}; correct {_command(role)}") from error
     on_start(stack)
@@ -94,7 +97,7 @@ def starts(stack: Stack, role: str, container: str = "", on_start: Callable[[Sta
     return f"{name}; limits not enforced by this engine: {unheld}" if unheld else name
 
 
-def runs_on_read_only_root(stack: Stack, role: str) -> str:
+def runs_on_read_only_root(stack: Stack, role: RoleName) -> str:
     """The role did not end because its root filesystem is mounted read-only."""
     state = stack.state(role)
     if state.running:
@@ -104,7 +107,7 @@ def runs_on_read_only_root(stack: Stack, role: str) -> str:
     raise CheckFailed(f"exited with code {state.exit_code}: {place}; write to /tmp or {data}, nothing else is writable")
 
 
-def becomes_healthy(stack: Stack, role: str) -> str:
+def becomes_healthy(stack: Stack, role: RoleName) -> str:
     """The role's health check passes in time: `starts` has waited for it."""
     state, limit = stack.state(role), stack.settings.smoke.timeout_seconds
     if not state.running:
@@ -146,20 +149,20 @@ def note_worker_start(stack: Stack, worker: str) -> None:
         stack.observed.worker_ready_seconds = ready - started
 
 
-def _health_of_idle(stack: Stack, role: str) -> Health | None:
+def _health_of_idle(stack: Stack, role: RoleName) -> Health | None:
     """Return what a role's health check says in a container that is the role's in all but what runs in it.
 
     Process 1 has the role's words on its command line, by which checks, as by a variable, tell which role they are in.
     """
     container = f"idle-{role}"
     try:
-        stack.start(container, role, entrypoint=(stack.interpreters[0], *WAITING), command=stack.words(role))
+        stack.start(role, container, entrypoint=(stack.interpreters[0], *WAITING), command=stack.words(role))
         return health.check(stack, container, role)
     finally:
         stack.engine.remove_container(stack.name(container))
 
 
-def _settled(stack: Stack, container: str, role: str) -> ContainerState:
+def _settled(stack: Stack, container: str, role: RoleName) -> ContainerState:
     """Return the container's state once it is healthy or has ended, or the time is up.
 
     An unhealthy check on the way is not the end of it. Without a health check a moment has to do.
@@ -192,7 +195,7 @@ def _broke_on_read_only_root(stack: Stack, container: str) -> bool:
     return bool(_READ_ONLY.search(stack.log(container)))
 
 
-def _how_it_ended(stack: Stack, role: str, container: str, state: ContainerState) -> str:
+def _how_it_ended(stack: Stack, role: RoleName, container: str, state: ContainerState) -> str:
     if state.out_of_memory:
         return f"exited because it {stack.out_of_memory(role)}"
     log = stack.log(container, exit_reason.LINES)
@@ -204,5 +207,5 @@ def _how_it_ended(stack: Stack, role: str, container: str, state: ContainerState
     return f"exited with code {state.exit_code} before it was healthy: {why}; {cure}"
 
 
-def _command(role: str) -> str:
+def _command(role: RoleName) -> str:
     return f"roles.{role}.command or the image's CMD"

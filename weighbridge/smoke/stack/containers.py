@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypedDict
+from typing import Any, Final, Literal, TypedDict, assert_never
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
+from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
 from weighbridge.settings.smoke import Role
 from weighbridge.smoke.stack import redaction, runs
@@ -18,8 +19,12 @@ from weighbridge.smoke.stack.observations import Observations
 from weighbridge.smoke.stack.runs import Run
 from weighbridge.smoke.stack.signals import Interruption
 
-REDIS, CLIENT, API, WORKER = "redis", "client", "api", "worker"
-"""Containers. The client runs from the image too, does nothing by itself, and is where requests come from."""
+REDIS: Final = "redis"
+API: Final = "api"
+WORKER: Final = "worker"
+CLIENT: Final = "client"
+"""A container that runs from the image, too: it only waits, and all requests and commands are sent from it."""
+ContainerKind = Literal["redis", "api", "worker", "client"]
 LOG_LINES = 20
 INTERPRETERS = ("python", "python3")
 _NO_HEALTH_CHECK = ("NONE",)
@@ -69,17 +74,16 @@ class Stack:
         """Return the name that the engine knows a container by."""
         return f"{self.run.name}-{container}"
 
-    def start(self, container: str, like: str = "", **changes: Any) -> Created:
+    def start(self, kind: ContainerKind, container: str = "", **changes: Any) -> Created:
         """Create and start a container.
 
         Args:
-            container: Its name, by which the others reach it.
-            like: Which of the usual ones it is; empty: the one of that name.
-            changes: Fields of its `ContainerSpec` that are to be others.
+            kind: Which of the usual containers to start.
+            container: Its name, by which the others reach it; empty: its kind.
+            changes: Fields of its `ContainerSpec` that get other values.
         """
-        made = {REDIS: self._redis, CLIENT: self._client}.get(like or container)
-        spec = made(container) if made else self._role(container, like or container)
-        created = self.engine.create_container(replace(spec, **changes))
+        spec = replace(self._spec(kind, container or kind), **changes)
+        created = self.engine.create_container(spec)
         self.engine.start(created.id)
         return created
 
@@ -112,18 +116,29 @@ class Stack:
                 return state
             self.interruption.pause()
 
-    def role(self, role: str) -> Role:
+    def role(self, role: RoleName) -> Role:
         """Return the settings of `api` or `worker`."""
         return self.settings.roles.api if role == API else self.settings.roles.worker
 
-    def words(self, role: str) -> tuple[str, ...]:
+    def words(self, role: RoleName) -> tuple[str, ...]:
         """Return with what words a role is started, its program first."""
         return (*self.entrypoint, *(self.role(role).command or self.command))
 
-    def out_of_memory(self, role: str) -> str:
+    def out_of_memory(self, role: RoleName) -> str:
         """Say what became of a role whose container had not enough memory, and what to do."""
         limit = self.role(role).memory.written
         return f"reached its limit of {limit} of memory; let it take less, or raise roles.{role}.memory"
+
+    def _spec(self, kind: ContainerKind, container: str) -> ContainerSpec:
+        match kind:
+            case "redis":
+                return self._redis(container)
+            case "client":
+                return self._client(container)
+            case "api" | "worker":
+                return self._role(container, kind)
+            case _:
+                assert_never(kind)
 
     def _redis(self, container: str) -> ContainerSpec:
         """Redis keeps nothing on disk. Its user has this number in the official image and in our stand-in."""
@@ -147,7 +162,7 @@ class Stack:
             pids_limit=max(role.processes for role in (roles.api, roles.worker)),
         )
 
-    def _role(self, container: str, role: str) -> ContainerSpec:
+    def _role(self, container: str, role: RoleName) -> ContainerSpec:
         settings = self.role(role)
         return ContainerSpec(
             **self._common(container),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from weighbridge.errors import EngineFault
+from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.inside import last_line
 from weighbridge.smoke.stack.observations import Health
@@ -11,7 +12,7 @@ _SECONDS = 30.0
 """How long a check may be silent: Docker's own default (Dockerfile reference, HEALTHCHECK --timeout)."""
 
 
-def check(stack: Stack, container: str, role: str) -> Health | None:
+def check(stack: Stack, container: str, role: RoleName) -> Health | None:
     """Run a health check in a container, as its user; None where there is none, or the container ended.
 
     Exit code 0 is healthy, anything else is not (Docker's reference, HEALTHCHECK).

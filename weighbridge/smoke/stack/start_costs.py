@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weighbridge.model.smoke import StartCosts
+from weighbridge.model.smoke import RoleName, StartCosts
 from weighbridge.smoke.stack.containers import API, WORKER
 from weighbridge.smoke.stack.observations import Observations
 
@@ -22,7 +22,7 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _memory(observed: Observations, role: str) -> int | None:
+def _memory(observed: Observations, role: RoleName) -> int | None:
     """Return what a role held when it was first looked into; what it may hold is no rule's, but a budget's."""
     found = observed.findings.get(role)
     return found.memory_bytes if found else None
