@@ -41,8 +41,8 @@ def test_each_is_tried_where_it_can_be() -> None:
     ) == {
         "a": ("failed", "no a"),
         "b": ("passed", "saw b"),
-        "c": ("skipped", "not tried, for `api a` does not hold"),
-        "d": ("skipped", "not tried, for `api c` does not hold"),
+        "c": ("skipped", "not tried, because `api a` does not hold"),
+        "d": ("skipped", "not tried, because `api c` does not hold"),
         "e": ("passed", "saw e"),
     }
 
@@ -64,7 +64,7 @@ def test_failure_that_another_explains() -> None:
 def test_moot() -> None:
     """What another one's failure has told is not told again; where that was not tried itself, this one is."""
     last = Rule(role="api", name="z", holds=lambda _: "saw z", moot_after=("api y",))
-    assert outcomes(failing("y"), last)["z"] == ("skipped", "not tried, for `api y` does not hold")
+    assert outcomes(failing("y"), last)["z"] == ("skipped", "not tried, because `api y` does not hold")
     assert outcomes(failing("a"), holding("y", "api a"), last)["z"] == ("passed", "saw z")
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from weighbridge.model.smoke import title_of
 from weighbridge.settings.values import UNIQUE, Bytes, Command, Name, Pattern, Seconds, Section, Size, UrlPath, matching
 
+Method = Literal["GET", "POST"]
 _LEAST_MEMORY_BYTES = 6 * 2**20
 
 
@@ -93,8 +94,8 @@ class Request(Section):
         return self
 
     @property
-    def method(self) -> str:
-        """GET or POST."""
+    def method(self) -> Method:
+        """The HTTP method, which follows from the key that has the path."""
         return "GET" if self.post is None else "POST"
 
     @property

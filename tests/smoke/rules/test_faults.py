@@ -43,9 +43,7 @@ def test_job_that_is_lost() -> None:
     """Its result never comes: the words lead to late acknowledgement, and the other worker goes all the same."""
     engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "124 still running after 1 s"])
     reason = refused(lambda: faults.killed_worker_loses_no_job(stack_on(engine), ["call"], ["result"]))
-    assert reason.startswith(
-        "the job that a killed worker had begun was not done by another one: `result job-1` failed"
-    )
+    assert reason.startswith("no other worker did the job that the killed worker had begun: `result job-1` failed")
     assert "acknowledge jobs late (task_acks_late)" in reason
     assert engine.removed == [engine.specs[0].name]
 
@@ -53,7 +51,7 @@ def test_job_that_is_lost() -> None:
 def test_restart_of_redis() -> None:
     """The API is ready again by itself."""
     engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[AWAY, OK])
-    assert faults.survives_restart_of_redis(started(engine), ()).startswith("all well ")
+    assert faults.survives_restart_of_redis(started(engine), ()).startswith("all works ")
     assert engine.signals == ["SIGKILL"]
 
 
@@ -65,10 +63,10 @@ def test_restart_of_redis() -> None:
     ],
 )
 def test_role_that_ends_with_redis(worker: ContainerState, words: str) -> None:
-    """Whoever did not outlive Redis is named, also where it runs again."""
+    """A role that ended while Redis was down is named, even if it runs again."""
     engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, worker, outputs=[OK])
     reason = refused(lambda: faults.survives_restart_of_redis(started(engine), ()))
-    assert reason == f"{words}: it did not outlive Redis"
+    assert reason == f"{words}: it did not survive without Redis"
 
 
 @pytest.mark.parametrize(("said", "holds"), [(AWAY, True), (OK, False)])
@@ -78,10 +76,10 @@ def test_outage_of_redis(monkeypatch: pytest.MonkeyPatch, said: str, *, holds: b
     stack = started(FakeEngine(outputs=[OK, said] * 1000))
     if holds:
         told = faults.survives_outage_of_redis(stack, ())
-        assert told.startswith("/readyz said 503 and /livez 200 meanwhile; all well ")
+        assert told.startswith("/readyz said 503 and /livez 200 meanwhile; all works ")
     else:
         reason = refused(lambda: faults.survives_outage_of_redis(stack, ()))
-        assert reason.startswith("GET /readyz answered 200 while Redis was away, not 503:")
+        assert reason.startswith("GET /readyz answered 200 while Redis was down, not 503:")
 
 
 def loaded(*accepted: object, begun: bool = True) -> str:
@@ -100,7 +98,7 @@ def test_killed_api() -> None:
     """All that it had accepted is asked for when it is ready again."""
     engine = FakeEngine(KILLED, RUNNING, outputs=[loaded(7, "b"), AWAY, OK, answered((200, {}), (200, {}))])
     told = faults.killed_api_loses_nothing(started(engine), WRITE, "/things/{id}")
-    assert told == "2 accepted under load, none lost; while it was started again, none was accepted for 0.4 s"
+    assert told == "2 accepted under load, none lost; during the restart, none was accepted for 0.4 s"
     assert engine.signals == ["SIGKILL"]
     asked = json.loads(engine.commands[-1][-1])["requests"]
     assert [(each["method"], each["path"]) for each in asked] == [("GET", "/things/7"), ("GET", "/things/b")]
@@ -112,10 +110,10 @@ def test_killed_api() -> None:
     [
         (
             [loaded(7, 8), OK, answered((200, {}), (404, {}))],
-            "1 of 2 that were accepted are lost: GET /things/8 answered 404; answer only when what was sent is stored",
+            "1 of 2 accepted requests are lost: GET /things/8 answered 404; answer only after storing what was sent",
         ),
         ([loaded(begun=False)], "nothing was accepted: 3 refused, 2 without answer"),
-        ([loaded(7, None)], "POST /things was accepted and answered without 'id'"),
+        ([loaded(7, None)], "POST /things was accepted, but the answer has no 'id'"),
     ],
 )
 def test_killed_api_that_loses_something(outputs: list[str], words: str) -> None:
@@ -136,9 +134,9 @@ def test_data_that_is_read_only() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((500, "oops"), 'POST /things answered 500, not 503, though nothing can be written: "oops"; tell the caller'),
-        ((201, {"id": 1}), "POST /things answered 201, not 503, though nothing can be written"),
-        ((503, "Traceback (most"), 'POST /things answered 503 and does not say why: "Traceback (most"'),
+        ((500, "oops"), 'POST /things answered 500, not 503, though it cannot write: "oops"; tell the caller'),
+        ((201, {"id": 1}), "POST /things answered 201, not 503, though it cannot write"),
+        ((503, "Traceback (most"), 'POST /things answered 503 without a reason: "Traceback (most"'),
     ],
 )
 def test_write_that_is_not_refused_clearly(answer: tuple[int, object], words: str) -> None:

@@ -20,14 +20,14 @@ def test_confined() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"root_is_read_only": False}, "mounted for writing"),
-        ({"writes": {**WRITES, "/": "written"}}, "mounted for writing"),
-        ({"writes": {**WRITES, "/srv": "written"}}, "files can be made in /srv; drop that VOLUME"),
+        ({"root_is_read_only": False}, "the root filesystem is writable"),
+        ({"writes": {**WRITES, "/": "written"}}, "the root filesystem is writable"),
+        ({"writes": {**WRITES, "/srv": "written"}}, "files can be created in /srv; remove that VOLUME"),
         (
             {"writes": {**WRITES, "/data": "EACCES"}},
-            "no file can be made in /data: EACCES; let the image's user own it",
+            "no file can be created in /data: EACCES; let the image's user own it",
         ),
-        ({"writes": {"/": "EROFS", "/data": "written"}}, "no file can be made in /tmp: not mounted"),
+        ({"writes": {"/": "EROFS", "/data": "written"}}, "no file can be created in /tmp: not mounted"),
     ],
 )
 def test_not_confined(changes: dict[str, object], words: str) -> None:
@@ -47,7 +47,7 @@ def test_root_outside() -> None:
     """The engine's own machine has the last word on who is root there."""
     engine = probed()
     engine.outside = frozenset({0, 10001})
-    assert "runs as its own root" in refused(lambda: hardening.uid(stack_on(engine), "api"))
+    assert "a process of api runs as root" in refused(lambda: hardening.uid(stack_on(engine), "api"))
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,15 @@ def test_listening_where_declared() -> None:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"has_capabilities": True}, "capabilities are left"), ({"no_new_privileges": False}, "no-new-privileges is not")],
+    [
+        ({"has_capabilities": True}, "has capabilities"),
+        ({"no_new_privileges": False}, "runs without no-new-privileges"),
+    ],
 )
 def test_privileged_process(change: dict[str, bool], words: str) -> None:
     """One of several is enough, and named."""
     engine = probed(processes=[PROCESS, {**PROCESS, "pid": 7, "name": "cron", **change}])
-    assert refused(lambda: hardening.holds_no_privileges(stack_on(engine), "api")).startswith(f"`cron`: {words}")
+    assert refused(lambda: hardening.holds_no_privileges(stack_on(engine), "api")).startswith(f"`cron` {words}")
 
 
 def test_health_check_that_is_just_started() -> None:

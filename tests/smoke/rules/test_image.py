@@ -75,7 +75,7 @@ def test_good_image() -> None:
     ("user", "words"),
     [
         ("", "names no user, so it runs as root; end its Dockerfile with `USER 10001:10001`"),
-        ("app", "names its user app, not its number"),
+        ("app", "gives its user by name, app, and not by number"),
         ("0", "runs as root"),
         ("00:7", "runs as root"),
     ],
@@ -100,7 +100,7 @@ def test_user(user: str, words: str) -> None:
 def test_shell_form(entrypoint: tuple[str, ...], command: tuple[str, ...]) -> None:
     """A shell between the engine and the application is found wherever it stands."""
     contents = replace(GOOD, entrypoint=entrypoint, command=command)
-    assert "the command is a shell's" in only_failure("command_is_exec_form", contents)
+    assert "a shell runs the command" in only_failure("command_is_exec_form", contents)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_shell_form(entrypoint: tuple[str, ...], command: tuple[str, ...]) -> No
     ],
 )
 def test_exec_form(command: tuple[str, ...]) -> None:
-    """A shell that gives way to the application, a script of its own, or another program's -c."""
+    """A shell that execs the application, a script of its own, or another program's -c."""
     assert failures(replace(GOOD, command=command)) == {}
 
 
@@ -132,10 +132,10 @@ def test_health_check(test: tuple[str, ...], words: str) -> None:
 @pytest.mark.parametrize(
     ("ports", "words"),
     [
-        ((), "exposes no port, and the API is to listen at 8000/tcp; write `EXPOSE 8000`"),
+        ((), "exposes no port, but the API listens on 8000/tcp; write `EXPOSE 8000`"),
         (("80/tcp",), "exposes 80/tcp, not 8000/tcp"),
         (("8000/udp",), "exposes 8000/udp, not 8000/tcp"),
-        (("5555/tcp", "8000/tcp"), "exposes 5555/tcp beside 8000/tcp"),
+        (("5555/tcp", "8000/tcp"), "exposes 5555/tcp besides 8000/tcp"),
     ],
 )
 def test_ports(ports: tuple[str, ...], words: str) -> None:
@@ -152,16 +152,22 @@ def test_port_of_the_settings() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"environment": ("DB_PASSWORD=hunter2",)}, "the environment variable DB_PASSWORD holds what its name calls a"),
+        (
+            {"environment": ("DB_PASSWORD=hunter2",)},
+            "the environment variable DB_PASSWORD holds what is a secret by its",
+        ),
         (
             {"environment": ("URL=redis://:hunter2@redis",)},
             "the environment variable URL holds a password inside a URL",
         ),
         ({"environment": (f"X={ISSUED['a GitHub token']}",)}, "the environment variable X holds a GitHub token"),
         ({"labels": {"l": f"x {ISSUED['a Slack token']}"}}, "the label l holds a Slack token"),
-        ({"history": ("RUN |2 TOKEN=hunter2 A=b /bin/sh -c make",)}, "the history tells TOKEN, by its name a secret"),
-        ({"history": ("RUN /bin/sh -c API_KEY=hunter2 make # buildkit",)}, "the history tells API_KEY"),
-        ({"history": ("ENV PASSWORD=hunter2",)}, "the history tells PASSWORD"),
+        (
+            {"history": ("RUN |2 TOKEN=hunter2 A=b /bin/sh -c make",)},
+            "the history shows TOKEN, which by its name is a secret",
+        ),
+        ({"history": ("RUN /bin/sh -c API_KEY=hunter2 make # buildkit",)}, "the history shows API_KEY"),
+        ({"history": ("ENV PASSWORD=hunter2",)}, "the history shows PASSWORD"),
         ({"history": ("RUN pip install -i https://me:hunter2@host/",)}, "the history holds a password inside a URL"),
     ],
 )
@@ -185,7 +191,7 @@ def test_each_secret_counts_once() -> None:
         ),
     )
     text = only_failure("no_secrets_in_config", contents)
-    assert text.startswith("the environment variable DB_PASSWORD holds what its name calls a secret, and 2 more; ")
+    assert text.startswith("the environment variable DB_PASSWORD holds what is a secret by its name, and 2 more; ")
 
 
 def test_secret_in_a_layer() -> None:
@@ -195,7 +201,7 @@ def test_secret_in_a_layer() -> None:
     text = only_failure("no_secrets_in_layers", contents)
     assert text.startswith(
         "/root/.netrc is passwords for hosts in layer 1 (`RUN TOKEN=*** x`), "
-        "which a pull still brings, though a later layer hides it, and 2 more; keep it out"
+        "which a pull still brings, although a later layer hides it, and 2 more; keep it out"
     )
 
 
@@ -207,24 +213,28 @@ def test_secret_in_a_layer() -> None:
             trace("setuid", "/bin/su", detail="setuid, mode 4755"),
             "/bin/su is setuid, mode 4755 (`COPY",
         ),
-        ("no_compiler", trace("compiler", "/usr/bin/cc", instruction=""), "/usr/bin/cc is there; build in a stage"),
-        ("no_package_cache", trace("package-cache"), "/app/x is left of a package manager's cache"),
+        (
+            "no_compiler",
+            trace("compiler", "/usr/bin/cc", instruction=""),
+            "/usr/bin/cc is there; build in a separate stage",
+        ),
+        ("no_package_cache", trace("package-cache"), "/app/x is part of a package manager's cache"),
         (
             "no_vcs_folder",
             trace("vcs-folder", "/app/.git/HEAD"),
-            "/app/.git came along (`COPY . .`); put **/.git into",
+            "/app/.git was copied into the image (`COPY . .`); put **/.git into",
         ),
         ("no_test_suite", trace("test-suite"), "/app/x is a test"),
-        ("no_env_file", trace("env-file", "/app/.env"), "/app/.env is one machine's settings"),
+        ("no_env_file", trace("env-file", "/app/.env"), "/app/.env holds the settings of one machine"),
         (
             "code_is_for_this_platform",
             trace("foreign-code", "/app/x.so", detail="built for arm64"),
-            "/app/x.so is built for arm64, and the image is for linux/amd64",
+            "/app/x.so is built for arm64, but the image is for linux/amd64",
         ),
         (
             "code_is_not_writable",
             trace("writable", uid=10001, gid=0, mode=0o644),
-            "/app/x can be written by the image's user 10001:10001, owner 10001:0, mode 644",
+            "/app/x is writable by the image's user 10001:10001: owner 10001:0, mode 644",
         ),
     ],
 )
@@ -240,7 +250,7 @@ def test_traces(rule: str, found: ScanHit, words: str) -> None:
 
 
 def test_one_repository_is_one() -> None:
-    """However many files of it came along."""
+    """A folder is named once, however many of its files are in the image."""
     found = tuple(trace("vcs-folder", f"/app/.git/{name}") for name in ("HEAD", "objects/a", "x/.git/y"))
     assert " more" not in only_failure("no_vcs_folder", replace(GOOD, traces=found))
 

@@ -65,7 +65,7 @@ def test_waiting() -> None:
     engine = answering((200, {"status": "pending"}), (200, {"status": "done", "n": 3}))
     step = {"get": "/x", "until": {"status": "done"}, "expect": {"n": 3}}
     assert probes.holds(stack_on(engine, timeout_seconds=5), probe(step))
-    with pytest.raises(CheckFailed, match=r'status = "pending", not "done": .* after 0[.]01 s; is the job done by'):
+    with pytest.raises(CheckFailed, match=r'status = "pending", not "done": .* after 0[.]01 s; does a worker of'):
         probes.holds(stack_on(answering(*[(200, {"status": "pending"})] * 30)), probe(step))
 
 

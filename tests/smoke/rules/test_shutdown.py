@@ -53,7 +53,7 @@ def test_worker_that_a_shell_started() -> None:
     """SIGTERM ended it and its job at once: the words lead to exec."""
     engine = FakeEngine(RUNNING, exited(143), log="job-1", outputs=["0 job-1"])
     reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], None))
-    assert "with exec before its last command" in reason
+    assert "write exec before the shell's last command" in reason
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_request_in_flight() -> None:
     """It is answered after SIGTERM; the API's end then counts from that signal, and the worker gets one of its own."""
     engine = FakeEngine(exited(0), outputs=[sent_in_halves(status=201)])
     stack = stack_on(engine)
-    assert shutdown.finishes_request_in_flight(stack, POST) == "POST /things, begun before SIGTERM, answered 201"
+    assert shutdown.finishes_request_in_flight(stack, POST) == "POST /things, half sent before SIGTERM, answered 201"
     assert engine.signals == ["SIGTERM"]
     assert shutdown.stops_on_sigterm(stack, "api").startswith("exited with 0, ")
     assert engine.signals == ["SIGTERM"]
@@ -103,18 +103,24 @@ def test_request_in_flight() -> None:
 
 @pytest.mark.usefixtures("_taken_at_once")
 def test_door_that_stays_open() -> None:
-    """The verdict counts new requests that are let in after SIGTERM; they are no failure."""
+    """If the server accepts new requests after SIGTERM, the rule says so and holds."""
     stack = stack_on(FakeEngine(outputs=[sent_in_halves(status=201, closed=False)]))
-    assert shutdown.finishes_request_in_flight(stack, POST).endswith("; new ones were still let in 0.005 s after it")
+    assert shutdown.finishes_request_in_flight(stack, POST).endswith(
+        "; the server still accepted new requests 0.005 s after it"
+    )
 
 
 @pytest.mark.usefixtures("_taken_at_once")
 @pytest.mark.parametrize(
     ("output", "words", "signals"),
     [
-        ('0 {"error": "refused", "closed": false}', "POST /things could not be begun: refused", 0),
-        (sent_in_halves(error="reset"), "POST /things, begun before SIGTERM, got no answer: reset; let the server", 1),
-        (sent_in_halves(status=500), "POST /things, begun before SIGTERM, answered 500", 1),
+        ('0 {"error": "refused", "closed": false}', "POST /things could not be started: refused", 0),
+        (
+            sent_in_halves(error="reset"),
+            "POST /things, half sent before SIGTERM, got no answer: reset; let the server",
+            1,
+        ),
+        (sent_in_halves(status=500), "POST /things, half sent before SIGTERM, answered 500", 1),
     ],
 )
 def test_request_that_is_dropped(output: str, words: str, signals: int) -> None:

@@ -62,7 +62,7 @@ def test_role_that_needs_a_writable_root(words: str) -> None:
     stack = stack_on(FakeEngine(exited(1), log=f"Traceback\n{words}\nbye"))
     start.starts(stack, "api")
     reason = refused(lambda: start.runs_on_read_only_root(stack, "api"))
-    assert reason == f"exited with code 1: {words}; write to /tmp or /data, nothing else is writable"
+    assert reason == f"exited with code 1: {words}; write only to /tmp or /data"
 
 
 def test_health_check_that_never_fails() -> None:
@@ -73,8 +73,8 @@ def test_health_check_that_never_fails() -> None:
     assert told == "where no api runs: refused; where no worker runs: no beat"
     shell = replace(stack, health_check=("CMD-SHELL", "curl x"))
     reason = refused(lambda: start.health_check_can_fail(shell))
-    assert reason.startswith("the health check says healthy where no worker runs")
-    assert "wait; let it look for the worker's sign of life" in reason
+    assert reason.startswith("the health check passes where no worker runs")
+    assert "only waits; let it look for the worker's sign of life" in reason
     assert engine.commands == [("check", "it")] * 2 + [("/bin/sh", "-c", "curl x")] * 2
     assert set(engine.removed) == {spec.name for spec in engine.specs}
 

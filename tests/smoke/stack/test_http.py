@@ -94,7 +94,7 @@ def test_unexpected_status(port: int) -> None:
 
 def test_no_json(port: int) -> None:
     """A body that is no JSON is quoted too."""
-    with pytest.raises(CheckFailed, match="GET /x answered no JSON: not yet x"):
+    with pytest.raises(CheckFailed, match="GET /x did not answer with JSON: not yet x"):
         client_of(port).get("/x").json()
 
 

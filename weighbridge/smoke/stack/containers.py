@@ -1,4 +1,4 @@
-"""The stack of one run: a private network, a volume, and containers of Redis, of both roles, and of who asks them."""
+"""The stack of one run: a private network, a volume, and containers for Redis, both roles, and a client."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ ContainerKind = Literal["redis", "api", "worker", "client"]
 LOG_LINES = 20
 INTERPRETERS = ("python", "python3")
 _NO_HEALTH_CHECK = ("NONE",)
-"""Engines would run it every half a second in every container of every variant, and that takes a processor. We do."""
+"""We run health checks ourselves. An engine would run each of them every half second, which keeps a processor busy."""
 WAITING = ("-I", "-S", "-c", "import signal, sys; signal.signal(signal.SIGTERM, sys.exit); signal.pause()")
-"""What makes an interpreter stay and do nothing."""
+"""Arguments with which an interpreter waits for SIGTERM and does nothing else."""
 
 
 class _Common(TypedDict):
-    """What the specs of all containers of a run share."""
+    """The fields that the specs of all containers of a run have in common."""
 
     name: str
     network: str
@@ -45,7 +45,7 @@ class _Common(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The containers of one run, by name. `running` makes one and takes it down."""
+    """The containers of one run, by name. `running` sets up its network and volume, and removes all at the end."""
 
     engine: Engine
     settings: Settings
@@ -54,24 +54,24 @@ class Stack:
     run: Run
     interruption: Interruption
     entrypoint: tuple[str, ...] = ()
-    """The image's own."""
+    """The entrypoint of the image."""
     command: tuple[str, ...] = ()
-    """The image's own."""
+    """The command of the image."""
     health_check: tuple[str, ...] = ()
-    """The image's, as Docker keeps it: `CMD` and words, or `CMD-SHELL` and a line; empty or `NONE`: it has none."""
+    """The image's health check as Docker has it: `CMD` and words, or `CMD-SHELL` and a line; empty or `NONE`: none."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Of both roles, over what the settings give them."""
+    """Variables of both roles, which override those of the settings."""
     observed: Observations = field(default_factory=Observations)
-    """What rules have seen on the way; all else of a stack stays as it was made."""
+    """What rules have seen so far; the only part of a stack that changes."""
 
     @property
     def interpreters(self) -> tuple[str, ...]:
-        """Names of interpreters that the image may have; once it is known, of the one that it has."""
+        """Names of interpreters to try; once a rule has found the image's interpreter, its name alone."""
         known = self.observed.interpreter
         return (known,) if known else INTERPRETERS
 
     def name(self, container: str) -> str:
-        """Return the name that the engine knows a container by."""
+        """Return the engine's name of a container."""
         return f"{self.run.name}-{container}"
 
     def start(self, kind: ContainerKind, container: str = "", **changes: Any) -> Created:
@@ -92,14 +92,14 @@ class Stack:
         return self.engine.state(self.name(container))
 
     def log(self, container: str, lines: int | None = LOG_LINES) -> str:
-        """Return the end of a container's log, masked, without the last line break; empty where there is none."""
+        """Return the end of a container's log without secrets and without the last line break; empty if it has none."""
         try:
             return self.masked(self.engine.log(self.name(container), lines).rstrip())
         except EngineFault:
             return ""
 
     def masked(self, text: str) -> str:
-        """Return a text without the secrets that the containers were given."""
+        """Return a text with `***` in place of the secrets that the containers were given."""
         return redaction.masked(text, redaction.given(self.settings, self.environment))
 
     def remove(self, container: str) -> None:
@@ -108,7 +108,7 @@ class Stack:
         self.engine.remove_container(self.name(container))
 
     def wait(self, container: str, enough: Callable[[ContainerState], bool], seconds: float) -> ContainerState:
-        """Return the first state that is enough, or the last one when the time is up."""
+        """Return the container's first state for which `enough` is true, or its state when the time is up."""
         deadline = time.monotonic() + seconds
         while True:
             state = self.state(container)
@@ -121,11 +121,11 @@ class Stack:
         return self.settings.roles.api if role == API else self.settings.roles.worker
 
     def words(self, role: RoleName) -> tuple[str, ...]:
-        """Return with what words a role is started, its program first."""
+        """Return the whole command line of a role, its program first."""
         return (*self.entrypoint, *(self.role(role).command or self.command))
 
     def out_of_memory(self, role: RoleName) -> str:
-        """Say what became of a role whose container had not enough memory, and what to do."""
+        """Return a message on a role that ran out of memory: its limit, and what to do."""
         limit = self.role(role).memory.written
         return f"reached its limit of {limit} of memory; let it take less, or raise roles.{role}.memory"
 
@@ -141,18 +141,18 @@ class Stack:
                 assert_never(kind)
 
     def _redis(self, container: str) -> ContainerSpec:
-        """Redis keeps nothing on disk. Its user has this number in the official image and in our stand-in."""
+        """Return the spec of a Redis that keeps nothing on disk."""
         return ContainerSpec(
             **self._common(container),
             image=self.redis,
             command=("redis-server", "--save", "", "--appendonly", "no", "--protected-mode", "no"),
-            user="999",
+            user="999",  # the number of the user `redis` in the official image and in our stand-in
             tmpfs={"/data": "mode=1777,size=64m"},
         )
 
     def _client(self, container: str) -> ContainerSpec:
         spec, roles = self._role(container, API), self.settings.roles
-        # The commands that settings name run here, and most of them are the worker's.
+        # The commands of the settings run here, and most of them concern the worker.
         return replace(
             spec,
             environment={**spec.environment, **roles.worker.environment, **self.environment},
@@ -186,9 +186,10 @@ class Stack:
 
 @contextmanager
 def running(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
-    """Make the network and the volume; remove whatever the run made at the end, unless it is to be kept.
+    """Make the network and the volume; at the end remove all that the run made, unless the user wants to keep it.
 
-    No first signal interrupts this: `Interruption` is not looked at here. `note` is told what is left.
+    A first signal does not interrupt this, because nothing here checks `Interruption`. `note` gets a sentence on each
+    thing that could not be removed.
     """
     try:
         stack.engine.create_network(stack.run.name, stack.run.labels)
