@@ -55,7 +55,7 @@ def test_full_to_the_last_byte(tmp_path: Path) -> None:
 def test_disk_that_is_too_large(tmp_path: Path) -> None:
     """A file system with more room than a test's own is not touched."""
     full, written, listed, freed, *_ = steps(tmp_path, "100m")
-    assert full == {"error": f"{tmp_path} has 100 MiB free: no file system of above 64 MiB is filled"}
+    assert full == {"error": f"{tmp_path} has 100 MiB free: only a file system with up to 64 MiB free is filled"}
     assert (written, listed, freed) == (1, ["other"], {"bytes": 0})
 
 

@@ -121,7 +121,7 @@ def test_fastapi(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_time_is_up(port: int) -> None:
     """What could not be asked in time is told as such."""
     told = ask(port, 0.3)
-    assert told["gets"][-1]["error"] == "was not asked: the time was up"
+    assert told["gets"][-1]["error"] == "was not sent: the time was up"
 
 
 class Canned:
@@ -158,10 +158,10 @@ def canned() -> Iterator[tuple[Canned, int]]:
     ("document", "status", "error"),
     [
         ({}, 404, "GET /openapi.json answered 404"),
-        (b"<html>", 200, "what GET /openapi.json answers is no JSON"),
-        (b"[" * 100_000, 200, "what GET /openapi.json answers is no JSON"),
-        ({"swagger": "2.0"}, 200, "what GET /openapi.json answers is no OpenAPI 3 document: its `openapi` is no 3.x"),
-        ([], 200, "what GET /openapi.json answers is no OpenAPI 3 document: its `openapi` is no 3.x"),
+        (b"<html>", 200, "the answer to GET /openapi.json is no JSON"),
+        (b"[" * 100_000, 200, "the answer to GET /openapi.json is no JSON"),
+        ({"swagger": "2.0"}, 200, "the answer to GET /openapi.json is no OpenAPI 3 document: its `openapi` is no 3.x"),
+        ([], 200, "the answer to GET /openapi.json is no OpenAPI 3 document: its `openapi` is no 3.x"),
     ],
 )
 def test_no_document(canned: tuple[Canned, int], document: object, status: int, error: str) -> None:
