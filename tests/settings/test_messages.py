@@ -15,9 +15,12 @@ VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"variant": {"a": {}}}, "variant: there is no such setting, but repository, bases, variants, roles, "),
-        ({"variants": {"a": {"targt": "a"}}}, "variants.a.targt: there is no such setting, but accepts, target, "),
-        ({"roles": {"api": {"prot": 1}}}, "roles.api.prot: there is no such setting, but command, "),
+        ({"variant": {"a": {}}}, "variant: there is no such setting; choose from repository, bases, variants, roles, "),
+        (
+            {"variants": {"a": {"targt": "a"}}},
+            "variants.a.targt: there is no such setting; choose from accepts, target, ",
+        ),
+        ({"roles": {"api": {"prot": 1}}}, "roles.api.prot: there is no such setting; choose from command, "),
         ({"smoke": {"probes": [{"rule": "a", "steps": [{"put": "/"}]}]}}, "smoke.probes.0.steps.0.put: there is no "),
         ({"roles": {"api": {"port": "eight"}}}, "roles.api.port: it has to be a whole number, not 'eight'. "),
         ({"roles": {"api": {"grace_seconds": -1}}}, "roles.api.grace_seconds: it has to be greater than 0, not -1. "),
@@ -25,7 +28,7 @@ VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
         ({"roles": {"worker": {"command": "work"}}}, "roles.worker.command: it has to be a list, not 'work'. "),
         ({"reports": "x"}, "reports: it has to be a section with keys, not 'x'. "),
         ({"smoke": {"data": "data"}}, "smoke.data: 'data' is no absolute path of a folder, such as `/data`. "),
-        ({"repository": "Shop"}, "repository: 'Shop' is no image's name without a tag and in small letters, "),
+        ({"repository": "Shop"}, "repository: 'Shop' is no image name in lower case and without a tag, "),
     ],
 )
 def test_words(values: dict[str, Any], said: str) -> None:

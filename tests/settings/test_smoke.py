@@ -13,7 +13,7 @@ from weighbridge.settings.project import check
     ("api", "words"),
     [
         ({"memory": 512}, "512 has no unit: write `512 MB`"),
-        ({"memory": "5 MiB"}, "5 MiB is below the 6 MiB"),
+        ({"memory": "5 MiB"}, "5 MiB is below 6 MiB, the least"),
         ({"processes": 0}, "roles.api.processes"),
     ],
 )

@@ -54,7 +54,7 @@ def test_size_is_that_of_pydantic(digits: int, places: int, unit: str) -> None:
         (160, "160 has no unit: write `160 MB`, or `160 B` if bytes are meant"),
         (999, "999 has no unit"),
         (0, "0 has no unit"),
-        (160.5, "160.5 has no unit, and bytes are whole"),
+        (160.5, "160.5 has no unit, and there are no fractions of a byte"),
         (-5000, "-5000 is below zero"),
         ("160", "'160' is no size with a unit, such as `160 MB` or `152 MiB`: one of B, kB, MB"),
         ("160000000", "'160000000' is no size with a unit"),
