@@ -378,7 +378,7 @@ def test_engine_behind_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NoEngine) as caught:
         client.connect()
     assert str(caught.value) == (
-        "No engine is asked through SSH, as ssh://me@host would have it. Forward its socket with `ssh -fNL "
+        "Weighbridge does not connect through SSH, as ssh://me@host requires. Forward its socket with `ssh -fNL "
         "/tmp/docker.sock:/var/run/docker.sock ssh://me@host` and set DOCKER_HOST=unix:///tmp/docker.sock."
     )
 

@@ -61,7 +61,7 @@ def put_on_path(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
 def test_clients_that_fit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, buildx: str, expected: str | None
 ) -> None:
-    """A client with buildx is taken, and an old one with BuildKit inside, both without any engine."""
+    """A client with buildx is taken, and an old one with BuildKit built in, both without any engine."""
     path = install(tmp_path / "bin", version, buildx)
     put_on_path(monkeypatch, tmp_path / "bin")
     assert find() == BuildClient(path=path, version=version, buildx=expected.removeprefix("v") if expected else None)
@@ -92,7 +92,7 @@ def test_clients_that_do_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_nothing_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No client at all is told as such."""
     put_on_path(monkeypatch, tmp_path, tmp_path / "missing")
-    with pytest.raises(NoBuilder, match=r"^No Docker client can drive BuildKit \(found: none\)"):
+    with pytest.raises(NoBuilder, match=r"^No Docker client can build with BuildKit \(found: none\)"):
         find()
 
 
@@ -134,7 +134,7 @@ def test_one_program_under_two_names(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     put_on_path(monkeypatch, tmp_path / "usr/bin", tmp_path / "bin")
     with pytest.raises(NoBuilder) as caught:
         find()
-    assert caught.value.message == f"No Docker client can drive BuildKit (found: {path} 28.0.0)"
+    assert caught.value.message == f"No Docker client can build with BuildKit (found: {path} 28.0.0)"
 
 
 OLD = BuildClient(path=Path("/b/docker"), version="20.10.24", buildx=None)
@@ -146,7 +146,7 @@ def test_words() -> None:
     assert NEW.command == ("/b/docker", "buildx", "build", "--load")
     assert OLD.command == ("/b/docker", "build")
     assert NEW.described == "/b/docker 28.0.0, buildx 0.13.1"
-    assert OLD.described == "/b/docker 20.10.24, BuildKit inside"
+    assert OLD.described == "/b/docker 20.10.24, BuildKit built in"
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,7 +147,7 @@ def test_damaged_context(monkeypatch: pytest.MonkeyPatch, folder: Path, meta: An
     """A context whose file is damaged, or that names no engine of Docker's, is an error too."""
     monkeypatch.setenv("DOCKER_CONTEXT", "broken")
     make_context(folder, "broken", meta)
-    with pytest.raises(NoEngine, match=r"^The Docker context broken cannot be read[.] Make it anew"):
+    with pytest.raises(NoEngine, match=r"^The Docker context broken cannot be read[.] Create it again"):
         named()
 
 

@@ -43,6 +43,13 @@ def test_times(time: str, seconds: float) -> None:
     assert inspect.seconds_of(time) == pytest.approx(seconds, abs=1e-6)
 
 
+@pytest.mark.parametrize("word", ["", "stopped", "Running", "none "])
+def test_words_that_docker_does_not_have(word: str) -> None:
+    """An engine with other words than Docker's has an unknown state, which counts neither as running nor as healthy."""
+    state = inspect.container({"State": {**STATE, "Status": word, "Health": {"Status": word}}})
+    assert (state.status, state.health, state.running) == ("unknown", "unknown", False)
+
+
 @pytest.mark.parametrize("titles", [["PID", "UID"], ["UID", "PID", "CMD"]])
 def test_users_of_processes(titles: list[str]) -> None:
     """The column is found by its name."""

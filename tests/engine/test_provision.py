@@ -154,7 +154,7 @@ def test_engine_that_dies_at_once(fake_dockerd: Path) -> None:
     assert time.monotonic() - began < 5
     assert str(error) == (
         "The engine was started and ended with exit code 3. "
-        f"Mend what its log says ({fake_dockerd}/dockerd.log) and run `invoke engine` again."
+        f"Fix what its log says ({fake_dockerd}/dockerd.log) and run `invoke engine` again."
     )
     assert error.detail.splitlines() == [f"line {number}" for number in range(11, 31)]
 
@@ -170,7 +170,7 @@ def test_engine_that_never_answers(monkeypatch: pytest.MonkeyPatch, fake_dockerd
     monkeypatch.setattr(provision, "connect", connect)
     monkeypatch.setattr(provision, "_START_SECONDS", 0)
     program(fake_dockerd, "dockerd", f'echo loading; echo $$ >"{fake_dockerd}/pid"; exec /bin/sleep 60')
-    with pytest.raises(NoEngine, match=r"^The engine was started and does not answer after 0 s[.] Mend") as caught:
+    with pytest.raises(NoEngine, match=r"^The engine was started and does not answer after 0 s[.] Fix") as caught:
         provision._start(lambda _: None)
     assert caught.value.detail == "loading"
 

@@ -36,7 +36,7 @@ def test_digest_and_bytes(end: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("reason", "advice"),
     [
-        ("no basic auth credentials", "Run `docker login r.example:5000` as somebody who may push there, then "),
+        ("no basic auth credentials", "Run `docker login r.example:5000` as a user who may push there, then "),
         ("unauthorized: authentication required", "Run `docker login r.example:5000`"),
         ("denied: requested access to the resource is denied", "Run `docker login r.example:5000`"),
         ('Get "http://x/v2/": dial tcp 127.0.0.1:1: connect: connection refused', "Check the name r.example:5000, "),
@@ -69,5 +69,5 @@ def test_reason_is_one_short_line() -> None:
 
 def test_push_without_a_digest() -> None:
     """An engine that stops in the middle has pushed nothing that could be told."""
-    with pytest.raises(PushRefused, match="the engine tells no digest of it"):
+    with pytest.raises(PushRefused, match="the engine reports no digest"):
         push.digest("r/x:1", BEGIN, lambda _: None)
