@@ -1,4 +1,4 @@
-"""What the smoke test found, on a terminal: rule by rule, what starts cost, where the time went, and the verdict."""
+"""Prints the result of a smoke test: all rules, what starts cost, where the time went, and the verdict."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from weighbridge.report.units import seconds, size
 
 _ROLES: Sequence[CheckRole] = get_args(CheckRole)
 _TELLING_SECONDS = 0.05
-"""What took less has no number, so that what takes time stands out."""
+"""Shorter times are not shown, so that the longer ones stand out."""
 _MEANINGS: dict[Outcome, str] = {
     "passed": "holds",
     "failed": "fails",
@@ -33,7 +33,7 @@ _FIGURES = (
 
 
 def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
-    """Print all rules, why those fail that do, what starts cost, where the time went, and the verdict last."""
+    """Print all rules, the reasons of those that do not hold, start costs, where the time went, and the verdict."""
     _print_rules(proofs, stream)
     _print_reasons(proofs, stream)
     if any(proof.figures != StartCosts() for proof in proofs):
@@ -69,7 +69,7 @@ def _print_rules(proofs: Sequence[Proof], stream: TextIO | None) -> None:
 
 
 def _rules(proofs: Sequence[Proof]) -> list[tuple[CheckRole, str]]:
-    """Return all rules, role by role, each in the order tried; what some variants alone have stands where it came."""
+    """Return all rules, role by role, in the order in which they were tried, even if only some variants have them."""
     order: list[tuple[CheckRole, str]] = []
     for proof in proofs:
         place = 0
@@ -82,7 +82,7 @@ def _rules(proofs: Sequence[Proof]) -> list[tuple[CheckRole, str]]:
 
 
 def _outcome(check: Check | None) -> Cell:
-    """Return a sign and the seconds; nothing where the variant is not held to the rule."""
+    """Return a sign and the seconds; an empty cell if the variant does not have this rule."""
     if check is None:
         return Cell("")
     sign, style = SIGNS[check.outcome]
@@ -90,19 +90,19 @@ def _outcome(check: Check | None) -> Cell:
 
 
 def _seen(check: Check) -> Cell:
-    """Return what was seen; what fails or is waived is told in full below, and once."""
+    """Return what the rule saw; if it fails or is waived, the full reason is printed below the table."""
     return Cell(on_one_line(check.detail) if check.outcome in {"passed", "skipped"} else "see below", "dim")
 
 
 def _key(proofs: Sequence[Proof]) -> str:
-    """Return what the signs mean that the table has."""
+    """Return the meanings of the signs in the table."""
     there = {check.outcome for proof in proofs for check in proof.checks}
     signs = ", ".join(f"{SIGNS[outcome][0]} {meaning}" for outcome, meaning in _MEANINGS.items() if outcome in there)
     return f"{signs}; seconds from {_TELLING_SECONDS:g} on."
 
 
 def _print_reasons(proofs: Sequence[Proof], stream: TextIO | None) -> None:
-    """Print why rules do not hold, in the order of the table; the same reason of several variants once."""
+    """Print why rules do not hold, in the order of the table; a reason that several variants share is printed once."""
     order = _rules(proofs)
     for outcome in ("failed", "waived"):
         reasons: dict[tuple[int, str], list[str]] = {}
@@ -131,7 +131,7 @@ def _figures(proof: Proof) -> Sequence[Cell | str]:
 
 
 def _where_time_went(proof: Proof) -> str:
-    """Return the seconds of each role's rules, the largest first, and of what is no rule."""
+    """Return the seconds that the rules of each role took, the largest first, and those spent on anything else."""
     spent = defaultdict[str, float](float)
     for check in proof.checks:
         spent[check.role] += check.seconds
@@ -142,7 +142,7 @@ def _where_time_went(proof: Proof) -> str:
 
 
 def _verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
-    """Yield one line on all variants that run, then one on each that does not."""
+    """Yield one line about all variants that run, then one about each that does not."""
     running = [proof for proof in proofs if proof.ok]
     if running:
         names = [proof.variant for proof in running]
