@@ -1,4 +1,4 @@
-"""What scripts get: the whole output of each kind, and nothing besides."""
+"""What scripts get: the whole output of each kind, and nothing else."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_report(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    """A renderer with a stream of its own leaves standard output alone."""
+    """A renderer that is given a stream does not write to standard output."""
     stream = io.StringIO()
     json.render(summary(), stream)
     json.render_proofs([Proof(variant="multi", seconds=1, checks=())], stream)
@@ -63,7 +63,7 @@ def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str
 
 
 def test_difference() -> None:
-    """JSON holds every field, and a format."""
+    """JSON has every field, and the version of the format."""
     stream = io.StringIO()
     json.render_difference(CHANGE, stream)
     value = standard_json.loads(stream.getvalue())

@@ -1,4 +1,4 @@
-"""An error in the settings is one line, in words of the file, without a secret."""
+"""An error in the settings is one line, in terms of the file, without a secret."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
     ],
 )
 def test_words(values: dict[str, Any], said: str) -> None:
-    """The error speaks of the file: which keys there are, what a value should be, and what it is."""
+    """The error is in terms of the file: which keys exist, what a value should be, and what it is."""
     with pytest.raises(SettingsError) as caught:
         check({"variants": VARIANTS, **values})
     assert str(caught.value).startswith(f"invoke.yaml: {said}")
@@ -47,13 +47,13 @@ def test_words(values: dict[str, Any], said: str) -> None:
     ],
 )
 def test_value_that_may_be_secret_is_not_shown(section: dict[str, Any]) -> None:
-    """What goes into a log of CI holds no password, also where the password is a number and ought to be a text."""
+    """The error shows no password, even if the password is a number that should be text."""
     with pytest.raises(SettingsError, match="it has to be a text") as caught:
         check({"variants": VARIANTS, **section})
     assert "48151623" not in str(caught.value)
 
 
 def test_misspelt_key_is_told_before_what_it_leaves_out() -> None:
-    """Where `variants` is misspelt, that is what has to be mended."""
+    """If `variants` is misspelt, the error is about the misspelt key."""
     with pytest.raises(SettingsError, match=r"^invoke.yaml: variant: "):
         check({"variant": VARIANTS})

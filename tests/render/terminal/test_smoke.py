@@ -1,4 +1,4 @@
-"""The smoke test on a terminal and in a pipe: the whole output at its end."""
+"""The whole output of a smoke test at its end, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def drawn(*found: Proof) -> str:
 
 @pytest.fixture(autouse=True)
 def width(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every output be 80 columns wide, where a test does not say otherwise."""
+    """Make every output 80 columns wide, unless a test says otherwise."""
     monkeypatch.setenv("COLUMNS", "80")
 
 
@@ -99,7 +99,7 @@ def test_three_variants_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_variant_at_80_columns() -> None:
-    """What was seen stands beside each rule, cut to the width; figures that nobody took are left out."""
+    """Each rule has what it saw beside it, cut to the width; figures that were not measured are left out."""
     assert drawn(replace(GOOD, figures=StartCosts())) == ONE_AT_80
 
 
@@ -111,7 +111,7 @@ def test_one_variant_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_variant_that_fails_says_why_once() -> None:
-    """The rule's row says where to look; the full reason stands below, once."""
+    """The rule's row points to the full reason, which is printed once below."""
     text = drawn(FAILED)
     assert re.search(r"ready +✗ 60[.]0 +see below", text)
     assert re.search(r"on-sigterm +– +worker ready does not hold", text)  # noqa: RUF001 - a sign of the table
@@ -120,7 +120,7 @@ def test_one_variant_that_fails_says_why_once() -> None:
 
 
 def test_same_reason_of_several_variants_is_told_once() -> None:
-    """A reason stands once, with all variants that share it; another reason of the same rule stands beside it."""
+    """A reason is printed once, with all variants that share it; another reason of the same rule is printed, too."""
     other = replace(FAILED, variant="other", checks=(*FAILED.checks[:-1], replace(FAILED.checks[-1], detail="4 lines")))
     text = drawn(FAILED, other)
     assert text.count("no worker answered") == 1
@@ -142,7 +142,7 @@ def test_verdict_without_a_failure() -> None:
 
 
 def test_rules_of_one_variant_alone_stand_where_they_came() -> None:
-    """Variants that are held to different rules line up; one that does not know a rule has nothing there."""
+    """Variants with different rules line up; a variant without a rule has an empty cell."""
     one, two, three = (check("stack", name) for name in ("one", "two", "three"))
     text = drawn(
         Proof(variant="a", seconds=1, checks=(one, three)),
@@ -172,7 +172,7 @@ def test_table_fits(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
 
 
 def test_pipe_has_no_control_sequences(capsys: pytest.CaptureFixture[str]) -> None:
-    """What a program of the image said cannot move the cursor, and is no markup."""
+    """Output of the image's programs cannot move the cursor, and is not read as markup."""
     evil = replace(FAILED.checks[-1], detail="\x1b[2J[red]x[/red] \ud800\r\n\x07")
     smoke.render([replace(FAILED, checks=(evil,))])
     out = capsys.readouterr().out

@@ -7,7 +7,7 @@ from weighbridge.smoke.stack.containers import ContainerKind
 
 
 def test_a_role_gets_what_compose_gives_it() -> None:
-    """The name that others find it by, its services' addresses, and nothing that the image should bring itself."""
+    """A role gets its alias and the addresses of its services, and nothing that the image should have."""
     engine = FakeEngine()
     stack_on(engine, {"environment": {"MINE": "1"}}).start("api")
     (spec,) = engine.specs
@@ -16,7 +16,7 @@ def test_a_role_gets_what_compose_gives_it() -> None:
 
 
 def test_a_role_gets_the_limits_of_the_settings() -> None:
-    """Memory in whatever unit, and processes; the client, which runs commands of both roles, gets the larger ones."""
+    """A role gets its limits of memory and processes; the client, which runs commands of both, gets the larger ones."""
     engine = FakeEngine()
     stack = stack_on(engine, {"memory": "1 GiB", "processes": 64})
     kinds: tuple[ContainerKind, ...] = ("api", "worker", "client")
