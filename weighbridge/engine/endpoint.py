@@ -23,7 +23,7 @@ class Place:
     context: str = "default"
     """The context that names it; buildx gives its builder the same name."""
     undo: str = ""
-    """What the user can do to no longer name this place, such as `unset DOCKER_HOST`; empty if nobody named it."""
+    """What the user can do to use another engine, such as `unset DOCKER_HOST`; empty if nobody named this one."""
     certificates: Path | None = None
     """Folder of `ca.pem`, `cert.pem` and `key.pem`; None: without TLS."""
     verified: bool = True

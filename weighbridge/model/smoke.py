@@ -17,7 +17,7 @@ says why that is accepted."""
 
 
 def title_of(role: CheckRole, rule: str) -> str:
-    """Return the name that tells a rule from all others, such as `worker ready`."""
+    """Return the unique name of a rule, such as `worker ready`."""
     return f"{role} {rule}"
 
 
@@ -35,7 +35,7 @@ class Check:
 
     @property
     def title(self) -> str:
-        """The name that tells the rule from all others."""
+        """The unique name of the rule, such as `worker ready`."""
         return title_of(self.role, self.rule)
 
     @property

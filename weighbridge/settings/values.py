@@ -58,7 +58,7 @@ _UNITS = {"B": 1} | {
 }
 _TEXT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]+)")
 _NEEDS_UNIT = 1000
-"""A smaller number without a unit was meant in another unit: nobody limits an image or a container to 160 B."""
+"""A smaller number without a unit is refused: it was hardly meant in bytes."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -34,7 +34,7 @@ class Rule:
 
     @property
     def title(self) -> str:
-        """The name that tells the rule from all others."""
+        """The unique name of the rule, such as `worker ready`."""
         return title_of(self.role, self.name)
 
 

@@ -191,19 +191,19 @@ def code_is_for_this_platform(contents: ScannedImage, _settings: Settings) -> st
     )
 
 
-def _none(contents: ScannedImage, kind: Kind, seen: str, told: Callable[[ScanHit], str], remedy: str) -> str:
+def _none(contents: ScannedImage, kind: Kind, seen: str, describe: Callable[[ScanHit], str], remedy: str) -> str:
     """Return `seen` if a container sees no hit of this kind; else raise `CheckFailed` about the first.
 
     Args:
         contents: The scanned image.
         kind: The kind of hit to look for.
         seen: What to say if there is none.
-        told: Returns what is wrong about a hit, in words.
+        describe: Returns what is wrong about a hit, in words.
         remedy: What to do about it.
     """
     found = _live(contents, kind)
     if found:
-        raise CheckFailed(f"{told(found[0])}{_by(found[0])}{_more(contents, found)}; {remedy}")
+        raise CheckFailed(f"{describe(found[0])}{_by(found[0])}{_more(contents, found)}; {remedy}")
     return seen
 
 
