@@ -23,13 +23,14 @@ from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec
+from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.start import redis_starts
 from weighbridge.smoke.stack import runs, signals
 from weighbridge.smoke.stack.containers import Stack, running
 
-ROLES = ("api", "worker")
+ROLES: tuple[RoleName, ...] = ("api", "worker")
 READY = " ready."
 """How Celery ends the message with which a worker begins to take jobs."""
 IDLE_SECONDS = 2.0
@@ -60,7 +61,7 @@ class Stage:
     stack: Stack
     client: BuildClient
 
-    def start(self, image: str, role: str) -> Start:
+    def start(self, image: str, role: RoleName) -> Start:
         """Start a role from an image, wait until it serves and then a while, read its memory, and remove it.
 
         Raises:
@@ -132,7 +133,7 @@ def stage(
             yield Stage(stack, client)
 
 
-def _spec(stack: Stack, role: str, mark: str) -> ContainerSpec:
+def _spec(stack: Stack, role: RoleName, mark: str) -> ContainerSpec:
     """Return a role's container; its volume, whose first user decides on its owner, is nobody else's."""
     labels, volume = {**stack.run.labels, _LABEL: mark}, f"{stack.run.name}-{mark}"
     stack.engine.create_volume(volume, labels)

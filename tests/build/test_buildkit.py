@@ -1,6 +1,6 @@
 """What BuildKit's clients print becomes steps, and a failure becomes one line.
 
-The transcripts are those of real clients: Docker 20.10 with BuildKit inside, buildx 0.13 and buildx 0.29.
+The transcripts are those of real clients: Docker 20.10 with BuildKit built in, buildx 0.13 and buildx 0.29.
 """
 
 from __future__ import annotations

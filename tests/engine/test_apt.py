@@ -1,4 +1,4 @@
-"""The distribution's packages: what apt is asked for, when we wait for another apt, and what a failure says."""
+"""The distribution's packages: what apt installs, when we wait for another apt, and what a failure says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def program(folder: Path, name: str, script: str = "") -> None:
 
 
 def test_packages_that_the_release_lacks_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not every release has a `docker-buildx`: what has no candidate is not asked for."""
+    """Packages that this release does not have, such as `docker-buildx`, are not installed."""
     ran: list[str] = []
     said: list[str] = []
     monkeypatch.setattr(apt, "run", lambda words: ran.append(" ".join(words)))
@@ -44,7 +44,7 @@ echo "E: {said}" >&2; exit 100
     ("said", "calls"), [("Could not get lock /var/lib/apt/lists/lock. It is held by 7", 3), ("No network", 1)]
 )
 def test_lists_that_another_apt_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, calls: int) -> None:
-    """While another apt holds the lists we wait, up to a limit; any other fault ends it at once."""
+    """We wait, up to a limit, while another apt locks the lists; any other error is raised at once."""
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(apt, "_RETRY_SECONDS", 0)
     program(tmp_path, "apt-get", APT.format(folder=tmp_path, busy=2, said=said))
@@ -62,13 +62,13 @@ def test_lists_that_another_apt_reads(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_program_that_is_missing() -> None:
-    """A program of the system that is not there is one line too."""
+    """A program that does not exist gives an error on one line."""
     with pytest.raises(EngineError, match=r"^`nowhere-to-be-found` cannot be started: No such file or directory[.] "):
         apt.run(["nowhere-to-be-found"])
 
 
 def test_program_that_fails() -> None:
-    """A program of the system that fails is one line, with the end of both its streams below."""
+    """A program that fails gives an error on one line, with the end of both its streams as the detail."""
     with pytest.raises(EngineError) as caught:
         apt.run(["sh", "-c", "seq 1 30; echo no space left >&2; exit 9"])
     assert caught.value.message == "`sh -c seq 1 30; echo no space left >&2; exit 9 …` failed with exit code 9"

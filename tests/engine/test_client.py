@@ -1,4 +1,4 @@
-"""The door to Docker's SDK: no foreign exception gets out, and no other engine than the named one is used.
+"""The only module with Docker's SDK: no foreign exception leaves it, and it uses no other engine than the named one.
 
 What a real engine answers is tested in `tests/live`.
 """
@@ -35,7 +35,7 @@ pytestmark = [
 
 
 def foreign(module: ModuleType) -> list[type[Exception]]:
-    """Return all exceptions that a module defines, warnings left out."""
+    """Return all exceptions that a module defines, except warnings."""
     found = [each for each in vars(module).values() if inspect.isclass(each) and issubclass(each, Exception)]
     return [each for each in found if each.__module__ == module.__name__ and not issubclass(each, Warning)]
 
@@ -52,7 +52,7 @@ ARGUMENTS: dict[type[Exception], tuple[Any, ...]] = {
 
 
 def made(kind: type[Exception]) -> Exception:
-    """Return an exception of that class, made from as many words as it asks for."""
+    """Return an exception of that class, with as many arguments as it requires."""
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
     needed = [each for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
     return kind(*ARGUMENTS.get(kind, ["words"] * max(1, len(needed))))
@@ -60,7 +60,7 @@ def made(kind: type[Exception]) -> Exception:
 
 @pytest.mark.parametrize("kind", DOCKER)
 def test_every_error_of_the_sdk_is_mapped(kind: type[Exception]) -> None:
-    """What the SDK raises once an engine has answered is a fault, or a missing image; the cause stays attached."""
+    """The SDK's exceptions about an answer become `EngineFault` or `NoSuchImage`, with their cause."""
     with pytest.raises(WeighbridgeError) as caught, client.mapped_errors():
         raise made(kind)
     assert type(caught.value) is (NoSuchImage if kind is docker.errors.ImageNotFound else EngineFault)
@@ -70,7 +70,7 @@ def test_every_error_of_the_sdk_is_mapped(kind: type[Exception]) -> None:
 
 @pytest.mark.parametrize("kind", HTTP)
 def test_every_error_of_the_http_libraries_is_mapped(kind: type[Exception]) -> None:
-    """What the libraries below the SDK raise means that the engine went away."""
+    """Exceptions of the libraries below the SDK become `NoEngine`."""
     with pytest.raises(NoEngine, match=r"^The engine does not answer: .") as caught, client.mapped_errors():
         raise made(kind)
     assert type(caught.value.__cause__) is kind
@@ -78,14 +78,14 @@ def test_every_error_of_the_http_libraries_is_mapped(kind: type[Exception]) -> N
 
 @pytest.mark.parametrize("kind", [KeyError, ValueError, KeyboardInterrupt])
 def test_faults_of_ours_are_not_hidden(kind: type[BaseException]) -> None:
-    """What is neither the SDK's nor HTTP's passes."""
+    """All other exceptions pass unchanged."""
     with pytest.raises(kind), client.mapped_errors():
         raise kind("ours")
 
 
 @pytest.mark.parametrize("body", ["{}", '{"error": "x"}', "[]", "null", '"x"'])
 def test_error_without_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: str) -> None:
-    """The SDK falls over an error whose JSON is not the usual object; it is the engine's fault all the same."""
+    """If the SDK fails on an error whose JSON is unusual, the result is still an `EngineFault`."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with (
         serving(tmp_path / "s", ANSWERS | {"/containers/c/json": (500, body), "/images/create": (500, body)}),
@@ -98,7 +98,7 @@ def test_error_without_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_words_of_the_engine_come_through() -> None:
-    """The engine's own explanation is told, not the SDK's sentence about a URL."""
+    """The message has the engine's own explanation, not the SDK's sentence about a URL."""
     error = docker.errors.APIError("500 Server Error for http+docker://x", explanation="no space left\non device.")
     with pytest.raises(EngineFault) as caught, client.mapped_errors():
         raise error
@@ -107,7 +107,7 @@ def test_words_of_the_engine_come_through() -> None:
 
 @pytest.fixture(autouse=True)
 def nobody_names_an_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide this machine's engine, and the user's settings with it."""
+    """Hide this machine's engine and the user's settings."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HOME", "XDG_RUNTIME_DIR"):
@@ -123,7 +123,7 @@ ANSWERS: Answers = {"/version": (200, '{"ApiVersion": "1.41"}'), "/_ping": (200,
 
 @contextmanager
 def serving(path: Path, answers: Answers) -> Iterator[None]:
-    """Answer HTTP on a socket: path's end -> status and body."""
+    """Answer HTTP on a socket: end of the path -> status and body."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -158,7 +158,7 @@ def test_engine_that_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_rootless_engine_where_the_usual_socket_is_dead(tmp_path: Path) -> None:
-    """Where nobody names an engine, rootless Docker's socket is tried after the usual one."""
+    """If the user names no engine, rootless Docker's socket is tried after the usual one."""
     with serving(tmp_path / "docker.sock", ANSWERS), client.connect() as found:
         assert found.host == f"unix://{tmp_path}/docker.sock"
 
@@ -195,7 +195,7 @@ def unused_port() -> int:
     ],
 )
 def test_named_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, why: str) -> None:
-    """DOCKER_HOST and the plain reason are in one line, and no other engine is taken in its place."""
+    """The error has DOCKER_HOST and the plain reason on one line, and no other engine is used instead."""
     monkeypatch.setenv("DOCKER_HOST", host)
     with serving(tmp_path / "docker.sock", ANSWERS), pytest.raises(NoEngine) as caught:
         client.connect()
@@ -217,7 +217,7 @@ def test_named_engine_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_something_else_answers(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int, answer: str, why: str
 ) -> None:
-    """A web server, an engine that is not ready and one that is too old are told in one line."""
+    """A web server, an engine that is not ready, and one that is too old give an error on one line."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with serving(tmp_path / "s", {"": (status, answer)}), pytest.raises(NoEngine) as caught:
         client.connect()
@@ -225,7 +225,7 @@ def test_something_else_answers(
 
 
 def test_something_that_speaks_no_http(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Another protocol's greeting is no engine's."""
+    """A server with another protocol is no engine."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
 
     def greet(listening: socket.socket) -> None:
@@ -243,7 +243,7 @@ def test_something_that_speaks_no_http(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 def test_silence_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A socket that takes connections and never answers is given up."""
+    """We give up on a socket that accepts connections and never answers."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     monkeypatch.setattr(client, "_DETECT_TIMEOUT_SECONDS", 0.2)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -256,7 +256,7 @@ def test_silence_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_socket_of_another_group(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the engine is there and may not be used, the advice is the group, not an installation."""
+    """If the user may not use the engine, the advice is to join the group, not to install an engine."""
 
     def refuse(*_: object, **__: object) -> None:
         raise docker.errors.DockerException("wrapped") from PermissionError(13, "Permission denied")
@@ -267,7 +267,7 @@ def test_socket_of_another_group(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_context_is_not_another_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A context that does not exist is told, though an engine answers at the machine's own socket."""
+    """A context that does not exist is an error even if an engine answers at the machine's own socket."""
     monkeypatch.setenv("DOCKER_CONTEXT", "nope")
     with serving(tmp_path / "docker.sock", ANSWERS), pytest.raises(NoEngine, match="There is no Docker context nope"):
         client.connect()
@@ -275,7 +275,7 @@ def test_unknown_context_is_not_another_engine(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, complete: bool) -> None:
-    """DOCKER_CERT_PATH's certificates are used where TLS is asked for; where one is missing, that is the reason."""
+    """With TLS, the certificates in DOCKER_CERT_PATH are used; a missing one is the reason of the error."""
     for name in ("ca.pem", "cert.pem", "key.pem") if complete else ("ca.pem",):
         (tmp_path / name).write_text("no certificate")
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
@@ -290,7 +290,7 @@ def test_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, comple
     ("status", "answer"), [(404, '{"message": "manifest unknown"}'), (200, '{"error": "manifest unknown"}')]
 )
 def test_pull_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int, answer: str) -> None:
-    """A registry's refusal comes as a status or as an event of the stream; either way the image is not to be had."""
+    """A registry's refusal, as a status or as an event of the stream, becomes `NoBaseImage`."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with (
         serving(tmp_path / "s", ANSWERS | {"/images/create": (status, answer)}),
@@ -319,7 +319,7 @@ def test_images_with_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 @contextmanager
 def hanging(folder: Path, says: bytes) -> Iterator[None]:
-    """Answer on a socket as an engine does, but say no more than this of a command's output."""
+    """Answer on a socket like an engine, but send only this much of a command's output."""
     done = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -358,7 +358,7 @@ HEAD = b"HTTP/1.0 200 OK\r\n\r\n"
 
 @pytest.mark.parametrize("says", [b"", HEAD, HEAD + b"\1\0\0\0\0\0\0\1a"])
 def test_command_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: bytes) -> None:
-    """The output of a command in a container is not waited for without end."""
+    """Waiting for the output of a command has a time limit."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with hanging(tmp_path, says), client.connect() as found:
         code, output = found.execute("c", ["sleep"], 0.1)
@@ -368,7 +368,7 @@ def test_command_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, say
 
 @pytest.mark.parametrize("kind", [requests.ReadTimeout, requests.ConnectTimeout, urllib3.exceptions.ReadTimeoutError])
 def test_pull_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: type[Exception]) -> None:
-    """It is the image that is not to be had, not the engine."""
+    """If a registry does not answer, the error is about the image, not about the engine."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
 
     def pull(*_: object, **__: object) -> None:
@@ -381,7 +381,7 @@ def test_pull_that_takes_too_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def test_engine_that_goes_away_during_a_pull(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """That is no missing image."""
+    """An engine that goes away during a pull is not reported as a missing image."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with serving(tmp_path / "s", ANSWERS):
         found = client.connect()
@@ -391,16 +391,16 @@ def test_engine_that_goes_away_during_a_pull(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_engine_behind_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not reached, which is told with the command that makes it reachable."""
+    """An engine behind SSH is an error with the command that makes it reachable."""
     monkeypatch.setenv("DOCKER_HOST", "ssh://me@host")
     with pytest.raises(NoEngine) as caught:
         client.connect()
     assert str(caught.value) == (
-        "No engine is asked through SSH, as ssh://me@host would have it. Forward its socket with `ssh -fNL "
+        "Weighbridge does not connect through SSH, as ssh://me@host requires. Forward its socket with `ssh -fNL "
         "/tmp/docker.sock:/var/run/docker.sock ssh://me@host` and set DOCKER_HOST=unix:///tmp/docker.sock."
     )
 
 
 def test_exit_code() -> None:
-    """All of it ends with exit code 4."""
+    """All errors of an engine have exit code 4."""
     assert {kind.exit_code for kind in (NoEngine, EngineFault, NoBaseImage)} == {EngineError.exit_code} == {4}

@@ -1,4 +1,4 @@
-"""Which Docker client is taken, tried on programs that answer as the real ones do."""
+"""Which Docker client is chosen, tried on programs that answer like the real ones."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def install(folder: Path, version: str, buildx: str) -> Path:
 
 
 def put_on_path(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
-    """Let PATH be these folders alone."""
+    """Set PATH to these folders only."""
     monkeypatch.setenv("PATH", ":".join(map(str, folders)))
 
 
@@ -61,7 +61,7 @@ def put_on_path(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
 def test_clients_that_fit(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, buildx: str, expected: str | None
 ) -> None:
-    """A client with buildx is taken, and an old one with BuildKit inside, both without any engine."""
+    """A client with buildx is chosen, and so is an old one with BuildKit built in, even without an engine."""
     path = install(tmp_path / "bin", version, buildx)
     put_on_path(monkeypatch, tmp_path / "bin")
     assert find() == BuildClient(path=path, version=version, buildx=expected.removeprefix("v") if expected else None)
@@ -79,7 +79,7 @@ def test_clients_that_fit(
     ],
 )
 def test_clients_that_do_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, buildx: str) -> None:
-    """A new client without buildx, one too old, Podman's and one that says nothing are named in the refusal."""
+    """The error names a new client without buildx, one that is too old, Podman's, and one that says nothing."""
     path = install(tmp_path / "bin", version, buildx)
     put_on_path(monkeypatch, tmp_path / "bin")
     with pytest.raises(NoBuilder) as caught:
@@ -90,14 +90,14 @@ def test_clients_that_do_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_nothing_on_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No client at all is told as such."""
+    """Without any client, the error says `none`."""
     put_on_path(monkeypatch, tmp_path, tmp_path / "missing")
-    with pytest.raises(NoBuilder, match=r"^No Docker client can drive BuildKit \(found: none\)"):
+    with pytest.raises(NoBuilder, match=r"^No Docker client can build with BuildKit \(found: none\)"):
         find()
 
 
 def test_what_is_no_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A folder, a file that may not be executed and one of another format do not stand in the way of a later one."""
+    """A folder, a file without execute permission, and one of another format are skipped."""
     (tmp_path / "folder/docker").mkdir(parents=True)
     install(tmp_path / "closed", "28.0.0", f"echo {BUILDX}").chmod(0o644)
     foreign = install(tmp_path / "foreign", "28.0.0", f"echo {BUILDX}")
@@ -108,7 +108,7 @@ def test_what_is_no_program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_client_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A client that does not answer is given up, also where a child of it keeps its output open."""
+    """A client that does not answer is skipped, even if its child keeps its output open."""
     install(tmp_path / "hangs", "28.0.0", "/bin/sleep 60").write_text("#!/bin/sh\n/bin/sleep 60\n")
     good = install(tmp_path / "good", "28.0.0", f"echo {BUILDX}")
     put_on_path(monkeypatch, tmp_path / "hangs", tmp_path / "good")
@@ -119,7 +119,7 @@ def test_client_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 
 def test_buildx_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A client with buildx is preferred to an older one before it on PATH; of two, the first is taken."""
+    """A client with buildx is preferred to an older one before it on PATH; of two with buildx, the first is chosen."""
     install(tmp_path / "old", "20.10.5", NO_BUILDX)
     first = install(tmp_path / "first", "26.1.5", f"echo {BUILDX}")
     install(tmp_path / "second", "28.5.1", f"echo {BUILDX}")
@@ -128,13 +128,13 @@ def test_buildx_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_one_program_under_two_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A link to a client that was tried is not tried again, as /bin is on most machines."""
+    """A client that PATH reaches twice, as by a link from /bin, is tried once."""
     path = install(tmp_path / "usr/bin", "28.0.0", NO_BUILDX)
     (tmp_path / "bin").symlink_to(tmp_path / "usr/bin")
     put_on_path(monkeypatch, tmp_path / "usr/bin", tmp_path / "bin")
     with pytest.raises(NoBuilder) as caught:
         find()
-    assert caught.value.message == f"No Docker client can drive BuildKit (found: {path} 28.0.0)"
+    assert caught.value.message == f"No Docker client can build with BuildKit (found: {path} 28.0.0)"
 
 
 OLD = BuildClient(path=Path("/b/docker"), version="20.10.24", buildx=None)
@@ -142,15 +142,15 @@ NEW = BuildClient(path=Path("/b/docker"), version="28.0.0", buildx="0.13.1")
 
 
 def test_words() -> None:
-    """Buildx loads what it built into the engine; the old client does so anyway and knows no such option."""
+    """Buildx needs an option to load the image into the engine; the old client has none."""
     assert NEW.command == ("/b/docker", "buildx", "build", "--load")
     assert OLD.command == ("/b/docker", "build")
     assert NEW.described == "/b/docker 28.0.0, buildx 0.13.1"
-    assert OLD.described == "/b/docker 20.10.24, BuildKit inside"
+    assert OLD.described == "/b/docker 20.10.24, BuildKit built in"
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody names an engine, the client is told ours; BuildKit is on, attestations are off."""
+    """If the user names no engine, the client gets ours; BuildKit is on, attestations are off."""
     monkeypatch.setenv("OF_THE_USER", "kept")
     for client, builder in ((NEW, "default"), (OLD, None)):
         variables = client.environment("unix:///e")
@@ -192,7 +192,7 @@ def test_environment_of_a_context(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     ],
 )
 def test_platforms_of_buildx(tmp_path: Path, printed: str, expected: tuple[str, ...]) -> None:
-    """What `buildx inspect` lists, of all nodes, without marks; real output of 0.13 and 0.29 on Docker 20.10 first."""
+    """The platforms are those of all nodes in `buildx inspect`, without marks; the first outputs are real."""
     path = install(tmp_path, "28.2.2", f'printf "Name: default\\n{printed}\\n"')
     assert BuildClient(path=path, version="28.2.2", buildx="0.13.1").platforms("unix:///x") == tuple(
         map(parse, expected)

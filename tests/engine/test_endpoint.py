@@ -1,4 +1,4 @@
-"""Where an engine is looked for: as Docker's own tools do, and never silently elsewhere."""
+"""Where we look for an engine: where Docker's own tools do, and never silently elsewhere."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ REMOTE = {"Name": "remote", "Metadata": {}, "Endpoints": {"docker": {"Host": "tc
 
 
 def test_nobody_names_one(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """No variable, an empty one, no configuration, one that is no JSON, and the context `default` name nothing."""
+    """An empty variable, a configuration that is no JSON, and the context `default` do not name an engine."""
     assert named() is None
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         monkeypatch.setenv(name, "")
@@ -58,7 +58,7 @@ def test_nobody_names_one(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None
 
 
 def test_order(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """DOCKER_HOST before DOCKER_CONTEXT before the current context; each says how to take it back."""
+    """DOCKER_HOST comes before DOCKER_CONTEXT and this before the current context; each says how to undo it."""
     for name in ("one", "two"):
         make_context(folder, name, {"Endpoints": {"docker": {"Host": f"unix:///{name}"}}})
     (folder / "config.json").write_text('{"currentContext": "one"}')
@@ -71,7 +71,7 @@ def test_order(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 
 def test_other_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """DOCKER_CONFIG moves the contexts too; the client's config.json need not exist."""
+    """DOCKER_CONFIG moves the contexts, too; the client's config.json need not exist."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "other"))
     monkeypatch.setenv("DOCKER_CONTEXT", "remote")
     make_context(tmp_path / "other", "remote", REMOTE)
@@ -81,7 +81,7 @@ def test_other_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 def test_certificates_of_a_context(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Certificates that were stored with a context are used, and the engine's is verified unless told otherwise."""
+    """The certificates of a context are used, and the engine's is verified unless the context says otherwise."""
     monkeypatch.setenv("DOCKER_CONTEXT", "remote")
     tls = make_context(folder, "remote", REMOTE)
     place = named()
@@ -130,7 +130,7 @@ def test_certificates_of_the_environment(
 
 @pytest.mark.parametrize("setting", ["variable", "configuration"])
 def test_unknown_context(monkeypatch: pytest.MonkeyPatch, folder: Path, setting: str) -> None:
-    """A context that does not exist is an error that names it, whoever names it."""
+    """A context that does not exist is an error that names it, wherever it is set."""
     if setting == "variable":
         monkeypatch.setenv("DOCKER_CONTEXT", "nope")
     else:
@@ -144,15 +144,15 @@ def test_unknown_context(monkeypatch: pytest.MonkeyPatch, folder: Path, setting:
 
 @pytest.mark.parametrize("meta", ["", "no JSON", [], {}, {"Endpoints": {}}, {"Endpoints": {"docker": "x"}}])
 def test_damaged_context(monkeypatch: pytest.MonkeyPatch, folder: Path, meta: Any) -> None:
-    """A context whose file is damaged, or that names no engine of Docker's, is an error too."""
+    """A context whose file is damaged, or that has no Docker endpoint, is an error, too."""
     monkeypatch.setenv("DOCKER_CONTEXT", "broken")
     make_context(folder, "broken", meta)
-    with pytest.raises(NoEngine, match=r"^The Docker context broken cannot be read[.] Make it anew"):
+    with pytest.raises(NoEngine, match=r"^The Docker context broken cannot be read[.] Create it again"):
         named()
 
 
 def test_own(tmp_path: Path) -> None:
-    """The usual socket comes first; those of rootless Docker and Docker Desktop follow where they exist."""
+    """The usual socket comes first; those of rootless Docker and Docker Desktop follow if they exist."""
     assert [place.host for place in own()] == ["unix:///var/run/docker.sock"]
     rootless = tmp_path / "run/docker.sock"
     rootless.parent.mkdir()

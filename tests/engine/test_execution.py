@@ -14,7 +14,7 @@ from weighbridge.engine import execution
 
 
 class Api:
-    """As much of the SDK as a command needs, with a prepared stream."""
+    """The part of the SDK that a command needs, with a prepared stream."""
 
     base_url, api_version = "http://engine", "1.41"
 
@@ -26,7 +26,7 @@ class Api:
         return {"Id": "job"}
 
     def exec_inspect(self, _job: str) -> dict[str, int | None]:
-        """Return how it ended."""
+        """Return the exit code."""
         return {"ExitCode": self.code}
 
     @contextmanager
@@ -36,7 +36,7 @@ class Api:
         yield self
 
     def _raise_for_status(self, _answer: object) -> None:
-        """Find nothing wrong."""
+        """Raise no error."""
 
 
 def frame(data: bytes, stream: int = 1) -> bytes:
@@ -45,7 +45,7 @@ def frame(data: bytes, stream: int = 1) -> bytes:
 
 
 def execute(stream: bytes, code: int | None = 0) -> tuple[tuple[int, str], list[str]]:
-    """Return what a command gives, and the lines that were told on the way."""
+    """Return the result of a command, and the lines that were reported while it ran."""
     lines: list[str] = []
     return execution.execute(Api(stream, code), "c", ["x"], 5, lines.append), lines
 
@@ -61,18 +61,18 @@ def execute(stream: bytes, code: int | None = 0) -> tuple[tuple[int, str], list[
     ],
 )
 def test_frames(stream: bytes, output: str) -> None:
-    """Both streams come out in order; one that breaks off gives what there is."""
+    """Both streams are returned in order; of a stream that breaks off, what has come."""
     assert execute(stream)[0] == (0, output)
 
 
 @pytest.mark.parametrize(("code", "told"), [(0, 0), (7, 7), (None, -1)])
 def test_exit_code(code: int | None, told: int) -> None:
-    """A command that has none yet, for its container went away, is no success."""
+    """A command without an exit code, because its container went away, has not succeeded."""
     assert execute(b"", code)[0][0] == told
 
 
 @given(st.lists(st.text(alphabet="ab\u00e9\n", max_size=6)))
 def test_lines_are_whole(parts: list[str]) -> None:
-    """However the engine cuts the output, each line is told once, whole, without what follows the last break."""
+    """However the engine splits the output, each complete line is reported once."""
     text = "".join(parts)
     assert execute(b"".join(frame(part.encode()) for part in parts)) == ((0, text), text.split("\n")[:-1])

@@ -13,7 +13,7 @@ STATE = {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
 
 
 def test_container_without_a_health_check() -> None:
-    """Its health is `none`; what engines leave out is not missed."""
+    """Without a health check, health is `none`; fields that engines omit have defaults."""
     state = inspect.container({"State": STATE})
     assert (state.health, state.health_output, state.exit_code, state.out_of_memory) == ("none", "", 137, True)
 
@@ -22,7 +22,7 @@ def test_container_without_a_health_check() -> None:
     ("log", "output"), [(None, ""), ([], ""), ([{"Output": "a"}, {"Output": "b\n"}], "b"), ([{}], "")]
 )
 def test_last_run_of_a_health_check(log: list[dict[str, str]] | None, output: str) -> None:
-    """What it printed last is told, if it ran at all."""
+    """The output is that of the last run of the check, if there was one."""
     state = inspect.container({"State": {**STATE, "Health": {"Status": "unhealthy", "Log": log}}})
     assert (state.health, state.health_output) == ("unhealthy", output)
 
@@ -39,8 +39,15 @@ def test_last_run_of_a_health_check(log: list[dict[str, str]] | None, output: st
     ],
 )
 def test_times(time: str, seconds: float) -> None:
-    """An engine tells nanoseconds; what never was is the year 1."""
+    """Times of an engine have nanoseconds; the year 1 means never."""
     assert inspect.seconds_of(time) == pytest.approx(seconds, abs=1e-6)
+
+
+@pytest.mark.parametrize("word", ["", "stopped", "Running", "none "])
+def test_words_that_docker_does_not_have(word: str) -> None:
+    """An engine with other words than Docker's has an unknown state, which counts neither as running nor as healthy."""
+    state = inspect.container({"State": {**STATE, "Status": word, "Health": {"Status": word}}})
+    assert (state.status, state.health, state.running) == ("unknown", "unknown", False)
 
 
 @pytest.mark.parametrize("titles", [["PID", "UID"], ["UID", "PID", "CMD"]])
@@ -62,13 +69,13 @@ def test_users_of_processes(titles: list[str]) -> None:
     ],
 )
 def test_what_a_container_uses(facts: dict[str, Any], words: list[str]) -> None:
-    """Of the given things alone, and by the name that the user gave the container."""
+    """Only the given networks and volumes count, and containers are named as the user named them."""
     row = {"Id": "0123456789abcdef", "Names": ["/mine"], **facts}
     assert list(inspect.uses(row, {"n", "v"})) == words
 
 
 def test_interval_counts_from_the_start() -> None:
-    """Whatever start period the image has, engines from 25 on are not to probe at its interval; else all is its own."""
+    """An interval also shortens the start period, for engines from 25 on; without one, the image's values hold."""
     spec = ContainerSpec(name="n", image="i", network="w", health_interval_seconds=0.5)
     assert inspect.health_check(spec) == {"interval": 5 * 10**8, "start_period": 10**6}
     assert inspect.health_check(ContainerSpec(name="n", image="i", network="w")) == {}
@@ -89,7 +96,7 @@ def test_interval_counts_from_the_start() -> None:
     ],
 )
 def test_digest_of_an_image(reference: str, known: list[str] | None, expected: str) -> None:
-    """It is the one that belongs to the name; an image that was built here has none."""
+    """The digest is that of the image's name; an image that was built here has none."""
     assert inspect.image(reference, {"Id": "sha256:x", "RepoDigests": known}).digest == expected
 
 
@@ -97,12 +104,12 @@ def test_digest_of_an_image(reference: str, known: list[str] | None, expected: s
     ("machine", "name"), [("x86_64", "linux/amd64"), ("aarch64", "linux/arm64"), ("armv7l", "linux/arm/v7")]
 )
 def test_platform_of_an_engine(machine: str, name: str) -> None:
-    """An engine tells its kernel's word for the machine; images of that platform go by Go's."""
+    """The engine's platform has Go's name of the architecture, whatever the kernel calls it."""
     assert inspect.identity({"Architecture": machine, "OSType": "linux"}).platform == name
 
 
 def test_platform_of_an_image() -> None:
-    """An image's variant is part of its platform, where the engine tells one."""
+    """An image's platform includes the variant, if the engine names one."""
     facts = {"Id": "sha256:a", "Os": "linux", "Architecture": "arm"}
     assert inspect.image("x", facts).platform == "linux/arm"
     assert inspect.image("x", {**facts, "Variant": "v7"}).platform == "linux/arm/v7"

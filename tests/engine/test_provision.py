@@ -1,4 +1,4 @@
-"""Where an engine is missing: what is ours to do, and what is said where it is not.
+"""If an engine is missing: what we install and start, and what the error says if we may not.
 
 Whether this machine is a Debian, and we are root, is replaced by the test: those are facts, not behaviour.
 """
@@ -28,7 +28,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Give a machine without engine and without programs, its user nobody special."""
+    """Simulate a machine without an engine and without programs, whose user is not root."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HOME", "XDG_RUNTIME_DIR", "PATH"):
@@ -42,12 +42,12 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def never(*_: object) -> None:
-    """Fail: nothing may be installed or started."""
+    """Fail, because nothing may be installed or started."""
     pytest.fail("something was installed or started")
 
 
 def refused() -> NoEngine:
-    """Return the refusal."""
+    """Return the error."""
     with pytest.raises(NoEngine) as caught:
         provision.ensure_engine(lambda _: None)
     assert caught.value.exit_code == 4
@@ -56,7 +56,7 @@ def refused() -> NoEngine:
 
 @pytest.mark.parametrize("user", [0, 1000])
 def test_named_engine_is_the_users_affair(monkeypatch: pytest.MonkeyPatch, user: int) -> None:
-    """Where DOCKER_HOST names a dead engine nothing is installed, not even for root; the way back is told."""
+    """If DOCKER_HOST names a dead engine, nothing is installed, even by root; the advice says how to undo it."""
     monkeypatch.setattr("os.getuid", lambda: user)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nope.sock")
     assert str(refused()) == (
@@ -66,7 +66,7 @@ def test_named_engine_is_the_users_affair(monkeypatch: pytest.MonkeyPatch, user:
 
 
 def test_named_context_is_the_users_affair(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """So it is with a context, by variable or by the client's configuration."""
+    """The same holds for a context, named by a variable or by the client's configuration."""
     monkeypatch.setattr("os.getuid", lambda: 0)
     monkeypatch.setenv("DOCKER_CONTEXT", "nope")
     assert "no Docker context nope" in str(refused())
@@ -77,7 +77,7 @@ def test_named_context_is_the_users_affair(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_engine_of_another_group_is_the_users_affair(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where this user may not use the engine, none is installed: the advice is the group, as everywhere."""
+    """If the user may not use the engine, none is installed, and the advice is to join the group."""
 
     def refuse() -> None:
         raise NoEngine("No engine answers", advice="Join the group.") from PermissionError(13, "Permission denied")
@@ -88,7 +88,7 @@ def test_engine_of_another_group_is_the_users_affair(monkeypatch: pytest.MonkeyP
 
 
 def test_not_root_on_debian() -> None:
-    """The commands to type are told."""
+    """The advice has the commands to type."""
     assert str(refused()) == (
         "No engine answers at unix:///nowhere/docker.sock: No such file or directory. "
         "Type `sudo apt-get install docker.io && sudo systemctl start docker`, or run `invoke engine` as root."
@@ -97,7 +97,7 @@ def test_not_root_on_debian() -> None:
 
 @pytest.mark.parametrize("user", [0, 1000])
 def test_other_distribution(monkeypatch: pytest.MonkeyPatch, user: int) -> None:
-    """Where there is no apt, nothing is installed; what to install is told."""
+    """Without apt, nothing is installed, and the advice says what to install."""
     monkeypatch.setattr("os.getuid", lambda: user)
     monkeypatch.setattr(apt, "has_apt", lambda: False)
     assert refused().advice.startswith("Install Docker Engine or Docker Desktop")
@@ -112,7 +112,7 @@ def program(folder: Path, name: str, script: str = "") -> None:
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_root_installs_and_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, installed: bool) -> None:
-    """Root gets the distribution's engine where none is installed, and it is started either way."""
+    """For root, the distribution's engine is installed if there is none, and started in any case."""
     done: list[str] = []
     monkeypatch.setattr("os.getuid", lambda: 0)
     monkeypatch.setattr(apt, "install", lambda packages, *_: done.extend(packages))
@@ -125,7 +125,7 @@ def test_root_installs_and_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def test_root_starts_an_installed_engine_without_apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Starting needs no apt."""
+    """An installed engine can be started without apt."""
     done: list[str] = []
     monkeypatch.setattr("os.getuid", lambda: 0)
     monkeypatch.setattr(apt, "has_apt", lambda: False)
@@ -147,20 +147,20 @@ def fake_dockerd(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pa
 
 
 def test_engine_that_dies_at_once(fake_dockerd: Path) -> None:
-    """What it is started with is not waited for any longer; the last lines that this run logged are the detail."""
+    """If the engine ends, we stop waiting at once; the last lines that this run logged are the detail."""
     program(fake_dockerd, "dockerd", 'i=0; while [ $i -lt 30 ]; do i=$((i + 1)); echo "line $i" >&2; done; exit 3')
     began = time.monotonic()
     error = refused()
     assert time.monotonic() - began < 5
     assert str(error) == (
         "The engine was started and ended with exit code 3. "
-        f"Mend what its log says ({fake_dockerd}/dockerd.log) and run `invoke engine` again."
+        f"Fix what its log says ({fake_dockerd}/dockerd.log) and run `invoke engine` again."
     )
     assert error.detail.splitlines() == [f"line {number}" for number in range(11, 31)]
 
 
 def test_engine_that_never_answers(monkeypatch: pytest.MonkeyPatch, fake_dockerd: Path) -> None:
-    """It is given its time, and no more; what it logged in this run is the detail."""
+    """If the engine does not answer in time, we give up; what it logged in this run is the detail."""
 
     def connect() -> None:
         while not (fake_dockerd / "pid").exists():
@@ -170,13 +170,13 @@ def test_engine_that_never_answers(monkeypatch: pytest.MonkeyPatch, fake_dockerd
     monkeypatch.setattr(provision, "connect", connect)
     monkeypatch.setattr(provision, "_START_SECONDS", 0)
     program(fake_dockerd, "dockerd", f'echo loading; echo $$ >"{fake_dockerd}/pid"; exec /bin/sleep 60')
-    with pytest.raises(NoEngine, match=r"^The engine was started and does not answer after 0 s[.] Mend") as caught:
+    with pytest.raises(NoEngine, match=r"^The engine was started and does not answer after 0 s[.] Fix") as caught:
         provision._start(lambda _: None)
     assert caught.value.detail == "loading"
 
 
 def test_engine_that_answers_later(monkeypatch: pytest.MonkeyPatch, fake_dockerd: Path) -> None:
-    """It is asked until it answers."""
+    """We ask until the engine answers."""
     faults = [NoEngine("not yet"), NoEngine("not yet")]
 
     def connect() -> str:
@@ -192,7 +192,7 @@ def test_engine_that_answers_later(monkeypatch: pytest.MonkeyPatch, fake_dockerd
 
 
 def test_service_manager_starts_the_engine(monkeypatch: pytest.MonkeyPatch, fake_dockerd: Path) -> None:
-    """Where there is systemd it is the one to start it, and to ask why it does not answer."""
+    """With systemd, systemd starts the engine, and the advice names its journal."""
     ran: list[Sequence[str]] = []
     program(fake_dockerd, "dockerd", "exit 3")
     monkeypatch.setattr(provision, "_SYSTEMD", fake_dockerd)
@@ -213,7 +213,7 @@ NEW_CLIENT = 'if [ "$1" = buildx ]; then echo github.com/docker/buildx 0.13.1; e
 def test_root_gets_a_client(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, before: str | None, packages: list[str]
 ) -> None:
-    """Root on Debian gets what its client lacks, and nothing that would take the place of a client that is there."""
+    """For root on Debian, only the missing part of a client is installed, never a package that conflicts with it."""
     asked: list[str] = []
 
     def install(names: Sequence[str], *_: object) -> None:
@@ -235,7 +235,7 @@ def test_root_gets_a_client(
 def test_client_is_the_users_affair(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: int, *, debian: bool
 ) -> None:
-    """Elsewhere nothing is installed, and what was found is told."""
+    """On other systems nothing is installed, and the error says what was found."""
     monkeypatch.setattr("os.getuid", lambda: user)
     monkeypatch.setattr(apt, "has_apt", lambda: debian)
     program(tmp_path, "docker", OLD_CLIENT)

@@ -1,4 +1,4 @@
-"""What an engine tells while it pushes: the events are those of Docker 20.10, and of the containerd store."""
+"""What an engine reports while it pushes: events of Docker 20.10, and of the containerd store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ END: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("end", [END, END[:1]], ids=["graph driver", "containerd store"])
 def test_digest_and_bytes(end: list[dict[str, Any]]) -> None:
-    """The digest is the engine's own word at the end; the bytes are those of all layers together, each at its last."""
+    """The digest is the one that the engine reports at the end; the bytes are the sum over all layers."""
     seen = list[int]()
     assert push.digest("127.0.0.1:5000/x:1", [*BEGIN, *end], seen.append) == DIGEST
     assert seen == [512, 2048, 2536]
@@ -36,7 +36,7 @@ def test_digest_and_bytes(end: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize(
     ("reason", "advice"),
     [
-        ("no basic auth credentials", "Run `docker login r.example:5000` as somebody who may push there, then "),
+        ("no basic auth credentials", "Run `docker login r.example:5000` as a user who may push there, then "),
         ("unauthorized: authentication required", "Run `docker login r.example:5000`"),
         ("denied: requested access to the resource is denied", "Run `docker login r.example:5000`"),
         ('Get "http://x/v2/": dial tcp 127.0.0.1:1: connect: connection refused', "Check the name r.example:5000, "),
@@ -60,7 +60,7 @@ def test_reason_leads_to_advice(reason: str, advice: str) -> None:
 
 
 def test_reason_is_one_short_line() -> None:
-    """What a registry says is foreign text."""
+    """What a registry says is shown on one line, without control characters."""
     error = push.refused("r/x:1", "a\n\x1b[31mb.\r" + 1000 * "c")
     assert error.message.startswith("r/x:1 cannot be pushed: a [31mb. ccc")
     assert error.message.isprintable()
@@ -68,6 +68,6 @@ def test_reason_is_one_short_line() -> None:
 
 
 def test_push_without_a_digest() -> None:
-    """An engine that stops in the middle has pushed nothing that could be told."""
-    with pytest.raises(PushRefused, match="the engine tells no digest of it"):
+    """If the engine stops in the middle, there is no digest, which is an error."""
+    with pytest.raises(PushRefused, match="the engine reports no digest"):
         push.digest("r/x:1", BEGIN, lambda _: None)

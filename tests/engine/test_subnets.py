@@ -1,4 +1,4 @@
-"""A network of ours goes where neither the engine nor the machine has one."""
+"""Our networks get a subnet that neither the engine nor the machine uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weighbridge.engine.subnets import free_subnet
 
 
 def test_subnet_is_free() -> None:
-    """It overlaps nothing that is taken, also where all but one are; other kinds of addresses are no matter."""
+    """The subnet overlaps none that is taken, even if all but one are; IPv6 subnets do not matter."""
     left = IPv4Network("198.18.77.64/27")
     taken = map(str, IPv4Network("198.18.0.0/15").address_exclude(left))
     assert free_subnet([*taken, "fd00::/8", "10.0.0.1/8"]) == str(left)
@@ -18,7 +18,7 @@ def test_subnet_is_free() -> None:
 
 @pytest.mark.parametrize("taken", [(), ("198.18.0.0/16",), ("198.19.255.225/27",)])
 def test_subnet_has_room(taken: tuple[str, ...]) -> None:
-    """It has at least 29 addresses for containers, and lies in the range that no real host has."""
+    """The subnet has 29 addresses for containers, in a range that no real host has."""
     subnet = IPv4Network(free_subnet(taken))
     assert subnet.num_addresses - 3 >= 29
     assert subnet.subnet_of(IPv4Network("198.18.0.0/15"))

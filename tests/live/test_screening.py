@@ -55,10 +55,10 @@ class Broken:
 
 BROKEN = {
     "root": Broken("runs_as_non_root", after="USER 0", words="runs as root"),
-    "named-user": Broken("runs_as_non_root", after="USER app", words="names its user app"),
+    "named-user": Broken("runs_as_non_root", after="USER app", words="gives its user by name, app"),
     "shell-form": Broken("command_is_exec_form", after="CMD /usr/bin/serve --all", words="`/usr/bin/serve --all`"),
     "no-health-check": Broken("has_health_check", after="HEALTHCHECK NONE", words="turns its health check off"),
-    "two-ports": Broken("declares_its_port", after="EXPOSE 5555", words="exposes 5555/tcp beside 8000/tcp"),
+    "two-ports": Broken("declares_its_port", after="EXPOSE 5555", words="exposes 5555/tcp besides 8000/tcp"),
     "environment": Broken("no_secrets_in_config", after="ENV DB_PASSWORD=hunter2", words="variable DB_PASSWORD"),
     "label": Broken(
         "no_secrets_in_config", after=f"LABEL l={ISSUED['a GitHub token']}", words="label l holds a GitHub"
@@ -67,7 +67,7 @@ BROKEN = {
     "chown": Broken("code_is_not_writable", before="COPY --chown=10001:10001 app /srv/app", words="owner 10001:10001"),
     "compiler": Broken("no_compiler", before="COPY programs/serve /usr/bin/gcc", words="/usr/bin/gcc is there"),
     "cache": Broken("no_package_cache", before="COPY app /root/.cache/pip/http", words="/root/.cache/pip/http/lib.so"),
-    "repository": Broken("no_vcs_folder", before="COPY app /app/.git", words="/app/.git came along"),
+    "repository": Broken("no_vcs_folder", before="COPY app /app/.git", words="/app/.git was copied into the image"),
     "tests": Broken("no_test_suite", before="COPY app/main.py /app/test_main.py", words="/app/test_main.py is a test"),
     "env-file": Broken("no_env_file", before="COPY settings /app/.env", words="/app/.env is"),
     "foreign": Broken(
@@ -86,7 +86,7 @@ BROKEN = {
         base="tiny",
     ),
     "build-argument": Broken(
-        "no_secrets_in_config", "the history tells API_TOKEN", before="ARG API_TOKEN\nRUN touch /made", base="tiny"
+        "no_secrets_in_config", "the history shows API_TOKEN", before="ARG API_TOKEN\nRUN touch /made", base="tiny"
     ),
     "setuid": Broken(
         "no_setuid_files",
@@ -94,10 +94,8 @@ BROKEN = {
         before="RUN chmod u+s /usr/bin/serve",
         base="tiny",
     ),
-    "chown-later": Broken(
-        "code_is_not_writable", "/app can be written by", before="RUN chown -R 10001 /app", base="tiny"
-    ),
-    "all-may-write": Broken("code_is_not_writable", "/app can be written by", before="RUN chmod 777 /app", base="tiny"),
+    "chown-later": Broken("code_is_not_writable", "/app is writable by", before="RUN chown -R 10001 /app", base="tiny"),
+    "all-may-write": Broken("code_is_not_writable", "/app is writable by", before="RUN chmod 777 /app", base="tiny"),
 }
 _DELETED = """
 COPY foreign /app/x.so

@@ -127,7 +127,7 @@ def test_misbehaviour_is_named(seen: Seen, variant: str, rule: str, words: str) 
     ("variant", "rule", "words"),
     [
         ("sick", "becomes-healthy", "not healthy after 12 s, its health check says: the standin feels sick"),
-        ("volume", "root-filesystem-is-read-only", "files can be made in /srv/mine; drop that VOLUME"),
+        ("volume", "root-filesystem-is-read-only", "files can be created in /srv/mine; remove that VOLUME"),
     ],
 )
 def test_image_that_fails_in_both_roles(seen: Seen, variant: str, rule: str, words: str) -> None:
@@ -161,11 +161,14 @@ def test_nothing_is_left(seen: Seen) -> None:
     [
         (
             lambda spec: replace(spec, read_only=False, drop_capabilities=()),
-            {"root-filesystem-is-read-only": "mounted for writing", "holds-no-privileges": "capabilities are left"},
+            {
+                "root-filesystem-is-read-only": "the root filesystem is writable",
+                "holds-no-privileges": "has capabilities",
+            },
         ),
         (
             lambda spec: replace(spec, security_options=()),
-            {"holds-no-privileges": "no-new-privileges is not set"},
+            {"holds-no-privileges": "runs without no-new-privileges"},
         ),
     ],
 )

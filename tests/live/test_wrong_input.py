@@ -55,7 +55,7 @@ def test_image_that_is_not_built(plain: Project, task: str) -> None:
 def test_name_that_no_image_can_have(plain: Project) -> None:
     """It is the name that has to be mended, and not the engine."""
     error = plain.invoke("report", "--image", "docker:Bad Name").failure(3)
-    assert "Bad Name is no image's name. Write NAME:TAG" in error
+    assert "Bad Name is no valid image name. Write NAME:TAG" in error
 
 
 def test_dockerfile_with_a_syntax_error(plain: Project) -> None:

@@ -1,4 +1,4 @@
-"""A build's values: a step as people read it."""
+"""A build's values: the title of a step."""
 
 from __future__ import annotations
 

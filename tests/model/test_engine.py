@@ -1,4 +1,4 @@
-"""What an engine is asked for: containers are hardened."""
+"""What a container is created with: it is hardened."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from weighbridge.model.platform import Platform, listed, of_machine, own, parse
     ],
 )
 def test_suiting(there: str, wanted: str, *, suits: bool) -> None:
-    """Equal names are one, a variant that nobody asked for does not matter, and one that somebody did does."""
+    """Equal names are one platform; a variant matters only if the wanted platform names one."""
     image, asked = parse(there), parse(wanted)
     assert image
     assert asked
@@ -41,12 +41,12 @@ def test_suiting(there: str, wanted: str, *, suits: bool) -> None:
 
 @pytest.mark.parametrize("text", ["", "linux", "linux/", "/amd64", "linux/amd64/v1/x", "linux amd64", "linux/amd64\n"])
 def test_no_platform(text: str) -> None:
-    """What is no platform is none."""
+    """A text that names no platform gives None."""
     assert parse(text) is None
 
 
 def test_written() -> None:
-    """A platform is written as it is asked for."""
+    """A platform is written in the form that is parsed."""
     assert str(Platform("linux", "arm", "v7")) == "linux/arm/v7"
     assert str(Platform("linux", "amd64")) == "linux/amd64"
 
@@ -64,7 +64,7 @@ def test_written() -> None:
     ],
 )
 def test_machines(machine: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine is called as Go calls it, whoever tells of it, and its containers are Linux's."""
+    """A machine's platform has Go's name of its architecture, and its containers run Linux."""
     monkeypatch.setattr(platform, "machine", lambda: machine)
     assert own() == of_machine("linux", machine) == parse(f"linux/{machine}") == parse(name)
     assert str(own()) == name

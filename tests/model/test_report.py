@@ -31,7 +31,7 @@ RECORD = {
 
 @pytest.mark.parametrize("value", VALUES)
 def test_values_are_frozen(value: Any) -> None:
-    """Nobody can change a value that others hold, or make one by position."""
+    """A value cannot be changed, or made with positional arguments."""
     assert value.__dataclass_params__.frozen
     assert all(field.kw_only for field in dataclasses.fields(value))
 

@@ -8,7 +8,7 @@ from weighbridge.model.tree import count
 
 
 def test_small_files_are_put_together() -> None:
-    """Each folder keeps its large files; the rest is one part that says how many they are."""
+    """Each folder keeps its large files; the others become one part, whose name says how many they are."""
     many = [Entry(f"app/x/{number}.py", b"x" * (1 + number % 7)) for number in range(2000)]
     root = image([[*many, Entry("app/big", b"b" * 100_000)]], limit=50)
     assert count(root) <= 50
@@ -19,6 +19,6 @@ def test_small_files_are_put_together() -> None:
 
 
 def test_folding_keeps_the_first_level() -> None:
-    """A layer is a layer, however small, and however few nodes are asked for."""
+    """Every layer remains, however small it is and however low the limit."""
     root = image([[Entry("a", b"a")], [Entry("b", b"b" * 10_000)], [Entry("c", b"c")]], limit=1)
     assert [child.name for child in root.children] == ["0: RUN 0", "1: RUN 1", "2: RUN 2"]

@@ -308,8 +308,8 @@ def test_settings_in_a_locale_that_cannot_hold_them(tmp_path: Path) -> None:
         ("more.yaml", None, "INVOKE_RUNTIME_CONFIG names more.yaml, and there is no such file. "),
         ("more.yaml", "a: [b\n", "more.yaml is no YAML: "),
         ("more.yaml", "a\n", "more.yaml holds a single value, not settings. Correct it in more.yaml.\n"),
-        ("more.yaml", "smoke: {usr: 1}\n", "invoke.yaml: smoke.usr: there is no such setting, but "),
-        ("more.py", "smoke = {'usr': 1}\n", "invoke.yaml: smoke.usr: there is no such setting, but "),
+        ("more.yaml", "smoke: {usr: 1}\n", "invoke.yaml: smoke.usr: there is no such setting; choose from "),
+        ("more.py", "smoke = {'usr': 1}\n", "invoke.yaml: smoke.usr: there is no such setting; choose from "),
     ],
     ids=["missing", "broken", "none", "misspelt", "module"],
 )

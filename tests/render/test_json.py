@@ -1,4 +1,4 @@
-"""What scripts get: the whole output of each kind, and nothing besides."""
+"""What scripts get: the whole output of each kind, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from weighbridge.report import records
 
 
 def test_proofs(capsys: pytest.CaptureFixture[str]) -> None:
-    """Scripts get every check, the figures and the format's version; the logs stay out."""
+    """Scripts get every check, how many had which outcome, the figures and the format's version, but no log."""
     json.render_proofs([WAIVED, replace(FAILED, logs={"api": "secret"})])
     out = capsys.readouterr().out
     found = standard_json.loads(out)
@@ -35,7 +35,9 @@ def test_proofs(capsys: pytest.CaptureFixture[str]) -> None:
         "detail": REFUSED,
         "seconds": 60.04,
     }
-    assert found["variants"][1].keys() == {"variant", "ok", "seconds", "image_id", "figures", "checks"}
+    assert found["variants"][1].keys() == {"variant", "ok", "seconds", "image_id", "rules", "figures", "checks"}
+    assert found["variants"][0]["rules"] == {"tried": 7, "held": 6, "failed": 0, "waived": 1, "untried": 0}
+    assert found["variants"][1]["rules"] == {"tried": 6, "held": 3, "failed": 2, "waived": 1, "untried": 1}
     assert found["variants"][1]["figures"]["worker_ready_seconds"] is None
     assert found["variants"][0]["figures"]["api_memory_bytes"] == 71_234_000
     assert "secret" not in out
@@ -52,7 +54,7 @@ def test_report(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    """A renderer with a stream of its own leaves standard output alone."""
+    """A renderer that is given a stream does not write to standard output."""
     stream = io.StringIO()
     json.render(summary(), stream)
     json.render_proofs([Proof(variant="multi", seconds=1, checks=())], stream)
@@ -61,7 +63,7 @@ def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str
 
 
 def test_difference() -> None:
-    """JSON holds every field, and a format."""
+    """JSON has every field, and the version of the format."""
     stream = io.StringIO()
     json.render_difference(explain(CHANGE, 500), stream)
     value = standard_json.loads(stream.getvalue())

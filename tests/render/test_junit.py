@@ -1,4 +1,4 @@
-"""The smoke test as JUnit XML: read back as CI reads it, by a library of its own."""
+"""The smoke test as JUnit XML, read back by another library, as CI does."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from junitparser import Failure, JUnitXml, Skipped
 
 from weighbridge import quoting
-from weighbridge.model.smoke import Check, Outcome, Proof
+from weighbridge.model.smoke import Check, CheckRole, Outcome, Proof
 from weighbridge.render import junit
 
 
-def check(rule: str, outcome: Outcome = "passed", detail: str = "", role: str = "api") -> Check:
+def check(rule: str, outcome: Outcome = "passed", detail: str = "", role: CheckRole = "api") -> Check:
     """Return a check that took a quarter of a second."""
     return Check(role=role, rule=rule, outcome=outcome, detail=detail, seconds=0.25)
 
@@ -62,7 +62,7 @@ def test_suites_and_their_counts() -> None:
 
 
 def test_cases() -> None:
-    """Each rule is a case: class and name lead to it; a failure says why, the first with the end of the log."""
+    """Each rule is a case with class and name; a failure says why, the first one with the end of the log."""
     (suite,) = JUnitXml.fromstring(written(FAILED).encode())
     waived, passed, first, second, skipped = suite
     assert [(case.classname, case.name, case.time) for case in (waived, passed)] == [
@@ -86,7 +86,7 @@ def test_cases() -> None:
 
 
 def test_document_is_ascii_and_the_only_output(capsys: pytest.CaptureFixture[str]) -> None:
-    """The document is right whatever the encoding of standard output; it holds no time of day."""
+    """The document is correct whatever the encoding of standard output, and contains no time of day."""
     junit.render([FAILED])
     out, err = capsys.readouterr()
     assert out.isascii()
@@ -97,7 +97,7 @@ def test_document_is_ascii_and_the_only_output(capsys: pytest.CaptureFixture[str
 
 
 def test_no_variants() -> None:
-    """Nothing tried is a document without suites."""
+    """Without proofs, the document has no suites."""
     assert list(JUnitXml.fromstring(written().encode())) == []
 
 
@@ -109,7 +109,7 @@ texts = st.text(st.one_of(st.characters(), st.sampled_from("\0\x1b\t\r\n\x85\u20
 @example("\r\n\0", "]]>\r")
 @example(" \t\n ", "\n")
 def test_any_text_comes_back(detail: str, log: str) -> None:
-    """Whatever a container says, the document parses and gives the text, but for what XML cannot hold."""
+    """Whatever a container says, the document parses and has the text, except characters that XML does not allow."""
     failed, waived = check("ready", "failed", detail), check("live", "waived", detail)
     found = ET.fromstring(written(replace(FAILED, checks=(failed, waived), log=log)))  # noqa: S314 - our own document
     failure, out = found.find(".//failure"), found.find(".//system-out")

@@ -1,4 +1,4 @@
-"""Limits of budgets, and one that makes no sense is refused in one line."""
+"""Limits of budgets; a limit that makes no sense is refused on one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VARIANTS: dict[str, Any] = {"multi": {}, "single": {}}
 
 
 def budgets(values: Any) -> Budgets:
-    """Return the budgets that this part of invoke.yaml says."""
+    """Return the budgets in this part of invoke.yaml."""
     return check({"variants": VARIANTS, "budgets": values}).budgets
 
 
@@ -29,8 +29,8 @@ def budgets(values: Any) -> Budgets:
             "default.shipped",
             "`soft` is not below `hard`",
         ),
-        ({"default": {"shipped": {"sfot": "2 MB"}}}, "default.shipped.sfot", "there is no such setting, but "),
-        ({"default": {"shiped": "2 MB"}}, "default.shiped", "there is no such setting, but "),
+        ({"default": {"shipped": {"sfot": "2 MB"}}}, "default.shipped.sfot", "there is no such setting; choose from "),
+        ({"default": {"shiped": "2 MB"}}, "default.shiped", "there is no such setting; choose from "),
         ({"default": {"growth": {}}}, "default.growth", "growth has `bytes`, `percent` or both"),
         ({"default": {"growth": "2 MB"}}, "default.growth", ""),
         ({"default": {"growth": {"percent": -1}}}, "default.growth.percent.hard", "greater than or equal to 0"),
@@ -48,7 +48,7 @@ def test_limit_that_makes_no_sense_is_refused(values: Any, place: str, reason: s
 
 
 def test_unknown_variant_is_refused() -> None:
-    """Limits of a variant that is none would never be checked; the message lists the known."""
+    """Limits of an unknown variant are refused, and the message lists the known ones."""
     with pytest.raises(SettingsError, match=r"budgets: .*mlti, x is no variant: choose from multi, single\."):
         budgets({"variants": {"x": {}, "mlti": {"shipped": "1 MB"}, "multi": {}}})
     with pytest.raises(SettingsError, match="variants: "):  # the first wrong key is the one to tell
@@ -61,7 +61,7 @@ def test_a_single_value_is_hard() -> None:
 
 
 def test_limits_of_a_variant() -> None:
-    """Its own limits come first, null lifts the default's, the rest is the default's; by default there are none."""
+    """A variant's own limits override the default ones, and null removes one; by default there are no limits."""
     given = budgets(
         {
             "default": {"shipped": "9 MB", "pull": "8 MB", "growth": {"percent": 5}},

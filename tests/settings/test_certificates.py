@@ -1,4 +1,4 @@
-"""Which certificates are trusted: what the environment names comes first, and each distribution has its own place."""
+"""Which certificates are trusted: first those that the environment names, else the distribution's bundle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weighbridge.settings import certificates
 
 
 def test_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Variables that are set come in the order asked for, whether there is such a file or not; empty ones do not."""
+    """Variables that are set come in the given order, whether the file exists or not; empty ones are left out."""
     monkeypatch.setenv("A_BUNDLE", "/nowhere/a")
     monkeypatch.setenv("B_BUNDLE", "")
     monkeypatch.delenv("C_BUNDLE", raising=False)
@@ -21,7 +21,7 @@ def test_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("place", certificates._SYSTEM, ids=str)
 def test_every_distribution(place: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The bundle is found wherever a distribution keeps it; a folder of that name is none."""
+    """The bundle is found in each distribution's place; a folder of that name does not count."""
     moved = tuple(tmp_path / each.relative_to("/") for each in certificates._SYSTEM)
     monkeypatch.setattr(certificates, "_SYSTEM", moved)
     assert certificates.of_system() is None

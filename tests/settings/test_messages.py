@@ -1,4 +1,4 @@
-"""An error in the settings is one line, in words of the file, without a secret."""
+"""An error in the settings is one line, in terms of the file, without a secret."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"variant": {"a": {}}}, "variant: there is no such setting, but repository, bases, variants, roles, "),
-        ({"variants": {"a": {"targt": "a"}}}, "variants.a.targt: there is no such setting, but accepts, target, "),
-        ({"roles": {"api": {"prot": 1}}}, "roles.api.prot: there is no such setting, but command, "),
+        ({"variant": {"a": {}}}, "variant: there is no such setting; choose from repository, bases, variants, roles, "),
+        (
+            {"variants": {"a": {"targt": "a"}}},
+            "variants.a.targt: there is no such setting; choose from accepts, target, ",
+        ),
+        ({"roles": {"api": {"prot": 1}}}, "roles.api.prot: there is no such setting; choose from command, "),
         ({"smoke": {"probes": [{"rule": "a", "steps": [{"put": "/"}]}]}}, "smoke.probes.0.steps.0.put: there is no "),
         ({"roles": {"api": {"port": "eight"}}}, "roles.api.port: it has to be a whole number, not 'eight'. "),
         ({"roles": {"api": {"grace_seconds": -1}}}, "roles.api.grace_seconds: it has to be greater than 0, not -1. "),
@@ -25,11 +28,11 @@ VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
         ({"roles": {"worker": {"command": "work"}}}, "roles.worker.command: it has to be a list, not 'work'. "),
         ({"reports": "x"}, "reports: it has to be a section with keys, not 'x'. "),
         ({"smoke": {"data": "data"}}, "smoke.data: 'data' is no absolute path of a folder, such as `/data`. "),
-        ({"repository": "Shop"}, "repository: 'Shop' is no image's name without a tag and in small letters, "),
+        ({"repository": "Shop"}, "repository: 'Shop' is no image name in lower case and without a tag, "),
     ],
 )
 def test_words(values: dict[str, Any], said: str) -> None:
-    """The error speaks of the file: which keys there are, what a value should be, and what it is."""
+    """The error is in terms of the file: which keys exist, what a value should be, and what it is."""
     with pytest.raises(SettingsError) as caught:
         check({"variants": VARIANTS, **values})
     assert str(caught.value).startswith(f"invoke.yaml: {said}")
@@ -44,13 +47,13 @@ def test_words(values: dict[str, Any], said: str) -> None:
     ],
 )
 def test_value_that_may_be_secret_is_not_shown(section: dict[str, Any]) -> None:
-    """What goes into a log of CI holds no password, also where the password is a number and ought to be a text."""
+    """The error shows no password, even if the password is a number that should be text."""
     with pytest.raises(SettingsError, match="it has to be a text") as caught:
         check({"variants": VARIANTS, **section})
     assert "48151623" not in str(caught.value)
 
 
 def test_misspelt_key_is_told_before_what_it_leaves_out() -> None:
-    """Where `variants` is misspelt, that is what has to be mended."""
+    """If `variants` is misspelt, the error is about the misspelt key."""
     with pytest.raises(SettingsError, match=r"^invoke.yaml: variant: "):
         check({"variant": VARIANTS})

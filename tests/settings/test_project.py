@@ -1,4 +1,4 @@
-"""Settings are checked once, and what is wrong with them is told by the key's name."""
+"""Settings are checked once, and an error names the key."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def test_defaults() -> None:
 
 
 def test_variable_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the environment says it, invoke.yaml is not what to correct."""
+    """If a variable sets the wrong value, the advice is to correct the variable."""
     monkeypatch.setenv("INVOKE_REPOSITORY", "Shop")
     with pytest.raises(SettingsError, match=r"Correct INVOKE_REPOSITORY, which sets it\.$"):
         settings_in(PROJECT)
 
 
 def test_frozen() -> None:
-    """Nobody changes settings on the way."""
+    """Settings cannot be changed."""
     with pytest.raises(ValidationError, match="frozen"):
         check({"variants": VARIANTS}).__setattr__("repository", "other")
 
@@ -110,7 +110,7 @@ SOUND: st.SearchStrategy[Any] = st.dictionaries(st.sampled_from(["a", "b"]), st.
 
 @given(SOUND | json, st.dictionaries(KEYS, json))
 def test_anything_else_is_an_error_of_ours(variants: Any, others: dict[str, Any]) -> None:
-    """Whatever YAML can hold, it is settings or a `SettingsError`, also where the variants, checked first, are fine."""
+    """Whatever YAML contains gives settings or a `SettingsError`, even if the variants, checked first, are right."""
     with suppress(SettingsError):
         assert check({"variants": variants, **others}).variants.keys() == variants.keys()
 
@@ -146,27 +146,27 @@ def test_repository(name: str) -> None:
     ],
 )
 def test_repository_that_no_engine_takes(name: str) -> None:
-    """Everything else is refused before an engine sees it."""
+    """All other names are refused before an engine sees them."""
     with pytest.raises(SettingsError, match=r"^invoke.yaml: repository: "):
         check({"variants": VARIANTS, "repository": name})
 
 
 @given(st.permutations(["a", "b", "c"]), st.lists(st.sampled_from(["a", "b", "c"])))
 def test_chosen(order: list[str], names: list[str]) -> None:
-    """The wanted variants come once each, in the order of invoke.yaml; no wish means all."""
+    """The named variants come once each, in the order of invoke.yaml; without names, all come."""
     chosen = check({"variants": {name: {} for name in order}}).chosen(names)
     assert chosen == tuple(name for name in order if name in (names or order))
 
 
 def test_unknown_variant() -> None:
-    """What is unknown is named, and what is known is offered."""
+    """The error names the unknown variants, and the advice the known ones."""
     with pytest.raises(SettingsError) as caught:
         check({"variants": VARIANTS}).chosen(["nope", "multi", "also"])
     assert str(caught.value) == "Unknown variant also, nope. Choose from single, multi (invoke.yaml, variants)."
 
 
 def test_empty_variant() -> None:
-    """`--variant "$NOTHING"` of a script chooses nothing, and must not pass for a test that found nothing wrong."""
+    """An empty name, as of an unset variable in a script, is an error: nothing would be tested."""
     with pytest.raises(SettingsError, match=r"^Unknown variant ''\. "):
         check({"variants": VARIANTS}).chosen([""])
 
@@ -180,7 +180,7 @@ def test_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_keys_of_invoke_are_no_mistake() -> None:
-    """Invoke keeps its own settings in the same mapping; they are left out, and ours are not."""
+    """Invoke's own settings in the same mapping are left out."""
     own = Config.global_defaults()
     assert "run" in own
     assert from_config({**own, "variants": VARIANTS}, own).variants.keys() == VARIANTS.keys()

@@ -1,4 +1,4 @@
-"""What a role of the smoke test may take: sizes with a unit, enough of it, written as they were."""
+"""The limits of a role: sizes with a unit, large enough, and written back as they were."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from weighbridge.settings.project import check
     ("api", "words"),
     [
         ({"memory": 512}, "512 has no unit: write `512 MB`"),
-        ({"memory": "5 MiB"}, "5 MiB is below the 6 MiB"),
+        ({"memory": "5 MiB"}, "5 MiB is below 6 MiB, the least"),
         ({"processes": 0}, "roles.api.processes"),
     ],
 )
@@ -26,7 +26,7 @@ def test_limits_that_are_none(api: dict[str, object], words: str) -> None:
 
 @pytest.mark.parametrize("memory", ["1 GiB", 10_000_000])
 def test_limits_are_written_as_they_were(memory: str | int) -> None:
-    """Settings that are written out and read again are the same."""
+    """Settings are the same after they were written and read again."""
     chosen = settings({"memory": memory})
     assert chosen.model_dump(mode="json")["roles"]["api"]["memory"] == memory
     assert check(chosen.model_dump(mode="json")) == chosen

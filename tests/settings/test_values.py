@@ -1,4 +1,4 @@
-"""Sizes say their unit, and one without is refused in one line."""
+"""Sizes have a unit; one without is refused on one line."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def noise(value: Any) -> Size:
     ],
 )
 def test_size(value: Any, expected: Size) -> None:
-    """MB is 10^6 and MiB is 2^20; what is left of a byte is cut off."""
+    """MB is 10^6 and MiB is 2^20; a fraction of a byte is cut off."""
     read = noise(value)
     assert (read.bytes, read.written) == (expected.bytes, expected.written)
 
 
 @given(st.integers(0, 10**9), st.integers(0, 3), st.sampled_from(UNITS))
 def test_size_is_that_of_pydantic(digits: int, places: int, unit: str) -> None:
-    """Pydantic's own reading of sizes, which counts in floats, is the same but for its rounding."""
+    """Pydantic's own sizes, which it calculates with floats, are the same except for rounding."""
     number = Decimal(digits).scaleb(-places)
     theirs = TypeAdapter(ByteSize).validate_python(f"{number:f} {unit}")
     assert noise(f"{number:f} {unit}").bytes == pytest.approx(theirs, rel=1e-12, abs=1)
@@ -54,7 +54,7 @@ def test_size_is_that_of_pydantic(digits: int, places: int, unit: str) -> None:
         (160, "160 has no unit: write `160 MB`, or `160 B` if bytes are meant"),
         (999, "999 has no unit"),
         (0, "0 has no unit"),
-        (160.5, "160.5 has no unit, and bytes are whole"),
+        (160.5, "160.5 has no unit, and there are no fractions of a byte"),
         (-5000, "-5000 is below zero"),
         ("160", "'160' is no size with a unit, such as `160 MB` or `152 MiB`: one of B, kB, MB"),
         ("160000000", "'160000000' is no size with a unit"),

@@ -1,4 +1,4 @@
-"""invoke.yaml that cannot be read is told in one line, before Invoke reads it."""
+"""An invoke.yaml that cannot be read is an error on one line, before Invoke reads it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ a: &a {x: 1}
 b: &b {<<: *a, x: 2}
 c: {<<: *b, x: 3}
 """
-"""What is merged may stand there too: that is what merging is for."""
+"""A key may occur in a merged mapping, too: that is what merging is for."""
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\n", "a: 1\n", "variants: {multi: {target: é}}\n", MERGED])
@@ -26,7 +26,7 @@ def test_readable(tmp_path: Path, content: str) -> None:
 
 
 def test_missing(tmp_path: Path) -> None:
-    """No file is fine: the settings may come from elsewhere."""
+    """A missing file is no error: the settings may come from the environment."""
     check_syntax(tmp_path / "invoke.yaml")
 
 
@@ -39,8 +39,8 @@ def test_missing(tmp_path: Path) -> None:
         (b"a: *nowhere\n", "invoke.yaml is no YAML: line 1: "),
         (b"a: !!python/object:os.system {}\n", "invoke.yaml is no YAML: line 1: "),
         (b"a: 1\n---\nb: 2\n", "invoke.yaml is no YAML: line 2: "),
-        (b"a: 1\nb: {c: 1}\na: 2\n", "invoke.yaml is no YAML: line 3: the key 'a' stands there twice. "),
-        (b"a: {b: 1, b: 2}\n", "invoke.yaml is no YAML: line 1: the key 'b' stands there twice. "),
+        (b"a: 1\nb: {c: 1}\na: 2\n", "invoke.yaml is no YAML: line 3: the key 'a' occurs twice. "),
+        (b"a: {b: 1, b: 2}\n", "invoke.yaml is no YAML: line 1: the key 'b' occurs twice. "),
         (b"a: \x00\n", "invoke.yaml is no YAML: "),
         (b"a: caf\xe9\n", "invoke.yaml cannot be read: "),
         (b"- a\n- b\n", "invoke.yaml holds a list, not settings"),
@@ -49,7 +49,7 @@ def test_missing(tmp_path: Path) -> None:
     ],
 )
 def test_unreadable(tmp_path: Path, content: bytes, said: str) -> None:
-    """What is wrong comes in one line, with the number of the line where the parser stopped."""
+    """The error is one line, with the number of the line where the parser stopped."""
     path = tmp_path / "invoke.yaml"
     path.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
@@ -59,7 +59,7 @@ def test_unreadable(tmp_path: Path, content: bytes, said: str) -> None:
 
 
 def test_directory(tmp_path: Path) -> None:
-    """A folder of that name is told too."""
+    """A folder of that name is an error, too."""
     (tmp_path / "invoke.yaml").mkdir()
     with pytest.raises(SettingsError, match="cannot be read"):
         check_syntax(tmp_path / "invoke.yaml")

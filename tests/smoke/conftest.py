@@ -1,4 +1,4 @@
-"""Smoke polls an engine; against a fake it need not wait."""
+"""Shortens the waits of the smoke test, because a fake engine answers at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weighbridge.smoke.stack import runs, signals
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look again after a millisecond, and give what has no setting a hundredth of a second."""
+    """Poll every millisecond, and shorten the limits that are no settings to a hundredth of a second."""
     monkeypatch.setattr(signals, "_POLL_SECONDS", 0.001)
     monkeypatch.setattr(runs, "_PAUSE_SECONDS", 0.001)
     monkeypatch.setattr(start, "_MOMENT_SECONDS", 0.01)

@@ -1,4 +1,4 @@
-"""What is kept of smoke tests that failed: whole folders, never one over another, and not for ever."""
+"""What is kept of smoke tests that failed: complete folders, which never overwrite each other, and only the last."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAME = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ"
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it be the same second for as long as the test runs."""
+    """Stop the clock for as long as the test runs."""
 
     class Clock(datetime):
         @classmethod
@@ -61,14 +61,14 @@ def test_logs_and_checks_of_what_failed_are_written(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_where_all_hold(tmp_path: Path) -> None:
-    """Not even a folder."""
+    """Nothing is written for proofs that hold, not even a folder."""
     assert artifacts.keep([GOOD], tmp_path / "reports") == ()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("clock")
 def test_two_runs_of_one_second_both_stay(tmp_path: Path) -> None:
-    """Nothing is overwritten: the later ones get a number, also where an empty folder has the name."""
+    """Nothing is overwritten: later runs of the same second get a number, even if the folder with the name is empty."""
     (tmp_path / "smoke/2026-11-24T10-00-09Z-1").mkdir(parents=True)
     first, second = artifacts.keep([FAILED], tmp_path), artifacts.keep([FAILED], tmp_path)
     assert first[0].parent.name == "2026-11-24T10-00-09Z"
@@ -79,7 +79,7 @@ def test_two_runs_of_one_second_both_stay(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("clock")
 def test_last_ten_stay(tmp_path: Path) -> None:
-    """The oldest go, by the time in their names and then by number; what is named otherwise is not ours."""
+    """The oldest folders go, by the time in their names and then by number; folders with other names stay."""
     runs = tmp_path / "smoke"
     older = [f"2026-11-24T09-00-{second:02}Z" for second in range(8)]
     numbered = [f"2026-11-24T09-30-00Z{number}" for number in ("", "-2", "-10")]
@@ -101,7 +101,7 @@ def test_last_ten_stay(tmp_path: Path) -> None:
 
 
 def test_crash_before_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that was not written whole does not appear, and its draft goes."""
+    """If a folder cannot be written completely, it does not appear, and its draft is removed."""
 
     def crash(_path: Path, _data: bytes) -> None:
         raise KeyboardInterrupt
@@ -113,7 +113,7 @@ def test_crash_before_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
 
 def test_clean_removes_drafts_alone(tmp_path: Path) -> None:
-    """What a killed run left half-written goes; what is whole stays."""
+    """Half-written folders of a killed run are removed; complete folders stay."""
     kept = artifacts.keep([FAILED], tmp_path)
     draft = tmp_path / "smoke/.draft-x"
     draft.mkdir()
@@ -126,7 +126,7 @@ def test_clean_removes_drafts_alone(tmp_path: Path) -> None:
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """A file in the folder's place is a matter of settings, told in one line with the setting's name."""
+    """A file in the place of the folder is an error on one line, which names the setting."""
     (tmp_path / "reports").write_text("")
     with pytest.raises(SettingsError, match=r"smoke cannot be written: .*reports\.directory") as caught:
         artifacts.keep([FAILED], tmp_path / "reports")
@@ -135,7 +135,7 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("clock")
 def test_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failure in the middle is told as well, and leaves no draft."""
+    """A failure in the middle of writing is an error, too, and leaves no draft."""
 
     def full(_path: Path, _data: bytes) -> None:
         raise OSError(28, os.strerror(28))

@@ -1,4 +1,4 @@
-"""How the last smoke test of an image went: by its id for a push, by the digest of its config for a report."""
+"""The result of an image's last smoke test: by the image's id for a push, by its config's digest for a report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.reports import image, report
 from weighbridge.cache import Cache
-from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
+from weighbridge.model.smoke import Check, Outcome, Proof, RuleCounts, StartCosts
 from weighbridge.render.overview import stood
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import history
@@ -35,7 +35,7 @@ def proof(image_id: str = ID, *, ok: bool = True) -> Proof:
 
 
 def test_only_that_image_is_proven() -> None:
-    """A proof is of one id; the last one counts."""
+    """A proof is valid for one id only; the last one counts."""
     assert not history.proven(SETTINGS, CODE, ID)
     history.remember(SETTINGS, CODE, proof())
     assert history.proven(SETTINGS, CODE, ID)
@@ -56,7 +56,7 @@ def test_only_that_image_is_proven() -> None:
     ],
 )
 def test_other_settings_are_another_proof(changed: dict[str, object], counts: bool) -> None:  # noqa: FBT001 - a column
-    """What an image is held to is part of the proof; what it is called is not."""
+    """The settings of roles and smoke test, and waived rules, are part of a proof; names are not."""
     history.remember(SETTINGS, CODE, proof())
     settings: Settings = check({"variants": {"a": {}}, **changed})
     assert history.proven(settings, CODE, ID) is counts
@@ -69,7 +69,7 @@ def test_other_rules_are_another_proof() -> None:
 
 
 def test_damaged_memory_proves_nothing(cache: Path) -> None:
-    """What cannot be read was never proven; the next proof mends it."""
+    """A damaged document counts as not proven, until the next proof replaces it."""
     history.remember(SETTINGS, CODE, proof())
     (path,) = cache.rglob("proof-*")
     for data in (b"", b"nonsense", path.read_bytes()[:-3]):
@@ -80,7 +80,7 @@ def test_damaged_memory_proves_nothing(cache: Path) -> None:
 
 
 def test_folder_that_cannot_be_written(cache: Path) -> None:
-    """Without a memory all works; what is pushed is proven each time."""
+    """If the cache cannot be written, nothing fails, but nothing counts as proven."""
     (cache / "weighbridge").write_text("no folder")
     history.remember(SETTINGS, CODE, proof())
     assert not history.proven(SETTINGS, CODE, ID)
@@ -99,7 +99,7 @@ def RULES(outcome: Outcome) -> tuple[tuple[str, Outcome], ...]:  # noqa: N802 - 
 
 
 def test_last_word_counts() -> None:
-    """What failed at first and passed later has passed; what was never tried has no standing."""
+    """The last result counts; an image that was never tried has none."""
     history.remember(SETTINGS, CODE, proof_of("failed"))
     found = history.standings(report(SMALL, LARGE))
     assert found.keys() == {"small"}
@@ -115,15 +115,30 @@ def test_last_word_counts() -> None:
 
 
 def test_waived_rules_are_counted() -> None:
-    """What invoke.yaml accepts does not hold all the same, and is counted apart."""
+    """A waived rule does not count as held."""
     history.remember(SETTINGS, CODE, proof_of("waived"))
     found = history.standings(report(SMALL))["small"]
-    assert (found.ok, found.rules, found.waived, found.failed) == (True, 2, 1, ())
-    assert stood(found) == "✓ 1, 1 waived"
+    assert (found.ok, found.counts, found.failed) == (True, RuleCounts(held=1, failed=0, waived=1, untried=0), ())
+    assert stood(found) == "✓ 1 of 2 rules holds, 1 waived"
+
+
+def test_untried_rules_are_counted() -> None:
+    """A rule that was not tried counts neither as held nor as failed."""
+    history.remember(SETTINGS, CODE, proof_of("skipped"))
+    found = history.standings(report(SMALL))["small"]
+    assert (found.ok, found.counts) == (False, RuleCounts(held=1, failed=0, waived=0, untried=1))
+    assert stood(found) == "✗ 1 of 2 rules holds, 1 not tried"
+
+
+def test_standing_kept_before_untried_rules_were_counted() -> None:
+    """A document without the count is read, and its untried rules count as none."""
+    kept = {"ok": False, "at": "2026-11-24T09:00:00Z", "rules": 45, "failed": ["worker ready"], "waived": 2}
+    Cache().keep_document(f"standing-{SMALL.id}", kept)
+    assert stood(history.standings(report(SMALL))["small"]) == "✗ 1 of 45 rules fails, 2 waived"
 
 
 @pytest.mark.parametrize("kept", [{}, {"ok": "perhaps"}, {"ok": True, "at": "now", "rules": 1}])
 def test_damaged_standing(kept: dict[str, object]) -> None:
-    """What is no standing is none."""
+    """A damaged document counts as no result."""
     Cache().keep_document(f"standing-{SMALL.id}", kept)
     assert history.standings(report(SMALL)) == {}

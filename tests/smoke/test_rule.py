@@ -1,4 +1,4 @@
-"""What is tried, what is not for want of something else, what is accepted, and who is told of it."""
+"""Which rules are tried, which are not because another one fails, which are waived, and what a watcher is told."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def holding(name: str, *needs: str) -> Rule:
 
 
 def failing(name: str, *needs: str, error: Exception | None = None) -> Rule:
-    """Return a rule that does not."""
+    """Return a rule that fails."""
 
     def fail(_: Stack) -> str:
         raise error or CheckFailed(f"no {name}")
@@ -35,25 +35,25 @@ def outcomes(*rules: Rule, accepted: dict[str, str] | None = None) -> dict[str, 
 
 
 def test_each_is_tried_where_it_can_be() -> None:
-    """A failure stops only what needs it, at any distance, and the reason names where it began."""
+    """A failure stops only the rules that need the failed one, directly or through others, and the reason names it."""
     assert outcomes(
         failing("a"), holding("b"), holding("c", "api a"), holding("d", "api c"), holding("e", "api b")
     ) == {
         "a": ("failed", "no a"),
         "b": ("passed", "saw b"),
-        "c": ("skipped", "not tried, for `api a` does not hold"),
-        "d": ("skipped", "not tried, for `api c` does not hold"),
+        "c": ("skipped", "not tried, because `api a` does not hold"),
+        "d": ("skipped", "not tried, because `api c` does not hold"),
         "e": ("passed", "saw e"),
     }
 
 
 def test_needs_that_are_not_among_the_rules() -> None:
-    """Settings leave some rules out: what needs those is tried."""
+    """A rule is tried if the rule that it needs is left out by the settings."""
     assert outcomes(holding("a", "api nothing"))["a"] == ("passed", "saw a")
 
 
 def test_failure_that_another_explains() -> None:
-    """It is tried, and where it fails for the other one's reason, only that is to be mended."""
+    """A rule that another one may explain is tried; if both fail, only the cause counts as failed."""
     for made, outcome in ((failing, "skipped"), (holding, "passed")):
         last = replace(made("z"), explained_by=("api a",))
         assert outcomes(failing("a"), last)["z"][0] == outcome
@@ -62,38 +62,38 @@ def test_failure_that_another_explains() -> None:
 
 
 def test_moot() -> None:
-    """What another one's failure has told is not told again; where that was not tried itself, this one is."""
+    """A rule that is moot after another one's failure is not tried then; if that one was not tried, this one is."""
     last = Rule(role="api", name="z", holds=lambda _: "saw z", moot_after=("api y",))
-    assert outcomes(failing("y"), last)["z"] == ("skipped", "not tried, for `api y` does not hold")
+    assert outcomes(failing("y"), last)["z"] == ("skipped", "not tried, because `api y` does not hold")
     assert outcomes(failing("a"), holding("y", "api a"), last)["z"] == ("passed", "saw z")
 
 
 @pytest.mark.parametrize(("first", "outcome"), [(holding, "passed"), (failing, "skipped")])
 def test_all_before(first: Callable[[str], Rule], outcome: str) -> None:
-    """The last rule is tried only where everything else holds."""
+    """A rule that needs all before it is tried only if all of them hold."""
     assert outcomes(first("a"), holding("b"), holding("z", ALL_BEFORE))["z"][0] == outcome
 
 
 @pytest.mark.parametrize("name", ["a", "api a"])
 def test_accepted_failure(name: str) -> None:
-    """By its name or its title; what needs it is tried, and the reason stands beside what was seen."""
+    """A rule is waived by its name or title; rules that need it are tried, and the check says why it is waived."""
     found = outcomes(failing("a"), holding("b", "api a"), accepted={name: "we know"})
     assert found == {"a": ("waived", "no a; accepted: we know"), "b": ("passed", "saw b")}
 
 
 def test_accepted_and_holding() -> None:
-    """What is accepted and holds all the same just holds."""
+    """A waived rule that holds counts as held."""
     assert outcomes(holding("a"), accepted={"a": "we know"}) == {"a": ("passed", "saw a")}
 
 
 def test_container_that_goes_away() -> None:
-    """The engine's fault under a rule is the rule's failure; the next one is tried."""
+    """If the engine fails while a rule is tried, the rule fails, and the next one is tried."""
     found = outcomes(failing("a", error=EngineFault("The engine says: no such container")), holding("b"))
     assert found == {"a": ("failed", "The engine says: no such container"), "b": ("passed", "saw b")}
 
 
 def test_who_is_told() -> None:
-    """Each rule is told as it begins and as it ends, also one that is not tried."""
+    """The watcher learns when each rule begins and ends, even one that is not tried."""
     told = Told()
     checks = try_all([failing("a"), holding("b", "api a")], stack_on(FakeEngine()), "good", told, {})
     assert told.events == [(event, "good", f"api {rule}") for rule in ("a", "b") for event in ("began", "checked")]
@@ -101,7 +101,7 @@ def test_who_is_told() -> None:
 
 
 def test_first_failure() -> None:
-    """The rule that is to be mended first, whose container's log is shown."""
+    """The first rule that failed and has a log comes before those without one."""
     rules = (holding("a"), failing("b"), failing("c"))
     checks = try_all(rules, stack_on(FakeEngine()), "good", Told(), {"b": "we know"})
     assert first_failed(rules, checks) is rules[2]

@@ -1,4 +1,4 @@
-"""What is looked at before anything is started: the images, Redis, and the rules that variants accept."""
+"""What is checked before anything starts: the images, Redis, and the rules that variants accept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_missing_images() -> None:
 
 
 def test_missing_redis() -> None:
-    """Nothing is started where there is no Redis."""
+    """Nothing starts without a Redis image."""
     with pytest.raises(NoSuchImage, match=r"no image redis[.] Run `invoke engine`"):
         prove(Trial(engine=cast("Engine", FakeEngine()), settings=settings(), redis="redis"), {}, Told())
 

@@ -1,4 +1,4 @@
-"""The order of the rules and what each needs: names are stable, needs come first, settings leave out what they lack."""
+"""The order of the rules and what each needs: names are stable, needs come first, and settings can leave rules out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OURS = check(yaml.safe_load((Path(__file__).parents[2] / "invoke.yaml").read_tex
 
 @pytest.mark.parametrize("chosen", [OURS, settings()], ids=["all", "fewest"])
 def test_needs_come_before(chosen: Settings) -> None:
-    """What a rule needs has been tried when its turn comes, or is left out; titles are unique."""
+    """When a rule's turn comes, the rules that it needs have been tried or are left out; titles are unique."""
     for rules in (suite.rules(chosen, contents()), suite.fault_rules(chosen)):
         tried: list[str] = []
         everything = suite.names(OURS, contents())
@@ -46,7 +46,7 @@ def test_what_settings_do_not_say_is_not_tried() -> None:
 
 
 def test_faults_that_can_be_tried() -> None:
-    """Redis can always go away; the rest needs a job to lose and something to write."""
+    """Faults of Redis can always be tried; the others need a job to lose and something to write."""
     few = [rule.name for rule in suite.fault_rules(settings())]
     assert few == ["stack-starts", "survives-restart-of-redis", "survives-outage-of-redis"]
     assert [rule.name for rule in suite.fault_rules(OURS)] == [

@@ -85,7 +85,7 @@ def test_image_comes_in_one_stream(tmp_path: Path) -> None:
             500,
             chunk(b'{"message": "no space left"}') + chunk(b""),
             EngineFault,
-            "The engine does not save backend:multi",
+            "The engine cannot save backend:multi",
         ),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerSpec, ContainerState, Created
+from weighbridge.model.engine import ContainerSpec, ContainerState, Created, SignalName
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.settings.project import Settings, check
@@ -106,7 +106,7 @@ class FakeEngine:
         self.removed.append(container)
         return True
 
-    def signal(self, _container: str, name: str) -> None:
+    def signal(self, _container: str, name: SignalName) -> None:
         """Note the signal."""
         self.signals.append(name)
 

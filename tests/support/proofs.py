@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
+from weighbridge.model.smoke import Check, CheckRole, Outcome, Proof, StartCosts
 
 
 def check(
-    role: str, rule: str, seconds: float = 0.01, outcome: Outcome = "passed", detail: str = "as it should"
+    role: CheckRole, rule: str, seconds: float = 0.01, outcome: Outcome = "passed", detail: str = "as it should"
 ) -> Check:
     """Return a check."""
     return Check(role=role, rule=rule, outcome=outcome, detail=detail, seconds=seconds)

@@ -1,1 +1,1 @@
-"""A container engine: found, asked, installed."""
+"""Finds a container engine or installs one, and talks to it."""

@@ -1,4 +1,4 @@
-"""The distribution's own packages: what is there, and how to install it (Debian and its descendants)."""
+"""Installs packages of the distribution, on Debian and its descendants."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 from weighbridge.errors import EngineError
 
 Say = Callable[[str], None]
-"""Takes a sentence on what is being done now, for the user to read."""
+"""Shows the user a sentence on what is being done now."""
 
 _SHOWN_LINES = 20
 _LOCK_SECONDS = 120
-"""How long another package manager may keep us waiting: a fresh Ubuntu upgrades itself first."""
+"""How long to wait for another package manager: a fresh Ubuntu first upgrades itself."""
 _RETRY_SECONDS = 1.0
 
 
 def may_install() -> bool:
-    """Tell whether this is a Debian or a descendant of it, and we are root."""
+    """Tell whether we are root on Debian or a descendant of it."""
     return os.getuid() == 0 and has_apt()
 
 
@@ -31,7 +31,7 @@ def has_apt() -> bool:
 
 
 def ensure(packages: Sequence[str], purpose: str, say: Say) -> None:
-    """Install those of the packages that are missing, where that is ours to do; elsewhere do nothing."""
+    """Install the packages that are missing, if we may; otherwise do nothing."""
     missing = [name for name in packages if may_install() and not _is_installed(name)]
     if missing:
         install(missing, purpose, say)
@@ -43,17 +43,17 @@ def _is_installed(package: str) -> bool:
 
 
 def install(packages: Sequence[str], purpose: str, say: Say) -> None:
-    """Install those of the packages that the distribution has; not every release has them all, and none is removed.
+    """Install those of the packages that this release of the distribution has; never remove another package.
 
     Raises:
-        EngineError: It has none of them, or the package manager failed; its last lines are the detail.
+        EngineError: The distribution has none of them, or the package manager failed; its last lines are the detail.
     """
     _update()
     known = [name for name in packages if _has_candidate(name)]
     if not known:
         raise EngineError(
             f"The distribution has no package {' or '.join(packages)}",
-            advice="Install it from elsewhere and run `invoke engine` again.",
+            advice="Install it from another source and run `invoke engine` again.",
         )
     say(f"Installing {purpose} from the distribution: {', '.join(known)}")
     options = ["-o", f"DPkg::Lock::Timeout={_LOCK_SECONDS}", "--yes", "--no-remove", "--no-install-recommends"]
@@ -61,7 +61,7 @@ def install(packages: Sequence[str], purpose: str, say: Say) -> None:
 
 
 def _update() -> None:
-    """Read the lists of packages anew; where another apt does, wait for it: its own time limit is for dpkg's lock."""
+    """Update the lists of packages. If another apt does so, wait for it: apt's own timeout covers only dpkg's lock."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
@@ -78,12 +78,12 @@ def _has_candidate(package: str) -> bool:
 
 
 def run(command: Sequence[str]) -> None:
-    """Run a program of the system, silently.
+    """Run a program of the system without showing its output.
 
     Raises:
-        EngineError: It is not there, or failed; its last lines are the detail.
+        EngineError: It does not exist, or failed; its last lines are the detail.
     """
-    # RUNLEVEL: in a rescue system Debian's packages start no server of their own.
+    # RUNLEVEL: in a rescue system Debian's packages do not start their servers.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     try:
         done = subprocess.run(
@@ -103,11 +103,11 @@ def run(command: Sequence[str]) -> None:
     if done.returncode:
         raise EngineError(
             f"`{' '.join(command[:4])} …` failed with exit code {done.returncode}",
-            advice="Mend what its output says and run `invoke engine` again.",
+            advice="Fix what its output says and run `invoke engine` again.",
             detail=last_lines(done.stdout + done.stderr),
         )
 
 
 def last_lines(text: str) -> str:
-    """Return as much of the end of a program's output as an error shows."""
+    """Return the last lines of a program's output, as many as an error shows."""
     return "\n".join(text.splitlines()[-_SHOWN_LINES:])

@@ -1,7 +1,7 @@
-"""The only door to the Docker SDK: an engine that speaks Docker's API, as our own values and our own errors.
+"""The only module that uses the Docker SDK: talks to an engine with Docker's API, in our own values and errors.
 
-Images are built with the command-line client (`build/buildkit.py`), because the SDK does not speak BuildKit; everything
-else goes through here. No exception of the SDK or of its HTTP library gets out.
+Everything except builds goes through here: images are built with the command-line client (`build/buildkit.py`), because
+the SDK does not support BuildKit. No exception of the SDK or of its HTTP library leaves this module.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ import urllib3.exceptions
 from weighbridge.engine import endpoint, execution, inspect, push, reasons
 from weighbridge.engine.subnets import free_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
-from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage
+from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage, SignalName
 from weighbridge.model.report import EngineIdentity
 
 _DETECT_TIMEOUT_SECONDS = 10
 _REQUEST_TIMEOUT_SECONDS = 120
-_GONE_OR_IN_USE = {404, 409, 403}  # the last for a network that a running container is attached to
+_GONE_OR_IN_USE = {404, 409, 403}  # 403: a running container is attached to the network
 _FOREIGN = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
 @contextmanager
 def mapped_errors() -> Iterator[None]:
-    """Turn every exception of the SDK and of the HTTP libraries below it into one of ours. Also a decorator."""
+    """Turn each exception of the SDK and its HTTP libraries into one of ours. Works as a decorator, too."""
     try:
         yield
     except docker.errors.ImageNotFound as error:
@@ -41,11 +41,11 @@ def mapped_errors() -> Iterator[None]:
     except docker.errors.APIError as error:
         raise EngineFault(f"The engine says: {reasons.plain(error, _FOREIGN)}") from error
     except (docker.errors.DockerException, docker.errors.StreamParseError) as error:
-        raise EngineFault(f"The engine cannot be asked: {reasons.plain(error, _FOREIGN)}") from error
+        raise EngineFault(f"The engine cannot be reached: {reasons.plain(error, _FOREIGN)}") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise NoEngine(f"The engine does not answer: {reasons.plain(error, _FOREIGN)}") from error
     except (LookupError, TypeError) as error:
-        # The SDK falls over the answer to a request that failed where its JSON is not what it expects.
+        # The SDK raises these if a request failed and the JSON of the answer is not what it expects.
         if not isinstance(error.__context__, requests.HTTPError):
             raise
         raise EngineFault(f"The engine says: {reasons.plain(error, _FOREIGN)}") from error
@@ -53,7 +53,7 @@ def mapped_errors() -> Iterator[None]:
 
 @contextmanager
 def _of_registry(fault: Callable[[str], EngineError]) -> Iterator[None]:
-    """Turn what comes of a registry, also its silence, into an error of its own; an engine that goes away is none."""
+    """Turn errors that a registry caused, also a timeout, into those of `fault`, unless the engine went away."""
     try:
         with mapped_errors():
             yield
@@ -64,10 +64,10 @@ def _of_registry(fault: Callable[[str], EngineError]) -> Iterator[None]:
 
 
 def connect() -> DockerEngine:
-    """Return the engine that the user's Docker tools would use: see `endpoint`.
+    """Return the engine that the user's Docker tools would use, as `endpoint` finds it.
 
     Raises:
-        NoEngine: None of them answers; the message names the one that should have.
+        NoEngine: No engine answers; the message names the first that was tried.
     """
     named, faults = endpoint.named(), []
     for place in (named,) if named else endpoint.own():
@@ -80,7 +80,7 @@ def connect() -> DockerEngine:
 
 def _answering(place: endpoint.Place) -> docker.DockerClient:
     if place.host.startswith("ssh://"):
-        raise NoEngine(f"No engine is asked through SSH, as {place.host} would have it", advice=place.way_by_ssh)
+        raise NoEngine(f"Weighbridge does not connect through SSH, as {place.host} requires", advice=place.way_by_ssh)
     try:
         tls, timeout = _tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
         client = docker.DockerClient(base_url=place.host, version="auto", timeout=timeout, tls=tls)
@@ -99,12 +99,12 @@ def _tls(folder: Path | None, *, verified: bool) -> docker.tls.TLSConfig | bool:
 
 
 class DockerEngine:
-    """An `Engine` that speaks Docker's API. Use it as a context manager."""
+    """An `Engine` with Docker's API. Use it as a context manager."""
 
     def __init__(self, client: docker.DockerClient, host: str) -> None:
         self.host = host
         """URL of the engine, as DOCKER_HOST takes it."""
-        # The SDK's stubs lag behind it, so its low-level interface is untyped from here on.
+        # The SDK's type stubs are out of date, so its low-level interface is untyped from here on.
         self._api: Any = client.api
 
     def __enter__(self) -> Self:
@@ -115,7 +115,7 @@ class DockerEngine:
 
     @property
     def described(self) -> str:
-        """The engine in one line, for people."""
+        """The engine in one line, for people to read."""
         return f"Docker {self.identity.version}, {self.identity.store}, {self.identity.platform}, at {self.host}"
 
     @cached_property
@@ -125,7 +125,7 @@ class DockerEngine:
             return inspect.identity(self._api.info())
 
     def image(self, reference: str) -> LocalImage:
-        """Return what the engine knows of an image; `NoSuchImage` where it has none of that name."""
+        """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""
         try:
             with mapped_errors():
                 return inspect.image(reference, self._api.inspect_image(reference))
@@ -134,7 +134,7 @@ class DockerEngine:
         except EngineFault as error:
             if getattr(error.__cause__, "status_code", None) != HTTPStatus.BAD_REQUEST:
                 raise
-            raise NoSuchImage(f"{reference} is no image's name", advice="Write NAME:TAG, in small letters.") from error
+            raise NoSuchImage(f"{reference} is no valid image name", advice="Write NAME:TAG, in lower case.") from error
 
     def has_image(self, reference: str) -> bool:
         """Tell whether the engine has an image of that name."""
@@ -155,19 +155,19 @@ class DockerEngine:
 
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
-        """Open one `docker save` stream of all the images, to be read front to back.
+        """Open one `docker save` stream of all the images, to be read from front to back.
 
-        Layers that several images share come once. Nothing touches the disk on this side.
+        A layer that several images share comes only once. Nothing is written to the disk on this side.
         """
         api, named = self._api, {"names": list(references)}
         url = f"{api.base_url}/v{api.api_version}/images/get"
         with mapped_errors(), api.get(url, params=named, stream=True, timeout=None) as answer:
             if not answer.ok:
-                raise EngineFault(f"The engine does not save {', '.join(references)}: {answer.text.strip()}")
+                raise EngineFault(f"The engine cannot save {', '.join(references)}: {answer.text.strip()}")
             yield cast("BinaryIO", answer.raw)
 
     def pull(self, reference: str) -> None:
-        """Pull an image; `NoBaseImage` where no registry answers, none has it, or nothing comes for long."""
+        """Pull an image; raise `NoBaseImage` if no registry answers, none has it, or no data comes for too long."""
         with _of_registry(lambda reason: NoBaseImage(f"{reference} cannot be pulled: {reason}")):
             for event in self._api.pull(reference, stream=True, decode=True):
                 if "error" in event:
@@ -175,28 +175,28 @@ class DockerEngine:
 
     @mapped_errors()
     def tag(self, image: str, reference: str) -> None:
-        """Give an image one more name; who had that name loses it."""
+        """Give an image one more name; an image that had this name loses it."""
         self._api.tag(image, *reference.rsplit(":", 1))
 
     def push(self, reference: str, on_progress: Callable[[int], None]) -> str:
-        """Push the image of that name, telling the bytes sent; return its digest in the registry. See `PushRefused`."""
+        """Push an image, report the bytes sent, return its digest; raise `PushRefused` if the registry refuses it."""
         with _of_registry(partial(push.refused, reference)):
             return push.digest(reference, self._api.push(reference, stream=True, decode=True), on_progress)
 
     @mapped_errors()
     def remove_image(self, reference: str) -> bool:
-        """Remove an image, or only its name where others keep it; False where it is gone or a container uses it."""
+        """Remove an image, or only this name if it has others; return False if it is gone or a container uses it."""
         return _done(lambda: self._api.remove_image(reference))
 
     @mapped_errors()
     def labelled_images(self, label: str) -> tuple[str, ...]:
-        """Return the names of all images with that label, and the ids of those that have none, nor a digest to pull."""
+        """Return the names of all images with that label; of an image without any name or repository digest, its id."""
         found = self._api.images(filters={"label": label})
         return tuple(sorted({name for image in found for name in inspect.names(image)}))
 
     @mapped_errors()
     def create_container(self, spec: ContainerSpec) -> Created:
-        """Create a container, not yet running."""
+        """Create a container without starting it."""
         api, named = self._api, self._api.create_endpoint_config(aliases=list(spec.aliases))
         created = api.create_container(
             spec.image,
@@ -208,12 +208,12 @@ class DockerEngine:
 
     @mapped_errors()
     def start(self, container: str) -> None:
-        """Start a container; `EngineFault` tells why it cannot, such as a command that does not exist."""
+        """Start a container; raise `EngineFault` if it cannot start, for example because its command does not exist."""
         self._api.start(container)
 
     @mapped_errors()
     def remove_container(self, container: str) -> bool:
-        """Remove a container, running or not; False where it is gone already."""
+        """Remove a container, even a running one; return False if it is gone already."""
         return _done(lambda: self._api.remove_container(container, force=True, v=True))
 
     @mapped_errors()
@@ -223,29 +223,29 @@ class DockerEngine:
 
     @mapped_errors()
     def log(self, container: str, lines: int | None = 1000, *, times: bool = False) -> str:
-        """Return the end of a container's output, all with None; with `times`, each line begins with its own."""
+        """Return the last lines of a container's output, or all of it; with `times`, each line begins with its time."""
         return str(self._api.logs(container, tail=lines or "all", timestamps=times), errors="replace")
 
     @mapped_errors()
     def execute(
         self, container: str, command: Sequence[str], seconds: float = 60, on_line: Callable[[str], None] | None = None
     ) -> tuple[int, str]:
-        """Run a command in a running container; return its exit code and its output: see `execution.execute`."""
+        """Run a command in a running container and return its exit code and output, as `execution.execute` does."""
         return execution.execute(self._api, container, command, seconds, on_line)
 
     @mapped_errors()
     def users(self, container: str) -> frozenset[int]:
-        """Return who a container's processes run as, outside; `EngineFault` where `ps` there does not tell."""
+        """Return the users of a container's processes, as seen by the host; raise `EngineFault` if `ps` fails."""
         return inspect.users(self._api.top(container, ps_args="-eo pid,uid"))
 
     @mapped_errors()
-    def signal(self, container: str, name: str) -> None:
-        """Send a signal, such as `SIGTERM`, to a container's first process."""
+    def signal(self, container: str, name: SignalName) -> None:
+        """Send a signal to a container's first process."""
         self._api.kill(container, signal=name)
 
     @mapped_errors()
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Create a bridge network that leads nowhere, in a subnet of ours where the engine has none left."""
+        """Create a bridge network without access to the outside; choose a subnet if the engine has none left."""
         make = partial(self._api.create_network, name, driver="bridge", internal=True, labels=dict(labels))
         try:
             make()
@@ -264,7 +264,7 @@ class DockerEngine:
     def remove_labelled(self, label: str) -> int:
         """Remove all containers, networks and volumes with `label` (`key` or `key=value`); return how many.
 
-        What is in use, or somebody else removes at the same time, neither counts nor fails.
+        Things that are in use, or that somebody else removes at the same time, are no error and do not count.
         """
         api, (containers, networks, volumes) = self._api, self._labelled(label)
         gone = sum(_done(partial(api.remove_container, each["Id"], force=True, v=True)) for each in containers)
@@ -273,7 +273,7 @@ class DockerEngine:
 
     @mapped_errors()
     def held(self, label: str) -> tuple[str, ...]:
-        """Tell which networks and volumes with `label` are used by containers without it, and by which."""
+        """Return a sentence for each network and volume with `label` that a container without it uses."""
         containers, *things = self._labelled(label)
         return inspect.held(containers, things, self._api.containers(all=True))
 
@@ -290,7 +290,7 @@ class DockerEngine:
 
 
 def _done(step: Callable[[], object]) -> bool:
-    """Run a removal; False where the thing is gone already, is just being removed, or is in use."""
+    """Run a removal; return False if the thing is gone already, is just being removed, or is in use."""
     try:
         step()
     except docker.errors.APIError as error:

@@ -1,7 +1,7 @@
-"""Which Docker command-line client on PATH can build with BuildKit.
+"""Finds the Docker command-line client on PATH that can build with BuildKit.
 
-Machines have every mix: a client with the buildx plug-in, a new client without it (which can only drive the legacy
-builder), a client older than 23 with BuildKit inside. The first on PATH is often not the one that works.
+A machine may have several: a client with the buildx plug-in, a new client without it, which can only use the legacy
+builder, or a client older than 23, which contains BuildKit. The first on PATH is often not the one that works.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from weighbridge.errors import NoBuilder
 from weighbridge.model.platform import Platform, listed
 
 _BUILDKIT_INSIDE = range(18, 23)
-# Podman's `docker` has a `buildx` too, which is not BuildKit.
+# Podman's `docker` has a `buildx`, too, which is not BuildKit.
 _BUILDX = re.compile(r"github\.com/docker/buildx v?(\d\S*)")
 _ANSWER_SECONDS = 20
 
@@ -30,49 +30,49 @@ class BuildClient:
     path: Path
     version: str
     buildx: str | None
-    """Version of the buildx plug-in; None where BuildKit is inside the client."""
+    """Version of the buildx plug-in; None if the client itself contains BuildKit."""
 
     @property
     def described(self) -> str:
-        """The client in one line, for people."""
-        return f"{self.path} {self.version}, {f'buildx {self.buildx}' if self.buildx else 'BuildKit inside'}"
+        """The client in one line, for people to read."""
+        return f"{self.path} {self.version}, {f'buildx {self.buildx}' if self.buildx else 'BuildKit built in'}"
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The words that start a build."""
-        # --load brings the image into the engine whatever the driver of the user's builder is.
+        """The command that starts a build, without its arguments."""
+        # --load puts the image into the engine, whatever driver the user's builder has.
         return (str(self.path), "buildx", "build", "--load") if self.buildx else (str(self.path), "build")
 
     def platforms(self, host: str) -> tuple[Platform, ...]:
-        """Return the platforms that the engine at `host` says it can build for; empty: it cannot be asked."""
+        """Return the platforms that the engine at `host` says it can build for; empty if it does not say."""
         if not self.buildx:
             return ()
-        told = _printed(self.path, "buildx", "inspect", environment=self.environment(host))
-        lines = (line.removeprefix("Platforms:") for line in told.splitlines() if line.startswith("Platforms:"))
+        output = _printed(self.path, "buildx", "inspect", environment=self.environment(host))
+        lines = (line.removeprefix("Platforms:") for line in output.splitlines() if line.startswith("Platforms:"))
         return tuple(dict.fromkeys(platform for line in lines for platform in listed(line)))
 
     def environment(self, host: str) -> Mapping[str, str]:
-        """Return the variables for a build on the engine at `host`, over those of this process."""
+        """Return the environment for a build on the engine at `host`: that of this process, with our changes."""
         chosen = dict(os.environ)
         named = endpoint.named()
-        # Where the user names the engine, the client finds it as we did, with its certificates.
+        # If the user names the engine, the client finds it as we did, with its certificates.
         if not named:
             chosen["DOCKER_HOST"] = host
         if self.buildx:
             chosen["BUILDX_BUILDER"] = named.context if named else "default"
         return chosen | {
             "DOCKER_BUILDKIT": "1",
-            # An attestation would make the image an index, and its id another on every build.
+            # An attestation would turn the image into an index, and give it a new id on every build.
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
             "DOCKER_CLI_HINTS": "false",
         }
 
 
 def find() -> BuildClient:
-    """Return the first client on PATH that can build with BuildKit, one with buildx before one with BuildKit inside.
+    """Return the first client on PATH with buildx; if there is none, the first that contains BuildKit.
 
     Raises:
-        NoBuilder: There is none; the message lists what was found.
+        NoBuilder: There is neither; the message lists the clients that were found.
     """
     seen: list[str] = []
     inside: BuildClient | None = None
@@ -87,7 +87,7 @@ def find() -> BuildClient:
         seen.append(f"{path} {version or 'that does not answer'}")
     if inside:
         return inside
-    raise NoBuilder(f"No Docker client can drive BuildKit (found: {', '.join(seen) or 'none'})")
+    raise NoBuilder(f"No Docker client can build with BuildKit (found: {', '.join(seen) or 'none'})")
 
 
 def _on_path() -> Iterator[Path]:
@@ -100,7 +100,7 @@ def _on_path() -> Iterator[Path]:
 
 
 def _answer(path: Path, *words: str) -> str:
-    """Return the last line that the client prints; it prints its own version also where no engine answers it."""
+    """Return the last line that the client prints: it prints its own version even if no engine answers."""
     lines = _printed(path, *words).splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 

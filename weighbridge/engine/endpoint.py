@@ -1,4 +1,4 @@
-"""Where the user's Docker tools look for an engine: what DOCKER_HOST or a context names, else the machine's own."""
+"""Finds the engine that the user's Docker tools use: the one in DOCKER_HOST or a context, else the machine's own."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ class Place:
     """Where an engine should answer."""
 
     host: str
-    """URL, as DOCKER_HOST takes it."""
+    """URL in the form of DOCKER_HOST."""
     context: str = "default"
-    """The context that names it; buildx calls its builder by the same name."""
+    """The context that names it; buildx gives its builder the same name."""
     undo: str = ""
-    """How the user takes the name back, as `unset DOCKER_HOST`; empty where nobody named the place."""
+    """What the user can do to use another engine, such as `unset DOCKER_HOST`; empty if nobody named this one."""
     certificates: Path | None = None
     """Folder of `ca.pem`, `cert.pem` and `key.pem`; None: without TLS."""
     verified: bool = True
-    """Whether the engine's own certificate must hold."""
+    """Whether to verify the engine's certificate."""
 
     def advice(self, *, closed: bool) -> str | None:
-        """Return what to do where no engine answers; `closed` to this user, if the system says so."""
+        """Return what to do if no engine answers; `closed`: the operating system denies this user access to it."""
         if closed:
-            return "Join the group that owns it (`sudo usermod -aG docker $USER`) and log in anew."
+            return "Join the group that owns it (`sudo usermod -aG docker $USER`) and log in again."
         return f"Start that engine, or {self.undo} to use this machine's own." if self.undo else None
 
     @property
     def way_by_ssh(self) -> str:
-        """How the user reaches an engine behind SSH: the SDK would need a library for it that we do without."""
+        """How the user can reach an engine by SSH: we do not have the library that the SDK needs for it."""
         forward = f"ssh -fNL /tmp/docker.sock:/var/run/docker.sock {self.host}"
         return f"Forward its socket with `{forward}` and set DOCKER_HOST=unix:///tmp/docker.sock."
 
 
 def named() -> Place | None:
-    """Return the place that the user names; None: the machine's own engine is meant, wherever its socket is.
+    """Return the place that the user names, or None for the machine's own engine, wherever its socket is.
 
-    In this order: DOCKER_HOST, DOCKER_CONTEXT, the current context of the client's configuration.
+    Looks at DOCKER_HOST, then DOCKER_CONTEXT, then the current context in the client's configuration.
 
     Raises:
-        NoEngine: A context is named that does not exist or cannot be read. Docker's SDK would use another engine.
+        NoEngine: The context does not exist or cannot be read. Docker's SDK would silently use another engine.
     """
     host = os.environ.get("DOCKER_HOST")
     if host:
         verified = bool(os.environ.get("DOCKER_TLS_VERIFY"))
-        # As for the client: DOCKER_CERT_PATH alone, or a socket of this machine, means no TLS.
+        # Like the client: DOCKER_CERT_PATH alone, or a socket of this machine, means no TLS.
         secured = (verified or os.environ.get("DOCKER_TLS")) and not host.startswith(_WITHOUT_TLS)
         certificates = Path(os.environ.get("DOCKER_CERT_PATH") or _configuration()) if secured else None
         return Place(host=host, undo="unset DOCKER_HOST", certificates=certificates, verified=verified)
@@ -68,7 +68,7 @@ def named() -> Place | None:
 
 
 def own() -> tuple[Place, ...]:
-    """Return where the machine's own engine may answer: the usual socket, then those of rootless and Desktop's."""
+    """Return where the machine's own engine may answer: the usual socket, then those of rootless Docker and Desktop."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     sockets = (Path(runtime, "docker.sock"), Path.home() / ".docker/run/docker.sock")
     return Place(host=_MACHINES_OWN), *(Place(host=f"unix://{socket}") for socket in sockets if socket.is_socket())
@@ -90,7 +90,7 @@ def _of_context(name: str, undo: str) -> Place | None:
         advice = f"Choose one that `docker context ls` lists, or {undo} to use this machine's own engine."
         raise NoEngine(f"There is no Docker context {name}", advice=advice) from error
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        advice = f"Make it anew with `docker context create`, or {undo} to use this machine's own engine."
+        advice = f"Create it again with `docker context create`, or {undo} to use this machine's own engine."
         raise NoEngine(f"The Docker context {name} cannot be read", advice=advice) from error
     tls = contexts / "tls" / digest / "docker"
     certificates = tls if (tls / "cert.pem").is_file() else None

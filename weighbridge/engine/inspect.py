@@ -1,24 +1,24 @@
-"""The engine's words and ours: what its JSON means, which differs between versions and stores, and what a spec asks."""
+"""Translates between the engine's JSON, which differs between versions and stores, and our values."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerSpec, ContainerState, LocalImage
+from weighbridge.model.engine import ContainerSpec, ContainerState, ContainerStatus, HealthStatus, LocalImage
 from weighbridge.model.platform import Platform, of_machine
 from weighbridge.model.report import EngineIdentity
 
 _MAX_LOG = "16m"
-"""Of one container: one that says the same for ever fills no disk, and what it says can be read by us."""
+"""Maximum size of a container's log: an endless log must not fill the disk, and we read logs into memory."""
 _SHORTEST_NANOSECONDS = 10**6
 
 
 def identity(info: dict[str, Any]) -> EngineIdentity:
     """Read `GET /info`."""
-    # The containerd store gives itself away by the plug-in type in its driver's status.
+    # The status of the driver names the containerd store by its plug-in type.
     drivers = {str(value) for _, value in info.get("DriverStatus") or ()}
     return EngineIdentity(
         version=info.get("ServerVersion", "unknown"),
@@ -28,7 +28,7 @@ def identity(info: dict[str, Any]) -> EngineIdentity:
 
 
 def image(reference: str, facts: dict[str, Any]) -> LocalImage:
-    """Read `GET /images/{name}/json`; engines from 29 on leave empty fields out."""
+    """Read `GET /images/{name}/json`, in which engines from version 29 on omit empty fields."""
     config = facts.get("Config") or {}
     return LocalImage(
         reference=reference,
@@ -48,12 +48,12 @@ def image(reference: str, facts: dict[str, Any]) -> LocalImage:
 
 
 def _words(value: Iterable[str] | None) -> tuple[str, ...]:
-    """Return a list of words as the engine has it: absent, null, or the words."""
+    """Return the words of a list that the engine may omit, or give as null."""
     return tuple(map(str, value or ()))
 
 
 def _digest(reference: str, known: Iterable[str]) -> str:
-    """Return the digest under which a registry has an image by this name; engines list `NAME@sha256:…` of all."""
+    """Return the digest of an image in the registry of this name, from the engine's list of `NAME@sha256:…`."""
     name, _, digest = reference.partition("@")
     head, slash, tail = name.rpartition("/")
     wanted = _short(f"{head}{slash}{tail.partition(':')[0]}")
@@ -62,12 +62,12 @@ def _digest(reference: str, known: Iterable[str]) -> str:
 
 
 def _short(name: str) -> str:
-    """Return a name as engines print it, without what they take for granted."""
+    """Return a name without Docker Hub's prefixes, which engines omit."""
     return name.removeprefix("docker.io/").removeprefix("library/")
 
 
 def names(facts: dict[str, Any]) -> tuple[str, ...]:
-    """Read a row of `GET /images/json`: its names, or its id where it has none, nor a digest that it came by."""
+    """Read a row of `GET /images/json`: its names; if it has neither a name nor a repository digest, its id."""
     return tags(facts) if tags(facts) or _named(facts, "RepoDigests") else (facts["Id"],)
 
 
@@ -81,7 +81,7 @@ def _named(facts: dict[str, Any], key: str) -> tuple[str, ...]:
 
 
 def creation(spec: ContainerSpec) -> dict[str, Any]:
-    """Return what the SDK takes for a container's command and names."""
+    """Return the arguments of the SDK for a container's command, names and environment."""
     return {
         "entrypoint": list(spec.entrypoint) or None,
         "command": list(spec.command) or None,
@@ -94,7 +94,7 @@ def creation(spec: ContainerSpec) -> dict[str, Any]:
 
 
 def confinement(spec: ContainerSpec) -> dict[str, Any]:
-    """Return what the SDK takes for a container's mounts, rights and limits."""
+    """Return the arguments of the SDK for a container's mounts, rights and limits."""
     return {
         "binds": {
             name: {"bind": path, "mode": "ro" if spec.read_only_volumes else "rw"}
@@ -112,9 +112,9 @@ def confinement(spec: ContainerSpec) -> dict[str, Any]:
 
 
 def health_check(spec: ContainerSpec) -> dict[str, Any]:
-    """Return what the SDK takes for a container's health check; what is left out is the image's own.
+    """Return the arguments of the SDK for a container's health check; the image's own values hold for all others.
 
-    Engines from 25 on probe every 5 s for as long as the image's start period lasts: the shortest takes its place.
+    Engines from version 25 on check every 5 s during the image's start period, so we set the shortest start period.
     """
     interval = int(spec.health_interval_seconds * 10**9)
     timing = {"interval": interval, "start_period": _SHORTEST_NANOSECONDS} if interval else {}
@@ -126,8 +126,8 @@ def container(facts: dict[str, Any]) -> ContainerState:
     state, health = facts["State"], facts["State"].get("Health") or {}
     runs = health.get("Log") or [{}]
     return ContainerState(
-        status=state["Status"],
-        health=health.get("Status", "none"),
+        status=_read_status(state["Status"]),
+        health=_read_health(health.get("Status", "none")),
         health_output=str(runs[-1].get("Output", "")).strip(),
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
@@ -135,8 +135,18 @@ def container(facts: dict[str, Any]) -> ContainerState:
     )
 
 
+def _read_status(text: str) -> ContainerStatus:
+    known: dict[str, ContainerStatus] = {each: each for each in get_args(ContainerStatus)}
+    return known.get(text, "unknown")
+
+
+def _read_health(text: str) -> HealthStatus:
+    known: dict[str, HealthStatus] = {each: each for each in get_args(HealthStatus)}
+    return known.get(text, "unknown")
+
+
 def seconds_of(time: str) -> float:
-    """Return an RFC 3339 time in seconds since the epoch; 0 for none, or for the year 1, which means never."""
+    """Return an RFC 3339 time in seconds since the epoch; 0 for no time, and for the year 1, which means never."""
     try:
         return max(0.0, datetime.fromisoformat(time).timestamp())
     except (OverflowError, ValueError):
@@ -146,14 +156,20 @@ def seconds_of(time: str) -> float:
 def held(
     ours: Iterable[dict[str, Any]], things: Iterable[Iterable[dict[str, Any]]], containers: Iterable[dict[str, Any]]
 ) -> tuple[str, ...]:
-    """Read rows of `GET /containers/json`, `/networks` and `/volumes`: which containers not ours use our things."""
+    """Return a sentence for each of our networks and volumes that a container which is not ours uses.
+
+    Args:
+        ours: Rows of `GET /containers/json` that are ours.
+        things: Rows of `GET /networks` and of `GET /volumes` that are ours.
+        containers: All rows of `GET /containers/json`.
+    """
     known, names = {each["Id"] for each in ours}, {each["Name"] for kind in things for each in kind}
     others = (each for each in containers if each["Id"] not in known)
     return tuple(words for each in others for words in uses(each, names))
 
 
 def uses(facts: dict[str, Any], names: Collection[str]) -> Iterator[str]:
-    """Read a row of `GET /containers/json`: in words, which of the named networks and volumes it uses."""
+    """Read a row of `GET /containers/json`: yield a sentence for each of these networks and volumes that it uses."""
     user = (facts.get("Names") or [facts["Id"][:12]])[0].removeprefix("/")
     networks = (facts.get("NetworkSettings") or {}).get("Networks") or {}
     volumes = [each["Name"] for each in facts.get("Mounts") or () if "Name" in each]
@@ -162,15 +178,15 @@ def uses(facts: dict[str, Any], names: Collection[str]) -> Iterator[str]:
 
 
 def subnets(networks: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    """Read `GET /networks`: the subnets that are taken."""
+    """Read `GET /networks`: return the subnets that are in use."""
     plans = [(network.get("IPAM") or {}).get("Config") or () for network in networks]
     return tuple(each["Subnet"] for plan in plans for each in plan if "Subnet" in each)
 
 
 def users(table: dict[str, Any]) -> frozenset[int]:
-    """Read `GET /containers/{id}/top` with a column of that name; `EngineFault` where it has none."""
+    """Read `GET /containers/{id}/top`: return the processes' users; raise `EngineFault` if it does not list them."""
     titles = [str(title).upper() for title in table["Titles"]]
     if "UID" not in titles:
-        raise EngineFault("The engine does not tell the users of processes")
+        raise EngineFault("The engine does not list the users of processes")
     column = titles.index("UID")
     return frozenset(int(row[column]) for row in table["Processes"] or () if row[column].isdecimal())

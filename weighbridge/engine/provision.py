@@ -1,6 +1,6 @@
-"""What a machine lacks to run and build containers, installed and started where that is ours to do.
+"""Installs and starts what a machine lacks to run and build containers, if we may.
 
-That is: as root, on Debian or Ubuntu, and where the user names no other engine.
+We may if we are root on Debian or a descendant of it, and the user names no other engine.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _SYSTEMD = Path("/run/systemd/system")
 
 
 def ensure_engine(say: Say) -> DockerEngine:
-    """Return an engine that answers: one that runs, else the machine's own, installed or started.
+    """Return an engine that answers; if none does, install the machine's own if it is missing, and start it.
 
     Raises:
-        NoEngine: None answers, and none may be installed here or it does not start; the advice is what to do.
+        NoEngine: No engine answers, and we may not install one or it does not start; the advice says what to do.
     """
     try:
         return connect()
@@ -40,24 +40,24 @@ def ensure_engine(say: Say) -> DockerEngine:
 
 
 def ensure_client(say: Say) -> BuildClient:
-    """Return a client that can build with BuildKit: one that is on PATH, else the distribution's, installed.
+    """Return a client that can build with BuildKit; if PATH has none, install that of the distribution.
 
     Raises:
-        NoBuilder: There is none, and none may be installed here.
+        NoBuilder: PATH has none, and we may not install one.
     """
     try:
         return docker_cli.find()
     except NoBuilder:
         if not apt.may_install():
             raise
-    # Where there is a client it may be of another maker, whose place the distribution's own would want.
+    # A client that is there may be from another vendor, and the distribution's client would conflict with it.
     packages = ["docker-buildx"] if shutil.which("docker") else ["docker-cli", "docker-buildx"]
     apt.install(packages, "a BuildKit client", say)
     return docker_cli.find()
 
 
 def _check_may_provide(error: NoEngine) -> None:
-    """Raise where the engine is the user's own affair: another one is named, this one is closed to us, or no root."""
+    """Raise `NoEngine` if we may not provide an engine: the user names one, it denies access, or we are not root."""
     if endpoint.named() or reasons.lacks_permission(error):
         raise error
     if apt.may_install() or (os.getuid() == 0 and shutil.which("dockerd")):
@@ -69,7 +69,7 @@ def _check_may_provide(error: NoEngine) -> None:
 
 
 def _start(say: Say) -> DockerEngine:
-    """Start the machine's engine, by its service manager or detached from us, and wait until it answers.
+    """Start the machine's engine, with systemd or as a process that outlives us, and wait until it answers.
 
     Raises:
         NoEngine: It ends, or does not answer in time; the last lines of its log are the detail.
@@ -84,14 +84,14 @@ def _start(say: Say) -> DockerEngine:
             ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        return _answering(process, f"Mend what its log says ({_LOG}) and run `invoke engine` again.")
+        return _answering(process, f"Fix what its log says ({_LOG}) and run `invoke engine` again.")
     except NoEngine as error:
         error.detail = apt.last_lines(_LOG.read_bytes()[begin:].decode(errors="replace"))
         raise
 
 
 def _answering(process: subprocess.Popen[bytes] | None, advice: str) -> DockerEngine:
-    """Return the engine when it answers; `process` is it where no service manager started it."""
+    """Wait until the engine answers and return it; `process` is the engine, unless systemd started it."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         code = process.poll() if process else None

@@ -1,4 +1,4 @@
-"""Why something failed, in the plainest words that a chain of exceptions holds: libraries wrap each other's."""
+"""Finds the plainest reason in a chain of exceptions, because libraries wrap each other's exceptions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import urllib3.exceptions
 
 
 def plain(error: BaseException, foreign: tuple[type[Exception], ...]) -> str:
-    """Return the reason in one line without a full stop.
+    """Return the reason on one line, without a full stop.
 
-    The words of the server come before those of the operating system, and these before those of the innermost of the
-    `foreign` libraries.
+    That is the server's explanation; without one, the operating system's; without that, the message of the innermost
+    exception of the `foreign` libraries.
     """
     links = tuple(chain(error))
     said = [str(text) for text in (getattr(each, "explanation", None) for each in links) if text]
@@ -29,19 +29,19 @@ def plain(error: BaseException, foreign: tuple[type[Exception], ...]) -> str:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and all that led to it."""
+    """Yield an exception, then its cause, the cause of that, and so on."""
     while error:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def lacks_permission(error: BaseException) -> bool:
-    """Tell whether the operating system refused, to this user, what led to an exception."""
+    """Tell whether an exception came from the operating system denying access to this user."""
     return any(isinstance(each, PermissionError) for each in chain(error))
 
 
 def timed_out(error: BaseException) -> bool:
-    """Tell whether an exception comes from waiting for too long."""
+    """Tell whether an exception came from a timeout."""
     return any(isinstance(each, requests.Timeout | urllib3.exceptions.TimeoutError) for each in chain(error))
 
 

@@ -1,4 +1,4 @@
-"""Where a network can go when an engine's own address pools are used up or shadowed by a route of the host."""
+"""Chooses a subnet when an engine's address pools are used up or conflict with a route of the host."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 _RANGE = IPv4Network("198.18.0.0/15")
-"""Reserved for benchmarks between devices of one laboratory (RFC 2544): no real host is ever there."""
+"""Reserved for benchmarks of network devices (RFC 2544), so no real host has such an address."""
 _PREFIX_LENGTH = 27
 
 
 def free_subnet(taken: Iterable[str]) -> str:
     """Return a random subnet for up to 29 hosts that overlaps none of `taken`.
 
-    Random, so that two runs which ask at once hardly ever choose the same; the engine refuses the second.
+    It is random so that two runs hardly ever choose the same one at the same time; the engine would refuse the second.
     """
     known = [ip_network(each, strict=False) for each in taken]
     subnets = [subnet for subnet in _RANGE.subnets(new_prefix=_PREFIX_LENGTH) if not _meets(subnet, known)]
-    return str(random.choice(subnets))  # noqa: S311 - no secret is made of it
+    return str(random.choice(subnets))  # noqa: S311 - it is no secret
 
 
 def _meets(subnet: IPv4Network, known: Iterable[IPv4Network | IPv6Network]) -> bool:

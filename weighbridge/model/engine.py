@@ -1,29 +1,36 @@
-"""What a container is created from, and what the engine says of one: frozen values, standard library only."""
+"""What a container is created from, and what an engine says about containers and images: frozen values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 TMP = {"/tmp": "mode=1777,size=64m"}  # noqa: S108 - in there
-"""What every container may write to, as `ContainerSpec.tmpfs` takes it."""
+"""The `tmpfs` of every `ContainerSpec` that names no other: the one place where it may write."""
+
+ContainerStatus = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead", "unknown"]
+"""Docker's words (Engine API, `ContainerInspect`, State.Status); `unknown`: the engine says something else."""
+HealthStatus = Literal["none", "starting", "healthy", "unhealthy", "unknown"]
+"""Docker's words (Engine API, Health.Status); `none`: no health check; `unknown`: the engine says something else."""
+SignalName = Literal["SIGTERM", "SIGKILL"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """What a container is created from. The defaults are the hardening that every role must stand."""
+    """What a container is created from. The defaults are the hardening under which every role must work."""
 
     name: str
     image: str
     network: str
     entrypoint: tuple[str, ...] = ()
-    """Empty: the image's own."""
+    """Empty: that of the image."""
     command: tuple[str, ...] = ()
-    """Empty: the image's own, unless `entrypoint` is given."""
+    """Empty: that of the image, unless `entrypoint` is given."""
     user: str = ""
-    """Empty: the image's own."""
+    """Empty: that of the image."""
     aliases: tuple[str, ...] = ()
-    """Names under which the other containers of the network find this one."""
+    """Names by which the other containers of the network find this one."""
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
@@ -32,16 +39,16 @@ class ContainerSpec:
     tmpfs: Mapping[str, str] = field(default_factory=lambda: TMP)
     """Path in the container -> mount options."""
     health_command: tuple[str, ...] = ()
-    """`CMD` and its words; empty: the image's own health check."""
+    """`CMD` and its words; empty: the health check of the image."""
     health_interval_seconds: float = 0
-    """Also while it starts. 0: the image's own."""
+    """The interval of the health check, also while the container starts; 0: that of the image."""
     read_only: bool = True
     drop_capabilities: tuple[str, ...] = ("ALL",)
     security_options: tuple[str, ...] = ("no-new-privileges:true",)
     memory_bytes: int = 512 * 2**20
     pids_limit: int = 128
     init: bool = True
-    """Whether the engine's own small init is process 1; it forwards signals and reaps orphans."""
+    """Whether process 1 is the engine's small init, which forwards signals and reaps orphans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,24 +57,22 @@ class Created:
 
     id: str
     warnings: tuple[str, ...]
-    """What of the spec the engine does not do, in its words."""
+    """The engine's messages about the parts of the spec that it ignores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerState:
-    """What the engine says of a container at one moment."""
+    """What the engine says about a container at one moment."""
 
-    status: str
-    """`created`, `running`, `exited`, …"""
-    health: str
-    """`starting`, `healthy` or `unhealthy`; `none` without a health check."""
+    status: ContainerStatus
+    health: HealthStatus
     health_output: str
     """What the last run of the health check printed."""
     exit_code: int
-    """Of no meaning while it runs. 137 after a SIGKILL, 143 after a SIGTERM that nothing handled."""
+    """Meaningless while the container runs; 137 after SIGKILL, 143 after a SIGTERM that nothing handled."""
     out_of_memory: bool
     started_at: float = 0.0
-    """When its first process began, in seconds since the epoch, by the engine's clock; 0: never."""
+    """When its first process started, in seconds since the epoch, by the engine's clock; 0: never."""
 
     @property
     def running(self) -> bool:
@@ -77,11 +82,11 @@ class ContainerState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalImage:
-    """What the engine says of an image that it has. Its sizes are left out: they depend on the store."""
+    """What the engine says about an image that it has, except sizes, which depend on its store."""
 
     reference: str
     id: str
-    """The engine's own id: a config digest on a graph driver, a manifest or index digest on the containerd store."""
+    """The engine's id: a config digest with a graph driver, a manifest or index digest with the containerd store."""
     platform: str
     diff_ids: tuple[str, ...]
     """Oldest layer first."""
@@ -90,12 +95,12 @@ class LocalImage:
     names: tuple[str, ...] = ()
     """All that the engine has for it, `NAME:TAG` each."""
     digest: str = ""
-    """`sha256:…` under which a registry has the image by this name; empty where it came from none and went to none."""
+    """`sha256:…`, the image's digest in the registry of this name; empty if it was neither pulled nor pushed."""
     environment: tuple[str, ...] = ()
     """`KEY=value`."""
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     health_check: tuple[str, ...] = ()
-    """Docker's `Test`: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; empty where the image has none."""
+    """Docker's `Test`: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; empty if the image has no health check."""
     ports: tuple[str, ...] = ()
     """`8000/tcp`, sorted."""

@@ -1,6 +1,7 @@
-"""Platforms as images, engines and users name them: `os/architecture[/variant]`, in Go's words.
+"""Platforms as images, engines and users write them: `os/architecture[/variant]`, in Go's names.
 
-Equal names: containerd's package platforms, "Normalization"; what a kernel calls its machine stands beside them.
+Different names of one architecture are equal by the rules of containerd's package platforms, "Normalization". The names
+that kernels give to machines are known, too.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ _ARCHITECTURES = {
     "armv8l": ("arm", "v8"),
     "loongarch64": ("loong64", ""),
 }
-"""Other names of architectures -> Go's, and the variant that the name says."""
+"""Other name of an architecture -> Go's name and the variant that the other name implies."""
 _USUAL_VARIANTS = {"arm": "v7", "arm64": "v8", "amd64": "v1"}
-"""What an image without a variant is."""
+"""The variant of an image that names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What an image runs on, or what an engine runs."""
+    """The platform that an image runs on, or that an engine offers."""
 
     os: str = ""
     architecture: str = ""
@@ -47,38 +48,38 @@ class Platform:
 
     @property
     def full(self) -> tuple[str, str, str]:
-        """The same with equal names made one and the variant spelled out."""
-        architecture, told = _ARCHITECTURES.get(self.architecture, (self.architecture, ""))
-        variant = self.variant or told
+        """System, architecture and variant, with one name for equal ones, and the variant always given."""
+        architecture, implied = _ARCHITECTURES.get(self.architecture, (self.architecture, ""))
+        variant = self.variant or implied
         variant = variant if variant.startswith("v") or not variant else f"v{variant}"
         return self.os, architecture, variant or _USUAL_VARIANTS.get(architecture, "")
 
     def suits(self, wanted: Platform) -> bool:
-        """Tell whether an image of this platform is one of the wanted; without a variant, any is wanted."""
+        """Tell whether an image of this platform is what somebody wants, who may name no variant and take any."""
         return self.full == wanted.full if wanted.variant else self.full[:2] == wanted.full[:2]
 
 
 def parse(text: str) -> Platform | None:
-    """Return the platform that a text names, its architecture in Go's word; None where it is none."""
+    """Return the platform that a text names, with Go's name of its architecture; None if it names none."""
     match = _GRAMMAR.fullmatch(text.lower())
     return _named(*match.groups()) if match else None
 
 
 def listed(text: str) -> Iterator[Platform]:
-    """Yield all platforms that a text names, such as a line of a builder's."""
+    """Yield all platforms that a text names, such as a line that a builder prints."""
     yield from (_named(*match.groups()) for match in _GRAMMAR.finditer(text))
 
 
 def of_machine(os: str, machine: str) -> Platform:
-    """Return the platform of a machine, by what its kernel calls it: `armv7l` is `linux/arm/v7`."""
+    """Return the platform of a machine by its kernel's name of it: `armv7l` is `linux/arm/v7`."""
     return _named(os, machine.lower(), None)
 
 
 def own() -> Platform:
-    """Return the platform of the containers that this machine runs."""
+    """Return the platform of containers on this machine."""
     return of_machine("linux", platform.machine())
 
 
 def _named(os: str, name: str, variant: str | None) -> Platform:
-    architecture, told = _ARCHITECTURES.get(name, (name, ""))
-    return Platform(os, architecture, variant or told)
+    architecture, implied = _ARCHITECTURES.get(name, (name, ""))
+    return Platform(os, architecture, variant or implied)

@@ -1,4 +1,4 @@
-"""What an image's config and layers hold that a rule may object to: the values that are handed to the rules."""
+"""What a scan finds in an image's config and layers, for the rules on images to judge: frozen values."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanHit:
-    """One thing in one layer that its image may be better off without."""
+    """One thing in one layer that should perhaps not be in the image."""
 
     kind: Kind
     path: str
-    """From the root, with a slash at its beginning."""
+    """Absolute, with a slash at its beginning."""
     layer: int
     """Index of the layer that shipped it, oldest first."""
     instruction: str
-    """What made that layer; empty where nobody tells."""
+    """The instruction that made that layer; empty if it is not known."""
     live: bool
-    """Whether a container sees it. False: a later layer deleted or replaced it, and a pull brings it all the same."""
+    """Whether a container sees it. False: a later layer deleted or replaced it, but a pull still brings it."""
     detail: str
-    """What it is, in words, such as `a private key`; never a secret itself."""
+    """What it is, in words, such as `a private key`; never the secret itself."""
     uid: int = 0
     gid: int = 0
     mode: int = 0
-    """Owner and permissions, of what is `writable`: by whom it is is for the rule to say, which knows the user."""
+    """Owner and permissions of a hit of kind `writable`; only the rule knows whether they let its user write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,28 +46,28 @@ class ScannedImage:
 
     reference: str
     image_id: str
-    """The engine's own."""
+    """The engine's id of the image."""
     platform: str
     """`os/architecture`."""
     config_digest: str = ""
-    """Of the image's config: the same on every engine."""
+    """Digest of the image's config, the same on every engine."""
     user: str = ""
-    """As the config has it: `10001:10001`, `app`, or empty."""
+    """The user as in the config: `10001:10001`, `app`, or empty."""
     group: int | None = None
-    """What an engine gives the user as its group where `user` names none; None where that cannot be told."""
+    """The group that an engine gives the user if `user` names none; None if it is not known."""
     labels: Mapping[str, str] = field(default_factory=dict)
     environment: tuple[str, ...] = ()
     """`KEY=value`."""
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     health_check: tuple[str, ...] = ()
-    """Docker's `Test`: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; empty where the image has none."""
+    """Docker's `Test`: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; empty if the image has no health check."""
     ports: tuple[str, ...] = ()
     """`8000/tcp`."""
     history: tuple[str, ...] = ()
-    """Every step as the builder wrote it down, oldest first, its build arguments included."""
+    """Each step as the builder recorded it, with its build arguments; oldest first."""
     layer_count: int = 0
     traces: tuple[ScanHit, ...] = ()
-    """By layer, then in the order of its archive."""
+    """Ordered by layer, then as in the layer's archive."""
     cut: frozenset[Kind] = frozenset()
-    """Kinds of which a layer holds more than are told here."""
+    """Kinds of which a layer has more hits than are listed in `traces`."""

@@ -1,18 +1,23 @@
-"""What the smoke test finds: rules that were tried, and what they prove of an image. Frozen values."""
+"""What the smoke test finds: the outcome of each rule, and what they prove about an image. Frozen values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+RoleName = Literal["api", "worker"]
+"""The two things that every image runs as."""
+CheckRole = Literal["image", RoleName, "stack", "fault"]
+"""What a rule is about: the image, one of its two roles, both together, or a fault that the test causes."""
 Outcome = Literal["passed", "failed", "skipped", "waived"]
 """Of a rule. `skipped`: not tried, because a rule that it needs failed. `waived`: it does not hold, and invoke.yaml
 says why that is accepted."""
 
 
-def title_of(role: str, rule: str) -> str:
-    """Return what a rule is called among others, such as `worker ready`."""
+def title_of(role: CheckRole, rule: str) -> str:
+    """Return the unique name of a rule, such as `worker ready`."""
     return f"{role} {rule}"
 
 
@@ -20,29 +25,57 @@ def title_of(role: str, rule: str) -> str:
 class Check:
     """One rule of the smoke test, tried on one role of one variant."""
 
-    role: str
-    """`image`, `api`, `worker`, `stack` or `fault`."""
+    role: CheckRole
     rule: str
     """Stable name, such as `runs-as-non-root`."""
     outcome: Outcome
     detail: str
-    """What was seen; where it failed, why, in words that lead to the fix; where it was skipped, for which rule."""
+    """What the rule saw. If it failed, why, in words that lead to the fix; if it was skipped, because of which rule."""
     seconds: float
 
     @property
     def title(self) -> str:
-        """What the rule is called among others."""
+        """The unique name of the rule, such as `worker ready`."""
         return title_of(self.role, self.rule)
 
     @property
     def ok(self) -> bool:
-        """Whether it holds, or need not."""
+        """Whether the rule holds or is waived."""
         return self.outcome in {"passed", "waived"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCounts:
+    """How many rules had which outcome."""
+
+    held: int
+    failed: int
+    waived: int
+    """They were tried and do not hold, and invoke.yaml accepts that."""
+    untried: int
+
+    @property
+    def tried(self) -> int:
+        """How many rules were tried, whatever came of it."""
+        return self.held + self.failed + self.waived
+
+    @property
+    def total(self) -> int:
+        """How many rules there are."""
+        return self.tried + self.untried
+
+
+def count_outcomes(checks: Iterable[Check]) -> RuleCounts:
+    """Return how many of these checks had which outcome."""
+    counts = Counter(check.outcome for check in checks)
+    return RuleCounts(
+        held=counts["passed"], failed=counts["failed"], waived=counts["waived"], untried=counts["skipped"]
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartCosts:
-    """What starts of the roles cost; None is what was not measured."""
+    """What it takes to start the roles; None: not measured."""
 
     api_live_seconds: float | None = None
     api_ready_seconds: float | None = None
@@ -53,37 +86,39 @@ class StartCosts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What the smoke test found of one variant."""
+    """What the smoke test found out about one variant."""
 
     variant: str
     seconds: float
     checks: tuple[Check, ...]
-    """In the order in which they were tried."""
+    """In the order in which the rules were tried."""
     image_id: str = ""
-    """What the engine calls the very image that was tried."""
+    """The engine's id of the image that was tried."""
     config_digest: str = ""
-    """What every engine and every source calls it."""
+    """Digest of that image's config: the same on every engine and from every source."""
     log: str = ""
-    """The last lines of the failing container's output; empty where all held."""
+    """The last lines of the failing container's output; empty if no rule failed."""
     log_of: str = ""
-    """Role and name of the rule that it tells about."""
+    """Title of the rule that `log` explains."""
     logs: Mapping[str, str] = field(default_factory=dict)
-    """A container's role -> its whole output; empty where all held."""
+    """Name of a container -> its whole output; empty if no rule failed."""
     figures: StartCosts = StartCosts()
 
     @property
     def ok(self) -> bool:
-        """Whether every rule holds, or need not."""
+        """Whether every rule holds or is waived."""
         return all(check.ok for check in self.checks)
 
 
 def as_object(proof: Proof) -> dict[str, Any]:
-    """Return what scripts get of a proof: all but the logs."""
+    """Return a proof as scripts get it, ready for JSON: everything but the logs."""
+    counts = count_outcomes(proof.checks)
     return {
         "variant": proof.variant,
         "ok": proof.ok,
         "seconds": round(proof.seconds, 3),
         "image_id": proof.image_id,
+        "rules": {"tried": counts.tried, **asdict(counts)},
         "figures": asdict(proof.figures),
         "checks": [
             {
@@ -101,16 +136,25 @@ def as_object(proof: Proof) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How the last smoke test of exactly this image went."""
+    """The result of the last smoke test of exactly this image."""
 
     ok: bool
     at: str
     """UTC, ISO 8601, whole seconds, ending in `Z`."""
     rules: int
-    """How many were tried or skipped."""
+    """How many rules there were, tried or not."""
     failed: tuple[str, ...]
-    """Titles of the rules that do not hold, such as `worker ready`."""
+    """Titles of the rules that failed, such as `worker ready`."""
     waived: int = 0
-    """How many do not hold, and are accepted in invoke.yaml."""
+    """How many rules do not hold, which invoke.yaml accepts."""
+    untried: int = 0
+    """How many rules were not tried, because another one failed. Results kept before this was counted have 0."""
     figures: StartCosts = field(default_factory=StartCosts)
-    """What the starts cost; several variants that are started side by side slow each other down."""
+    """What the starts cost; variants that start side by side slow each other down."""
+
+    @property
+    def counts(self) -> RuleCounts:
+        """How many rules had which outcome."""
+        failed = len(self.failed)
+        held = self.rules - failed - self.waived - self.untried
+        return RuleCounts(held=held, failed=failed, waived=self.waived, untried=self.untried)

@@ -1,4 +1,4 @@
-"""The parts of an image as a tree, layer by layer down to files: its values, and how it is made small for a page."""
+"""The parts of an image as a tree, from layers down to files, and how to fold it so that it fits a page."""
 
 from __future__ import annotations
 
@@ -6,45 +6,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 LIMIT = 3000
-"""Nodes that a tree has at most, so that a page with several images stays small."""
+"""The most nodes of a tree, so that a page with several images stays small."""
 WASTED = "wasted"
 _FINENESS = 8
-"""How much smaller than an even share of the bytes a node may be where folding begins."""
+"""Folding begins with nodes this many times smaller than an even share of the bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A part of an image. The children's bytes add up to its own."""
+    """A part of an image. The bytes of its children, if it has any, add up to its own."""
 
     name: str
     bytes: int
     children: tuple[Node, ...] = ()
-    """The largest first; layers in the image's order."""
+    """The largest first, except that layers are in the order of the image."""
     category: str = ""
-    """Of the owner, as in `model.report.LedgerRow`; empty where there are several."""
+    """Category of the owner, as in `model.report.LedgerRow`; empty if there are several."""
     files: int = 1
-    """How many files it stands for."""
+    """How many files are in it."""
 
 
 def common(categories: Sequence[str]) -> str:
-    """Return the category that all of these are; empty where there are several."""
+    """Return the category if all are the same; empty if there are several, or none."""
     return categories[0] if len(set(categories)) == 1 else ""
 
 
 def count(node: Node) -> int:
-    """Return how many nodes a tree has."""
+    """Return the number of nodes in a tree."""
     return 1 + sum(map(count, node.children))
 
 
 def folded(node: Node, limit: int, what: str = "files") -> Node:
-    """Return the tree with the smallest parts put together, so that few more than `limit` nodes are left.
+    """Return the tree with its smallest parts merged, so that little more than `limit` nodes remain.
 
-    The parts of the first level are kept, however many. Sums stay closed.
+    All parts of the first level remain. The bytes of children still add up to those of their parent.
 
     Args:
         node: The tree.
-        limit: How many nodes to leave.
-        what: What its leaves are, for the names of the new nodes: `12 smaller files`.
+        limit: How many nodes should remain.
+        what: The noun for its leaves, for the names of merged nodes: `12 smaller files`.
     """
     if not node.bytes or count(node) <= limit:
         return node
@@ -55,7 +55,7 @@ def folded(node: Node, limit: int, what: str = "files") -> Node:
 
 
 def _left(nodes: Sequence[Node], least: int) -> int:
-    """Return how many nodes `_without` leaves of these, without making them."""
+    """Return how many nodes would remain of these after `_without`."""
     left = len(nodes)
     for node in nodes:
         if node.children:
@@ -65,7 +65,7 @@ def _left(nodes: Sequence[Node], least: int) -> int:
 
 
 def _without(node: Node, least: int, what: str) -> Node:
-    """Return a tree whose parts below so many bytes are one part in each folder."""
+    """Return a tree in which, in each folder, all parts smaller than `least` bytes are merged into one."""
     kept = tuple(_without(child, least, what) for child in node.children if child.bytes >= least)
     rest = [child for child in node.children if child.bytes < least]
     if len(rest) == 1 and not rest[0].children:

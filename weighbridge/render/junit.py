@@ -1,10 +1,10 @@
-"""The smoke test for CI: JUnit XML, one suite per variant, one case per rule."""
+"""Writes the result of a smoke test as JUnit XML for CI: one suite per variant, one case per rule."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TextIO, assert_never
 from xml.etree import ElementTree as ET
 
 from weighbridge.model.smoke import Check, Outcome, Proof
@@ -12,7 +12,7 @@ from weighbridge.quoting import held_by_xml
 
 
 def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
-    """Write the document; in ASCII, so that it is right in whatever encoding the stream has."""
+    """Write the document, in ASCII, so that it is correct whatever the encoding of the stream."""
     checks = [check for proof in proofs for check in proof.checks]
     longest = max((proof.seconds for proof in proofs), default=0)  # they run side by side
     root = ET.Element("testsuites", {"name": "smoke", **_counts(checks), "time": _seconds(longest)})
@@ -46,6 +46,8 @@ def _case(proof: Proof, check: Check) -> ET.Element:
             ET.SubElement(case, "system-out").text = f"Waived: {detail}"
         case "passed":
             pass
+        case _:
+            assert_never(check.outcome)
     return case
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from weighbridge.model.report import Image, Layer, Pull, Rebuild
-from weighbridge.model.smoke import Standing
+from weighbridge.model.smoke import RuleCounts, Standing
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import seconds, size
@@ -74,14 +74,31 @@ def of_variant(summary: Summary, variant: str) -> Comparison | None:
 
 
 def stood(standing: Standing | None) -> str:
-    """Return how the last smoke test went, in a sign and words."""
+    """Return how the last smoke test went, in a sign and words: `✓ 42 of 44 rules hold, 2 waived`."""
     if standing is None:
         return "not tried"
-    if standing.ok:
-        if standing.waived:  # short, or a picture cuts it
-            return f"✓ {standing.rules - standing.waived}, {standing.waived} waived"
-        return f"✓ {counted(standing.rules, 'rule')}"
-    return f"✗ {len(standing.failed)} of {standing.rules} fail" if standing.failed else "✗ fails"
+    if not standing.ok and not standing.failed and not standing.untried:
+        return "✗ fails"
+    return f"{'✓' if standing.ok else '✗'} {describe_rules(standing.counts)}"
+
+
+def describe_rules(counts: RuleCounts, noun: str = "rule") -> str:
+    """Return how many rules hold or, if some fail, how many fail; then how many are waived or were not tried.
+
+    For example `42 of 44 rules hold, 2 waived` or `1 of 44 rules fails, 3 not tried`.
+    """
+    count, verb = (counts.failed, "fail") if counts.failed else (counts.held, "hold")
+    ending = "s" if 1 in {count, counts.total} else ""
+    told = [f"{count} of {counted(counts.total, noun)} {verb}{ending}"]
+    told += [f"{counts.waived} waived"] if counts.waived else []
+    told += [f"{counts.untried} not tried"] if counts.untried else []
+    return ", ".join(told)
+
+
+def describe_proof(summary: Summary, variant: str) -> str:
+    """Return `42 of 44 smoke rules hold, 2 waived` of a variant; empty if no smoke test tried it."""
+    standing = summary.standings.get(variant)
+    return describe_rules(standing.counts, "smoke rule") if standing else ""
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,1 +1,1 @@
-"""What invoke.yaml and the environment say, checked once, as frozen values."""
+"""The settings in invoke.yaml and the environment, checked once, as frozen values."""

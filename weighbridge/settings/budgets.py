@@ -1,4 +1,4 @@
-"""What an image may weigh: limits in bytes whose unit is said, for all variants and for each."""
+"""How much an image may weigh: limits with units, for all variants and for each one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Value = TypeVar("_Value", Bytes, Percent)
 
 
 class Limit(Section, Generic[_Value]):
-    """A limit: one value, which is hard, or both. What is above the soft one is a warning, above the hard an error."""
+    """A limit: a single value is the hard one. Exceeding the soft one is a warning, exceeding the hard one an error."""
 
     soft: _Value | None = None
     hard: _Value | None = None
@@ -34,11 +34,11 @@ class Limit(Section, Generic[_Value]):
 
 
 class Growth(Section):
-    """How much an image may grow over the one that it is compared with, the base's own growth left out."""
+    """How much an image may grow since the one it is compared with, not counting the growth of its base."""
 
     bytes: Limit[Bytes] | None = None
     percent: Limit[Percent] | None = None
-    """Of what the earlier image has over its base. With `bytes`, only growth over both is too much."""
+    """Percent of what the earlier image has over its base. If `bytes` is given, too, growth must exceed both."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -48,30 +48,30 @@ class Growth(Section):
 
 
 class Limits(Section):
-    """Limits of one image. What is not given is not limited."""
+    """Limits of one image; None: no limit."""
 
     shipped: Limit[Bytes] | None = None
     pull: Limit[Bytes] | None = None
     live: Limit[Bytes] | None = None
     waste: Limit[Bytes] | None = None
     over_base: Limit[Bytes] | None = None
-    """Shipped bytes beside the base's."""
+    """Shipped bytes without those of the base."""
     layer: Limit[Bytes] | None = None
-    """Shipped bytes of the largest layer that is not the base's."""
+    """Shipped bytes of the largest layer that is not part of the base."""
     growth: Growth | None = None
 
 
 class Budgets(Section):
-    """What the variants may weigh; checked by `invoke report`."""
+    """How much the variants may weigh; `invoke report` checks that."""
 
     default: Limits = Limits()
-    """Of every variant, but for what its own section says."""
+    """Limits of every variant, unless its own section says otherwise."""
     variants: dict[Name, Limits] = {}
-    """Variant -> its own limits; null lifts one of the default's."""
+    """Variant -> its own limits; null removes one of the default limits."""
     noise: Bytes = Size(10_000, "10 kB")
-    """Growth below this is none: builds of the same sources differ by a little."""
+    """Smaller growth does not count, because builds of the same sources differ a little."""
 
     def of(self, variant: str) -> Limits:
-        """Return the limits of a variant: its own, and the default's where it has none."""
+        """Return the limits of a variant: its own, and the default ones for what its own do not mention."""
         own = self.variants.get(variant, Limits())
         return self.default.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})

@@ -1,4 +1,4 @@
-"""Which certificates this machine trusts: those that its environment names, else the bundle of its distribution."""
+"""Finds the certificates that this machine trusts: those that the environment names, else its distribution's bundle."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _SYSTEM = (
     Path("/etc/ssl/ca-bundle.pem"),
     Path("/etc/ssl/cert.pem"),
 )
-"""Where Debian, Fedora (older, newer), openSUSE, and Alpine and macOS keep it."""
+"""The bundle on Debian, Fedora (older, newer), openSUSE, and Alpine or macOS."""
 
 
 def named(*variables: str) -> Iterator[tuple[str, str]]:
-    """Yield each of these variables that is set, and the path that it names, as it stands there; none need be there."""
+    """Yield each of these variables that is set, and its value: a path, which need not exist."""
     yield from ((name, path) for name in variables if (path := os.environ.get(name)))
 
 
 def of_system() -> Path | None:
-    """Return the distribution's bundle; None where there is none. An office may have added its own to it."""
+    """Return the distribution's bundle, to which a company may have added its own; None if there is none."""
     return next((path for path in _SYSTEM if path.is_file()), None)

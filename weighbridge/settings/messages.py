@@ -1,4 +1,4 @@
-"""What is wrong with a value of the settings, in words of the file rather than of pydantic."""
+"""Says what is wrong with a value of the settings, in terms of the file rather than of pydantic."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _WORDS = {
     "float_type": "it has to be a number",
     "float_parsing": "it has to be a number",
 }
-"""Kind of an error -> what to say; of others pydantic's own words will do."""
+"""Kind of an error -> our message; for all other kinds, pydantic's own message is good enough."""
 _SHOWN = 60
 _SECRET = {"environment", "headers"}
-"""Sections whose values may be secrets: none of them is shown."""
+"""Sections whose values may be secrets, so that we never show them."""
 
 
 def worded(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[str, str]:
-    """Return one line that names the first wrong key and what it should be, and where to correct it.
+    """Return one line that names the first wrong key and what it should be, and advice where to correct it.
 
     Args:
-        errors: As pydantic lists them, at least one.
-        settings: Of which they are.
+        errors: The errors as pydantic lists them, at least one.
+        settings: The model that they are about.
     """
-    # A key that is misspelt is missing, too: the misspelt one is what to mend.
+    # A misspelt key is reported as unknown and also as missing: report the misspelt one.
     first = min(errors, key=lambda error: error["type"] == "missing")
     place = [str(part) for part in first["loc"] if part != "[key]"]
     if first["type"] == "extra_forbidden":
-        words = f"there is no such setting, but {', '.join(_keys(place, settings))}"
+        words = f"there is no such setting; choose from {', '.join(_keys(place, settings))}"
     elif first["type"] == "value_error":
         words = str(first["ctx"]["error"])
     else:
@@ -51,22 +51,22 @@ def worded(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[s
 
 
 def _seen(value: Any) -> str:
-    """Return what stands there, where it is a single value."""
+    """Return `, not VALUE` for a short single value; empty for anything else."""
     text = repr(value)
     return f", not {text}" if isinstance(value, str | int | float) and len(text) <= _SHOWN else ""
 
 
 def _keys(place: Sequence[str], settings: type[BaseModel]) -> list[str]:
-    """Return the keys that there are beside a wrong one."""
+    """Return the keys that exist in the section of a wrong one."""
     sections = [settings]
-    for part in place[:-1]:  # what is no key of ours is a name that the user gave, or the number of an item
+    for part in place[:-1]:  # other parts are names that the user gave, or numbers of items
         kinds = [each.model_fields[part].annotation for each in sections if part in each.model_fields]
         sections = [inner for kind in kinds for inner in _sections(kind)] or sections
     return [*dict.fromkeys(name for each in sections for name in each.model_fields)]
 
 
 def _sections(kind: Any) -> Iterator[type[BaseModel]]:
-    """Yield the sections that an annotation speaks of: `Growth | None`, `dict[Name, Variant]`."""
+    """Yield the sections in a type annotation, such as `Growth | None` or `dict[Name, Variant]`."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield kind
     for each in get_args(kind):

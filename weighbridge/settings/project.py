@@ -1,6 +1,6 @@
 """All settings of a project.
 
-Invoke merges invoke.yaml, `INVOKE_…` variables and its other configuration files; this module only checks the result.
+Invoke merges invoke.yaml, `INVOKE_…` variables and its other configuration files. This module only checks the result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from weighbridge.settings.values import UNIQUE, Name, Pattern, Reference, Reposi
 
 
 class Bases(Section):
-    """Names of the official base images. A stand-in of ours takes their place where no registry is in reach."""
+    """Names of the official base images. If no registry can be reached, our stand-ins replace them."""
 
     python: Reference = "python:3.13-slim-trixie"
     redis: Reference = "redis:8-alpine"
@@ -32,14 +32,14 @@ class Variant(Section):
     """One way to build the image."""
 
     accepts: dict[str, Annotated[str, Field(min_length=1)]] = {}
-    """Rules of `invoke smoke` that need not hold for this variant -> why: `no-compiler`, or `worker starts`."""
+    """Name or title of a rule of `invoke smoke` that is waived for this variant -> why."""
 
     target: str | None = None
-    """Stage of the Dockerfile; None: the last one."""
+    """Stage of the Dockerfile to build; None: the last one."""
     dockerfile: str = "Dockerfile"
     context: str = "."
     arguments: dict[str, str] = {}
-    """More build arguments."""
+    """Additional build arguments."""
 
 
 class Reports(Section):
@@ -49,21 +49,21 @@ class Reports(Section):
 
 
 class Change(Section):
-    """A change of one file, whose cost `invoke report --rebuild` tells."""
+    """A change of one file; `invoke report --rebuild` measures what it costs."""
 
     file: str
-    """Path in the build context of each variant, with slashes."""
+    """Path in the build context of every variant, with slashes."""
     find: Pattern = ""
-    """Regular expression; its first match is replaced. Empty: nothing is."""
+    """Regular expression whose first match is replaced; empty: nothing is replaced."""
     replace: str = ""
     append: str = ""
-    """A line more at the file's end. Empty: none."""
+    """A line to add at the end of the file; empty: none."""
 
     @model_validator(mode="after")
     def _is_new_each_time(self) -> Self:
-        """Refuse a change that the cache would know from the second report on."""
+        """Refuse a change that is the same each time: the second build would come from the cache."""
         if UNIQUE not in (self.replace if self.find else "") + self.append:
-            raise ValueError(f"neither the replacement nor the line to append holds {UNIQUE}")
+            raise ValueError(f"neither the replacement nor the line to append contains {UNIQUE}")
         return self
 
 
@@ -78,13 +78,13 @@ class Settings(Section):
     smoke: Smoke = Smoke()
     reports: Reports = Reports()
     changes: dict[Name, Change] = {}
-    """What `invoke report --rebuild` tries, in this order."""
+    """The changes that `invoke report --rebuild` tries, in this order."""
     budgets: Budgets = Budgets()
 
     @field_validator("budgets")
     @classmethod
     def _has_budgets_of_variants(cls, value: Budgets, info: ValidationInfo) -> Budgets:
-        """Refuse limits of a variant that is none: nothing would ever be held against them."""
+        """Refuse limits of an unknown variant: they would never be checked."""
         known = info.data.get("variants", value.variants)
         if unknown := sorted(set(value.variants) - set(known)):
             raise ValueError(f"{', '.join(unknown)} is no variant: choose from {', '.join(known)}")
@@ -96,25 +96,25 @@ class Settings(Section):
 
     @property
     def bench_repository(self) -> str:
-        """What the images of `invoke bench --images` are called, without the tag."""
+        """Name of the images of `invoke bench --images`, without the tag."""
         return f"{self.repository}-bench"
 
     def chosen(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return the wanted variants in the order of invoke.yaml; all of them where `names` is empty.
+        """Return these variants in the order of invoke.yaml, or all variants if `names` is empty.
 
         Raises:
-            SettingsError: One of them is not in invoke.yaml; the message lists the known.
+            SettingsError: One of them is not in invoke.yaml; the advice lists those that are.
         """
         wanted = set(names)
         if unknown := sorted(wanted - set(self.variants)):
-            told = ", ".join(name or "''" for name in unknown)  # of a script's variable that is not set
+            listed = ", ".join(name or "''" for name in unknown)  # empty if a script's variable is not set
             advice = f"Choose from {', '.join(self.variants)} (invoke.yaml, variants)."
-            raise SettingsError(f"Unknown variant {told}", advice=advice)
+            raise SettingsError(f"Unknown variant {listed}", advice=advice)
         return tuple(name for name in self.variants if not wanted or name in wanted)
 
 
 def from_config(config: Mapping[str, Any], invokes_own: Iterable[str]) -> Settings:
-    """Return the settings in Invoke's merged configuration, the keys that are Invoke's own left out.
+    """Return the settings in Invoke's merged configuration, without Invoke's own keys.
 
     Raises:
         SettingsError: See `check`.
@@ -124,7 +124,7 @@ def from_config(config: Mapping[str, Any], invokes_own: Iterable[str]) -> Settin
 
 
 def _plain(value: Any) -> Any:
-    """Turn Invoke's view of a mapping into a dict."""
+    """Turn Invoke's mappings, at any depth, into dicts."""
     return {key: _plain(each) for key, each in value.items()} if hasattr(value, "items") else value
 
 

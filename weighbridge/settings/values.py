@@ -1,4 +1,4 @@
-"""The kinds of values that settings are made of."""
+"""The types of values in the settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 
 
 def matching(pattern: str, words: str) -> AfterValidator:
-    """Return what refuses a text that does not match as a whole, and says in words what it should be."""
+    """Return a validator for a text that must match as a whole; `words` say what it should be."""
 
     def matched(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -26,24 +26,24 @@ def matching(pattern: str, words: str) -> AfterValidator:
 Name = Annotated[
     str,
     StringConstraints(max_length=64),
-    matching(r"[a-z0-9][a-z0-9_.-]*", "name of small letters, digits, `.`, `_` and `-`"),
+    matching(r"[a-z0-9][a-z0-9_.-]*", "name of lower-case letters, digits, `.`, `_` and `-`"),
 ]
-"""A variant's name: it becomes an image's tag."""
+"""The name of a variant, which becomes the tag of an image."""
 Repository = Annotated[
     str,
     StringConstraints(max_length=200),
-    matching(rf"{_COMPONENT}(?:/{_COMPONENT})*", "image's name without a tag and in small letters, such as `shop/api`"),
+    matching(rf"{_COMPONENT}(?:/{_COMPONENT})*", "image name in lower case and without a tag, such as `shop/api`"),
 ]
-"""An image's name without tag, by the grammar of the OCI distribution specification, `<name>`."""
-Reference = Annotated[str, StringConstraints(max_length=250), matching(r"[\w][\w.:/@-]*", "image's name")]
+"""An image name without a tag, by the grammar of `<name>` in the OCI distribution specification."""
+Reference = Annotated[str, StringConstraints(max_length=250), matching(r"[\w][\w.:/@-]*", "image name")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 UNIQUE = "{unique}"
-"""Stands in a change, or in a request's body, for a word that is another one each time."""
+"""Placeholder in a change, or in the body of a request, for a word that is new each time."""
 
 
 def _expression(value: str) -> str:
-    """Return a regular expression that is one."""
+    """Return the text if it is a valid regular expression."""
     try:
         re.compile(value)
     except (re.error, OverflowError, RecursionError) as error:
@@ -58,12 +58,12 @@ _UNITS = {"B": 1} | {
 }
 _TEXT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?) ?([A-Za-z]+)")
 _NEEDS_UNIT = 1000
-"""A number below stands for another unit than bytes: nobody limits an image, or a container, to 160 B."""
+"""A smaller number without a unit is refused: it was hardly meant in bytes."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Size:
-    """A number of bytes, and how invoke.yaml puts it."""
+    """A number of bytes, and how invoke.yaml writes it."""
 
     bytes: int
     written: str = field(compare=False)
@@ -71,7 +71,7 @@ class Size:
 
 
 def _size(value: Any) -> Any:
-    """Return the size that a value of invoke.yaml says; what Python already made of one stays."""
+    """Return the size that a value of invoke.yaml means; a `Size` is returned as it is."""
     if isinstance(value, Size):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -81,7 +81,7 @@ def _size(value: Any) -> Any:
             raise ValueError(f"{value} has no unit: write `{value} MB`, or `{value} B` if bytes are meant")
         return Size(value, str(value))
     if isinstance(value, float):
-        raise ValueError(f"{value} has no unit, and bytes are whole: write `{value} MB`")  # noqa: TRY004 - pydantic's
+        raise ValueError(f"{value} has no unit, and there are no fractions of a byte: write `{value} MB`")  # noqa: TRY004 - pydantic's
     found = _TEXT.fullmatch(value.strip()) if isinstance(value, str) else None
     if found and found[2] in _UNITS:
         return Size(int(Decimal(found[1]) * _UNITS[found[2]]), f"{found[1]} {found[2]}")
@@ -89,17 +89,17 @@ def _size(value: Any) -> Any:
 
 
 def _as_written(size: Size) -> str | int:
-    """Return what invoke.yaml says of a size."""
+    """Return a size as invoke.yaml writes it."""
     return size.bytes if size.written.isdecimal() else size.written
 
 
 Bytes = Annotated[Size, BeforeValidator(_size), PlainSerializer(_as_written)]
-"""`160 MB` is 160 * 10^6 bytes, `152 MiB` 152 * 2^20; what is left of a byte is cut off."""
+"""`160 MB` is 160 * 10^6 bytes, `152 MiB` 152 * 2^20; a fraction of a byte is cut off."""
 UrlPath = Annotated[str, matching(r"/[!-~]*", "path such as `/livez`")]
 Pattern = Annotated[str, AfterValidator(_expression)]
 
 
 class Section(BaseModel):
-    """A part of the settings: frozen, and a misspelt key is an error, not a surprise."""
+    """A part of the settings: frozen; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

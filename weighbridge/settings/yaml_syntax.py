@@ -1,4 +1,4 @@
-"""Whether invoke.yaml can be read at all: asked before Invoke reads it and ends in a traceback."""
+"""Checks the syntax of invoke.yaml before Invoke reads it, because Invoke would end with a traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping, of which PyYAML takes the last without a word."""
+    """Refuses a key that occurs twice in one mapping; PyYAML silently takes the last one."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)
@@ -23,20 +23,20 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
                 if (key.tag, key.value) in seen:
-                    raise ComposerError(None, None, f"the key {key.value!r} stands there twice", key.start_mark)
+                    raise ComposerError(None, None, f"the key {key.value!r} occurs twice", key.start_mark)
                 seen.add((key.tag, key.value))
         return node
 
 
 def check_syntax(path: Path) -> None:
-    """Read a settings file for its syntax alone; one that does not exist is fine.
+    """Check the syntax of a settings file, which need not exist.
 
     Raises:
         SettingsError: It is no YAML, has a key twice, is no mapping, or cannot be read; the message names the line.
     """
     advice = f"Correct it in {path.name}."
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is a safe one
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
         return
     except yaml.YAMLError as error:

@@ -1,1 +1,1 @@
-"""The proof that each role runs from an image, hardened, and does its work."""
+"""The smoke test: proves that each role runs from an image, hardened, and does its work."""

@@ -1,7 +1,8 @@
-"""What is kept of smoke tests that failed: the output of every container, and what was found.
+"""Keeps the results of smoke tests that failed: the output of every container, and the outcome of every rule.
 
-A run has a folder of its own, `smoke/<UTC time>` below that of the records: `VARIANT-ROLE.log` is a container's whole
-output, `VARIANT.json` what `invoke smoke --format json` says of the variant. A folder appears whole or not at all.
+Each run has a folder of its own, `smoke/<UTC time>` in the folder of the records. `VARIANT-CONTAINER.log` is the whole
+output of a container; `VARIANT.json` is what `invoke smoke --format json` says about the variant. A folder appears
+whole or not at all.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ _NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)(?:-(\d+))?", re.ASCII)
 
 
 def keep(proofs: Sequence[Proof], folder: Path) -> tuple[Path, ...]:
-    """Write what is known of each proof that failed, and remove the oldest folders beyond the last ten.
+    """Write the checks and logs of each proof that failed, then remove all but the ten newest folders.
 
     Args:
-        proofs: Of one run.
-        folder: That of the records; made where it is missing.
+        proofs: All proofs of one run.
+        folder: The folder of the records; it is made if it is missing.
 
     Returns:
-        The files; none where every proof holds.
+        The files that were written; none if every proof holds.
 
     Raises:
         SettingsError: The folder cannot be written to.
@@ -55,7 +56,7 @@ def keep(proofs: Sequence[Proof], folder: Path) -> tuple[Path, ...]:
 
 
 def clean(folder: Path) -> int:
-    """Remove what `keep` left half-written where it was killed; what is whole stays. Return how many folders went."""
+    """Remove the half-written folders that a killed `keep` left behind, and return how many those were."""
     drafts = [*(folder / _FOLDER).glob(f"{files.DRAFT}*")]
     for draft in drafts:
         shutil.rmtree(draft, ignore_errors=True)
@@ -63,20 +64,20 @@ def clean(folder: Path) -> int:
 
 
 def _contents(proof: Proof) -> Iterator[tuple[str, bytes]]:
-    """Yield the name of each file and what is in it."""
-    told = json.dumps({"format": FORMAT_VERSION, **as_object(proof)}, indent=2)
-    yield f"{proof.variant}.json", f"{told}\n".encode()
+    """Yield the name and the content of each file."""
+    document = json.dumps({"format": FORMAT_VERSION, **as_object(proof)}, indent=2)
+    yield f"{proof.variant}.json", f"{document}\n".encode()
     for role, log in proof.logs.items():
-        # A log keeps its line ends; what is no Unicode becomes its number.
+        # A log keeps its line ends; a surrogate, which UTF-8 cannot hold, is written as its number.
         yield f"{proof.variant}-{role}.log", log.encode("utf-8", "backslashreplace")
 
 
 def _remove_oldest(runs: Path) -> None:
-    """Leave the last ten, and whatever has a name that is not one of ours."""
+    """Remove all but the ten newest folders; anything whose name is not one of ours stays."""
     dated = sorted(
         (named[1], int(named[2] or 0), path)
         for path in runs.iterdir()
         if (named := _NAME.fullmatch(path.name)) and path.is_dir() and not path.is_symlink()
     )
     for *_, path in dated[:-_KEPT]:
-        shutil.rmtree(path, ignore_errors=True)  # another run may be at it
+        shutil.rmtree(path, ignore_errors=True)  # another run may be removing it, too

@@ -1,4 +1,4 @@
-"""One rule of the smoke test: what it needs, how it is tried, and what became of it."""
+"""One rule of the smoke test: what it needs, how it is tried, and its outcome."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from weighbridge.errors import EngineFault
-from weighbridge.model.smoke import Check, Outcome, title_of
+from weighbridge.model.smoke import Check, CheckRole, Outcome, title_of
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.containers import Stack
 
@@ -19,29 +19,29 @@ ALL_BEFORE = "*"
 class Rule:
     """One thing that must hold."""
 
-    role: str
+    role: CheckRole
     name: str
     holds: Callable[[Stack], str]
-    """Returns what was seen; raises `CheckFailed`."""
+    """Returns what it saw if the rule holds; otherwise raises `CheckFailed`."""
     needs: tuple[str, ...] = ()
-    """Titles of rules without which this one makes no sense; `ALL_BEFORE`: all that were tried before it."""
+    """Titles of rules that must hold before this one can be tried; `ALL_BEFORE`: every rule tried before it."""
     explained_by: tuple[str, ...] = ()
-    """Titles of rules whose failure is the cause, where this one fails too: then only that is told."""
+    """Titles of rules whose failure is the cause if this one fails, too; then only the cause counts as failed."""
     moot_after: tuple[str, ...] = ()
-    """Titles of rules whose failure tells all that this one could; where they were not tried, this one is."""
+    """Titles of rules after whose failure this one would say nothing new. It is tried if they were not tried."""
     log_of: str = ""
-    """The container whose log tells why it does not hold; empty: none does."""
+    """The container whose log says why the rule does not hold; empty: no log does."""
 
     @property
     def title(self) -> str:
-        """What it is called among others."""
+        """The unique name of the rule, such as `worker ready`."""
         return title_of(self.role, self.name)
 
 
 class Watcher(Protocol):
-    """Who is told what happens to a variant. Variants are tried side by side, so calls come from several threads."""
+    """Follows what happens to each variant. Variants are tried side by side, so calls come from several threads."""
 
-    def began(self, variant: str, role: str, rule: str) -> None:
+    def began(self, variant: str, role: CheckRole, rule: str) -> None:
         """A rule is being tried."""
 
     def checked(self, variant: str, check: Check) -> None:
@@ -51,14 +51,14 @@ class Watcher(Protocol):
 def try_all(
     rules: Iterable[Rule], stack: Stack, variant: str, watcher: Watcher, accepted: Mapping[str, str]
 ) -> tuple[Check, ...]:
-    """Try rules in turn, but those whose needs failed; return what became of each.
+    """Try rules in turn, skip those whose needs do not hold, and return a check of each.
 
     Args:
-        rules: In the order in which they are tried.
-        stack: What they are tried on.
-        variant: Whose image that is.
-        watcher: Is told of each.
-        accepted: Names or titles of rules that need not hold -> why.
+        rules: The rules, in the order in which to try them.
+        stack: The containers to try them on.
+        variant: The variant whose image these run.
+        watcher: Its methods are called before and after each rule.
+        accepted: Names or titles of waived rules -> why.
     """
     checks: dict[str, Check] = {}
     for rule in rules:
@@ -76,14 +76,14 @@ def try_all(
 
 
 def first_failed(rules: Sequence[Rule], checks: Iterable[Check]) -> Rule | None:
-    """Return the rule that failed first; one that has a log to show comes before those that have none."""
+    """Return the first rule that failed and has a log to show; if none has a log, the first that failed."""
     failed = {check.title for check in checks if check.outcome == "failed"}
     found = [rule for rule in rules if rule.title in failed]
     return next((rule for rule in found if rule.log_of), found[0] if found else None)
 
 
 def _missing(rule: Rule, checks: Mapping[str, Check]) -> str:
-    """Return the title of a rule that this one needs and that does not hold; empty: it can be tried."""
+    """Return the title of a rule because of which this one cannot be tried; empty: it can be tried."""
     needed = checks if rule.needs == (ALL_BEFORE,) else [title for title in rule.needs if title in checks]
     broken = [title for title in needed if not checks[title].ok]
     broken += [title for title in rule.moot_after if title in checks and checks[title].outcome == "failed"]
@@ -91,7 +91,7 @@ def _missing(rule: Rule, checks: Mapping[str, Check]) -> str:
 
 
 def _skipped(rule: Rule, missing: str, seen: str = "") -> Check:
-    detail = f"{seen}see `{missing}`" if seen else f"not tried, for `{missing}` does not hold"
+    detail = f"{seen}see `{missing}`" if seen else f"not tried, because `{missing}` does not hold"
     return Check(role=rule.role, rule=rule.name, outcome="skipped", detail=detail, seconds=0.0)
 
 
@@ -102,7 +102,7 @@ def _tried(rule: Rule, stack: Stack, accepted: str) -> Check:
         detail, outcome = rule.holds(stack), "passed"
     except CheckFailed as error:
         detail = str(error)
-    except EngineFault as error:  # such as a container that went away under the rule
+    except EngineFault as error:  # for example, the container disappeared while the rule was tried
         detail = error.message
     detail = stack.masked(detail)
     if accepted and outcome == "failed":

@@ -1,4 +1,4 @@
-"""Variants put to the test side by side, each in a thread and on a stack of its own."""
+"""Runs the smoke test of several variants side by side, each in its own thread and on its own containers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOOK_SECONDS = 0.1
 
 
 class Watcher(rule.Watcher, Protocol):
-    """Who is told what happens, from several threads."""
+    """Follows what happens, from several threads."""
 
     def ended(self, variant: str, proof: Proof) -> None:
         """All rules of a variant have been tried."""
@@ -32,38 +32,38 @@ class Watcher(rule.Watcher, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """How variants are put to the test."""
+    """How to test variants."""
 
     engine: Engine
     settings: Settings
     redis: str
-    """Reference of a Redis image that is there."""
+    """Reference of a Redis image that the engine has."""
     faults: bool = False
-    """Whether things are broken on purpose, too."""
+    """Whether to break things on purpose, too."""
     keep: bool = False
-    """Whether containers, networks and volumes stay as they are at the end."""
+    """Whether to leave containers, networks and volumes in the engine at the end."""
     note: Callable[[str], None] = field(default=runs.ignore)
-    """Is told of each thing that had to be left, because a container of the user's holds it."""
+    """Gets a sentence for the user, such as which thing could not be removed because a container of theirs uses it."""
     at_once: int = field(default_factory=lambda: max(3, os.cpu_count() or 1))
-    """How many variants are started side by side: more would wait for processors, and run out of their time."""
+    """How many variants to start side by side: more would wait for processors and exceed their time limits."""
     live: set[str] = field(default_factory=set)
-    """Ids of the runs that have things in the engine now, and are not to be kept."""
+    """Ids of the runs that now have things in the engine which must be removed at the end."""
 
 
 def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) -> tuple[Proof, ...]:
     """Start each variant in both roles, and try all rules on it.
 
     Args:
-        trial: Where and how.
-        images: Variant -> what its image holds; started is that very image, by its id.
-        watcher: Is told what happens.
+        trial: Where and how to test.
+        images: Variant -> its scanned image; the containers run exactly this image, by its id.
+        watcher: Its methods are called as things happen.
 
     Returns:
-        What was found, in the order of `images`.
+        The proofs, in the order of `images`.
 
     Raises:
-        NoSuchImage: There is no Redis image.
-        SettingsError: A variant accepts a rule that is none.
+        NoSuchImage: The engine has no Redis image.
+        SettingsError: A variant accepts a rule that does not exist.
         NoEngine: The engine went away.
     """
     if not trial.engine.has_image(trial.redis):
@@ -79,9 +79,9 @@ def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) ->
 
 
 def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ...]:
-    """Prove variants, each in its thread; raise the first error of any when all have ended.
+    """Prove each variant in its own thread; once all threads have ended, raise the first error of any.
 
-    The threads are daemons: who presses Ctrl-C twice does not wait for what a container is just doing.
+    The threads are daemons, so that whoever presses Ctrl-C twice need not wait for a busy container.
     """
     found: dict[str, Proof] = {}
     errors: list[BaseException] = []
@@ -93,10 +93,10 @@ def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ..
                 variant.interruption.check()
                 found[variant.name] = variant.prove()
             variant.watcher.ended(variant.name, found[variant.name])
-        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that users see
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
             errors.append(error)
 
-    told = False
+    has_said_so = False
     threads = [threading.Thread(target=work, args=(variant,), daemon=True) for variant in variants]
     for thread in threads:
         thread.start()
@@ -104,7 +104,7 @@ def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ..
         for thread in threads:
             while thread.is_alive():
                 thread.join(_LOOK_SECONDS)
-                told = told or _told_of_stop(trial, variants)
+                has_said_so = has_said_so or _told_of_stop(trial, variants)
     except BaseException:
         for run_id in [*trial.live]:
             runs.remove(trial.engine, run_id, trial.note)
@@ -116,10 +116,10 @@ def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ..
 
 
 def check_images(engine: Engine, names: Sequence[str]) -> None:
-    """Make sure of all images before anything is read or started.
+    """Make sure that the engine has all images, before anything is read or started.
 
     Raises:
-        NoSuchImage: Some are not there; the message names all of them.
+        NoSuchImage: Some are missing; the message names all of them.
     """
     missing = [name for name in names if not engine.has_image(name)]
     if missing:
@@ -127,10 +127,11 @@ def check_images(engine: Engine, names: Sequence[str]) -> None:
 
 
 def check(proofs: Sequence[Proof]) -> None:
-    """Raise what does not hold of the first variant that fails, with the end of a log; return where all hold.
+    """Raise an error about the first variant that fails; return if every variant passes.
 
     Raises:
-        SmokeFailed: Rules do not hold for a variant. Told in full is the first, of what runs before what lies there.
+        SmokeFailed: Rules fail for a variant. The message gives the first in full, a rule on a running container before
+            one on the image, and names the others; the detail is the end of a log.
     """
     for proof in proofs:
         failed = [check for check in proof.checks if check.outcome == "failed"]
@@ -138,7 +139,7 @@ def check(proofs: Sequence[Proof]) -> None:
         if failed:
             first, *others = failed
             names = ", ".join(each.title for each in others)
-            more = f"; nor hold {names}" if others else ""
+            more = f"; these fail, too: {names}" if others else ""
             message = f"{proof.variant}: {first.title}: {first.detail}{more}"
             raise SmokeFailed(message, detail=proof.log)
 
@@ -154,30 +155,30 @@ def _check_accepted(settings: Settings, variant: str, contents: ScannedImage) ->
 
 
 def _told_of_stop(trial: Trial, variants: Sequence[_Variant]) -> bool:
-    """Say once that a signal has come, for what a container is just doing may take a while."""
+    """Say that a signal has come, because the containers may take a while to stop; return whether it has come."""
     if not variants[0].interruption.noted:
         return False
-    trial.note("Stopping, and removing what was started; once more to leave at once")
+    trial.note("Stopping, and removing what was started; interrupt once more to leave at once")
     return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Played:
-    """What became of the rules that were tried on one stack."""
+    """The outcome of the rules that were tried on one stack."""
 
     checks: tuple[Check, ...]
     figures: StartCosts
     log: str = ""
-    """The last lines of the container that tells of a failure."""
+    """The last lines of the container whose log explains the first failure."""
     log_of: str = ""
-    """The title of the rule that failed."""
+    """The title of the rule that failed first."""
     logs: Mapping[str, str] = field(default_factory=dict)
-    """Container -> its whole output; empty where all rules hold."""
+    """Container -> its whole output; empty if no rule failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Variant:
-    """One variant, put to the test in its own thread."""
+    """One variant, tested in its own thread."""
 
     trial: Trial
     name: str
@@ -186,7 +187,7 @@ class _Variant:
     interruption: signals.Interruption
 
     def prove(self) -> Proof:
-        """Try the rules, and where all hold, the faults."""
+        """Try the rules and, if all of them hold or are waived, the faults."""
         began, settings = time.monotonic(), self.trial.settings
         played = [self._play(tuple(suite.rules(settings, self.contents)), {})]
         if self.trial.faults and all(check.ok for check in played[0].checks):
@@ -220,7 +221,7 @@ class _Variant:
                 environment=environment,
             )
             with running(stack, trial.note):
-                with suppress(EngineFault):  # its own rule tells; it comes up while the image is looked at
+                with suppress(EngineFault):  # `redis-starts` reports it; meanwhile the rules on the image are tried
                     stack.start(REDIS)
                 accepted = trial.settings.variants[self.name].accepts
                 checks = rule.try_all(rules, stack, self.name, self.watcher, accepted)
@@ -228,9 +229,9 @@ class _Variant:
 
     @contextmanager
     def _noted(self, run: runs.Run) -> Iterator[None]:
-        """Tell that a run has things in the engine, for who has to remove them in a hurry."""
+        """List the run in `trial.live` for as long as it has things in the engine that must be removed."""
         if run.keep:
-            self.trial.note(f"{self.name}: kept, its containers are called {run.name}-…")
+            self.trial.note(f"{self.name}: its containers stay, and are called {run.name}-…")
         else:
             self.trial.live.add(run.id)
         try:
@@ -240,7 +241,7 @@ class _Variant:
 
 
 def _looked_back(stack: Stack, checks: tuple[Check, ...], failed: Rule | None) -> _Played:
-    """Keep what is worth it of a stack that is about to go."""
+    """Return the outcome together with start costs and logs, before the stack is removed."""
     figures = start_costs.of(stack.observed)
     if failed is None:
         return _Played(checks=checks, figures=figures)

@@ -1,7 +1,7 @@
 """The rules in the order in which they are tried, and what each of them needs.
 
-The roles start one after the other, so that the time until each serves is its own. A rule that cannot hold because
-another one does not is not tried: what is reported is what is to be mended.
+The roles start one after the other, so that neither slows the other's start. A rule that cannot hold because another
+one does not is not tried: so the rules that fail are exactly what needs mending.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from weighbridge.model.scan import ScannedImage
+from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
 from weighbridge.settings.smoke import Role
 from weighbridge.smoke.rule import ALL_BEFORE, Rule
@@ -45,7 +46,7 @@ _LOADABLE = ("image code-is-for-this-platform", "image libraries-resolve")
 
 
 def rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
-    """Yield the rules on an image and on what runs from it."""
+    """Yield the rules on an image and on the containers that run from it."""
     yield from _on_image(settings, contents)
     yield from _on_beginning(settings)
     arrival = Arrival()
@@ -63,7 +64,7 @@ def rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
 
 
 def fault_rules(settings: Settings) -> Iterator[Rule]:
-    """Yield the rules on what may break, those left out for which the settings do not say how; Redis comes first."""
+    """Yield the rules on faults, except those for which the settings do not say how to cause or check them."""
     yield Rule(role="fault", name="stack-starts", holds=_start_all, log_of=API)
     for name, fault in _faults(settings):
         holds = partial(faults.restored, fault=fault)
@@ -71,7 +72,7 @@ def fault_rules(settings: Settings) -> Iterator[Rule]:
 
 
 def _faults(settings: Settings) -> Iterator[tuple[str, Callable[[Stack], str]]]:
-    """Yield what is broken on purpose, by the name of its rule."""
+    """Yield the name of each rule on a fault, and the function that causes the fault and checks what follows."""
     worker, chosen, probes = settings.roles.worker, settings.smoke.faults, settings.smoke.probes
     if worker.slow_job and worker.job_result:
         holds = partial(faults.killed_worker_loses_no_job, slow_job=worker.slow_job, job_result=worker.job_result)
@@ -86,7 +87,7 @@ def _faults(settings: Settings) -> Iterator[tuple[str, Callable[[Stack], str]]]:
 
 
 def names(settings: Settings, contents: ScannedImage) -> frozenset[str]:
-    """Return the names and titles by which a variant may accept that a rule does not hold."""
+    """Return the names and titles of all rules: a variant may waive a rule by either."""
     known = [*rules(settings, contents), *fault_rules(settings)]
     return frozenset(name for rule in known for name in (rule.name, rule.title))
 
@@ -105,7 +106,7 @@ def _judged(
 
 
 def _on_beginning(settings: Settings) -> Iterator[Rule]:
-    """Yield the rules on what everything else stands on; Redis comes up while the image is looked at."""
+    """Yield the rules that nearly all later ones need: an interpreter in the image, and a Redis that answers."""
     yield Rule(role="image", name="has-python", holds=start.has_python, log_of=CLIENT)
     yield Rule(role="image", name="libraries-resolve", holds=libraries.libraries_resolve, needs=(_PYTHON,))
     all_have_their_own = settings.roles.api.health and settings.roles.worker.health
@@ -114,8 +115,8 @@ def _on_beginning(settings: Settings) -> Iterator[Rule]:
     yield Rule(role="stack", name="redis-starts", holds=start.redis_starts, log_of=REDIS)
 
 
-def _on_role(settings: Role, role: str, on_start: Callable[[Stack], None] = lambda _: None) -> Iterator[Rule]:
-    """Yield the rules on how a role starts and what it may do."""
+def _on_role(settings: Role, role: RoleName, on_start: Callable[[Stack], None] = lambda _: None) -> Iterator[Rule]:
+    """Yield the rules on how a role starts and what its processes may do."""
 
     def of(name: str, holds: Callable[..., str], *needs: str) -> Rule:
         return Rule(role=role, name=name, holds=partial(holds, role=role), needs=needs, log_of=role)
@@ -132,7 +133,7 @@ def _on_role(settings: Role, role: str, on_start: Callable[[Stack], None] = lamb
 
 
 def _on_answers(settings: Settings, arrival: Arrival) -> Iterator[Rule]:
-    """Yield the rules on what the API says by itself."""
+    """Yield the rules on what the API answers before any probe has sent it data."""
 
     def of_api(name: str, holds: Callable[[Stack], str], *needs: str) -> Rule:
         return Rule(role=API, name=name, holds=holds, needs=needs, log_of=API)
@@ -147,7 +148,7 @@ def _on_answers(settings: Settings, arrival: Arrival) -> Iterator[Rule]:
 
 
 def _on_work(settings: Settings) -> Iterator[Rule]:
-    """Yield the rules on the worker at work, and on both roles together."""
+    """Yield the rules on the worker at work, and the probes, which need both roles."""
     jobs = settings.roles.worker.jobs
     running = "worker runs-on-read-only-root"
     yield Rule(
@@ -168,7 +169,7 @@ def _on_work(settings: Settings) -> Iterator[Rule]:
 
 
 def _on_ends(settings: Settings) -> Iterator[Rule]:
-    """Yield the rules on how both roles end; what the API has begun is ended with it."""
+    """Yield the rules on how both roles end."""
     worker, needs = settings.roles.worker, (_WORKER_READY, _JOBS)
     if worker.slow_job:
         holds = partial(shutdown.finishes_running_job, slow_job=worker.slow_job, job_result=worker.job_result)
@@ -185,7 +186,7 @@ def _on_ends(settings: Settings) -> Iterator[Rule]:
 
 
 def _start_all(stack: Stack) -> str:
-    """Start Redis, the client and both roles, all of which have been proven to start, and wait until they serve."""
+    """Start Redis, the client and both roles, which have passed the rules on starting, and wait until they serve."""
     start.redis_starts(stack)
     start.has_python(stack)
     for role in (API, WORKER):

@@ -117,7 +117,7 @@ def test_first_table_is_the_answer() -> None:
             "not compared",
             "~3.00 kB, 2.5 s",
             "–",  # noqa: RUF001 - a dash, as it stands there
-            "✗ 2 of 41 fail",
+            "✗ 2 of 41 rules fail",
             "1 warning",
         ],
         [
@@ -129,7 +129,7 @@ def test_first_table_is_the_answer() -> None:
             "+15.0 MB",
             "~3.00 kB, 2.5 s",
             "1.6 s",
-            "✓ 41 rules",
+            "✓ 41 of 41 rules hold",
             "1 warning",
         ],
     ]

@@ -150,7 +150,7 @@ def test_whole_document() -> None:
 | Variant | Shipped | Pull | Over base | Waste | Change | Code change | API ready | Smoke | Findings |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 | **<code>multi</code>** | 123 MB | ~41.1 MB | 43.0 MB | 0 B | +12.0 MB | 48.0 kB, 3.2 s \
-| 0.4 s | ✓ 45 rules | 1 error |
+| 0.4 s | ✓ 45 of 45 rules hold | 1 error |
 
 - **error** <code>multi</code>: shipped 123 MB, 3.4 MB over the limit of 120 MB
 - <code>multi</code> +12.0 MB, most by <code>numpy</code> <code>2.1 → 2.2</code> (+12.0 MB)
@@ -222,9 +222,9 @@ def test_without_a_baseline_it_says_what_to_ship_and_to_cut() -> None:
     standing = Standing(ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), waived=2)
     alone = Summary(report=BEFORE, standings={BEFORE.images[0].variant: standing})
     text = first_screen(markdown.document(alone))
-    assert "ship multi: Its smoke test passed." in text
+    assert "ship multi: 43 of 45 smoke rules hold, 2 waived. Its smoke test passed." in text
     assert "cut first Nothing is certainly removable. The largest part is " in text
-    assert "✓ 43, 2 waived" in text
+    assert "✓ 43 of 45 rules hold, 2 waived" in text
     assert "ship multi" not in first_screen(markdown.document(summary(BEFORE, BEFORE)))
 
 
@@ -236,7 +236,7 @@ def test_what_does_not_run_is_told_first() -> None:
     assert text.strip().startswith("Does not run: multi. Nothing can be compared with main")
     assert "does not run multi: worker ready, api live" in text
     assert "not compared multi: another platform" in text
-    assert "✗ 2 of 45 fail" in text
+    assert "✗ 2 of 45 rules fail" in text
 
 
 def test_record_without_ledger_tells_layers() -> None:

@@ -40,7 +40,7 @@ def test_badge_is_of_the_smallest_that_runs(standings: dict[str, Standing], labe
     assert chosen
     assert texts(root) == [label, size(chosen.shipped_bytes)]
     assert {each.get("class") for each in root.iter(f"{SPACE}rect")} == {"label", kind}
-    words = {"runs": "✓ 45 rules", "fails": "✗ 1 of 45 fail", "untried": "not tried"}[kind]
+    words = {"runs": "✓ 45 of 45 rules hold", "fails": "✗ 1 of 45 rules fails", "untried": "not tried"}[kind]
     assert root.findtext(f"{SPACE}title") == f"{label}: {size(chosen.shipped_bytes)} shipped, smoke test {words}"
 
 

@@ -30,10 +30,10 @@ def test_picture_says_everything_in_texts() -> None:
     assert texts(drawn(svg.render, SUMMARY)) == [
         "What each variant weighs",
         "measured 2026-11-24",
-        f"Ship multi. {advice.reason(SUMMARY)}",
+        f"Ship multi: 45 of 45 smoke rules hold. {advice.reason(SUMMARY)}",
         *("Variant", "Shipped", "Pull", "Over base", "Waste", "API ready", "Smoke"),
-        *("single", "480 MB", "~133 MB", "400 MB", "0 B", "–", "✗ 1 of 45 fail"),  # noqa: RUF001 - the dash of the output
-        *("multi", "120 MB", "~13.3 MB", "40.0 MB", "0 B", "0.4 s", "✓ 45 rules"),
+        *("single", "480 MB", "~133 MB", "400 MB", "0 B", "–", "✗ 1 of 45 rules fails"),  # noqa: RUF001 - the dash of the output
+        *("multi", "120 MB", "~13.3 MB", "40.0 MB", "0 B", "0.4 s", "✓ 45 of 45 rules hold"),
         *("minimal", "60.0 MB", "~20.0 MB", "60.0 MB", "0 B", "–", "not tried"),  # noqa: RUF001 - as above
         *("single", "480 MB", "multi", "120 MB", "minimal", "60.0 MB"),
         *("base image", "Python packages"),
@@ -47,8 +47,8 @@ def test_picture_is_told_to_who_cannot_see_it() -> None:
     assert root.findtext(f"{SPACE}title") == "What each variant weighs"
     description = root.findtext(f"{SPACE}desc") or ""
     assert (
-        "multi: Shipped 120 MB, Pull ~13.3 MB, Over base 40.0 MB, Waste 0 B, API ready 0.4 s, Smoke ✓ 45 rules."
-        in description
+        "multi: Shipped 120 MB, Pull ~13.3 MB, Over base 40.0 MB, Waste 0 B, API ready 0.4 s, "
+        "Smoke ✓ 45 of 45 rules hold." in description
     )
     assert (root.get("aria-label") or "").endswith(description)
 

@@ -1,4 +1,4 @@
-"""Builds as they happen, and what was built."""
+"""Builds while they run, and the table of what was built."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def step(state: str, seconds: float = 0) -> Step:
 
 
 def test_steps_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    """A step is one line when it ends: variant, state, seconds where it ran, and its name in full."""
+    """A step is one line when it ends: variant, state, seconds if it ran, and its full name."""
     with console.activity() as shown:
         draw = build_progress.steps(shown, "multi")
         for each in (step("running"), step("done", 12.34), step("cached"), step("failed"), step("cancelled")):
@@ -56,7 +56,7 @@ def lines(text: str) -> list[str]:
 
 
 def test_built() -> None:
-    """The table of what was built, and on what."""
+    """The table shows each image that was built, and the base."""
     stream = io.StringIO()
     steps = (step("done"), step("done"), step("cached"))
     built = Built(variant="multi", image_id=f"sha256:{'0123456789abcdef' * 4}", seconds=12.34, steps=steps)
@@ -73,7 +73,7 @@ def test_built() -> None:
 
 
 def test_facts() -> None:
-    """Names stand in a column, values beside them, a line each."""
+    """Each name is on a line of its own, with its value beside it."""
     stream = io.StringIO()
     build_progress.print_facts([("Engine", "Docker 28.5.2"), ("Builder", "[x]")], stream)
     assert lines(stream.getvalue()) == ["Engine   Docker 28.5.2", "Builder  [x]"]

@@ -1,4 +1,4 @@
-"""Progress goes to standard error, lines that move are gone at the end, and an error stands last."""
+"""Progress goes to standard error, moving lines are gone at the end, and an error comes last."""
 
 from __future__ import annotations
 

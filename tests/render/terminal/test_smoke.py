@@ -1,4 +1,4 @@
-"""The smoke test on a terminal and in a pipe: the whole output at its end."""
+"""The whole output of a smoke test at its end, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ single   17.3 s: worker 14.6, api 1.3, other 1.0, stack 0.4
 multi    63.5 s: worker 60.0, other 1.6, api 1.3, stack 0.6
 minimal  17.2 s: worker 14.6, api 1.3, other 0.9, stack 0.4
 
-✓ single and minimal run: 12 rules hold in 17.3 s, 1 waived
-✗ multi fails 2 of 7 rules: worker ready, stack no-error-in-logs; 1 not tried
+✓ single and minimal run: 12 of 13 rules hold, 1 waived, in 17.3 s
+✗ multi fails 2 of 7 rules: worker ready, stack no-error-in-logs; 3 hold, 1 waived, 1 not tried
 """  # noqa: RUF001 - the dash is a sign of the table
 ONE_AT_80 = """\
 Smoke test
@@ -69,7 +69,7 @@ Smoke test
 Where the time went
 minimal  17.2 s: worker 14.6, api 1.3, other 0.9, stack 0.4
 
-✓ minimal runs: 6 rules hold in 17.2 s
+✓ minimal runs: 6 of 6 rules hold in 17.2 s
 """
 
 
@@ -82,7 +82,7 @@ def drawn(*found: Proof) -> str:
 
 @pytest.fixture(autouse=True)
 def width(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every output be 80 columns wide, where a test does not say otherwise."""
+    """Make every output 80 columns wide, unless a test says otherwise."""
     monkeypatch.setenv("COLUMNS", "80")
 
 
@@ -99,7 +99,7 @@ def test_three_variants_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_variant_at_80_columns() -> None:
-    """What was seen stands beside each rule, cut to the width; figures that nobody took are left out."""
+    """Each rule has what it saw beside it, cut to the width; figures that were not measured are left out."""
     assert drawn(replace(GOOD, figures=StartCosts())) == ONE_AT_80
 
 
@@ -111,7 +111,7 @@ def test_one_variant_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_variant_that_fails_says_why_once() -> None:
-    """The rule's row says where to look; the full reason stands below, once."""
+    """The rule's row points to the full reason, which is printed once below."""
     text = drawn(FAILED)
     assert re.search(r"ready +✗ 60[.]0 +see below", text)
     assert re.search(r"on-sigterm +– +worker ready does not hold", text)  # noqa: RUF001 - a sign of the table
@@ -120,7 +120,7 @@ def test_one_variant_that_fails_says_why_once() -> None:
 
 
 def test_same_reason_of_several_variants_is_told_once() -> None:
-    """A reason stands once, with all variants that share it; another reason of the same rule stands beside it."""
+    """A reason is printed once, with all variants that share it; another reason of the same rule is printed, too."""
     other = replace(FAILED, variant="other", checks=(*FAILED.checks[:-1], replace(FAILED.checks[-1], detail="4 lines")))
     text = drawn(FAILED, other)
     assert text.count("no worker answered") == 1
@@ -131,18 +131,18 @@ def test_same_reason_of_several_variants_is_told_once() -> None:
 def test_all_run() -> None:
     """The verdict on all is one line."""
     two = replace(GOOD, variant="single", seconds=14.23)
-    assert drawn(GOOD, two).splitlines()[-1] == "✓ 2 variants run: 12 rules hold in 17.2 s"
+    assert drawn(GOOD, two).splitlines()[-1] == "✓ 2 variants run: 12 of 12 rules hold in 17.2 s"
 
 
 def test_verdict_without_a_failure() -> None:
     """A variant whose rules were not tried does not run."""
     untried = Proof(variant="multi", seconds=1, checks=(check("api", "live", 0, "skipped", "interrupted"),))
-    assert drawn(untried).splitlines()[-1] == "✗ multi: of 1 rule, 1 not tried"
+    assert drawn(untried).splitlines()[-1] == "✗ multi: 0 of 1 rule holds, 1 not tried"
     assert "see below" not in drawn(untried)
 
 
 def test_rules_of_one_variant_alone_stand_where_they_came() -> None:
-    """Variants that are held to different rules line up; one that does not know a rule has nothing there."""
+    """Variants with different rules line up; a variant without a rule has an empty cell."""
     one, two, three = (check("stack", name) for name in ("one", "two", "three"))
     text = drawn(
         Proof(variant="a", seconds=1, checks=(one, three)),
@@ -172,7 +172,7 @@ def test_table_fits(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
 
 
 def test_pipe_has_no_control_sequences(capsys: pytest.CaptureFixture[str]) -> None:
-    """What a program of the image said cannot move the cursor, and is no markup."""
+    """Output of the image's programs cannot move the cursor, and is not read as markup."""
     evil = replace(FAILED.checks[-1], detail="\x1b[2J[red]x[/red] \ud800\r\n\x07")
     smoke.render([replace(FAILED, checks=(evil,))])
     out = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""A smoke test while it runs, in a pipe and on a terminal: told on standard error, apart from the result."""
+"""A smoke test while it runs, in a pipe and on a terminal: shown on standard error, apart from the result."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from weighbridge.render.terminal import console, smoke_progress
 
 @pytest.fixture(autouse=True)
 def width(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every output be 80 columns wide, where a test does not say otherwise."""
+    """Make every output 80 columns wide, unless a test says otherwise."""
     monkeypatch.setenv("COLUMNS", "80")
 
 
 def tried(told: smoke_progress.Progress, proof: Proof) -> None:
-    """Tell what happens while a variant is tried."""
+    """Report to the watcher what happens while a variant is tried."""
     for each in proof.checks:
         told.began(proof.variant, each.role, each.rule)
         told.checked(proof.variant, each)
@@ -37,10 +37,10 @@ def test_progress_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert not out
     assert err.splitlines() == [
-        "single ✓ 6 rules hold, 1 waived, 17.3 s",
+        "single ✓ 6 of 7 rules hold, 1 waived, in 17.3 s",
         f"multi ✗ worker ready: {REFUSED}",
         "multi ✗ stack no-error-in-logs: the worker logged 3 error lines",
-        "multi ✗ 2 of 7 rules fail, 1 not tried, 63.5 s",
+        "multi ✗ 2 of 7 rules fail, 1 waived, 1 not tried, in 63.5 s",
     ]
 
 
@@ -52,7 +52,7 @@ def terminal(width: int) -> tuple[console.Activity, io.StringIO]:
 
 
 def frames(stream: io.StringIO) -> list[list[str]]:
-    """Return what stood on the terminal, one after the other, without what moves its cursor."""
+    """Return all that the terminal showed, frame by frame, without control sequences."""
     parts = re.split(r"\r?(?:\x1b\[2K)?(?:\x1b\[1A\x1b\[2K)+", stream.getvalue())
     return [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", part).splitlines() for part in parts]
 
@@ -88,7 +88,7 @@ def test_failure_on_a_terminal_wraps_and_is_whole() -> None:
 
 
 def test_table_goes_when_all_variants_are_done() -> None:
-    """What follows in the same activity has the moving line for itself; while the table is there, notes stay above."""
+    """While the table is shown, notes appear above it; afterwards the same activity can use the moving line."""
     shown, stream = terminal(80)
     with shown.shown():
         told = smoke_progress.progress(shown, ["multi"])
@@ -104,7 +104,7 @@ def test_table_goes_when_all_variants_are_done() -> None:
 
 
 def test_many_threads() -> None:
-    """Variants that are tried side by side lose nothing, and nobody waits for somebody who waits."""
+    """Nothing is lost when several threads report at once, and no thread deadlocks."""
     shown, stream = terminal(200)
     names = [f"v{number}" for number in range(6)]
     with shown.shown():

@@ -1,4 +1,4 @@
-"""What the API answers to a container beside it: when it came, why nobody reaches it, and what its paths say."""
+"""What the API answers to another container: when it is live, why nobody reaches it, and what its paths answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from weighbridge.smoke.stack.observations import Arrived, Reply
     ],
 )
 def test_api_that_nobody_reaches(listening: list[dict[str, object]], words: str) -> None:
-    """Where it listens tells why; where that does not, what came of asking."""
+    """The reason follows from where the API listens; otherwise it is the last answer."""
     stack = stack_on(probed(listening=listening))
     never = Arrived(live_at=None, ready_at=None, live=Reply(error="refused"), ready=Reply())
     assert words in refused(lambda: api.live(stack, never))
@@ -41,7 +41,7 @@ def test_api_that_nobody_reaches(listening: list[dict[str, object]], words: str)
     ],
 )
 def test_get_that_fails(answer: dict[str, object], reason: str) -> None:
-    """A server's error is in its log; of an answer that does not come, nobody has written anything."""
+    """After a server error the advice is to read the log; if no answer came, the log would not say why."""
     told = json.dumps({"openapi": "3.1.0", "paths": 2, "gets": [{"url": "/", "status": 404}, answer]})
     stack = stack_on(FakeEngine(outputs=[f"0 {told}"]))
     assert refused(lambda: api.answers_every_get(stack, "/openapi.json")) == reason
@@ -51,7 +51,7 @@ CAME = Arrived(live_at=101.25, ready_at=102.5, live=Reply(status=200), ready=Rep
 
 
 def test_api_that_came() -> None:
-    """Both times count from its container's start, and are kept as they are."""
+    """Both times count from the start of the API's container, and are stored unrounded."""
     stack = stack_on(FakeEngine(replace(RUNNING, started_at=100.0)))
     assert api.live(stack, CAME) == "GET /livez answered 200 1.25 s after its start"
     assert api.ready(stack, CAME) == "GET /readyz answered 200 2.50 s after its start"
@@ -59,7 +59,7 @@ def test_api_that_came() -> None:
 
 
 def test_clocks_that_differ() -> None:
-    """An answer from before the start, by the engine's clock, came at once."""
+    """An answer that by the engine's clock came before the start counts as 0 s."""
     stack = stack_on(FakeEngine(replace(RUNNING, started_at=200.0)))
     assert api.live(stack, CAME) == "GET /livez answered 200 0.00 s after its start"
     assert stack.observed.api_live_seconds == 0.0
@@ -75,21 +75,21 @@ def test_clocks_that_differ() -> None:
     ],
 )
 def test_api_that_is_not_ready(reply: Reply, words: str) -> None:
-    """Its last reply in one line; one that was never asked, for it was never live, gave none. No time is kept."""
+    """The reason has the last answer on one line, or says that there was none; no time is stored."""
     stack = stack_on(FakeEngine())
     assert refused(lambda: api.ready(stack, replace(CAME, ready_at=None, ready=reply))) == words
     assert stack.observed.api_ready_seconds is None
 
 
 def test_arrival_that_never_was() -> None:
-    """What the script prints of an API that never was live has no reply of its readiness."""
+    """For an API that never was live, the script prints no answer about its readiness."""
     told = {"live_at": None, "ready_at": None, "live": {"error": "refused", "body": ""}, "ready": None}
     found = api.arrive(stack_on(FakeEngine(outputs=[f"0 {json.dumps(told)}"])))
     assert found == Arrived(live_at=None, ready_at=None, live=Reply(error="refused"), ready=Reply())
 
 
 def test_description_is_asked_for_once() -> None:
-    """One look serves both rules."""
+    """The document and the GETs are asked for only once for both rules."""
     told = {"openapi": "3.1.0", "paths": 2, "gets": [{"url": "/", "status": 404}]}
     stack = stack_on(FakeEngine(outputs=[f"0 {json.dumps(told)}"]))
     assert api.serves_openapi(stack, "/openapi.json") == "OpenAPI 3.1.0, 2 paths"
@@ -98,7 +98,7 @@ def test_description_is_asked_for_once() -> None:
 
 @pytest.mark.parametrize("rule", [api.serves_openapi, api.answers_every_get])
 def test_no_description(rule: Callable[[Stack, str], str]) -> None:
-    """Neither rule holds without one, also where the other one is accepted."""
+    """Neither rule holds without a document, even if the other one is waived."""
     stack = stack_on(FakeEngine(outputs=['0 {"error": "GET /o answered 404"}']))
     assert refused(lambda: rule(stack, "/o")).startswith("GET /o answered 404; serve it, correct roles.api.openapi")
 

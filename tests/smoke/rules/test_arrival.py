@@ -1,4 +1,4 @@
-"""The look at an API that is starting, which goes on while something else is done."""
+"""Watching an API while it starts, at the same time as other rules are tried."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ARRIVED = Arrived(live_at=1.5, ready_at=None, live=Reply(status=200, body="ok"),
 
 
 class SlowEngine(FakeEngine):
-    """Answers when it is told to."""
+    """An engine that waits for the test before it answers."""
 
     def __init__(self) -> None:
         super().__init__(outputs=[f"0 {json.dumps(CAME)}"])
@@ -33,7 +33,7 @@ class SlowEngine(FakeEngine):
 
 
 def test_look_goes_on_beside() -> None:
-    """Who begins to look does not wait for it; who wants to know gets what the one look saw."""
+    """`begin` does not block; each later call gets the result of the same watch."""
     engine, arrival = SlowEngine(), Arrival()
     stack = stack_on(engine)
     arrival.begin(stack)
@@ -44,19 +44,19 @@ def test_look_goes_on_beside() -> None:
 
 
 def test_look_that_was_not_begun() -> None:
-    """It begins when somebody wants to know."""
+    """Without `begin`, watching starts with the first call."""
     assert Arrival().seen(stack_on(FakeEngine(outputs=[f"0 {json.dumps(CAME)}"]))) == ARRIVED
 
 
 def test_look_that_fails() -> None:
-    """The reason comes out where it is asked for, each time."""
+    """Each caller gets the error that ended the watch."""
     arrival, stack = Arrival(), stack_on(FakeEngine(outputs=["1 MemoryError"]))
     for _ in range(2):
         assert refused(lambda: arrival.seen(stack)) == "arrival.py failed with code 1 inside: MemoryError"
 
 
 def test_signal_ends_the_wait() -> None:
-    """Who wants to stop does not wait until the API has come."""
+    """A signal ends the wait before the API is ready."""
     engine, arrival = SlowEngine(), Arrival()
     stack = stack_on(engine)
     stack.interruption.note(15, None)

@@ -1,4 +1,4 @@
-"""What is broken on purpose: what is broken in which order, what counts as lost, and what runs again at the end."""
+"""Rules on faults: what they break in which order, what counts as lost, and what runs again at the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from weighbridge.model.engine import ContainerState
 from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import faults
-from weighbridge.smoke.stack.containers import Stack
+from weighbridge.smoke.stack.containers import ContainerKind, Stack
 
 WRITE = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}, "keep": {"id": "id"}})
 OK, AWAY, WORKERS = answered((200, "ok")), answered((503, "no redis")), '0 {"celery@one": ["jobs.weigh"]}'
@@ -20,15 +20,16 @@ KILLED = exited(137)
 
 
 def started(engine: FakeEngine, seconds: float = 5) -> Stack:
-    """Return a stack whose Redis and roles have been started; nothing is waited for longer than some seconds."""
+    """Return a stack whose Redis and roles have been started, with short time limits."""
     stack = stack_on(engine, timeout_seconds=seconds)
-    for container in ("redis", "api", "worker"):
-        stack.start(container)
+    kinds: tuple[ContainerKind, ...] = ("redis", "api", "worker")
+    for kind in kinds:
+        stack.start(kind)
     return stack
 
 
 def test_job_of_a_killed_worker() -> None:
-    """Another worker does it, and goes when it has."""
+    """Another worker does the job, and is removed afterwards."""
     engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "0 42"])
     told = faults.killed_worker_loses_no_job(stack_on(engine), ["call"], ["result"])
     assert told.startswith("the other worker gave 42, 0.")
@@ -39,20 +40,18 @@ def test_job_of_a_killed_worker() -> None:
 
 
 def test_job_that_is_lost() -> None:
-    """Its result never comes: the words lead to late acknowledgement, and the other worker goes all the same."""
+    """If the result never comes, the reason suggests late acknowledgement, and the other worker is removed."""
     engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "124 still running after 1 s"])
     reason = refused(lambda: faults.killed_worker_loses_no_job(stack_on(engine), ["call"], ["result"]))
-    assert reason.startswith(
-        "the job that a killed worker had begun was not done by another one: `result job-1` failed"
-    )
+    assert reason.startswith("no other worker did the job that the killed worker had begun: `result job-1` failed")
     assert "acknowledge jobs late (task_acks_late)" in reason
     assert engine.removed == [engine.specs[0].name]
 
 
 def test_restart_of_redis() -> None:
-    """The API is ready again by itself."""
+    """The rule holds if the API is ready again by itself."""
     engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[AWAY, OK])
-    assert faults.survives_restart_of_redis(started(engine), ()).startswith("all well ")
+    assert faults.survives_restart_of_redis(started(engine), ()).startswith("all works ")
     assert engine.signals == ["SIGKILL"]
 
 
@@ -64,23 +63,23 @@ def test_restart_of_redis() -> None:
     ],
 )
 def test_role_that_ends_with_redis(worker: ContainerState, words: str) -> None:
-    """Whoever did not outlive Redis is named, also where it runs again."""
+    """A role that ended while Redis was down is named, even if it runs again."""
     engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, worker, outputs=[OK])
     reason = refused(lambda: faults.survives_restart_of_redis(started(engine), ()))
-    assert reason == f"{words}: it did not outlive Redis"
+    assert reason == f"{words}: it did not survive without Redis"
 
 
 @pytest.mark.parametrize(("said", "holds"), [(AWAY, True), (OK, False)])
 def test_outage_of_redis(monkeypatch: pytest.MonkeyPatch, said: str, *, holds: bool) -> None:
-    """While Redis is away the API must live and say that it is not ready."""
+    """While Redis is down, the API must be live and say that it is not ready."""
     monkeypatch.setattr(faults, "OUTAGE_SECONDS", 0.1)
     stack = started(FakeEngine(outputs=[OK, said] * 1000))
     if holds:
         told = faults.survives_outage_of_redis(stack, ())
-        assert told.startswith("/readyz said 503 and /livez 200 meanwhile; all well ")
+        assert told.startswith("/readyz said 503 and /livez 200 meanwhile; all works ")
     else:
         reason = refused(lambda: faults.survives_outage_of_redis(stack, ()))
-        assert reason.startswith("GET /readyz answered 200 while Redis was away, not 503:")
+        assert reason.startswith("GET /readyz answered 200 while Redis was down, not 503:")
 
 
 def loaded(*accepted: object, begun: bool = True) -> str:
@@ -96,10 +95,10 @@ def _killed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_killed_at_once")
 def test_killed_api() -> None:
-    """All that it had accepted is asked for when it is ready again."""
+    """When the API is ready again, the rule asks for everything that was accepted."""
     engine = FakeEngine(KILLED, RUNNING, outputs=[loaded(7, "b"), AWAY, OK, answered((200, {}), (200, {}))])
     told = faults.killed_api_loses_nothing(started(engine), WRITE, "/things/{id}")
-    assert told == "2 accepted under load, none lost; while it was started again, none was accepted for 0.4 s"
+    assert told == "2 accepted under load, none lost; during the restart, none was accepted for 0.4 s"
     assert engine.signals == ["SIGKILL"]
     asked = json.loads(engine.commands[-1][-1])["requests"]
     assert [(each["method"], each["path"]) for each in asked] == [("GET", "/things/7"), ("GET", "/things/b")]
@@ -111,20 +110,20 @@ def test_killed_api() -> None:
     [
         (
             [loaded(7, 8), OK, answered((200, {}), (404, {}))],
-            "1 of 2 that were accepted are lost: GET /things/8 answered 404; answer only when what was sent is stored",
+            "1 of 2 accepted requests are lost: GET /things/8 answered 404; answer only after storing what was sent",
         ),
         ([loaded(begun=False)], "nothing was accepted: 3 refused, 2 without answer"),
-        ([loaded(7, None)], "POST /things was accepted and answered without 'id'"),
+        ([loaded(7, None)], "POST /things was accepted, but the answer has no 'id'"),
     ],
 )
 def test_killed_api_that_loses_something(outputs: list[str], words: str) -> None:
-    """What is lost is named; a load of which nothing can be asked for proves nothing."""
+    """A lost request is named; the rule fails if no accepted request can be read back."""
     stack = started(FakeEngine(KILLED, RUNNING, outputs=outputs))
     assert refused(lambda: faults.killed_api_loses_nothing(stack, WRITE, "/things/{id}")) == words
 
 
 def test_data_that_is_read_only() -> None:
-    """One more API, which cannot write, lives and says so; it goes at the end."""
+    """The rule starts one more API, which cannot write, is live and says so, and removes it at the end."""
     engine = FakeEngine(outputs=[OK, OK, answered((503, "read-only"))])
     assert faults.says_when_data_is_read_only(stack_on(engine), WRITE) == '503: "read-only"'
     (spec,) = engine.specs
@@ -135,13 +134,13 @@ def test_data_that_is_read_only() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ((500, "oops"), 'POST /things answered 500, not 503, though nothing can be written: "oops"; tell the caller'),
-        ((201, {"id": 1}), "POST /things answered 201, not 503, though nothing can be written"),
-        ((503, "Traceback (most"), 'POST /things answered 503 and does not say why: "Traceback (most"'),
+        ((500, "oops"), 'POST /things answered 500, not 503, though it cannot write: "oops"; tell the caller'),
+        ((201, {"id": 1}), "POST /things answered 201, not 503, though it cannot write"),
+        ((503, "Traceback (most"), 'POST /things answered 503 without a reason: "Traceback (most"'),
     ],
 )
 def test_write_that_is_not_refused_clearly(answer: tuple[int, object], words: str) -> None:
-    """Another status, and a traceback for a reason, tell the caller nothing; the other API goes all the same."""
+    """Another status, or a traceback as the reason, fails the rule; the additional API is removed anyway."""
     engine = FakeEngine(outputs=[OK, OK, answered(answer)])
     reason = refused(lambda: faults.says_when_data_is_read_only(stack_on(engine), WRITE))
     assert reason.startswith(words)
@@ -149,7 +148,7 @@ def test_write_that_is_not_refused_clearly(answer: tuple[int, object], words: st
 
 
 def test_data_that_is_full() -> None:
-    """A write before, a clear refusal while nothing goes in, and a write again once there is room."""
+    """The API accepts a write, refuses one clearly while the disk is full, and accepts one again once there is room."""
     stored, filled = answered((201, {"id": 1})), '0 {"bytes": 4096}'
     engine = FakeEngine(outputs=[OK, stored, filled, OK, answered((503, "full")), filled, stored])
     told = faults.says_when_data_is_full(stack_on(engine), WRITE)
@@ -160,14 +159,14 @@ def test_data_that_is_full() -> None:
 
 
 def test_data_that_cannot_be_filled() -> None:
-    """A disk too large to fill is reported, and nothing is concluded from it."""
+    """If the disk is too large to fill, the rule fails and says so."""
     engine = FakeEngine(outputs=[OK, answered((201, {"id": 1})), '0 {"error": "too large"}'])
     reason = refused(lambda: faults.says_when_data_is_full(stack_on(engine), WRITE))
     assert reason == "/data cannot be filled: too large"
 
 
 def test_what_a_fault_leaves_is_restored() -> None:
-    """Redis is started again, and both roles serve, before the fault's own failure is reported."""
+    """Redis and both roles run and serve again before the failure of the rule on the fault is raised."""
 
     def fail(_: Stack) -> str:
         raise CheckFailed("lost")
@@ -180,7 +179,7 @@ def test_what_a_fault_leaves_is_restored() -> None:
 
 
 def test_role_that_does_not_come_back() -> None:
-    """It takes nothing from a fault that was survived, and the other role is looked after; the next rule tells."""
+    """If a role does not come back after a fault whose rule holds, it still holds, and the other role is restored."""
     engine = FakeEngine(outputs=["1 nobody"] * 60)
     assert faults.restored(started(engine, 0.01), lambda _: "survived") == "survived"
     assert "/readyz" in engine.commands[0][-1]

@@ -1,4 +1,4 @@
-"""The rules on an image as it lies there: what holds, what does not, and the words that lead to the fix."""
+"""The rules on an image itself: what holds, what does not, and the words that lead to the fix."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ RULES: dict[str, Callable[[ScannedImage, Settings], str]] = {
 
 
 def trace(kind: Kind, path: str = "/app/x", **more: Any) -> ScanHit:
-    """Return one thing that was found."""
+    """Return a hit of a scan."""
     known: dict[str, Any] = {"layer": 1, "instruction": "COPY . .", "live": True, "detail": "a thing"}
     return ScanHit(kind=kind, path=path, **known | more)
 
 
 def failures(contents: ScannedImage, settings: Settings = SETTINGS) -> dict[str, str]:
-    """Return what fails, by rule, and why."""
+    """Return rule -> reason of each rule that fails."""
     found = {}
     for name, rule in RULES.items():
         try:
@@ -57,7 +57,7 @@ def failures(contents: ScannedImage, settings: Settings = SETTINGS) -> dict[str,
 
 
 def only_failure(rule: str, contents: ScannedImage, settings: Settings = SETTINGS) -> str:
-    """Return why one rule does not hold; all the others do."""
+    """Return why this rule fails, after checking that all others hold."""
     found = failures(contents, settings)
     assert list(found) == [rule]
     assert "\n" not in found[rule]
@@ -75,13 +75,13 @@ def test_good_image() -> None:
     ("user", "words"),
     [
         ("", "names no user, so it runs as root; end its Dockerfile with `USER 10001:10001`"),
-        ("app", "names its user app, not its number"),
+        ("app", "gives its user by name, app, and not by number"),
         ("0", "runs as root"),
         ("00:7", "runs as root"),
     ],
 )
 def test_user(user: str, words: str) -> None:
-    """A name cannot be judged by an orchestrator, and root is root however it is written."""
+    """A user by name fails the rule, and so does root, however it is written."""
     assert words in only_failure("runs_as_non_root", replace(GOOD, user=user, group=None))
 
 
@@ -98,9 +98,9 @@ def test_user(user: str, words: str) -> None:
     ],
 )
 def test_shell_form(entrypoint: tuple[str, ...], command: tuple[str, ...]) -> None:
-    """A shell between the engine and the application is found wherever it stands."""
+    """A shell between the engine and the application is found anywhere in the command line."""
     contents = replace(GOOD, entrypoint=entrypoint, command=command)
-    assert "the command is a shell's" in only_failure("command_is_exec_form", contents)
+    assert "a shell runs the command" in only_failure("command_is_exec_form", contents)
 
 
 @pytest.mark.parametrize(
@@ -114,37 +114,37 @@ def test_shell_form(entrypoint: tuple[str, ...], command: tuple[str, ...]) -> No
     ],
 )
 def test_exec_form(command: tuple[str, ...]) -> None:
-    """A shell that gives way to the application, a script of its own, or another program's -c."""
+    """The rule holds for a shell that execs the application, for a script, and for another program's -c."""
     assert failures(replace(GOOD, command=command)) == {}
 
 
 def test_no_command() -> None:
-    """An image that starts nothing is told how to."""
+    """For an image without a command, the reason says how to write one."""
     assert "no command" in only_failure("command_is_exec_form", replace(GOOD, command=()))
 
 
 @pytest.mark.parametrize(("test", "words"), [((), "has no health check"), (("NONE",), "turns its health check off")])
 def test_health_check(test: tuple[str, ...], words: str) -> None:
-    """None, and one that is turned off."""
+    """The rule fails without a health check, and with one that is turned off."""
     assert words in only_failure("has_health_check", replace(GOOD, health_check=test))
 
 
 @pytest.mark.parametrize(
     ("ports", "words"),
     [
-        ((), "exposes no port, and the API is to listen at 8000/tcp; write `EXPOSE 8000`"),
+        ((), "exposes no port, but the API listens on 8000/tcp; write `EXPOSE 8000`"),
         (("80/tcp",), "exposes 80/tcp, not 8000/tcp"),
         (("8000/udp",), "exposes 8000/udp, not 8000/tcp"),
-        (("5555/tcp", "8000/tcp"), "exposes 5555/tcp beside 8000/tcp"),
+        (("5555/tcp", "8000/tcp"), "exposes 5555/tcp besides 8000/tcp"),
     ],
 )
 def test_ports(ports: tuple[str, ...], words: str) -> None:
-    """The API's port is declared, and no other."""
+    """The rule fails if the API's port is not exposed, or another one is."""
     assert words in only_failure("declares_its_port", replace(GOOD, ports=ports))
 
 
 def test_port_of_the_settings() -> None:
-    """Which port that is, settings say."""
+    """The settings say which port must be exposed."""
     settings = check({"variants": {"good": {}}, "roles": {"api": {"port": 9000}}})
     assert failures(replace(GOOD, ports=("9000/tcp",)), settings) == {}
 
@@ -152,21 +152,27 @@ def test_port_of_the_settings() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"environment": ("DB_PASSWORD=hunter2",)}, "the environment variable DB_PASSWORD holds what its name calls a"),
+        (
+            {"environment": ("DB_PASSWORD=hunter2",)},
+            "the environment variable DB_PASSWORD holds what is a secret by its",
+        ),
         (
             {"environment": ("URL=redis://:hunter2@redis",)},
             "the environment variable URL holds a password inside a URL",
         ),
         ({"environment": (f"X={ISSUED['a GitHub token']}",)}, "the environment variable X holds a GitHub token"),
         ({"labels": {"l": f"x {ISSUED['a Slack token']}"}}, "the label l holds a Slack token"),
-        ({"history": ("RUN |2 TOKEN=hunter2 A=b /bin/sh -c make",)}, "the history tells TOKEN, by its name a secret"),
-        ({"history": ("RUN /bin/sh -c API_KEY=hunter2 make # buildkit",)}, "the history tells API_KEY"),
-        ({"history": ("ENV PASSWORD=hunter2",)}, "the history tells PASSWORD"),
+        (
+            {"history": ("RUN |2 TOKEN=hunter2 A=b /bin/sh -c make",)},
+            "the history shows TOKEN, which by its name is a secret",
+        ),
+        ({"history": ("RUN /bin/sh -c API_KEY=hunter2 make # buildkit",)}, "the history shows API_KEY"),
+        ({"history": ("ENV PASSWORD=hunter2",)}, "the history shows PASSWORD"),
         ({"history": ("RUN pip install -i https://me:hunter2@host/",)}, "the history holds a password inside a URL"),
     ],
 )
 def test_secret_in_config(fields: dict[str, Any], words: str) -> None:
-    """It is told where it is and by what it is known, and its value is not."""
+    """The reason says where the secret is and what gives it away, but not its value."""
     text = only_failure("no_secrets_in_config", replace(GOOD, **fields))
     assert text.startswith(words)
     assert "hunter2" not in text
@@ -174,7 +180,7 @@ def test_secret_in_config(fields: dict[str, Any], words: str) -> None:
 
 
 def test_each_secret_counts_once() -> None:
-    """A variable and a label are also in the history, as what set them: that is one secret each."""
+    """A secret that is in a variable or a label and therefore in the history, too, counts once."""
     contents = replace(
         GOOD,
         environment=("DB_PASSWORD=hunter2", f"X={ISSUED['a GitHub token']}"),
@@ -185,17 +191,17 @@ def test_each_secret_counts_once() -> None:
         ),
     )
     text = only_failure("no_secrets_in_config", contents)
-    assert text.startswith("the environment variable DB_PASSWORD holds what its name calls a secret, and 2 more; ")
+    assert text.startswith("the environment variable DB_PASSWORD holds what is a secret by its name, and 2 more; ")
 
 
 def test_secret_in_a_layer() -> None:
-    """Where it is, what it is, who put it there, and that deleting it does not help; no secret is shown."""
+    """The reason says where the secret is, what it is, what added it, and that deleting it does not help."""
     found = trace("secret", "/root/.netrc", live=False, detail="passwords for hosts", instruction="RUN TOKEN=hunter2 x")
     contents = replace(GOOD, traces=(found, trace("secret"), trace("secret", "/app/y")))
     text = only_failure("no_secrets_in_layers", contents)
     assert text.startswith(
         "/root/.netrc is passwords for hosts in layer 1 (`RUN TOKEN=*** x`), "
-        "which a pull still brings, though a later layer hides it, and 2 more; keep it out"
+        "which a pull still brings, although a later layer hides it, and 2 more; keep it out"
     )
 
 
@@ -207,29 +213,33 @@ def test_secret_in_a_layer() -> None:
             trace("setuid", "/bin/su", detail="setuid, mode 4755"),
             "/bin/su is setuid, mode 4755 (`COPY",
         ),
-        ("no_compiler", trace("compiler", "/usr/bin/cc", instruction=""), "/usr/bin/cc is there; build in a stage"),
-        ("no_package_cache", trace("package-cache"), "/app/x is left of a package manager's cache"),
+        (
+            "no_compiler",
+            trace("compiler", "/usr/bin/cc", instruction=""),
+            "/usr/bin/cc is there; build in a separate stage",
+        ),
+        ("no_package_cache", trace("package-cache"), "/app/x is part of a package manager's cache"),
         (
             "no_vcs_folder",
             trace("vcs-folder", "/app/.git/HEAD"),
-            "/app/.git came along (`COPY . .`); put **/.git into",
+            "/app/.git was copied into the image (`COPY . .`); put **/.git into",
         ),
         ("no_test_suite", trace("test-suite"), "/app/x is a test"),
-        ("no_env_file", trace("env-file", "/app/.env"), "/app/.env is one machine's settings"),
+        ("no_env_file", trace("env-file", "/app/.env"), "/app/.env holds the settings of one machine"),
         (
             "code_is_for_this_platform",
             trace("foreign-code", "/app/x.so", detail="built for arm64"),
-            "/app/x.so is built for arm64, and the image is for linux/amd64",
+            "/app/x.so is built for arm64, but the image is for linux/amd64",
         ),
         (
             "code_is_not_writable",
             trace("writable", uid=10001, gid=0, mode=0o644),
-            "/app/x can be written by the image's user 10001:10001, owner 10001:0, mode 644",
+            "/app/x is writable by the image's user 10001:10001: owner 10001:0, mode 644",
         ),
     ],
 )
 def test_traces(rule: str, found: ScanHit, words: str) -> None:
-    """Each kind is one rule's, which tells the first and counts the others; what no container sees is none's."""
+    """Each kind of hit fails one rule, which names the first and counts the others; hidden hits fail none."""
     name = rule.replace("_", "-")
     assert words in only_failure(rule, replace(GOOD, traces=(found,))), name
     others = tuple(replace(found, path=f"/{number}{found.path}") for number in range(3))
@@ -240,7 +250,7 @@ def test_traces(rule: str, found: ScanHit, words: str) -> None:
 
 
 def test_one_repository_is_one() -> None:
-    """However many files of it came along."""
+    """A folder is named once, however many of its files are in the image."""
     found = tuple(trace("vcs-folder", f"/app/.git/{name}") for name in ("HEAD", "objects/a", "x/.git/y"))
     assert " more" not in only_failure("no_vcs_folder", replace(GOOD, traces=found))
 
@@ -261,7 +271,7 @@ def test_one_repository_is_one() -> None:
     ],
 )
 def test_who_may_write(user: str, group: int | None, owner: tuple[int, int], mode: int, writes: bool) -> None:  # noqa: FBT001 - the expected value
-    """As the kernel has it: the owner's bits, else the group's, else those of all others."""
+    """Who may write is decided as by the kernel: by the owner's bits, else the group's, else those of all others."""
     found = trace("writable", uid=owner[0], gid=owner[1], mode=mode)
     contents = replace(GOOD, user=user, group=group, traces=(found,))
     assert ("code_is_not_writable" in failures(contents)) is writes
@@ -269,7 +279,7 @@ def test_who_may_write(user: str, group: int | None, owner: tuple[int, int], mod
 
 @pytest.mark.parametrize("user", ["", "app", "0:0"])
 def test_writable_by_the_user_that_should_be(user: str) -> None:
-    """Where the image names no number, or root, it is judged by the user of the settings."""
+    """If the image names no user by number, or root, the user of the settings counts."""
     found = trace("writable", uid=10001, gid=10001, mode=0o644)
     contents = replace(GOOD, user=user, group=0, traces=(found,))
     assert set(failures(contents)) == {"runs_as_non_root", "code_is_not_writable"}
@@ -285,7 +295,7 @@ def test_writable_by_the_user_that_should_be(user: str) -> None:
 def test_anything(
     words: tuple[str, ...], environment: tuple[str, ...], labels: dict[str, str], steps: tuple[str, ...]
 ) -> None:
-    """Whatever a config says, a rule holds or fails with one line."""
+    """Whatever a config says, a rule holds, or fails with a reason on one line."""
     found = trace("secret", path=f"/{''.join(words)}", instruction="".join(steps))
     contents = replace(
         GOOD, command=words, user="".join(words), environment=environment, labels=labels, history=steps, traces=(found,)

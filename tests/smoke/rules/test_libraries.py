@@ -1,4 +1,4 @@
-"""The rule on shared libraries, by what the script in the image says of them."""
+"""The rule on shared libraries, for what the script in the container prints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from weighbridge.smoke.stack.containers import Stack
 
 
 def looked_at(**found: object) -> Stack:
-    """Return a stack in whose image the script finds this."""
+    """Return a stack in whose client the script prints this."""
     return stack_on(FakeEngine(outputs=[f"0 {json.dumps(found)}"]))
 
 
@@ -20,12 +20,12 @@ def missing(*names: str) -> list[dict[str, str]]:
 
 
 def test_all_are_there() -> None:
-    """The verdict says how many were looked at."""
+    """The rule says how many extensions were checked."""
     assert libraries_resolve(looked_at(checked=7, missing=[])) == "7 extensions find what they need"
 
 
 def test_missing_libraries() -> None:
-    """The first three are named with who needs them, and the rest are counted."""
+    """The first three libraries are named with the extensions that need them, and the rest are counted."""
     reason = refused(lambda: libraries_resolve(looked_at(checked=7, missing=missing("a"))))
     assert reason.startswith("not in the image: liba.so for /app/a.so; install the package that has it")
     reason = refused(lambda: libraries_resolve(looked_at(checked=7, missing=missing(*"abcde"))))
@@ -34,5 +34,5 @@ def test_missing_libraries() -> None:
 
 
 def test_no_look() -> None:
-    """Where the script cannot ask the loader, its reason is the rule's."""
+    """If the script cannot ask the loader, the rule fails with the script's reason."""
     assert refused(lambda: libraries_resolve(looked_at(error="no loader answers"))) == "no loader answers"

@@ -38,7 +38,7 @@ def sent(engine: FakeEngine) -> list[tuple[str, str, Any]]:
 
 
 def test_what_is_kept_is_used() -> None:
-    """An id of one answer goes into path, body and expectation of later steps, as the number that it is."""
+    """An id from one answer goes into path, body and expectation of later steps, and stays a number."""
     engine = answering((201, {"data": {"id": 7}}), (200, {"of": 7}))
     steps = (
         {"post": "/things", "body": {"n": "{unique}"}, "status": 201, "keep": {"id": "data.id"}},
@@ -51,7 +51,7 @@ def test_what_is_kept_is_used() -> None:
 
 
 def test_word_that_is_new_each_time() -> None:
-    """Two runs of a probe never send the same."""
+    """Two runs of a probe never send the same word."""
     words = set()
     for _ in range(2):
         engine = answering((200, None))
@@ -61,11 +61,11 @@ def test_word_that_is_new_each_time() -> None:
 
 
 def test_waiting() -> None:
-    """A step is asked again until its fields are as wanted; the time that this may take has an end."""
+    """A step is repeated until its fields have their values, or the time is up."""
     engine = answering((200, {"status": "pending"}), (200, {"status": "done", "n": 3}))
     step = {"get": "/x", "until": {"status": "done"}, "expect": {"n": 3}}
     assert probes.holds(stack_on(engine, timeout_seconds=5), probe(step))
-    with pytest.raises(CheckFailed, match=r'status = "pending", not "done": .* after 0[.]01 s; is the job done by'):
+    with pytest.raises(CheckFailed, match=r'status = "pending", not "done": .* after 0[.]01 s; does a worker of'):
         probes.holds(stack_on(answering(*[(200, {"status": "pending"})] * 30)), probe(step))
 
 
@@ -80,7 +80,7 @@ def test_waiting() -> None:
     ],
 )
 def test_answer_that_is_another(step: dict[str, Any], answer: tuple[int, object], words: str) -> None:
-    """What came and what was wanted stand in one line."""
+    """The reason says on one line what was answered and what was expected."""
     with pytest.raises(CheckFailed) as caught:
         probes.holds(stack_on(answering(answer)), probe(step))
     assert str(caught.value) == words
@@ -88,13 +88,13 @@ def test_answer_that_is_another(step: dict[str, Any], answer: tuple[int, object]
 
 @given(JSON)
 def test_without_anything_kept_all_stays(value: Any) -> None:
-    """Braces that mean nothing to us are the application's own."""
+    """Braces without a known name in them stay as they are."""
     assert probes.filled(value, {}) == value
 
 
 @given(JSON, st.text() | st.integers())
 def test_placeholder_becomes_the_value_anywhere(value: Any, kept: str | int) -> None:
-    """A text that is a placeholder becomes what was kept, in whatever it stands; nothing else changes."""
+    """A text that is a placeholder becomes the kept value at any depth; nothing else changes."""
     name = "weighbridge_kept"
     assert probes.filled({"a": [value, f"{{{name}}}"]}, {name: kept}) == {"a": [value, kept]}
     assert probes.filled(f"x{{{name}}}", {name: kept}) == f"x{kept}"

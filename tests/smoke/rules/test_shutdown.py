@@ -1,4 +1,4 @@
-"""How roles end on SIGTERM, what they finish before, and the lines of a log that tell of an error."""
+"""How roles end on SIGTERM, what they finish before, and which lines of a log report an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POST = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}})
 
 @pytest.mark.parametrize("code", [0, 143])
 def test_graceful_end(code: int) -> None:
-    """0, and the signal raised again after the work is done, both are a graceful end of a server."""
+    """Exit code 0 and the code for SIGTERM both are a graceful end of a server."""
     engine = FakeEngine(RUNNING, exited(code))
     assert shutdown.stops_on_sigterm(stack_on(engine), "api").startswith(f"exited with {code}, 0.")
     assert engine.signals == ["SIGTERM"]
@@ -31,12 +31,12 @@ def test_graceful_end(code: int) -> None:
     ],
 )
 def test_other_end(engine: FakeEngine, words: str) -> None:
-    """The verdict distinguishes a deaf, a killed and a failing process."""
+    """The reason distinguishes a process that ignores SIGTERM, one that was killed, and one that failed."""
     assert words in refused(lambda: shutdown.stops_on_sigterm(stack_on(engine), "api"))
 
 
 def test_job_that_never_starts() -> None:
-    """Without the worker's word that the job runs, its end would prove nothing: no signal is sent."""
+    """No signal is sent before the worker logs that the job runs: without that, its end would prove nothing."""
     engine = FakeEngine(log="other jobs", outputs=["0 job-1"])
     reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], ["result"]))
     assert reason.startswith("the worker's log does not name job job-1 after 0.01 s; let it log at INFO")
@@ -44,16 +44,16 @@ def test_job_that_never_starts() -> None:
 
 
 def test_job_in_a_long_log() -> None:
-    """The job is found in the end of a log that is too long to be fetched as a whole at each look."""
+    """Only the end of a long log is fetched each time, and the job is found there."""
     engine = FakeEngine(RUNNING, exited(0), log="noise\n" * 5000 + "job-1 began\n", outputs=["0 job-1"])
     assert shutdown.finishes_running_job(stack_on(engine), ["call"], None).startswith("exited with 0")
 
 
 def test_worker_that_a_shell_started() -> None:
-    """SIGTERM ended it and its job at once: the words lead to exec."""
+    """If SIGTERM ends the worker and its job at once, the reason suggests exec."""
     engine = FakeEngine(RUNNING, exited(143), log="job-1", outputs=["0 job-1"])
     reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], None))
-    assert "with exec before its last command" in reason
+    assert "write exec before the shell's last command" in reason
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_worker_that_a_shell_started() -> None:
     ],
 )
 def test_lines_that_tell_of_an_error(line: str, *, is_error: bool) -> None:
-    """What common loggers write of an error, and no harmless sentence with the word in it."""
+    """The pattern matches the errors of common loggers, and no harmless sentence with the word in it."""
     stack = stack_on(FakeEngine(log=line))
     if is_error:
         assert line in refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
@@ -90,10 +90,10 @@ def _taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_taken_at_once")
 def test_request_in_flight() -> None:
-    """It is answered after SIGTERM; the API's end then counts from that signal, and the worker gets one of its own."""
+    """The request is answered after SIGTERM; the API's end counts from that signal, and the worker gets its own."""
     engine = FakeEngine(exited(0), outputs=[sent_in_halves(status=201)])
     stack = stack_on(engine)
-    assert shutdown.finishes_request_in_flight(stack, POST) == "POST /things, begun before SIGTERM, answered 201"
+    assert shutdown.finishes_request_in_flight(stack, POST) == "POST /things, half sent before SIGTERM, answered 201"
     assert engine.signals == ["SIGTERM"]
     assert shutdown.stops_on_sigterm(stack, "api").startswith("exited with 0, ")
     assert engine.signals == ["SIGTERM"]
@@ -103,22 +103,28 @@ def test_request_in_flight() -> None:
 
 @pytest.mark.usefixtures("_taken_at_once")
 def test_door_that_stays_open() -> None:
-    """The verdict counts new requests that are let in after SIGTERM; they are no failure."""
+    """If the server accepts new requests after SIGTERM, the rule says so and holds."""
     stack = stack_on(FakeEngine(outputs=[sent_in_halves(status=201, closed=False)]))
-    assert shutdown.finishes_request_in_flight(stack, POST).endswith("; new ones were still let in 0.005 s after it")
+    assert shutdown.finishes_request_in_flight(stack, POST).endswith(
+        "; the server still accepted new requests 0.005 s after it"
+    )
 
 
 @pytest.mark.usefixtures("_taken_at_once")
 @pytest.mark.parametrize(
     ("output", "words", "signals"),
     [
-        ('0 {"error": "refused", "closed": false}', "POST /things could not be begun: refused", 0),
-        (sent_in_halves(error="reset"), "POST /things, begun before SIGTERM, got no answer: reset; let the server", 1),
-        (sent_in_halves(status=500), "POST /things, begun before SIGTERM, answered 500", 1),
+        ('0 {"error": "refused", "closed": false}', "POST /things could not be started: refused", 0),
+        (
+            sent_in_halves(error="reset"),
+            "POST /things, half sent before SIGTERM, got no answer: reset; let the server",
+            1,
+        ),
+        (sent_in_halves(status=500), "POST /things, half sent before SIGTERM, answered 500", 1),
     ],
 )
 def test_request_that_is_dropped(output: str, words: str, signals: int) -> None:
-    """Before SIGTERM it is another failure than after it; without a request begun no signal is sent."""
+    """A request that fails before SIGTERM has another reason than after it, and then no signal is sent."""
     engine = FakeEngine(outputs=[output])
     reason = refused(lambda: shutdown.finishes_request_in_flight(stack_on(engine), POST))
     assert reason.startswith(words)

@@ -1,4 +1,4 @@
-"""How containers start: what is waited for, how a role may end before it serves, and what its health check says."""
+"""How containers start: what rules wait for, how a role may end before it serves, and what its health check says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEALTH_CHECK = ("CMD", "check", "it")
 
 
 def test_health_may_be_bad_on_the_way() -> None:
-    """Unhealthy is waited out, and so is a program that is not there yet."""
+    """The rule waits while the health check fails, or its program does not exist yet."""
     engine = FakeEngine(outputs=["1 not yet", "127 what?", "0 fine"])
     stack = replace(stack_on(engine, timeout_seconds=5), health_check=HEALTH_CHECK)
     start.starts(stack, "api")
@@ -22,7 +22,7 @@ def test_health_may_be_bad_on_the_way() -> None:
 
 
 def test_without_a_health_check() -> None:
-    """A moment is waited for, in which it might end."""
+    """Without a health check, the rule waits for a moment in which the container might end."""
     engine = FakeEngine()
     for none in ((), ("NONE",)):
         start.starts(replace(stack_on(engine, timeout_seconds=5), health_check=none), "api")
@@ -45,12 +45,12 @@ def test_without_a_health_check() -> None:
     ],
 )
 def test_role_that_ends(engine: FakeEngine, words: str) -> None:
-    """How it ended, and what to do."""
+    """The reason says how the container ended, and what to do."""
     assert words in refused(lambda: start.starts(stack_on(engine), "api"))
 
 
 def test_never_healthy() -> None:
-    """The last line of what the health check says, and how long that was waited for."""
+    """The reason has the last line of the health check, and how long the rule has waited."""
     stack = replace(stack_on(FakeEngine(outputs=["1 x\ny"] * 30)), health_check=HEALTH_CHECK)
     start.starts(stack, "api")
     assert "not healthy after 0.01 s, its health check says: y;" in refused(lambda: start.becomes_healthy(stack, "api"))
@@ -58,29 +58,29 @@ def test_never_healthy() -> None:
 
 @pytest.mark.parametrize("words", ["OSError: [Errno 30] Read-only file system: '/app/x'", "EROFS: open /app/x"])
 def test_role_that_needs_a_writable_root(words: str) -> None:
-    """Writing where it may not is reported by a rule of its own, not as just any end."""
+    """If a role ends because it cannot write, another rule than `starts` fails and says so."""
     stack = stack_on(FakeEngine(exited(1), log=f"Traceback\n{words}\nbye"))
     start.starts(stack, "api")
     reason = refused(lambda: start.runs_on_read_only_root(stack, "api"))
-    assert reason == f"exited with code 1: {words}; write to /tmp or /data, nothing else is writable"
+    assert reason == f"exited with code 1: {words}; write only to /tmp or /data"
 
 
 def test_health_check_that_never_fails() -> None:
-    """Run where a role does not, it must say so; the shell form needs the shell that it was written for."""
+    """A health check must fail where its role does not run; the shell form runs in the image's shell."""
     engine = FakeEngine(outputs=["1 refused\n", "1 no beat", "1 no", "0 fine"])
     stack = replace(stack_on(engine), health_check=HEALTH_CHECK)
     told = start.health_check_can_fail(stack)
     assert told == "where no api runs: refused; where no worker runs: no beat"
     shell = replace(stack, health_check=("CMD-SHELL", "curl x"))
     reason = refused(lambda: start.health_check_can_fail(shell))
-    assert reason.startswith("the health check says healthy where no worker runs")
-    assert "wait; let it look for the worker's sign of life" in reason
+    assert reason.startswith("the health check passes where no worker runs")
+    assert "only waits; let it look for the worker's sign of life" in reason
     assert engine.commands == [("check", "it")] * 2 + [("/bin/sh", "-c", "curl x")] * 2
     assert set(engine.removed) == {spec.name for spec in engine.specs}
 
 
 def test_idle_container_is_the_roles_but_for_what_runs() -> None:
-    """It has the role's environment, and after the interpreter's words all with which the role is started."""
+    """The idle container has the role's environment, and its command line ends with that of the role."""
     engine = FakeEngine(outputs=["1 no"] * 2)
     stack = stack_on(engine, {"environment": {"ROLE": "api"}})
     start.health_check_can_fail(
@@ -93,7 +93,7 @@ def test_idle_container_is_the_roles_but_for_what_runs() -> None:
 
 
 def test_start_of_the_worker_is_noted() -> None:
-    """By the engine's time of the line in which Celery says that it is ready; without one there is no figure."""
+    """The worker's start ends with the engine's time of Celery's ready line; without that line there is no figure."""
     engine = FakeEngine(replace(RUNNING, started_at=1767225600.25), log="a\ncelery@x ready.\nb")
     stack = stack_on(engine)
     start.note_worker_start(stack, "worker")
@@ -104,7 +104,7 @@ def test_start_of_the_worker_is_noted() -> None:
 
 
 def test_interpreter_of_another_name() -> None:
-    """An image may call it python3 alone; the container that did not start makes room."""
+    """If the image has only python3, it is used, and the container that did not start is removed."""
     engine = FakeEngine(outputs=["127 no python", "127 no python3", "127 no python", "0 3 13 5"])
     stack = stack_on(engine)
     assert start.has_python(stack) == "Python 3.13.5"
@@ -122,7 +122,7 @@ def test_interpreter_of_another_name() -> None:
     ],
 )
 def test_limits_that_are_not_enforced(warnings: tuple[str, ...], told: str) -> None:
-    """A container that runs without the limits asked for is reported; a lesser remark of the engine is not."""
+    """Limits that the engine does not enforce are reported; its other warnings are not."""
     engine = FakeEngine()
     engine.warnings = warnings
     name = "weighbridge-00000000-1-00000000-api"

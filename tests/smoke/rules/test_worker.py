@@ -1,4 +1,4 @@
-"""The worker at work, by what its image's own command and its log say."""
+"""The worker at work, for what its image's command and its log say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KNOWN = {"celery@one": ["jobs.weigh [rate_limit=10/m]", "jobs.clean"]}
 
 
 def test_worker_that_answers() -> None:
-    """What it says is kept for later rules, and so is how long it took to begin."""
+    """The worker's jobs are stored for later rules, and so is how long its start took."""
     engine = FakeEngine(
         replace(RUNNING, started_at=1767225599.0), log="it is ready.", outputs=[f"0 {json.dumps(KNOWN)}"]
     )
@@ -25,7 +25,7 @@ def test_worker_that_answers() -> None:
 
 
 def test_worker_is_asked_again() -> None:
-    """A broker that is not there yet, and an answer of nobody, are no last word."""
+    """The rule asks again if the broker is not there yet, or no worker answers."""
     outputs = ["1 no broker", "0 {}", "0 warning", f"0 {json.dumps(KNOWN)}"]
     engine = FakeEngine(outputs=outputs)
     assert worker.registered(stack_on(engine, timeout_seconds=5)) == KNOWN
@@ -42,7 +42,7 @@ def test_worker_is_asked_again() -> None:
     ],
 )
 def test_nobody_answers(output: str, why: str) -> None:
-    """The last try and the end of the worker's log stand in one line."""
+    """The reason has the last attempt and the end of the worker's log on one line."""
     stack = stack_on(FakeEngine(log="a\nI am deaf", outputs=[output] * 30))
     reason = refused(lambda: worker.registered(stack))
     assert reason.startswith("no worker answers through Redis after 0.01 s (")
@@ -50,7 +50,7 @@ def test_nobody_answers(output: str, why: str) -> None:
 
 
 def test_jobs_that_the_api_sends() -> None:
-    """Whatever else Celery says of a job, its name counts; a job that no worker knows is named with those known."""
+    """Only the name of a job counts, whatever Celery adds; an unknown job is named, with those that are known."""
     stack = stack_on(FakeEngine())
     stack.observed.jobs = KNOWN
     assert worker.registers_its_jobs(stack, ["jobs.weigh"]) == "jobs.weigh among 2"

@@ -1,4 +1,4 @@
-"""The script that waits for an API, against servers that are slow to come."""
+"""The script that waits for an API, against servers that start slowly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATHS: Any = {"live": "/livez", "ready": "/readyz", "headers": {"X-From": "test"
 
 
 class Slow:
-    """Is live after some requests, and ready after some more; keeps what it was asked."""
+    """A server that is live after some requests, ready after some more, and records the paths of all."""
 
     def __init__(self, *, live_after: int, ready_after: int) -> None:
         self._left = {"/livez": live_after, "/readyz": ready_after}
@@ -31,7 +31,7 @@ class Slow:
 
 
 def test_live_then_ready() -> None:
-    """The moments of both are told; ready is not asked before live is seen."""
+    """The script prints when the API became live and ready; it does not ask for ready before the API is live."""
     app, before = Slow(live_after=2, ready_after=3), time.time()
     with serving(app) as port, started(arrival, {"host": "127.0.0.1", "port": port, "seconds": 10, **PATHS}) as process:
         told = json.loads(said(process)[-1])
@@ -42,7 +42,7 @@ def test_live_then_ready() -> None:
 
 
 def test_server_that_comes_late() -> None:
-    """Refused connections are waited out."""
+    """The script waits while connections are refused."""
     port = free_port()
     with started(arrival, {"host": "127.0.0.1", "port": port, "seconds": 10, **PATHS}) as process:
         time.sleep(0.1)
@@ -53,7 +53,7 @@ def test_server_that_comes_late() -> None:
 
 
 def test_never_ready() -> None:
-    """When the time is up, the last answer tells what is amiss."""
+    """When the time is up, the last answer says what is wrong."""
     with serving(Slow(live_after=0, ready_after=10**6)) as port:
         told = arrival.arrival(host="127.0.0.1", port=port, seconds=0.05, **PATHS)
     assert told["live_at"] is not None
@@ -77,7 +77,7 @@ def test_never_ready() -> None:
 def test_request_that_is_wrong_is_not_repeated_for_ever(
     monkeypatch: pytest.MonkeyPatch, statuses: list[int], seconds: float, most: float, *, is_live: bool
 ) -> None:
-    """An API that is there and knows no such path will not know it later; one that is not ready yet may be."""
+    """The script gives up early on an API that goes on answering 404, but not on one that is not ready yet."""
     monkeypatch.setattr(arrival, "_PATIENCE_SECONDS", 0.3)
     left = iter(statuses)
 
@@ -95,7 +95,7 @@ def test_request_that_is_wrong_is_not_repeated_for_ever(
 
 @pytest.mark.parametrize(("host", "why"), [("127.0.0.1", "refused"), ("nowhere.invalid", "")])
 def test_never_there(host: str, why: str) -> None:
-    """Nobody there, or no such name: the error is told, and that ready was not asked."""
+    """If nothing listens or the name is unknown, the script prints the error, and that it never asked for ready."""
     told = arrival.arrival(host=host, port=free_port(), seconds=0.05, **PATHS)
     assert (told["live_at"], told["ready_at"], told["ready"]) == (None, None, None)
     assert isinstance(told["live"], dict)
@@ -103,7 +103,7 @@ def test_never_there(host: str, why: str) -> None:
 
 
 def test_answer_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that is taken and never answered is given up after a while."""
+    """The script gives up on a connection that is accepted and never answered."""
     monkeypatch.setattr(arrival, "_ASK_SECONDS", 0.1)
     before = time.monotonic()
     with speaking(b"HTTP/1.1 ", *[b"2"] * 40, pause=0.05) as port:

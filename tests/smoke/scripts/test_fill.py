@@ -1,4 +1,4 @@
-"""The script that fills a file system, on small ones of the test's own."""
+"""The script that fills a file system, on small file systems that the test makes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ print(json.dumps([run(folder), write(), os.listdir(folder), run('--free', folder
 
 
 def steps(folder: Path, size: str) -> list[object]:
-    """Return what happens on a file system of that size: fill, write, list, free, write, list."""
+    """Return the results of these steps on a file system of that size: fill, write, list, free, write, list."""
     if not shutil.which("unshare") or subprocess.run([*MOUNT, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this user may not mount")
     source = Path(fill.__file__).read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def steps(folder: Path, size: str) -> list[object]:
 
 
 def test_full_to_the_last_byte(tmp_path: Path) -> None:
-    """Not one byte can be written after it, and all can once the file is gone."""
+    """After filling, not one byte can be written; once the file is removed, everything can."""
     full, written, listed, freed, again, rest = steps(tmp_path, "3m")
     assert full == freed == {"bytes": 3 * 1024 * 1024}
     assert isinstance(listed, list)
@@ -53,26 +53,26 @@ def test_full_to_the_last_byte(tmp_path: Path) -> None:
 
 
 def test_disk_that_is_too_large(tmp_path: Path) -> None:
-    """A file system with more room than a test's own is not touched."""
+    """A file system with a lot of free space is not touched."""
     full, written, listed, freed, *_ = steps(tmp_path, "100m")
-    assert full == {"error": f"{tmp_path} has 100 MiB free: no file system of above 64 MiB is filled"}
+    assert full == {"error": f"{tmp_path} has 100 MiB free: only a file system with up to 64 MiB free is filled"}
     assert (written, listed, freed) == (1, ["other"], {"bytes": 0})
 
 
 def test_free_without_a_file(tmp_path: Path) -> None:
-    """Nothing to remove is no fault."""
+    """It is no error if there is nothing to remove."""
     assert run(fill, "--free", str(tmp_path)) == {"bytes": 0}
 
 
 @pytest.mark.parametrize("option", [[], ["--free"]])
 def test_no_such_folder(tmp_path: Path, option: list[str]) -> None:
-    """A folder that is not there is told in words where it is to be filled, and has nothing to remove."""
+    """To fill a folder that does not exist is an error in words; to free it does nothing."""
     told = run(fill, *option, str(tmp_path / "nowhere"))
     assert told == {"bytes": 0} if option else "No such file" in told["error"]
 
 
 def test_disk_that_gives_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Should a file system give without end, as one that compresses might, filling ends."""
+    """Filling ends even if a file system never becomes full, as one that compresses might not."""
     monkeypatch.setattr(fill, "_MOST_BYTES", 4096)
     with (tmp_path / "x").open("wb") as file:
         fill.write_until_full(file.fileno(), b"x" * 1024)

@@ -1,4 +1,4 @@
-"""The script with half a request, against a real server that is stopped meanwhile."""
+"""The script that sends half a request, against a real server that is stopped in the meantime."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ uvicorn.run(app, port=%d, lifespan='off', log_level='critical', ws='none')
 
 @pytest.fixture
 def server() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Start a server that echoes, and return it with its port."""
+    """Start an echo server, and return it with its port."""
     port = free_port()
     with subprocess.Popen([sys.executable, "-c", SERVER % port], cwd=Path(__file__).parent) as process:
         while process.poll() is None:
@@ -52,7 +52,7 @@ def wanted(port: int, **more: Any) -> dict[str, Any]:
 
 
 def test_server_that_finishes(server: tuple[subprocess.Popen[bytes], int]) -> None:
-    """A server that takes no new connections and finishes what was begun answers."""
+    """A server that refuses new connections but finishes open requests answers."""
     process, port = server
     with started(in_flight, wanted(port)) as script:
         assert script.stdout is not None
@@ -76,14 +76,14 @@ def test_server_that_drops(server: tuple[subprocess.Popen[bytes], int]) -> None:
 
 
 def test_server_that_goes_on(server: tuple[subprocess.Popen[bytes], int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that nobody stops is told by its going on to take connections."""
+    """If the server is not stopped, the script says that it goes on accepting connections."""
     monkeypatch.setattr(in_flight, "_AFTERWARDS_SECONDS", 0)
     told = in_flight.send_in_halves(**wanted(server[1], hold_seconds=0.1))
     assert told == {"status": 201, "body": "é" * 50, "closed": False}
 
 
 def test_answer_before_the_end() -> None:
-    """A server that refuses a request before it has the whole, and hangs up, has answered."""
+    """A server that rejects a request before it has all of it, and closes the connection, has answered."""
     listener = socket.create_server(("127.0.0.1", 0))
     with listener, started(in_flight, wanted(listener.getsockname()[1])) as script:
         connection, _ = listener.accept()
@@ -97,7 +97,7 @@ def test_answer_before_the_end() -> None:
 
 @pytest.mark.parametrize(("more", "why"), [({}, "refused"), ({"body": ""}, "no second half")])
 def test_not_begun(more: dict[str, Any], why: str) -> None:
-    """Where nothing could be begun, that is told in words, and `begun` is not said."""
+    """If the request cannot be started, the script says why, and does not print `begun`."""
     with started(in_flight, wanted(free_port(), **more)) as script:
         (line,) = said(script)
     told = json.loads(line)

@@ -1,4 +1,4 @@
-"""The script that asks the loader, about real objects: as they are, and with one name in them changed."""
+"""The script that asks the dynamic loader, on real objects, unchanged and with one name changed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def extension() -> bytes:
 
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
-    """Return a folder with a package that has one extension without a fault, and things that look like one."""
+    """Return a folder with a package that has one correct extension, and files that only look like extensions."""
     package = tmp_path / "packages" / "thing"
     package.mkdir(parents=True)
     (package / "fine.so").write_bytes(extension())
@@ -59,7 +59,7 @@ def missing(folder: Path) -> list[tuple[str, str]]:
 
 
 def test_all_found(good: Path) -> None:
-    """Objects that the loader can load are counted, with the interpreter; what is no object is passed over."""
+    """Objects that the loader can load are counted, and the interpreter; other files are ignored."""
     assert libraries.examine(INTERPRETER, [str(good)]) == {
         "loader": libraries.loader_of(INTERPRETER),
         "checked": 2,
@@ -69,13 +69,13 @@ def test_all_found(good: Path) -> None:
 
 
 def test_library_that_is_not_there(good: Path) -> None:
-    """An object that needs a library that nobody has is told with the library's name."""
+    """For an object whose library does not exist, the script names the library."""
     (good / "bad.so.2").write_bytes(extension().replace(NEEDED, MISSING))
     assert missing(good) == [("bad.so.2", "libq.so.6")]
 
 
 def test_library_that_a_package_brings(good: Path) -> None:
-    """A library that lies among the packages may be loaded by them: no fault."""
+    """A library inside the packages does not count as missing, because a package may load it itself."""
     (good / "bad.so").write_bytes(extension().replace(NEEDED, MISSING))
     (good / "thing.libs").mkdir()
     (good / "thing.libs" / "libq.so.6").write_bytes(extension())
@@ -83,7 +83,7 @@ def test_library_that_a_package_brings(good: Path) -> None:
 
 
 def test_library_that_is_too_old(good: Path) -> None:
-    """A library that is there without the version that an object was built for is told with both."""
+    """If a library lacks the version that an object needs, the script names both."""
     wanted, other = b"GLIBC_2.2.5\0", b"GLIBC_9.2.5\0"
     numbers = [elf_hash(name).to_bytes(4, sys.byteorder) for name in (wanted[:-1], other[:-1])]
     data = extension()
@@ -103,20 +103,20 @@ def elf_hash(name: bytes) -> int:
 
 @pytest.mark.parametrize("size", [300, 20000])
 def test_object_that_is_cut_off(good: Path, size: int) -> None:
-    """An object of which a part is missing, with which the loader may fall, is told by its own name."""
+    """A truncated object, on which the loader may crash, is reported by its own name."""
     (good / "cut.so").write_bytes(extension()[:size])
     assert missing(good) == [("cut.so", "cut.so")]
 
 
 def test_tk_is_left_out_on_purpose(good: Path) -> None:
-    """The extension that the slim official images keep without its library is no fault."""
+    """The extension that the official slim images ship without its library is not reported."""
     (good / "_tkinter.cpython-399-x86_64-linux-gnu.so").write_bytes(extension().replace(NEEDED, MISSING))
     assert missing(good) == []
 
 
 @pytest.mark.parametrize(("at", "value", "machine"), [(18, 183, 183), (4, 1, None)], ids=["machine", "class"])
 def test_object_of_another_machine(good: Path, at: int, value: int, machine: int | None) -> None:
-    """An object for another machine, or of another class, is told with its machine and not given to the loader."""
+    """An object for another machine or of another class is reported with its machine, and not given to the loader."""
     own = extension()
     if own[18] == 183:
         value, machine = (62, 62) if at == 18 else (value, machine)
@@ -130,7 +130,7 @@ def test_object_of_another_machine(good: Path, at: int, value: int, machine: int
 
 @pytest.mark.skipif(not shutil.which("ldd"), reason="there is no ldd")
 def test_as_ldd_says(good: Path) -> None:
-    """Of each object here, what is missing is what `ldd` does not find."""
+    """For each object on this machine, the script misses the same libraries as `ldd`."""
     (good / "bad.so").write_bytes(extension().replace(NEEDED, MISSING))
     for path in (good / "bad.so", good / "thing" / "fine.so", Path(INTERPRETER)):
         told = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
@@ -139,7 +139,7 @@ def test_as_ldd_says(good: Path) -> None:
 
 
 def test_musl() -> None:
-    """Of what musl's loader says, libraries are told, and not the symbols that come with the interpreter."""
+    """In the output of musl's loader, missing libraries count, but not symbols that the interpreter provides."""
     said = (
         "\tlib/ld-musl-x86_64.so.1 (0x7fecc5e32000)\n"
         "Error loading shared library libq.so.6: No such file or directory (needed by bad.so)\n"
@@ -149,7 +149,7 @@ def test_musl() -> None:
 
 
 def test_static_interpreter(tmp_path: Path, good: Path) -> None:
-    """An interpreter that asks for no loader has nothing that could miss a library."""
+    """With a statically linked interpreter, no library can be missing."""
     static = bytearray(Path(INTERPRETER).read_bytes())
     static[56 if static[4] == 2 else 44] = 0  # it has no program headers
     (tmp_path / "python").write_bytes(static)
@@ -158,7 +158,7 @@ def test_static_interpreter(tmp_path: Path, good: Path) -> None:
 
 
 def test_whole_output(tmp_path: Path) -> None:
-    """As a script in a virtual environment, it looks wherever that imports from."""
+    """In a virtual environment, the script looks in every folder that the environment imports from."""
     bad = extension().replace(NEEDED, MISSING)
     venv.create(tmp_path / "venv", symlinks=True)
     (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
@@ -175,13 +175,13 @@ def test_whole_output(tmp_path: Path) -> None:
 
 
 def test_packages_of_the_system(tmp_path: Path) -> None:
-    """A virtual environment says by itself whether the interpreter's own packages are imported too."""
+    """The configuration of a virtual environment says whether it also imports the interpreter's own packages."""
     for word, answer in (("true", True), ("false", False)):
         (tmp_path / "pyvenv.cfg").write_text(f"home = /x\nInclude-system-site-packages = {word}\n", encoding="utf-8")
         assert libraries.uses_system_packages(tmp_path / "pyvenv.cfg") is answer
 
 
 def test_working_directory_of_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the working directory is the root, the system's files are not taken for the application's."""
+    """If the working directory is the root, the system's files do not count as the application's."""
     monkeypatch.chdir("/")
     assert "/" not in libraries.import_folders()

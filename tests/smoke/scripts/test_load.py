@@ -1,4 +1,4 @@
-"""The script that sends without a pause, against a server that does not take everything."""
+"""The script that sends without a pause, against a server that refuses some requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from weighbridge.smoke.scripts import load
 
 
 class Picky:
-    """Takes requests by a rule, and keeps the words of all that it was sent and of those that it took."""
+    """A server that accepts some requests, and records the words of all and of the accepted ones."""
 
     def __init__(self, *statuses: int) -> None:
         self._statuses = statuses
@@ -23,7 +23,7 @@ class Picky:
         self.taken: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with the statuses by turns."""
+        """Answer with each of the statuses in turn."""
         assert (scope["method"], scope["path"]) == ("PUT", "/x")
         word = json.loads(await body_of(receive))["word"]
         status = self._statuses[len(self.sent) % len(self._statuses)]
@@ -46,7 +46,7 @@ def lines_of(port: int) -> list[str]:
 
 
 def test_what_was_accepted() -> None:
-    """Exactly what the server took is told, each with a word of its own; refusals are counted and not sent again."""
+    """Exactly the accepted requests are reported, each with a unique word; refused ones are counted, not repeated."""
     app = Picky(202, 202, 503, 200, 422)
     with serving(app) as port:
         begun, last = lines_of(port)
@@ -69,7 +69,7 @@ def test_longest_gap(moments: list[float], gap: float) -> None:
 
 
 def test_nothing_accepted() -> None:
-    """A server that takes nothing is asked with pauses, and the gap is the whole time."""
+    """If the server accepts nothing, the script pauses between requests, and the gap is the whole time."""
     app = Picky(500)
     with serving(app) as port:
         (line,) = lines_of(port)
@@ -89,7 +89,7 @@ def test_nobody_there() -> None:
 
 @pytest.mark.parametrize("path", ["nowhere", "data.id.more", "data.nowhere", ""])
 def test_answer_without_the_field(path: str) -> None:
-    """An accepted answer in which the field is not found counts, with nothing for its value."""
+    """An accepted answer without the field counts, with null as its value."""
     with serving(Picky(200)) as port:
         told = load.Load(**{**wanted(port), "field": path, "seconds": 0.03}).run()
     assert isinstance(told["accepted"], list)
@@ -98,6 +98,6 @@ def test_answer_without_the_field(path: str) -> None:
 
 @given(st.binary(max_size=20) | st.text(max_size=20).map(lambda text: json.dumps({"a": [text]}).encode()))
 def test_field_of_anything(body: bytes) -> None:
-    """Whatever was answered, looking for the field raises nothing."""
+    """Looking for the field raises no error, whatever the answer."""
     found = load.field_of(body, "a")
     assert found is None or re.match(rb"\s*\{", body)

@@ -1,4 +1,4 @@
-"""The script that asks every path of an OpenAPI document, against a real FastAPI application and others."""
+"""The script that sends a GET to every path of an OpenAPI document, against a real FastAPI application and others."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter()
 
 
 class Thing(BaseModel):
-    """What the application keeps."""
+    """A thing that the application stores."""
 
     name: str
 
@@ -98,12 +98,12 @@ def port() -> Iterator[int]:
 
 
 def ask(port: int, seconds: float = 20, **headers: str) -> dict[str, Any]:
-    """Return what the script tells."""
+    """Return what the script prints."""
     return openapi.ask_all(host="127.0.0.1", port=port, path="/openapi.json", headers=headers, seconds=seconds)
 
 
 def test_fastapi(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each GET is sent with what its operation requires, and its status told; streams and silence do not hold us."""
+    """Each GET is sent with what its operation requires, and its status printed; streams and silence do not block."""
     monkeypatch.setattr(openapi, "_PATH_SECONDS", 0.4)
     before, told = time.monotonic(), ask(port)
     assert time.monotonic() - before < 5
@@ -119,13 +119,13 @@ def test_fastapi(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_time_is_up(port: int) -> None:
-    """What could not be asked in time is told as such."""
+    """GETs that could not be sent in time are reported as such."""
     told = ask(port, 0.3)
-    assert told["gets"][-1]["error"] == "was not asked: the time was up"
+    assert told["gets"][-1]["error"] == "was not sent: the time was up"
 
 
 class Canned:
-    """Serves a document, and answers all else as its path says."""
+    """A server that serves a document, and answers any other path with the status in that path."""
 
     def __init__(self, document: object) -> None:
         self.document = document
@@ -158,26 +158,26 @@ def canned() -> Iterator[tuple[Canned, int]]:
     ("document", "status", "error"),
     [
         ({}, 404, "GET /openapi.json answered 404"),
-        (b"<html>", 200, "what GET /openapi.json answers is no JSON"),
-        (b"[" * 100_000, 200, "what GET /openapi.json answers is no JSON"),
-        ({"swagger": "2.0"}, 200, "what GET /openapi.json answers is no OpenAPI 3 document: its `openapi` is no 3.x"),
-        ([], 200, "what GET /openapi.json answers is no OpenAPI 3 document: its `openapi` is no 3.x"),
+        (b"<html>", 200, "the answer to GET /openapi.json is no JSON"),
+        (b"[" * 100_000, 200, "the answer to GET /openapi.json is no JSON"),
+        ({"swagger": "2.0"}, 200, "the answer to GET /openapi.json is no OpenAPI 3 document: its `openapi` is no 3.x"),
+        ([], 200, "the answer to GET /openapi.json is no OpenAPI 3 document: its `openapi` is no 3.x"),
     ],
 )
 def test_no_document(canned: tuple[Canned, int], document: object, status: int, error: str) -> None:
-    """An answer that is no document of OpenAPI 3 is told in words."""
+    """An answer that is no OpenAPI 3 document is an error in words."""
     app, port = canned
     app.document, app.status = document, status
     assert ask(port) == {"error": error}
 
 
 def test_nobody_there() -> None:
-    """An API that does not answer is told in words."""
+    """An API that does not answer is an error in words."""
     assert re.match("GET /openapi.json got no answer: .*refused", str(ask(free_port())["error"]))
 
 
 def test_whole_output() -> None:
-    """As a script: headers go with each request, the document's own do not take their place; a half answer is none."""
+    """The given headers are sent with each request, and override the document's; half an answer counts as none."""
     required = {"in": "header", "name": "x-token", "required": True, "example": "documented"}
     get = {"get": {"parameters": [required]}}
     app = Canned({"openapi": "3.0.3", "paths": {"/a": get, "/half": get, "/post": {"post": {}}, "x-more": get}})
@@ -256,13 +256,13 @@ def test_filled(schema: object, text: str) -> None:
     ],
 )
 def test_parameters(parameter: dict[str, object], url: str) -> None:
-    """Parameters are found by reference, and their examples preferred; what nobody requires is left out."""
+    """References to parameters are followed, examples are preferred, and optional parameters are left out."""
     item = {"get": {"parameters": [parameter]}}
     assert openapi.request_for({"components": COMPONENTS}, "/x/{id}", item)[0] == url
 
 
 def test_operations_own_parameter_comes_first() -> None:
-    """An operation's parameter takes the place of the path's of the same name."""
+    """A parameter of the operation replaces that of the path with the same name."""
     both = [{"in": "path", "name": "id", "example": example} for example in ("path's", "operation's")]
     item = {"parameters": both[:1], "get": {"parameters": both[1:]}}
     assert openapi.request_for({}, "/{id}", item)[0] == "/operation%27s"
@@ -290,7 +290,7 @@ PARAMETERS = st.builds(
 @given(st.text(max_size=20) | st.just("{id}/{x y}"), st.lists(PARAMETERS | ANYTHING, max_size=4), SCHEMAS)
 @example("{", [{"in": "header", "name": "X", "required": True, "example": "\r\n\ud800"}], {})
 def test_whatever_the_document_holds(path: str, parameters: list[object], more: dict[str, object]) -> None:
-    """Whatever is in a document, a URL comes out that HTTP can carry, and headers that are one line each."""
+    """Whatever a document says, the result is a URL that HTTP allows, and headers of one line each."""
     item = {**more, "get": {"parameters": parameters}}
     url, headers = openapi.request_for({"a": more, "paths": {path: item}}, f"/{path}", item)
     assert re.fullmatch(r"/[!-z|~]*", url)

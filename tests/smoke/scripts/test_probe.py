@@ -41,18 +41,18 @@ def child() -> Iterator[Path]:
 
 
 def test_written(tmp_path: Path) -> None:
-    """A folder that takes a file is told, and the file does not stay."""
+    """A folder where a file can be created is reported, and the file is removed."""
     assert probe.try_to_write(str(tmp_path)) == "written"
     assert not list(tmp_path.iterdir())
 
 
 def test_error_is_named(tmp_path: Path) -> None:
-    """A folder that takes none is told by the name of the error."""
+    """A folder where no file can be created is reported with the name of the error."""
     assert probe.try_to_write(str(tmp_path / "missing")) == "ENOENT"
 
 
 def test_mounts_where_files_may_belong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel's own folders are left out, not those whose names only begin like them."""
+    """The kernel's own folders are left out, but not folders whose names only begin like theirs."""
     folders = ("/", "/proc", "/proc/acpi", "/sys/fs", "/dev/shm", "/developer", "/sysdata", "/a/dev")  # noqa: S108
     lines = "".join(f"1 2 0:3 / {folder} {'ro' if folder == '/' else 'rw'},noatime - x y z\n" for folder in folders)
     monkeypatch.setattr(Path, "read_text", lambda _, encoding: lines if encoding else "")
@@ -61,7 +61,7 @@ def test_mounts_where_files_may_belong(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_whole_output() -> None:
-    """As `python -c` without site-packages, it prints what was seen as one JSON object."""
+    """Run as `python -c` without site-packages, the script prints one JSON object."""
     seen = run(probe)
     assert set(seen) == {"processes", "memory_bytes", "listening", "root_is_read_only", "writes"}
     (own,) = (each for each in seen["processes"] if each["pid"] == os.getpid())
@@ -72,7 +72,7 @@ def test_whole_output() -> None:
 
 
 def test_start(child: Path) -> None:
-    """A process's start is read behind its name, whatever that holds, in ticks since boot."""
+    """The start of a process, in ticks since boot, is read correctly whatever its name contains."""
     (seen,) = (each for each in probe.processes() if each["pid"] == int(child.name))
     assert seen["name"] == "a) (b"
     ago = time.clock_gettime(time.CLOCK_BOOTTIME) - int(str(seen["started"])) / os.sysconf("SC_CLK_TCK")
@@ -80,13 +80,13 @@ def test_start(child: Path) -> None:
 
 
 def test_memory(child: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a process holds is counted, with what it has of the interpreter's files."""
+    """The memory of a process counts, with its mapped parts of the interpreter's files."""
     monkeypatch.setattr(probe, "others", lambda: [child])
     assert 32 * 1024**2 < probe.memory_bytes() < 64 * 1024**2
 
 
 def test_memory_counts_shared_pages_once(child: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that two processes map are in memory once; what each has for itself counts for each."""
+    """Files that two processes map count once; private memory counts for each process."""
     monkeypatch.setattr(probe, "others", lambda: [child])
     alone = probe.memory_bytes()
     monkeypatch.setattr(probe, "others", lambda: [child, Path("/proc/self")])
@@ -94,14 +94,14 @@ def test_memory_counts_shared_pages_once(child: Path, monkeypatch: pytest.Monkey
 
 
 def test_memory_of_a_hidden_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that shows its status alone counts with all that it has, one that ended with nothing."""
+    """A process that shows only its status counts with all its pages, and one that has ended with none."""
     (tmp_path / "status").write_text("Name:\tx\nVmRSS:\t    1234 kB\n", encoding="utf-8")
     monkeypatch.setattr(probe, "others", lambda: [tmp_path, tmp_path / "ended"])
     assert probe.memory_bytes() == 1234 * 1024
 
 
 def test_listening() -> None:
-    """Sockets that wait for anybody are told with protocol, address and port; those with one partner are not."""
+    """Listening sockets are reported with protocol, address and port; connected sockets are not."""
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()) as client,
@@ -121,7 +121,7 @@ def test_listening() -> None:
 
 
 def free_udp_port() -> int:
-    """Return a port below those that the kernel gives to who asks."""
+    """Return a port below the range that the kernel gives to clients."""
     for port in range(20000, 30000):
         with socket.socket(type=socket.SOCK_DGRAM) as trial, suppress(OSError):
             trial.bind(("0.0.0.0", port))  # noqa: S104 - as above
@@ -132,7 +132,7 @@ def free_udp_port() -> int:
 @pytest.mark.skipif(not socket.has_ipv6, reason="IPv6 is switched off")
 @pytest.mark.parametrize("host", ["::1", "::", "::ffff:127.0.0.1"])
 def test_listening_on_ipv6(host: str) -> None:
-    """Sockets of IPv6 are told too, with the address in its usual form, an IPv4 one inside it as such."""
+    """IPv6 sockets are reported, too, with the address in its usual form, and a mapped IPv4 address as IPv4."""
     with socket.socket(socket.AF_INET6) as server:
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         try:
@@ -155,7 +155,7 @@ MAPPED = st.binary(min_size=4, max_size=4).map(lambda last: bytes(10) + b"\xff\x
 
 @given(ADDRESSES | MAPPED)
 def test_address(packed: bytes) -> None:
-    """Every address that the kernel may write is read back, as the C library would print it."""
+    """Every address in the kernel's form is decoded to what the C library prints."""
     family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
     expected = IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)
     told = socket.inet_ntop(family, packed).removeprefix("::ffff:")
@@ -167,7 +167,7 @@ def test_address(packed: bytes) -> None:
     st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, 65535), st.integers(1, 12)), max_size=5),
 )
 def test_table(table: str, rows: list[tuple[bytes, int, int]]) -> None:
-    """Of each table of the kernel, the sockets in the one state that waits are told, in order."""
+    """From each of the kernel's tables, exactly the sockets in the listening state are reported, in order."""
     size, state = (16 if "6" in table else 4), (10 if "tcp" in table else 7)
     lines = ["  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode"]
     for number, (packed, port, has) in enumerate(rows):
@@ -179,7 +179,7 @@ def test_table(table: str, rows: list[tuple[bytes, int, int]]) -> None:
 
 
 def test_engines_dns_is_left_out() -> None:
-    """The resolver that Docker puts into each network is no service of the image."""
+    """The resolver that Docker puts into each network is not reported."""
     lines = [f"0: {as_kernel(bytes((127, 0, 0, last)))}:9C40 00000000:0000 07 rest" for last in (11, 12)]
     seen = probe.waiting("udp", "\n".join(["header", *lines]))
     assert seen == [{"protocol": "udp", "address": "127.0.0.12", "port": 40000}]

@@ -55,7 +55,7 @@ def test_large_body_is_cut(port: int) -> None:
 
 
 def test_nobody_listens() -> None:
-    """A refused connection is told in words."""
+    """A refused connection is an error in words."""
     (told,) = ask(free_port(), {})
     assert "refused" in told["error"]
 
@@ -66,14 +66,14 @@ def test_nobody_listens() -> None:
     ids=["no such name", "bad header", "bad path"],
 )
 def test_other_errors(port: int, host: str, sent: dict[str, Any]) -> None:
-    """Whatever else comes between is told in words, and does not keep the next from being sent."""
+    """Any other failure is an error in words, and the next request is still sent."""
     told = ask(port, sent, {}, host=host)
     assert told[0]["error"]
     assert len(told) == 2
 
 
 def test_body_that_breaks_off() -> None:
-    """Half an answer is none."""
+    """Half an answer counts as no answer."""
     with speaking(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", pause=0.02) as port:
         told = request.answer_to(host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2)
     assert told == {"error": "IncompleteRead(4 bytes read, 95 more expected)"}
@@ -81,7 +81,7 @@ def test_body_that_breaks_off() -> None:
 
 @pytest.mark.parametrize("pieces", [[b"H"] * 40, [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"] + [b"x"] * 40])
 def test_answer_that_trickles(pieces: list[bytes]) -> None:
-    """A server that sends a byte now and then does not hold us beyond the time, in the head or in the body."""
+    """A server that sends single bytes, in the head or in the body, cannot extend the time limit."""
     before = time.monotonic()
     with speaking(*pieces, pause=0.02) as port:
         told = request.answer_to(
@@ -92,7 +92,7 @@ def test_answer_that_trickles(pieces: list[bytes]) -> None:
 
 
 def test_connection_that_is_dropped() -> None:
-    """A server that hangs up without an answer is told in words."""
+    """A server that closes the connection without an answer is an error in words."""
     with speaking(pause=0.05) as port:
         told = request.answer_to(host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2)
     assert set(told) == {"error"}

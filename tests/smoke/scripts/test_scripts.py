@@ -15,7 +15,7 @@ SCRIPTS = sorted(path for path in Path(str(scripts.__file__)).parent.glob("*.py"
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_stands_alone(path: Path) -> None:
-    """A script imports the standard library alone, and reads in an interpreter that is older than ours."""
+    """A script imports only the standard library, and has the syntax of an older Python than ours."""
     tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
@@ -24,6 +24,6 @@ def test_stands_alone(path: Path) -> None:
 
 
 def test_every_script_is_told() -> None:
-    """The package's docstring names each of them."""
+    """The docstring of the package lists every script."""
     listed = [line.split()[0] for line in str(scripts.__doc__).splitlines() if line.startswith("    ")]
     assert sorted(listed) == [path.stem for path in SCRIPTS]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tests.support.fakes import FakeEngine, stack_on
+from weighbridge.smoke.stack.containers import ContainerKind
 
 
 def test_a_role_gets_what_compose_gives_it() -> None:
-    """The name that others find it by, its services' addresses, and nothing that the image should bring itself."""
+    """A role gets its alias and the addresses of its services, and nothing that the image should have."""
     engine = FakeEngine()
     stack_on(engine, {"environment": {"MINE": "1"}}).start("api")
     (spec,) = engine.specs
@@ -15,10 +16,11 @@ def test_a_role_gets_what_compose_gives_it() -> None:
 
 
 def test_a_role_gets_the_limits_of_the_settings() -> None:
-    """Memory in whatever unit, and processes; the client, which runs commands of both roles, gets the larger ones."""
+    """A role gets its limits of memory and processes; the client, which runs commands of both, gets the larger ones."""
     engine = FakeEngine()
     stack = stack_on(engine, {"memory": "1 GiB", "processes": 64})
-    for container in ("api", "worker", "client"):
-        stack.start(container)
+    kinds: tuple[ContainerKind, ...] = ("api", "worker", "client")
+    for kind in kinds:
+        stack.start(kind)
     limits = [(spec.memory_bytes, spec.pids_limit) for spec in engine.specs]
     assert limits == [(2**30, 64), (2**29, 128), (2**30, 128)]

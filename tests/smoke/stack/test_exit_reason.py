@@ -1,4 +1,4 @@
-"""What a log says of an end: tracebacks of a real interpreter, and lines as uvicorn and Celery write them."""
+"""Why a container ended, by its log: tracebacks of a real interpreter, and lines of uvicorn and Celery."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def traceback(source: str) -> str:
 
 
 def test_exception_is_the_cause() -> None:
-    """The last one of a chain, though a server says good-bye after it."""
+    """The reason is the last exception of a chain, even if the server logs more after it."""
     log = f"INFO: Started\nERROR:    {traceback(CHAINED)}\nERROR:    Application startup failed. Exiting.\n\n"
     told = exit_reason.of_end(log, ERRORS)
     assert told == "RuntimeError: no database; its log ends: ERROR:    Application startup failed. Exiting."
 
 
 def test_exception_that_is_the_last_line() -> None:
-    """It is told once."""
+    """A reason that is also the last line appears once."""
     assert exit_reason.of_end(traceback("import nowhere_to_be_found"), ERRORS) == (
         "ModuleNotFoundError: No module named 'nowhere_to_be_found'"
     )
@@ -55,5 +55,5 @@ def test_exception_that_is_the_last_line() -> None:
     ],
 )
 def test_other_causes(log: str, told: str) -> None:
-    """Else the last line that tells of an error, else the last line, cut where it is very long."""
+    """Without a traceback, the reason is the last line that reports an error, else the last line; a long one is cut."""
     assert exit_reason.of_end(log, ERRORS) == told

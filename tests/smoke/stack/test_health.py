@@ -1,4 +1,4 @@
-"""A health check run in a container: whose it is, in which words, and what its end means."""
+"""A health check that runs in a container: which one, with what command, and what its exit code means."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAULT = EngineFault("The engine says: no such program")
     [(("CMD", "check", "it"), ("check", "it")), (("CMD-SHELL", "check it"), ("/bin/sh", "-c", "check it"))],
 )
 def test_check_of_the_image(test: tuple[str, ...], words: tuple[str, ...]) -> None:
-    """Its words run as they are, its line in a shell; code 0 is healthy, and any other is not."""
+    """The words of a check run as they are, its line in a shell; exit code 0 is healthy, and any other is not."""
     engine = FakeEngine(outputs=["0 fine\n", "2 a\nbad\n"])
     stack = replace(stack_on(engine), health_check=test)
     assert health.check(stack, "api", "api") == Health(ok=True, output="fine")
@@ -28,7 +28,7 @@ def test_check_of_the_image(test: tuple[str, ...], words: tuple[str, ...]) -> No
 
 
 def test_check_of_the_settings_goes_first() -> None:
-    """Only the role that the settings give one has it."""
+    """A health check of the settings runs only for its role."""
     engine = FakeEngine(outputs=["0 mine", "0 image"])
     stack = replace(stack_on(engine, {"health": ["mine"]}), health_check=("CMD", "image"))
     for role in ("api", "worker"):
@@ -38,12 +38,12 @@ def test_check_of_the_settings_goes_first() -> None:
 
 @pytest.mark.parametrize("test", [(), ("NONE",)])
 def test_no_check(test: tuple[str, ...]) -> None:
-    """Nothing is run, and nothing is said."""
+    """Without a health check nothing runs, and there is no result."""
     assert health.check(replace(stack_on(FakeEngine()), health_check=test), "api", "api") is None
 
 
 def test_check_that_cannot_be_run() -> None:
-    """Where the container runs, it is unhealthy, in the engine's words; where it has ended, there is nothing to say."""
+    """If the check cannot run, a running container is unhealthy, in the engine's words; an ended one has no result."""
     for engine, found in (
         (FakeEngine(outputs=[FAULT]), Health(ok=False, output=FAULT.message)),
         (FakeEngine(exited(1), outputs=[FAULT]), None),

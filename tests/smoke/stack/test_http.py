@@ -1,4 +1,4 @@
-"""The client against a real server, by the script that runs inside containers: answers, and failures in one line."""
+"""The client against a real server, through the script that runs in containers: answers, and failures on one line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from weighbridge.smoke.stack.http import Answer, Client
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers a POST with its body and type, and a GET with 503 and two lines of text."""
+    """A server that answers a POST with its body and type, and a GET with 503 and two lines of text."""
 
     def do_GET(self) -> None:
         """Refuse."""
@@ -38,7 +38,7 @@ class Echo(BaseHTTPRequestHandler):
 
 
 class ThisMachine:
-    """An engine whose one container is the machine of the test."""
+    """An engine whose only container is the machine of the test."""
 
     def execute(
         self, _container: str, command: Sequence[str], seconds: float, _on_line: Callable[[str], None] | None = None
@@ -51,13 +51,13 @@ class ThisMachine:
 
 
 def client_of(port: int, host: str = "127.0.0.1", **headers: str) -> Client:
-    """Return a client of what listens on the port, with the headers that settings give it."""
+    """Return a client for the server on this port, with the headers of the settings."""
     return Client(stack_on(ThisMachine(), {"port": port, "headers": headers}), host)
 
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Return the port of a server; a proxy in the environment must not come between."""
+    """Return the port of a server; the environment names a proxy that must not be used."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with HTTPServer(("127.0.0.1", 0), Echo) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -75,12 +75,12 @@ def test_post(port: int) -> None:
 
 
 def test_headers_of_the_settings(port: int) -> None:
-    """An API that guards its writes is asked with the token that the settings give it."""
+    """Requests have the token of the settings."""
     assert client_of(port, Authorization="Bearer x").post("/x", {}).field("authorization") == "Bearer x"
 
 
 def test_many_requests(port: int) -> None:
-    """They are sent in one go, and answered in their order."""
+    """Several requests run in one command, and the answers come in their order."""
     answers = client_of(port).all("GET", ["/a", "/b"])
     assert [(answer.request, answer.status) for answer in answers] == [("GET /a", 503), ("GET /b", 503)]
 
@@ -93,14 +93,14 @@ def test_unexpected_status(port: int) -> None:
 
 
 def test_no_json(port: int) -> None:
-    """A body that is no JSON is quoted too."""
-    with pytest.raises(CheckFailed, match="GET /x answered no JSON: not yet x"):
+    """A body that is no JSON is quoted in the error."""
+    with pytest.raises(CheckFailed, match="GET /x did not answer with JSON: not yet x"):
         client_of(port).get("/x").json()
 
 
 @pytest.mark.parametrize("body", ["{}", "[]", "null", '{"a": []}', '{"a": [7]}', '{"a": [{"c": 1}]}', '"ab"'])
 def test_missing_field(body: str) -> None:
-    """A JSON body without the field names the field, wherever the way to it ends."""
+    """The error for a missing field names its path, wherever the path ends."""
     with pytest.raises(CheckFailed, match=r"POST /x answered without 'a[.]0[.]b'"):
         Answer("POST /x", 200, body).field("a.0.b")
 
@@ -111,14 +111,14 @@ def test_field_below_others() -> None:
 
 
 def test_empty_body() -> None:
-    """Nothing is called nothing."""
+    """An empty body is quoted as `(nothing)`."""
     with pytest.raises(CheckFailed, match=r"answered 404, not 200 or 201: \(nothing\)"):
         Answer("GET /x", 404, "").expect(200, 201)
 
 
 @pytest.mark.parametrize(("host", "why"), [("127.0.0.1", ".*refused"), ("nowhere.invalid", ".+")])
 def test_nobody_listens(host: str, why: str) -> None:
-    """A refused connection, and a name that leads nowhere, name where it went."""
+    """The error for a refused connection or an unknown host names the host."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(CheckFailed, match=rf"GET / on {host} got no answer: {why}"):

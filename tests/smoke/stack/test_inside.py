@@ -1,4 +1,4 @@
-"""Python run inside a container: by whichever name it has there, and failures in one line."""
+"""Python that runs inside a container, whatever its name there, with failures on one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from weighbridge.smoke.stack import inside
 
 
 def test_second_interpreter_is_tried() -> None:
-    """Some images have python3 alone; an image with neither name fails with both."""
+    """An image may have only python3; the error for an image without an interpreter names both."""
     engine = FakeEngine(outputs=["126 no python", "0 a\nlast\n"])
     assert inside.run(stack_on(engine), ["celery", "call"], 5) == "last"
     assert [command[0] for command in engine.commands] == ["python", "python3"]
@@ -17,6 +17,6 @@ def test_second_interpreter_is_tried() -> None:
 
 
 def test_failed_command_is_named() -> None:
-    """The command, its code and its last line."""
+    """The error has the command, its exit code and its last line."""
     stack = stack_on(FakeEngine(outputs=["69 trace\nno broker\n"]))
     assert refused(lambda: inside.run(stack, ["celery", "call"], 5)) == ("`celery call` failed with code 69: no broker")

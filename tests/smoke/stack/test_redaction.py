@@ -1,4 +1,4 @@
-"""Secrets that containers are given do not come out again: by name, in URLs, in headers, however they are written."""
+"""Secrets that containers are given are never shown: by name, in URLs, in headers, in whatever form."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def stack(log: str = "") -> Stack:
     ],
 )
 def test_secret_is_hidden(text: str, shown: str) -> None:
-    """What was given as a secret goes, wherever it stands, and what a URL or an assignment says of another one."""
+    """Given secrets are replaced wherever they occur, and so are other secrets in URLs and assignments."""
     assert stack().masked(text) == shown
 
 
@@ -76,13 +76,13 @@ def test_secret_is_hidden(text: str, shown: str) -> None:
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
-    """Other values, what a URL also says in the open, short secrets, and words that hold one stay as they are."""
+    """Other values, public parts of a URL, short secrets, and words that contain one stay as they are."""
     assert stack().masked(text) == text
 
 
 @given(st.text(), st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=8), st.text())
 def test_nothing_is_let_go(before: str, secret: str, after: str) -> None:
-    """A secret of eight characters is found in whatever stands around it."""
+    """A secret of eight characters is found whatever surrounds it."""
     secret = f"9{secret}z".replace("\x00", "")
     chosen = settings(environment={"PASSWORD": secret})
     masked = redaction.masked(f"{before}{secret}{after}", redaction.given(chosen, {}))
@@ -90,7 +90,7 @@ def test_nothing_is_let_go(before: str, secret: str, after: str) -> None:
 
 
 def test_whatever_a_rule_says_is_masked() -> None:
-    """Both what was seen and why it failed, and the log that is kept."""
+    """Secrets are masked in what a rule saw, in why it failed, and in the kept log."""
 
     def fails(_: Stack) -> str:
         raise CheckFailed(f"said {SECRET}")
@@ -105,7 +105,7 @@ def test_whatever_a_rule_says_is_masked() -> None:
 
 
 def test_secret_is_hidden_before_a_quote_is_cut() -> None:
-    """A line or an answer that is cut in the middle of a secret does not end with the half of it."""
+    """If a line or an answer is cut in the middle of a secret, no half of the secret is shown."""
     half = "x" * 190 + " " + SECRET
     with pytest.raises(CheckFailed) as caught:
         shutdown.no_error_in_logs(stack(f"ERROR {half[6:]}"), ["api"])
@@ -119,7 +119,7 @@ def test_secret_is_hidden_before_a_quote_is_cut() -> None:
 
 @pytest.mark.parametrize("line", ["a." * 100_000, "a+" * 100_000])
 def test_long_line_takes_no_time(line: str) -> None:
-    """A line that begins like a URL from each of its letters is not gone through anew from each."""
+    """A line in which a URL may begin at every letter takes linear time."""
     began = time.monotonic()
     assert stack().masked(line) == line
     assert time.monotonic() - began < 10
@@ -127,7 +127,7 @@ def test_long_line_takes_no_time(line: str) -> None:
 
 @pytest.mark.slow
 def test_long_log_takes_no_time() -> None:
-    """Twenty megabytes of lines, some with a secret, take seconds."""
+    """Masking twenty megabytes of lines takes seconds."""
     text = "".join(f"INFO: {number} GET /x?id={number} 200 from 10.0.0.1, {SECRET}\n" for number in range(250_000))
     began = time.monotonic()
     assert SECRET not in stack().masked(text)

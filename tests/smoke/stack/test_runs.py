@@ -1,4 +1,4 @@
-"""A run's things go when it is dead, and only then."""
+"""The things of a run are removed once it is dead, and only then."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ with begin(keep=False) as run:
 
 
 class FakeEngine:
-    """Holds things as their labels, and refuses a number of removals."""
+    """An engine that knows things by their labels, and refuses some removals."""
 
     def __init__(self, *things: Run, refusals: int = 0, user: str = "") -> None:
         self.things = [dict(thing.labels) for thing in things]
@@ -31,7 +31,7 @@ class FakeEngine:
         self.user = user
 
     def held(self, label: str) -> tuple[str, ...]:
-        """Return what the user's container holds, if there is one."""
+        """Return what the user's container uses, if there is one."""
         key, _, value = label.partition("=")
         held = any(thing.get(key) == value for thing in self.things)
         return (f"network x: container {self.user} uses it",) if held and self.user else ()
@@ -59,7 +59,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_live_run_is_left_alone() -> None:
-    """Neither sweep nor clean touches a run while it lives; both may once it has ended."""
+    """Neither sweep nor clean touches a live run; both do once it has ended."""
     with begin(keep=False) as run:
         engine = FakeEngine(run, run)
         assert sweep(engine) == 0
@@ -68,7 +68,7 @@ def test_live_run_is_left_alone() -> None:
 
 
 def test_killed_run_is_swept(cache: Path) -> None:
-    """The kernel frees the lock of a killed process; sweeping takes the lock file along."""
+    """The kernel frees the lock of a killed process, and sweep removes the lock file."""
     with subprocess.Popen(
         [sys.executable, "-c", BEGIN_AND_WAIT], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
     ) as process:
@@ -82,7 +82,7 @@ def test_killed_run_is_swept(cache: Path) -> None:
 
 
 def test_kept_run_waits_for_clean() -> None:
-    """Sweep spares a kept run, whose commands are told; clean does not."""
+    """Sweep spares a kept run, for which there are commands; clean does not."""
     with begin(keep=True) as run:
         engine = FakeEngine(run)
     assert sweep(engine) == 0
@@ -98,7 +98,7 @@ def test_kept_run_waits_for_clean() -> None:
 
 
 def test_strangers_run_is_dead_after_a_day() -> None:
-    """Whether a run of another cache folder lives cannot be known, so it is given a day."""
+    """A run of another cache folder, whose lock cannot be seen, counts as alive for a day."""
     now = int(time.time())
     young, old = (Run(f"0123abcd-{now - age:x}-00000000", keep=False) for age in (3600, 25 * 3600))
     engine = FakeEngine(young, old)
@@ -107,19 +107,19 @@ def test_strangers_run_is_dead_after_a_day() -> None:
 
 
 def test_foreign_labels_are_left_alone() -> None:
-    """A value that is no id of ours is somebody else's."""
+    """A value that is not an id of ours is left alone."""
     engine = FakeEngine(Run("mine", keep=True), Run("", keep=False), Run("../../etc-1-00000000", keep=False))
     assert clean(engine) == 0
 
 
 def test_removal_asks_again() -> None:
-    """A network whose last container is just going away is refused at first."""
+    """A removal is repeated if the engine refuses it at first."""
     run = Run("0123abcd-1-00000000", keep=False)
     assert remove(FakeEngine(run, refusals=2), run.id) == 1
 
 
 def test_what_a_users_container_holds_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest goes, what stays is named once, and neither a wait nor an error comes of it."""
+    """If the user's container uses a thing, only the rest is removed, and the thing is named once, without an error."""
     monkeypatch.setattr(runs, "_REMOVAL_SECONDS", 0.0)
     run, told = Run("0123abcd-1-00000000", keep=False), list[str]()
     engine = FakeEngine(run, run, run, refusals=0, user="mine")
@@ -132,7 +132,7 @@ def test_what_a_users_container_holds_is_left(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_cannot_be_removed_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody holds it and the engine says nothing: the advice is not the command that has just been run."""
+    """If a thing cannot be removed for no known reason, the advice is to look into the engine's log."""
     monkeypatch.setattr(runs, "_REMOVAL_SECONDS", 0.0)
     monkeypatch.setattr(FakeEngine, "held", lambda *_: ())
     run = Run("0123abcd-1-00000000", keep=False)
@@ -141,7 +141,7 @@ def test_what_cannot_be_removed_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_removal_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be removed is told in the engine's words."""
+    """The error for a failed removal has the engine's words."""
     monkeypatch.setattr(runs, "_REMOVAL_SECONDS", 0.0)
     run = Run("0123abcd-1-00000000", keep=False)
     with pytest.raises(EngineFault, match="active endpoints"):
@@ -159,7 +159,7 @@ def test_runs_of_one_folder_know_each_other(cache: Path) -> None:
 
 
 def test_folder_in_the_way(tmp_path: Path) -> None:
-    """A file where the cache folder should be is told in one line."""
+    """A file in the place of the cache folder is an error on one line."""
     (tmp_path / "weighbridge").touch()
     with pytest.raises(SettingsError, match="XDG_CACHE_HOME"), begin(keep=False):
         pass
@@ -167,7 +167,7 @@ def test_folder_in_the_way(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(37, "No locks available")])
 def test_folder_without_locks(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
-    """Another user's folder, and a home on a disk of the network that knows no locks, are told with a way out."""
+    """The errors for another user's folder, and for a network disk without locks, say what to do."""
     with begin(keep=False) as run:
         engine = FakeEngine(run)
 

@@ -1,4 +1,4 @@
-"""Signals wait until nothing is half done, then do what they always did."""
+"""Signals are deferred until nothing is half done, and then have their usual effect."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def send(number: int) -> None:
 
 
 def test_interrupt_waits_for_check() -> None:
-    """Ctrl-C, though a wrapper passes it on a second time, does nothing until it is looked for."""
+    """Ctrl-C, even if a wrapper repeats it, does nothing until the run checks for it."""
     steps = []
 
     def run() -> None:
@@ -47,7 +47,7 @@ def test_interrupt_waits_for_check() -> None:
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_second_press_raises_at_once(monkeypatch: pytest.MonkeyPatch, second: int) -> None:
-    """Whoever asks again will wait no longer, wherever the run is; the first signal says what is raised."""
+    """A second signal raises at once, wherever the run is; the first signal decides what is raised."""
     monkeypatch.setattr(signals, "_ONE_PRESS_SECONDS", 0.0)
     steps = []
 
@@ -65,7 +65,7 @@ def test_second_press_raises_at_once(monkeypatch: pytest.MonkeyPatch, second: in
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_stop_becomes_an_exit_code(number: int, code: int) -> None:
-    """A polite stop ends the process with the shell's code for it."""
+    """SIGTERM ends the process with the shell's exit code for it."""
 
     def run() -> None:
         with deferred() as interruption:
@@ -96,7 +96,7 @@ def test_failure_goes_first() -> None:
 
 
 def test_ignored_signal_stays_ignored() -> None:
-    """Under nohup, a closed terminal ends nothing."""
+    """Under nohup, a closed terminal does not end the run."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with deferred() as interruption:

@@ -66,6 +66,7 @@ def _page(summary: Summary, trees: Mapping[str, Node], coarseness: int) -> str:
         ],
         choice=choice,
         reason=advice.reason(summary),
+        proven=overview.describe_proof(summary, choice.variant) if choice else "",
         faults=". ".join(verdict.faults(summary)),
         change=verdict.change(summary),
         cut=advice.to_cut(choice) if choice else None,

@@ -14,7 +14,7 @@ from weighbridge.image.categories import CATEGORIES
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image, Layer, Waste
 from weighbridge.render.markdown.escaping import folded, plain, quoted, table
-from weighbridge.render.overview import answers, counted, of_variant, origin, pull_of, pulled, signed
+from weighbridge.render.overview import answers, counted, describe_proof, of_variant, origin, pull_of, pulled, signed
 from weighbridge.render.verdict import cause, drift, remedy, verdict, versions
 from weighbridge.report import advice, growth
 from weighbridge.report.comparison import Comparison
@@ -119,7 +119,8 @@ def _advice(summary: Summary) -> Iterator[str]:
     if choice is None:
         yield f"- **ship none**: {why}"
         return
-    yield f"- **ship** {_name(choice.variant)}: {why}".removesuffix(": ")
+    told = ". ".join(filter(None, (describe_proof(summary, choice.variant), why)))
+    yield f"- **ship** {_name(choice.variant)}: {told}".removesuffix(": ")
     found = advice.to_cut(choice)
     if found:
         yield f"- **cut first** {plain(found.told)}: {size(found.bytes)}. {plain(found.remedy)}"

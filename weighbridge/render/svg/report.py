@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TextIO
 
 from weighbridge.image.categories import CATEGORIES
 from weighbridge.model.report import Image
 from weighbridge.quoting import cut, on_one_line
 from weighbridge.render.colours import DARK, LIGHT, Scheme, compute_bars
-from weighbridge.render.overview import MISSING, Answer, answers, counted
+from weighbridge.render.overview import MISSING, Answer, answers, counted, describe_proof
 from weighbridge.render.svg.canvas import Canvas
 from weighbridge.render.verdict import remedy, verdict
 from weighbridge.report import advice
@@ -38,7 +39,9 @@ _NAMES, _SIGN = 88, 9
 _TOTALS = 76
 """Pixels that a bar leaves for its size, at the right."""
 _NAME_SIGNS = 16
-_CELL_SIGNS = 16
+_CELL_SIGNS = 32
+_CELL_SIGN = 6.5
+"""Pixels that a sign of a cell takes, about."""
 _VERDICT_SIGNS = 100
 _VARIANTS = 12
 _WHOLE = "whole"
@@ -111,7 +114,10 @@ def _answer(summary: Summary) -> str:
         return f"{verdict(summary)}. {what}".rstrip()
     choice = advice.to_ship(summary)
     reason = advice.reason(summary).replace("`", "")
-    return f"Ship {choice.variant}. {reason}" if choice else reason
+    if choice is None:
+        return reason
+    proven = describe_proof(summary, choice.variant)
+    return f"Ship {choice.variant}{': ' if proven else ''}{proven}. {reason}"
 
 
 def _described(summary: Summary) -> Iterator[str]:
@@ -124,6 +130,7 @@ def _described(summary: Summary) -> Iterator[str]:
 
 
 def _draw_table(canvas: Canvas, top: float, images: Sequence[Image], columns: Sequence[Answer]) -> None:
+    columns = _shorten_smoke(columns, _INNER - _names(images))
     ends = _ends(columns, _names(images))
     canvas.text(_MARGIN, top, "Variant", "cell dim")
     for column, end in zip(columns, ends, strict=True):
@@ -136,9 +143,24 @@ def _draw_table(canvas: Canvas, top: float, images: Sequence[Image], columns: Se
             canvas.text(end, y, cut(column.cells[index], _CELL_SIGNS), "cell", anchor="end")
 
 
+def _shorten_smoke(columns: Sequence[Answer], room: float) -> Sequence[Answer]:
+    """Return the columns; if they do not fit, without how many rules are waived, which the description still says."""
+    if sum(map(_count_signs, columns)) * _CELL_SIGN <= room:
+        return columns
+    return [
+        replace(each, cells=tuple(cell.partition(",")[0] for cell in each.cells)) if each.name == "Smoke" else each
+        for each in columns
+    ]
+
+
+def _count_signs(column: Answer) -> int:
+    """Return how many signs wide a column is, the gap before it included."""
+    return max(len(column.name), *(min(len(cell), _CELL_SIGNS) for cell in column.cells), 0) + 2
+
+
 def _ends(columns: Sequence[Answer], names: float) -> list[float]:
     """Return where each column ends: what is left of the width is shared by the signs that each holds."""
-    signs = [max(len(each.name), *(min(len(cell), _CELL_SIGNS) for cell in each.cells), 0) + 2 for each in columns]
+    signs = [*map(_count_signs, columns)]
     room = _INNER - names
     return [_MARGIN + names + room * sum(signs[: index + 1]) / sum(signs) for index in range(len(columns))]
 

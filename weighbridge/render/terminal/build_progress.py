@@ -1,4 +1,4 @@
-"""Builds as they happen, and the table at their end."""
+"""Shows builds while they run, and the table at their end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEP_SIGNS: dict[str, tuple[str, Style]] = {
 
 
 def steps(shown: Activity, variant: str) -> Callable[[Step], None]:
-    """Return what draws one build's steps."""
+    """Return a callback that shows the steps of one build."""
 
     def draw(step: Step) -> None:
         if step.state == "running":
@@ -32,13 +32,13 @@ def steps(shown: Activity, variant: str) -> Callable[[Step], None]:
 
 
 def print_facts(facts: Sequence[tuple[str, str]], stream: TextIO | None = None) -> None:
-    """Print names and what they stand for, a line each."""
+    """Print names and their values, one line for each."""
     for name, value in facts:
         print_line(Cell(f"{name:<8} ", "bold"), value, stream=stream)
 
 
 def print_built(built: Sequence[Built], base: str, stream: TextIO | None = None) -> None:
-    """Print the table of what was built, and on what base."""
+    """Print a table of the images that were built, and their base."""
     columns = (
         Column(name="Variant"),
         Column(name="Image id"),

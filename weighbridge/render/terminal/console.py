@@ -1,7 +1,7 @@
-"""The only door to Rich: tables, one-line messages and live progress, on a terminal and in a pipe.
+"""The only module that uses Rich: prints tables, one-line messages and live progress, on a terminal and in a pipe.
 
-Results go to standard output; progress and errors go to standard error, so that a pipe gets the result alone. Colour is
-never the only signal: every state has a word or a sign of its own.
+Results go to standard output; progress and errors go to standard error, so that a pipe gets only the result. Colour is
+never the only signal: every state also has its own word or sign.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from weighbridge.quoting import printable
 
 Style = Literal["", "dim", "bold", "green", "red", "yellow", "cyan"]
 PIPE_WIDTH = 100
-"""Columns where the output is no terminal; COLUMNS overrides it."""
+"""Width of output that is no terminal, unless COLUMNS says otherwise."""
 DENSE_GAP = 2
-"""Columns between those of a dense table."""
+"""Blanks between the columns of a dense table."""
 _BOARD_WIDTH = 80
 _FAIL = {"strict", "surrogateescape"}
-"""What streams do with a sign that their encoding lacks; the second in the locale C."""
+"""Error handlers of streams that fail on a character which their encoding lacks; the second is that of the locale C."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A text with a style."""
+    """Text with a style."""
 
     text: str
     style: Style = ""
@@ -44,14 +44,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column of a table; numbers stand on the right."""
+    """A column of a table; `right` is for numbers."""
 
     name: str
     right: bool = False
     grows: bool = False
-    """Whether it takes the width that is left, cut with an ellipsis where it is too narrow."""
+    """Whether it takes the remaining width; longer texts end with an ellipsis."""
     shrinks: bool = False
-    """Whether it alone is cut where the table is too wide; without such a column, all are."""
+    """Whether it is the only column to be cut if the table is too wide; without such a column, all are cut."""
 
 
 def _console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
@@ -70,7 +70,7 @@ def print_table(
     *,
     stream: TextIO | None = None,
 ) -> None:
-    """Print a table; it fits 80 columns as long as the columns that do not grow do."""
+    """Print a table, which fits 80 columns if its columns that do not grow fit."""
     table = Table(box=box.SIMPLE_HEAD, title=Text(printable(title), style="bold"), title_justify="left", pad_edge=False)
     _fill(table, columns, rows)
     console = _console(stream)
@@ -78,7 +78,7 @@ def print_table(
 
 
 def width(stream: TextIO | None = None) -> int:
-    """Return how many columns there are to print on."""
+    """Return the width of the output in columns."""
     return _console(stream).width
 
 
@@ -89,9 +89,9 @@ def print_dense_table(
     *,
     stream: TextIO | None = None,
 ) -> None:
-    """Print a table with as little between its columns as can be; names of columns may have two lines."""
+    """Print a table with narrow gaps between its columns, whose names may have two lines."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.padding = (0, DENSE_GAP - 1, 0, 0)  # the box itself has one sign between columns
+    table.padding = (0, DENSE_GAP - 1, 0, 0)  # the box itself puts one blank between columns
     _fill(table, columns, rows)
     for column in table.columns:
         column.vertical = "bottom"
@@ -101,7 +101,7 @@ def print_dense_table(
 
 
 def print_entries(rows: Sequence[tuple[Cell, Sequence[Cell | str]]], *, stream: TextIO | None = None) -> None:
-    """Print texts, each made of styled parts, beside their labels; they wrap in a column of their own."""
+    """Print labels in one column and texts, made of styled parts, in a second one, in which they wrap."""
     table = Table.grid(padding=(0, 2, 0, 0))
     for label, parts in rows:
         table.add_row(_text(label), Text.assemble(*map(_text, parts)))
@@ -127,23 +127,23 @@ def _fill(table: Table, columns: Sequence[Column], rows: Sequence[Sequence[Cell 
 
 
 def print_line(*cells: Cell | str, stream: TextIO | None = None) -> None:
-    """Print one line made of styled parts, to standard output; on a terminal long ones wrap."""
+    """Print a line made of styled parts; on a terminal a long one wraps."""
     console = _console(stream)
     console.print(Text.assemble(*(_text(cell) for cell in cells)), soft_wrap=not console.is_terminal)
 
 
 def print_paragraph(text: str, style: Style = "", *, indent: int = 0, stream: TextIO | None = None) -> None:
-    """Print text as wide as the tables, all its lines indented by so many columns."""
+    """Print text as wide as tables are, with all its lines indented by `indent` columns."""
     _console(stream).print(Padding(Text(printable(text), style=style), (0, 0, 0, indent), expand=False))
 
 
 def say(message: str) -> None:
-    """Tell what is being done now, on standard error."""
+    """Print on standard error what is being done now."""
     _console(stderr=True).print(Text(message, style="dim"), soft_wrap=True)
 
 
 def print_error(message: str, detail: str = "") -> None:
-    """Print an error on standard error: lines of detail first, so that the message is what stands last."""
+    """Print an error on standard error: first the lines of detail, so that the message comes last."""
     console = _console(stderr=True)
     for line in detail.splitlines():
         console.print(Text(f"  {printable(line)}", style="dim"), soft_wrap=True)
@@ -154,7 +154,7 @@ _READING = "Reading the images"
 
 
 class Activity:
-    """What goes on now: a line with a spinner and a clock on a terminal, finished lines above it."""
+    """Shows what is being done: on a terminal, a line with a spinner and a clock, below what is finished."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -164,7 +164,7 @@ class Activity:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the moving line, on terminals only, until the block ends."""
+        """Show the moving line until the block ends, if this is a terminal."""
         if not self._console.is_terminal:
             yield
             return
@@ -174,26 +174,26 @@ class Activity:
         self._live = None
 
     def begin(self, name: str) -> None:
-        """Say what has begun; in a pipe this prints nothing, its end will."""
+        """Show what has begun; in a pipe this prints nothing, because `finish` will print its end."""
         self._clock = _Clock(name)
         self._watched = False
         if self._live:
             self._live.update(self._clock)
 
     def note(self, message: str) -> None:
-        """Say what has begun, also in a pipe: for what takes long and happens once."""
+        """Show what has begun, also in a pipe: for things that take long and happen once."""
         if self._live and not self._watched:
             self.begin(message)
         else:
             self._console.print(Text(message, style="dim"), soft_wrap=True)
 
     def reading(self) -> Callable[[int], None]:
-        """Return what says how many bytes of the images have been read."""
+        """Return a callback that takes and shows how many bytes of the images have been read."""
         self.begin("Asking for the images")
         return self.counting(_READING)
 
     def counting(self, name: str) -> Callable[[int], None]:
-        """Return what says how many bytes have been read or sent of something."""
+        """Return a callback that takes and shows how many bytes of something have been read or sent."""
 
         def tell(count: int) -> None:
             if not self._clock.name.startswith(name):
@@ -210,20 +210,20 @@ class Activity:
         self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def tell(self, *cells: Cell | str) -> None:
-        """Print a finished line in full; on a terminal it wraps."""
+        """Print a finished line without cutting it; on a terminal it wraps."""
         line = Text.assemble(*(_text(cell) for cell in cells))
         self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def watch(self, columns: Sequence[Column], rows: Callable[[], Sequence[Sequence[Cell | str]]]) -> bool:
-        """Show a table in place of the moving line, on terminals only, until something else begins.
+        """Show a table in place of the moving line until something else begins, if this is a terminal.
 
         Args:
             columns: Its columns.
-            rows: Asked for the rows several times a second, from a thread of its own. What holds a lock of its own
-                there must not print while it holds it.
+            rows: Returns the rows; a thread of its own calls it several times a second. If it takes a lock, nobody who
+                holds this lock may print.
 
         Returns:
-            Whether it is shown.
+            Whether the table is shown.
         """
         self._watched = self._live is not None
         if self._live:
@@ -231,14 +231,14 @@ class Activity:
         return self._watched
 
     def unwatch(self) -> None:
-        """Take the table away."""
+        """Remove the table."""
         self._watched = False
         if self._live:
             self._live.update(Text(), refresh=True)
 
 
 class _Board:
-    """A table that is made anew each time it is drawn: no wider than 80 columns, so that its parts stay together."""
+    """A table that is built again each time it is drawn, at most 80 columns wide, so that its parts stay together."""
 
     def __init__(self, columns: Sequence[Column], rows: Callable[[], Sequence[Sequence[Cell | str]]]) -> None:
         self._columns = columns
@@ -252,7 +252,7 @@ class _Board:
 
 
 class _Clock:
-    """A spinner, a name and the seconds since it began."""
+    """A spinner, a name, and the seconds since it began."""
 
     def __init__(self, name: str) -> None:
         self._spinner = Spinner("dots")
@@ -274,5 +274,5 @@ def activity() -> Iterator[Activity]:
 
 
 def _text(cell: Cell | str) -> Text:
-    """Return what a terminal can be given: names and paths of images may hold signs that it would obey."""
+    """Return printable text: names and paths of images may contain characters that control a terminal."""
     return Text(printable(cell)) if isinstance(cell, str) else Text(printable(cell.text), style=cell.style)

@@ -1,10 +1,11 @@
-"""Outcomes of rules in signs and words, for the smoke test as it happens and for its end."""
+"""Outcomes of rules in signs and words, while the smoke test runs and at its end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from weighbridge.model.smoke import Check, Outcome
+from weighbridge.model.smoke import Check, Outcome, RuleCounts
+from weighbridge.render.overview import describe_rules
 from weighbridge.render.terminal.console import Style
 
 SIGNS: Mapping[Outcome, tuple[str, Style]] = {
@@ -16,22 +17,11 @@ SIGNS: Mapping[Outcome, tuple[str, Style]] = {
 
 
 def having(outcome: Outcome, checks: Sequence[Check]) -> list[Check]:
-    """Return the checks of that outcome."""
+    """Return the checks with that outcome."""
     return [check for check in checks if check.outcome == outcome]
 
 
-def held(checks: Sequence[Check]) -> str:
-    """Return how many rules hold: `38 rules hold`."""
-    count = len(having("passed", checks))
-    return "1 rule holds" if count == 1 else f"{count} rules hold"
-
-
-def waived(checks: Sequence[Check]) -> str:
-    """Return how many rules need not hold, to stand behind something else: `, 1 waived`; nothing where all must."""
-    count = len(having("waived", checks))
-    return f", {count} waived" if count else ""
-
-
-def rules(checks: Sequence[Check]) -> str:
-    """Return how many rules there are: `38 rules`."""
-    return "1 rule" if len(checks) == 1 else f"{len(checks)} rules"
+def describe_time(counts: RuleCounts, seconds: str) -> str:
+    """Return what `describe_rules` says, and in what time: `42 of 44 rules hold, 2 waived, in 15.6 s`."""
+    told = describe_rules(counts)
+    return f"{told}{',' if ',' in told else ''} in {seconds}"

@@ -12,6 +12,8 @@ from weighbridge.render.overview import (
     MISSING,
     UNKNOWN,
     code_change,
+    describe_proof,
+    describe_rules,
     is_new,
     known,
     of_variant,
@@ -29,6 +31,7 @@ from weighbridge.render.terminal.console import (
     print_dense_table,
     print_entries,
     print_line,
+    print_paragraph,
     width,
 )
 from weighbridge.render.verdict import cause
@@ -71,6 +74,10 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
     columns = [Column(name=_VARIANT, shrinks=True), *(Column(name=each.name, right=each.right) for each in shown)]
     rows = zip(names, *(each.cells for each in shown), strict=True)
     print_dense_table("What each variant weighs", columns, [*rows], stream=stream)
+    incomplete = _describe_incomplete_tests(summary)
+    if incomplete:
+        print_paragraph(incomplete, "dim", stream=stream)
+        print_line("", stream=stream)
     findings = [_finding(image, each) for image in images for each in image.findings]
     if findings:
         print_entries(findings, stream=stream)
@@ -93,7 +100,8 @@ def _verdict(summary: Summary) -> Iterator[_Entry]:
         yield Cell("Ship none", "bold"), (why,)
     else:
         pull = f"{pulled(choice.pull)} to pull, " if choice.pull else ""
-        figures = f": {pull}{size(choice.shipped_bytes)} shipped. {why}".rstrip()
+        proven = describe_proof(summary, choice.variant)
+        figures = f": {pull}{size(choice.shipped_bytes)} shipped{'; ' if proven else ''}{proven}. {why}".rstrip()
         yield Cell("Ship", "bold"), (Cell(choice.variant, "bold"), figures)
         told = cut(choice)
         if told:
@@ -176,13 +184,22 @@ def _share(part: int, whole: int) -> str:
 
 
 def _smoke(standing: Standing | None) -> Cell:
-    """Return signs and numbers: of the rules that hold and those that are waived, or of those that do not hold."""
+    """Return how many of all rules hold, or how many fail; short, so that the needed columns fit 80 signs."""
     if standing is None:
         return _NEVER
     if not standing.ok:
-        return Cell(f"✗ {len(standing.failed) or '?'}", "red")
-    waived = f" ~{standing.waived}" if standing.waived else ""
-    return Cell(f"✓ {standing.rules - standing.waived}{waived}", "green")
+        return Cell(f"✗ {len(standing.failed)} fail" if standing.failed else "✗ fails", "red")
+    return Cell(f"✓ {standing.counts.held}/{standing.rules}", "green")
+
+
+def _describe_incomplete_tests(summary: Summary) -> str:
+    """Return a sentence on the smoke tests in which rules are waived or were not tried; empty if there are none."""
+    told = [
+        f"of {variant}: {describe_rules(standing.counts)}"
+        for variant, standing in summary.standings.items()
+        if standing.waived or standing.untried
+    ]
+    return f"Smoke test {'; '.join(told)}." if told else ""
 
 
 def _change(summary: Summary, variant: str) -> Cell:

@@ -168,5 +168,5 @@ def _basis(summary: Summary) -> Iterator[str]:
     if any(image.rebuilds for image in report.images):
         yield "Run, Cached: steps. Code change, and pull of any: its new layers and the image's config."
     if summary.standings:
-        yield "Smoke rules: ✓ hold, ~ are waived in invoke.yaml, ✗ fail. API ready: in that test, all side by side."
+        yield "Smoke rules: ✓ how many of all hold, ✗ how many fail. API ready: in that test, all side by side."
     yield f"Read from the layers themselves{where}."

@@ -1,20 +1,21 @@
-"""What the smoke test found, on a terminal: rule by rule, what starts cost, where the time went, and the verdict."""
+"""Prints the result of a smoke test: all rules, what starts cost, where the time went, and the verdict."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import TextIO, get_args
 
-from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
+from weighbridge.model.smoke import Check, CheckRole, Outcome, Proof, StartCosts, count_outcomes
 from weighbridge.quoting import on_one_line
+from weighbridge.render.overview import counted, describe_rules
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_paragraph, print_table
-from weighbridge.render.terminal.outcomes import SIGNS, having, held, rules, waived
+from weighbridge.render.terminal.outcomes import SIGNS, describe_time, having
 from weighbridge.report.units import seconds, size
 
-_ROLES = ("image", "api", "worker", "stack", "fault")
+_ROLES: Sequence[CheckRole] = get_args(CheckRole)
 _TELLING_SECONDS = 0.05
-"""What took less has no number, so that what takes time stands out."""
+"""Shorter times are not shown, so that the longer ones stand out."""
 _MEANINGS: dict[Outcome, str] = {
     "passed": "holds",
     "failed": "fails",
@@ -32,7 +33,7 @@ _FIGURES = (
 
 
 def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
-    """Print all rules, why those fail that do, what starts cost, where the time went, and the verdict last."""
+    """Print all rules, the reasons of those that do not hold, start costs, where the time went, and the verdict."""
     _print_rules(proofs, stream)
     _print_reasons(proofs, stream)
     if any(proof.figures != StartCosts() for proof in proofs):
@@ -67,9 +68,9 @@ def _print_rules(proofs: Sequence[Proof], stream: TextIO | None) -> None:
     print_line("", stream=stream)
 
 
-def _rules(proofs: Sequence[Proof]) -> list[tuple[str, str]]:
-    """Return all rules, role by role, each in the order tried; what some variants alone have stands where it came."""
-    order: list[tuple[str, str]] = []
+def _rules(proofs: Sequence[Proof]) -> list[tuple[CheckRole, str]]:
+    """Return all rules, role by role, in the order in which they were tried, even if only some variants have them."""
+    order: list[tuple[CheckRole, str]] = []
     for proof in proofs:
         place = 0
         for check in proof.checks:
@@ -77,12 +78,11 @@ def _rules(proofs: Sequence[Proof]) -> list[tuple[str, str]]:
             if rule not in order:
                 order.insert(place, rule)
             place = order.index(rule) + 1
-    ranks = {role: rank for rank, role in enumerate(_ROLES)}
-    return sorted(order, key=lambda rule: ranks.get(rule[0], len(ranks)))
+    return sorted(order, key=lambda rule: _ROLES.index(rule[0]))
 
 
 def _outcome(check: Check | None) -> Cell:
-    """Return a sign and the seconds; nothing where the variant is not held to the rule."""
+    """Return a sign and the seconds; an empty cell if the variant does not have this rule."""
     if check is None:
         return Cell("")
     sign, style = SIGNS[check.outcome]
@@ -90,19 +90,19 @@ def _outcome(check: Check | None) -> Cell:
 
 
 def _seen(check: Check) -> Cell:
-    """Return what was seen; what fails or is waived is told in full below, and once."""
+    """Return what the rule saw; if it fails or is waived, the full reason is printed below the table."""
     return Cell(on_one_line(check.detail) if check.outcome in {"passed", "skipped"} else "see below", "dim")
 
 
 def _key(proofs: Sequence[Proof]) -> str:
-    """Return what the signs mean that the table has."""
+    """Return the meanings of the signs in the table."""
     there = {check.outcome for proof in proofs for check in proof.checks}
     signs = ", ".join(f"{SIGNS[outcome][0]} {meaning}" for outcome, meaning in _MEANINGS.items() if outcome in there)
     return f"{signs}; seconds from {_TELLING_SECONDS:g} on."
 
 
 def _print_reasons(proofs: Sequence[Proof], stream: TextIO | None) -> None:
-    """Print why rules do not hold, in the order of the table; the same reason of several variants once."""
+    """Print why rules do not hold, in the order of the table; a reason that several variants share is printed once."""
     order = _rules(proofs)
     for outcome in ("failed", "waived"):
         reasons: dict[tuple[int, str], list[str]] = {}
@@ -131,7 +131,7 @@ def _figures(proof: Proof) -> Sequence[Cell | str]:
 
 
 def _where_time_went(proof: Proof) -> str:
-    """Return the seconds of each role's rules, the largest first, and of what is no rule."""
+    """Return the seconds that the rules of each role took, the largest first, and those spent on anything else."""
     spent = defaultdict[str, float](float)
     for check in proof.checks:
         spent[check.role] += check.seconds
@@ -142,17 +142,17 @@ def _where_time_went(proof: Proof) -> str:
 
 
 def _verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
-    """Yield one line on all variants that run, then one on each that does not."""
+    """Yield one line about all variants that run, then one about each that does not."""
     running = [proof for proof in proofs if proof.ok]
     if running:
         names = [proof.variant for proof in running]
         who = f"{len(names)} variants" if len(names) == len(proofs) > 1 else _listed(names)
-        checks = [check for proof in running for check in proof.checks]
+        counts = count_outcomes(check for proof in running for check in proof.checks)
         took = seconds(max(proof.seconds for proof in running))  # they run side by side
         yield (
             Cell("✓ ", "green"),
             Cell(f"{who} run{'' if len(names) > 1 else 's'}", "bold"),
-            f": {held(checks)} in {took}{waived(checks)}",
+            f": {describe_time(counts, took)}",
         )
     for proof in proofs:
         if not proof.ok:
@@ -160,12 +160,15 @@ def _verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
 
 
 def _what_fails(proof: Proof) -> str:
-    count, failed, skipped = rules(proof.checks), having("failed", proof.checks), having("skipped", proof.checks)
-    untried = f"{len(skipped)} not tried" if skipped else ""
+    """Return which rules a variant fails, and how many of the others hold, are waived, or were not tried."""
+    counts, failed = count_outcomes(proof.checks), having("failed", proof.checks)
     if not failed:
-        return f": of {count}, {untried}"
-    told = f" fails {len(failed)} of {count}: {', '.join(check.title for check in failed)}"
-    return f"{told}; {untried}" if untried else told
+        return f": {describe_rules(counts)}"
+    rest = [f"{counts.held} hold{'s' if counts.held == 1 else ''}"]
+    rest += [f"{counts.waived} waived"] if counts.waived else []
+    rest += [f"{counts.untried} not tried"] if counts.untried else []
+    titles = ", ".join(check.title for check in failed)
+    return f" fails {len(failed)} of {counted(counts.total, 'rule')}: {titles}; {', '.join(rest)}"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The smoke test as it happens: a table that moves on a terminal, a line per event in a pipe."""
+"""Shows a smoke test while it runs: a live table on a terminal, one line per event in a pipe."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from weighbridge.model.smoke import Check, Proof
+from weighbridge.model.smoke import Check, CheckRole, Proof, count_outcomes
 from weighbridge.quoting import on_one_line
 from weighbridge.render.terminal.console import Activity, Cell, Column
-from weighbridge.render.terminal.outcomes import SIGNS, having, held, rules, waived
+from weighbridge.render.terminal.outcomes import SIGNS, describe_time, having
 from weighbridge.report.units import seconds
 
 _COLUMNS = (
@@ -24,46 +24,46 @@ _COLUMNS = (
 
 
 def progress(shown: Activity, variants: Sequence[str]) -> Progress:
-    """Return what is told each rule as it is tried on each of these variants, from as many threads as there are."""
+    """Return a watcher that shows the progress on these variants; each may be tried in a thread of its own."""
     return Progress(shown, variants)
 
 
 @dataclass(slots=True, kw_only=True)
 class _State:
-    """How far a variant is."""
+    """How far the smoke test of a variant is."""
 
     checks: list[Check] = field(default_factory=list)
     trying: str = ""
     began: float = 0
-    """When the first rule was begun; 0: none was."""
+    """When the first rule began; 0: none has."""
     rule_began: float = 0
     proof: Proof | None = None
 
     def seconds(self, now: float) -> float:
-        """Return how long the variant has been tried, or was."""
+        """Return for how long the variant has been tried, or was."""
         if self.proof:
             return self.proof.seconds
         return now - self.began if self.began else 0
 
 
 class Progress:
-    """Is told each rule of each variant, from several threads, and shows how far each is."""
+    """Shows how far each variant is. Its methods may be called from several threads."""
 
     def __init__(self, shown: Activity, variants: Sequence[str]) -> None:
         self._shown = shown
-        self._lock = Lock()  # never held while something is printed: who draws the table waits for it in there
+        self._lock = Lock()  # never held while something is printed, because that draws the table, which takes the lock
         self._states = {variant: _State() for variant in variants}
         self._moves = shown.watch(_COLUMNS, self._rows)
 
-    def began(self, variant: str, role: str, rule: str) -> None:
-        """Say what is tried now."""
+    def began(self, variant: str, role: CheckRole, rule: str) -> None:
+        """Show which rule is being tried."""
         now = time.monotonic()
         with self._lock:
             state = self._states[variant]
             state.trying, state.rule_began, state.began = f"{role} {rule}", now, state.began or now
 
     def checked(self, variant: str, check: Check) -> None:
-        """Say how it went; a failure is told at once and in full."""
+        """Count the outcome of a rule; print a failure at once and in full."""
         with self._lock:
             state = self._states[variant]
             state.checks.append(check)
@@ -79,13 +79,14 @@ class Progress:
             )
 
     def ended(self, variant: str, proof: Proof) -> None:
-        """Say that a variant is done."""
+        """Show that a variant is done."""
         with self._lock:
             self._states[variant].proof = proof
             last = all(state.proof for state in self._states.values())
         if not self._moves:
             sign, style = SIGNS["passed" if proof.ok else "failed"]
-            self._shown.tell(Cell(f"{variant} ", "bold"), Cell(f"{sign} ", style), _ended(proof))
+            told = describe_time(count_outcomes(proof.checks), seconds(proof.seconds))
+            self._shown.tell(Cell(f"{variant} ", "bold"), Cell(f"{sign} ", style), told)
         if last:
             self._shown.unwatch()
 
@@ -105,11 +106,3 @@ def _row(variant: str, state: _State, now: float) -> Sequence[Cell | str]:
         seconds(now - state.rule_began) if state.trying and not state.proof else "",
         seconds(state.seconds(now)),
     )
-
-
-def _ended(proof: Proof) -> str:
-    if proof.ok:
-        return f"{held(proof.checks)}{waived(proof.checks)}, {seconds(proof.seconds)}"
-    failed, skipped = len(having("failed", proof.checks)), len(having("skipped", proof.checks))
-    untried = f", {skipped} not tried" if skipped else ""
-    return f"{failed} of {rules(proof.checks)} fail{untried}, {seconds(proof.seconds)}"

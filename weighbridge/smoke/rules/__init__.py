@@ -1,1 +1,1 @@
-"""What an image and its roles are held to: one function for each rule."""
+"""The rules that an image and its roles must keep: one function for each rule."""

@@ -1,4 +1,4 @@
-"""Rules on what the API answers to a container beside it: each returns what it saw, or raises `CheckFailed`."""
+"""Rules on what the API answers to another container: each returns what it saw, or raises `CheckFailed`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OPENAPI_SECONDS = 60.0
 
 
 def live(stack: Stack, arrived: Arrived) -> str:
-    """The API answered from another container, in a time that is counted from its container's start."""
+    """The API answers another container; the time until then counts from the start of the API's container."""
     api = stack.settings.roles.api
     if arrived.live_at is None:
         raise CheckFailed(_out_of_reach(stack) or f"GET {api.live} {_told(stack, arrived.live)}; {_CORRECT}")
@@ -28,7 +28,7 @@ def live(stack: Stack, arrived: Arrived) -> str:
 
 
 def ready(stack: Stack, arrived: Arrived) -> str:
-    """The API says that it reaches its services, in a time that is counted as in `live`."""
+    """The API says that it reaches its services; the time until then counts as in `live`."""
     api = stack.settings.roles.api
     if arrived.ready_at is None:
         raise CheckFailed(f"GET {api.ready} {_told(stack, arrived.ready)}")
@@ -37,7 +37,7 @@ def ready(stack: Stack, arrived: Arrived) -> str:
 
 
 def arrive(stack: Stack) -> Arrived:
-    """Ask the API until it is live and ready, or the time is up; return when it was."""
+    """Ask the API until it is live and ready, or the time is up; return when it became so."""
     api, client, limit = stack.settings.roles.api, Client(stack), stack.settings.smoke.timeout_seconds
     wanted = {**client.address(), "live": api.live, "ready": api.ready, "seconds": limit, "headers": client.headers()}
     found = inside.ask(stack, "arrival.py", wanted, seconds=limit + 10)
@@ -50,7 +50,7 @@ def arrive(stack: Stack) -> Arrived:
 
 
 def serves_openapi(stack: Stack, path: str) -> str:
-    """The API describes itself."""
+    """The API serves an OpenAPI document that has paths."""
     found = _described(stack, path)
     if not found.paths:
         raise CheckFailed(f"GET {path} describes no path")
@@ -58,21 +58,21 @@ def serves_openapi(stack: Stack, path: str) -> str:
 
 
 def answers_every_get(stack: Stack, path: str) -> str:
-    """Whatever the description lets one GET answers, and not with an error of the server's."""
+    """Every GET that the OpenAPI document describes gets an answer that is no server error."""
     gets = _described(stack, path).gets
     bad = [(url, reply) for url, reply in gets if reply.status is None or reply.status >= _SERVER_ERROR]
     if bad:
-        told = ", ".join(
+        failures = ", ".join(
             f"GET {url} {reply.error if reply.status is None else _told(stack, reply)}" for url, reply in bad[:_SHOWN]
         )
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         cure = "the API's log says why" if any(reply.status for _, reply in bad) else "let it answer in time"
-        raise CheckFailed(f"{told}{more}; {cure}")
+        raise CheckFailed(f"{failures}{more}; {cure}")
     return f"{len(gets)} GETs below {_SERVER_ERROR}"
 
 
 def _described(stack: Stack, path: str) -> Described:
-    """Return what the API says of itself and what its GETs answered, asked once."""
+    """Return the API's OpenAPI document and its answers to the GETs in there; they are asked for only once."""
     if stack.observed.described is None:
         stack.observed.described = _ask_for_description(stack, path)
     return stack.observed.described
@@ -83,23 +83,23 @@ def _ask_for_description(stack: Stack, path: str) -> Described:
     wanted = {**client.address(), "path": path, "headers": client.headers(), "seconds": _OPENAPI_SECONDS}
     found = inside.ask(stack, "openapi.py", wanted, seconds=_OPENAPI_SECONDS + 10)
     if "error" in found:
-        raise CheckFailed(f"{found['error']}; serve it, correct roles.api.openapi, or say null there for none")
+        raise CheckFailed(f"{found['error']}; serve it, correct roles.api.openapi, or set it to null if there is none")
     gets = tuple((each["url"], _reply(each)) for each in found["gets"])
     return Described(version=found["openapi"], paths=found["paths"], gets=gets)
 
 
 def _reply(answer: Mapping[str, Any]) -> Reply:
-    """Return what a script printed of one answer."""
+    """Return an answer as a script printed it."""
     return Reply(status=answer.get("status"), body=answer.get("body", ""), error=answer.get("error", ""))
 
 
 def _since_start(stack: Stack, at: float) -> float:
-    """Return how many seconds after its container's start the API did something."""
+    """Return how many seconds after the start of the API's container a moment is."""
     return max(0.0, at - stack.state(API).started_at)
 
 
 def _out_of_reach(stack: Stack) -> str:
-    """Return why nobody reaches the API, by where it listens; empty where that does not tell."""
+    """Return why no other container reaches the API, judged by where it listens; empty if that does not explain it."""
     port = stack.settings.roles.api.port
     by_port: dict[int, list[str]] = {}
     for each in _listening(stack):

@@ -1,4 +1,4 @@
-"""The client's look at an API that is starting, taken while the engine's own word on its health is waited for."""
+"""Watches an API from the client while it starts, at the same time as the rule on its start waits for its health."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from weighbridge.smoke.stack.observations import Arrived
 
 
 class Arrival:
-    """When an API became live and ready. The look ends with the client's container at the latest."""
+    """Finds out when an API becomes live and ready. It stops at the latest when the client's container ends."""
 
     def __init__(self) -> None:
         self._found: Future[Arrived] = Future()
         self._begun = False
 
     def begin(self, stack: Stack) -> None:
-        """Begin to look."""
+        """Begin to watch."""
         self._begun = True
         threading.Thread(target=self._look, args=(stack,), daemon=True).start()
 
     def seen(self, stack: Stack) -> Arrived:
-        """Wait until both have come, or the time is up; return when they came."""
+        """Wait until the API is live and ready, or the time is up; return when it became so."""
         if not self._begun:
             self.begin(stack)
         while not self._found.done():

@@ -1,6 +1,6 @@
-"""Rules on what must not be lost when something breaks: each breaks it and returns what it saw, or raises.
+"""Rules on faults: each breaks something, then returns what it saw, or raises `CheckFailed`.
 
-They are tried in turn on one stack of their own, and each leaves API, worker and Redis running for the next.
+They are tried in turn on a stack of their own, and each leaves API, worker and Redis running for the next one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from weighbridge.model.engine import TMP
+from weighbridge.model.smoke import RoleName
 from weighbridge.settings.smoke import Probe, Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes as probe_rules
@@ -29,14 +30,14 @@ _LOAD_CLIENTS = 4
 _KILL_AFTER_SECONDS = 0.7
 _OK, _CLIENT_ERROR, _UNAVAILABLE = 200, 400, 503
 _SMALL_DISK = "size=4m,mode=0770,uid={user},gid={user}"
-"""With its owner: some engines give a tmpfs the permissions of the folder that the image has there."""
+"""Names the owner, because some engines give a tmpfs the permissions of the folder that the image has at that path."""
 _READ_BACK_AT_ONCE = 50
-"""Requests in one command, whose arguments Linux limits to 128 KiB each."""
+"""Requests in one command: Linux limits each argument of a command to 128 KiB."""
 _SECOND_WORKER = "second-worker"
 
 
 def killed_worker_loses_no_job(stack: Stack, slow_job: Sequence[str], job_result: Sequence[str]) -> str:
-    """A job whose worker is killed in the middle of it is done once another worker runs."""
+    """If the worker is killed in the middle of a job, another worker does the job."""
     job, began = worker.begin_job(stack, slow_job), time.monotonic()
     stack.engine.signal(stack.name(WORKER), "SIGKILL")
     stack.wait(WORKER, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
@@ -45,7 +46,7 @@ def killed_worker_loses_no_job(stack: Stack, slow_job: Sequence[str], job_result
         result = inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds)
     except CheckFailed as error:
         raise CheckFailed(
-            f"the job that a killed worker had begun was not done by another one: {error}; acknowledge jobs late "
+            f"no other worker did the job that the killed worker had begun: {error}; acknowledge jobs late "
             "(task_acks_late), and give smoke.faults.environment a short visibility timeout"
         ) from error
     finally:
@@ -54,7 +55,7 @@ def killed_worker_loses_no_job(stack: Stack, slow_job: Sequence[str], job_result
 
 
 def survives_restart_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
-    """After Redis was restarted, and forgot everything, both roles go on by themselves."""
+    """After Redis has restarted without its data, both roles recover by themselves."""
     with _same_processes(stack):
         stack.engine.signal(stack.name(REDIS), "SIGKILL")
         stack.wait(REDIS, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
@@ -62,7 +63,7 @@ def survives_restart_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
 
 
 def survives_outage_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
-    """While Redis is away the API lives and says that it is not ready; then both roles go on by themselves."""
+    """While Redis is down, the API is live and says it is not ready; afterwards both roles recover by themselves."""
     api, client = stack.settings.roles.api, Client(stack)
     with _same_processes(stack):
         stack.engine.signal(stack.name(REDIS), "SIGKILL")
@@ -73,14 +74,14 @@ def survives_outage_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
             stack.interruption.pause()
         if _UNAVAILABLE not in said or said[-1] != _UNAVAILABLE:
             raise CheckFailed(
-                f"GET {api.ready} answered {said[-1]} while Redis was away, not {_UNAVAILABLE}: "
-                "traffic would come to an API that cannot serve it"
+                f"GET {api.ready} answered {said[-1]} while Redis was down, not {_UNAVAILABLE}: "
+                "an API that cannot serve requests would still get them"
             )
         return f"{api.ready} said {_UNAVAILABLE} and {api.live} {_OK} meanwhile; {_recovered(stack, probes)}"
 
 
 def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
-    """Whatever the API had accepted when it was killed under load is there when it runs again."""
+    """If the API is killed under load, everything that it had accepted is there when it runs again."""
     client, killed = Client(stack), list[float]()
     (field,) = write.keep.values()
     body = json.dumps(write.body)
@@ -107,28 +108,28 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
     if not killed:
         raise CheckFailed(f"nothing was accepted: {found['refused']} refused, {found['errors']} without answer")
     if None in found["accepted"]:
-        raise CheckFailed(f"POST {write.path} was accepted and answered without {field!r}")
+        raise CheckFailed(f"POST {write.path} was accepted, but the answer has no {field!r}")
     revive(stack, API)
     (name,) = write.keep
     paths = [str(filled(read, {name: each})) for each in found["accepted"]]
     lost = [answer for answer in _read_back(client, paths) if answer.status != _OK]
     if lost:
         raise CheckFailed(
-            f"{len(lost)} of {len(paths)} that were accepted are lost: {lost[0].request} answered {lost[0].status}; "
-            "answer only when what was sent is stored"
+            f"{len(lost)} of {len(paths)} accepted requests are lost: {lost[0].request} answered {lost[0].status}; "
+            "answer only after storing what was sent"
         )
     gap = found["longest_gap_seconds"]
-    return f"{len(paths)} accepted under load, none lost; while it was started again, none was accepted for {gap:.1f} s"
+    return f"{len(paths)} accepted under load, none lost; during the restart, none was accepted for {gap:.1f} s"
 
 
 def says_when_data_is_read_only(stack: Stack, write: Request) -> str:
-    """An API whose data cannot be written lives, and answers writes with a clear 503."""
+    """An API whose data folder is read-only is live, and answers writes with a clear 503."""
     with _another_api(stack, "api-read-only", read_only_volumes=True) as client:
         return _refused_clearly(stack, client, write)
 
 
 def says_when_data_is_full(stack: Stack, write: Request) -> str:
-    """An API whose data folder is full lives, answers writes with a clear 503, and writes again once there is room."""
+    """An API with a full data folder is live, answers writes with a clear 503, and writes again once there is room."""
     folder = stack.settings.smoke.data or ""
     disk = {**TMP, folder: _SMALL_DISK.format(user=stack.settings.smoke.user)}
     with _another_api(stack, "api-full", volumes={}, tmpfs=disk) as client:
@@ -136,10 +137,10 @@ def says_when_data_is_full(stack: Stack, write: Request) -> str:
         filled_up = inside.script(stack, client.host, "fill.py", folder)
         if "error" in filled_up:
             raise CheckFailed(f"{folder} cannot be filled: {filled_up['error']}")
-        told = _refused_clearly(stack, client, write)
+        refusal = _refused_clearly(stack, client, write)
         inside.script(stack, client.host, "fill.py", "--free", folder)
         probe_rules.send(client, write, {"unique": "after"})
-    return f"{told}; 2xx again once there is room"
+    return f"{refusal}; 2xx again once there is room"
 
 
 def _refused_clearly(stack: Stack, client: Client, write: Request) -> str:
@@ -147,21 +148,21 @@ def _refused_clearly(stack: Stack, client: Client, write: Request) -> str:
     answer = client.post(write.path, filled(write.body, {"unique": "refused"}))
     if answer.status != _UNAVAILABLE:
         raise CheckFailed(
-            f"{answer.request} answered {answer.status}, not {_UNAVAILABLE}, though nothing can be written: "
-            f"{answer.quote()}; tell the caller to come back later"
+            f"{answer.request} answered {answer.status}, not {_UNAVAILABLE}, though it cannot write: "
+            f"{answer.quote()}; tell the caller to try again later"
         )
     if not answer.body.strip() or "Traceback" in answer.body:
-        raise CheckFailed(f"{answer.request} answered {_UNAVAILABLE} and does not say why: {answer.quote()}")
+        raise CheckFailed(f"{answer.request} answered {_UNAVAILABLE} without a reason: {answer.quote()}")
     return f"{_UNAVAILABLE}: {answer.quote()}"
 
 
 @contextmanager
 def _another_api(stack: Stack, container: str, **changes: Any) -> Iterator[Client]:
-    """Start one more API, changed, and remove it at the end."""
+    """Start one more API, with changes to its container, and remove it at the end."""
     try:
-        stack.start(container, like=API, **changes)
+        stack.start(API, container, **changes)
         limit = stack.settings.smoke.timeout_seconds
-        _until(stack, limit, partial(_is_live, stack, container), "an API whose data cannot be written does not live")
+        _until(stack, limit, partial(_is_live, stack, container), "an API that cannot write its data is not live")
         yield Client(stack, container)
     finally:
         stack.remove(container)
@@ -169,17 +170,19 @@ def _another_api(stack: Stack, container: str, **changes: Any) -> Iterator[Clien
 
 @contextmanager
 def _same_processes(stack: Stack) -> Iterator[None]:
-    """Raise where a role ended or was started again inside the block."""
+    """Raise `CheckFailed` if a role ended or was started again inside the block."""
     before = {role: stack.state(role).started_at for role in (API, WORKER)}
     yield
     for role, started in before.items():
         state = stack.state(role)
         if not state.running or state.started_at != started:
-            raise CheckFailed(f"{role} is {state.status}, with code {state.exit_code}: it did not outlive Redis")
+            raise CheckFailed(
+                f"{role} is {state.status}, with code {state.exit_code}: it did not survive without Redis"
+            )
 
 
 def _recovered(stack: Stack, probes: Sequence[Probe]) -> str:
-    """Start Redis again; wait until the API is ready, and all probes hold."""
+    """Start Redis again and wait until the API is ready; check all probes; return how long that took."""
     stack.engine.start(stack.name(REDIS))
     began, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
     ready = stack.settings.roles.api.ready
@@ -189,22 +192,22 @@ def _recovered(stack: Stack, probes: Sequence[Probe]) -> str:
             probe_rules.holds(stack, probe)
         except CheckFailed as error:
             raise CheckFailed(f"after Redis came back, {probe.rule} does not hold: {error}") from error
-    return f"all well {time.monotonic() - began:.1f} s after it came back"
+    return f"all works {time.monotonic() - began:.1f} s after it came back"
 
 
 def restored(stack: Stack, fault: Callable[[Stack], str]) -> str:
-    """Try a fault; whatever becomes of it, Redis and both roles run and serve when the next one is tried."""
+    """Try a fault; afterwards, whatever its outcome, make Redis and both roles run and serve again for the next one."""
     try:
         return fault(stack)
     finally:
         start_rules.redis_runs(stack)
         for role in (API, WORKER):
-            with suppress(CheckFailed):  # what does not come back is told by the rule that is tried next
+            with suppress(CheckFailed):  # if a role does not come back, the next rule says so
                 revive(stack, role)
 
 
-def revive(stack: Stack, role: str) -> None:
-    """Make sure that a role runs and serves."""
+def revive(stack: Stack, role: RoleName) -> None:
+    """Start a role if it does not run, and wait until it serves."""
     if not stack.state(role).running:
         stack.engine.start(stack.name(role))
     if role == API:

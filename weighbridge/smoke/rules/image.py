@@ -1,6 +1,7 @@
-"""Rules on an image as it lies there: each returns what it saw, or raises `CheckFailed`.
+"""Rules on an image itself, before it runs: each returns what it saw, or raises `CheckFailed`.
 
-All but those on secrets look at what a container sees; a secret is given away by whatever layer has it.
+They look at the files that a container would see. Only the rule on secrets looks at every layer, because whoever pulls
+the image gets all of them.
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ _AT_BUILD = "give it to the one step that needs it, with RUN --mount=type=secret
 
 
 def runs_as_non_root(contents: ScannedImage, settings: Settings) -> str:
-    """The image's own user is a number, and not 0: an orchestrator can only judge a number."""
+    """The image's user is a number other than 0: an orchestrator cannot tell whether a name means root."""
     name = contents.user.partition(":")[0]
     remedy = f"end its Dockerfile with `USER {settings.smoke.user}:{settings.smoke.user}`"
     if not name.isdecimal():
-        what = f"names its user {_shown(name)}, not its number" if name else "names no user, so it runs as root"
+        what = (
+            f"gives its user by name, {_shown(name)}, and not by number"
+            if name
+            else "names no user, so it runs as root"
+        )
         raise CheckFailed(f"the image {what}; {remedy}")
     if int(name) == 0:
         raise CheckFailed(f"the image runs as root; {remedy}")
@@ -38,21 +43,21 @@ def runs_as_non_root(contents: ScannedImage, settings: Settings) -> str:
 
 
 def command_is_exec_form(contents: ScannedImage, _settings: Settings) -> str:
-    """The image's command is the application itself, so that SIGTERM comes to it and not to a shell."""
+    """The image's command is the application itself, so that the application gets SIGTERM, and not a shell."""
     words = (*contents.entrypoint, *contents.command)
     if not words:
         raise CheckFailed('the image has no command; end its Dockerfile with CMD ["program", "argument"]')
     script = _script(words)
     if script is not None and not _ENDS_IN_EXEC.search(script):
         raise CheckFailed(
-            f"the command is a shell's, `{_shown(script)}`, and the shell keeps SIGTERM to itself; "
+            f"a shell runs the command, `{_shown(script)}`, and does not pass SIGTERM on; "
             'write it as CMD ["program", "argument"], or begin its last command with exec'
         )
-    return f"starts {_shown(words[0])}" if script is None else "a shell that gives way to its command"
+    return f"starts {_shown(words[0])}" if script is None else "a shell that replaces itself with the command"
 
 
 def has_health_check(contents: ScannedImage, _settings: Settings) -> str:
-    """The image brings its own health check, so that every engine can tell how it is."""
+    """The image has a health check, so that every engine can tell whether it works."""
     test = contents.health_check
     if not test:
         raise CheckFailed("the image has no health check; give its Dockerfile a HEALTHCHECK that knows both roles")
@@ -66,15 +71,15 @@ def declares_its_port(contents: ScannedImage, settings: Settings) -> str:
     wanted = f"{settings.roles.api.port}/tcp"
     others = ", ".join(port for port in contents.ports if port != wanted)
     if wanted not in contents.ports:
-        what = f"exposes {others}, not {wanted}" if others else f"exposes no port, and the API is to listen at {wanted}"
+        what = f"exposes {others}, not {wanted}" if others else f"exposes no port, but the API listens on {wanted}"
         raise CheckFailed(f"the image {what}; write `EXPOSE {settings.roles.api.port}`, or correct roles.api.port")
     if others:
-        raise CheckFailed(f"the image exposes {others} beside {wanted}; take that out of its EXPOSE")
+        raise CheckFailed(f"the image exposes {others} besides {wanted}; remove it from EXPOSE")
     return wanted
 
 
 def no_secrets_in_config(contents: ScannedImage, _settings: Settings) -> str:
-    """Neither environment nor labels nor history hold a secret: whoever can pull the image reads them."""
+    """No secret is in environment, labels or history: whoever can pull the image can read them."""
     found = dict.fromkeys([*_of_environment(contents), *_of_labels(contents), *_of_history(contents)])
     for what, remedy in found:
         raise CheckFailed(f"{what}{_and_more(len(found) - 1)}; {remedy}")
@@ -83,77 +88,79 @@ def no_secrets_in_config(contents: ScannedImage, _settings: Settings) -> str:
 
 
 def no_secrets_in_layers(contents: ScannedImage, _settings: Settings) -> str:
-    """No layer holds a credential, not even where a later one deletes it: the layer is pulled all the same."""
+    """No layer holds a credential, even if a later one deletes it: a pull brings every layer."""
     found = [trace for trace in contents.traces if trace.kind == "secret"]
     if found:
         first = found[0]
-        gone = "" if first.live else ", which a pull still brings, though a later layer hides it"
+        gone = "" if first.live else ", which a pull still brings, although a later layer hides it"
         raise CheckFailed(
             f"{_named(first)} is {first.detail} in layer {first.layer}{_by(first)}{gone}{_more(contents, found)}; "
-            f"keep it out with .dockerignore or {_AT_BUILD}, and have it replaced by a new one"
+            f"keep it out with .dockerignore or {_AT_BUILD}, and replace it by a new one"
         )
     return f"none in {contents.layer_count} layers"
 
 
 def no_setuid_files(contents: ScannedImage, _settings: Settings) -> str:
-    """No file lends its owner's rights to who runs it."""
+    """No file has the setuid or setgid bit, which gives whoever runs it the rights of its owner or group."""
     return _none(
         contents,
         "setuid",
         "no setuid or setgid file",
         lambda trace: f"{_named(trace)} is {trace.detail}",
-        "take the bits away in the Dockerfile: RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +",
+        "remove the bits in the Dockerfile: RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +",
     )
 
 
 def code_is_not_writable(contents: ScannedImage, settings: Settings) -> str:
-    """The image's user cannot change what it runs."""
+    """The image's user cannot change the code that it runs."""
     uid, gid = _user(contents, settings)
     found = [trace for trace in _live(contents, "writable") if _may_write(trace, uid, gid)]
     if found:
         first = found[0]
         raise CheckFailed(
-            f"{_named(first)} can be written by the image's user {uid}:{gid}, owner {first.uid}:{first.gid}, mode "
-            f"{first.mode:o}{_by(first)}{_more(contents, found)}; leave code to root: no --chown and no chown for it"
+            f"{_named(first)} is writable by the image's user {uid}:{gid}: owner {first.uid}:{first.gid}, mode "
+            f"{first.mode:o}{_by(first)}{_more(contents, found)}; let root own the code: no --chown and no chown"
         )
     return f"user {uid}:{gid} cannot write to code"
 
 
 def no_compiler(contents: ScannedImage, _settings: Settings) -> str:
-    """The image does not bring the tools that built it."""
+    """The image does not contain the tools that built it."""
     return _none(
         contents,
         "compiler",
         "no compiler",
         lambda trace: f"{_named(trace)} is there",
-        "build in a stage of its own, and copy from there what it made",
+        "build in a separate stage, and copy only the result",
     )
 
 
 def no_package_cache(contents: ScannedImage, _settings: Settings) -> str:
-    """No package manager left what it downloaded."""
+    """The image does not contain what package managers downloaded."""
     return _none(
         contents,
         "package-cache",
         "no package cache",
-        lambda trace: f"{_named(trace)} is left of a package manager's cache",
+        lambda trace: f"{_named(trace)} is part of a package manager's cache",
         "delete it in the RUN that made it, call pip with --no-cache-dir, or use RUN --mount=type=cache",
     )
 
 
 def no_vcs_folder(contents: ScannedImage, _settings: Settings) -> str:
-    """The history of the sources stays where they are."""
+    """The image does not contain the version history of its sources."""
     found = _live(contents, "vcs-folder")
     folders = list(dict.fromkeys(re.split(r"(?<=/\.git)/|(?<=/\.hg)/|(?<=/\.svn)/", trace.path)[0] for trace in found))
     if folders:
         more = _and_more(len(folders) - 1)
         name = posixpath.basename(folders[0])
-        raise CheckFailed(f"{_shown(folders[0])} came along{_by(found[0])}{more}; put **/{name} into .dockerignore")
-    return "no version control's folder"
+        raise CheckFailed(
+            f"{_shown(folders[0])} was copied into the image{_by(found[0])}{more}; put **/{name} into .dockerignore"
+        )
+    return "no folder of a version control system"
 
 
 def no_test_suite(contents: ScannedImage, _settings: Settings) -> str:
-    """The application's tests stay where they are run."""
+    """The image does not contain the application's own tests."""
     return _none(
         contents,
         "test-suite",
@@ -164,32 +171,40 @@ def no_test_suite(contents: ScannedImage, _settings: Settings) -> str:
 
 
 def no_env_file(contents: ScannedImage, _settings: Settings) -> str:
-    """Settings of one place do not travel in the image."""
+    """The image does not contain the settings of one particular machine."""
     return _none(
         contents,
         "env-file",
         "no .env file",
-        lambda trace: f"{_named(trace)} is one machine's settings",
+        lambda trace: f"{_named(trace)} holds the settings of one machine",
         "put **/.env into .dockerignore and give the settings when the container starts",
     )
 
 
 def code_is_for_this_platform(contents: ScannedImage, _settings: Settings) -> str:
-    """Every program and library is for the image's own machine."""
+    """Every program and library is built for the platform of the image."""
     return _none(
         contents,
         "foreign-code",
         f"all for {contents.platform}",
-        lambda trace: f"{_named(trace)} is {trace.detail}, and the image is for {contents.platform}",
-        "build it, or install its wheel, in a stage of the image's own platform",
+        lambda trace: f"{_named(trace)} is {trace.detail}, but the image is for {contents.platform}",
+        "build it, or install its wheel, in a stage of the image's platform",
     )
 
 
-def _none(contents: ScannedImage, kind: Kind, seen: str, told: Callable[[ScanHit], str], remedy: str) -> str:
-    """Return what was seen where a container sees nothing of a kind; else tell of the first, and what to do."""
+def _none(contents: ScannedImage, kind: Kind, seen: str, describe: Callable[[ScanHit], str], remedy: str) -> str:
+    """Return `seen` if a container sees no hit of this kind; else raise `CheckFailed` about the first.
+
+    Args:
+        contents: The scanned image.
+        kind: The kind of hit to look for.
+        seen: What to say if there is none.
+        describe: Returns what is wrong about a hit, in words.
+        remedy: What to do about it.
+    """
     found = _live(contents, kind)
     if found:
-        raise CheckFailed(f"{told(found[0])}{_by(found[0])}{_more(contents, found)}; {remedy}")
+        raise CheckFailed(f"{describe(found[0])}{_by(found[0])}{_more(contents, found)}; {remedy}")
     return seen
 
 
@@ -198,7 +213,7 @@ def _live(contents: ScannedImage, kind: Kind) -> list[ScanHit]:
 
 
 def _script(words: Sequence[str]) -> str | None:
-    """Return what a shell is given to run as a line of text; None where there is no such shell."""
+    """Return the line of text that a shell is given to run; None if the command starts no shell, or gives it none."""
     for at, word in enumerate(words):
         if posixpath.basename(word) in _SHELLS:
             rest = iter(words[at + 1 :])
@@ -207,7 +222,7 @@ def _script(words: Sequence[str]) -> str | None:
                     break
                 if "c" in option:
                     return next(rest, "")
-                if option[-1] in "oO":  # takes the next word, as in -o pipefail
+                if option[-1] in "oO":  # it takes the next word, as in -o pipefail
                     next(rest, "")
     return None
 
@@ -225,14 +240,14 @@ def _of_labels(contents: ScannedImage) -> Iterator[tuple[str, str]]:
 
 
 def _of_history(contents: ScannedImage) -> Iterator[tuple[str, str]]:
-    """Yield what only the history tells: what environment and labels hold is told of there."""
-    told = {name for name, value in _pairs(contents.environment) if _secret(name, value)}
-    told |= {name for name, value in contents.labels.items() if secret_detection.found(value)}
+    """Yield the secrets that are in the history alone, and not in environment or labels as well."""
+    known = {name for name, value in _pairs(contents.environment) if _secret(name, value)}
+    known |= {name for name, value in contents.labels.items() if secret_detection.found(value)}
     for step in contents.history:
-        names = [name for name in secret_detection.assigned(step) if name not in told]
+        names = [name for name in secret_detection.assigned(step) if name not in known]
         if names:
-            yield f"the history tells {_shown(names[0])}, by its name a secret: `{_shown(step)}`", _AT_BUILD
-        elif (what := secret_detection.found(step)) and not any(f"{name}=" in step for name in told):
+            yield f"the history shows {_shown(names[0])}, which by its name is a secret: `{_shown(step)}`", _AT_BUILD
+        elif (what := secret_detection.found(step)) and not any(f"{name}=" in step for name in known):
             yield f"the history holds {what}: `{_shown(step)}`", _AT_BUILD
 
 
@@ -242,12 +257,12 @@ def _pairs(environment: Iterable[str]) -> list[tuple[str, str]]:
 
 def _secret(name: str, value: str) -> str:
     return secret_detection.found(value) or (
-        "what its name calls a secret" if secret_detection.is_secret(name, value) else ""
+        "what is a secret by its name" if secret_detection.is_secret(name, value) else ""
     )
 
 
 def _user(contents: ScannedImage, settings: Settings) -> tuple[int, int]:
-    """Return by which numbers the image is run: its own, or those that it should have where it names none, or root."""
+    """Return the user and the group that run the image; if it names none, or root, those that it should have."""
     name = contents.user.partition(":")[0]
     if not name.isdecimal() or int(name) == 0:
         return settings.smoke.user, settings.smoke.user
@@ -255,7 +270,7 @@ def _user(contents: ScannedImage, settings: Settings) -> tuple[int, int]:
 
 
 def _may_write(trace: ScanHit, uid: int, gid: int) -> bool:
-    """Tell what the kernel would: the owner's bits are for the owner alone, the group's for its members alone."""
+    """Tell whether a user may write, as the kernel decides: by the owner's bits, else the group's, else the others'."""
     if trace.uid == uid:
         return bool(trace.mode & _OWNER)
     return bool(trace.mode & (_GROUP if trace.gid == gid else _OTHERS))
@@ -281,5 +296,5 @@ def _and_more(count: int, *, at_least: bool = False) -> str:
 
 
 def _shown(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
-    """Return a text of somebody else's on one line and without a secret, its end left out where it is long."""
+    """Return foreign text on one line, without secrets and, if it is long, without its end."""
     return shortened(on_one_line(secret_detection.redacted(text), mark=" "), characters, end=" …")

@@ -1,4 +1,4 @@
-"""The rule on shared libraries: the image's own dynamic loader is asked for each module that Python can load."""
+"""The rule on shared libraries: asks the image's own dynamic loader about each extension module of Python."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def libraries_resolve(stack: Stack) -> str:
         raise CheckFailed(str(found["error"]))
     missing = found["missing"]
     if missing:
-        told = ", ".join(f"{each['library']} for {each['file']}" for each in missing[:_SHOWN])
+        examples = ", ".join(f"{each['library']} for {each['file']}" for each in missing[:_SHOWN])
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise CheckFailed(
-            f"not in the image: {told}{more}; install the package that has it in the stage that ships, "
+            f"not in the image: {examples}{more}; install the package that has it in the final stage, "
             "not only where the extension is compiled"
         )
     return f"{found['checked']} extensions find what they need"

@@ -1,4 +1,4 @@
-"""The probes of invoke.yaml: requests that show that the application works, and what their answers must hold."""
+"""Runs the probes of invoke.yaml: sends their requests and checks the answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIRST_BAD_STATUS = 400
 
 
 def holds(stack: Stack, probe: Probe) -> str:
-    """Take the steps of a probe in turn; return how long that took, or raise `CheckFailed`."""
+    """Take the steps of a probe in turn; return how many and how long they took, or raise `CheckFailed`."""
     kept, began, client = {"unique": secrets.token_hex(8)}, time.monotonic(), Client(stack)
     for step in probe.steps:
         _take(client, step, kept)
@@ -28,7 +28,7 @@ def holds(stack: Stack, probe: Probe) -> str:
 
 
 def send(client: Client, request: Request, kept: dict[str, Any]) -> Answer:
-    """Send a request, keep what it keeps, and return the answer, whose status is one that it allows."""
+    """Send a request, store in `kept` what it says to keep, and return the answer, whose status it allows."""
     answer = _ask(client, request, kept)
     _expect_status(request, answer)
     kept.update({name: answer.field(field) for name, field in request.keep.items()})
@@ -36,9 +36,9 @@ def send(client: Client, request: Request, kept: dict[str, Any]) -> Answer:
 
 
 def filled(value: Any, kept: Mapping[str, Any]) -> Any:
-    """Return JSON with each `{name}` in its texts replaced by what was kept; names that are not known stay.
+    """Return JSON with each `{name}` in its texts replaced by the value kept by that name; unknown names stay.
 
-    A text that is nothing but a placeholder becomes the kept value itself, which may be a number.
+    A text that is only a placeholder becomes the kept value itself, which may be a number.
     """
     if isinstance(value, dict):
         return {key: filled(each, kept) for key, each in value.items()}
@@ -53,13 +53,13 @@ def filled(value: Any, kept: Mapping[str, Any]) -> Any:
 
 
 def _take(client: Client, step: Step, kept: dict[str, Any]) -> None:
-    """Take one step: ask, again while `until` does not hold and there is time, and look at the answer."""
+    """Take one step: send its request, repeat it until `until` holds or the time is up, and check the answer."""
     limit = client.stack.settings.smoke.timeout_seconds
     deadline = time.monotonic() + limit
     until = filled(step.until, kept)
     while missing := _not_yet(step, answer := _ask(client, step, kept), until):
         if time.monotonic() > deadline:
-            raise CheckFailed(f"{missing} after {limit:g} s; is the job done by a worker of the same version?")
+            raise CheckFailed(f"{missing} after {limit:g} s; does a worker of the same version do the job?")
         client.stack.interruption.pause()
     _expect_status(step, answer)
     kept.update({name: answer.field(field) for name, field in step.keep.items()})
@@ -81,7 +81,7 @@ def _expect_status(request: Request, answer: Answer) -> None:
 
 
 def _not_yet(step: Step, answer: Answer, until: Mapping[str, Any]) -> str:
-    """Say what an answer lacks that is waited for; what is not there yet may come. Empty: nothing."""
+    """Return what an answer still lacks for `until` to hold, which a later answer may have; empty: nothing."""
     if not until:
         return ""
     try:
@@ -92,7 +92,7 @@ def _not_yet(step: Step, answer: Answer, until: Mapping[str, Any]) -> str:
 
 
 def _missing(answer: Answer, wanted: Mapping[str, Any]) -> str:
-    """Say which field does not have the value that is wanted; empty where all have."""
+    """Return which field does not have its expected value; empty if all have."""
     for path, value in wanted.items():
         found = answer.field(path)
         if found != value:

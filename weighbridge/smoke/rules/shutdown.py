@@ -1,4 +1,4 @@
-"""Rules on how roles end, and on what they leave in their logs: each returns what it saw, or raises `CheckFailed`."""
+"""Rules on how roles end, and on errors in their logs: each returns what it saw, or raises `CheckFailed`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Sequence
 
+from weighbridge.model.smoke import RoleName
 from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.probes import filled
@@ -20,32 +21,32 @@ from weighbridge.smoke.stack.observations import Moment
 _KILLED = 137
 _TERMINATED_CODE = 143
 _GRACEFUL = (0, _TERMINATED_CODE)
-"""0, or the shell's code for SIGTERM: some servers finish their work, then raise the signal again."""
+"""0, or the shell's code for SIGTERM: some servers finish their work and then raise the signal again."""
 _FIRST_BAD_STATUS = 400
 _ACCEPT_SECONDS = 0.3
-"""Until a busy server has taken what the kernel has taken for it."""
+"""How long a busy server may take to accept a connection that the kernel has accepted for it."""
 _QUOTED_CHARACTERS = 200
 _BEGUN = "begun"
 
 
-def stops_on_sigterm(stack: Stack, role: str) -> str:
-    """SIGTERM ends the role within its grace; one that was sent before counts from then."""
+def stops_on_sigterm(stack: Stack, role: RoleName) -> str:
+    """SIGTERM ends the role within its grace; the time counts from the first SIGTERM that it got."""
     return _stop(stack, role, _GRACEFUL)
 
 
 def finishes_running_job(stack: Stack, slow_job: Sequence[str], job_result: Sequence[str] | None) -> str:
-    """SIGTERM lets the worker finish the job that it runs, then ends it within its grace."""
+    """After SIGTERM the worker finishes the job that it runs, then ends within its grace."""
     job = begin_job(stack, slow_job)
     ended = _stop(stack, WORKER, (0,))
     if job_result is None:
         return ended
-    # The worker is gone: a result is there by now, or never.
+    # The worker has ended: if there is no result by now, there never will be.
     result = inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds)
     return f"{ended}, and its job gave {result}"
 
 
 def finishes_request_in_flight(stack: Stack, request: Request) -> str:
-    """A request that has begun when SIGTERM comes gets its answer, though nobody new is let in any more."""
+    """A request that is half sent when SIGTERM comes still gets its answer."""
     client, grace, path = Client(stack), stack.settings.roles.api.grace_seconds, request.path
     text = json.dumps(filled(request.body, {"unique": secrets.token_hex(8)}))
     wanted = {**client.address(), "method": "POST", "path": path, "headers": client.headers(text), "body": text}
@@ -59,54 +60,54 @@ def finishes_request_in_flight(stack: Stack, request: Request) -> str:
     options = {"hold_seconds": grace / 2}
     found = inside.ask(stack, "in_flight.py", {**wanted, **options}, seconds=2 * grace + 10, on_line=terminate)
     if stack.observed.api_told_to_stop is None:
-        raise CheckFailed(f"POST {path} could not be begun: {found.get('error')}")
+        raise CheckFailed(f"POST {path} could not be started: {found.get('error')}")
     if "status" not in found:
         raise CheckFailed(
-            f"POST {path}, begun before SIGTERM, got no answer: {found['error']}; "
+            f"POST {path}, half sent before SIGTERM, got no answer: {found['error']}; "
             "let the server finish its requests, as uvicorn does without --timeout-graceful-shutdown 0, "
-            "and a shell that starts it give way to it, with exec"
+            "and if a shell starts it, start it with exec"
         )
     allowed = request.status or range(_FIRST_BAD_STATUS)
     if found["status"] not in allowed:
-        raise CheckFailed(f"POST {path}, begun before SIGTERM, answered {found['status']}")
-    told = f"POST {path}, begun before SIGTERM, answered {found['status']}"
-    return told if found["closed"] else f"{told}; new ones were still let in {grace / 2:g} s after it"
+        raise CheckFailed(f"POST {path}, half sent before SIGTERM, answered {found['status']}")
+    seen = f"POST {path}, half sent before SIGTERM, answered {found['status']}"
+    return seen if found["closed"] else f"{seen}; the server still accepted new requests {grace / 2:g} s after it"
 
 
 def no_error_in_logs(stack: Stack, containers: Iterable[str]) -> str:
-    """No container has written a line that tells of an error."""
+    """No container has logged a line that reports an error."""
     error, count = re.compile(stack.settings.smoke.log_errors), 0
     for container in containers:
         for line in stack.log(container, None).splitlines():
             count += 1
             if error.search(line):
                 raise CheckFailed(
-                    f"{container} wrote: {line.strip()[:_QUOTED_CHARACTERS]}; mend it, or correct smoke.log_errors"
+                    f"{container} logged: {line.strip()[:_QUOTED_CHARACTERS]}; fix it, or correct smoke.log_errors"
                 )
     return f"{count} lines"
 
 
-def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
+def _stop(stack: Stack, role: RoleName, graceful: Collection[int]) -> str:
     grace = stack.role(role).grace_seconds
-    told = stack.observed.api_told_to_stop if role == API else None
-    if told is None:
-        told = Moment.now()
+    sent = stack.observed.api_told_to_stop if role == API else None
+    if sent is None:
+        sent = Moment.now()
         stack.engine.signal(stack.name(role), "SIGTERM")
-    state = stack.wait(role, lambda state: not state.running, max(0.0, grace - told.age))
+    state = stack.wait(role, lambda state: not state.running, max(0.0, grace - sent.age))
     if state.running:
         raise CheckFailed(
-            f"still running {grace:g} s after SIGTERM: an engine would kill it now, and its work would be lost; "
+            f"still running {grace:g} s after SIGTERM: an engine would now kill it, and its work would be lost; "
             f"handle SIGTERM or raise roles.{role}.grace_seconds"
         )
     if state.out_of_memory:
         raise CheckFailed(stack.out_of_memory(role))
     if state.exit_code == _KILLED:
-        raise CheckFailed("killed after SIGTERM instead of ending by itself")
+        raise CheckFailed("was killed after SIGTERM instead of ending by itself")
     if state.exit_code == _TERMINATED_CODE and _TERMINATED_CODE not in graceful:
         raise CheckFailed(
             f"exited with code {_TERMINATED_CODE} after SIGTERM: it ended at once, without finishing its work; "
-            "let it handle SIGTERM, and a shell that starts it give way to it, with exec before its last command"
+            "let it handle SIGTERM; if a shell starts it, write exec before the shell's last command"
         )
     if state.exit_code not in graceful:
         raise CheckFailed(f"exited with code {state.exit_code} after SIGTERM, not {' or '.join(map(str, graceful))}")
-    return f"exited with {state.exit_code}, {told.age:.1f} s after SIGTERM"
+    return f"exited with {state.exit_code}, {sent.age:.1f} s after SIGTERM"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from weighbridge.engine.inspect import seconds_of
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerState
+from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import exit_reason, health, inside
 from weighbridge.smoke.stack.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Stack
@@ -20,9 +21,9 @@ _PING_SECONDS = 10.0
 _NO_SUCH_PROGRAM = frozenset({126, 127})
 _READ_ONLY = re.compile(r"Read-only file system|\bEROFS\b")
 _NO_THREAD = re.compile(r"can't start new thread|Resource temporarily unavailable|\bEAGAIN\b")
-"""How the kernel's word on one process or thread too many reads."""
+"""How programs report that they may start no more threads or processes."""
 _READY = " ready."
-"""How Celery ends the message with which a worker begins to take jobs."""
+"""The end of the message that Celery logs when a worker begins to take jobs."""
 _ASK_FOR = {
     API: "let it ask the API, as for /livez",
     WORKER: "let it look for the worker's sign of life, such as a file that each heartbeat touches",
@@ -30,7 +31,7 @@ _ASK_FOR = {
 
 
 def redis_starts(stack: Stack) -> str:
-    """Redis, without which no role can be tried, answers; where it has not been started yet, it is."""
+    """Redis answers; it is started first if it has not been. Without it no role can be tried."""
     begin, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
     try:
         stack.state(REDIS)
@@ -38,7 +39,7 @@ def redis_starts(stack: Stack) -> str:
         stack.start(REDIS)
     while True:
         state = stack.state(REDIS)
-        reason = _answer_of_redis(stack) if state.running else f"it is {state.status}"
+        reason = _answer_of_redis(stack) if state.running else f"its container is {state.status}"
         if not reason:
             return f"after {time.monotonic() - begin:.1f} s"
         if not state.running or time.monotonic() > begin + limit:
@@ -47,14 +48,14 @@ def redis_starts(stack: Stack) -> str:
 
 
 def redis_runs(stack: Stack) -> None:
-    """Start Redis again where it was stopped."""
+    """Start Redis again if it was stopped."""
     if not stack.state(REDIS).running:
         stack.engine.start(stack.name(REDIS))
         redis_starts(stack)
 
 
 def has_python(stack: Stack) -> str:
-    """The image holds an interpreter, by which everything else is looked at; it runs from here on as the client."""
+    """The image has a Python interpreter, which our scripts need. The client's container starts here, and stays."""
     reason = ""
     for name in INTERPRETERS:
         try:
@@ -69,20 +70,23 @@ def has_python(stack: Stack) -> str:
     raise CheckFailed(f"no {' or '.join(INTERPRETERS)} starts from the image's PATH: {reason}")
 
 
-def starts(stack: Stack, role: str, container: str = "", on_start: Callable[[Stack], None] = lambda _: None) -> str:
-    """The role's command can be started and goes on running, until it is healthy or the time is up.
+def starts(
+    stack: Stack, role: RoleName, container: str = "", on_start: Callable[[Stack], None] = lambda _: None
+) -> str:
+    """The role's command starts, and runs until it is healthy or the time is up.
 
-    Where the image has no health check, a moment has to do. Limits that the engine cannot hold it to are told.
+    If there is no health check, it must run for a moment. What is returned names the limits that the engine cannot
+    enforce.
 
     Args:
-        stack: Where it is started.
-        role: Which role it is.
-        container: Its name; empty: the role's.
-        on_start: Is called as soon as it has been started.
+        stack: The stack to start it in.
+        role: The role to start.
+        container: The container's name; empty: that of the role.
+        on_start: Called as soon as the container has started.
     """
     container = container or role
     try:
-        created = stack.start(container, like=role)
+        created = stack.start(role, container)
     except EngineFault as error:
         raise CheckFailed(f"{error.message}; correct {_command(role)}") from error
     on_start(stack)
@@ -94,50 +98,50 @@ def starts(stack: Stack, role: str, container: str = "", on_start: Callable[[Sta
     return f"{name}; limits not enforced by this engine: {unheld}" if unheld else name
 
 
-def runs_on_read_only_root(stack: Stack, role: str) -> str:
-    """The role did not end because its root filesystem is mounted read-only."""
+def runs_on_read_only_root(stack: Stack, role: RoleName) -> str:
+    """The role has not ended for want of a place to write: its root filesystem is read-only."""
     state = stack.state(role)
     if state.running:
         return "running"
     place = next((line.strip() for line in stack.log(role).splitlines() if _READ_ONLY.search(line)), "see its log")
     data = stack.settings.smoke.data
-    raise CheckFailed(f"exited with code {state.exit_code}: {place}; write to /tmp or {data}, nothing else is writable")
+    raise CheckFailed(f"exited with code {state.exit_code}: {place}; write only to /tmp or {data}")
 
 
-def becomes_healthy(stack: Stack, role: str) -> str:
-    """The role's health check passes in time: `starts` has waited for it."""
+def becomes_healthy(stack: Stack, role: RoleName) -> str:
+    """The role's health check passes in time; the rule `starts` has waited for it."""
     state, limit = stack.state(role), stack.settings.smoke.timeout_seconds
     if not state.running:
         raise CheckFailed(_how_it_ended(stack, role, role, state))
     found = stack.observed.healths.get(role)
     if found is None:
-        raise CheckFailed("there is no health check to ask")
+        raise CheckFailed("there is no health check")
     if not found.ok:
         raise CheckFailed(
             f"not healthy after {limit:g} s, its health check says: {found.output}; "
-            "mend what it reports or raise smoke.timeout_seconds"
+            "fix what it reports or raise smoke.timeout_seconds"
         )
     return f"its health check says: {found.output}"
 
 
 def health_check_can_fail(stack: Stack) -> str:
-    """Each role's health check, run where that role does not, says so: one that never fails tells nobody anything."""
+    """Each role's health check fails in a container where that role does not run: one that cannot fail is useless."""
     found = {role: _health_of_idle(stack, role) for role in (API, WORKER)}
     said = {role: health for role, health in found.items() if health}
     if not said:
-        raise CheckFailed("there is no health check to ask")
+        raise CheckFailed("there is no health check")
     lies = [role for role, health in said.items() if health.ok]
     if lies:
         nothing = f"no {lies[0]} runs" if len(lies) == 1 else f"neither {' nor '.join(lies)} runs"
         raise CheckFailed(
-            f"the health check says healthy where {nothing}, in a container that has the command line and the "
-            f"environment and does nothing but wait; {_ASK_FOR[lies[0]]}"
+            f"the health check passes where {nothing}: in a container with the role's command line and environment "
+            f"that only waits; {_ASK_FOR[lies[0]]}"
         )
     return "; ".join(f"where no {role} runs: {health.output}" for role, health in said.items())
 
 
 def note_worker_start(stack: Stack, worker: str) -> None:
-    """Note how long after its start the worker said that it takes jobs, by the engine's clock."""
+    """Store how long after its start the worker logged that it takes jobs, by the engine's clock."""
     log = stack.engine.log(stack.name(worker), None, times=True)
     line = next((line for line in log.splitlines() if _READY in line), "")
     ready = seconds_of(line.partition(" ")[0])
@@ -146,23 +150,24 @@ def note_worker_start(stack: Stack, worker: str) -> None:
         stack.observed.worker_ready_seconds = ready - started
 
 
-def _health_of_idle(stack: Stack, role: str) -> Health | None:
-    """Return what a role's health check says in a container that is the role's in all but what runs in it.
+def _health_of_idle(stack: Stack, role: RoleName) -> Health | None:
+    """Return the result of a role's health check in a container that equals the role's, but only waits.
 
-    Process 1 has the role's words on its command line, by which checks, as by a variable, tell which role they are in.
+    The command line of its process 1 contains that of the role, because a health check may read there which role it is
+    in.
     """
     container = f"idle-{role}"
     try:
-        stack.start(container, role, entrypoint=(stack.interpreters[0], *WAITING), command=stack.words(role))
+        stack.start(role, container, entrypoint=(stack.interpreters[0], *WAITING), command=stack.words(role))
         return health.check(stack, container, role)
     finally:
         stack.engine.remove_container(stack.name(container))
 
 
-def _settled(stack: Stack, container: str, role: str) -> ContainerState:
+def _settled(stack: Stack, container: str, role: RoleName) -> ContainerState:
     """Return the container's state once it is healthy or has ended, or the time is up.
 
-    An unhealthy check on the way is not the end of it. Without a health check a moment has to do.
+    The health check may fail on the way. If there is none, the container must run for a moment.
     """
     begin, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
     while True:
@@ -174,13 +179,13 @@ def _settled(stack: Stack, container: str, role: str) -> ContainerState:
         enough = waited > _MOMENT_SECONDS if found is None else found.ok
         if enough or not state.running or waited > limit:
             return state
-        pause_until = 2 * time.monotonic() - asked  # as long as the check took: it shares the processors
+        pause_until = 2 * time.monotonic() - asked  # pause as long as the check took, which needs a processor, too
         while time.monotonic() < pause_until:
             stack.interruption.pause()
 
 
 def _answer_of_redis(stack: Stack) -> str:
-    """Return what is wrong with Redis's answer; empty: nothing."""
+    """Return why Redis's answer is wrong; empty if it is right."""
     try:
         _, output = stack.engine.execute(stack.name(REDIS), ("redis-cli", "ping"), _PING_SECONDS)
     except EngineFault as error:
@@ -192,11 +197,11 @@ def _broke_on_read_only_root(stack: Stack, container: str) -> bool:
     return bool(_READ_ONLY.search(stack.log(container)))
 
 
-def _how_it_ended(stack: Stack, role: str, container: str, state: ContainerState) -> str:
+def _how_it_ended(stack: Stack, role: RoleName, container: str, state: ContainerState) -> str:
     if state.out_of_memory:
         return f"exited because it {stack.out_of_memory(role)}"
     log = stack.log(container, exit_reason.LINES)
-    # An init that the engine puts before the command tells in the log, with 126 or 127, that there is no such program.
+    # If the program does not exist, the engine's init, which starts it, logs that and exits with 126 or 127.
     cure = f"correct {_command(role)} and PATH" if state.exit_code in _NO_SUCH_PROGRAM else "see its log"
     if _NO_THREAD.search(log):
         cure = f"raise roles.{role}.processes, which is {stack.role(role).processes}, or let it start with fewer"
@@ -204,5 +209,5 @@ def _how_it_ended(stack: Stack, role: str, container: str, state: ContainerState
     return f"exited with code {state.exit_code} before it was healthy: {why}; {cure}"
 
 
-def _command(role: str) -> str:
+def _command(role: RoleName) -> str:
     return f"roles.{role}.command or the image's CMD"

@@ -14,7 +14,7 @@ from weighbridge.smoke.stack.inside import last_line
 
 _ASK_SECONDS = 20.0
 _LOG_LINES = 1000
-"""More than a worker writes between two looks at its log."""
+"""More lines than a worker writes between two reads of its log."""
 
 
 def ready(stack: Stack) -> str:
@@ -25,8 +25,8 @@ def ready(stack: Stack) -> str:
 
 
 def registers_its_jobs(stack: Stack, jobs: Sequence[str]) -> str:
-    """The worker, which has answered before, knows each job that the API sends: both are of one version."""
-    # Celery adds what else it knows of a job: `name [rate_limit=10/m]`.
+    """The worker knows each job that the API sends, so both are of one version."""
+    # Celery may add options to the name of a job: `name [rate_limit=10/m]`.
     known = {job.partition(" [")[0] for jobs in stack.observed.jobs.values() for job in jobs}
     missing = [job for job in jobs if job not in known]
     if missing:
@@ -39,7 +39,7 @@ def registers_its_jobs(stack: Stack, jobs: Sequence[str]) -> str:
 
 
 def registered(stack: Stack) -> dict[str, list[str]]:
-    """Return the jobs that each worker knows, asked again until one answers or the time is up."""
+    """Ask until a worker answers or the time is up; return the jobs that each worker knows."""
     limit, command = stack.settings.smoke.timeout_seconds, stack.settings.roles.worker.registered
     deadline = time.monotonic() + limit
     while True:
@@ -79,7 +79,7 @@ def begin_job(stack: Stack, slow_job: Sequence[str]) -> str:
 
 
 def _is_jobs(value: object) -> bool:
-    """Tell whether parsed JSON is an object of lists of names, with anything in it."""
+    """Tell whether parsed JSON is an object of lists of names that is not empty."""
     return (
         isinstance(value, dict)
         and bool(value)

@@ -1,15 +1,15 @@
-"""Scripts that run inside containers, each as `python -I -S -c SOURCE ARGUMENTS`: their text travels, not the package.
+"""Scripts that run inside containers, each as `python -I -S -c SOURCE ARGUMENTS`.
 
-The image under test may hold little else than an interpreter, and an older one than ours. So each is one file of the
-standard library alone, in the syntax of Python 3.9; none starts a shell or asks through a proxy; what two of them need
-stands in both. The last line of their output is JSON.
+The image under test may contain little more than an interpreter, and an older one than ours. So each script is a single
+file, imports only the standard library, and uses the syntax of Python 3.9. No script starts a shell or uses a proxy.
+Code that two scripts need is in both. The last line of a script's output is JSON.
 
-    probe      what the processes may do and hold, what listens, and where files can be made
-    request    HTTP requests and their answers
-    arrival    when an API is live, and when it is ready
-    openapi    a GET of every path that the API's own document names
+    probe      what the processes may do and hold, what listens, and where files can be created
+    request    sends HTTP requests and prints the answers
+    arrival    finds out when an API is live, and when it is ready
+    openapi    sends a GET to every path in the API's OpenAPI document
     libraries  shared libraries that the dynamic loader does not find, and objects for another machine
-    in_flight  one request that is half sent when the server is told to stop
-    load       requests without a pause, and what was accepted
-    fill       a file system without a free byte
+    in_flight  sends half a request before the server is stopped, and the rest afterwards
+    load       sends requests without a pause and counts the accepted ones
+    fill       fills a file system to the last byte
 """

@@ -15,7 +15,7 @@ _PAUSE_SECONDS = 0.01
 _ASK_SECONDS = 2.0
 _MOST_BYTES = 64 * 1024
 _PATIENCE_SECONDS = 5.0
-"""How long an API may say without a break that a request is wrong, such as no path of its own: time heals that not."""
+"""How long an API may go on answering that a request is wrong, such as 404: waiting longer would not help."""
 _WRONG_PAUSE_SECONDS = 0.1
 _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
@@ -23,10 +23,11 @@ _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MAN
 def arrival(
     *, host: str, port: int, live: str, ready: str, seconds: float, headers: dict[str, str]
 ) -> dict[str, object]:
-    """Return when each of the two paths first answered 200, since the epoch, and the last answer of each.
+    """Return when each of the two paths first answered 200, in seconds since the epoch, and the last answer of each.
 
-    One is asked after the other, never both at once: a start is not made slower by who watches it. An answer that hangs
-    when the time is up is still waited for, as long as any: the last answer tells why the API did not arrive.
+    The second path is not asked before the first answers, so that the questions do not slow the start down. If an
+    answer is outstanding when the time is up, it gets its usual time: the last answer says why the API did not become
+    ready.
     """
     until = time.monotonic() + seconds
     live_at, live_answer = wait_for(host, port, live, headers, until)
@@ -37,9 +38,9 @@ def arrival(
 def wait_for(
     host: str, port: int, path: str, headers: dict[str, str], until: float
 ) -> tuple[float | None, dict[str, object]]:
-    """Ask until the answer is 200 or the time is up; return when that was, if it was, and the last answer.
+    """Ask until the answer is 200 or the time is up; return when it was 200, or None, and the last answer.
 
-    The time is up early where the API has long been there and finds nothing but fault with the request.
+    Give up early if the API has answered for a while, but only that the request is wrong.
     """
     wrong_since = None
     while True:
@@ -50,24 +51,24 @@ def wait_for(
         wrong_since = (wrong_since or now) if is_wrong(answer) else None
         if now >= until or (wrong_since and now - wrong_since >= _PATIENCE_SECONDS):
             return None, answer
-        time.sleep(_WRONG_PAUSE_SECONDS if wrong_since else _PAUSE_SECONDS)  # each stands in the API's log
+        time.sleep(_WRONG_PAUSE_SECONDS if wrong_since else _PAUSE_SECONDS)  # each request is a line in the API's log
 
 
 def is_wrong(answer: dict[str, object]) -> bool:
-    """Return whether an API says that the request is wrong, and will say so for ever."""
+    """Tell whether an API says that the request is wrong, which will not change by itself."""
     status = answer.get("status")
     return isinstance(status, int) and status // 100 == 4 and status not in _PASSING  # noqa: PLR2004 - 4xx
 
 
 def ask(host: str, port: int, path: str, headers: dict[str, str]) -> dict[str, object]:
-    """Return status and body; the error where no answer comes: no such name yet, nobody there yet, or silence."""
+    """Return status and body, or an error if no answer comes: the name is unknown, nothing listens, or time is up."""
     connection = HTTPConnection(host, port)
     try:
         with within(_ASK_SECONDS):
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             return {"status": answer.status, "body": answer.read(_MOST_BYTES).decode(errors="replace")}
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or a header that HTTP cannot carry
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or header that HTTP does not allow
         return {"error": str(error) or type(error).__name__, "body": ""}
     finally:
         connection.close()
@@ -75,7 +76,7 @@ def ask(host: str, port: int, path: str, headers: dict[str, str]) -> dict[str, o
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raise `TimeoutError` when the time is up: a socket's own limit starts anew with each byte that trickles in."""
+    """Raise `TimeoutError` when the time is up. A socket's own timeout would start again with each byte received."""
 
     def stop(*_: object) -> None:
         raise TimeoutError(f"no answer within {seconds:g} s")

@@ -1,4 +1,4 @@
-"""Runs inside a container, as `python -c … FOLDER`: fills its file system to the last byte; `--free` undoes it."""
+"""Runs inside a container, as `python -c … FOLDER`: fills the folder's file system; `--free` undoes that."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pathlib import Path
 
 _NAME = ".weighbridge-fill"
 _MOST_BYTES = 64 * 1024 * 1024
-"""What a volume made for this may have free. More is a real disk, and other people's."""
+"""The largest free space that we fill: a file system with more is a real disk, which others use, too."""
 _BLOCKS = (1024 * 1024, 4096, 1)
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def fill(folder: str) -> dict[str, object]:
-    """Write until not one byte goes in; return how many went in, or why it was not done."""
+    """Write until not one more byte fits; return how many were written, or why nothing was."""
     try:
         room = os.statvfs(folder)
         free = room.f_bavail * room.f_frsize
         if free > _MOST_BYTES:
             mebibytes = free // 1024**2
-            return {"error": f"{folder} has {mebibytes} MiB free: no file system of above 64 MiB is filled"}
+            return {"error": f"{folder} has {mebibytes} MiB free: only a file system with up to 64 MiB free is filled"}
         with Path(folder, _NAME).open("ab", buffering=0) as file:
             for size in _BLOCKS:
                 write_until_full(file.fileno(), os.urandom(size))  # zeros could be compressed to nothing
@@ -32,7 +32,7 @@ def fill(folder: str) -> dict[str, object]:
 
 
 def write_until_full(descriptor: int, block: bytes) -> None:
-    """Write the block again and again until it does not go in, or more has gone in than should."""
+    """Write the block again and again until it does not fit, or the file is larger than a full one could be."""
     try:
         while os.fstat(descriptor).st_size <= 2 * _MOST_BYTES:
             os.write(descriptor, block)
@@ -42,7 +42,7 @@ def write_until_full(descriptor: int, block: bytes) -> None:
 
 
 def free(folder: str) -> dict[str, object]:
-    """Remove the file; return how many bytes it had."""
+    """Remove the file that fills the folder; return its size."""
     path = Path(folder, _NAME)
     try:
         size = path.stat().st_size if path.exists() else 0

@@ -1,7 +1,7 @@
-"""Runs inside a container, as `python -c`: asks the image's own loader what libraries the interpreter's code misses.
+"""Runs inside a container, as `python -c`: finds the shared libraries that the interpreter and its extensions miss.
 
-Looked at are all shared objects in the folders that the interpreter imports from, and the interpreter. The loader is
-the one that the interpreter names: its search path, its versions of symbols, its caches, whatever `ldd` would say.
+It examines the interpreter and all shared objects in the folders that the interpreter imports from. It asks the dynamic
+loader that the interpreter names, which knows its own search path, caches and versions of symbols.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 _AT_ONCE = 4
 _OBJECT_NAME = re.compile(r"\.so(\.|$)")
 _LEFT_OUT_ON_PURPOSE = "_tkinter."
-"""The slim official images of Python keep this extension of the standard library, and leave Tk out."""
+"""Python's official slim images contain this extension of the standard library, but not the library Tk."""
 _PT_INTERP = 3
 _FOUND = re.compile(r"^\s+(\S+) => \S*/", re.MULTILINE)
 _LOOKED_FOR = (
@@ -32,7 +32,7 @@ _OTHER_VERSION = re.compile(r"([^/\s]+): version `([^']+)' not found")
 
 
 def import_folders() -> list[str]:
-    """Return where the interpreter imports from when it runs as the image means it to, with site-packages."""
+    """Return the folders that the interpreter imports from when the image runs it normally, with site-packages."""
     home = Path(sys.executable).parent
     virtual = [folder for folder in (home.parent, home) if (folder / "pyvenv.cfg").is_file()]
     system = [Path(sys.base_prefix), Path(sys.base_exec_prefix)]
@@ -48,19 +48,19 @@ def import_folders() -> list[str]:
 
 
 def uses_system_packages(configuration: Path) -> bool:
-    """Tell whether a virtual environment imports from the interpreter's own site-packages too."""
+    """Tell whether a virtual environment also imports from the interpreter's own site-packages."""
     lines = (line.partition("=") for line in configuration.read_text(encoding="utf-8").lower().splitlines())
     return any(key.strip() == "include-system-site-packages" and value.strip() == "true" for key, _, value in lines)
 
 
 def site_packages(prefix: Path) -> list[Path]:
-    """Return the folders for packages below a prefix. Distributions' own are known to their `site` alone."""
+    """Return the folders for packages below a prefix; only the module `site` knows those of a Linux distribution."""
     usual = prefix.glob(f"lib*/{Path(os.__file__).parent.name}/site-packages")
     return [*usual, *map(Path, site.getsitepackages([str(prefix)]))]
 
 
 def path_lines(folder: Path) -> Iterator[str]:
-    """Yield the folders that `.pth` files add, as an editable installation does."""
+    """Yield the folders that `.pth` files add, for example those of editable installations."""
     for file in sorted(folder.glob("*.pth")):
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.strip() and not line.startswith(("#", "import ", "import\t")):
@@ -68,7 +68,7 @@ def path_lines(folder: Path) -> Iterator[str]:
 
 
 def shared_objects(folders: list[str]) -> dict[str, str]:
-    """Return the path of each shared object, and links to some, with its file name."""
+    """Return path -> file name of each shared object, and of each link to one."""
     found = {}
     for folder in folders:
         for parent, _, names in os.walk(folder):
@@ -77,7 +77,7 @@ def shared_objects(folders: list[str]) -> dict[str, str]:
 
 
 def kind_of(path: str) -> tuple[int, int, int] | None:
-    """Return ELF class, byte order and machine of a regular file; nothing where it is none that can be read."""
+    """Return ELF class, byte order and machine of a regular file; None if it is no ELF file, or unreadable."""
     if os.path.islink(path):  # noqa: PTH114 - thousands
         return None
     try:
@@ -91,12 +91,12 @@ def kind_of(path: str) -> tuple[int, int, int] | None:
 
 
 def order(head: bytes) -> str:
-    """Return the byte order of an ELF file for `struct`."""
+    """Return the byte order of an ELF file as a format character of `struct`."""
     return ">" if head[5] == 2 else "<"  # noqa: PLR2004 - ELFDATA2MSB
 
 
 def loader_of(interpreter: str) -> str:
-    """Return the dynamic loader that a program asks for; empty where it is linked statically."""
+    """Return the path of the dynamic loader that a program names; empty if the program is linked statically."""
     with open(interpreter, "rb") as file:  # noqa: PTH123 - as above
         head = file.read(64)
         wide = head[4] == 2  # noqa: PLR2004 - ELFCLASS64
@@ -116,9 +116,10 @@ def loader_of(interpreter: str) -> str:
 
 
 def trace(loader: str, path: str) -> str:
-    """Return what the loader says of an object. It maps what the object needs, and runs nothing of it.
+    """Return what the loader prints about an object. It maps the libraries that the object needs, and runs no code.
 
-    glibc's `--list` ends at the first library that it does not find; musl knows nothing else.
+    The environment variable is used because glibc's `--list` stops at the first library that it does not find. musl has
+    only `--list`.
     """
     option = ["--list"] if Path(loader).name.startswith("ld-musl") else []
     environment = {**os.environ, "LD_TRACE_LOADED_OBJECTS": "1"}
@@ -130,22 +131,22 @@ def trace(loader: str, path: str) -> str:
         stderr=subprocess.STDOUT,
         check=False,
     )
-    told = done.stdout.decode(errors="replace")
-    return f"error while loading shared libraries: {path}: ended the loader" if done.returncode < 0 else told
+    output = done.stdout.decode(errors="replace")
+    return f"error while loading shared libraries: {path}: ended the loader" if done.returncode < 0 else output
 
 
-def libraries_missing(told: str) -> list[str]:
-    """Return what the loader did not find: file names, and versions of libraries that are there but older."""
-    missing = [os.path.basename(name) for pattern in _LOOKED_FOR for name in pattern.findall(told)]  # noqa: PTH119 - as above
-    older = [f"{library} with {version}" for library, version in _OTHER_VERSION.findall(told)]
+def libraries_missing(output: str) -> list[str]:
+    """Return what the loader did not find: file names, and versions that a library would have to have."""
+    missing = [os.path.basename(name) for pattern in _LOOKED_FOR for name in pattern.findall(output)]  # noqa: PTH119 - as above
+    older = [f"{library} with {version}" for library, version in _OTHER_VERSION.findall(output)]
     return list(dict.fromkeys([*missing, *older]))
 
 
 def examine(interpreter: str, folders: list[str]) -> dict[str, object]:
     """Return what the objects in the folders miss, and which are made for another machine than the interpreter.
 
-    No fault is a library that the interpreter has loaded before (it knows where its own is), and one that lies anywhere
-    in these folders (a package that brings its libraries may load them by itself, or set a path at run time).
+    A library does not count as missing if the interpreter itself has loaded it, or if it is anywhere in these folders:
+    a package may load the libraries that it contains by itself, or set a path at run time.
     """
     objects, own, loader = shared_objects(folders), kind_of(interpreter), loader_of(interpreter)
     kinds = {path: kind for path, kind in ((path, kind_of(path)) for path in objects) if kind}
@@ -157,8 +158,8 @@ def examine(interpreter: str, folders: list[str]) -> dict[str, object]:
     if loader:
         there = {*objects.values(), *_FOUND.findall(trace(loader, interpreter))}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for path, told in zip(wanted, pool.map(lambda path: trace(loader, path), wanted)):  # noqa: B905 - Python 3.9
-                names = [name for name in libraries_missing(told) if name == objects[path] or name not in there]
+            for path, output in zip(wanted, pool.map(lambda path: trace(loader, path), wanted)):  # noqa: B905 - Python 3.9
+                names = [name for name in libraries_missing(output) if name == objects[path] or name not in there]
                 missing += [{"file": path, "library": name} for name in names]
     return {"loader": loader, "checked": len(wanted) + 1, "missing": missing, "foreign": foreign}
 

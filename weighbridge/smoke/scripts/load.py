@@ -1,4 +1,4 @@
-"""Runs inside a container, as `python -c … JSON`: sends requests as fast as answers come; prints what was accepted."""
+"""Runs inside a container, as `python -c … JSON`: sends requests without a pause and prints which were accepted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLACEHOLDER = "{unique}"
 
 
 class Load:
-    """Several clients at once, and what they saw."""
+    """Sends requests from several clients at once, and collects the answers."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Load:
         self._refused = self._errors = 0
 
     def run(self) -> dict[str, object]:
-        """Send until the time is up; return the accepted ones' fields, and how many were not accepted."""
+        """Send until the time is up; return a field of each accepted answer, and how many were not accepted."""
         threads = [Thread(target=self._send_all) for _ in range(self._clients)]
         for thread in threads:
             thread.start()
@@ -58,16 +58,16 @@ class Load:
                 time.sleep(_PAUSE_SECONDS)
 
     def _send_one(self) -> bool:
-        """Tell whether one request was accepted. Each has a word of its own, and none is sent again.
+        """Send a request with a unique word and tell whether it was accepted.
 
-        After a lost connection nobody knows whether the server took it.
+        No request is sent twice: after a lost connection, nobody knows whether the server accepted it.
         """
         body = self._body.replace(_PLACEHOLDER, uuid4().hex).encode()
         connection = HTTPConnection(self._host, self._port, timeout=_ANSWER_SECONDS)
         try:
             connection.request(self._method, self._path, body, self._headers)
             answer = connection.getresponse()
-            told = answer.read()
+            content = answer.read()
         except (OSError, HTTPException):
             with self._lock:
                 self._errors += 1
@@ -77,24 +77,24 @@ class Load:
         accepted = answer.status // 100 == 2  # noqa: PLR2004 - any success
         with self._lock:
             if accepted:
-                self._accept(field_of(told, self._field))
+                self._accept(field_of(content, self._field))
             else:
                 self._refused += 1
         return accepted
 
     def _accept(self, value: object) -> None:
         if not self._accepted:
-            print("begun", flush=True)  # noqa: T201 - the other side waits for it
+            print("begun", flush=True)  # noqa: T201 - our side waits for it
         self._accepted.append((time.monotonic(), value))
 
     def _longest_gap(self) -> float:
-        """Return the longest time without an accepted answer, from the first attempt to the last."""
+        """Return the longest time in seconds without an accepted answer, from the first attempt to the last."""
         moments = [self._began, *(moment for moment, _ in self._accepted), max(time.monotonic(), self._until)]
         return max(later - earlier for earlier, later in zip(moments, moments[1:]))  # noqa: B905, RUF007 - Python 3.9
 
 
 def field_of(body: bytes, path: str) -> object:
-    """Return the value at a dotted path in a JSON answer; null where it has none."""
+    """Return the value at a dotted path in a JSON answer; None if there is none."""
     try:
         value = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Runs inside a container, as `python -c … JSON`: sends a GET to every path that the API's OpenAPI document names."""
+"""Runs inside a container, as `python -c … JSON`: sends a GET to every path in the API's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _PATH_SECONDS = 5.0
 _MOST_BYTES = 64 * 1024
 _DOCUMENT_BYTES = 16 * 1024 * 1024
 _DEPTH = 16
-"""How far references and alternatives are followed: a schema may name itself."""
+"""How deep references and alternatives are followed, because a schema may refer to itself."""
 _MOST_CHARACTERS = 1024
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_PARAMETERS = frozenset({"accept", "authorization", "content-type"})
-"""Headers of these names are described elsewhere in a document (OpenAPI, "Parameter Object")."""
+"""A document describes these headers elsewhere (OpenAPI, "Parameter Object")."""
 _IN_HEADERS = " !#$%&'()*+,/:;<=>?@[]^_`{|}~" + '"\\'
 _MOST_RECKONED = 1e300
 _BY_FORMAT = {
@@ -41,18 +41,18 @@ _BY_FORMAT = {
 
 
 def ask_all(*, host: str, port: int, path: str, headers: dict[str, str], seconds: float) -> dict[str, object]:
-    """Return the document's version, how many paths it has, and what each of its GETs was answered."""
+    """Return the document's version, how many paths it has, and the answer to each of its GETs."""
     until = time.monotonic() + seconds
-    told = ask((host, port), path, headers, min(_PATH_SECONDS, seconds), _DOCUMENT_BYTES)
-    if told.get("status") != HTTPStatus.OK:
-        return {"error": f"GET {path} " + (f"answered {told['status']}" if "status" in told else str(told["error"]))}
+    found = ask((host, port), path, headers, min(_PATH_SECONDS, seconds), _DOCUMENT_BYTES)
+    if found.get("status") != HTTPStatus.OK:
+        return {"error": f"GET {path} " + (f"answered {found['status']}" if "status" in found else str(found["error"]))}
     try:
-        document = mapping(json.loads(str(told["body"])))
+        document = mapping(json.loads(str(found["body"])))
     except (ValueError, RecursionError):
-        return {"error": f"what GET {path} answers is no JSON"}
+        return {"error": f"the answer to GET {path} is no JSON"}
     version = str(document.get("openapi", ""))
     if not version.startswith("3."):
-        return {"error": f"what GET {path} answers is no OpenAPI 3 document: its `openapi` is no 3.x"}
+        return {"error": f"the answer to GET {path} is no OpenAPI 3 document: its `openapi` is no 3.x"}
     items = mapping(document.get("paths")).items()
     paths = {key: resolved(document, item) for key, item in items if key.startswith("/")}
     gets = list[object]()
@@ -70,9 +70,9 @@ def ask_all(*, host: str, port: int, path: str, headers: dict[str, str], seconds
 
 
 def ask(place: tuple[str, int], path: str, headers: dict[str, str], seconds: float, most: int) -> dict[str, object]:
-    """Return status and body, or why there is no whole answer. One that goes on for ever is one: its status counts."""
+    """Return status and body, or why there is no whole answer. Of an endless answer the status is enough."""
     if seconds <= 0:
-        return {"error": "was not asked: the time was up"}
+        return {"error": "was not sent: the time was up"}
     connection, seen = HTTPConnection(*place), dict[str, object]()
     try:
         with within(seconds):
@@ -82,11 +82,11 @@ def ask(place: tuple[str, int], path: str, headers: dict[str, str], seconds: flo
             if answer.headers.get_content_type() != "text/event-stream":
                 body = answer.read(most)
                 seen["body"] = body.decode(errors="replace")
-                if answer.length and len(body) < most:  # `read` is silent about it where it was given a limit
+                if answer.length and len(body) < most:  # `read` with a limit does not report it
                     raise IncompleteRead(body, answer.length)
     except TimeoutError as error:
         return seen or {"error": str(error)}
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or a header that HTTP cannot carry
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or header that HTTP does not allow
         reason = str(error) or type(error).__name__
         return {"error": f"answered {seen['status']} and broke off: {reason}" if seen else f"got no answer: {reason}"}
     finally:
@@ -96,7 +96,7 @@ def ask(place: tuple[str, int], path: str, headers: dict[str, str], seconds: flo
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raise `TimeoutError` when the time is up: a socket's own limit starts anew with each byte that trickles in."""
+    """Raise `TimeoutError` when the time is up. A socket's own timeout would start again with each byte received."""
 
     def stop(*_: object) -> None:
         raise TimeoutError(f"got no answer within {seconds:.1f} s")
@@ -110,9 +110,9 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def request_for(document: Mapping[str, object], path: str, item: Mapping[str, object]) -> tuple[str, dict[str, str]]:
-    """Return URL and headers for a GET, with all that the path and the operation require."""
+    """Return URL and headers for a GET, with all parameters that the path and the operation require."""
     found: dict[tuple[str, str], dict[str, object]] = {}
-    for holder in (item, mapping(item.get("get"))):  # the operation's own take the place of the path's
+    for holder in (item, mapping(item.get("get"))):  # parameters of the operation replace those of the path
         for each in (resolved(document, each) for each in sequence(holder.get("parameters"))):
             found[str(each.get("in")), str(each.get("name"))] = each
     values, query, headers = dict[str, str](), list[str](), dict[str, str]()
@@ -143,7 +143,7 @@ def encoded(text: str) -> str:
 
 
 def value_for(document: Mapping[str, object], parameter: dict[str, object]) -> list[str]:
-    """Return what to send for a parameter: one text, or several where it takes a list."""
+    """Return what to send for a parameter: one text, or several if it takes a list."""
     contents = [mapping(content) for content in mapping(parameter.get("content")).values()]
     known: list[object] = []
     for holder in (parameter, *contents):
@@ -155,15 +155,15 @@ def value_for(document: Mapping[str, object], parameter: dict[str, object]) -> l
 
 
 def as_text(value: object) -> str:
-    """Return a value as a parameter has it: text as it is, all else as JSON."""
+    """Return a value in the form for a parameter: text unchanged, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def sample(document: Mapping[str, object], node: object, depth: int = _DEPTH) -> object:
-    """Return a value that a schema allows, as far as can be told without solving it."""
+    """Return a value that a simple schema allows; not every constraint is considered."""
     schema = resolved(document, node)
-    told = (schema.get("example"), first(schema.get("examples")), schema.get("default"), first(schema.get("enum")))
-    for value in (*told, schema.get("const")):
+    known = (schema.get("example"), first(schema.get("examples")), schema.get("default"), first(schema.get("enum")))
+    for value in (*known, schema.get("const")):
         if value is not None:
             return value
     for option in [each for key in ("anyOf", "oneOf", "allOf") for each in sequence(schema.get(key))]:
@@ -178,13 +178,13 @@ def sample(document: Mapping[str, object], node: object, depth: int = _DEPTH) ->
 
 
 def text(schema: dict[str, object]) -> str:
-    """Return a text of the format that the schema asks for, or of its least length."""
+    """Return a text in the format that the schema requires, or of its minimum length."""
     known, least = _BY_FORMAT.get(str(schema.get("format"))), finite(schema.get("minLength"))
     return known or "0" * int(min(max(1, least or 1), _MOST_CHARACTERS))
 
 
 def number(schema: dict[str, object], *, whole: bool) -> float:
-    """Return 1 or what comes nearest to it between the schema's bounds."""
+    """Return 1, or the number within the schema's bounds that is nearest to 1."""
     lowest, highest = finite(schema.get("minimum")), finite(schema.get("maximum"))
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     step = 1 if whole else 0.5
@@ -201,20 +201,20 @@ def number(schema: dict[str, object], *, whole: bool) -> float:
 
 
 def finite(value: object) -> float | None:
-    """Return a number that can be reckoned with; nothing for all else."""
+    """Return a number that is safe to calculate with; None for anything else."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     return value if abs(value) < _MOST_RECKONED else None
 
 
 def type_of(schema: dict[str, object]) -> str:
-    """Return a schema's type; of several the first that is not null."""
+    """Return a schema's type; if it has several, the first that is not null."""
     kinds = [kind for kind in sequence(schema.get("type")) if kind != "null"]
     return str(kinds[0] if kinds else schema.get("type", ""))
 
 
 def resolved(document: Mapping[str, object], node: object) -> dict[str, object]:
-    """Follow references within the document; what stands beside one adds to it."""
+    """Return a node with its references within the document followed; keys beside a reference override its target."""
     found = mapping(node)
     for _ in range(_DEPTH):
         reference = found.get("$ref")
@@ -229,17 +229,17 @@ def resolved(document: Mapping[str, object], node: object) -> dict[str, object]:
 
 
 def mapping(value: object) -> dict[str, object]:
-    """Return an object of the document; an empty one in place of all else."""
+    """Return a JSON object of the document; an empty one if the value is something else."""
     return value if isinstance(value, dict) else {}
 
 
 def sequence(value: object) -> list[object]:
-    """Return a list of the document; an empty one in place of all else."""
+    """Return a list of the document; an empty one if the value is something else."""
     return value if isinstance(value, list) else []
 
 
 def first(value: object) -> object:
-    """Return the first of a list, if there is one."""
+    """Return the first value of a list that is not null; None if there is none."""
     return next((each for each in sequence(value) if each is not None), None)
 
 

@@ -1,4 +1,4 @@
-"""Runs inside a container, as `python -c`: prints what its processes may do and hold, what listens, where files fit."""
+"""Runs inside a container, as `python -c`: prints what its processes may do, what listens, and where files fit."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from ipaddress import ip_address
 from pathlib import Path
 
 _KERNELS_OWN = frozenset({"proc", "sys", "dev"})
-"""What is mounted at or below these is no place for files, or, as /dev/shm, writable by design."""
+"""Mounts at or below these are no place for files or, like /dev/shm, writable by design."""
 _WAITING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
-"""The state of a socket that waits for anybody: TCP's LISTEN, and CLOSE, which UDP has until it is connected."""
+"""The state of a socket that waits for peers: TCP's LISTEN, or CLOSE, which a UDP socket has until it is connected."""
 _ENGINES_DNS = "127.0.0.11"
-"""Docker's resolver listens in each container's network, on a port that is new each time."""
+"""Docker's resolver listens at this address in each container's network, on a random port."""
 _CLIENTS_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
-"""From these the kernel takes ports for who asks: a UDP socket on one of them has sent something, as a logger does."""
+"""The range of clients' ports: a UDP socket on such a port does not listen, but has sent something, as loggers do."""
 _STARTED = 19
-"""Where /proc/PID/stat has the start, field 22, counted from the one after the name."""
+"""Index of the start time in /proc/PID/stat, field 22, counted from the field after the name."""
 
 Mapping = tuple[str, str, str]
 """The offset in a file, and the file's device and inode; inode 0 is no file."""
 
 
 def others() -> Iterator[Path]:
-    """Yield the folder of each process but this one."""
+    """Yield the folder in /proc of each process except this one."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
             yield folder
 
 
 def facts_of(folder: Path) -> dict[str, str]:
-    """Return the fields of a process's status."""
+    """Return the fields of /proc/PID/status."""
     lines = (folder / "status").read_text(encoding="utf-8", errors="replace").splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
 def processes() -> list[dict[str, object]]:
-    """Return what the kernel holds of each process but this one: users, capabilities, no-new-privileges, start."""
+    """Return what the kernel says about each process except this one: users, capabilities, no-new-privileges, start."""
     found: list[dict[str, object]] = []
     for folder in others():
         try:
             facts, stat = facts_of(folder), (folder / "stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
-            continue  # it ended meanwhile
+            continue  # it has ended in the meantime
         found.append(
             {
                 "pid": int(folder.name),
@@ -60,17 +60,18 @@ def processes() -> list[dict[str, object]]:
 
 
 def start_in(stat: str) -> int:
-    """Return when a process started, in clock ticks since boot: with its id, it tells a restart from survival."""
+    """Return when a process started, in clock ticks since boot; start and id together identify a process."""
     return int(stat.rpartition(")")[2].split()[_STARTED])  # the name may hold spaces and parentheses
 
 
 def memory_bytes() -> int:
-    """Return the resident memory of all processes but this one.
+    """Return the resident memory of all processes except this one.
 
-    A page that several of them share counts once, and as if neither this script nor another container had it too:
-    images on a common base that are tried side by side would else look smaller. Anonymous pages are shared by fork
-    alone, so within the container, and their proportional sizes add up. Of the pages of a file, those of the process
-    that has most of them are taken. A process that hides its mappings from this user counts with all that it has.
+    A page that several processes share counts once. It counts in full even if this script or another container shares
+    it, too; otherwise, images with a common base would look smaller when they are tried side by side. Anonymous pages
+    are shared only by fork, so only within the container, and their proportional sizes add up. For each mapped file,
+    the process with the most resident pages counts. A process that hides its mappings from this user counts with all
+    its pages.
     """
     kibibytes, files = 0, dict[Mapping, int]()
     for folder in others():
@@ -78,7 +79,7 @@ def memory_bytes() -> int:
             whole = sections((folder / "smaps_rollup").read_text(encoding="utf-8", errors="replace"))
             each = sections((folder / "smaps").read_text(encoding="utf-8", errors="replace"))
             kibibytes += sum(sizes["Pss_Anon"] + sizes["Pss_Shmem"] for _, sizes in whole)
-        except (OSError, KeyError):  # another user's, or a kernel before 5.4
+        except (OSError, KeyError):  # a process of another user, or a kernel before 5.4
             kibibytes += resident(folder)
             continue
         for mapping, sizes in each:
@@ -87,7 +88,7 @@ def memory_bytes() -> int:
 
 
 def resident(folder: Path) -> int:
-    """Return what a process has in memory in KiB, shared pages included; nothing where it ended."""
+    """Return the resident memory of a process in KiB, with shared pages; 0 if it has ended."""
     try:
         return int(facts_of(folder).get("VmRSS", "0").split()[0])
     except OSError:
@@ -106,7 +107,7 @@ def sections(text: str) -> list[tuple[Mapping, dict[str, int]]]:
 
 
 def listening() -> list[dict[str, object]]:
-    """Return all sockets of the container's network that wait for somebody, the engine's DNS left out."""
+    """Return all listening sockets of the container's network, except the engine's DNS."""
     found: list[dict[str, object]] = []
     for table in _WAITING:
         path = Path("/proc/self/net", table)
@@ -117,7 +118,7 @@ def listening() -> list[dict[str, object]]:
 
 
 def waiting(table: str, text: str) -> list[dict[str, object]]:
-    """Return the sockets that wait for somebody, of one of the kernel's tables."""
+    """Return the listening sockets in one of the kernel's tables."""
     found: list[dict[str, object]] = []
     for line in text.splitlines()[1:]:
         local, _, state = line.split()[1:4]
@@ -128,14 +129,14 @@ def waiting(table: str, text: str) -> list[dict[str, object]]:
 
 
 def address(text: str) -> str:
-    """Decode an address of the kernel's tables: words of 32 bits, each in the machine's own byte order."""
+    """Decode an address of the kernel's tables: words of 32 bits, each in the byte order of the machine."""
     words = (int(text[start : start + 8], 16) for start in range(0, len(text), 8))
     found = ip_address(b"".join(word.to_bytes(4, sys.byteorder) for word in words))
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def mounts() -> dict[str, bool]:
-    """Return each mounted folder where files may belong, and whether it is mounted read-only."""
+    """Return mounted folder -> whether it is read-only, for each mount where files may belong."""
     found = {}
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
         folder, options = line.split()[4:6]
@@ -145,7 +146,7 @@ def mounts() -> dict[str, bool]:
 
 
 def try_to_write(folder: str) -> str:
-    """Make a file and remove it; return `written`, or the name of the error, such as EROFS."""
+    """Create a file and remove it; return `written`, or the name of the error, such as EROFS."""
     path = Path(folder, f".weighbridge-{os.getpid()}")
     try:
         path.touch(exist_ok=False)
@@ -156,7 +157,7 @@ def try_to_write(folder: str) -> str:
 
 
 def main() -> None:
-    """Print what was seen."""
+    """Print what this script finds out."""
     found = mounts()
     seen = {
         "processes": processes(),

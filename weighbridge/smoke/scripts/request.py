@@ -1,4 +1,4 @@
-"""Runs inside a container, as `python -c … JSON`: sends HTTP requests, one after the other, and prints the answers."""
+"""Runs inside a container, as `python -c … JSON`: sends HTTP requests one after the other and prints the answers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _MOST_BYTES = 1024 * 1024
 def answer_to(
     *, host: str, port: int, method: str, path: str, headers: dict[str, str], body: str | None, seconds: float
 ) -> dict[str, object]:
-    """Return status and body of the answer; why, where none comes."""
+    """Return status and body of the answer, or why none came."""
     connection = HTTPConnection(host, port)
     try:
         with within(seconds):
             connection.request(method, path, None if body is None else body.encode(), headers)
             answer = connection.getresponse()
-            told = answer.read(_MOST_BYTES)
-            if answer.length and len(told) < _MOST_BYTES:  # `read` is silent about it where it was given a limit
-                raise IncompleteRead(told, answer.length)
-        return {"status": answer.status, "body": told.decode(errors="replace")}
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or a header that HTTP cannot carry
+            content = answer.read(_MOST_BYTES)
+            if answer.length and len(content) < _MOST_BYTES:  # `read` with a limit does not report it
+                raise IncompleteRead(content, answer.length)
+        return {"status": answer.status, "body": content.decode(errors="replace")}
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or header that HTTP does not allow
         return {"error": str(error) or type(error).__name__}
     finally:
         connection.close()
@@ -33,7 +33,7 @@ def answer_to(
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Raise `TimeoutError` when the time is up: a socket's own limit starts anew with each byte that trickles in."""
+    """Raise `TimeoutError` when the time is up. A socket's own timeout would start again with each byte received."""
 
     def stop(*_: object) -> None:
         raise TimeoutError(f"no answer within {seconds:g} s")
@@ -47,7 +47,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def main() -> None:
-    """Ask and tell."""
+    """Send the requests and print the answers."""
     wanted = json.loads(sys.argv[1])
     place = {"host": wanted["host"], "port": wanted["port"], "seconds": wanted["timeout_seconds"]}
     answers = [answer_to(**place, **each) for each in wanted["requests"]]

@@ -1,1 +1,1 @@
-"""The containers of a proof: started, spoken to, watched and removed."""
+"""The containers of a smoke test: starts them, talks to them, watches and removes them."""

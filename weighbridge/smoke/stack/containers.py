@@ -1,4 +1,4 @@
-"""The stack of one run: a private network, a volume, and containers of Redis, of both roles, and of who asks them."""
+"""The stack of one run: a private network, a volume, and containers for Redis, both roles, and a client."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypedDict
+from typing import Any, Final, Literal, TypedDict, assert_never
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created
+from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
 from weighbridge.settings.smoke import Role
 from weighbridge.smoke.stack import redaction, runs
@@ -18,18 +19,22 @@ from weighbridge.smoke.stack.observations import Observations
 from weighbridge.smoke.stack.runs import Run
 from weighbridge.smoke.stack.signals import Interruption
 
-REDIS, CLIENT, API, WORKER = "redis", "client", "api", "worker"
-"""Containers. The client runs from the image too, does nothing by itself, and is where requests come from."""
+REDIS: Final = "redis"
+API: Final = "api"
+WORKER: Final = "worker"
+CLIENT: Final = "client"
+"""A container that runs from the image, too: it only waits, and all requests and commands are sent from it."""
+ContainerKind = Literal["redis", "api", "worker", "client"]
 LOG_LINES = 20
 INTERPRETERS = ("python", "python3")
 _NO_HEALTH_CHECK = ("NONE",)
-"""Engines would run it every half a second in every container of every variant, and that takes a processor. We do."""
+"""We run health checks ourselves. An engine would run each of them every half second, which keeps a processor busy."""
 WAITING = ("-I", "-S", "-c", "import signal, sys; signal.signal(signal.SIGTERM, sys.exit); signal.pause()")
-"""What makes an interpreter stay and do nothing."""
+"""Arguments with which an interpreter waits for SIGTERM and does nothing else."""
 
 
 class _Common(TypedDict):
-    """What the specs of all containers of a run share."""
+    """The fields that the specs of all containers of a run have in common."""
 
     name: str
     network: str
@@ -40,7 +45,7 @@ class _Common(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The containers of one run, by name. `running` makes one and takes it down."""
+    """The containers of one run, by name. `running` sets up its network and volume, and removes all at the end."""
 
     engine: Engine
     settings: Settings
@@ -49,37 +54,36 @@ class Stack:
     run: Run
     interruption: Interruption
     entrypoint: tuple[str, ...] = ()
-    """The image's own."""
+    """The entrypoint of the image."""
     command: tuple[str, ...] = ()
-    """The image's own."""
+    """The command of the image."""
     health_check: tuple[str, ...] = ()
-    """The image's, as Docker keeps it: `CMD` and words, or `CMD-SHELL` and a line; empty or `NONE`: it has none."""
+    """The image's health check as Docker has it: `CMD` and words, or `CMD-SHELL` and a line; empty or `NONE`: none."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Of both roles, over what the settings give them."""
+    """Variables of both roles, which override those of the settings."""
     observed: Observations = field(default_factory=Observations)
-    """What rules have seen on the way; all else of a stack stays as it was made."""
+    """What rules have seen so far; the only part of a stack that changes."""
 
     @property
     def interpreters(self) -> tuple[str, ...]:
-        """Names of interpreters that the image may have; once it is known, of the one that it has."""
+        """Names of interpreters to try; once a rule has found the image's interpreter, its name alone."""
         known = self.observed.interpreter
         return (known,) if known else INTERPRETERS
 
     def name(self, container: str) -> str:
-        """Return the name that the engine knows a container by."""
+        """Return the engine's name of a container."""
         return f"{self.run.name}-{container}"
 
-    def start(self, container: str, like: str = "", **changes: Any) -> Created:
+    def start(self, kind: ContainerKind, container: str = "", **changes: Any) -> Created:
         """Create and start a container.
 
         Args:
-            container: Its name, by which the others reach it.
-            like: Which of the usual ones it is; empty: the one of that name.
-            changes: Fields of its `ContainerSpec` that are to be others.
+            kind: Which of the usual containers to start.
+            container: Its name, by which the others reach it; empty: its kind.
+            changes: Fields of its `ContainerSpec` that get other values.
         """
-        made = {REDIS: self._redis, CLIENT: self._client}.get(like or container)
-        spec = made(container) if made else self._role(container, like or container)
-        created = self.engine.create_container(replace(spec, **changes))
+        spec = replace(self._spec(kind, container or kind), **changes)
+        created = self.engine.create_container(spec)
         self.engine.start(created.id)
         return created
 
@@ -88,14 +92,14 @@ class Stack:
         return self.engine.state(self.name(container))
 
     def log(self, container: str, lines: int | None = LOG_LINES) -> str:
-        """Return the end of a container's log, masked, without the last line break; empty where there is none."""
+        """Return the end of a container's log without secrets and without the last line break; empty if it has none."""
         try:
             return self.masked(self.engine.log(self.name(container), lines).rstrip())
         except EngineFault:
             return ""
 
     def masked(self, text: str) -> str:
-        """Return a text without the secrets that the containers were given."""
+        """Return a text with `***` in place of the secrets that the containers were given."""
         return redaction.masked(text, redaction.given(self.settings, self.environment))
 
     def remove(self, container: str) -> None:
@@ -104,7 +108,7 @@ class Stack:
         self.engine.remove_container(self.name(container))
 
     def wait(self, container: str, enough: Callable[[ContainerState], bool], seconds: float) -> ContainerState:
-        """Return the first state that is enough, or the last one when the time is up."""
+        """Return the container's first state for which `enough` is true, or its state when the time is up."""
         deadline = time.monotonic() + seconds
         while True:
             state = self.state(container)
@@ -112,32 +116,43 @@ class Stack:
                 return state
             self.interruption.pause()
 
-    def role(self, role: str) -> Role:
+    def role(self, role: RoleName) -> Role:
         """Return the settings of `api` or `worker`."""
         return self.settings.roles.api if role == API else self.settings.roles.worker
 
-    def words(self, role: str) -> tuple[str, ...]:
-        """Return with what words a role is started, its program first."""
+    def words(self, role: RoleName) -> tuple[str, ...]:
+        """Return the whole command line of a role, its program first."""
         return (*self.entrypoint, *(self.role(role).command or self.command))
 
-    def out_of_memory(self, role: str) -> str:
-        """Say what became of a role whose container had not enough memory, and what to do."""
+    def out_of_memory(self, role: RoleName) -> str:
+        """Return a message on a role that ran out of memory: its limit, and what to do."""
         limit = self.role(role).memory.written
         return f"reached its limit of {limit} of memory; let it take less, or raise roles.{role}.memory"
 
+    def _spec(self, kind: ContainerKind, container: str) -> ContainerSpec:
+        match kind:
+            case "redis":
+                return self._redis(container)
+            case "client":
+                return self._client(container)
+            case "api" | "worker":
+                return self._role(container, kind)
+            case _:
+                assert_never(kind)
+
     def _redis(self, container: str) -> ContainerSpec:
-        """Redis keeps nothing on disk. Its user has this number in the official image and in our stand-in."""
+        """Return the spec of a Redis that keeps nothing on disk."""
         return ContainerSpec(
             **self._common(container),
             image=self.redis,
             command=("redis-server", "--save", "", "--appendonly", "no", "--protected-mode", "no"),
-            user="999",
+            user="999",  # the number of the user `redis` in the official image and in our stand-in
             tmpfs={"/data": "mode=1777,size=64m"},
         )
 
     def _client(self, container: str) -> ContainerSpec:
         spec, roles = self._role(container, API), self.settings.roles
-        # The commands that settings name run here, and most of them are the worker's.
+        # The commands of the settings run here, and most of them concern the worker.
         return replace(
             spec,
             environment={**spec.environment, **roles.worker.environment, **self.environment},
@@ -147,7 +162,7 @@ class Stack:
             pids_limit=max(role.processes for role in (roles.api, roles.worker)),
         )
 
-    def _role(self, container: str, role: str) -> ContainerSpec:
+    def _role(self, container: str, role: RoleName) -> ContainerSpec:
         settings = self.role(role)
         return ContainerSpec(
             **self._common(container),
@@ -171,9 +186,10 @@ class Stack:
 
 @contextmanager
 def running(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
-    """Make the network and the volume; remove whatever the run made at the end, unless it is to be kept.
+    """Make the network and the volume; at the end remove all that the run made, unless the user wants to keep it.
 
-    No first signal interrupts this: `Interruption` is not looked at here. `note` is told what is left.
+    A first signal does not interrupt this, because nothing here checks `Interruption`. `note` gets a sentence on each
+    thing that could not be removed.
     """
     try:
         stack.engine.create_network(stack.run.name, stack.run.labels)

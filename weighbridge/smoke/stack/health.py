@@ -1,25 +1,26 @@
-"""The image's own health check, run as an engine would, but when we want to know."""
+"""Runs the image's own health check as an engine would, but only when a rule needs its result."""
 
 from __future__ import annotations
 
 from weighbridge.errors import EngineFault
+from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.inside import last_line
 from weighbridge.smoke.stack.observations import Health
 
 _SECONDS = 30.0
-"""How long a check may be silent: Docker's own default (Dockerfile reference, HEALTHCHECK --timeout)."""
+"""How long a health check may print nothing: Docker's default timeout (Dockerfile reference, HEALTHCHECK --timeout)."""
 
 
-def check(stack: Stack, container: str, role: str) -> Health | None:
-    """Run a health check in a container, as its user; None where there is none, or the container ended.
+def check(stack: Stack, container: str, role: RoleName) -> Health | None:
+    """Run a health check in a container, as its user; return None if there is no check, or the container has ended.
 
-    Exit code 0 is healthy, anything else is not (Docker's reference, HEALTHCHECK).
+    Exit code 0 means healthy, any other unhealthy (Dockerfile reference, HEALTHCHECK).
 
     Args:
-        stack: Where the container is.
+        stack: The stack that the container belongs to.
         container: Its name.
-        role: Whose own check of the settings is run where it has one; else the image's.
+        role: The role whose health check to run: the one in the settings if there is one, else the image's.
     """
     command = stack.role(role).health or _command(stack.health_check)
     if not command:
@@ -29,12 +30,12 @@ def check(stack: Stack, container: str, role: str) -> Health | None:
     except EngineFault as error:
         if not stack.state(container).running:
             return None
-        return Health(ok=False, output=error.message)  # such as a program that is not there, on newer engines
+        return Health(ok=False, output=error.message)  # newer engines: for example, the image has no such program
     return Health(ok=code == 0, output=last_line(output))
 
 
 def _command(test: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the words to run: the shell form needs the shell that the image has to have for it."""
+    """Return the command of a health check; its shell form runs in the image's own shell."""
     kind, *words = test or ("NONE",)
     if kind == "NONE":
         return ()

@@ -1,4 +1,4 @@
-"""Requests to the API under test, sent from a container beside it: no port is published, wherever the engine is."""
+"""Sends requests to the API under test from the client's container, so that no port has to be published."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from weighbridge.settings.smoke import Method
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import inside
 from weighbridge.smoke.stack.containers import API, Stack
@@ -17,24 +18,24 @@ _TIMEOUT_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API answered."""
+    """An answer of the API."""
 
     request: str
     """Method and path, for messages."""
     status: int
     body: str
     masked: Callable[[str], str] = str
-    """Takes secrets out of a text that is quoted."""
+    """Returns a text without secrets; applied to what is quoted of the body."""
 
     def json(self) -> Any:
-        """Return the parsed body; `CheckFailed` where it is no JSON."""
+        """Return the parsed body; raise `CheckFailed` if it is no JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
-            raise CheckFailed(f"{self.request} answered no JSON: {self.quote()}") from None
+            raise CheckFailed(f"{self.request} did not answer with JSON: {self.quote()}") from None
 
     def field(self, path: str) -> Any:
-        """Return a field of the JSON in the body, its path's parts between dots; `CheckFailed` where there is none."""
+        """Return a field of the JSON body by its path, such as `items.0.id`; raise `CheckFailed` if there is none."""
         value = self.json()
         for part in path.split("."):
             try:
@@ -44,46 +45,46 @@ class Answer:
         return value
 
     def expect(self, *statuses: int) -> Answer:
-        """Return itself; `CheckFailed` where the status is none of these."""
+        """Return this answer; raise `CheckFailed` if its status is none of these."""
         if self.status not in statuses:
             wanted = " or ".join(map(str, statuses))
             raise CheckFailed(f"{self.request} answered {self.status}, not {wanted}: {self.quote()}")
         return self
 
     def quote(self) -> str:
-        """Return the beginning of the body in one line, without secrets."""
+        """Return the beginning of the body on one line, without secrets."""
         return " ".join(self.masked(self.body).split())[:_QUOTED_CHARACTERS] or "(nothing)"
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Asks an API of a stack, with the headers that the settings give it."""
+    """Sends requests to an API of a stack, with the headers of the settings."""
 
     stack: Stack
     host: str = API
     """The container's name in the stack."""
 
     def get(self, path: str) -> Answer:
-        """Return the answer to a GET, whatever its status; `CheckFailed` where none comes."""
+        """Return the answer to a GET, whatever its status; raise `CheckFailed` if none comes."""
         return self.all("GET", [path])[0]
 
     def post(self, path: str, body: Any) -> Answer:
-        """Return the answer to a POST of JSON, whatever its status; `CheckFailed` where none comes."""
+        """Return the answer to a POST of JSON, whatever its status; raise `CheckFailed` if none comes."""
         return self.all("POST", [path], json.dumps(body))[0]
 
-    def all(self, method: str, paths: Iterable[str], body: str | None = None) -> list[Answer]:
-        """Return the answers to requests, sent one after the other; `CheckFailed` at the first that gets none."""
+    def all(self, method: Method, paths: Iterable[str], body: str | None = None) -> list[Answer]:
+        """Send requests one after the other and return the answers; raise `CheckFailed` if one gets no answer."""
         requests = [{"method": method, "path": path, "headers": self.headers(body), "body": body} for path in paths]
         wanted = {**self.address(), "requests": requests, "timeout_seconds": _TIMEOUT_SECONDS}
         answers = inside.ask(self.stack, "request.py", wanted, seconds=_TIMEOUT_SECONDS * (len(requests) + 2))
         return [self._answer(sent, answer) for sent, answer in zip(requests, answers, strict=True)]
 
     def address(self) -> dict[str, Any]:
-        """Return host and port, as our scripts take them."""
+        """Return host and port as arguments of our scripts."""
         return {"host": self.host, "port": self.stack.settings.roles.api.port}
 
     def headers(self, body: str | None = None) -> dict[str, str]:
-        """Return the headers of a request."""
+        """Return the headers of a request with this body."""
         kind = {} if body is None else {"Content-Type": "application/json"}
         return {**kind, **self.stack.settings.roles.api.headers}
 

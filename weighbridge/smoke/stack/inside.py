@@ -1,4 +1,4 @@
-"""Python run inside a container: the image may hold no shell, but an interpreter it must have."""
+"""Runs Python inside a container: an image needs no shell, but it must have an interpreter."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCRIPTS = Path(str(scripts.__file__)).parent
 _OLDEST_PYTHON = 3, 9
 _CANNOT_EXECUTE = frozenset({126, 127})
 _SPARE_SECONDS = 10.0
-"""How much longer than its limit a command may be silent: it is ended inside, where it leaves no process behind."""
+"""How much longer than its own limit we wait for a command: it is ended inside, where that leaves no process behind."""
 _BOUNDED = f"""
 import subprocess, sys
 try:
@@ -32,7 +32,7 @@ except OSError as error:
 
 
 def probe(stack: Stack, container: str) -> Findings:
-    """Return what can be seen from inside a container."""
+    """Return what the probe script sees inside a container."""
     facts = script(stack, container, "probe.py")
     processes = tuple(Process(**{**each, "uids": tuple(each["uids"])}) for each in facts.pop("processes"))
     listening = tuple(Listener(**each) for each in facts.pop("listening"))
@@ -40,7 +40,7 @@ def probe(stack: Stack, container: str) -> Findings:
 
 
 def found(stack: Stack, container: str) -> Findings:
-    """Return what the first look into a container found, which serves several rules."""
+    """Return what the first probe of a container saw; several rules read it."""
     findings = stack.observed.findings
     if container not in findings:
         findings[container] = probe(stack, container)
@@ -48,15 +48,15 @@ def found(stack: Stack, container: str) -> Findings:
 
 
 def version(stack: Stack, container: str) -> str:
-    """Return which Python a container holds."""
+    """Return the version of a container's Python; raise `CheckFailed` if it does not run or is too old."""
     code, output = _python(stack, container, "import sys; print(*sys.version_info[:3])")
     if code:
         raise CheckFailed(last_line(output))
     found = tuple(int(part) for part in last_line(output).split())
-    told = f"Python {'.'.join(map(str, found))}"
+    name = f"Python {'.'.join(map(str, found))}"
     if found < _OLDEST_PYTHON:
-        raise CheckFailed(f"{told} is older than {'.'.join(map(str, _OLDEST_PYTHON))}, which our scripts need")
-    return told
+        raise CheckFailed(f"{name} is older than {'.'.join(map(str, _OLDEST_PYTHON))}, which our scripts need")
+    return name
 
 
 def script(
@@ -70,12 +70,12 @@ def script(
     """Run one of our scripts in a container and return the JSON that it prints.
 
     Args:
-        stack: Where the container is.
+        stack: The stack that the container belongs to.
         container: Its name in the stack.
         name: A file of `scripts/`.
-        arguments: Its own.
-        seconds: How long it may be silent.
-        on_line: Is told each line that it prints, at once.
+        arguments: Arguments of the script.
+        seconds: How long the script may print nothing.
+        on_line: Called with each line of output as soon as it is printed.
     """
     source = (_SCRIPTS / name).read_text(encoding="utf-8")
     code, output = _python(stack, container, source, *arguments, seconds=seconds, on_line=on_line)
@@ -86,14 +86,14 @@ def script(
 
 
 def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> Any:
-    """Run a script that takes one JSON argument in the client's container; otherwise as `script`."""
+    """Run a script that takes one JSON argument, in the client's container; otherwise like `script`."""
     return script(stack, CLIENT, name, json.dumps(wanted), **options)
 
 
 def run(stack: Stack, command: Sequence[str], seconds: float) -> str:
     """Run a command in the client's container and return the last line of its output.
 
-    It is killed when the time is up: the result of a lost job would be waited for without end.
+    It is killed when the time is up, because a command that waits for the result of a lost job would never end.
 
     Raises:
         CheckFailed: It exited with another code than 0, or the time was up.
@@ -105,7 +105,7 @@ def run(stack: Stack, command: Sequence[str], seconds: float) -> str:
 
 
 def last_line(text: str) -> str:
-    """Return the last line of a log or an output that holds anything."""
+    """Return the last line of a log or an output that is not blank."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "(no output)")
 
 
@@ -123,7 +123,7 @@ def _python(
         try:
             command = (name, "-I", "-S", "-c", source, *arguments)
             code, output = stack.engine.execute(stack.name(container), command, seconds, on_line)
-        except EngineFault as error:  # how newer engines tell of a program that is not there
+        except EngineFault as error:  # newer engines: the image has no such program
             reason = error.message
             state = stack.state(container)
             if not state.running:

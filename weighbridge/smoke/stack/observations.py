@@ -1,22 +1,22 @@
-"""What rules see of one stack while they are tried on it, as typed values: one rule notes, later ones read."""
+"""What rules observe on one stack, as typed values: one rule stores them, later ones read them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, Self
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment by this process's own clock, which nobody sets back."""
+    """A moment by this process's monotonic clock, which is never set back."""
 
     monotonic: float
 
     @classmethod
     def now(cls) -> Self:
-        """Return the present one."""
+        """Return the present moment."""
         return cls(time.monotonic())
 
     @property
@@ -27,21 +27,21 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What a health check said."""
+    """The result of a health check."""
 
     ok: bool
     output: str
-    """Its last line."""
+    """The last line that it printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """What the kernel holds of one process, in the container's own terms."""
+    """What the kernel says about one process, as seen inside the container."""
 
     pid: int
     name: str
     started: int
-    """When it began, in the kernel's ticks: tells it from another of the same number."""
+    """When it began, in clock ticks since boot: distinguishes it from an earlier process with the same number."""
     uids: tuple[int, ...]
     """Real, effective, saved and file system user."""
     has_capabilities: bool
@@ -52,30 +52,29 @@ class Process:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listener:
-    """A socket that waits for somebody."""
+    """A socket that waits for connections or datagrams."""
 
-    protocol: str
-    """`tcp` or `udp`."""
+    protocol: Literal["tcp", "udp"]
     address: str
     port: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the probe saw in a container."""
+    """What the probe script saw in a container."""
 
     processes: tuple[Process, ...]
     root_is_read_only: bool
     writes: Mapping[str, str]
-    """Folder -> `written`, or the name of the error."""
+    """Folder -> `written`, or the name of the error, such as `EROFS`."""
     listening: tuple[Listener, ...]
     memory_bytes: int
-    """Resident, of all processes."""
+    """Resident memory of all processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came of one GET that a script sent from inside."""
+    """The answer to one GET that a script sent inside a container."""
 
     status: int | None = None
     """None: no answer came."""
@@ -86,32 +85,32 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """When an API first answered 200, in seconds since the epoch, and the last that it answered."""
+    """When an API first answered 200, in seconds since the epoch, and its last answers."""
 
     live_at: float | None
-    """None: it never did."""
+    """None: never."""
     ready_at: float | None
-    """None: it never did, or was not asked, for it never was live."""
+    """None: never; it is not asked before it is live."""
     live: Reply
     ready: Reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """What an API says of itself in its OpenAPI document, and what each of the GETs that stand there came to."""
+    """What an API says about itself in its OpenAPI document, and its answer to each GET that the document describes."""
 
     version: str
     paths: int
     gets: tuple[tuple[str, Reply], ...]
-    """Path and query of each, and its reply."""
+    """Path and query of each GET, and the answer."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Observations:
-    """What has been seen so far; None is what has not been."""
+    """What rules have observed so far; None: nothing yet."""
 
     interpreter: str | None = None
-    """The name by which the image has an interpreter."""
+    """The name of the image's interpreter: `python` or `python3`."""
     api_live_seconds: float | None = None
     """From the start of the API's container to its first answer."""
     api_ready_seconds: float | None = None
@@ -119,13 +118,13 @@ class Observations:
     worker_ready_seconds: float | None = None
     """From the start of the worker's container until it took jobs."""
     api_told_to_stop: Moment | None = None
-    """When the API was sent SIGTERM."""
+    """When we sent SIGTERM to the API."""
     jobs: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Worker -> the jobs that it knows; empty: none has answered yet."""
+    """Worker -> the jobs that it knows; empty: no worker has answered yet."""
     described: Described | None = None
     findings: dict[str, Findings] = field(default_factory=dict)
-    """Container -> what the first look inside found once it served."""
+    """Container -> what the first probe saw once the container served."""
     healths: dict[str, Health] = field(default_factory=dict)
-    """Container -> the last word of its health check."""
+    """Container -> the last result of its health check."""
     logs: dict[str, str] = field(default_factory=dict)
-    """Container that is gone -> its whole log."""
+    """Container that was removed -> its whole log."""

@@ -1,4 +1,4 @@
-"""Secrets that the settings give to containers, taken out of what is told and kept of their output."""
+"""Replaces the secrets that the settings give to containers, in whatever is shown or kept of their output."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from weighbridge.settings.project import Settings
 
 _HIDDEN = "***"
 _SHORTEST = 4
-"""Characters of a value that is hidden: a shorter one is in every other word, and protects nothing."""
+"""Characters that a value must have to be hidden: a shorter one occurs in many words, and protects nothing."""
 _WHOLE_WORD_BELOW = 8
-"""A value of less characters, such as `redis`, is hidden only where it is a word of its own."""
+"""A value with fewer characters, such as `redis`, is hidden only if it stands as a word of its own."""
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
 def given(settings: Settings, environment: Mapping[str, str]) -> frozenset[str]:
-    """Return the secrets among what containers and requests are given: by the names of variables and headers, by URLs.
+    """Return the secrets that containers and requests are given, found by names of variables and headers, and in URLs.
 
     Args:
-        settings: Of environment and headers.
-        environment: What the stack adds to them.
+        settings: The settings, with environment and headers.
+        environment: The variables that the stack adds to those of the settings.
     """
     roles, smoke = settings.roles, settings.smoke
     pairs = [
@@ -38,7 +38,7 @@ def given(settings: Settings, environment: Mapping[str, str]) -> frozenset[str]:
 
 
 def masked(text: str, secrets: frozenset[str]) -> str:
-    """Return a text without these secrets, and without those that their shape, or a URL, gives away."""
+    """Return a text with `***` in place of these secrets and of all that look like secrets or stand in a URL."""
     known = {form for secret in secrets for form in _written(secret.strip()) if len(form) >= _SHORTEST}
     if known:
         longest_first = sorted(known, key=lambda each: (-len(each), each))
@@ -49,13 +49,13 @@ def masked(text: str, secrets: frozenset[str]) -> str:
 def _of_header(name: str, value: str) -> Iterator[str]:
     if name.lower() in _CREDENTIALS:
         yield value
-        yield value.partition(" ")[2]  # without the scheme, as `Bearer`
+        yield value.partition(" ")[2]  # without the scheme, such as `Bearer`
     elif secret_detection.is_secret(name, value):
         yield value
 
 
 def _written(secret: str) -> tuple[str, ...]:
-    """Return how a secret may stand in a text: as it is, in a URL, as a URL was read, in a Python string, in JSON."""
+    """Return the forms that a secret may have in a text: as it is, quoted for a URL, unquoted, in Python, in JSON."""
     as_json = (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
     return secret, quote(secret, safe=""), unquote(secret), repr(secret)[1:-1], *as_json
 

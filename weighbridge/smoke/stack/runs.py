@@ -1,8 +1,8 @@
-"""Which run made a thing in the engine, whether that run still lives, and the removal of what dead ones left.
+"""Knows which run made a thing in the engine and whether that run is still alive, and removes what dead runs left.
 
-A run lives as long as its process holds the lock on its file; the kernel frees the lock however the process ends. The
-file lies in the user's cache folder, so only runs of the same folder can be judged that way. The folder has a random
-name of its own, which begins each run's id; a stranger's run, on an engine that several machines share, counts as
+A run is alive as long as its process holds the lock on its file; the kernel frees the lock however the process ends.
+The file is in the user's cache folder, so this works only for runs with the same folder. Each such folder has a random
+name, with which the ids of its runs begin. On an engine that several machines share, a run of another folder counts as
 dead after a day.
 """
 
@@ -25,7 +25,7 @@ from weighbridge.errors import EngineFault, SettingsError
 
 RUN_LABEL = "weighbridge.run"
 KEPT_LABEL = "weighbridge.kept"
-"""Its value is the run's id too: the next run leaves these things alone."""
+"""Its value is the run's id, too. Later runs do not remove things with this label."""
 
 _STRANGERS_LIFE_SECONDS = 24 * 3600
 _REMOVAL_SECONDS = 15.0
@@ -34,7 +34,7 @@ _ID = re.compile(r"(?P<folder>[0-9a-f]{8})-(?P<started>[0-9a-f]{1,12})-[0-9a-f]{
 
 
 class Labelled(Protocol):
-    """What of an engine is needed to find and remove things by their labels."""
+    """The part of an engine that finds and removes things by their labels."""
 
     def label_values(self, label: str) -> frozenset[str]:
         """Return the values of a label on all things that carry it."""
@@ -43,12 +43,12 @@ class Labelled(Protocol):
         """Remove all things with the label that are not in use, and return how many."""
 
     def held(self, label: str) -> tuple[str, ...]:
-        """Return, in words, the things with the label that containers without it use."""
+        """Return a sentence for each thing with the label that a container without it uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run on one variant."""
+    """One run of the smoke test, on one variant."""
 
     id: str
     keep: bool
@@ -56,19 +56,19 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of its network and its volume, and how those of its containers begin."""
+        """The name of its network and its volume; the names of its containers begin with it."""
         return f"weighbridge-{self.id}"
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The labels of everything that it makes."""
+        """The labels of everything that the run makes."""
         kept = {KEPT_LABEL: self.id} if self.keep else {}
         return {LABEL: "smoke", RUN_LABEL: self.id, **kept}
 
 
 @contextmanager
 def begin(*, keep: bool) -> Iterator[Run]:
-    """Return a new run, alive inside the block."""
+    """Begin a new run, which is alive until the block ends."""
     folder = _folder()
     run = Run(f"{_folder_name(folder)}-{int(time.time()):x}-{secrets.token_hex(4)}", keep)
     path = _lock_path(folder, run.id)
@@ -81,24 +81,24 @@ def begin(*, keep: bool) -> Iterator[Run]:
 
 
 def ignore(_: str) -> None:
-    """Note nothing."""
+    """Discard a note."""
 
 
 def sweep(engine: Labelled, note: Callable[[str], None] = ignore) -> int:
-    """Remove what dead runs left, unless it was to be kept; return how many things that were.
+    """Remove what dead runs left, except what the user wanted to keep; return how many things were removed.
 
-    What a container of the user's holds stays; `note` is told what, and by which.
+    Networks and volumes that the user's containers use stay; `note` gets a sentence on each.
     """
     return _remove_dead(engine, engine.label_values(RUN_LABEL) - engine.label_values(KEPT_LABEL), note)
 
 
 def clean(engine: Labelled, note: Callable[[str], None] = ignore) -> int:
-    """Remove what dead runs left and what was kept; otherwise as `sweep`."""
+    """Remove what dead runs left, also what the user wanted to keep; otherwise like `sweep`."""
     return _remove_dead(engine, engine.label_values(RUN_LABEL), note)
 
 
 def remains(engine: Labelled) -> tuple[str, ...]:
-    """Return the commands to look into each run that was kept here, and the one that removes them; empty: none was."""
+    """Return commands to look into each run that was kept here, and one that removes them; empty if none was kept."""
     own = _folder_name(_folder())
     lines: list[str] = []
     for run in sorted(run for run in engine.label_values(KEPT_LABEL) if run.startswith(f"{own}-")):
@@ -111,8 +111,9 @@ def remains(engine: Labelled) -> tuple[str, ...]:
 def remove(engine: Labelled, run_id: str, note: Callable[[str], None] = ignore) -> int:
     """Remove all that a run made, also what the engine was still making when the run gave up.
 
-    Goes by label, because a creation that was broken off may have succeeded. The engine refuses a network whose
-    last container is just going away, so it is asked again until nothing is left but what the user's containers hold.
+    Things are found by their label, because a creation may have succeeded even if the request for it was broken off. An
+    engine refuses to remove a network whose last container is just ending, so the removal is repeated until only things
+    that the user's containers use are left.
     """
     removed, deadline, label = 0, time.monotonic() + _REMOVAL_SECONDS, f"{RUN_LABEL}={run_id}"
     while True:
@@ -128,19 +129,19 @@ def remove(engine: Labelled, run_id: str, note: Callable[[str], None] = ignore) 
                 note(f"Left {thing}.")
             return removed
         if time.monotonic() > deadline:
-            raise EngineFault(f"Some of what run {run_id} made cannot be removed")
+            raise EngineFault(f"Some things that run {run_id} made cannot be removed")
         time.sleep(_PAUSE_SECONDS)
 
 
 def forget(run_id: str) -> None:
-    """Remove the lock file of a run whose things are gone, and whose own thread will not come to it."""
+    """Remove the lock file of a run whose things were removed, and whose thread will not live to do it."""
     with suppress(OSError):
         _lock_path(_folder(), run_id).unlink(missing_ok=True)
 
 
 def _remove_dead(engine: Labelled, runs: frozenset[str], note: Callable[[str], None]) -> int:
     folder, removed = _folder(), 0
-    for path in folder.glob("*.lock"):  # of those that ended before they had anything, or in a hurry
+    for path in folder.glob("*.lock"):  # of runs that ended before they made anything, or in a hurry
         if path.stem not in runs and not _is_locked(path):
             path.unlink(missing_ok=True)
     for run in sorted(runs):
@@ -154,14 +155,14 @@ def _remove_dead(engine: Labelled, runs: frozenset[str], note: Callable[[str], N
 def _alive(folder: Path, run: str) -> bool:
     found = _ID.fullmatch(run)
     if not found:
-        return True  # no id of ours: somebody else's business
+        return True  # this is not an id of ours, so we leave its things alone
     if found["folder"] == _folder_name(folder):
         return _is_locked(_lock_path(folder, run))
     return time.time() - int(found["started"], 16) < _STRANGERS_LIFE_SECONDS
 
 
 def _is_locked(path: Path) -> bool:
-    """Tell whether a run holds the lock. It is asked for in shared mode, so that two sweeps do not see each other."""
+    """Tell whether a run holds the lock. We try to share it, so that two sweeps do not take each other for a run."""
     with _usable(path.parent):
         try:
             with path.open() as file:
@@ -178,7 +179,7 @@ def _lock_path(folder: Path, run: str) -> Path:
 
 
 def _folder() -> Path:
-    """Return the folder of the lock files, made where it is missing."""
+    """Return the folder of the lock files, and make it if it is missing."""
     folder = user_folder() / "runs"
     with _usable(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -188,16 +189,18 @@ def _folder() -> Path:
 
 @contextmanager
 def _usable(folder: Path) -> Iterator[None]:
-    """Tell what the operating system refuses, such as a folder of another user's, or locks on a network's disk."""
+    """Turn an error of the operating system into ours: another user owns the folder, or its disk allows no locks."""
     try:
         yield
     except OSError as error:
         advice = "Set XDG_CACHE_HOME to a folder of your own on a local disk."
-        raise SettingsError(f"No run can be kept track of in {folder}: {error.strerror}", advice=advice) from error
+        raise SettingsError(
+            f"The lock files of runs cannot be kept in {folder}: {error.strerror}", advice=advice
+        ) from error
 
 
 def _folder_name(folder: Path) -> str:
-    """Return the folder's random name, given to it by whoever comes first."""
+    """Return the folder's random name, which the first run in it chooses."""
     path = folder / "name"
     if not path.exists():
         with suppress(FileExistsError):

@@ -1,14 +1,14 @@
-"""What the starts of both roles cost, out of what was seen of them."""
+"""Computes what it costs to start both roles, from what rules have observed."""
 
 from __future__ import annotations
 
-from weighbridge.model.smoke import StartCosts
+from weighbridge.model.smoke import RoleName, StartCosts
 from weighbridge.smoke.stack.containers import API, WORKER
 from weighbridge.smoke.stack.observations import Observations
 
 
 def of(observed: Observations) -> StartCosts:
-    """Return what was measured: bytes are whole, and seconds have three digits."""
+    """Return the start costs, seconds rounded to milliseconds; None for each that was not measured."""
     return StartCosts(
         api_live_seconds=_rounded(observed.api_live_seconds),
         api_ready_seconds=_rounded(observed.api_ready_seconds),
@@ -22,7 +22,7 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _memory(observed: Observations, role: str) -> int | None:
-    """Return what a role held when it was first looked into; what it may hold is no rule's, but a budget's."""
+def _memory(observed: Observations, role: RoleName) -> int | None:
+    """Return how much memory a role used when it was first probed; None if it was not."""
     found = observed.findings.get(role)
     return found.memory_bytes if found else None
