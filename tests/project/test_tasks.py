@@ -89,7 +89,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         ),
         (("report", "--image", "archive:gone.tar"), 3, "gone.tar cannot be read: No such file or directory. Give "),
         (("report", "--image", "oci:gone"), 3, "gone cannot be read: No such file or directory. Give "),
-        (("report", "--image", "registry:127.0.0.1:1/x"), 3, "127.0.0.1:1 cannot be read from: "),
+        (("report", "--image", "registry:127.0.0.1:1/x"), 3, "Reading from 127.0.0.1:1 failed: "),
         (("report", "--variant", "multi", "--image", "multi"), 2, "--variant and --image are both given. Use one "),
         (("diff", "nonsense", "multi"), 2, "nonsense names no image. Write docker:REFERENCE, "),
         (("diff", "docker:a", "docker:b"), 4, "No engine answers at unix:///nope.sock: "),
@@ -205,7 +205,7 @@ def test_no_engine(run: Run, name: str) -> None:
         (["diff", "multi", "nope"], "nope names no image. Write docker:REFERENCE, "),
         (["bench", "--runs", "many"], "--runs many is no whole number. Give 1 or more."),
         (["bench", "--runs", "0"], "--runs 0 would measure nothing. Give 1 or more."),
-        (["build", "--push", "Q"], "--push Q: Q is no name of an image. Write it as HOST/NAME:TAG"),
+        (["build", "--push", "Q"], "--push Q: Q is not the name of an image. Write it as HOST/NAME:TAG"),
         (["build", "--push", ""], "--push names nothing. Write it as HOST/NAME:TAG, or leave it out."),
         (["build", "--platform", "arm"], "'arm' is no platform. Write it like linux/amd64 or linux/arm/v7."),
         (
