@@ -207,10 +207,10 @@ def test_no_engine(run: Run, name: str) -> None:
         (["bench", "--runs", "0"], "--runs 0 would measure nothing. Give 1 or more."),
         (["build", "--push", "Q"], "--push Q: Q is not the name of an image. Write it as HOST/NAME:TAG"),
         (["build", "--push", ""], "--push names nothing. Write it as HOST/NAME:TAG, or leave it out."),
-        (["build", "--platform", "arm"], "'arm' is no platform. Write it like linux/amd64 or linux/arm/v7."),
+        (["build", "--platform", "arm"], "'arm' is not a platform. Write it like linux/amd64 or linux/arm/v7."),
         (
             ["build", "--push", "h.example/x", "--platform", "linux/amd64", "--platform", "linux/arm64"],
-            "--push sends what was proven, and one engine cannot prove linux/amd64, linux/arm64. Build and push on ",
+            "--push sends only images that passed the smoke test, and this engine cannot test linux/amd64, linux/arm64. ",
         ),
         (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json, markdown, "),
         (["report", "--format", "json", "--format", "svg"], "Several formats go to standard output. Give each a file"),
@@ -234,7 +234,7 @@ def test_change_that_does_not_apply(run: Run, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("INVOKE_CHANGES_CODE_FILE", "backend/nope.py")
     outcome = run("report", "--rebuild")
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("error: The change code does not apply: backend/nope.py is no regular file that ")
+    assert outcome.err.startswith("error: The change code does not apply: backend/nope.py is not a regular file of ")
     assert outcome.err.count("\n") == 1
     assert run("report").code == 4
 

@@ -1,4 +1,4 @@
-"""What is built for variants: on the base that the engine has, with the same arguments and labels for all."""
+"""Plans the builds of variants: on the base that the engine has, with the same arguments and labels for all."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def plan(
     platforms: Iterable[str] = (),
     no_cache: bool = False,
 ) -> tuple[BaseImage, tuple[Build, ...]]:
-    """Return the base and what to build on it, with the arguments and labels that each of our builds gets.
+    """Return the base, and what to build on it, with the arguments and labels that all of our builds get.
 
     Raises:
-        NoBaseImage: The engine has none.
-        SettingsError: SOURCE_DATE_EPOCH is no time.
+        NoBaseImage: The engine has no base image.
+        SettingsError: SOURCE_DATE_EPOCH is not a time.
     """
     base = bases.base_image(engine, "python", settings.bases.python)
     found = engine.image(base.reference)
     arguments = {labels.BASE_ARGUMENT: base.reference, **labels.arguments(project)}
     if found.digest:
         arguments[labels.DIGEST_ARGUMENT] = found.digest
-    # What the base is made of is known of the engine's own platform alone.
+    # The engine knows the base's layers for its own platform only.
     given = labels.base_layer_labels(found.diff_ids) if are_own(engine, platforms) else {}
     return base, builds(settings, project, names, arguments, given=given, platforms=platforms, no_cache=no_cache)
 
