@@ -203,14 +203,14 @@ def test_no_engine(run: Run, name: str) -> None:
         (["smoke", "--variant", ""], "Unknown variant ''. Choose from "),
         (["report", "--image", ""], "'' names no image. Write docker:"),
         (["diff", "multi", "nope"], "nope names no image. Write docker:REFERENCE, "),
-        (["bench", "--runs", "many"], "--runs many is no whole number. Give 1 or more."),
+        (["bench", "--runs", "many"], "--runs many is not a whole number. Give 1 or more."),
         (["bench", "--runs", "0"], "--runs 0 would measure nothing. Give 1 or more."),
         (["build", "--push", "Q"], "--push Q: Q is not the name of an image. Write it as HOST/NAME:TAG"),
         (["build", "--push", ""], "--push names nothing. Write it as HOST/NAME:TAG, or leave it out."),
         (["build", "--platform", "arm"], "'arm' is not a platform. Write it like linux/amd64 or linux/arm/v7."),
         (
             ["build", "--push", "h.example/x", "--platform", "linux/amd64", "--platform", "linux/arm64"],
-            "--push sends only images that passed the smoke test, and this engine cannot test linux/amd64, linux/arm64. ",
+            "--push sends only images that passed the smoke test, and this engine cannot test linux/amd64, linux/arm64",
         ),
         (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json, markdown, "),
         (["report", "--format", "json", "--format", "svg"], "Several formats go to standard output. Give each a file"),
@@ -275,7 +275,7 @@ def test_disk_that_is_full(form: str, unbuffered: str) -> None:
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(words, cwd=PROJECT, env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(b"error: The output cannot be written: No space left on device. Make room")
+    assert ended.stderr.startswith(b"error: The output cannot be written: No space left on device. Free some space")
     assert ended.stderr.count(b"\n") == 1
 
 
@@ -299,13 +299,13 @@ def test_settings_in_a_locale_that_cannot_hold_them(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONPATH": str(PROJECT)}
     ended = subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "error: invoke.yaml is UTF-8, and the locale's encoding is ascii. Set PYTHONUTF8=1.\n"
+    assert ended.stderr == "error: invoke.yaml is UTF-8, but the locale's encoding is ascii. Set PYTHONUTF8=1.\n"
 
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("more.yaml", None, "INVOKE_RUNTIME_CONFIG names more.yaml, and there is no such file. "),
+        ("more.yaml", None, "INVOKE_RUNTIME_CONFIG names more.yaml, which does not exist. "),
         ("more.yaml", "a: [b\n", "more.yaml is no YAML: "),
         ("more.yaml", "a\n", "more.yaml holds a single value, not settings. Correct it in more.yaml.\n"),
         ("more.yaml", "smoke: {usr: 1}\n", "invoke.yaml: smoke.usr: there is no such setting, but "),

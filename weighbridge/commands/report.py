@@ -1,4 +1,4 @@
-"""Reports images: weighed, compared with a baseline, held to budgets, joined with proofs, recorded and drawn."""
+"""Weighs images, compares them with a baseline, checks their budgets, adds smoke results, records and renders them."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def run(
     baseline: str = "",
     rebuild: bool = False,
 ) -> None:
-    """Weigh what is named, or all variants; compare it, record it, draw it in all formats, and hold it to its budgets.
+    """Weigh the named images, or all variants; compare, record and render them, then enforce their budgets.
 
     Raises:
-        OverBudget: An image is over one; all is recorded and drawn before.
+        OverBudget: An image is over a hard limit; raised after everything is recorded and rendered.
     """
     outputs = formats.Outputs(formats.REPORTS, formats_wanted)
     wanted = choose.wanted(settings, variants, images)
@@ -50,53 +50,53 @@ def run(
         if rebuild:
             steps = partial(build_progress.steps, shown)
             result = rebuilding.added(result, settings, project, steps, shown.reading)
-    told = summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
-    path = records.save(told.report, folder)
-    outputs.write(told)
+    summary = summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
+    path = records.save(summary.report, folder)
+    outputs.write(summary)
     console.say(f"Recorded in {path}")
-    budgets.enforce(told.report)
+    budgets.enforce(summary.report)
 
 
 def earlier(
     text: str, settings: Settings, project: Path, names: Iterable[str], *, progress: Callable[[], Progress]
 ) -> Report | None:
-    """Return what `--baseline` names: a record, or the images at a reference weighed now; None where it names nothing.
+    """Return the report that `--baseline` names: a record, or images that are weighed now; None if the option is empty.
 
     Args:
-        text: The option; empty, a record's path, `last`, a branch, a commit, or `SOURCE:REFERENCE` with `{variant}` in
-            it where each variant has one of its own.
-        settings: Names the variants and the folder of records.
+        text: The option: empty, a record's path, `last`, a branch, a commit, or `SOURCE:REFERENCE`, in which
+            `{variant}` stands for the name of each image.
+        settings: Has the folder of records.
         project: A folder of the repository.
-        names: What the report calls its images; with a reference, each is compared with one of its own.
+        names: The names of the images in the report, each of which is compared with its own earlier image.
         progress: Returns a callback that gets the number of bytes read so far.
 
     Raises:
-        SettingsError, UnreadableRecord: It is nothing that can be compared with.
-        NoSuchImage, UnreadableImage, EngineError: As the sources say.
+        SettingsError, UnreadableRecord: The option names nothing to compare with.
+        NoSuchImage, UnreadableImage, EngineError: As the sources raise them.
     """
     if not text:
         return None
     if not opener.names_source(text):
         return baselines.find(text, project / settings.reports.directory, project)
     places = {name: opener.parse(text.replace("{variant}", name)) for name in names}
-    # Nobody knows of which commit they are, and it need not be the present one.
+    # These images need not be of the present commit, and their own is unknown.
     return replace(weigh.weigh(places, project, on_progress=progress()).report, commit=None, dirty=False)
 
 
 def summarized(
     report: Report, before: Report | None, text: str, settings: Settings, *, folder: Path, trees: Trees
 ) -> Summary:
-    """Return what every format is drawn from, the findings of budgets in the report's images.
+    """Return the value that every format renders; its images include the findings of the budgets.
 
     Args:
         report: What was weighed.
-        before: What it is compared with.
-        text: How the user named that.
+        before: The report to compare with.
+        text: How the user named `before`.
         settings: Has the budgets.
-        folder: Has all earlier records, and not yet this one.
+        folder: The folder of the earlier records; this report must not be in it yet.
         trees: Returns the parts of the images.
     """
-    earlier_ones = records.recorded(folder)  # now, before this one is among them
+    earlier_ones = records.recorded(folder)  # listed now, before this report is among them
     compared: Baseline | None = None
     if before:
         compared = baselines.compare(before, report, baselines.described(text, before))
