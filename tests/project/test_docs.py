@@ -118,7 +118,7 @@ def test_findings_of_budgets_are_worded_as_told() -> None:
         *budgets.check(report(image(**estimated)), budgeted(limits)).images[0].findings,
         *budgets.check(grown, budgeted({"growth": {"bytes": "2 MB"}}), since).images[0].findings,
     ]
-    section = BUDGETS[BUDGETS.index("## What is told") :]
+    section = BUDGETS[BUDGETS.index("## What a finding says") :]
     told = re.sub(r"\n      ", " ", "\n".join(re.findall(r"^    .*", section, re.MULTILINE)))
 
     assert [f"    multi: {finding.message}" for finding in found] == told.splitlines()
