@@ -132,11 +132,11 @@ def url_passwords(text: str) -> tuple[str, ...]:
 def masked(text: str) -> str:
     """Return a text with `***` in place of secrets that their shape, a URL or an assignment gives away."""
 
-    def hidden(match: re.Match[str]) -> str:
+    def hide(match: re.Match[str]) -> str:
         return f"{match[1]}={_HIDDEN}" if is_secret(match[1], match[2]) else match[0]
 
     text = _WHOLE_KEY.sub(_HIDDEN, text)
-    text = _ASSIGNMENT.sub(hidden, _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text))
+    text = _ASSIGNMENT.sub(hide, _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text))
     return _ANY_SHAPE.sub(_HIDDEN, text)
 
 
