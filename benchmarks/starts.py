@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal, assert_never, get_args
 
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
@@ -30,7 +31,8 @@ from weighbridge.smoke.rules.start import redis_starts
 from weighbridge.smoke.stack import runs, signals
 from weighbridge.smoke.stack.containers import Stack, running
 
-ROLES = ("api", "worker")
+Role = Literal["api", "worker"]
+ROLES: tuple[Role, ...] = get_args(Role)
 READY = " ready."
 """The end of Celery's message when a worker begins to take jobs."""
 IDLE_SECONDS = 2.0
@@ -61,7 +63,7 @@ class Stage:
     stack: Stack
     client: BuildClient
 
-    def start(self, image: str, role: str) -> Start:
+    def start(self, image: str, role: Role) -> Start:
         """Start a role from an image, wait until it serves and is idle, read its memory, and remove the container.
 
         Raises:
@@ -74,12 +76,21 @@ class Stage:
             began, address = self._begun(created.id)
             if not address:  # it has ended already
                 _check(stack, role, in_time=False)
-            wait = self._api_serves if role == "api" else self._worker_serves
-            ended = wait(stack, address)
+            ended = self._served(stack, role, address)
             self._rest()
             return Start(seconds=ended - began, memory_bytes=_memory_bytes(stack, role))
         finally:
             stack.engine.remove_labelled(f"{_LABEL}={mark}")
+
+    def _served(self, stack: Stack, role: Role, address: str) -> float:
+        """Wait until a role serves, and return when that was, in seconds since the epoch."""
+        match role:
+            case "api":
+                return self._api_serves(stack, address)
+            case "worker":
+                return self._worker_serves(stack)
+            case _:
+                assert_never(role)
 
     def _begun(self, container: str) -> tuple[float, str]:
         """Return the start of a container in seconds since the epoch, and its address, empty if it has ended."""
@@ -91,7 +102,7 @@ class Stage:
         port = stack.settings.roles.api.port
         return _until(stack, "api", _POLL_SECONDS, lambda: time.time() if _answers(address, port) else None)
 
-    def _worker_serves(self, stack: Stack, _address: str) -> float:
+    def _worker_serves(self, stack: Stack) -> float:
         _until(stack, "worker", 0.1, lambda: 1.0 if READY in stack.log("worker", 1000) else None)
         lines = self._docker("logs", "--timestamps", stack.name("worker")).splitlines()
         line = next((line for line in lines if READY in line), None)
