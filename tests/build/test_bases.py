@@ -131,15 +131,15 @@ def test_no_standin() -> None:
         ensure_base_image(shelf(), CLIENT, "python", "python:3.12", print)
     assert str(caught.value) == (
         "python:3.12 cannot be pulled: no such host. "
-        "Correct its name in invoke.yaml (bases.python), or solve that; stand-ins exist for python:3.13…, redis:8…."
+        "Correct its name in invoke.yaml (bases.python), or solve that problem; stand-ins exist for python:3.13…, redis:8…."
     )
 
 
 @pytest.mark.parametrize(
     ("debian", "advice"),
     [
-        (True, "Solve that, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."),
-        (False, "Solve that, or bring the image from another machine with `docker save` and `docker load`."),
+        (True, "Solve that problem, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."),
+        (False, "Solve that problem, or bring the image from another machine with `docker save` and `docker load`."),
     ],
 )
 def test_no_tool_for_a_standin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, advice: str, *, debian: bool) -> None:

@@ -110,7 +110,9 @@ def ensure_base_image(engine: Engine, client: BuildClient, role: BaseRole, offic
         standin = _standin(role, official)
         if standin is None:
             known = ", ".join(f"{prefix}…" for prefix, _ in _STANDINS.values())
-            advice = f"Correct its name in invoke.yaml (bases.{role}), or solve that; stand-ins exist for {known}."
+            advice = (
+                f"Correct its name in invoke.yaml (bases.{role}), or solve that problem; stand-ins exist for {known}."
+            )
             raise NoBaseImage(error.message, advice=advice) from error
         if not engine.has_image(_ROOT):
             _ensure_tool(error.message, say)
@@ -150,9 +152,9 @@ def _ensure_tool(reason: str, say: Say) -> None:
     if apt.may_install():
         apt.install(["mmdebstrap", "debian-archive-keyring"], "mmdebstrap", say)
         return
-    advice = "Solve that, or bring the image from another machine with `docker save` and `docker load`."
+    advice = "Solve that problem, or bring the image from another machine with `docker save` and `docker load`."
     if apt.has_apt():
-        advice = "Solve that, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."
+        advice = "Solve that problem, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."
     raise NoBaseImage(f"{reason}; mmdebstrap, which could build a stand-in, is not installed", advice=advice)
 
 

@@ -98,7 +98,7 @@ def _copying(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise SettingsError(
             f"The build context {folder} cannot be copied: {error.filename or 'the copy'}: {error.strerror}",
-            advice="Solve that, or exclude the file in .dockerignore; TMPDIR sets where the copy goes.",
+            advice="Solve that problem, or exclude the file in .dockerignore; TMPDIR sets where the copy goes.",
         ) from error
 
 
