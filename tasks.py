@@ -1,6 +1,6 @@
-"""Invoke's tasks: read options, call the library, exit. `invoke --list` is the menu.
+"""Invoke's tasks: each reads its options and calls the library. `invoke --list` shows them all.
 
-Each task imports what it needs, so that the menu opens at once.
+Each task imports what it needs itself, so that the list appears at once.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from invoke.tasks import task
 from weighbridge.commands.cli import check_configuration, settings_of, user_errors, whole_number
 
 PROJECT = Path(__file__).parent
-VARIANT_HELP = "a variant of invoke.yaml; may be repeated; without it, all"
+VARIANT_HELP = "a variant of invoke.yaml; may be repeated; default: all variants"
 IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or registry:HOST/NAME:TAG"
 TEST_PACKAGES = "redis-server", "postgresql", "docker-registry", "skopeo", "umoci", "openssl", "zstd", "chromium"
 ON_ALL_CORES = "-n auto --dist worksteal"
-KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}  # else each process compiles and rewrites all tests anew
-FORMAT_HELP = "terminal or json; json prints JSON alone"
+KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}  # otherwise each process compiles all tests again
+FORMAT_HELP = "terminal or json; json prints only JSON"
 
 
 @task
@@ -35,9 +35,10 @@ def engine(c: Context) -> None:
     iterable=["variant", "platform"],
     help={
         "variant": VARIANT_HELP,
-        "no-cache": "run every step again",
-        "push": "HOST/NAME:TAG; what has not passed the smoke test takes it first; of several, each to TAG-VARIANT",
-        "platform": "such as linux/arm64, where the builder can; may be repeated; without it, the engine's own",
+        "no-cache": "run every step again, without the build cache",
+        "push": "push to HOST/NAME:TAG what has passed the smoke test, which runs first where it is missing; several "
+        "variants go to TAG-VARIANT each",
+        "platform": "a platform such as linux/arm64; may be repeated; default: the engine's own",
     },
 )
 def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = False, push: str | None = None) -> None:
@@ -52,11 +53,11 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
     iterable=["variant", "image", "format"],
     help={
         "variant": VARIANT_HELP,
-        "image": f"{IMAGE_HELP}; with NAME= before it, called so; instead of variants, may be repeated",
-        "rebuild": "also try the changes of invoke.yaml: the seconds of a rebuild, the bytes to pull anew",
+        "image": f"{IMAGE_HELP}; NAME=IMAGE gives it that name; may be repeated; replaces --variant",
+        "rebuild": "also measure what each change of invoke.yaml costs: seconds to rebuild, bytes to pull again",
         "baseline": "what to compare with: a record, a commit, a branch, `last`, or SOURCE:REF with {variant} in it",
-        "format": "terminal, json, markdown, html, svg, badge or cyclonedx, all but the first print nothing else; "
-        "with :FILE behind it, into a file; may be repeated; without it, terminal",
+        "format": "terminal, json, markdown, html, svg, badge or cyclonedx; all but terminal print nothing else; "
+        "FORMAT:FILE writes to a file; may be repeated; default: terminal",
     },
 )
 def report(
@@ -67,7 +68,7 @@ def report(
     rebuild: bool = False,
     baseline: str = "",
 ) -> None:
-    """Weigh images layer by layer, say whose the bytes are, record it."""
+    """Weigh images layer by layer, say what their bytes are, record it."""
     from weighbridge.commands import report as command
 
     with user_errors():
@@ -76,7 +77,7 @@ def report(
 
 @task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
 def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
-    """Draw what the variants weighed, record by record."""
+    """Show what the variants weighed, record by record."""
     from weighbridge.commands import trend as command
 
     with user_errors():
@@ -85,10 +86,10 @@ def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
 
 @task(
     positional=["before", "after"],
-    help={"before": IMAGE_HELP, "after": "the same, later", "format": FORMAT_HELP},
+    help={"before": IMAGE_HELP, "after": "the later image, named in the same way", "format": FORMAT_HELP},
 )
 def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
-    """Say what grew from one image to another, package by package."""
+    """Show what grew from one image to another, package by package."""
     from weighbridge.commands import diff as command
 
     with user_errors():
@@ -100,8 +101,8 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
     help={
         "variant": VARIANT_HELP,
         "faults": "also break things on purpose: kill the worker, Redis and the API, fill the data folder",
-        "keep": "leave the containers for a look inside; `invoke clean` removes them",
-        "format": "terminal, json or junit; the last two print nothing else",
+        "keep": "leave the containers running for inspection; `invoke clean` removes them",
+        "format": "terminal, json or junit; json and junit print nothing else",
     },
 )
 def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal") -> None:
@@ -129,13 +130,13 @@ def test(c: Context, quick: bool = False) -> None:
 
     small = "not engine and not services and not slow"
     runs = [f"{ON_ALL_CORES} -m '{small}' --hypothesis-profile quick"]
-    if not quick:  # one engine: its tests take turns, and time things
+    if not quick:  # there is one engine: its tests take turns, and measure time
         runs = [f"{ON_ALL_CORES} -m 'not engine'", "-m engine"]
     with user_errors():
         apt.ensure(() if quick else TEST_PACKAGES, "servers and peers for the tests", console.say)
     codes = [0]
     with c.cd(PROJECT):
-        while runs and max(codes) <= 1:  # 2: interrupted, or pytest could not begin
+        while runs and max(codes) <= 1:  # 2: interrupted, or pytest could not start
             codes.append(c.run(f"python -m pytest {runs.pop(0)}", warn=True, env=KEEP_BYTECODE).exited)
     if any(codes):
         raise Exit(code=max(codes))
@@ -143,14 +144,14 @@ def test(c: Context, quick: bool = False) -> None:
 
 @task(
     help={
-        "runs": "how often each program runs; the median counts",
-        "quick": "one run of each, on fewer made images",
-        "images": "instead of that, our images beside those of patterns that people use: bytes, seconds, memory",
+        "runs": "how often to run each program; the median counts",
+        "quick": "run each program once, on fewer generated images",
+        "images": "compare our images with published patterns instead: bytes, seconds, memory",
         "format": FORMAT_HELP,
     }
 )
 def bench(c: Context, runs: str = "5", quick: bool = False, images: bool = False, format: str = "terminal") -> None:
-    """Measure reports beside dive and syft, or images beside others."""
+    """Compare our report with dive and syft, or our images with others."""
     from benchmarks import image_report, suite
     from benchmarks import images as comparison
     from benchmarks import report as found
@@ -173,7 +174,7 @@ def bench(c: Context, runs: str = "5", quick: bool = False, images: bool = False
 
 @task
 def check(c: Context) -> None:
-    """Lint, types and import contracts: what CI runs besides the tests."""
+    """Check lint, types and import contracts, as CI does."""
     with c.cd(PROJECT):
         for command in ("ruff check .", "ruff format --check .", "mypy", "lint-imports"):
             c.run(command)
@@ -181,7 +182,7 @@ def check(c: Context) -> None:
 
 @task
 def lock(c: Context) -> None:
-    """Resolve the locks anew, with hashes."""
+    """Resolve all locks again, with hashes."""
     compile_ = "uv pip compile --quiet --generate-hashes --universal --custom-compile-command 'invoke lock'"
     with c.cd(PROJECT):
         for options in (

@@ -1,4 +1,4 @@
-"""The routes: validate, call the service, answer."""
+"""The routes: each validates its input, calls the service, and answers."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the routes need, made once per application."""
+    """The objects that the routes need, made once per application."""
 
     settings: Settings
     store: Store
     broker: Broker
     threads: Executor
-    """Where readiness checks wait, apart from the requests' threads."""
+    """Threads for readiness checks, separate from those of requests."""
     bodies: Bodies
     faults: dict[str, str] = field(default_factory=dict)
-    """What the last readiness check found wrong, by service."""
+    """Service -> the fault that the last readiness check found."""
 
 
 def _services(request: Request) -> Services:
@@ -60,7 +60,7 @@ Needs = Annotated[Services, Depends(_services)]
 
 
 def authorize(request: Request, needs: Needs) -> None:
-    """Let a write pass only with the token, where one is set. Bytes are compared, in constant time."""
+    """Refuse a write without the token, if a token is set. Compares bytes in constant time."""
     token = needs.settings.api_token
     if token is None:
         return
@@ -71,7 +71,7 @@ def authorize(request: Request, needs: Needs) -> None:
 
 
 async def _read_body(request: Request, needs: Needs) -> AsyncIterator[bytearray]:
-    """Read the body ourselves, after the token was checked."""
+    """Read the body ourselves, after `authorize` has checked the token."""
     async with needs.bodies.read(request) as body:
         yield body
 
@@ -99,10 +99,10 @@ _WRITE = [Depends(authorize)]
     status_code=201,
     dependencies=_WRITE,
     openapi_extra=_takes({"$ref": "#/components/schemas/Report"}),
-    responses={200: {"model": ReportReference, "description": "Kept before"}, **_problems(401, 413)},
+    responses={200: {"model": ReportReference, "description": "Stored before"}, **_problems(401, 413)},
 )
 def post_report(body: Body, needs: Needs, response: Response) -> ReportReference:
-    """Keep the record of one `invoke report`, whole. The same content twice is one report."""
+    """Store the whole record of one `invoke report`. Posting the same content twice stores one report."""
     report_id, is_new = service.add_report(needs.store, body)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/reports/{report_id}"
@@ -112,7 +112,9 @@ def post_report(body: Body, needs: Needs, response: Response) -> ReportReference
 @reports.get("")
 def list_reports(
     needs: Needs,
-    variant: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="Only with it.")] = None,
+    variant: Annotated[
+        str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="Only reports with this variant.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=500, description="The `next` of an earlier answer.")] = None,
 ) -> ReportPage:
@@ -137,7 +139,7 @@ def list_reports(
     responses={200: {"model": Report, "description": "As posted"}, **_problems(404)},
 )
 def get_report(report_id: str, needs: Needs) -> Response:
-    """Return a record as it was posted, unknown fields included."""
+    """Return a record as it was posted, with its unknown fields."""
     return _send_json(service.get_record(needs.store, report_id))
 
 
@@ -150,7 +152,7 @@ def get_report(report_id: str, needs: Needs) -> Response:
     responses=_problems(401, 413),
 )
 def post_comparison(body: Body, needs: Needs) -> Response:
-    """Have two reports compared. The answer's Location tells how far that is."""
+    """Start the comparison of two reports. The URL in the answer's Location shows its progress."""
     try:
         wanted = ComparisonRequest.model_validate_json(body)
     except ValidationError as error:
@@ -161,67 +163,67 @@ def post_comparison(body: Body, needs: Needs) -> Response:
 
 @comparisons.get("/{comparison_id}", response_model=Comparison)
 def get_comparison(comparison_id: str, needs: Needs) -> Response:
-    """Return a comparison: pending, done with the difference by variant and layer, or failed with why."""
+    """Return a comparison: pending, done with the difference by variant and layer, or failed with the reason."""
     return _send_comparison(service.get_comparison(needs.store, comparison_id))
 
 
 @probes.head("/livez", include_in_schema=False)
 @probes.get("/livez")
 async def livez() -> dict[str, bool]:
-    """Answer, and touch nothing: a container is not restarted because its database is down."""
+    """Answer without asking any service, so that nobody restarts a container because its database is down."""
     return {"alive": True}
 
 
 @probes.head("/readyz", include_in_schema=False)
 @probes.get("/readyz", responses={503: {"model": Readiness}})
 async def readyz(needs: Needs) -> JSONResponse:
-    """Tell whether Redis and the database answer, by name."""
+    """Tell for Redis and the database whether they answer."""
     checks = {"redis": needs.broker.ping, "database": needs.store.ping}
     loop = asyncio.get_running_loop()
     waits = (asyncio.wait_for(loop.run_in_executor(needs.threads, check), _READY_SECONDS) for check in checks.values())
     results = await asyncio.gather(*waits, return_exceptions=True)
     faults = {name: result for name, result in zip(checks, results, strict=True) if result is not None}
-    told = {name: _tell(fault) for name, fault in faults.items()}
-    for name in checks:  # once per change: probes come every few seconds
-        if name in told and told[name] != needs.faults.get(name):
-            _log.warning("not ready: %s %s: %s", name, told[name], root_cause(faults[name]))
-        elif name in needs.faults and name not in told:
+    reasons = {name: _tell(fault) for name, fault in faults.items()}
+    for name in checks:  # logs only changes: probes come every few seconds
+        if name in reasons and reasons[name] != needs.faults.get(name):
+            _log.warning("not ready: %s %s: %s", name, reasons[name], root_cause(faults[name]))
+        elif name in needs.faults and name not in reasons:
             _log.info("ready again: %s", name)
     needs.faults.clear()
-    needs.faults.update(told)
-    readiness = Readiness(ready=not told, checks=dict.fromkeys(checks, "ok") | told)
-    return JSONResponse(readiness.model_dump(), 503 if told else 200)
+    needs.faults.update(reasons)
+    readiness = Readiness(ready=not reasons, checks=dict.fromkeys(checks, "ok") | reasons)
+    return JSONResponse(readiness.model_dump(), 503 if reasons else 200)
 
 
 @probes.get("/version")
 async def version(needs: Needs) -> Version:
-    """Tell what runs here."""
-    told = needs.settings
+    """Return the version of this service."""
+    known = needs.settings
     return Version(
-        version=told.weighbridge_version, revision=told.weighbridge_revision, created=told.weighbridge_created
+        version=known.weighbridge_version, revision=known.weighbridge_revision, created=known.weighbridge_created
     )
 
 
 def describe(faults: Any) -> str:
-    """Return one line that names the first field at fault."""
+    """Return one line that names the first wrong field."""
     place = ".".join(str(part) for part in faults[0]["loc"] if part not in {"query", "path", "body"})
     return f"{place or 'The body'}: {faults[0]['msg']}"
 
 
 def _tell(result: BaseException) -> str:
-    """Say what failed without an address: error texts of drivers may hold one, and a password."""
+    """Say what failed in our own words: a driver's error text may contain an address and a password."""
     return "no answer in time" if isinstance(result, TimeoutError) else "does not answer"
 
 
 def _send_comparison(found: StoredComparison, **options: Any) -> Response:
-    """Answer with the difference as it is stored: only the rest is made into JSON."""
-    told = Comparison(id=found.id, before=found.before, after=found.after, status=found.status, why=found.why)
-    start = told.model_dump_json(exclude={"difference"}).encode().removesuffix(b"}") + b',"difference":'
+    """Answer with the stored JSON of the difference as it is, and serialise only the rest."""
+    rest = Comparison(id=found.id, before=found.before, after=found.after, status=found.status, why=found.why)
+    start = rest.model_dump_json(exclude={"difference"}).encode().removesuffix(b"}") + b',"difference":'
     return _send_json(start, found.difference or b"null", b"}", **options)
 
 
 def _send_json(*parts: bytes, headers: dict[str, str] | None = None, status_code: int = 200) -> Response:
-    """Answer with JSON in parts, as fast as the client takes it, and copy none of them whole."""
+    """Answer with JSON in parts, as fast as the client reads, without copying a whole part."""
     length = {"Content-Length": str(sum(map(len, parts)))}
     return StreamingResponse(
         _slices(parts), status_code, headers=length | (headers or {}), media_type="application/json"

@@ -1,4 +1,4 @@
-"""Request bodies: limited in size, in time, and in how many large ones are in memory at once."""
+"""Reads request bodies, with limits on their size, their time, and the number of large ones in memory at once."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from starlette.requests import ClientDisconnect
 
 MAX_BODY_BYTES = 10**7
 LARGE_BODY_BYTES = 10**5
-"""Beyond this a body waits for its turn. A record of `invoke report` stays far below."""
+"""A larger body waits for its turn. A record of `invoke report` is much smaller."""
 BODY_SECONDS = 30
-"""How long a body may take to come, its wait for a turn included."""
-_CLOSE = {"Connection": "close"}  # or the server would go on reading what nobody wants
+"""How long a body may take to arrive, including its wait for a turn."""
+_CLOSE = {"Connection": "close"}  # otherwise the server would read the rest of the body in vain
 
 
 class Bodies:
     """Reads the bodies of one application.
 
-    What a body holds takes some twenty times its size while it is read, so a large one is read and worked on alone.
+    A body needs some twenty times its size while it is parsed, so only one large body is read and processed at a time.
     A body that waits is not buffered either: the server stops reading from its connection.
     """
 
@@ -32,7 +32,7 @@ class Bodies:
         """Yield the body, once, and keep its turn until the caller is done with it.
 
         Raises:
-            HTTPException: It is too large (413), too slow (408), or its sender has left.
+            HTTPException: The body is too large (413) or too slow (408), or its sender has left (400).
         """
         body = bytearray()
         async with AsyncExitStack() as turn:
@@ -40,16 +40,16 @@ class Bodies:
                 async with asyncio.timeout(BODY_SECONDS):
                     await self._fill(body, request.stream(), turn)
             except TimeoutError:
-                raise HTTPException(408, f"The body did not come within {BODY_SECONDS} seconds", _CLOSE) from None
-            except ClientDisconnect:
-                raise HTTPException(400, "The body did not come whole", _CLOSE) from None  # nobody reads this
+                raise HTTPException(408, f"The body did not arrive within {BODY_SECONDS} seconds", _CLOSE) from None
+            except ClientDisconnect:  # so nobody reads this answer
+                raise HTTPException(400, "The body did not arrive completely", _CLOSE) from None
             yield body
 
     async def _fill(self, body: bytearray, stream: AsyncIterator[bytes], turn: AsyncExitStack) -> None:
-        """Read what comes, whatever Content-Length says, and never hold more than the limit of it.
+        """Read the body, whatever Content-Length says, and never hold more of it than the limit.
 
-        The excess is read and thrown away, as much again at most, so that a client which writes before it reads gets
-        the answer and not a broken connection.
+        An excess up to the same size is read and discarded, so that a client that writes everything before it reads
+        gets the answer instead of a broken connection.
         """
         size, alone = 0, False
         async for chunk in stream:

@@ -1,4 +1,4 @@
-"""The Celery app and how both roles reach Redis through it; every wait here has an end."""
+"""The Celery app, through which both roles reach Redis; every wait here has a time limit."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from backend.settings import Settings
 COMPARE = "backend.compare"
 REHEARSE = "backend.rehearse"
 SEND_SECONDS = 2.0
-"""How long a request waits for the queue, the time that the broker's name takes to resolve included."""
+"""How long a request waits for the queue, including the time to resolve the broker's name."""
 _PING_SECONDS = 1.0
 
 
 def make_celery(settings: Settings) -> Celery:
-    """Return a Celery app with all of its configuration."""
+    """Return the Celery app, configured."""
     transport.install()
     app = Celery("backend", broker=settings.redis_url, backend=settings.redis_url)
     app.conf.update(
-        # A job is acknowledged when it is done, and sent again when its worker dies. Ours may run twice: a comparison
-        # gives the same row, and counts its attempts, so that one which kills its worker is not sent round for ever.
+        # A job is acknowledged when it is done, and sent again when its worker dies. Our jobs may run twice: a
+        # comparison gives the same row. It counts its attempts, so that one that kills its worker is given up one day.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        # The soft limit raises in the job, so that it can tell; the hard one kills what does not listen.
+        # The soft limit raises an exception in the job, which can report it; the hard limit kills a job that hangs.
         task_soft_time_limit=settings.job_seconds,
         task_time_limit=settings.job_kill_seconds,
         worker_prefetch_multiplier=1,
@@ -40,7 +40,7 @@ def make_celery(settings: Settings) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
-            # Named here alone: Celery 5.7 reads it nowhere else. Looked at every ten seconds, not every hundred.
+            # Celery 5.7 reads it only from here. Lost jobs are looked for every ten seconds instead of every hundred.
             "visibility_timeout": settings.visibility_timeout_seconds,
             "unacked_restore_interval": settings.restore_seconds,
             "unacked_restore_throttle": 1,
@@ -76,7 +76,7 @@ class Broker:
         """Put a comparison on the queue.
 
         Raises:
-            BrokerUnavailable: That could not be done in time. It may yet be done, which does no harm.
+            BrokerUnavailable: That did not succeed in time. It may still succeed later, which does no harm.
         """
         future = self._threads.submit(self._send, comparison_id)
         try:
@@ -86,7 +86,7 @@ class Broker:
             raise BrokerUnavailable from error
 
     def ping(self) -> None:
-        """Do the least that a working Redis can do; raises whatever its client does."""
+        """Send Redis a PING; raises what the Redis client raises."""
         self._redis.ping()
 
     def close(self) -> None:
@@ -96,6 +96,6 @@ class Broker:
         self._celery.close()
 
     def _send(self, comparison_id: str) -> None:
-        # No result is stored: the database's row is the truth, and the API need not listen to Redis for it.
+        # Celery stores no result: the result is the database's row, so the API need not wait for Redis.
         policy = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.1}
         self._celery.send_task(COMPARE, args=[comparison_id], ignore_result=True, retry=True, retry_policy=policy)

@@ -1,7 +1,7 @@
-"""The one spelling of a JSON document, and the id that follows from it.
+"""Writes a JSON document in its canonical form, from which its id follows.
 
-Canonical means: keys sorted, no insignificant whitespace, UTF-8 and no needless escapes. Two documents that differ only
-in spelling are one document.
+Canonical means: sorted keys, no insignificant whitespace, UTF-8, no needless escapes. Two documents that differ only
+in these points are the same document.
 """
 
 from __future__ import annotations
@@ -18,31 +18,32 @@ from backend.errors import Invalid
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _VALUE_STARTS = (b",", b"[", b"{")
 MAX_VALUES = 10**6
-"""A value takes 64 bytes and more in memory, and two bytes in the body: this, not its size, is what a body costs."""
+"""A value needs 64 bytes or more in memory but only two in the body, so their number decides what a body costs."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def parse(body: bytes | bytearray) -> Any:
-    """Return the value that JSON text holds.
+    """Parse JSON.
 
     Raises:
-        Invalid: It is no JSON by RFC 8259 (NaN is not), or is nested or numbered beyond what can be kept.
+        Invalid: The text is not JSON by RFC 8259 (which has no NaN), is nested too deeply, or has a number or an amount
+            of values that is too large to store.
     """
-    if sum(map(body.count, _VALUE_STARTS)) >= MAX_VALUES:  # some of them stand in strings: an upper bound
+    if sum(map(body.count, _VALUE_STARTS)) >= MAX_VALUES:  # an upper bound, because strings may contain them too
         raise Invalid(f"The body holds more than {MAX_VALUES} values")
     try:
         return json.loads(body, parse_constant=_refuse, parse_float=_finite)
     except RecursionError:
         raise Invalid("The body is nested too deeply") from None
     except ValueError as error:
-        raise Invalid(f"The body is no JSON that can be kept: {str(error)[:200]}") from None
+        raise Invalid(f"The body is not JSON that can be stored: {str(error)[:200]}") from None
 
 
 def canonical(value: Any) -> bytes:
     """Return the canonical text of a value from `parse`, in UTF-8.
 
     Raises:
-        Invalid: A string holds U+0000, which PostgreSQL cannot store, or half a surrogate pair, which is no Unicode.
+        Invalid: A string contains U+0000, which PostgreSQL cannot store, or half a surrogate pair.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
@@ -55,7 +56,7 @@ def canonical(value: Any) -> bytes:
         if not _ESCAPED_NUL.search(text):
             return encoded
     place = next(_unstorable(value), "")
-    raise Invalid(f"{place}: a string holds U+0000 or an unpaired surrogate, which cannot be kept")
+    raise Invalid(f"{place}: a string contains U+0000 or an unpaired surrogate, which cannot be stored")
 
 
 def identify(text: bytes) -> str:
@@ -64,7 +65,7 @@ def identify(text: bytes) -> str:
 
 
 def _unstorable(value: Any) -> Iterator[str]:
-    """Yield where strings are that cannot be kept. No recursion: the depth is the sender's choice."""
+    """Yield the places of strings that cannot be stored. Without recursion, because the sender chooses the depth."""
     left = [("The body", value)]
     while left:
         place, item = left.pop()
@@ -78,11 +79,11 @@ def _unstorable(value: Any) -> Iterator[str]:
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _finite(digits: str) -> float:
-    """Refuse what would turn into infinity and could not be written back."""
+    """Parse a number; refuse one that would become infinity, which JSON cannot express."""
     number = float(digits)
     if math.isinf(number):
         raise ValueError(f"{digits[:40]} is too large a number")

@@ -1,7 +1,7 @@
-"""What a posted record must be: the types of the fields that we read, and sizes that the service can carry.
+"""Checks a posted record: the types of the fields that we read, and sizes that the service can handle.
 
-Stricter than `weighbridge.records`, which reads files of our own: "100" is no number here. Fields that are not read are
-anything that JSON can say.
+This is stricter than `weighbridge.report.records`, which reads our own files: here "100" is not a number. Fields that
+we do not read may be any JSON.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from weighbridge.model.report import FORMAT_VERSION, Image, Report
 
 MAX_IMAGES = 100
 MAX_LAYERS = 1000
-"""Of one image; engines stop at some 127."""
+"""Limit for one image; engines allow some 127."""
 MAX_ROWS = {"layers": MAX_LAYERS, "ledger": 20_000, "waste": 10_000, "findings": 1000, "rebuilds": 32}
-"""Of one image: a full Debian has some 60,000 packages, and nobody ships a tenth of them. Rebuilds have layers, too."""
+"""Limits for one image: all of Debian is some 60,000 packages, and no image has a tenth of them."""
 MAX_VARIANT_CHARACTERS = 200
 """PostgreSQL indexes no value beyond a third of a page."""
 _LARGEST = 2**63 - 1
 
 
 def check(value: Any) -> Report:
-    """Return the report that parsed JSON holds.
+    """Turn parsed JSON into a report.
 
     Raises:
-        Invalid: It breaks the contract; the text names the first field that does.
+        Invalid: A field breaks the contract; the text names the first such field.
     """
     record = value if isinstance(value, dict) else {}
     if record.get("format", FORMAT_VERSION) != FORMAT_VERSION:
         raise Invalid(f"format: this service reads {FORMAT_VERSION}, not {str(record['format'])[:20]}")
-    # Lengths come first, and images one by one: Pydantic keeps every fault that it finds, and we tell one.
+    # Checks lengths first, and images one by one: Pydantic would collect every fault, but we report only one.
     images = _bounded(record, "images", MAX_IMAGES)
     report: Report = _read(Report, record | {"images": []} if "images" in record else value)
     _check_time(report.recorded_at)
@@ -59,17 +59,17 @@ def _image(index: int, value: Any) -> Image:
 
 
 def _bounded(value: Any, name: str, most: int, place: Sequence[str] = ()) -> list[Any]:
-    """Return a list that is not too long; what is missing is found missing later."""
+    """Return a list of the record, empty if it is missing; refuse it if it is too long."""
     found = value.get(name, []) if isinstance(value, dict) else []
     if not isinstance(found, list):
         raise _fault((*place, name), "must be a list")
     if len(found) > most:
-        raise _fault((*place, name), f"must hold at most {most}, not {len(found)}")
+        raise _fault((*place, name), f"must have at most {most} entries, not {len(found)}")
     return found
 
 
 def _check_time(text: str) -> None:
-    """Hold a time to one spelling, because lists are in its order."""
+    """Require one spelling of times, because lists are sorted by their text."""
     try:
         if datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ") == text:
             return
@@ -79,7 +79,7 @@ def _check_time(text: str) -> None:
 
 
 def _read(kind: Any, value: Any, place: Sequence[str] = ()) -> Any:
-    """Validate what we read. As JSON text, because strict validation of Python's own values wants dataclasses."""
+    """Validate the fields that we read, as JSON text: with Python values, strict validation demands dataclasses."""
     if isinstance(value, dict):
         value = {name: value[name] for name in kind.__dataclass_fields__ if name in value}
     try:
@@ -96,5 +96,5 @@ def _fault(place: Iterable[object], message: str) -> Invalid:
 
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    """Build each validator once, on first use."""
+    """Return a type's validator, which is built once, on first use."""
     return TypeAdapter(kind)

@@ -1,9 +1,9 @@
-"""What can go wrong in the service, told apart by what the caller can do about it.
+"""The errors of the service, distinguished by what the caller can do about them.
 
 The tree:
 
     BackendError
-      Invalid              the content is wrong; sending it again will not help
+      Invalid              the content is wrong; sending it again does not help
       NotFound             no such report or comparison
       Unavailable          a service that we need does not answer; try again later
         StoreUnavailable     the database
@@ -14,15 +14,15 @@ from __future__ import annotations
 
 
 class BackendError(Exception):
-    """Superclass of our errors, never raised itself. Its text is for the caller and holds no secret."""
+    """Superclass of our errors, never raised itself. Its text is for the caller and contains no secret."""
 
 
 class Invalid(BackendError):
-    """What was sent breaks the contract; the text names the field."""
+    """The content breaks the contract; the text names the field."""
 
 
 class NotFound(BackendError):
-    """There is no report or comparison of that id."""
+    """There is no report or comparison with that id."""
 
 
 class Unavailable(BackendError):
@@ -33,7 +33,7 @@ class StoreUnavailable(Unavailable):
     """The database cannot be reached, read or written."""
 
     def __init__(self) -> None:
-        super().__init__("The database does not answer or cannot be written. Try again later.")
+        super().__init__("The database does not answer or cannot be written to. Try again later.")
 
 
 class BrokerUnavailable(Unavailable):
@@ -44,7 +44,7 @@ class BrokerUnavailable(Unavailable):
 
 
 def root_cause(error: BaseException) -> str:
-    """Return what is at the bottom of an error, in one line: for the log, because it may hold an address."""
+    """Return the first cause of an error on one line. It is only for the log, because it may contain an address."""
     while error.__cause__ is not None:
         error = error.__cause__
     return f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")

@@ -1,7 +1,7 @@
-"""The image's health check: exit status 0 is healthy, 1 is not, and one line says why.
+"""The image's health check: exit status 0 means healthy, 1 means unhealthy, and one line says why.
 
-Runs as a script, every few seconds in every container, so it is the standard library alone (and works with `-I -S`):
-a socket costs half of what `http.client` does. One image, two roles: the command line of process 1 tells which.
+It runs as a script every few seconds in every container, so it uses only the standard library (and works with `-I -S`):
+a socket costs half as much as `http.client`. The image has two roles; the command line of process 1 shows which it is.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import sys
 import time
 
 PORT = "8000"
-"""Where the image's command has the API listen; no variable moves it, for the engine maps ports."""
+"""The port on which the image's command makes the API listen. It is fixed, because the engine maps ports."""
 HEARTBEAT = "/tmp/worker.heartbeat"  # noqa: S108 - /tmp is the only writable place of a container
 STALE_SECONDS = 30.0
-"""Six missed beats: long enough for a busy machine, short enough to matter."""
+"""Six missed beats: enough patience for a busy machine, and still a quick alarm."""
 TIMEOUT_SECONDS = 2.0
 
 
 def main(port: str = PORT) -> int:
-    """Check the role that this container has."""
+    """Check the role of this container."""
     try:
         with open("/proc/1/cmdline", "rb") as file:  # noqa: PTH123 - pathlib doubles the start-up time
             command = file.read()
@@ -35,12 +35,12 @@ def main(port: str = PORT) -> int:
 
 
 def is_worker(command: bytes) -> bool:
-    """Tell whether a NUL-separated command line starts Celery; an init or a shell before it does no harm."""
+    """Tell whether a NUL-separated command line starts Celery, directly or through an init or a shell."""
     return any(word.rpartition(b"/")[2] == b"celery" for word in command.replace(b"\0", b" ").split())
 
 
 def check_worker(path: str) -> tuple[bool, str]:
-    """Tell whether the worker's main loop has touched its heartbeat file lately; what that proves: heartbeat.py."""
+    """Tell whether the worker's main loop has touched its heartbeat file lately; heartbeat.py says what that proves."""
     try:
         age = time.time() - os.stat(path).st_mtime  # noqa: PTH116 - see main
     except OSError as error:

@@ -1,9 +1,9 @@
-"""The worker's sign of life: a file that its main loop touches, for the image's health check.
+"""The worker's heartbeat: a file that its main loop touches, for the image's health check.
 
-It proves that the main loop turns, which takes jobs from Redis: a hung loop lets the file go stale, and so does one
-that waits for a lost Redis. It does not prove that jobs get done: their processes may all be busy, the database away.
+It proves that the main loop, which takes jobs from Redis, is running. The file goes stale if the loop hangs or waits
+for a lost Redis. It does not prove that jobs are done: all processes may be busy, or the database may be down.
 
-Our own bootstep and not Celery's heartbeat signal, because `--without-heartbeat` silences that.
+This is our own bootstep, because `--without-heartbeat` would silence Celery's heartbeat signal.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BEAT_SECONDS = 5.0
 
 
 class Heartbeat(StartStopStep):  # type: ignore[misc]  # the base is untyped
-    """Touches `heartbeat_path`, which is an entry of the Celery app's own settings."""
+    """Touches `heartbeat_path`, an entry in the Celery app's settings."""
 
     requires = {"celery.worker.components:Timer"}  # noqa: RUF012 - Celery's interface
 
@@ -27,12 +27,12 @@ class Heartbeat(StartStopStep):  # type: ignore[misc]  # the base is untyped
         self._entry: Any = None
 
     def start(self, worker: Any) -> None:
-        """Beat once now and then every few seconds."""
+        """Beat now, and then every few seconds."""
         self._path.touch()
         self._entry = worker.timer.call_repeatedly(BEAT_SECONDS, self._path.touch)
 
     def stop(self, _worker: Any) -> None:
-        """Stop beating and leave no file that a later container could take for its own."""
+        """Stop beating, and remove the file, so that a later container cannot mistake it for its own."""
         if self._entry is not None:
             self._entry.cancel()
         self._path.unlink(missing_ok=True)

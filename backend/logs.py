@@ -1,4 +1,4 @@
-"""JSON lines on stdout: one formatter for uvicorn, the application and Celery, which shows no secret."""
+"""Logs JSON lines to stdout, for uvicorn, the application and Celery alike, and shows no secrets."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 _SHORTEST_SECRET = 4
-"""A shorter one is not looked for in running text: it would black out half of it."""
+"""Shorter secrets are not masked in texts, because that would mask half of the text."""
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):[^\s@/]+@")
 _BEARER = re.compile(r"(?i)\b(bearer)\s+[^\s\"']+")
 _ACCESS = ("client", "method", "path", "http_version", "status")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "data"}
-"""What every record has, or what uvicorn and Celery add for their own formatters; the rest came by `extra`."""
+"""Fields of every record, and those that uvicorn and Celery add for their own formatters; others come from `extra`."""
 
 
 class JsonFormatter(logging.Formatter):
-    """One line per record: time, level, logger, message, what came by `extra`, and `exception` where there is one."""
+    """Formats a record as one line: time, level, logger, message, fields of `extra`, and `exception` if it has one."""
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class JsonFormatter(logging.Formatter):
         self._secrets = sorted((form for form in spellings if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record as JSON without a line break in it."""
+        """Return the record as JSON on one line."""
         fields: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -44,7 +44,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({key: self._clean(value) for key, value in fields.items()})
 
     def _clean(self, value: object) -> object:
-        """Return numbers as they are and all else as text without secrets."""
+        """Return numbers as they are, and anything else as text without secrets."""
         if value is None or isinstance(value, (bool, int, float)):
             return value
         text = str(value)
@@ -54,7 +54,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str, secrets: Sequence[str] = ()) -> None:
-    """Send every logger's records to stdout as JSON, once each. Doing it again replaces what it did before."""
+    """Send every logger's records to stdout as JSON, once each. A second call replaces the first."""
     root = logging.getLogger()
     for handler in [known for known in root.handlers if isinstance(known.formatter, JsonFormatter)]:
         root.removeHandler(handler)
@@ -64,7 +64,7 @@ def configure(level: str, secrets: Sequence[str] = ()) -> None:
     root.setLevel(level)
     for name in ("uvicorn", "uvicorn.access"):
         logger = logging.getLogger(name)
-        if logger.handlers:  # none and not propagating: access logs were switched off, and stay off
+        if logger.handlers:  # a logger without handlers was switched off, and stays off
             logger.handlers.clear()
             logger.propagate = True
     logging.captureWarnings(capture=True)

@@ -1,6 +1,6 @@
-"""The application: its parts put together, its errors put into one shape.
+"""Assembles the application, and gives all of its errors the same shape.
 
-Started by `uvicorn backend.main:app`, or made for a test by `create_app`.
+`uvicorn backend.main:app` starts it; tests call `create_app`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Return an application. Nothing is connected to before it is needed: Redis and the database may come up later."""
+    """Return an application. It connects only on first use, because Redis and the database may start later."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
         threads = ThreadPoolExecutor(4, thread_name_prefix="readyz")  # bounded: hung checks starve only each other
         app.state.services = Services(settings=settings, store=store, broker=broker, threads=threads, bodies=Bodies())
         if settings.api_token is None:
-            _log.warning("API_TOKEN is not set: everyone who reaches this service may write to it")
+            _log.warning("API_TOKEN is not set: everyone who can reach this service may write to it")
         try:
             yield
         finally:
@@ -45,10 +45,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="Weighbridge report service",
-        description="Keeps the records of `invoke report` and compares them.",
+        description="Stores the records of `invoke report` and compares them.",
         version=settings.weighbridge_version or "0",
         lifespan=lifespan,
-        docs_url=None,  # these pages load scripts from elsewhere
+        docs_url=None,  # these pages load scripts from the network
         redoc_url=None,
     )
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -74,11 +74,11 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _failed(_: Request, __: Exception) -> JSONResponse:
     """Answer in the common shape; the server logs the exception."""
-    return JSONResponse({"detail": "An error of the service; its log tells more"}, 500)
+    return JSONResponse({"detail": "The service has failed; see its log"}, 500)
 
 
 def _start() -> FastAPI:
-    """Log before anything else does: uvicorn's own first line comes after this import."""
+    """Configure the logs before uvicorn writes its first line, and return the application."""
     settings = load_settings()
     logs.configure(settings.log_level, settings.secrets())
     return create_app(settings)

@@ -1,4 +1,4 @@
-"""What goes in and out over HTTP, beside the record itself."""
+"""The bodies of requests and responses, apart from the record itself."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Identifier = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="64 hexa
 
 
 class Problem(BaseModel):
-    """The body of every answer that is an error."""
+    """The body of every error response."""
 
-    detail: str = Field(description="What was wrong, in words.")
+    detail: str = Field(description="What was wrong.")
 
 
 class ReportReference(BaseModel):
-    """Where a report is kept."""
+    """A reference to a stored report."""
 
     id: Identifier = Field(description="SHA-256 of the record's canonical JSON: the same content has the same id.")
 
@@ -31,7 +31,7 @@ class VariantSize(BaseModel):
 
 
 class ReportSummary(BaseModel):
-    """What a list tells of a report."""
+    """A report in a list."""
 
     id: Identifier
     recorded_at: str = Field(description="UTC, ISO 8601.")
@@ -41,7 +41,7 @@ class ReportSummary(BaseModel):
 
 
 class ReportPage(BaseModel):
-    """One page of reports, the newest first."""
+    """One page of reports, newest first."""
 
     items: list[ReportSummary]
     next: str | None = Field(description="The `cursor` of the next page; null on the last one.")
@@ -62,16 +62,16 @@ class VariantRefusal(BaseModel):
 
 
 class Comparison(BaseModel):
-    """A comparison and how far it is."""
+    """A comparison and its status."""
 
-    id: Identifier = Field(description="Follows from the two reports: the same pair is the same comparison.")
+    id: Identifier = Field(description="Follows from the two reports: the same pair has the same id.")
     before: Identifier
     after: Identifier
     status: Literal["pending", "done", "failed"]
     difference: list[VariantDifference | VariantRefusal] | None = Field(
-        None, description="By variant and layer, once done; of a variant that cannot be compared, why."
+        None, description="By variant and layer, when it is done; for a variant that cannot be compared, the reason."
     )
-    why: str | None = Field(None, description="Why it failed.")
+    why: str | None = Field(None, description="The reason, if it failed.")
 
 
 class Readiness(BaseModel):
@@ -82,8 +82,8 @@ class Readiness(BaseModel):
 
 
 class Version(BaseModel):
-    """What runs here: what the image's labels `org.opencontainers.image.…` say; null where the build did not know."""
+    """The version of the service, as in the image's labels `org.opencontainers.image.…`; null if it is unknown."""
 
     version: str | None
-    revision: str | None = Field(description="Commit; with `-dirty` behind it where something else was built.")
-    created: str | None = Field(description="UTC, ISO 8601: when the commit was made.")
+    revision: str | None = Field(description="Commit; followed by `-dirty` if the built sources differ from it.")
+    created: str | None = Field(description="Time of the commit: UTC, ISO 8601.")

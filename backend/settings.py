@@ -12,32 +12,32 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 SECRETS_FOLDER = Path("/run/secrets")
-"""Where Docker and Compose mount secrets: one file per setting, named like it, the environment before the file."""
+"""Where Docker and Compose mount secrets: one file per setting, with its name. The environment overrides the file."""
 BLANKS = " \t\r\n"
-"""What HTTP drops around a header's value, so that no token may hold it there."""
+"""HTTP strips these around a header's value, so a token cannot begin or end with them."""
 JOB_SECONDS = 25
-"""A job that takes longer is failed: less than a stop waits (`stop_grace_period`), so that none is cut short."""
+"""A job that takes longer fails. This is less than a stop waits (`stop_grace_period`), so a stop interrupts no job."""
 MAX_RETRY_WAIT_SECONDS = 60
 _KILL_SECONDS = 3
-"""How long a job that was told to end has, before it is killed."""
+"""How long a job may take to end after it was asked to, before it is killed."""
 _RESTORE_SECONDS = 10
 _RETRYING_SECONDS = 180
-"""How long a job is tried again, less jitter."""
+"""How long a job is retried, without jitter."""
 
 
 def _check_scheme(url: str, *allowed: str) -> SplitResult:
-    """Return a URL's parts. No message here repeats the value: a URL may hold a password."""
+    """Return a URL's parts. No error repeats the value, because a URL may contain a password."""
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in allowed:
         raise ValueError(f"must be a URL that begins with {' or '.join(f'{name}://' for name in allowed)}")
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise ValueError("must have a host that makes sense, an IPv6 address in brackets") from None
+        raise ValueError("must have a valid host, with an IPv6 address in brackets") from None
     try:
         _ = parts.port
     except ValueError:
-        raise ValueError("must have a number up to 65535 as its port") from None
+        raise ValueError("must have a port number up to 65535") from None
     return parts
 
 
@@ -59,31 +59,31 @@ def _check_database(url: str) -> str:
 
 
 def _check_token(token: SecretStr | None) -> SecretStr | None:
-    """Take an empty secret file for no secret, as an empty variable is; but not blanks, which somebody meant."""
+    """Treat an empty secret file like an empty variable: as no secret. Refuse blanks, which must be a mistake."""
     if token is None or not token.get_secret_value():
         return None
     if not (bare := token.get_secret_value().strip(BLANKS)):
-        raise ValueError("must not be of blanks alone")
+        raise ValueError("must not consist of blanks only")
     return SecretStr(bare)
 
 
 class Settings(BaseSettings):
-    """Every setting; the variable's name is the field's, in capitals. An empty variable counts as not set."""
+    """All settings. The variable for a field has its name in capitals. An empty variable counts as not set."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, extra="ignore")
 
     redis_url: Annotated[str, AfterValidator(_check_redis)] = Field("redis://redis:6379/0", repr=False)
-    """Broker, result store and nothing else."""
+    """Used as broker and result store, and for nothing else."""
     database_url: Annotated[str, AfterValidator(_check_database)] = Field("sqlite:////data/weighbridge.db", repr=False)
     api_token: Annotated[SecretStr | None, AfterValidator(_check_token)] = None
-    """The bearer token that guards every write. None: writes are open."""
+    """The bearer token that every write needs. None: everyone may write."""
     worker_concurrency: int = Field(2, ge=1, le=64)
-    """Processes of one worker. Explicit, because Celery would count the host's processors, not the container's."""
+    """Processes of one worker. Without it Celery would count the host's processors instead of the container's."""
     visibility_timeout_seconds: int = Field(120, ge=10)
-    """A job whose worker was killed goes to another one after this long and ten seconds at most.
+    """A job whose worker was killed goes to another one after this time, plus at most ten seconds.
 
-    The longest wait before a retry and the longest job follow from it: together they are shorter, or jobs that live
-    would run twice. From 114 seconds on they are as long as they get.
+    It determines the longest wait before a retry and the longest job. Together they must be shorter, or a job that is
+    still running would be started a second time. From 114 seconds on, both have their maximum.
     """
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     heartbeat_path: Path = Path("/tmp/worker.heartbeat")  # noqa: S108 - /tmp is the only writable place of a container
@@ -93,22 +93,22 @@ class Settings(BaseSettings):
 
     @property
     def job_seconds(self) -> int:
-        """A job that takes longer is failed."""
+        """A job that takes longer fails."""
         return min(JOB_SECONDS, self.visibility_timeout_seconds // 2)
 
     @property
     def job_kill_seconds(self) -> int:
-        """A job that takes longer than this is killed, for it did not listen."""
+        """A job that takes longer is killed, because it ignored the request to end."""
         return self.job_seconds + min(_KILL_SECONDS, self.visibility_timeout_seconds // 10)
 
     @property
     def max_retry_wait_seconds(self) -> int:
-        """The longest wait before a retry. The worker holds the job meanwhile, and runs it when a process is free."""
+        """The longest wait before a retry. The worker keeps the job meanwhile, and runs it when a process is free."""
         return min(MAX_RETRY_WAIT_SECONDS, (self.visibility_timeout_seconds - self.job_kill_seconds) * 7 // 10)
 
     @property
     def max_retries(self) -> int:
-        """As many as make about three minutes, whatever the longest wait between them."""
+        """The number of retries that takes about three minutes, given the longest wait between them."""
         count = waited = 0
         while waited < _RETRYING_SECONDS:
             waited += min(2**count, self.max_retry_wait_seconds)
@@ -117,7 +117,7 @@ class Settings(BaseSettings):
 
     @property
     def restore_seconds(self) -> int:
-        """How often a worker looks for jobs that a killed one held."""
+        """How often, in seconds, a worker looks for the jobs of a killed one."""
         return min(_RESTORE_SECONDS, self.visibility_timeout_seconds // 10)
 
     def secrets(self) -> tuple[str, ...]:
@@ -128,15 +128,15 @@ class Settings(BaseSettings):
 
 
 def load_settings(secrets_folder: Path = SECRETS_FOLDER) -> Settings:
-    """Return the settings, or end the process with status 2 and one line for each that makes no sense."""
+    """Return the settings, or end the process with status 2 and one line for each wrong setting."""
     try:
         return Settings(_secrets_dir=secrets_folder if secrets_folder.is_dir() else None)
-    except SettingsError as error:  # its text names the field, and its cause is what reading the file raised
+    except SettingsError as error:  # its text names the field, and its cause is the error from reading the file
         name = next(name for name in Settings.model_fields if f'"{name}"' in str(error))
         faults = [f"The secret file {secrets_folder / name} cannot be read: {_why(error.__cause__)}"]
     except ValidationError as error:
         faults = [
-            f"The setting {'.'.join(map(str, fault['loc'])).upper()} makes no sense: "
+            f"The setting {'.'.join(map(str, fault['loc'])).upper()} is wrong: "
             + fault["msg"].removeprefix("Value error, ")
             for fault in error.errors(include_input=False, include_context=False, include_url=False)
         ]
@@ -145,5 +145,5 @@ def load_settings(secrets_folder: Path = SECRETS_FOLDER) -> Settings:
 
 
 def _why(error: BaseException | None) -> str:
-    """Say what is wrong with a file and nothing of what is in it."""
+    """Say what is wrong with a file, without quoting its content."""
     return "it is not UTF-8" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or repr(error)

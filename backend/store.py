@@ -1,8 +1,8 @@
-"""The database: its tables and every statement that touches them; SQLite or PostgreSQL.
+"""The database, SQLite or PostgreSQL: its tables, and every statement that uses them.
 
 SQLite keeps its default rollback journal. Write-ahead logging needs memory shared between the API's and the worker's
-containers, which not every volume gives, and switching to it can fail when both start at once. Transactions here are
-short and few; a busy timeout and `BEGIN IMMEDIATE` for writes are enough.
+containers, which not every volume offers, and switching to it can fail if both start at once. Transactions here are
+short and few, so a busy timeout and `BEGIN IMMEDIATE` for writes are enough.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from backend.contract import MAX_VARIANT_CHARACTERS
 from backend.errors import StoreUnavailable
 
 MAX_ATTEMPTS = 10
-"""How often a comparison may be begun before it counts as one that kills its worker."""
+"""How often a comparison may be started before we assume that it kills its worker."""
 _SCHEMA_LOCK = 0x57424447
-"""The advisory lock that creators of the schema take in PostgreSQL; any number that nobody else uses."""
+"""The advisory lock in PostgreSQL for creating the schema; an arbitrary number that nothing else uses."""
 
 _metadata = MetaData()
 _reports = Table(
@@ -56,7 +56,7 @@ _reports = Table(
     Column("recorded_at", String(20), nullable=False),
     Column("commit", Text),
     Column("dirty", Boolean, nullable=False),
-    # Canonical JSON in UTF-8. Bytes: jsonb would respell numbers, and text take four times the memory on its way out.
+    # Canonical JSON in UTF-8, as bytes: jsonb would rewrite numbers, and text needs four times the memory when read.
     Column("record", LargeBinary, nullable=False),
     Index("reports_by_time", "recorded_at", "id"),
 )
@@ -86,7 +86,7 @@ Status = Literal["pending", "done", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredReport:
-    """A report as far as lists tell of it; `variants` are pairs of name and shipped bytes."""
+    """A report without its record, as in lists; `variants` are pairs of name and shipped bytes."""
 
     id: str
     recorded_at: str
@@ -97,7 +97,7 @@ class StoredReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredComparison:
-    """A comparison's row; `difference` is JSON once done, `why` is set once failed."""
+    """A comparison's row; `difference` is JSON if it is done, `why` is the reason if it failed."""
 
     id: str
     before: str
@@ -108,7 +108,7 @@ class StoredComparison:
 
 
 class Store:
-    """One database. Make one per process and after any fork: connections do not survive it."""
+    """One database. Create it in each process after any fork, because connections do not survive a fork."""
 
     def __init__(self, url: str) -> None:
         self._engine = _make_engine(url)
@@ -123,17 +123,17 @@ class Store:
         self._engine.dispose()
 
     def ping(self) -> None:
-        """Do the least that a working database can do: for a file, begin a write and take it back."""
+        """Make sure that the database works: send it a query, or for a file begin a write and roll it back."""
         if self._file is None:
             with self._transaction() as connection:
                 connection.execute(text("SELECT 1"))
             return
         with self._transaction(write=True) as connection:
-            connection.exec_driver_sql("PRAGMA user_version = 0")  # needs room for a journal, and the right to make it
+            connection.exec_driver_sql("PRAGMA user_version = 0")  # fails without room for a journal or the right to it
             connection.rollback()
 
     def add_report(self, report: StoredReport, record: bytes) -> bool:
-        """Keep a report; False where it was kept before, also when two come at the same instant."""
+        """Store a report; return False if it was stored before, even if two arrive at the same instant."""
         row = {"id": report.id, "recorded_at": report.recorded_at, "commit": report.commit, "dirty": report.dirty}
         sizes = [
             {"report_id": report.id, "position": position, "variant": variant, "shipped_bytes": shipped_bytes}
@@ -147,7 +147,7 @@ class Store:
         return is_new
 
     def has_report(self, report_id: str) -> bool:
-        """Tell whether there is a report of that id."""
+        """Tell whether there is a report with that id."""
         with self._transaction() as connection:
             return connection.scalar(select(_reports.c.id).where(_reports.c.id == report_id)) is not None
 
@@ -157,7 +157,7 @@ class Store:
             return connection.scalar(select(_reports.c.record).where(_reports.c.id == report_id))
 
     def reports(self, *, variant: str | None, before: tuple[str, str] | None, limit: int) -> list[StoredReport]:
-        """Return reports, newest first, that come after the position `before` (time and id) in that order."""
+        """Return reports, newest first, from those that are older than `before` (a time and an id)."""
         columns = (_reports.c.id, _reports.c.recorded_at, _reports.c.commit, _reports.c.dirty)
         query = select(*columns).order_by(_reports.c.recorded_at.desc(), _reports.c.id.desc()).limit(limit)
         if variant is not None:
@@ -170,7 +170,7 @@ class Store:
         return [StoredReport(**row._mapping, variants=tuple(sizes[row.id])) for row in rows]  # noqa: SLF001 - public
 
     def open_comparison(self, comparison_id: str, before: str, after: str) -> StoredComparison:
-        """Return the comparison, made anew where there is none, and pending again where it had failed."""
+        """Return the comparison; create it if there is none, and make it pending again if it had failed."""
         row = {"id": comparison_id, "before": before, "after": after, "status": "pending", "attempts": 0}
         with self._transaction(write=True) as connection:
             connection.execute(self._insert(_comparisons).values(**row).on_conflict_do_nothing())
@@ -185,27 +185,27 @@ class Store:
         return None if row is None else _comparison(row)
 
     def count_attempt(self, comparison_id: str) -> int:
-        """Count one more attempt at a comparison, before it is made, and return how many that makes."""
+        """Count an attempt at a comparison, before it begins, and return the number of attempts."""
         chosen = _comparisons.c.id == comparison_id
         with self._transaction(write=True) as connection:
             connection.execute(update(_comparisons).where(chosen).values(attempts=_comparisons.c.attempts + 1))
             return connection.scalar(select(_comparisons.c.attempts).where(chosen)) or 0
 
     def finish_comparison(self, comparison_id: str, difference: bytes) -> None:
-        """Store what a comparison found."""
+        """Store the result of a comparison."""
         with self._transaction(write=True) as connection:
             chosen = update(_comparisons).where(_comparisons.c.id == comparison_id)
             connection.execute(chosen.values(status="done", difference=difference, why=None))
 
     def fail_comparison(self, comparison_id: str, why: str) -> None:
-        """Store why a comparison failed, unless it has been done meanwhile."""
+        """Store why a comparison failed, unless another attempt has finished it meanwhile."""
         chosen = update(_comparisons).where(_comparisons.c.id == comparison_id, _comparisons.c.status != "done")
         with self._transaction(write=True) as connection:
             connection.execute(chosen.values(status="failed", why=why))
 
     @contextmanager
     def _transaction(self, *, write: bool = False) -> Iterator[Connection]:
-        """Yield a connection inside a transaction, and turn every failure of the database into one error of ours."""
+        """Yield a connection inside a transaction, and turn every failure of the database into an error of ours."""
         try:
             self._ensure_schema()
             with self._engine.connect() as plain:
@@ -218,9 +218,9 @@ class Store:
             raise StoreUnavailable from error
 
     def _ensure_schema(self) -> None:
-        """Create the schema on first use, not at start: the database may come up after us. Nobody queues for long.
+        """Create the schema on first use, because the database may start after us. A request waits 3 s at most.
 
-        The first use of another file is one, too: open connections would go on writing to the one that was deleted.
+        A new file under the same name is a first use, too: open connections would still write to the deleted file.
         """
         if self._is_known():
             return
@@ -239,7 +239,7 @@ class Store:
         return identity is not None and identity == self._has_schema_in
 
     def _identity(self) -> object:
-        """Return what tells this database from another under its name; None for a file that is not there."""
+        """Return what distinguishes this database from another one of the same name; None if its file is missing."""
         if self._file is None:
             return "server"
         with suppress(OSError):
@@ -249,7 +249,7 @@ class Store:
 
 
 def _sizes(connection: Connection, report_ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
-    """Return the variants of these reports, each in the order of its record."""
+    """Return id -> variants of these reports, in the order of each record."""
     sizes: dict[str, list[tuple[str, int]]] = {report_id: [] for report_id in report_ids}
     query = select(_variants).where(_variants.c.report_id.in_(report_ids)).order_by(_variants.c.position)
     for row in connection.execute(query):
@@ -269,7 +269,7 @@ def _comparison(row: Row[Any]) -> StoredComparison:
 def _make_engine(url: str) -> Engine:
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": 5})  # seconds to wait for another's write
+        engine = create_engine(url, connect_args={"timeout": 5})  # seconds to wait for another process's write
         event.listen(engine, "connect", _leave_begin_to_us)
         event.listen(engine, "begin", _begin)
         return engine
@@ -279,18 +279,18 @@ def _make_engine(url: str) -> Engine:
 
 
 def _leave_begin_to_us(connection: Any, _record: object) -> None:
-    """Keep Python's driver from beginning transactions late, which breaks both reads and DDL in transactions."""
+    """Stop Python's driver from starting transactions late, which breaks both reads and DDL in transactions."""
     connection.isolation_level = None
 
 
 def _begin(connection: Connection) -> None:
-    """Lock at once for a write: a read that turns into a write fails at once when another writes."""
+    """Take the lock at the start of a write: a read that turns into a write would fail if another process writes."""
     write = connection.get_execution_options().get("write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def _create_schema(engine: Engine) -> None:
-    """Create what is missing. API and worker may do so at the same instant, so one waits for the other."""
+    """Create missing tables. API and worker may do so at the same instant, so one waits for the other."""
     with engine.connect() as plain:
         connection = plain.execution_options(write=True)
         with connection.begin():

@@ -1,11 +1,11 @@
-"""Kombu's Redis transport, less one fault that ends a worker whose Redis goes away while a job runs.
+"""Kombu's Redis transport without a bug that ends a worker if Redis goes away while a job runs.
 
-Kombu 5.7.0, with Celery 5.7.0: after a lost connection Celery closes it, and the channel gives unacknowledged jobs back
+In Kombu 5.7.0 with Celery 5.7.0, Celery closes a connection that was lost. Then the channel returns unacknowledged jobs
 to Redis (`restore_unacked`), or a job that ends just then acknowledges itself. Both ask `_connparams` for a connection
-after the transport has let go of its own (`client` is None), and its AttributeError is none of the connection errors
-that Celery then ignores: the worker ended with status 1. Said as the connection error that it is, the worker waits for
-Redis, and the job comes again after the visibility timeout. To be dropped when Kombu does this itself; `test_worker.py`
-stops Redis under a running job.
+when the transport no longer has one (`client` is None). The resulting AttributeError is not among the connection errors
+that Celery ignores, so the worker ends with status 1. Here it becomes a connection error: the worker waits for Redis,
+and the job is sent again after the visibility timeout. `test_worker.py` stops Redis during a job. Remove this module
+when Kombu has fixed the bug.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 
 
 class Channel(redis.Channel):
-    """Kombu's, but closed is closed."""
+    """Kombu's channel, except that a closed connection raises a connection error."""
 
     def _connparams(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - Kombu's interface
         if self.connection is None or self.connection.client is None:
@@ -26,11 +26,11 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """Kombu's, with our channel."""
+    """Kombu's transport, with our channel."""
 
     Channel = Channel
 
 
 def install() -> None:
-    """Make this the transport of `redis://` and `rediss://`: a name, for Kombu tells TLS by the scheme's own."""
+    """Make this the transport of `redis://` and `rediss://`. Kombu recognises TLS by the scheme, which so stays."""
     TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:Transport"))

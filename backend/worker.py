@@ -1,6 +1,6 @@
-"""The Celery worker: one-line jobs that call the service, and how they start, retry and fail.
+"""The Celery worker: jobs that call the service in one line, and how they start, retry and fail.
 
-A *job* is what Celery runs; only Celery's own decorator calls it a task. Started by `celery -A backend.worker worker`.
+A *job* is what Celery runs; only Celery's own decorator calls it a task. `celery -A backend.worker worker` starts it.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ app.steps["worker"].add(Heartbeat)
 
 @setup_logging.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _configure_logs(**_: object) -> None:
-    """Take logging over from Celery. Only the worker sends this signal: `celery call` prints its id and no more."""
+    """Configure logging in place of Celery. Only the worker sends this signal; `celery call` prints just an id."""
     logs.configure(_settings.log_level, _settings.secrets())
 
 
 @celeryd_after_setup.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _keep_prose_off_stdout(instance: Any, **_: object) -> None:
-    """Drop Celery's banner and send what it says at a stop to stderr: on stdout every line is JSON."""
+    """Drop Celery's banner, and send its messages at a stop to stderr, because every line on stdout is JSON."""
     instance.quiet = True
     setattr(sys, "__stdout__", sys.__stderr__)  # noqa: B010 - typed as final, and read by Celery alone
 
 
 @cache
 def _store() -> Store:
-    """Open the database on first use, so in the process that a job runs in and never before the fork."""
+    """Open the database on first use, which is in the process of a job and never before the fork."""
     return Store(_settings.database_url)
 
 
 class ComparisonJob(Task):  # type: ignore[misc]  # the base is untyped
-    """What all comparisons share: a lost database or queue is waited for, within bounds; all else is told."""
+    """The behaviour of all comparisons: they are retried for a while if a service is lost, and fail on other errors."""
 
     autoretry_for = (Unavailable,)
     max_retries = _settings.max_retries
@@ -59,8 +59,8 @@ class ComparisonJob(Task):  # type: ignore[misc]  # the base is untyped
     ignore_result = True  # the database's row is the truth
 
     def on_failure(self, exc: Exception, _id: str, args: list[str], _kwargs: object, _info: object) -> None:
-        """Write down why, so that nobody waits for ever."""
-        why = f"An error of the service: {type(exc).__name__}"
+        """Store the reason, so that nobody waits for ever."""
+        why = f"The service has failed: {type(exc).__name__}"
         if isinstance(exc, Unavailable):
             why = str(exc)
         elif isinstance(exc, SoftTimeLimitExceeded):

@@ -1,6 +1,6 @@
-"""Writes images of a given number of files and bytes, as `docker save` of Docker 20 does; no engine takes part.
+"""Writes images with a given number of files and bytes, as `docker save` of Docker 20 does, without an engine.
 
-What is in an image follows from the arguments alone, so the truth about it is known without measuring.
+The content of an image depends only on the arguments, so the true figures are known without measuring.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from typing import BinaryIO
 
 SITE = "opt/venv/lib/python3.13/site-packages"
 PACKAGE_FILES = 100
-"""Files of one Python package, its metadata among them."""
+"""Files of one Python package, including its metadata."""
 _BLOCK_BYTES = 2**20
 _MODE, _FOLDER_MODE = 0o644, 0o755
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One entry of a layer: a folder where its path ends in a slash, else a file."""
+    """One entry of a layer: a folder if its path ends in a slash, else a file."""
 
     path: str
     size: int = 0
     seed: int = 0
-    """Two files of the same size hold the same bytes if their seeds are the same."""
+    """Two files of the same size and seed have the same bytes."""
     owner: int = 0
     text: bytes | None = None
-    """The file's own bytes, instead of `size` made ones."""
+    """The file's bytes, instead of `size` generated ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """An image; its layers are oldest first."""
+    """An image; its layers are in order, lowest first."""
 
     name: str
     """Name and tag."""
@@ -52,7 +52,7 @@ def whiteout(path: str) -> Entry:
 
 
 def packages(files: int, name: str = "bench:files", layers: int = 4) -> Spec:
-    """Return an image of Python packages with that many files in all, small ones, whose owners can be found."""
+    """Return an image of Python packages with that many small files in total; their owners can be found."""
     count = -(-files // PACKAGE_FILES)
     parts = [range(count * layer // layers, count * (layer + 1) // layers) for layer in range(layers)]
     return Spec(name=name, layers=tuple(_packages(part, files) for part in parts))
@@ -65,7 +65,7 @@ def _packages(numbers: Iterable[int], files: int) -> Iterator[Entry]:
 
 
 def _package(name: str, files: int, seed: int) -> Iterator[Entry]:
-    """Yield a package's modules and what an installer writes beside them."""
+    """Yield a package's modules and the metadata that an installer writes."""
     info, size = f"{name}-1.0.dist-info", 300
     modules = [f"{name}/module_{index:02}.py" for index in range(files - 2)]
     lines = [f"{module},sha256={'x' * 43},{size}" for module in modules]
@@ -78,7 +78,7 @@ def _package(name: str, files: int, seed: int) -> Iterator[Entry]:
 
 
 def blobs(size: int, name: str = "bench:bytes", files: int = 50) -> Spec:
-    """Return an image of one layer with that many bytes in a few large files."""
+    """Return an image with one layer and that many bytes in a few large files."""
     return Spec(
         name=name,
         layers=(
@@ -88,7 +88,7 @@ def blobs(size: int, name: str = "bench:bytes", files: int = 50) -> Spec:
 
 
 def write(path: Path, spec: Spec) -> None:
-    """Write an image as an archive that holds it alone; nothing of it is kept in memory."""
+    """Write an archive with a single image, without keeping the image in memory."""
     with path.open("wb") as file:
         diff_ids = [_add_layer(file, f"{index}/layer.tar", layer) for index, layer in enumerate(spec.layers)]
         config = json.dumps(_config(diff_ids)).encode()
@@ -112,7 +112,7 @@ def _config(diff_ids: Sequence[str]) -> dict[str, object]:
 
 
 def _add_layer(file: BinaryIO, name: str, entries: Iterable[Entry]) -> str:
-    """Append a member that is itself an archive; return its digest. Its header is written last, with its length."""
+    """Append a member that is itself an archive; return its digest. The header, which has the length, comes last."""
     start = file.tell()
     file.write(bytes(tarfile.BLOCKSIZE))
     digest = _Digest(file)
@@ -156,18 +156,18 @@ class _Digest(io.RawIOBase):
 
     @property
     def text(self) -> str:
-        """What the digest is now."""
+        """The digest of what was written so far."""
         return f"sha256:{self._sha.hexdigest()}"
 
 
 class _Made(io.RawIOBase):
-    """A made file, read front to back: it packs to about half, and no two seeds give the same bytes."""
+    """The bytes of a generated file: they compress to about half, and different seeds give different bytes."""
 
     def __init__(self, entry: Entry) -> None:
-        self._at = entry.seed * 4099 % _BLOCK_BYTES  # prime: neighbours begin far apart
+        self._at = entry.seed * 4099 % _BLOCK_BYTES  # a prime, so that neighbouring seeds begin far apart
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes, as many as are asked for."""
+        """Return the next `size` bytes."""
         parts = []
         while size > 0:
             part = _block()[self._at : self._at + size]

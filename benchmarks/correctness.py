@@ -1,4 +1,4 @@
-"""What each says is wasted in images whose waste is known because we made them."""
+"""Asks our report and dive for the waste in images whose waste we know because we made them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _CASES: dict[str, tuple[Entry, ...]] = {
     "a file, given to another owner": (Entry(path=_SHIPPED.path, size=_BYTES, owner=1000),),
     "a file, replaced by a larger one": (Entry(path=_SHIPPED.path, size=2 * _BYTES, seed=1),),
 }
-"""What the second layer does to the file of the first. All of that file is wasted then, and nothing else."""
+"""What the second layer does to the file of the first. In each case the whole file is wasted, and nothing else is."""
 
 
 def measure(place: Workplace, dive: Peer) -> tuple[WasteCase, ...]:
     """Ask our report and dive about each image; dive reads the same archive."""
     found = []
     for name, second in _CASES.items():
-        folder = place.fresh()  # a new one for each: dive leaves the end of a longer file below what it writes
+        folder = place.fresh()  # a new one for each: dive does not truncate a longer file that it writes to
         path = folder / "image.tar"
         archives.write(path, Spec(name=_NAME, layers=((Entry(path="srv/data/"), _SHIPPED), second)))
         ours = place.report([f"archive:{path}#{_NAME}"], output=folder / "ours.json")
@@ -44,7 +44,7 @@ def measure(place: Workplace, dive: Peer) -> tuple[WasteCase, ...]:
 
 
 def _told(command: Command, output: Path, figure: Callable[[Mapping[str, Any]], int]) -> int | None:
-    """Run a program and return a figure of the JSON that it wrote; None where it failed."""
+    """Run a program and return a figure from the JSON that it wrote; None if it failed."""
     try:
         timed(command)
         return int(figure(json.loads(output.read_text(encoding="utf-8"))))

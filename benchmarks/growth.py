@@ -1,4 +1,4 @@
-"""How our report grows with an image's files and bytes, on archives made for that."""
+"""Measures how our report's time and memory grow with an image's files and bytes, on generated archives."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ QUICK_SIZES: dict[Kind, tuple[int, ...]] = {
 }
 _SPECS: dict[Kind, Callable[[int], Spec]] = {"files": archives.packages, "bytes": archives.blobs}
 _ARCHIVED_BYTES: dict[Kind, int] = {"files": 1200, "bytes": 1}
-"""What one more takes in the archive, at most."""
+"""Bytes in the archive for each file or byte of the image, at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """An image that was made."""
+    """A generated image."""
 
     kind: Kind
     amount: int
@@ -40,7 +40,7 @@ class _Made:
 
     @property
     def name(self) -> str:
-        """What it is called while it is measured."""
+        """Its name in the progress messages."""
         return f"an image of {f'{self.amount:,} files' if self.kind == 'files' else size(self.amount)}"
 
 
@@ -51,7 +51,7 @@ def measure(
     say: Callable[[str], None],
     on_run: Callable[[int, str], object],
 ) -> tuple[Growth, ...]:
-    """Make the images and run our report on each, in turns.
+    """Write the images and run our report on each, in turns.
 
     Raises:
         SettingsError: The temporary folder has no room for them.
@@ -85,4 +85,5 @@ def _check_room(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         advice = "Set TMPDIR to a folder with more room, or use --quick."
-        raise SettingsError(f"The made images take {size(needed_bytes)}, and {folder} has {size(free)}", advice=advice)
+        message = f"The generated images take {size(needed_bytes)}, but {folder} has only {size(free)} free"
+        raise SettingsError(message, advice=advice)

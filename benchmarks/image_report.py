@@ -1,4 +1,4 @@
-"""What the comparison of images found, for people and for machines."""
+"""Renders the comparison of images, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def render(results: ImageResults, stream: TextIO | None = None) -> None:
 
 
 def render_json(results: ImageResults, stream: TextIO | None = None) -> None:
-    """Write all figures, and each single run."""
+    """Write all figures and every single run."""
     (stream or sys.stdout).write(json.dumps(_plain(results), indent=2) + "\n")
 
 
@@ -77,14 +77,14 @@ def _print_changes(results: ImageResults, stream: TextIO | None) -> None:
 
 
 def _notes(results: ImageResults) -> Iterator[str]:
-    yield "Bold: variants of this project; else: patterns, see benchmarks/dockerfiles."
+    yield "Bold: variants of this project; others: patterns, see benchmarks/dockerfiles."
     yield f"Base of all: {results.base}"
     how = f"medians of {results.rounds}, in turns" if results.rounds > 1 else "one run of each"
     yield f"Engine: {results.engine}; {how}."
-    yield "Start: from the container's, as the engine tells it, to the first 200 of /livez"
-    yield "or the worker's `ready`; alone, confined as in `invoke smoke`, no health check."
-    yield "Idle: resident memory of all processes 2 s later, what they share counted once."
-    yield "To pull: what a node lacks that has the image from before the change."
+    yield "Start: from the container's start, as the engine reports it, to the first 200 of"
+    yield "/livez or the worker's `ready`; confined as in `invoke smoke`, no health check."
+    yield "Idle: resident memory of all processes 2 s later, shared pages counted once."
+    yield "To pull: what a node must pull if it has the image from before the change."
     for name, reason in results.left_out.items():
         yield textwrap.shorten(f"Left out: {name}, because {reason}", LINE_WIDTH, placeholder=" …")
 

@@ -1,4 +1,4 @@
-"""What the comparison of images found, and which figures we hold our own to."""
+"""The results of the comparison of images, and the targets for our own images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from weighbridge.model.report import Pull
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One image; what was measured several times stands for its median, and is None where it was not."""
+    """One image and its measurements. A figure that was measured several times is the median, or None if never."""
 
     name: str
     is_ours: bool
@@ -22,18 +22,18 @@ class Compared:
     starts: Mapping[str, tuple[Start, ...]]
     """By role."""
     again_seconds: tuple[float, ...]
-    """Of builds with nothing changed."""
+    """One value for each build with nothing changed."""
     change_seconds: tuple[float, ...]
-    """Of builds with a line of code changed."""
+    """One value for each build with a line of code changed."""
     change_pull: Pull | None
-    """What a node that has the image pulls after that change."""
+    """What a node that has the image must pull after that change."""
 
     def start_seconds(self, role: str) -> float | None:
-        """Return how long a role takes from its container's start until it serves."""
+        """Return the seconds from a container's start until its role serves."""
         return _median([start.seconds for start in self.starts.get(role, ())])
 
     def memory_bytes(self, role: str) -> float | None:
-        """Return how much memory a role has at idle."""
+        """Return a role's memory at idle."""
         return _median([start.memory_bytes for start in self.starts.get(role, ())])
 
     @property
@@ -49,20 +49,20 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageResults:
-    """All that one comparison found."""
+    """The results of one comparison."""
 
     rounds: int
     engine: str
     """Version and store."""
     base: str
-    """What all images are built on, for people."""
+    """The name of the base of all images."""
     images: tuple[Compared, ...]
     left_out: Mapping[str, str]
-    """Patterns that could not be built or started, and why."""
+    """Pattern that could not be built or started -> the reason."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """The targets and what was measured."""
+        """The targets, each with the measured figure."""
         return tuple(_targets({each.name: each for each in self.images if each.is_ours}, self.peers))
 
     @property
@@ -94,11 +94,11 @@ _CHANGES: tuple[tuple[str, Unit, float, Figure], ...] = (
     ("build after no change", "seconds", 1.5, lambda image: image.again),
 )
 _JUDGED = ("multi", "minimal")
-"""The variants that are held to time, memory and the cost of a change."""
+"""The variants with targets for time, memory and the cost of a change."""
 
 
 def _targets(ours: Mapping[str, Compared], peers: Sequence[Compared]) -> Iterator[Target]:
-    """Yield the targets; each that is relative takes the peer that is best at that very figure."""
+    """Yield the targets. A relative target compares with the peer that is best at the same figure."""
     minimal, multi = ours.get("minimal"), ours.get("multi")
     yield _absolute("minimal: shipped", "bytes", 85 * 10**6, minimal, _shipped)
     yield _against("minimal: shipped", 0.45, minimal, peers, _shipped)

@@ -1,4 +1,4 @@
-"""The whole comparison of images: all are built, weighed, changed and started in turns, the figures put together."""
+"""Runs the comparison of images: builds, weighs, changes and starts all of them in turns, and joins the figures."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from weighbridge.sources.locations import DOCKER, Location
 
 CHANGE = "code"
 LINE = Change(file="backend/service.py", append="# {unique}")
-"""What is changed where the settings have no change of that name."""
+"""The change to measure if the settings have none of that name."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """What all steps need."""
+    """Values that all steps need."""
 
     engine: Engine
     client: BuildClient
@@ -39,12 +39,12 @@ class _Bench:
     shown: Activity
     rounds: int
     cache: Cache
-    """Of this comparison alone: what it reads of images that go again would crowd out the user's."""
+    """A cache for this comparison only: its images are removed again, and their layers would displace the user's."""
 
 
 @dataclass(slots=True)
 class _Found:
-    """What is known so far, by the image's name."""
+    """The results so far, by the image's name."""
 
     images: dict[str, Image] = field(default_factory=dict)
     rebuilds: dict[str, list[Mapping[str | None, Rebuild]]] = field(default_factory=dict)
@@ -53,16 +53,16 @@ class _Found:
 
 
 def compare(settings: Settings, project: Path, shown: Activity, *, rounds: int) -> ImageResults:
-    """Compare the variants with the patterns; no image, container, network or volume of it stays in the engine.
+    """Compare the variants with the patterns; remove all images, containers, networks and volumes afterwards.
 
     Args:
         settings: Name the variants and the roles' commands.
         project: Folder of the repository.
-        shown: Where to say what goes on.
-        rounds: How often each role is started and each image is built again.
+        shown: Shows progress.
+        rounds: How often to start each role and to build each image again.
 
     Raises:
-        SettingsError: `rounds` is less than 1, or a variant is called as a pattern is.
+        SettingsError: `rounds` is less than 1, or a variant has the name of a pattern.
         BuildFailed: A variant cannot be built.
         EngineError: There is no engine, no base image, or a variant does not start.
     """
@@ -87,7 +87,7 @@ def compare(settings: Settings, project: Path, shown: Activity, *, rounds: int) 
 
 
 def _weigh(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
-    """Weigh all images in one pass, so that layers that they share are read once."""
+    """Weigh all images in one pass, so that shared layers are read once."""
     locations = {each.name: Location(DOCKER, each.reference) for each in subjects}
     progress = bench.shown.reading()
     report = weigh.weigh(locations, Path(), cache=bench.cache, engine=bench.engine, on_progress=progress).report
@@ -95,7 +95,7 @@ def _weigh(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
 
 
 def _rebuild(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
-    """Build each image again in every round: with nothing changed, then with a line changed; a pattern may fail."""
+    """In every round build each image with nothing changed, then with a line changed; a pattern may fail."""
     tried = {CHANGE: bench.settings.changes.get(CHANGE, LINE)}
     for number in range(1, bench.rounds + 1):
         bench.shown.note(f"Round {number} of {bench.rounds}: building again")
@@ -112,7 +112,7 @@ def _rebuild(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
 
 
 def _start(bench: _Bench, subjects: Sequence[Subject], redis: str, found: _Found) -> None:
-    """Start each image in both roles in every round; a pattern that fails is left out of what follows."""
+    """In every round start each image in both roles; skip a pattern that has failed."""
     with starts.stage(bench.engine, bench.client, bench.settings, redis, bench.shown.note) as stage:
         for number in range(1, bench.rounds + 1):
             bench.shown.note(f"Round {number} of {bench.rounds}: starting")

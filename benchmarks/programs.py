@@ -1,4 +1,4 @@
-"""What is run: Invoke's tasks as a user runs them, `docker save`, dive and syft, with their variables and folders."""
+"""Makes the commands to measure: Invoke's tasks as a user runs them, `docker save`, dive and syft."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from weighbridge.render import formats
 
 COLD, KNOWN, MENU = "invoke report, cold", "invoke report, known layers", "invoke --list"
 AS = tuple(f"{KNOWN}, {name}" for name in formats.REPORTS if name != "json")
-"""The report of known layers in each of the other formats."""
+"""The report of cached layers in each of the other formats."""
 SAVE, DIVE, SYFT = "docker save", "dive", "syft"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
-    """The folders that programs use in place of the user's, and the engine that they ask."""
+    """The folders that the programs use in place of the user's, and the engine that they ask."""
 
     project: Path
     folder: Path
-    """Ours alone, and removed in the end."""
+    """A folder of this bench only; it is removed at the end."""
     engine: Mapping[str, str] = field(default_factory=dict)
-    """Variables that lead to the engine."""
+    """Environment variables with the engine's address."""
 
     def invoke(self, *words: str, cache: Path | None = None, output: Path = Path(os.devnull)) -> Command:
-        """Return a task of this project, with what is known of layers in `cache`; in a new folder, if None."""
+        """Return the command for a task of this project; its cache of layers is `cache`, or a new folder if None."""
         start = (sys.executable, "-P", "-m", "invoke", "--search-root", str(self.project))
         return Command(words=(*start, *words), environment=self._environment(cache or self.fresh()), output=output)
 
@@ -43,17 +43,17 @@ class Workplace:
         *,
         format_: str = "json",
     ) -> Command:
-        """Return `invoke report` on images, each named with its source."""
+        """Return the command for `invoke report` on images, each named with its source."""
         images = [word for location in locations for word in ("--image", location)]
         return self.invoke("report", *images, "--format", format_, cache=cache, output=output)
 
     def dive(self, peer: Peer, source: str, image: str, json: Path) -> Command:
-        """Return dive without its screen, with all that it finds written as JSON."""
+        """Return the command for dive without its user interface, with its results as JSON."""
         words = (str(peer.path), "--source", source, image, "--json", str(json))
         return Command(words=words, environment={**self._environment(self.folder), "CI": "true"})
 
     def syft(self, peer: Peer, reference: str) -> Command:
-        """Return syft on an image of the engine, without its question whether there is a newer syft."""
+        """Return the command for syft on an image of the engine, without its check for updates."""
         words = (str(peer.path), "scan", f"docker:{reference}", "-o", "json", "-q")
         return Command(
             words=words, environment={**self._environment(self.folder), "SYFT_CHECK_FOR_APP_UPDATE": "false"}
@@ -69,7 +69,7 @@ class Workplace:
 
 
 def ours(place: Workplace, references: Sequence[str], cache: Path) -> tuple[Contender, ...]:
-    """Return our own tasks on images of the engine; `cache` knows the images' layers already."""
+    """Return our own tasks on images of the engine; `cache` already has the images' layers."""
     locations = [f"docker:{reference}" for reference in references]
     return (
         Contender(name=COLD, commands=lambda: [place.report(locations)]),
@@ -86,9 +86,10 @@ def _drawn(place: Workplace, locations: Sequence[str], cache: Path, name: str) -
 def theirs(
     place: Workplace, references: Sequence[str], client: Sequence[str], peers: Sequence[Peer]
 ) -> tuple[Contender, ...]:
-    """Return the others on the same images; `client` starts a Docker client, and peers that are not there are left out.
+    """Return the other programs on the same images, without peers that are not available.
 
-    One `docker save` takes all images, as our report does. Dive and syft take one image each.
+    `client` is the command of a Docker client. One `docker save` takes all images, as our report does; dive and syft
+    take one image each.
     """
     found = []
     if client:

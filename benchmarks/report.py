@@ -1,4 +1,4 @@
-"""What a bench found, for people and for machines."""
+"""Renders the results of a bench, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def render(results: Results, stream: TextIO | None = None) -> None:
 
 
 def render_json(results: Results, stream: TextIO | None = None) -> None:
-    """Write all figures, and each single run."""
+    """Write all figures and every single run."""
     (stream or sys.stdout).write(json.dumps(_plain(results), indent=2) + "\n")
 
 
@@ -75,7 +75,7 @@ def _print_growth(growth: Growth, stream: TextIO | None) -> None:
         )
         for point in growth.points
     ]
-    print_table(f"invoke report, by the {growth.kind} of a made image", columns, rows, stream=stream)
+    print_table(f"invoke report, by the {growth.kind} of a generated image", columns, rows, stream=stream)
 
 
 def _print_waste(cases: Sequence[WasteCase], stream: TextIO | None) -> None:
@@ -92,15 +92,15 @@ def _print_waste(cases: Sequence[WasteCase], stream: TextIO | None) -> None:
     print_table("What each says is wasted", columns, rows, stream=stream)
 
 
-def _said(case: WasteCase, told: int | None) -> Cell:
-    if told is None:
+def _said(case: WasteCase, answer: int | None) -> Cell:
+    if answer is None:
         return Cell(NOTHING)
-    right = told == case.truth_bytes
-    return Cell(f"{size(told)} ✓ right", "green") if right else Cell(f"{size(told)} ✗ wrong", "red")
+    right = answer == case.truth_bytes
+    return Cell(f"{size(answer)} ✓ right", "green") if right else Cell(f"{size(answer)} ✗ wrong", "red")
 
 
 def print_targets(targets: Sequence[Target], stream: TextIO | None) -> None:
-    """Print what was measured beside what it was held to."""
+    """Print each target beside the measured figure."""
     columns = (
         Column(name="Target"),
         Column(name="At most", right=True),
@@ -129,9 +129,9 @@ def _notes(results: Results) -> Iterator[str]:
     yield f"Images: {', '.join(results.images)}"
     yield f"Engine: {results.engine}; peers: {', '.join(results.peers) or 'none'}"
     how = f"medians of {results.rounds}, in turns" if results.rounds > 1 else "one run of each"
-    yield f"Whole processes, {how}; dive and syft: one an image, added up."
-    yield "Ratio: time of the cold report by the program's. Cold: nothing known of a layer."
-    yield "Memory: the largest process at its peak; the engine's own is left out."
+    yield f"Whole processes, {how}; dive and syft: the sum of one process per image."
+    yield "Ratio: time of the cold report by the program's. Cold: with an empty cache."
+    yield "Memory: the largest process at its peak, without the engine's own memory."
     for name, reason in results.left_out.items():
         yield textwrap.shorten(f"Left out: {name}, because {reason}", LINE_WIDTH, placeholder=" …")
 

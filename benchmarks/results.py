@@ -1,4 +1,4 @@
-"""What a bench found, and which figures we hold ourselves to."""
+"""The results of a bench, and our targets."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from benchmarks.runs import Series
 
 Unit = Literal["times", "seconds", "bytes"]
 LARGE_FILES = 200_000
-"""How many files the image has whose memory is judged."""
+"""Number of files in the image that has a target for memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A figure that we hold ourselves to."""
+    """A limit that we want to keep, and the measured figure."""
 
     name: str
     unit: Unit
     limit: float
     measured: float | None
-    """None where it could not be measured."""
+    """None if it could not be measured."""
 
     @property
     def meets(self) -> bool | None:
-        """Whether it is within the limit; None where it was not measured."""
+        """Whether the figure is within the limit; None if it was not measured."""
         return None if self.measured is None else self.measured <= self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A made image and what our report took for it."""
+    """The size of a generated image, and the runs of our report on it."""
 
     amount: int
     series: Series
@@ -40,7 +40,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """How our report grows with what an image has."""
+    """How our report's time and memory grow with an image's files or bytes."""
 
     kind: Literal["files", "bytes"]
     points: tuple[Point, ...]
@@ -49,18 +49,18 @@ class Growth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WasteCase:
-    """An image whose waste is known, and what is said of it."""
+    """An image whose waste is known, and the figures that programs give for it."""
 
     name: str
     truth_bytes: int
     ours_bytes: int | None
     dive_bytes: int | None
-    """None, as above, where it did not say."""
+    """None, as above, if the program failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """All that one bench found."""
+    """The results of one bench."""
 
     rounds: int
     engine: str
@@ -72,16 +72,16 @@ class Results:
     growths: tuple[Growth, ...]
     waste: tuple[WasteCase, ...]
     left_out: Mapping[str, str]
-    """What could not be measured, and why."""
+    """Name of what could not be measured -> the reason."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """The targets and what was measured."""
+        """The targets, each with the measured figure."""
         return (*_times(self.series), *_memory(self.growths))
 
 
 def ratio(series: Sequence[Series], part: str, whole: str) -> float | None:
-    """Return how long one contender took, by the median, in times of another; None where either was not measured."""
+    """Return the ratio of two contenders' median times; None if either was not measured."""
     seconds = {each.name: each.seconds for each in series}
     over, under = seconds.get(part), seconds.get(whole)
     return over / under if over and under else None
@@ -115,7 +115,7 @@ def _memory(growths: Sequence[Growth]) -> tuple[Target, ...]:
 
 
 def _slope(peaks: Mapping[int, int | None]) -> float | None:
-    """Return by how much the peak grows for each file, from the smallest image to the largest."""
+    """Return how many bytes the peak grows for each file, from the smallest image to the largest."""
     known = sorted((amount, peak) for amount, peak in peaks.items() if peak is not None)
     if len(known) < 2:  # noqa: PLR2004 - a line needs two points
         return None

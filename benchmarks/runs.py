@@ -1,4 +1,4 @@
-"""Whole processes, timed in turns: A B C A B C …, so that whatever else the machine does meets all of them alike."""
+"""Times whole processes in turns, A B C A B C …, so that other load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from statistics import median
 
 STOPWATCH = Path(__file__).with_name("stopwatch.py")
 _END_SECONDS = 20
-"""How long a program that was told to end may take to clean up."""
+"""How long a program may take to clean up after it was asked to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +23,14 @@ class Command:
 
     words: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables over those of this process."""
+    """Variables to add to those of this process."""
     output: Path = Path(os.devnull)
-    """Where its standard output goes."""
+    """The file for its standard output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What one program took, or several one after the other."""
+    """The time and memory of one program, or of several in sequence."""
 
     seconds: float
     peak_bytes: int
@@ -43,7 +43,7 @@ class Contender:
 
     name: str
     commands: Callable[[], Sequence[Command]]
-    """Makes the programs of one run, which count together. Asked anew for each run, so that it may have new folders."""
+    """Returns the programs of one run, which count together. Called for each run, so that each can have new folders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,38 +53,38 @@ class Series:
     name: str
     runs: tuple[Run, ...]
     fault: str = ""
-    """Why it was given up; empty where all runs ended well. Then the runs do not count."""
+    """Why the contender failed, in which case its runs do not count; empty if all runs succeeded."""
 
     @property
     def seconds(self) -> float | None:
-        """The median; None where the contender failed."""
+        """The median; None if the contender failed."""
         return median(run.seconds for run in self.runs) if self.runs and not self.fault else None
 
     @property
     def peak_bytes(self) -> int | None:
-        """The median of the runs' peaks; None where the contender failed."""
+        """The median of the runs' peaks; None if the contender failed."""
         return round(median(run.peak_bytes for run in self.runs)) if self.runs and not self.fault else None
 
     @property
     def range_seconds(self) -> tuple[float, float] | None:
-        """The shortest and the longest run; None where the contender failed."""
+        """The shortest and the longest run; None if the contender failed."""
         seconds = [run.seconds for run in self.runs]
         return (min(seconds), max(seconds)) if seconds and not self.fault else None
 
 
 class ProgramFailed(Exception):
-    """A program that was to be timed ended with an error; the message is the last that it said."""
+    """A timed program ended with an error; the message is the last line of its output."""
 
 
 def interleaved(
     contenders: Sequence[Contender], rounds: int, on_run: Callable[[int, str], object] = lambda _round, _name: None
 ) -> tuple[Series, ...]:
-    """Run each contender once in every round, in turns; one that fails is left out of the rounds that follow.
+    """Run each contender once in every round, in turns; a contender that fails is skipped from then on.
 
     Args:
         contenders: What to run, in this order.
-        rounds: How often.
-        on_run: Is told the round, from 1, and the name of what runs next.
+        rounds: Number of rounds.
+        on_run: Called before each run with the round, from 1, and the contender's name.
     """
     runs: dict[str, list[Run]] = {each.name: [] for each in contenders}
     faults: dict[str, str] = {}
@@ -101,7 +101,7 @@ def interleaved(
 
 
 def together(runs: Sequence[Run]) -> Run:
-    """Return runs one after the other as one: their sum in time, the largest in memory."""
+    """Combine runs in sequence into one: the sum of their times and the largest memory."""
     return Run(seconds=sum(run.seconds for run in runs), peak_bytes=max(run.peak_bytes for run in runs))
 
 
@@ -109,21 +109,21 @@ def timed(command: Command) -> Run:
     """Run a program to its end.
 
     Raises:
-        ProgramFailed: It cannot be started, or ends with another exit code than 0.
+        ProgramFailed: The program cannot be started, or its exit code is not 0.
     """
-    told, said = _finished(_started(command))
+    output, errors = _finished(_started(command))
     try:
-        seconds, peak, code = told.split()
-    except ValueError:  # the stopwatch itself failed: nothing was started
-        raise ProgramFailed(_last_line(said) or f"{command.words[0]} did not start") from None
+        seconds, peak, code = output.split()
+    except ValueError:  # the stopwatch itself failed and started nothing
+        raise ProgramFailed(_last_line(errors) or f"{command.words[0]} did not start") from None
     if code != "0":
-        raise ProgramFailed(_last_line(said) or f"exit code {code}")
+        raise ProgramFailed(_last_line(errors) or f"exit code {code}")
     return Run(seconds=float(seconds), peak_bytes=int(peak))
 
 
 def _started(command: Command) -> subprocess.Popen[str]:
-    # -I -S: the stopwatch loads nothing that it does not need. In a group of its own, Ctrl-C reaches us alone, and we
-    # end what runs in order.
+    # With -I -S the stopwatch loads nothing that it does not need. It gets a process group of its own, so that Ctrl-C
+    # reaches only us, and we end the program in order.
     words = [sys.executable, "-I", "-S", str(STOPWATCH), str(command.output), *command.words]
     return subprocess.Popen(
         words,
@@ -138,7 +138,7 @@ def _started(command: Command) -> subprocess.Popen[str]:
 
 
 def _finished(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Wait for a process; whatever interrupts that ends the process first."""
+    """Wait for a process; end it first if anything interrupts us."""
     with process:
         try:
             return process.communicate()
@@ -148,7 +148,7 @@ def _finished(process: subprocess.Popen[str]) -> tuple[str, str]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a process and all that it started: asked first, so that they clean up."""
+    """End a process and all that it started: with SIGTERM first, so that they can clean up."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)

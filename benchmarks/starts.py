@@ -1,9 +1,10 @@
-"""Containers of one image, one role at a time: seconds from their start until they serve, and their memory at idle.
+"""Starts an image in one role at a time, and measures the seconds until it serves and its memory at idle.
 
-A container is confined as `invoke smoke` confines it, has a new volume, and nothing beside it but Redis. It has no
-health check, for which an image that brings one would pay while it starts. Its start is the moment that the engine
-tells. An API serves when `/livez` answers 200, asked every 2 ms at the container's own address; a worker, when its log
-says `ready`, at the time that the engine gives that line. All times are of one clock: the engine is on this machine.
+A container is confined as in `invoke smoke`, has a new volume, and only Redis beside it. Its health check is switched
+off, because it would slow down the start of those images that have one. The start is the moment that the engine
+reports. An API serves when `/livez` answers 200; it is asked every 2 ms at the container's own address. A worker serves
+when its log says `ready`, at the engine's time of that line. All times come from one clock, because the engine is on
+this machine.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import assert_never
 
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
@@ -32,16 +34,16 @@ from weighbridge.smoke.stack.containers import Stack, running
 
 ROLES: tuple[RoleName, ...] = ("api", "worker")
 READY = " ready."
-"""How Celery ends the message with which a worker begins to take jobs."""
+"""The end of Celery's message when a worker begins to take jobs."""
 IDLE_SECONDS = 2.0
-"""How long a role is left alone before its memory is read."""
+"""How long a role is idle before its memory is read."""
 MEMORY = Path(__file__).with_name("memory.py")
 _POLL_SECONDS = 0.002
 _ANSWER_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
 _LABEL = "weighbridge.bench"
 _SEE_LOG = "See its log above."
-_ON_ENGINE = "See its log above; and run this on the engine's own machine, where containers can be reached."
+_ON_ENGINE = "See its log above. Run this command on the engine's own machine, where containers can be reached."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class Start:
     seconds: float
     """From the container's start until the role serves."""
     memory_bytes: int
-    """Resident at idle, of all its processes; see `memory.py`."""
+    """Resident memory of all its processes at idle; see `memory.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,10 @@ class Stage:
     client: BuildClient
 
     def start(self, image: str, role: RoleName) -> Start:
-        """Start a role from an image, wait until it serves and then a while, read its memory, and remove it.
+        """Start a role from an image, wait until it serves and is idle, read its memory, and remove the container.
 
         Raises:
-            EngineFault: It does not serve in time, or ends; the detail is the end of its log.
+            EngineFault: The role does not serve in time, or ends; the detail is the end of its log.
         """
         stack, mark = replace(self.stack, image=image), secrets.token_hex(4)
         try:
@@ -74,15 +76,24 @@ class Stage:
             began, address = self._begun(created.id)
             if not address:  # it has ended already
                 _check(stack, role, in_time=False)
-            wait = self._api_serves if role == "api" else self._worker_serves
-            ended = wait(stack, address)
+            ended = self._served(stack, role, address)
             self._rest()
             return Start(seconds=ended - began, memory_bytes=_memory_bytes(stack, role))
         finally:
             stack.engine.remove_labelled(f"{_LABEL}={mark}")
 
+    def _served(self, stack: Stack, role: RoleName, address: str) -> float:
+        """Wait until a role serves, and return when that was, in seconds since the epoch."""
+        match role:
+            case "api":
+                return self._api_serves(stack, address)
+            case "worker":
+                return self._worker_serves(stack)
+            case _:
+                assert_never(role)
+
     def _begun(self, container: str) -> tuple[float, str]:
-        """Return when the engine started a container, in seconds since the epoch, and its address while it runs."""
+        """Return the start of a container in seconds since the epoch, and its address, empty if it has ended."""
         words = "{{.State.StartedAt}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         started, _, address = self._docker("inspect", "--format", words, container).strip().partition(" ")
         return _seconds(started), address
@@ -91,16 +102,16 @@ class Stage:
         port = stack.settings.roles.api.port
         return _until(stack, "api", _POLL_SECONDS, lambda: time.time() if _answers(address, port) else None)
 
-    def _worker_serves(self, stack: Stack, _address: str) -> float:
+    def _worker_serves(self, stack: Stack) -> float:
         _until(stack, "worker", 0.1, lambda: 1.0 if READY in stack.log("worker", 1000) else None)
         lines = self._docker("logs", "--timestamps", stack.name("worker")).splitlines()
         line = next((line for line in lines if READY in line), None)
-        if line is None:  # it went to the other stream, which the client tells apart
+        if line is None:  # the line is on standard error, which the client keeps separate
             raise EngineFault("The worker's `ready` is not on its standard output", advice=_SEE_LOG)
         return _seconds(line.split()[0])
 
     def _docker(self, *words: str) -> str:
-        """Ask with the command-line client for times and addresses, which our door to the SDK does not tell."""
+        """Run the command-line client for times and addresses, which our own engine client does not offer."""
         environment = self.client.environment(self.stack.engine.host)
         done = subprocess.run([self.client.path, *words], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -117,7 +128,7 @@ class Stage:
 def stage(
     engine: Engine, client: BuildClient, settings: Settings, redis: str, note: Callable[[str], None]
 ) -> Iterator[Stage]:
-    """Set the stage; when the block ends, also by Ctrl-C, all containers, networks and volumes of it are gone.
+    """Set up the network and Redis; remove all containers, networks and volumes at the end, also after Ctrl-C.
 
     Raises:
         EngineFault: Redis does not start.
@@ -134,7 +145,7 @@ def stage(
 
 
 def _spec(stack: Stack, role: RoleName, mark: str) -> ContainerSpec:
-    """Return a role's container; its volume, whose first user decides on its owner, is nobody else's."""
+    """Return the specification of a role's container. Its volume is new, because the first user becomes the owner."""
     labels, volume = {**stack.run.labels, _LABEL: mark}, f"{stack.run.name}-{mark}"
     stack.engine.create_volume(volume, labels)
     settings = stack.role(role)
@@ -151,7 +162,7 @@ def _spec(stack: Stack, role: RoleName, mark: str) -> ContainerSpec:
 
 
 def _until(stack: Stack, role: str, pause: float, ask: Callable[[], float | None]) -> float:
-    """Ask until there is an answer, and return it; now and then look whether the container still runs."""
+    """Call `ask` until it returns an answer, and return that; check once a second that the container still runs."""
     looked = time.monotonic()
     deadline = looked + stack.settings.smoke.timeout_seconds
     while (answer := ask()) is None:
@@ -183,7 +194,7 @@ def _answers(address: str, port: int) -> bool:
 
 
 def _seconds(time_of_engine: str) -> float:
-    """Return a time of the engine's, such as `2026-11-24T10:00:00.123456789Z`, in seconds since the epoch."""
+    """Parse the engine's time, such as `2026-11-24T10:00:00.123456789Z`, into seconds since the epoch."""
     return datetime.fromisoformat(time_of_engine).timestamp()
 
 

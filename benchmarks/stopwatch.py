@@ -1,7 +1,7 @@
-"""Runs one program and tells its time and its peak memory: a small process between the bench and the program.
+"""Runs one program and prints its time and its peak memory; a small process between the bench and the program.
 
 Linux keeps the peak of a process when another program takes its place (getrusage(2): "preserved across an execve(2)").
-So a program's peak is never told below that of whoever started it, and this one is started with next to nothing loaded.
+So a program's peak is never reported below that of its parent. This parent loads next to nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 
 _UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
-"""In what `ru_maxrss` counts."""
+"""The unit of `ru_maxrss`."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _USER_ONLY = 0o600
 
@@ -20,8 +20,8 @@ _USER_ONLY = 0o600
 def main(output: str, command: list[str]) -> None:
     """Run `command` with its standard output in a file; print its seconds, its peak in bytes and its exit code.
 
-    What ends processes ends the program alone, and this one after it. The peak is that of the largest process among
-    the program and what it started and waited for.
+    Signals end only the program, and this process ends after it. The peak is that of the largest process among the
+    program and those that it started and waited for.
     """
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)

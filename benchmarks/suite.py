@@ -1,4 +1,4 @@
-"""The whole bench: images and programs are found, all is run in turns, the figures are put together."""
+"""Runs the whole bench: finds images and programs, runs everything in turns, and joins the figures."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ ROUNDS = 5
 def measure(
     settings: Settings, project: Path, shown: Activity, *, rounds: int = ROUNDS, quick: bool = False
 ) -> Results:
-    """Run everything; what is made lies in one temporary folder, which goes however this ends.
+    """Run everything in a temporary folder, which is removed at the end, whatever happens.
 
     Args:
         settings: Name the variants.
         project: Folder of the repository.
-        shown: Where to say what goes on.
-        rounds: How often each program runs.
-        quick: Whether to run each program once, and on fewer made images.
+        shown: Shows progress.
+        rounds: How often to run each program.
+        quick: Whether to run each program only once, and on fewer generated images.
 
     Raises:
         SettingsError: `rounds` is less than 1, or the temporary folder has no room.
         NoSuchImage: A variant is not built.
-        EngineError: There is no engine, or no base image.
+        EngineError: There is no engine or no base image.
     """
     if rounds < 1:
         raise SettingsError(f"--runs {rounds} would measure nothing", advice="Give 1 or more.")
@@ -47,16 +47,16 @@ def measure(
     with connect() as engine:
         images, client = chosen(settings, engine), _client(engine)
         described = f"Docker {engine.identity.version}, {engine.identity.store}"
-    others, told = peers.ensure(shown.note), _teller(shown, rounds)
+    others, on_run = peers.ensure(shown.note), _teller(shown, rounds)
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as name:
         place = Workplace(project=project, folder=Path(name), engine=client.environment)
         contenders = [
             *programs.ours(place, images, place.fresh()),
             *programs.theirs(place, images, client.words, others),
         ]
-        series = _side_by_side(contenders, rounds, told)
-        growths = growth.measure(place, sizes, rounds, shown.note, told)
-        shown.note("Asking for the waste in images where it is known")
+        series = _side_by_side(contenders, rounds, on_run)
+        growths = growth.measure(place, sizes, rounds, shown.note, on_run)
+        shown.note("Comparing the waste that programs find with the known waste")
         waste = correctness.measure(place, next(peer for peer in others if peer.name == DIVE))
     return Results(
         rounds=rounds,
@@ -71,11 +71,11 @@ def measure(
 
 
 def chosen(settings: Settings, engine: Engine) -> tuple[str, ...]:
-    """Return the images to measure: all variants, and the base image of Python where these are few.
+    """Return the images to measure: all variants, and Python's base image too if they are fewer than three.
 
     Raises:
         NoSuchImage: A variant is not built.
-        NoBaseImage: The base image is needed, and there is none.
+        NoBaseImage: The base image is needed, but the engine does not have it.
     """
     images = tuple(engine.image(settings.reference(name)).reference for name in settings.variants)
     if len(images) >= FEWEST_IMAGES:
@@ -85,13 +85,13 @@ def chosen(settings: Settings, engine: Engine) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Client:
-    """A Docker client, and the variables that lead it to the engine."""
+    """A Docker client, and the variables with the engine's address."""
 
     words: tuple[str, ...] = ()
-    """What starts it; nothing where there is none."""
+    """Its command; empty if there is no client."""
     environment: Mapping[str, str]
     reason: str = ""
-    """Why there is none."""
+    """Why there is no client."""
 
 
 def _client(engine: Engine) -> _Client:
@@ -103,18 +103,18 @@ def _client(engine: Engine) -> _Client:
 
 
 def _side_by_side(
-    contenders: Sequence[Contender], rounds: int, told: Callable[[int, str], object]
+    contenders: Sequence[Contender], rounds: int, on_run: Callable[[int, str], object]
 ) -> tuple[Series, ...]:
-    """Run all in turns, after one run that does not count.
+    """Run all contenders in turns, after one run that does not count.
 
-    That run learns all layers, and brings what the engine and Python read into memory for all that follow.
+    That run fills the cache of layers, and brings the files that the engine and Python read into memory.
     """
-    interleaved([each for each in contenders if each.name == KNOWN], 1, lambda _round, name: told(0, name))
-    return interleaved(contenders, rounds, told)
+    interleaved([each for each in contenders if each.name == KNOWN], 1, lambda _round, name: on_run(0, name))
+    return interleaved(contenders, rounds, on_run)
 
 
 def _teller(shown: Activity, rounds: int) -> Callable[[int, str], None]:
-    """Return what says which round runs and, on a terminal, what runs in it."""
+    """Return a callback that shows which round runs and, on a terminal, which program."""
     last = 0
 
     def tell(number: int, name: str) -> None:

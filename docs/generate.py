@@ -1,6 +1,6 @@
-"""Writes what the documents say of tasks and formats, from Invoke's own collection: `python -m docs.generate`."""
+"""Writes the parts of the documents on tasks and formats, from Invoke's own collection: `python -m docs.generate`."""
 
-# ruff: noqa: INP001 - a folder of documents is no package
+# ruff: noqa: INP001 - a folder of documents is not a package
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _TABLES: Mapping[str, Iterable[str]] = {
     "invoke bench": report.FORMATS,
     "invoke bench --images": image_report.FORMATS,
 }
-"""A command -> the formats that it takes, the usual one first."""
+"""A command -> its formats, the default first."""
 
 
 def pages() -> dict[Path, str]:
-    """Return each page with a written part, and what that has to be; a page may be missing."""
+    """Return each page with a generated part -> what that part must be; a page need not exist yet."""
     commands = {FOLDER / "commands" / f"{name}.md": _command(name) for name in _TASKS}
     names = dict.fromkeys(name for table in _TABLES.values() for name in table)
     return commands | {FOLDER / "formats" / f"{name}.md": _format(name) for name in names} | {index(): _contents(names)}
@@ -46,14 +46,14 @@ def index() -> Path:
 
 
 def arguments(task: Task[Any]) -> list[Argument]:
-    """Return what a task takes. Invoke takes the help away from the task that it asks; so a copy is asked."""
+    """Return a task's arguments. Invoke removes their help from the task as it reads it, so this reads a copy."""
     asked = copy(task)
     asked.help = dict(task.help)
     return asked.get_arguments()
 
 
 def renewed(text: str, written: str) -> str:
-    """Return a page's text with the part between the marks as it has to be.
+    """Return a page's text with `written` between the marks.
 
     Raises:
         ValueError: The page has no such part, or several.
@@ -61,7 +61,7 @@ def renewed(text: str, written: str) -> str:
     part = f"{BEGIN}\n\n{written}\n{END}\n"
     text, count = _MARKED.subn(lambda _: part, text)
     if count != 1:
-        raise ValueError(f"{count} parts between {BEGIN} and {END}, not one")
+        raise ValueError(f"{count} parts between {BEGIN} and {END} instead of one")
     return text
 
 
@@ -70,7 +70,7 @@ def _command(name: str) -> str:
     taken = sorted(arguments(_TASKS[name]), key=lambda each: not _is_place(each))
     lines = [f"    {' '.join(('invoke', name, *map(_usage, taken)))}", "", _first_line(_TASKS[name])]
     if taken:
-        lines += ["", "| option | says |", "|---|---|"]
+        lines += ["", "| option | meaning |", "|---|---|"]
         lines += [f"| {_named(each)} | {_cell(_said(each))} |" for each in taken]
     for command, names in _TABLES.items():
         if command.split()[1] == name:
@@ -80,7 +80,7 @@ def _command(name: str) -> str:
 
 
 def _format(name: str) -> str:
-    """Return which commands know a format, and whether it is what they print when nothing is said."""
+    """Return the commands that have a format, without `--format` where it is the default."""
     lines = []
     for command, names in _TABLES.items():
         if name in names:
@@ -95,7 +95,7 @@ def _contents(names: Iterable[str]) -> str:
         f"| [`{name}`](formats/{name}.md) | {', '.join(f'`{each}`' for each in _TABLES if name in _TABLES[each])} |"
         for name in names
     ]
-    lines = ["| command | does |", "|---|---|", *commands, "", "| format | of |", "|---|---|", *known]
+    lines = ["| command | does |", "|---|---|", *commands, "", "| format | commands |", "|---|---|", *known]
     return "\n".join(lines) + "\n"
 
 
@@ -104,7 +104,7 @@ def _first_line(task: Task[Any]) -> str:
 
 
 def _is_place(argument: Argument) -> bool:
-    """Return whether an argument has to be given, and is known by its place; an option that repeats need not be."""
+    """Tell whether an argument is required and known by its position; Invoke marks repeatable options so, too."""
     return bool(argument.positional) and argument.kind is not list
 
 
@@ -116,7 +116,7 @@ def _usage(argument: Argument) -> str:
 
 
 def _option(argument: Argument) -> str:
-    """Return the long name as it is typed; `Argument.name` is the Python one where they differ."""
+    """Return the long name as the user types it; `Argument.name` may be the Python name instead."""
     return max(argument.names, key=len)
 
 
@@ -128,7 +128,7 @@ def _named(argument: Argument) -> str:
 
 def _said(argument: Argument) -> str:
     default = argument.default if argument.kind in {int, str} else None
-    return f"{argument.help}; without it, `{default}`" if default else str(argument.help)
+    return f"{argument.help}; default: `{default}`" if default else str(argument.help)
 
 
 def _cell(text: str) -> str:
@@ -136,7 +136,7 @@ def _cell(text: str) -> str:
 
 
 def _lagging() -> Iterator[tuple[Path, str]]:
-    """Yield pages that are not as they have to be, with their new text."""
+    """Yield the pages that are out of date, with their new text."""
     for path, written in pages().items():
         text = path.read_text(encoding="utf-8")
         new = renewed(text, written)

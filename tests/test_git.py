@@ -88,7 +88,7 @@ def test_time_of_the_environment_comes_first(repository: Path, monkeypatch: pyte
 def test_time_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A variable that holds no time is an error of the user's, and not passed over."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
-    with pytest.raises(SettingsError, match=r"SOURCE_DATE_EPOCH is .* no time\. Set it "):
+    with pytest.raises(SettingsError, match=r"SOURCE_DATE_EPOCH is .* which is not a time\. Set it "):
         source_time(tmp_path)
 
 

@@ -1,8 +1,9 @@
-"""What was learned of a layer, by its diff ID, and of an engine's image, by its id: neither ever changes its content.
+"""Caches what was read of layers, by diff ID, and of an engine's images, by id. Neither ever changes its content.
 
-Files in the user's cache folder. Each appears whole or not at all, is checked when it is read, and may be deleted at
-any time; whoever finds a file missing, damaged or of another version reads the layer anew. The folder stays below a
-limit: what was not used for longest goes first. Nothing here ever fails: without a cache all works, only slower.
+The cache is files in the user's cache folder. Each appears whole or not at all, is checked when it is read, and may be
+deleted at any time. If a file is missing, damaged or of another version, the caller reads the layer again. The folder
+stays below a limit: the files that were not used for longest are deleted first. No method here ever fails: without a
+cache everything works, only slower.
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ from weighbridge import files
 from weighbridge.image.layer import Fingerprint, LayerContent
 
 VERSION = 3
-"""Part of the folder's name: raised with every change of what is kept or of how it is computed. Since 3, what is
-kept of a layer includes rpm's databases, the module information of Go programs, and what packages require."""
+"""Part of the folder's name. Raise it with every change of what is kept or how that is computed."""
 LIMIT_BYTES = 256 * 2**20
 _COLUMNS = ("paths", "kinds", "sizes", "digests")
 
 
 def user_folder() -> Path:
-    """Return the user's cache folder for what we keep there; it need not exist."""
+    """Return our folder in the user's cache folder; it need not exist."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weighbridge"
 
 
@@ -40,11 +40,11 @@ class Cache:
         self._limit_bytes = limit_bytes
 
     def has(self, key: str) -> bool:
-        """Tell whether something is kept under a key."""
+        """Tell whether the cache has a file for a key."""
         return self._path(key).exists()
 
     def layer(self, diff_id: str) -> LayerContent | None:
-        """Return what is known of a layer; None where that is nothing."""
+        """Return a layer's content; None if the cache does not have it."""
         data = self._read(diff_id)
         try:
             return None if data is None else _unpacked(zlib.decompress(data))
@@ -53,13 +53,13 @@ class Cache:
             return None
 
     def keep_layer(self, diff_id: str, content: LayerContent) -> None:
-        """Keep what was learned of a layer."""
+        """Write a layer's content to the cache."""
         packer = zlib.compressobj(1)
         parts = [packer.compress(part) for part in _parts(content)]
         self._write(diff_id, b"".join([*parts, packer.flush()]))
 
     def document(self, key: str) -> Mapping[str, object] | None:
-        """Return a JSON object that was kept; None where there is none."""
+        """Return the JSON object of a key; None if the cache does not have it."""
         data = self._read(key)
         try:
             found = None if data is None else json.loads(zlib.decompress(data))
@@ -69,21 +69,21 @@ class Cache:
         return found if isinstance(found, dict) else None
 
     def keep_document(self, key: str, value: Mapping[str, object]) -> None:
-        """Keep a JSON object."""
+        """Write a JSON object to the cache."""
         self._write(key, zlib.compress(json.dumps(value).encode(), 1))
 
     def _path(self, key: str) -> Path:
         return self._folder / key.replace(":", "-").replace("/", "-")
 
     def _drop(self, key: str) -> None:
-        """Delete what is damaged, so that it is written anew."""
+        """Delete a damaged file, so that it is written again."""
         with suppress(OSError):
             self._path(key).unlink()
 
     def _read(self, key: str) -> bytes | None:
         try:
             data = self._path(key).read_bytes()
-            os.utime(self._path(key))  # so that it counts as used
+            os.utime(self._path(key))  # marks it as used
         except OSError:
             return None
         return data
@@ -95,7 +95,7 @@ class Cache:
             self._shrink()
 
     def _shrink(self) -> None:
-        """Delete what was not used for longest, also drafts of killed processes, until the rest is within bounds."""
+        """Delete files not used for longest, drafts of killed processes included, until the rest is below the limit."""
         with os.scandir(self._folder) as found:
             kept = sorted((each.stat().st_mtime, each.stat().st_size, each.path) for each in found)
         excess = sum(size for _, size, _ in kept) - self._limit_bytes
@@ -107,7 +107,7 @@ class Cache:
 
 
 def _parts(content: LayerContent) -> Iterator[bytes | memoryview]:
-    """Yield a line of JSON with all numbers and lengths, then the columns and the documents one after the other."""
+    """Yield a line of JSON with all numbers and lengths, then each column, then each document."""
     columns = [memoryview(getattr(content, name)).cast("B") for name in _COLUMNS]
     head = {
         "shipped_bytes": content.shipped_bytes,

@@ -1,4 +1,4 @@
-"""A digest of modules and of all that they import: what code has found counts for as long as the code is the same."""
+"""Computes a digest of modules and all that they import: what code has found stays valid until the code changes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _NAME = re.compile(r"(\w+)(?:\s+as\s+\w+)?")
 
 
 def of(*modules: ModuleType) -> str:
-    """Return a digest of modules of this package and of all modules of it that they import, at any depth.
+    """Return a digest of modules of this package, and of its modules that they import, at any depth.
 
-    A package that is imported by name counts with all its modules: somebody reads their text, as a script's.
+    If a module imports a whole package by name, all modules of that package count, because it may read their text, as
+    the smoke test reads its scripts.
     """
     return _of(*sorted(module.__name__ for module in modules))
 
@@ -30,7 +31,7 @@ def _of(*names: str) -> str:
 
 
 def closure(*names: str) -> frozenset[str]:
-    """Return the files of these modules and of all that they import, as paths below the package's folder."""
+    """Return the files of these modules and of all that they import, as paths relative to the package's folder."""
     found, waiting = set[str](), set(names)
     while waiting:
         for file in _files(waiting.pop()):

@@ -1,4 +1,4 @@
-"""Everything that can go wrong in a way that the user can mend, with its exit code and its advice.
+"""The errors that a user can do something about, each with its exit code and its advice.
 
 The tree:
 
@@ -6,15 +6,15 @@ The tree:
       SettingsError      2  invoke.yaml, an option or a variable does not make sense
         NotComparable       two images are of unlike platform or base
       SourceError        3
-        NoSuchImage         the engine has no image of that name
-        UnreadableImage     the bytes are no image, or a part is missing
-        UnreadableRecord    a file under reports/ is no record
+        NoSuchImage         the source has no image of that name
+        UnreadableImage     the bytes are not an image, or a part is missing
+        UnreadableRecord    a file under reports/ is not a record
       EngineError        4
         NoEngine            nothing answers where Docker's tools would look
         NoBuilder           no client on PATH can drive BuildKit, or not for the wanted platforms
-        NoBaseImage         a base image is not present, not to be pulled, not to be built
-        EngineFault         the engine answered, with an error
-        PushRefused         a registry did not take an image, or has another than was pushed
+        NoBaseImage         a base image is not present, and cannot be pulled or built
+        EngineFault         the engine answered with an error
+        PushRefused         a registry refused an image, or has another one than was pushed
       BuildFailed        5
       OverBudget         6
       SmokeFailed        7
@@ -29,9 +29,9 @@ class WeighbridgeError(Exception):
     """Superclass of all our errors, never raised itself.
 
     Attributes:
-        exit_code: What the process ends with.
-        advice: What the user can do next, a sentence; a raiser may pass a better one.
-        detail: Lines that belong below the message, such as the end of a log; often empty.
+        exit_code: The exit code of the process.
+        advice: What the user can do next, a sentence; whoever raises the error may pass a better one.
+        detail: Lines to show below the message, such as the end of a log; often empty.
     """
 
     exit_code: int = 1
@@ -62,13 +62,13 @@ class NotComparable(SettingsError):
 
 
 class SourceError(WeighbridgeError):
-    """Bytes that were asked for are not there, or are not what they should be."""
+    """An image or a record does not exist, or is not what it should be."""
 
     exit_code = 3
 
 
 class NoSuchImage(SourceError):
-    """The engine has no image of that name."""
+    """The source has no image of that name."""
 
     advice = "Run `invoke build` first."
 
@@ -82,11 +82,11 @@ class UnreadableImage(SourceError):
 class UnreadableRecord(SourceError):
     """A file is not a record of `invoke report`."""
 
-    advice = "Delete the file or write it anew with `invoke report`."
+    advice = "Delete the file, or write a new record with `invoke report`."
 
 
 class EngineError(WeighbridgeError):
-    """The container engine is missing, or cannot do what is needed."""
+    """The container engine is missing, or cannot do what we need."""
 
     exit_code = 4
 
@@ -98,7 +98,7 @@ class NoEngine(EngineError):
 
 
 class NoBuilder(EngineError):
-    """No Docker client on PATH can drive BuildKit, or not for the platforms that are wanted."""
+    """No Docker client on PATH can drive BuildKit, or not for the wanted platforms."""
 
     advice = "Install your distribution's docker-buildx package, then run `invoke engine`."
 
@@ -116,27 +116,27 @@ class EngineFault(EngineError):
 
 
 class PushRefused(EngineError):
-    """A registry did not take an image, or what it has now is not what was pushed."""
+    """A registry refused an image, or has another image than was pushed."""
 
-    advice = "Try again; if it stays so, look into the engine's log and ask whoever runs the registry."
+    advice = "Try again; if the error stays, look into the engine's log and ask whoever runs the registry."
 
 
 class BuildFailed(WeighbridgeError):
     """A step of the Dockerfile failed, or the Dockerfile could not be read."""
 
     exit_code = 5
-    advice = "Mend the step and run `invoke build` again; what was built before stays cached."
+    advice = "Correct the step and run `invoke build` again; the steps before it stay cached."
 
 
 class OverBudget(WeighbridgeError):
     """An image weighs more than invoke.yaml allows."""
 
     exit_code = 6
-    advice = "Cut what is named, or raise the limit in invoke.yaml, budgets, and say there why."
+    advice = "Remove what the finding names, or raise the limit in invoke.yaml under budgets and note the reason there."
 
 
 class SmokeFailed(WeighbridgeError):
-    """A check of `invoke smoke` did not hold."""
+    """A rule of `invoke smoke` does not hold."""
 
     exit_code = 7
     advice = "Run `invoke smoke --keep` to look into the containers."
@@ -144,10 +144,10 @@ class SmokeFailed(WeighbridgeError):
 
 EXIT_CODES: dict[int, str] = {
     0: "fine",
-    1: "Invoke's own: a wrong option, or a fault of ours",
-    SettingsError.exit_code: "settings",
-    SourceError.exit_code: "no such image, or unreadable",
-    EngineError.exit_code: "no engine, no builder, no base image, or a push refused",
+    1: "Invoke's own error, such as a wrong option, or a bug of ours",
+    SettingsError.exit_code: "wrong settings",
+    SourceError.exit_code: "no such image, or it is unreadable",
+    EngineError.exit_code: "no engine, no builder, no base image, or the registry refused a push",
     BuildFailed.exit_code: "build failed",
     OverBudget.exit_code: "over budget",
     SmokeFailed.exit_code: "smoke failed",

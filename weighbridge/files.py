@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: each is written beside its place, and put there in one step."""
+"""Writes files that appear whole or not at all: each is written as a draft and moved to its place in one step."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DRAFT = ".draft-"
-"""How the name of a file or folder begins that is not yet in its place: only a killed process leaves one behind."""
+"""Prefix of the name of a file or folder that is not in its place yet. Only a killed process leaves one behind."""
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
 
 
 def replace(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Put a file where another may be.
+    """Write a file, and replace the one of that name if there is one.
 
     Args:
-        path: Where to.
-        data: What is in it.
-        private: Only its owner may read it. Else it has the mode and the owner of the file that was there, and all may
-            read a new one.
+        path: The file's path.
+        data: The file's content.
+        private: Whether only its owner may read it. Otherwise the file keeps the mode and the owner of the one that it
+            replaces; everyone may read a new file.
 
     Raises:
-        OSError: It cannot be written; what was there before is still there.
+        OSError: The file cannot be written; an existing file is unchanged.
     """
     with _draft(path.parent, data) as draft:
         if not private:
@@ -40,33 +40,33 @@ def replace(path: Path, data: bytes, *, private: bool = False) -> None:
 
 
 def create(folder: Path, names: Iterable[str], data: bytes) -> Path:
-    """Write a new file, which all may read, to the disk; return its path. Nothing is ever overwritten.
+    """Write a new file, readable by everyone, through to the disk; return its path. Never overwrites anything.
 
     Args:
-        folder: Where to.
-        names: The file takes the first that nothing there has yet.
-        data: What is in it.
+        folder: The folder to write to.
+        names: Candidates for the name; the file gets the first that is free.
+        data: The file's content.
 
     Raises:
-        FileExistsError: Something has each of the names.
-        OSError: It cannot be written.
+        FileExistsError: All of the names are taken.
+        OSError: The file cannot be written.
     """
     with _draft(folder, data, lasting=True) as draft:
         draft.chmod(_FILE_MODE)
-        return _named(folder, names, lambda path: path.hardlink_to(draft))  # which fails where anything is
+        return _named(folder, names, lambda path: path.hardlink_to(draft))  # fails if the name is taken
 
 
 def create_folder(folder: Path, names: Iterable[str], contents: Mapping[str, bytes]) -> Path:
-    """Write a new folder of files, which all may read; return its path. Nothing is ever overwritten.
+    """Write a new folder of files, readable by everyone; return its path. Never overwrites anything.
 
     Args:
-        folder: Where to.
-        names: The new folder takes the first that nothing there has yet.
-        contents: The name of each file -> what is in it.
+        folder: The folder to write to.
+        names: Candidates for the name; the new folder gets the first that is free.
+        contents: Name of each file -> its content.
 
     Raises:
-        FileExistsError: Something has each of the names.
-        OSError: It cannot be written.
+        FileExistsError: All of the names are taken.
+        OSError: The folder cannot be written.
     """
     draft = Path(tempfile.mkdtemp(dir=folder, prefix=DRAFT))
     try:
@@ -79,16 +79,17 @@ def create_folder(folder: Path, names: Iterable[str], contents: Mapping[str, byt
 
 
 def numbered(stem: str, suffix: str = "") -> Iterator[str]:
-    """Yield names without end: `STEM`, `STEM-1`, `STEM-2`, each with the suffix."""
+    """Yield names without end: `STEM`, `STEM-1`, `STEM-2` and so on, each with the suffix."""
     yield f"{stem}{suffix}"
     yield from (f"{stem}-{number}{suffix}" for number in itertools.count(1))
 
 
 @contextmanager
 def _draft(folder: Path, data: bytes, *, lasting: bool = False) -> Iterator[Path]:
-    """Write a file that only its owner may read; at the end of the block nothing has its name any more.
+    """Write a draft that only its owner may read; at the end of the block its name is gone.
 
-    `lasting`: it is on the disk before it gets a name, so that not even a crash of the machine leaves half of it.
+    With `lasting`, the data is on the disk before the block begins, so that not even a crash of the machine leaves half
+    a file under the final name.
     """
     handle, name = tempfile.mkstemp(dir=folder, prefix=DRAFT)
     draft = Path(name)
@@ -104,10 +105,10 @@ def _draft(folder: Path, data: bytes, *, lasting: bool = False) -> Iterator[Path
 
 
 def _named(folder: Path, names: Iterable[str], take: Callable[[Path], None]) -> Path:
-    """Return the path of the first name that could be taken."""
+    """Take the first name that is free, and return its path."""
     for name in names:
         path = folder / name
         with suppress(FileExistsError):
             take(path)
             return path
-    raise FileExistsError(errno.EEXIST, "each of the names is taken", str(folder))
+    raise FileExistsError(errno.EEXIST, "all of the names are taken", str(folder))

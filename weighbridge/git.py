@@ -1,4 +1,4 @@
-"""Which commit the working tree stands on, when it was made and where it comes from, as Git tells it."""
+"""Asks Git for the commit of the working tree, its time, and the repository that it comes from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from weighbridge.errors import SettingsError
 _TIMEOUT_SECONDS = 10
 _SOURCE_DATE = "SOURCE_DATE_EPOCH"
 _LONGEST_TIME = 11
-"""Digits: enough until the year 5138, and few enough for every calendar."""
+"""In digits: enough until the year 5138, and within the range of `datetime`."""
 _PUBLIC = ("https", "http", "git", "ssh")
 _SHORT_FORM = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w-]+(?:\.[\w-]+)+):(?P<path>[^/].*)")
 
@@ -24,17 +24,17 @@ class Revision:
     """A commit, and whether the working tree differs from it."""
 
     commit: str | None
-    """Full hash; None outside a repository, before its first commit, or without Git."""
+    """Full hash; None outside a repository, before the first commit, or without Git."""
     dirty: bool
 
     @property
     def described(self) -> str:
-        """The commit, with `-dirty` behind it where the tree holds something else; empty where there is none."""
+        """The commit, followed by `-dirty` if the tree differs from it; empty if there is no commit."""
         return f"{self.commit}-dirty" if self.commit and self.dirty else self.commit or ""
 
 
 def current(folder: Path) -> Revision:
-    """Return the revision of the repository that `folder` is in. Never fails: a report matters more than its commit."""
+    """Return the revision of the repository around `folder`. Never fails: a report matters more than its commit."""
     lines = git(folder, "status", "--porcelain=v2", "--branch").splitlines()
     found = re.match(r"# branch\.oid ([0-9a-f]{40,64})$", lines[0] if lines else "")
     if not found:
@@ -43,29 +43,30 @@ def current(folder: Path) -> Revision:
 
 
 def source_time(folder: Path) -> int | None:
-    """Return the time of what is built there, in seconds since 1970: never now, so that it is the same tomorrow.
+    """Return the time to stamp builds with, in seconds since 1970: never the present, so that builds are reproducible.
 
-    It is SOURCE_DATE_EPOCH where the environment has it, else when the commit was made, also where the tree differs
-    from it: the time of the last change would be another on every machine. None where there is no commit. Meaning of
-    the variable: reproducible-builds.org, "SOURCE_DATE_EPOCH".
+    It is SOURCE_DATE_EPOCH if the environment sets it (reproducible-builds.org, "SOURCE_DATE_EPOCH"), else the time of
+    the commit, also if the tree differs from it: the time of the last change differs on every machine. None if there is
+    no commit.
 
     Raises:
-        SettingsError: The variable holds no such number.
+        SettingsError: The variable does not hold such a number.
     """
-    told = os.environ.get(_SOURCE_DATE)
-    found = (told or git(folder, "-c", "log.showSignature=false", "show", "--no-patch", "--format=%ct", "HEAD")).strip()
+    given = os.environ.get(_SOURCE_DATE)
+    text = given or git(folder, "-c", "log.showSignature=false", "show", "--no-patch", "--format=%ct", "HEAD")
+    found = text.strip()
     if found.isascii() and found.isdecimal() and len(found) <= _LONGEST_TIME:
         return int(found)
-    if told:
+    if given:
         advice = "Set it to seconds since 1970, as `git show --no-patch --format=%ct` prints them, or unset it."
-        raise SettingsError(f"{_SOURCE_DATE} is {told!r}, and that is no time", advice=advice)
+        raise SettingsError(f"{_SOURCE_DATE} is {given!r}, which is not a time", advice=advice)
     return None
 
 
 def source(folder: Path) -> str:
-    """Return the URL of the repository that the commits come from, without user and password; empty: there is none.
+    """Return the URL of the remote `origin`, without user and password; empty if it has none that others can use.
 
-    What is no URL for others, such as a folder of this machine, counts as none.
+    A folder of this machine, for example, is of no use to others.
     """
     text = git(folder, "config", "--get", "remote.origin.url").strip()
     if short := _SHORT_FORM.fullmatch(text):
@@ -79,7 +80,7 @@ def source(folder: Path) -> str:
 
 
 def trouble(folder: Path) -> str:
-    """Return why Git tells nothing of a folder, in its own words; empty: it does."""
+    """Return Git's own words on why it refuses a folder; empty if it does not."""
     try:
         answer = subprocess.run(
             ["git", "rev-parse", "--git-dir"], cwd=folder, capture_output=True, check=False, timeout=_TIMEOUT_SECONDS
@@ -93,7 +94,7 @@ def trouble(folder: Path) -> str:
 
 
 def git(folder: Path, *words: str) -> str:
-    """Return what Git prints; nothing where it fails or there is none."""
+    """Return what Git prints; empty if it fails or is not installed."""
     command = ["git", "--no-optional-locks", *words]
     try:
         answer = subprocess.run(command, cwd=folder, capture_output=True, check=True, timeout=_TIMEOUT_SECONDS)

@@ -1,4 +1,4 @@
-"""Foreign text made fit to be shown: names, reasons and output that registries, archives, images and programs tell."""
+"""Makes foreign text safe to show: names, reasons and output from registries, archives, images and programs."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import re
 from collections.abc import Iterable
 
 TEXT_LENGTH = 120
-"""What one foreign text may take of a line."""
+"""How many characters of a foreign text a line shows."""
 LISTED = 12
 """How many names a message lists."""
 _MARK = "\ufffd"
-"""What stands for a sign that cannot be shown."""
+"""Replaces a character that cannot be shown."""
 _LONGEST = 1000
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped."""
+"""Characters that XML 1.0 cannot hold, not even escaped."""
 
 
 def quoted(text: object, length: int = TEXT_LENGTH) -> str:
-    """Return text on one line, without control characters and surrogates, its end left out where it is long."""
+    """Return text on one line, without control characters and surrogates; a long one loses its end."""
     return shortened(on_one_line(str(text)[: 8 * length], mark=" "), length)
 
 
 def listed(names: Iterable[object]) -> str:
-    """Return names with commas between; of many the first."""
+    """Return names separated by commas; of many names, the first few and the number of the others."""
     known = [quoted(name) for name in names]
     return ", ".join(known[:LISTED]) + (f" and {len(known) - LISTED} more" if len(known) > LISTED else "")
 
 
 def cut(text: str, length: int) -> str:
-    """Return text as `on_one_line` does, its end left out where it is long."""
+    """Return text as `on_one_line` does; a long one loses its end."""
     return shortened(on_one_line(text), length)
 
 
 def on_one_line(text: str, mark: str = _MARK) -> str:
-    """Return text without line ends, and with a mark for each other sign that terminals obey or that nobody sees.
+    """Return text on one line, and put `mark` in place of control characters and invisible ones.
 
-    Where the mark is a space, several of them, and of line ends and blanks, are one.
+    A run of line ends and blanks becomes a single blank.
     """
     if not text.isprintable():
         text = "".join(sign if sign.isprintable() or sign.isspace() else mark for sign in text)
@@ -43,20 +43,20 @@ def on_one_line(text: str, mark: str = _MARK) -> str:
 
 
 def printable(text: str) -> str:
-    """Return text with a mark for each sign that terminals obey or that nobody sees."""
+    """Return text with a mark in place of each control character and each invisible one."""
     return "".join(sign if sign.isprintable() else _MARK for sign in text)
 
 
 def shortened(text: str, length: int, end: str = "…") -> str:
-    """Return text of at most so many signs; `end` stands for what is left out."""
+    """Return at most `length` characters of a text; `end` replaces what is cut off."""
     return text if len(text) <= length else text[: length - len(end)] + end
 
 
 def escaped(text: str, longest: int = _LONGEST) -> str:
-    """Return text in which each sign that is not printable is an escape: nothing hides or reorders the rest.
+    """Return text with an escape in place of each unprintable character, so that none hides or reorders the others.
 
-    Those are control signs, signs that turn the direction of writing, line separators and undecodable bytes. A long
-    text loses its middle.
+    Unprintable are control characters, characters that change the direction of writing, line separators and undecodable
+    bytes. A long text loses its middle.
     """
     if len(text) > longest:
         text = f"{text[: longest // 2]} … {text[-longest // 2 :]}"
@@ -66,5 +66,5 @@ def escaped(text: str, longest: int = _LONGEST) -> str:
 
 
 def held_by_xml(text: str) -> str:
-    """Return the text as XML can hold it: line ends as one sign, and a mark for each sign that it has no way to say."""
+    """Return text that XML can hold: with plain line feeds, and a mark in place of each character that XML excludes."""
     return _NO_XML.sub(_MARK, text.replace("\r\n", "\n").replace("\r", "\n"))

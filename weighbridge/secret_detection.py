@@ -1,6 +1,7 @@
-"""What gives a secret away: the shapes that issuers publish, and the names that people give to variables.
+"""Detects secrets by the shapes that their issuers publish, and by the names that people give to variables.
 
-Nothing here keeps a secret, and only `url_passwords` returns one: what is found is told in words.
+This module stores no secret, and only `url_passwords` returns one: the other functions describe in words what they
+found.
 """
 
 from __future__ import annotations
@@ -33,21 +34,21 @@ _ISSUED: tuple[tuple[str, tuple[bytes, ...], bytes], ...] = (
     (
         "a private key",
         (b"PRIVATE KEY", b"PuTTY-User-Key-File-"),
-        # With its first line of data: a program that only knows the words holds no key.
+        # Includes the first line of data: a program that only contains the words does not hold a key.
         rb"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:\\[nr]|[\s\"'+,])*"  # noqa: ISC004 - one shape
         rb"(?:[A-Z][A-Za-z-]+: [^\r\n]*\s+)*[A-Za-z0-9+/]{40}"
         rb"|PuTTY-User-Key-File-\d: (?:.*\r?\n){2,40}?Private-Lines: \d+\r?\n[A-Za-z0-9+/]",
     ),
 )
-"""What it is, words that it cannot do without, and its whole shape. The words are quickly sought for."""
+"""What to call a secret; words, one of which each such secret contains; its whole shape. Words are faster to find."""
 _SHAPES = tuple((words, needs, re.compile(shape)) for words, needs, shape in _ISSUED)
 _ANY_SHAPE = re.compile("|".join(f"(?:{shape.decode()})" for _, _, shape in _ISSUED))
 _EXAMPLE = re.compile(rb"example|x{4}|\.{3}|your[-_]?", re.IGNORECASE)
 _END, _FEWEST_CHARACTERS = slice(-16, None), 6
-"""How many different ones the end of a token has; with less, as in `sk_live_000…`, it was not drawn at random."""
+"""How many different characters the end of a token has; with fewer, as in `sk_live_000…`, it is not a random one."""
 
-# A user and a password before the host. What begins like a variable or a gap to fill in is none. No scheme is longer:
-# without a limit, a long line of `a.a.a.…` would be gone through anew from each of its letters.
+# A user and a password before the host. A password that begins like a variable or a placeholder does not count. The
+# scheme is limited in length: otherwise each letter of a long line of `a.a.a.…` would start a new scan of the rest.
 _URL_PASSWORD = re.compile(r"\b([a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"]*):(?![$<{*]|%\()([^\s/@'\"]+)@", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -60,18 +61,18 @@ _TELLS_ABOUT_ONE = re.compile(
     r"PREFIX|PROVIDER|SCOPES?|TTL|TYPE|UR[IL]|VERSION)$",
     re.IGNORECASE,
 )
-"""Ends of names that hold something about a secret."""
+"""Ends of names whose values are about a secret, and not one themselves."""
 _NO_SECRET = re.compile(
     r"[~./$<{%`*].*|[+-]?[\d.]+|true|false|yes|no|on|off|none|null|dummy|placeholder|unused|unset|\*+",
     re.IGNORECASE | re.DOTALL,
 )
-"""Values that are a path, something to be filled in, a number, a boolean, or a word that says that there is none."""
+"""Values that are a path, a placeholder, a number, a boolean, or a word for "no value"."""
 _ASSIGNMENT = re.compile(r"(?<![\w$.-])(-{0,2}[A-Za-z_][\w-]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]+)")
 _WHOLE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----(?:.{0,8192}?-----END [A-Z0-9 ]*-----|[A-Za-z0-9+/=\\\s\"',]*)",
     re.DOTALL,
 )
-"""To its end, where that is told; else as far as it looks like a key's data."""
+"""A key up to its end line; without one, as far as the text looks like a key's data."""
 _ARGUMENTS = re.compile(r"^(\s*(?:RUN )?\|\d+ )(.*?)((?: /bin/\S+ -\S+ .*)?)$", re.DOTALL)
 """A step of BuildKit's history: its build arguments, then the shell."""
 _WORD_AFTER = re.compile(r"((?:--password|--token|--api-key|-u|[Bb]earer|[Bb]asic)\s+)[^\s\"']{6,}")
@@ -79,9 +80,9 @@ _HIDDEN = "***"
 
 
 def issued(data: bytes) -> str:
-    """Return what token or private key the data hold, in words; empty where they hold none.
+    """Say which token or private key the data contains; empty if there is none.
 
-    What issuers print in their manuals is none, nor is what was plainly never drawn at random.
+    Examples from manuals do not count, nor do tokens that are plainly not random.
     """
     for words, needs, shape in _SHAPES:
         if any(need in data for need in needs):
@@ -92,12 +93,12 @@ def issued(data: bytes) -> str:
 
 
 def url_password(text: str) -> str:
-    """Return in words that a text has a URL with a password in it; empty where it has none."""
+    """Say that a text contains a URL with a password; empty if it does not."""
     return "a password inside a URL" if _URL_PASSWORD.search(text) else ""
 
 
 def found(text: str) -> str:
-    """Return what secret a text holds by its shape, in words; empty where it holds none."""
+    """Say which secret a text contains, judged by its shape; empty if there is none."""
     return issued(text.encode(errors="surrogateescape")) or url_password(text)
 
 
@@ -110,36 +111,37 @@ def is_secret(name: str, value: str) -> bool:
 
 
 def assigned(text: str) -> tuple[str, ...]:
-    """Return the names in a line, of a shell or of an image's history, to which a secret is assigned."""
+    """Return the names to which a line of a shell or of an image's history assigns a secret."""
     pairs = (match.groups() for match in _ASSIGNMENT.finditer(text))
     return tuple(dict.fromkeys(name.lstrip("-") for name, value in pairs if is_secret(name, value)))
 
 
 def url_passwords(text: str) -> tuple[str, ...]:
-    """Return the passwords in a text's URLs; of a text that is one URL, also one with an @ in it.
+    """Return the passwords in a text's URLs. If the text is a single URL, its password may contain an @.
 
-    What one URL also says in the open, as in `postgresql://app:app@db`, is none: all its logs would be full of gaps.
+    A password that equals another part of its URL, as in `postgresql://app:app@db`, does not count: masking it would
+    also mask the user's name all over the logs.
     """
     found = [match[2] for match in _URL_PASSWORD.finditer(text)]
-    with suppress(ValueError):  # it is none
+    with suppress(ValueError):  # the text is not a URL
         url = urlsplit(text)
         found = [each for each in (*found, url.password) if each not in {url.scheme, url.username, url.hostname}]
     return tuple(dict.fromkeys(filter(None, found)))
 
 
 def masked(text: str) -> str:
-    """Return a text without the secrets that their shape, a URL or an assignment in it gives away."""
+    """Return a text with `***` in place of secrets that their shape, a URL or an assignment gives away."""
 
-    def hidden(match: re.Match[str]) -> str:
+    def hide(match: re.Match[str]) -> str:
         return f"{match[1]}={_HIDDEN}" if is_secret(match[1], match[2]) else match[0]
 
     text = _WHOLE_KEY.sub(_HIDDEN, text)
-    text = _ASSIGNMENT.sub(hidden, _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text))
+    text = _ASSIGNMENT.sub(hide, _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", text))
     return _ANY_SHAPE.sub(_HIDDEN, text)
 
 
 def redacted(text: str) -> str:
-    """Return a step of an image's history, or a part of one, without the secrets that can be told in it."""
-    if _ARGUMENTS.match(text) and assigned(text):  # values stand there without quotes: nobody knows where one ends
+    """Return a step of an image's history, or a part of one, with `***` in place of the secrets found in it."""
+    if _ARGUMENTS.match(text) and assigned(text):  # the values are not quoted: it is unclear where each one ends
         text = _ARGUMENTS.sub(rf"\1{_HIDDEN}\3", text)
     return masked(_WORD_AFTER.sub(rf"\1{_HIDDEN}", text))

@@ -1,13 +1,14 @@
-"""Compile, once, while the image is built.
+"""Compiles Python modules once, during the build of the image.
 
-usage: python -m image.bake BYTECODE       what of the standard library the roles load
+usage: python -m image.bake BYTECODE       the modules of the standard library that the roles load
        python -m image.bake --in-place OUT
 
-The first imports the libraries as the roles do and writes the bytecode of what this loaded of the standard library
-below BYTECODE, under its own path, to be copied onto the root of the image. The second puts bytecode in the place of
-every source below OUT, which becomes part of the image's root. The base ships no bytecode and a read-only root cannot
-keep any, so without this every start would compile afresh. Hash-based and unchecked: a file's time does not matter, and
-the image never changes. The application is compiled apart, so that a change of its code leaves all else as it is.
+The first form imports the libraries as the roles do, and writes the bytecode of the standard library's modules that
+were loaded to BYTECODE, under their own paths, to be copied onto the root of the image. The second form replaces every
+source below OUT, a part of the image's root, by its bytecode. The base ships no bytecode, and a read-only root cannot
+store any, so without this every start would compile everything again. The bytecode is hash-based and unchecked: a
+file's time does not matter, because the image never changes. The application is compiled separately, so that a change
+of its code leaves the other layers unchanged.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 from importlib.util import cache_from_source
 from pathlib import Path
 
-# What the application imports, and what the roles' commands load only when they run.
+# Modules that the application imports, and modules that the roles' commands load only when they run.
 MODULES = (
     "celery.apps.worker",
     "celery.backends.redis",
@@ -45,7 +46,7 @@ MODULES = (
     "uvicorn.main",
     "uvicorn.protocols.http.h11_impl",
 )
-EPOCH = 0  # of no use to unchecked bytecode, but the same on every build
+EPOCH = 0  # unchecked bytecode does not need it; it is the same in every build
 
 
 def bake(bytecode: Path) -> None:
@@ -53,7 +54,7 @@ def bake(bytecode: Path) -> None:
     sys.dont_write_bytecode = True
     for name in MODULES:
         importlib.import_module(name)
-    # Not resolved: the interpreter looks for the bytecode beside the name that it imports, link or not.
+    # Links are not resolved, because the interpreter looks for bytecode beside the path by which it imports a module.
     loaded = {Path(path).absolute() for module in list(sys.modules.values()) if (path := _source(module))}
     own = Path(sys.prefix), Path(__file__).parent
     sources = sorted(source for source in loaded if not any(source.is_relative_to(folder) for folder in own))
@@ -68,7 +69,7 @@ def _source(module: object) -> str | None:
 
 
 def compile_in_place(folder: Path) -> None:
-    """Put bytecode in the place of every source of a tree, under the name that Python looks for where there is none."""
+    """Replace every source of a tree by bytecode, under the name that Python looks for if there is no source."""
     sources = sorted(folder.rglob("*.py"))
     for source in (each for each in sources if not each.is_symlink()):
         compile_to(source, Path(f"{source}c"), shown=f"/{source.relative_to(folder)}")
@@ -79,26 +80,26 @@ def compile_in_place(folder: Path) -> None:
 
 
 def compile_to(source: Path, target: Path, shown: str) -> None:
-    """Compile one source; `shown` is what tracebacks call it."""
+    """Compile one source; `shown` is its path in tracebacks."""
     target.parent.mkdir(parents=True, exist_ok=True)
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     py_compile.compile(str(source), str(target), shown, doraise=True, invalidation_mode=mode)
 
 
 def settle(tree: Path) -> None:
-    """Give everything in a tree the same time: so the same files are the same layer."""
+    """Give everything in a tree the same time, so that the same files give the same layer."""
     for path in (tree, *tree.rglob("*")):
         os.utime(path, (EPOCH, EPOCH), follow_symlinks=False)
 
 
 def open_up(tree: Path) -> None:
-    """Let everybody read what came from a checkout, whatever the umask was there, and nobody but root write it."""
+    """Let everyone read the files of a checkout, whatever umask it was made with, and only root write them."""
     for path in (tree, *tree.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def main(*arguments: str) -> None:
-    """Do what the usage says."""
+    """Run one of the two forms above."""
     out = Path(arguments[-1])
     if arguments[0] == "--in-place":
         compile_in_place(out)

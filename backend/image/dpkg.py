@@ -1,7 +1,7 @@
-"""Say which of Debian's packages the files in a bare root come from, so that scanners and reports know them.
+"""Records which Debian packages the files in a bare root come from, so that scanners and reports know them.
 
-Done as distroless images do it: a package's control stanza in `/var/lib/dpkg/status.d/NAME`, the checksums of those of
-its files that are there beside it, and its copyright where Debian has it.
+It does so as distroless images do: a package's control stanza in `/var/lib/dpkg/status.d/NAME`, beside it the checksums
+of those of its files that the root has, and its copyright in Debian's usual place.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ DATABASE = Path("/var/lib/dpkg")
 
 
 def record(root: Path) -> None:
-    """Record the packages that the files below a root come from. A base that is not Debian's records nothing."""
+    """Record the packages that the files below a root come from; on a base without dpkg, record nothing."""
     owners = dict(_owners())
     present = defaultdict[str, set[str]](set)
     for path in root.rglob("*"):
         name = f"/{path.relative_to(root)}"
-        # Bytecode in the place of a source is from the package of the source.
+        # Bytecode that replaces a source belongs to the package of the source.
         owned = next((each for each in (name, name.removesuffix("c")) if each in owners), None)
         if owned and not path.is_dir():
             present[owners[owned]].add(owned)
@@ -34,14 +34,14 @@ def record(root: Path) -> None:
 
 
 def _owners() -> Iterator[tuple[str, str]]:
-    """Yield path and package, the latter as dpkg names its files: `libc6:amd64`."""
+    """Yield each path with its package, in dpkg's spelling: `libc6:amd64`."""
     for listed in sorted((DATABASE / "info").glob("*.list")):
         for path in listed.read_text(encoding="utf-8").splitlines():
             yield _real(path), listed.stem
 
 
 def _real(path: str) -> str:
-    """Return a path as the file system has it: packages may still say /lib for /usr/lib."""
+    """Return a path with links to folders resolved, because packages may still say /lib for /usr/lib."""
     parent, _, name = path.rpartition("/")
     return f"{Path(parent).resolve()}/{name}" if parent else path
 
@@ -61,7 +61,7 @@ def _sums(stem: str, names: set[str]) -> Iterator[str]:
 
 
 def _copy_licence(root: Path, package: str, known: dict[bytes, Path]) -> set[str]:
-    """Copy a package's copyright, and return its path; packages of one source have the same, which is kept once."""
+    """Copy a package's copyright, and return its path. Packages of one source share one copy by a hard link."""
     licence = Path("/usr/share/doc", package, "copyright")
     if not licence.is_file():
         return set()

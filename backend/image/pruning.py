@@ -1,4 +1,4 @@
-"""What the images do without: reads left-out.txt and tells what it names."""
+"""Reads left-out.txt, which lists what the images do without, and tells which files it names."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SOURCES = "**/*.py"
-"""The line that stands for replacing sources by their bytecode; it drops nothing by itself."""
+"""The line that makes the build replace sources by their bytecode; as a pattern it drops nothing."""
 
 
 @dataclass(frozen=True)
 class Pruning:
-    """The lines of a list, and what each has saved so far."""
+    """The patterns of a list, and the bytes that each has saved so far."""
 
     patterns: tuple[str, ...]
     places: Mapping[str, Path]
-    """What stands before the first slash of a pattern -> which folder that is on this machine."""
+    """Word before the first slash of a pattern -> the folder that it means on this machine."""
     saved: Counter[str] = field(default_factory=Counter)
     """Pattern -> bytes."""
 
@@ -29,7 +29,7 @@ class Pruning:
         """Read a list.
 
         Raises:
-            SystemExit: A line makes no sense.
+            SystemExit: A line begins with an unknown word.
         """
         lines = (line.partition("#")[0].strip() for line in listed.read_text(encoding="utf-8").splitlines())
         found = tuple(line for line in lines if line)
@@ -46,11 +46,11 @@ class Pruning:
 
     @property
     def keeps_sources(self) -> bool:
-        """Whether Python sources stay."""
+        """Whether Python sources stay in the image."""
         return SOURCES not in self.patterns
 
     def drops(self, path: Path) -> bool:
-        """Tell whether a file or folder is left out, and count what that saves."""
+        """Tell whether a file or folder is left out, and count the bytes saved."""
         pattern = next((each for each in self.patterns if each != SOURCES and self._matches(each, path)), None)
         if pattern is None:
             return False
@@ -69,7 +69,7 @@ class Pruning:
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
-    """Return a pattern as a regular expression, which `re` keeps."""
+    """Return a pattern as a regular expression, which `re` caches."""
     parts = re.split(r"(\*\*/|\*)", pattern)
     return re.compile("".join({"**/": "(?:.*/)?", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts))
 

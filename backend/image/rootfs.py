@@ -1,12 +1,11 @@
-"""Lay out the root of the `minimal` image: the interpreter, what both roles need beside it, and nothing else.
+"""Assembles the root of the `minimal` image: the interpreter, what both roles need besides it, and nothing else.
 
 usage: python -m image.rootfs LIST SYSTEM ENVIRONMENT
 
-Below SYSTEM come the interpreter, the standard library, certificates, time zones, and all shared libraries; below
-ENVIRONMENT the environment that this runs in; LIST says what of them is left out (`pruning`). All stay at their paths,
-so that this works on any base with glibc: with Debian's Python below /usr as well as with the official image's below
-/usr/local. Ends with an error where a library is missing, or where the result cannot import what the roles do. Runs as
-root.
+SYSTEM gets the interpreter, the standard library, certificates, time zones, and all shared libraries. ENVIRONMENT gets
+the Python environment that runs this module. LIST names what to leave out (`pruning`). All files keep their paths, so
+this works on any base with glibc: with Debian's Python below /usr and with the official image's below /usr/local. It
+ends with an error if a library is missing, or if the result cannot import what the roles import. It must run as root.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from .dpkg import record
 from .pruning import Pruning
 
 LOADED_BY_NAME = ("libgcc_s.so.1",)
-"""Libraries that no file names as needed: glibc loads this one when a thread ends."""
+"""Libraries that no file lists as needed: glibc loads this one when a thread ends."""
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 DATA = ("/etc/os-release", "/etc/ssl/openssl.cnf", "/usr/lib/ssl/openssl.cnf", "/usr/share/zoneinfo")
 WRITTEN = {
@@ -38,7 +37,7 @@ _ELF = b"\x7fELF"
 
 
 def main(listed: Path, folder: Path, environment: Path) -> None:
-    """Lay out the root, and try it."""
+    """Assemble the root, and test it."""
     root = Root(folder, Pruning.read(listed))
     root.copy_environment()
     root.copy(interpreter(), Path(sysconfig.get_path("stdlib")), BUNDLE, *filter(Path.exists, map(Path, DATA)))
@@ -54,33 +53,33 @@ def main(listed: Path, folder: Path, environment: Path) -> None:
         ["chroot", folder, f"{sys.prefix}/bin/python", "-I", "-c", f"import {', '.join(MODULES)}"], check=True
     )
     environment.mkdir()
-    shutil.move(root.inside(Path(sys.prefix)), environment)  # a layer of its own, for it changes more often
+    shutil.move(root.inside(Path(sys.prefix)), environment)  # a layer of its own, because it changes more often
     settle(folder)
     settle(environment)
     print(*root.pruning.told(), sep="\n")  # noqa: T201 - the build's log
 
 
 class Root:
-    """A tree that becomes the root of an image, filled from this machine."""
+    """A folder that becomes the root of an image, with files from this machine."""
 
     def __init__(self, folder: Path, pruning: Pruning) -> None:
         self._folder, self.pruning = folder, pruning
         folder.mkdir(parents=True)
 
     def inside(self, path: Path) -> Path:
-        """Return where a path of the image is here."""
+        """Return the place in the folder for a path of the image."""
         return self._folder / path.relative_to("/")
 
     def copy_environment(self) -> None:
-        """Copy the environment, its links as they are."""
+        """Copy the environment, with its links as they are."""
 
-        def left_out(place: str, names: list[str]) -> set[str]:
+        def choose_ignored(place: str, names: list[str]) -> set[str]:
             return {name for name in names if name == "__pycache__" or self.pruning.drops(Path(place, name))}
 
-        shutil.copytree(sys.prefix, self.inside(Path(sys.prefix)), symlinks=True, ignore=left_out)
+        shutil.copytree(sys.prefix, self.inside(Path(sys.prefix)), symlinks=True, ignore=choose_ignored)
 
     def copy(self, *paths: Path) -> None:
-        """Copy files and folders to the same path, with every symbolic link on the way and what it leads to."""
+        """Copy files and folders to the same path, with every symbolic link on the way and its target."""
         for path in paths:
             real = self._walk(path)
             if real.is_dir():
@@ -90,7 +89,7 @@ class Root:
                 shutil.copy2(real, self.inside(real))
 
     def _walk(self, path: Path) -> Path:
-        """Make the folders and links that lead to a path, and return where they lead."""
+        """Create the folders and links that lead to a path, and return the path with links resolved."""
         at = Path("/")
         for part in path.parts[1:]:
             at /= part
@@ -104,14 +103,14 @@ class Root:
         return at
 
     def trust(self) -> None:
-        """Let OpenSSL find the certificates where it looks if it is told no other place."""
+        """Put a link to the certificates where OpenSSL looks by default."""
         place = Path(ssl.get_default_verify_paths().openssl_cafile)
         if not self.inside(place).is_symlink() and place != BUNDLE:
             self.inside(place).parent.mkdir(parents=True, exist_ok=True)
             self.inside(place).symlink_to(BUNDLE)
 
     def index_libraries(self) -> None:
-        """Let the loader find libraries outside of its own folders, such as the official image's in /usr/local/lib."""
+        """Index libraries outside of the loader's own folders, such as the official image's in /usr/local/lib."""
         settings = [Path("/etc/ld.so.conf"), *Path("/etc/ld.so.conf.d").glob("*.conf")]
         self.copy(*(path for path in settings if path.exists()))
         subprocess.run(["ldconfig", "-X", "-r", self._folder], check=True)
@@ -119,7 +118,7 @@ class Root:
 
 
 def interpreter() -> Path:
-    """Return what the environment calls its interpreter, outside of it."""
+    """Return the interpreter outside of the environment to which the environment's own one links."""
     path = Path(sys.prefix, "bin", "python")
     while path.is_symlink() and path.is_relative_to(sys.prefix):
         path = Path(os.path.normpath(path.parent / path.readlink()))
@@ -127,17 +126,17 @@ def interpreter() -> Path:
 
 
 def libraries(folder: Path) -> list[Path]:
-    """Return the shared libraries that programs below a folder need, the loader included.
+    """Return the shared libraries that programs below a folder need, including the loader.
 
     Raises:
-        SystemExit: One is missing.
+        SystemExit: A library is missing.
     """
     found = dict.fromkeys(map(by_name, LOADED_BY_NAME))
     for program in executables(folder):
-        told = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
-        if missing := [line.split()[0] for line in told.splitlines() if "not found" in line]:
+        output = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+        if missing := [line.split()[0] for line in output.splitlines() if "not found" in line]:
             sys.exit(f"{program} needs {', '.join(missing)}: install the package that has it in the builder")
-        found |= dict.fromkeys(Path(word) for word in told.split() if word.startswith("/"))
+        found |= dict.fromkeys(Path(word) for word in output.split() if word.startswith("/"))
     return [path for path in found if not path.is_relative_to(folder)]
 
 
@@ -151,22 +150,22 @@ def executables(folder: Path) -> Iterator[Path]:
 
 
 def by_name(name: str) -> Path:
-    """Return where the loader finds a library; ends the build where it does not."""
-    told = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
-    path = next((line.split()[-1] for line in told.splitlines() if line.split()[:1] == [name]), None)
+    """Return where the loader finds a library; end the build if it does not find it."""
+    output = subprocess.run(["ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    path = next((line.split()[-1] for line in output.splitlines() if line.split()[:1] == [name]), None)
     if path is None:
-        sys.exit(f"{name} is missing, which glibc loads by its name")
+        sys.exit(f"{name}, which glibc loads by its name, is missing")
     return Path(path)
 
 
 def compile_beside(folder: Path) -> None:
-    """Compile every source, and keep it."""
+    """Compile every source, and keep the source."""
     for source in sorted(each for each in folder.rglob("*.py") if not each.is_symlink()):
         compile_to(source, Path(cache_from_source(str(source))), shown=f"/{source.relative_to(folder)}")
 
 
 def make_writable(folder: Path) -> None:
-    """Make the two folders that containers may write to, where a volume or a tmpfs is mounted."""
+    """Create the two folders that containers may write to; a volume or a tmpfs is mounted there."""
     for name, mode in (("tmp", 0o1777), ("data", 0o775)):
         (folder / name).mkdir()
         (folder / name).chmod(mode)

@@ -226,7 +226,7 @@ def test_without_a_database_every_route_is_503(serving: Any, tmp_path: Path, rec
         alive = client.get("/livez")
 
     assert [answer.status_code for answer in answers] == [503] * 5
-    assert {"The database does not answer or cannot be written. Try again later."} == {
+    assert {"The database does not answer or cannot be written to. Try again later."} == {
         answer.json()["detail"] for answer in answers
     }
     assert alive.status_code == 200

@@ -39,14 +39,14 @@ def test_keys_are_sorted_and_spaces_are_gone() -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (b"NaN", "NaN is no JSON number"),
-        (b"[-Infinity]", "-Infinity is no JSON number"),
+        (b"NaN", "NaN is not a JSON number"),
+        (b"[-Infinity]", "-Infinity is not a JSON number"),
         (b"[1e999]", "1e999 is too large a number"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
-        (b"1" * 5000, "no JSON that can be kept"),
-        (b"\xff\xfe\xfa", "no JSON that can be kept"),
-        (b"", "no JSON that can be kept"),
+        (b"1" * 5000, "not JSON that can be stored"),
+        (b"\xff\xfe\xfa", "not JSON that can be stored"),
+        (b"", "not JSON that can be stored"),
         pytest.param(b"[" + b"{}," * 10**6 + b"{}]", "more than 1000000 values", id="many"),
     ],
 )

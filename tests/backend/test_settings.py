@@ -101,7 +101,7 @@ def test_a_bad_value_ends_the_process_in_one_line(
     told = capsys.readouterr().err
 
     assert caught.value.code == 2
-    assert told.startswith(f"The setting {name} makes no sense: ")
+    assert told.startswith(f"The setting {name} is wrong: ")
     assert (told.count("\n"), "hunter22" in told, "Value error" in told) == (1, False, False)
 
 

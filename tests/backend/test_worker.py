@@ -211,7 +211,7 @@ def test_a_short_timeout_gives_the_job_of_a_killed_worker_to_another_soon(
     [
         (SoftTimeLimitExceeded(), f"It took longer than {JOB_SECONDS} seconds."),
         (StoreUnavailable(), str(StoreUnavailable())),
-        (KeyError("x"), "An error of the service: KeyError"),
+        (KeyError("x"), "The service has failed: KeyError"),
     ],
 )
 def test_a_comparison_that_fails_says_why(
@@ -245,7 +245,7 @@ def test_an_unexpected_error_is_stored_and_logged(env: dict[str, str], start: An
     found = service.get_comparison(store, opened.id)
     store.close()
 
-    assert (found.why or "").startswith("An error of the service: ")
+    assert (found.why or "").startswith("The service has failed: ")
     assert any("Traceback" in line.get("exception", "") for line in _lines(tmp_path / "worker.log"))
 
 
@@ -273,4 +273,4 @@ def test_a_bad_setting_ends_either_role_in_one_line(program: tuple[str, ...], st
     told = (tmp_path / "role.err").read_text() + (tmp_path / "role.log").read_text()
 
     assert (status, told.count("\n")) == (2, 1)
-    assert told.startswith("The setting LOG_LEVEL makes no sense: ")
+    assert told.startswith("The setting LOG_LEVEL is wrong: ")

@@ -62,7 +62,7 @@ def test_present(present: tuple[str, ...], expected: str) -> None:
 def test_nothing_present() -> None:
     """Neither is there: the name that the settings ask for is told."""
     with pytest.raises(
-        NoBaseImage, match=r"^The base image python:3.13-slim-trixie is not there[.] Run `invoke engine`"
+        NoBaseImage, match=r"^The engine does not have the base image python:3.13-slim-trixie[.] Run `invoke engine`"
     ):
         base_image(shelf("python:3.12"), "python", OFFICIAL)
 
@@ -131,15 +131,16 @@ def test_no_standin() -> None:
         ensure_base_image(shelf(), CLIENT, "python", "python:3.12", print)
     assert str(caught.value) == (
         "python:3.12 cannot be pulled: no such host. "
-        "Correct its name in invoke.yaml (bases.python), or mend that; stand-ins exist for python:3.13…, redis:8…."
+        "Correct its name in invoke.yaml (bases.python), or solve that problem; "
+        "stand-ins exist for python:3.13…, redis:8…."
     )
 
 
 @pytest.mark.parametrize(
     ("debian", "advice"),
     [
-        (True, "Mend that, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."),
-        (False, "Mend that, or bring the image from another machine with `docker save` and `docker load`."),
+        (True, "Solve that problem, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."),
+        (False, "Solve that problem, or bring the image from another machine with `docker save` and `docker load`."),
     ],
 )
 def test_no_tool_for_a_standin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, advice: str, *, debian: bool) -> None:
@@ -248,7 +249,7 @@ def test_compose_file_that_cannot_be_kept(tmp_path: Path, fault: str) -> None:
     with pytest.raises(SettingsError) as caught:
         tell_compose(path.parent, STANDINS)
     assert str(caught.value) == (
-        f"{path} cannot be kept up to date: {reason}. "
+        f"{path} cannot be updated: {reason}. "
         "Make it a text file that you may read and write, and run `invoke engine` again."
     )
     assert (path.read_bytes() if path.is_file() else None) == before

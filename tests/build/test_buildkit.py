@@ -286,7 +286,7 @@ NO_METADATA = """\
 def test_dockerfile_that_cannot_be_built(end: str, reason: str) -> None:
     """Where no step failed, the client's own reason stands in one line, freed from what its layers put before it."""
     error = failure(PREAMBLE["buildx"], end)
-    assert str(error) == f"multi cannot be built: {reason}. Mend Dockerfile and run `invoke build` again."
+    assert str(error) == f"multi cannot be built: {reason}. Correct Dockerfile and run `invoke build` again."
 
 
 def test_silent_client() -> None:

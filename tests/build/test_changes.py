@@ -95,11 +95,11 @@ def test_undone_after_an_error(context: Context) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"file": "nope.py"}, "nope.py is no regular file that builds get from "),
-        ({"file": "."}, ". is no regular file that builds get from "),
-        ({"file": "ignored.py"}, "ignored.py is no regular file that builds get from "),
+        ({"file": "nope.py"}, "nope.py is not a regular file of the build context "),
+        ({"file": "."}, ". is not a regular file of the build context "),
+        ({"file": "ignored.py"}, "ignored.py is not a regular file of the build context "),
         ({"file": "binary"}, "binary cannot be read: it is not UTF-8. "),
-        ({"find": "three"}, "code.py holds nothing that changes.mine.find matches. "),
+        ({"find": "three"}, "changes.mine.find matches nothing in code.py. "),
     ],
 )
 def test_does_not_apply(context: Context, fields: dict[str, str], said: str) -> None:

@@ -118,5 +118,5 @@ def test_what_cannot_be_copied_is_told(context: Context, tmp_path: Path) -> None
 def test_rule_that_is_none(context: Context, tmp_path: Path) -> None:
     """A pattern that no builder takes is named."""
     (context.folder / ".dockerignore").write_text("[b-a]")
-    with pytest.raises(SettingsError, match=r"^\.dockerignore: \[b-a\] is no pattern: "):
+    with pytest.raises(SettingsError, match=r"^\.dockerignore: \[b-a\] is not a valid pattern: "):
         context.copy_to(tmp_path / "copy")

@@ -36,10 +36,10 @@ def test_targets(text: str | None, variants: list[str], expected: dict[str, str]
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("Q", "--push Q: Q is no name of an image. Write it as HOST/NAME:TAG"),
-        ("https://h.example/x:1", "is no name of an image. "),
-        (f"h.example/x@{OTHER}", "has a digest, and that comes of the push. Give a tag instead."),
-        (f"h.example/x:{'t' * 127}", "is no name of an image. "),
+        ("Q", "--push Q: Q is not the name of an image. Write it as HOST/NAME:TAG"),
+        ("https://h.example/x:1", "is not the name of an image. "),
+        (f"h.example/x@{OTHER}", "has a digest, which only the push itself determines. Give a tag instead."),
+        (f"h.example/x:{'t' * 127}", "is not the name of an image. "),
     ],
 )
 def test_no_target(text: str, said: str) -> None:
@@ -61,7 +61,7 @@ def test_what_the_registry_has() -> None:
         publish._verify(f"{name}@{manifest['digest']}", manifest["digest"])
         publish._verify(f"{name}@{index['digest']}", index["digest"])
         for digest, image_id in ((manifest["digest"], OTHER), (index["digest"], manifest["digest"])):
-            with pytest.raises(PushRefused, match=r"is another image than sha256:[0-9a-f]{12}…, which was proven"):
+            with pytest.raises(PushRefused, match=r"is not sha256:[0-9a-f]{12}…, the image that was tested"):
                 publish._verify(f"{name}@{digest}", image_id)
         assert {request.kind for request in registry.requests} == {"manifests"}, "no blob is fetched"
 
@@ -75,7 +75,7 @@ def test_registry_that_lies() -> None:
     tags: dict[str, dict[str, Any]] = {claimed: lie}
     with Registry(blobs, tags) as registry:
         reference = f"{registry.host}/x@{claimed}"
-        with pytest.raises(PushRefused, match=r"is pushed and cannot be checked: .* its digest is another"):
+        with pytest.raises(PushRefused, match=r"was pushed, but cannot be checked: .* has another digest"):
             publish._verify(reference, claimed)
-        with pytest.raises(PushRefused, match=r"is pushed and cannot be checked: .* has no x@"):
+        with pytest.raises(PushRefused, match=r"was pushed, but cannot be checked: .* has no x@"):
             publish._verify(f"{registry.host}/x@{OTHER}", OTHER)

@@ -45,9 +45,9 @@ def test_digest_and_bytes(end: list[dict[str, Any]]) -> None:
         ('Get "https://x/v2/": x509: certificate signed by unknown authority', "Let the engine trust the registry: "),
         ("dial tcp 10.0.0.1:4031: connect: connection refused", "Check the name r.example:5000, "),
         ("blob sha256:9a403f: timeout", "Check the name r.example:5000, "),
-        ("write /data/x: permission denied", "Try again; if it stays so, look into the engine's log"),
+        ("write /data/x: permission denied", "Try again; if the error stays, look into the engine's log"),
         ("received unexpected HTTP status: 403 Forbidden", "Run `docker login r.example:5000`"),
-        ("manifest invalid: manifest invalid", "Try again; if it stays so, look into the engine's log"),
+        ("manifest invalid: manifest invalid", "Try again; if the error stays, look into the engine's log"),
     ],
 )
 def test_reason_leads_to_advice(reason: str, advice: str) -> None:

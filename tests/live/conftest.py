@@ -24,7 +24,7 @@ from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine, connect
 from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import EngineError, NoBaseImage, NoEngine
-from weighbridge.settings.project import Bases
+from weighbridge.settings.project import BaseRole, Bases
 from weighbridge.smoke.stack.runs import RUN_LABEL
 
 ROOT = Path(__file__).parents[2]
@@ -167,7 +167,7 @@ def redis_base(engine: DockerEngine) -> bases.BaseImage:
     return _base(engine, "redis", OFFICIAL.redis)
 
 
-def _base(engine: DockerEngine, role: str, official: str) -> bases.BaseImage:
+def _base(engine: DockerEngine, role: BaseRole, official: str) -> bases.BaseImage:
     try:
         return bases.base_image(engine, role, official)
     except NoBaseImage as error:

@@ -117,7 +117,7 @@ def test_failing_step_is_shown(engine: DockerEngine, two_steps: Project) -> None
     two_steps.write("Dockerfile", f"ARG PYTHON_IMAGE\nFROM ${{PYTHON_IMAGE}}\n{step}\n")
     done = two_steps.invoke("build")
     error = done.failure(5)
-    assert error.startswith(f"error: a: step [2/2] {step} failed: exit code 9. Mend the step")
+    assert error.startswith(f"error: a: step [2/2] {step} failed: exit code 9. Correct the step")
     assert done.stderr.splitlines()[-21:-1] == [f"  line {number}" for number in range(1011, 1031)]
     assert done.stdout == ""
     assert engine.image(two_steps.reference("a")).id.removeprefix("sha256:").startswith(before.image_id)

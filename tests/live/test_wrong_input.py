@@ -63,7 +63,7 @@ def test_dockerfile_with_a_syntax_error(plain: Project) -> None:
     plain.write("Dockerfile", "FROM scratch\nCOPPY Dockerfile /\n")
     error = plain.invoke("build", "--variant", "a").failure(5)
     assert "COPPY" in error
-    assert "Mend Dockerfile and run `invoke build` again." in error
+    assert "Correct Dockerfile and run `invoke build` again." in error
 
 
 @pytest.mark.parametrize(

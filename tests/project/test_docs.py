@@ -118,10 +118,21 @@ def test_findings_of_budgets_are_worded_as_told() -> None:
         *budgets.check(report(image(**estimated)), budgeted(limits)).images[0].findings,
         *budgets.check(grown, budgeted({"growth": {"bytes": "2 MB"}}), since).images[0].findings,
     ]
-    section = BUDGETS[BUDGETS.index("## What is told") :]
+    section = BUDGETS[BUDGETS.index("## What a finding says") :]
     told = re.sub(r"\n      ", " ", "\n".join(re.findall(r"^    .*", section, re.MULTILINE)))
 
     assert [f"    multi: {finding.message}" for finding in found] == told.splitlines()
+
+
+def test_budget_in_the_readme_leads_to_its_finding() -> None:
+    """README's finding is what a report says of an image that is over the limits in README's example."""
+    (example,) = blocks("yaml", README)
+    limits = yaml.safe_load(example)["budgets"]["variants"]["multi"]
+    found = budgets.check(report(image()), budgeted(limits)).images[0].findings
+
+    assert [f"multi: {each.message}" for each in found if each.rule == "budget-shipped"] == [
+        re.sub(r"\n +", " ", "\n".join(re.findall(r"^    (multi: shipped: .*\n      .*)$", README, re.MULTILINE)))
+    ]
 
 
 def budgeted(limits: dict[str, Any]) -> Settings:

@@ -89,7 +89,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         ),
         (("report", "--image", "archive:gone.tar"), 3, "gone.tar cannot be read: No such file or directory. Give "),
         (("report", "--image", "oci:gone"), 3, "gone cannot be read: No such file or directory. Give "),
-        (("report", "--image", "registry:127.0.0.1:1/x"), 3, "127.0.0.1:1 cannot be read from: "),
+        (("report", "--image", "registry:127.0.0.1:1/x"), 3, "Reading from 127.0.0.1:1 failed: "),
         (("report", "--variant", "multi", "--image", "multi"), 2, "--variant and --image are both given. Use one "),
         (("diff", "nonsense", "multi"), 2, "nonsense names no image. Write docker:REFERENCE, "),
         (("diff", "docker:a", "docker:b"), 4, "No engine answers at unix:///nope.sock: "),
@@ -203,14 +203,14 @@ def test_no_engine(run: Run, name: str) -> None:
         (["smoke", "--variant", ""], "Unknown variant ''. Choose from "),
         (["report", "--image", ""], "'' names no image. Write docker:"),
         (["diff", "multi", "nope"], "nope names no image. Write docker:REFERENCE, "),
-        (["bench", "--runs", "many"], "--runs many is no whole number. Give 1 or more."),
+        (["bench", "--runs", "many"], "--runs many is not a whole number. Give 1 or more."),
         (["bench", "--runs", "0"], "--runs 0 would measure nothing. Give 1 or more."),
-        (["build", "--push", "Q"], "--push Q: Q is no name of an image. Write it as HOST/NAME:TAG"),
+        (["build", "--push", "Q"], "--push Q: Q is not the name of an image. Write it as HOST/NAME:TAG"),
         (["build", "--push", ""], "--push names nothing. Write it as HOST/NAME:TAG, or leave it out."),
-        (["build", "--platform", "arm"], "'arm' is no platform. Write it like linux/amd64 or linux/arm/v7."),
+        (["build", "--platform", "arm"], "'arm' is not a platform. Write it like linux/amd64 or linux/arm/v7."),
         (
             ["build", "--push", "h.example/x", "--platform", "linux/amd64", "--platform", "linux/arm64"],
-            "--push sends what was proven, and one engine cannot prove linux/amd64, linux/arm64. Build and push on ",
+            "--push sends only images that passed the smoke test, and this engine cannot test linux/amd64, linux/arm64",
         ),
         (["report", "--format", "xml"], "Unknown format xml. Choose from terminal, json, markdown, "),
         (["report", "--format", "json", "--format", "svg"], "Several formats go to standard output. Give each a file"),
@@ -234,7 +234,7 @@ def test_change_that_does_not_apply(run: Run, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("INVOKE_CHANGES_CODE_FILE", "backend/nope.py")
     outcome = run("report", "--rebuild")
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("error: The change code does not apply: backend/nope.py is no regular file that ")
+    assert outcome.err.startswith("error: The change code does not apply: backend/nope.py is not a regular file of ")
     assert outcome.err.count("\n") == 1
     assert run("report").code == 4
 
@@ -275,7 +275,7 @@ def test_disk_that_is_full(form: str, unbuffered: str) -> None:
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(words, cwd=PROJECT, env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
     assert ended.returncode == 2
-    assert ended.stderr.startswith(b"error: The output cannot be written: No space left on device. Make room")
+    assert ended.stderr.startswith(b"error: The output cannot be written: No space left on device. Free some space")
     assert ended.stderr.count(b"\n") == 1
 
 
@@ -299,13 +299,13 @@ def test_settings_in_a_locale_that_cannot_hold_them(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONPATH": str(PROJECT)}
     ended = subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "error: invoke.yaml is UTF-8, and the locale's encoding is ascii. Set PYTHONUTF8=1.\n"
+    assert ended.stderr == "error: invoke.yaml is UTF-8, but the locale's encoding is ascii. Set PYTHONUTF8=1.\n"
 
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("more.yaml", None, "INVOKE_RUNTIME_CONFIG names more.yaml, and there is no such file. "),
+        ("more.yaml", None, "INVOKE_RUNTIME_CONFIG names more.yaml, which does not exist. "),
         ("more.yaml", "a: [b\n", "more.yaml is no YAML: "),
         ("more.yaml", "a\n", "more.yaml holds a single value, not settings. Correct it in more.yaml.\n"),
         ("more.yaml", "smoke: {usr: 1}\n", "invoke.yaml: smoke.usr: there is no such setting; choose from "),

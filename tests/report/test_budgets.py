@@ -219,7 +219,7 @@ def test_first_is_named_and_the_rest_counted() -> None:
     checked = budgets.check(report(image("multi"), image("single")), limited({"shipped": "120 MB"}))
     with pytest.raises(OverBudget) as caught:
         budgets.enforce(checked)
-    advice = "Cut what is named, or raise the limit in invoke.yaml, budgets, and say there why."
+    advice = "Remove what the finding names, or raise the limit in invoke.yaml under budgets and note the reason there."
     assert str(caught.value) == f"Over budget: multi (shipped), single (shipped). {advice}"
     assert caught.value.exit_code == 6
     with pytest.raises(OverBudget, match=r"^Over budget: multi \(shipped\)[.] "):

@@ -95,7 +95,7 @@ def test_archive_with_neither_kind_of_entry() -> None:
     """An index that is a manifest is none."""
     blobs = OciBlobs()
     manifest = blobs.by_digest[blobs.add_image(SPEC)["digest"]]
-    with pytest.raises(UnreadableImage, match=r"index\.json is a manifest and no index"):
+    with pytest.raises(UnreadableImage, match=r"index\.json holds a manifest instead of an index"):
         read({"index.json": manifest}).image()
 
 

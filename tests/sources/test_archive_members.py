@@ -126,7 +126,7 @@ def test_unknown_name_is_told_with_the_known() -> None:
     """A wrong name gives `NoSuchImage`, and so does one that fits two images; the message lists what is there."""
     twins = [replace(MULTI, tags=("one/backend:x",)), replace(SINGLE, tags=("two/backend:x",))]
     for name in ("backend:x", "other"):
-        with pytest.raises(NoSuchImage, match=f"no image {name}, but one/backend:x, two/backend:x"):
+        with pytest.raises(NoSuchImage, match=f"no image {name}; it has one/backend:x, two/backend:x"):
             read(docker_20(twins)).image(name)
 
 
@@ -181,8 +181,8 @@ LAYER = f"{hexdigest(SINGLE.archives[0])}/layer.tar"
     ("name", "data", "message"),
     [
         ("manifest.json", None, "neither manifest.json nor index.json: it is cut off"),
-        ("manifest.json", b"{", "manifest.json is damaged: the whole: Invalid JSON"),
-        ("manifest.json", b"[" * 100_000, "manifest.json is damaged: the whole: Invalid JSON"),
+        ("manifest.json", b"{", "manifest.json is damaged: the whole document: Invalid JSON"),
+        ("manifest.json", b"[" * 100_000, "manifest.json is damaged: the whole document: Invalid JSON"),
         ("manifest.json", b'[{"Config": 7}]', "manifest.json is damaged: 0.Config: Input should be a valid string"),
         (CONFIG, None, rf"The config of backend:single, {CONFIG}, is missing or damaged"),
         (CONFIG, b"[" + b" " * archive_members.MAX_DOCUMENT_BYTES, r"config .* cannot be read: it has 8388609 bytes"),
@@ -234,7 +234,9 @@ def test_zstd_is_undone_where_a_library_is() -> None:
 def test_zstd_without_a_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fault is of the layer, and its advice is not to save the image once more."""
     monkeypatch.setattr(compression, "_ZSTD_LIBRARIES", ())
-    with pytest.raises(UnreadableImage, match=r"Layer 0 of .*: zstd compression .*\. Install .* backports\.zstd\."):
+    with pytest.raises(
+        UnreadableImage, match=r"Layer 0 of .*: This Python cannot decompress Zstandard\. Install .* backports\.zstd\."
+    ):
         read(containerd([SINGLE], lambda data: b"\x28\xb5\x2f\xfd" + data)).image("backend:single")
 
 

@@ -43,11 +43,11 @@ def test_what_fits() -> None:
 
 
 def test_more_or_fewer_layers() -> None:
-    """A config that tells of another number of layers is another image's."""
+    """A config that lists another number of layers belongs to another image."""
     contents = [layer.content for layer in layers()]
     for count in (0, 1, 3):
         some = (contents * 2)[:count]
-        with pytest.raises(UnreadableImage, match=f"x:1 has {count} layers, but its config tells of 2"):
+        with pytest.raises(UnreadableImage, match=f"x:1 has {count} layers, but its config lists 2"):
             assemble("x:1", SPEC.config, some, [None] * count)
 
 
@@ -70,5 +70,5 @@ def test_layer_is_held_against_what_is_said_of_it() -> None:
         check_layer(packed, diff_id=first.diff_id, digest=second.diff_id, name="Layer 0")
     with pytest.raises(UnreadableImage, match="Layer 0 is damaged"):
         check_layer(first, diff_id=first.diff_id, digest=BLOB.digest, name="Layer 0")
-    with pytest.raises(UnreadableImage, match="Layer 0 is another than the config says"):
+    with pytest.raises(UnreadableImage, match="Layer 0 is not the layer that the config lists"):
         check_layer(packed, diff_id=second.diff_id, digest=BLOB.digest, name="Layer 0")

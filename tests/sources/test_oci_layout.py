@@ -118,7 +118,7 @@ def test_name(tmp_path: Path) -> None:
     check(oci_layout.read(tmp_path, "2"), OTHER)
     check(oci_layout.read(tmp_path, "docker.io/library/x:2"), OTHER)
     assert oci_layout.read(tmp_path, "1").reference == f"{tmp_path}:1"
-    with pytest.raises(NoSuchImage, match=r"has no image 3, but 1, 2\. Ask for one of these"):
+    with pytest.raises(NoSuchImage, match=r"has no image 3; it has 1, 2\. Ask for one of these"):
         oci_layout.read(tmp_path, "3")
     with pytest.raises(NoSuchImage, match=r"has several images: 1, 2\. Ask for one of them by its name"):
         oci_layout.read(tmp_path)
@@ -139,7 +139,7 @@ def test_platform(tmp_path: Path, *, is_nested: bool) -> None:
     write(tmp_path, blobs, *roots)
     check(oci_layout.read(tmp_path, platform="linux/amd64"), SPEC)
     check(oci_layout.read(tmp_path, "x", "linux/arm64"), OTHER)
-    with pytest.raises(NoSuchImage, match="not there for linux/s390x, but for linux/amd64, linux/arm64"):
+    with pytest.raises(NoSuchImage, match="does not exist for linux/s390x, but for linux/amd64, linux/arm64"):
         oci_layout.read(tmp_path, platform="linux/s390x")
 
 
@@ -191,12 +191,12 @@ def nothing(_folder: Path, _target: Path) -> None:
 
 
 OBSTACLES = {
-    hang: "is no regular file",
+    hang: "is not a regular file",
     device: "leads out of the directory",
-    folder_instead: "is no regular file",
+    folder_instead: "is not a regular file",
     outside: "leads out of the directory",
-    pipe_within: "is no regular file",
-    circle: "is no regular file",
+    pipe_within: "is not a regular file",
+    circle: "is not a regular file",
     nothing: "is missing|leads to no image here",
 }
 
@@ -280,7 +280,7 @@ def test_index_that_is_a_manifest_or_too_long(tmp_path: Path) -> None:
     """Both are told as what they are."""
     blobs = OciBlobs()
     (tmp_path / "index.json").write_bytes(blobs.by_digest[blobs.add_image(SPEC)["digest"]])
-    with pytest.raises(UnreadableImage, match="is a manifest and no index"):
+    with pytest.raises(UnreadableImage, match="holds a manifest instead of an index"):
         oci_layout.read(tmp_path)
     with (tmp_path / "index.json").open("wb") as file:
         file.truncate(2**40)  # a hole, not bytes
@@ -293,7 +293,7 @@ def test_index_that_is_a_manifest_or_too_long(tmp_path: Path) -> None:
     [
         (b"", "ends after 0 of "),
         (b"x" * 20, "ends after 20 of "),
-        (b"x" * 10**6, "is longer than the "),
+        (b"x" * 10**6, "is longer than its stated "),
     ],
 )
 def test_layer_of_another_length(data: bytes, message: str, tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_layer_of_another_image(tmp_path: Path) -> None:
     manifest = manifest_in(blobs, blobs.add_image(SPEC))
     manifest["layers"][1] = blobs.add(tar_of(OTHER.layers[0]), "application/vnd.oci.image.layer.v1.tar")
     layout = write(tmp_path, blobs, blobs.add_json(manifest, "image.manifest"))
-    with pytest.raises(UnreadableImage, match=r"Layer 1 of .* is another than the config says"):
+    with pytest.raises(UnreadableImage, match=r"Layer 1 of .* is not the layer that the config lists"):
         oci_layout.read(layout)
 
 

@@ -1,7 +1,7 @@
-"""The base images: the official one where it is present or can be pulled, else a stand-in of ours.
+"""Provides the base images: the official one if it is present or can be pulled, else a stand-in.
 
-A stand-in is built from Debian's packages, under a name of our own, so that no report can be mistaken about what an
-image stands on.
+We build a stand-in from Debian's packages and give it a name of our own, so that every report shows which base an image
+has.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from weighbridge import files
 from weighbridge.build import buildkit
@@ -21,26 +22,29 @@ from weighbridge.engine.apt import Say
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import LABEL, Engine
 from weighbridge.errors import NoBaseImage, SettingsError
+from weighbridge.settings.project import BaseRole
+
+Origin = Literal["present", "pulled", "built"]
 
 _OURS = "weighbridge/"
 _ROOT = f"{_OURS}debian:trixie-slim"
 _SUITE = "trixie"
-_STANDINS = {
+_STANDINS: dict[BaseRole, tuple[str, str]] = {
     "python": ("python:3.13", f"{_OURS}python:3.13-slim-trixie"),
     "redis": ("redis:8", f"{_OURS}redis:8-trixie"),
 }
 _BUNDLE_VARIABLE = "WEIGHBRIDGE_CA_BUNDLE"
 _COMPOSE_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
-"""What compose.yaml takes where the variable is not set."""
+"""What compose.yaml uses if the variable is not set."""
 _DOCKERFILES = Path(__file__).with_name("standins")
-# What the official slim images leave out of every package, by dpkg's own filters; licences stay.
+# dpkg's filters for what the official slim images leave out of every package; licences stay.
 _LEFT_OUT = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
     *(f"path-exclude=/usr/share/{folder}/*" for folder in ("groff", "info", "linda", "lintian", "locale", "man")),
 )
-# As in the official images, apt keeps neither packages that it has installed nor caches of its lists.
-# What mmdebstrap takes over from this machine is nobody else's business.
+# As in the official images, apt keeps neither installed packages nor caches of its lists. The first two lines empty
+# files that mmdebstrap copies from this machine.
 _KEEP_NOTHING = """
 : > "$1/etc/hostname"
 : > "$1/etc/resolv.conf"
@@ -55,18 +59,16 @@ END
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseImage:
-    """A base image that is there."""
+    """A base image that the engine has."""
 
-    role: str
-    """`python` or `redis`."""
+    role: BaseRole
     official: str
-    """What the settings ask for."""
+    """The image that the settings name."""
     reference: str
-    """What is used: the same, or our stand-in."""
-    how: str
-    """`present`, `pulled` or `built`."""
+    """The image to use: the official one, or our stand-in."""
+    how: Origin
     reason: str = ""
-    """Why the official one is not used, where it was asked for just now: the registry's own words are in it."""
+    """Why pulling the official one failed, with the registry's own words; empty if nobody tried."""
 
     @property
     def described(self) -> str:
@@ -80,23 +82,23 @@ class BaseImage:
         return self.reference != self.official
 
 
-def base_image(engine: Engine, role: str, official: str) -> BaseImage:
-    """Return the base image that is present for `role` (`python` or `redis`): the official one before a stand-in.
+def base_image(engine: Engine, role: BaseRole, official: str) -> BaseImage:
+    """Return the base image that the engine has for a role, the official one rather than a stand-in.
 
     Raises:
-        NoBaseImage: Neither is present.
+        NoBaseImage: The engine has neither.
     """
     for reference in filter(None, (official, _standin(role, official))):
         if engine.has_image(reference):
             return BaseImage(role=role, official=official, reference=reference, how="present")
-    raise NoBaseImage(f"The base image {official} is not there")
+    raise NoBaseImage(f"The engine does not have the base image {official}")
 
 
-def ensure_base_image(engine: Engine, client: BuildClient, role: str, official: str, say: Say) -> BaseImage:
-    """Return a base image for `role`: present, else pulled, else a stand-in built from the distribution's packages.
+def ensure_base_image(engine: Engine, client: BuildClient, role: BaseRole, official: str, say: Say) -> BaseImage:
+    """Return a base image for a role: the one that is present, else pull it, else build a stand-in.
 
     Raises:
-        NoBaseImage: It can be had in none of these ways.
+        NoBaseImage: None of these ways works.
     """
     try:
         return base_image(engine, role, official)
@@ -108,7 +110,9 @@ def ensure_base_image(engine: Engine, client: BuildClient, role: str, official: 
         standin = _standin(role, official)
         if standin is None:
             known = ", ".join(f"{prefix}…" for prefix, _ in _STANDINS.values())
-            advice = f"Correct its name in invoke.yaml (bases.{role}), or mend that; stand-ins exist for {known}."
+            advice = (
+                f"Correct its name in invoke.yaml (bases.{role}), or solve that problem; stand-ins exist for {known}."
+            )
             raise NoBaseImage(error.message, advice=advice) from error
         if not engine.has_image(_ROOT):
             _ensure_tool(error.message, say)
@@ -118,13 +122,13 @@ def ensure_base_image(engine: Engine, client: BuildClient, role: str, official: 
     return BaseImage(role=role, official=official, reference=official, how="pulled")
 
 
-def _standin(role: str, official: str) -> str | None:
-    """Return the stand-in's name where it is of the same series as the official image."""
+def _standin(role: BaseRole, official: str) -> str | None:
+    """Return the stand-in's name; None if it is not of the same series as the official image."""
     prefix, standin = _STANDINS[role]
     return standin if official.startswith(prefix) else None
 
 
-def _build_standin(engine: Engine, client: BuildClient, role: str, reference: str) -> None:
+def _build_standin(engine: Engine, client: BuildClient, role: BaseRole, reference: str) -> None:
     with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
         if not engine.has_image(_ROOT):
             _make_root(Path(folder, "root.tar"))
@@ -142,39 +146,40 @@ def _build(engine: Engine, client: BuildClient, reference: str, name: str, conte
 
 
 def _ensure_tool(reason: str, say: Say) -> None:
-    """Make sure of mmdebstrap; where it may not be installed, `reason` is why it was needed at all."""
+    """Install mmdebstrap if it is missing and we may; the error begins with `reason`, why a stand-in is needed."""
     if shutil.which("mmdebstrap"):
         return
     if apt.may_install():
         apt.install(["mmdebstrap", "debian-archive-keyring"], "mmdebstrap", say)
         return
-    advice = "Mend that, or bring the image from another machine with `docker save` and `docker load`."
+    advice = "Solve that problem, or bring the image from another machine with `docker save` and `docker load`."
     if apt.has_apt():
-        advice = "Mend that, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."
+        advice = "Solve that problem, or type `sudo apt-get install mmdebstrap` and run `invoke engine` again."
     raise NoBaseImage(f"{reason}; mmdebstrap, which could build a stand-in, is not installed", advice=advice)
 
 
 def _make_root(archive: Path) -> None:
-    """Write the root filesystem of a slim Debian, as the official `debian:trixie-slim` has it."""
+    """Write the root filesystem of a slim Debian, like that of the official `debian:trixie-slim`."""
     filters = [f"--dpkgopt={option}" for option in _LEFT_OUT]
     hook = f"--customize-hook={_KEEP_NOTHING}"
     apt.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
 
 
 def standins(engine: Engine) -> tuple[str, ...]:
-    """Return the names of the stand-ins that are there, and of what they stand on."""
+    """Return the names of the engine's stand-ins, and of the Debian image under them."""
     return tuple(name for name in engine.labelled_images(f"{LABEL}=image") if name.startswith(_OURS))
 
 
 def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
-    """Let `docker compose` use the same stand-ins and certificates: keep the variables in the project's `.env`.
+    """Write variables to the project's `.env`, so that `docker compose` uses the same stand-ins and certificates.
 
-    Compose reads that file by itself. `PYTHON_IMAGE` and the like name stand-ins, `WEIGHBRIDGE_CA_BUNDLE` the bundle
-    that builds get where it is not at compose.yaml's usual place. Other lines are the user's and stay, also one that
-    names an image of the user's; ours go where they are not needed, and all of them where nothing is `chosen`.
+    Compose reads that file by itself. `PYTHON_IMAGE` and `REDIS_IMAGE` name stand-ins; `WEIGHBRIDGE_CA_BUNDLE` names
+    the bundle of certificates, unless it lies where compose.yaml expects it. This function changes only its own lines,
+    and removes those that are not needed, or all of them if nothing is `chosen`. It keeps the user's lines, even one
+    that sets such a variable to an image of the user's.
 
     Raises:
-        SettingsError: `.env` is no text file that can be read and written.
+        SettingsError: `.env` is not a text file, or cannot be read or written.
     """
     path = project / ".env"
     try:
@@ -187,7 +192,7 @@ def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SettingsError(
-            f"{path} cannot be kept up to date: {reason}",
+            f"{path} cannot be updated: {reason}",
             advice="Make it a text file that you may read and write, and run `invoke engine` again.",
         ) from error
 
@@ -198,7 +203,7 @@ def _with_ours(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]:
     ours = {f"{base.role.upper()}_IMAGE": base.reference for base in chosen if base.is_standin}
     bundle = buildkit.certificates()
     if chosen and bundle != _COMPOSE_BUNDLE:
-        # Where there is none the build's secret is empty, which the Dockerfile takes for none.
+        # Without a bundle the build's secret is an empty file, which the Dockerfile ignores.
         ours[_BUNDLE_VARIABLE] = shlex.quote(str(bundle.absolute() if bundle else os.devnull))
     return [*kept, *(f"{name}={value}" for name, value in ours.items() if name not in taken)]
 

@@ -1,7 +1,7 @@
-"""BuildKit invocations: one variant at a time, its steps told as they happen, timed and counted.
+"""Builds variants with BuildKit, one at a time, and reports, times and counts their steps.
 
-The client's plain progress is read, because every client from 20.10 on prints it: `#7 [builder 3/6] RUN …`,
-`#7 CACHED`, `#7 DONE 4.2s`, `#7 ERROR: …`, and `#7 1.234 …` for a line of the step's own output.
+It reads the client's plain progress, which every client from 20.10 on prints: `#7 [builder 3/6] RUN …`, `#7 CACHED`,
+`#7 DONE 4.2s`, `#7 ERROR: …`, and `#7 1.234 …` for a line of the step's own output.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from weighbridge.build import labels
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import LABEL, Engine
 from weighbridge.errors import BuildFailed
-from weighbridge.model.build import Built, Step
+from weighbridge.model.build import Built, Step, StepState
 from weighbridge.settings import certificates as trusted
 
 OUTPUT_LINES = 20
-"""How many of a failing step's last lines the error shows."""
+"""How many of the last lines of a failed step the error shows."""
 
 _BUNDLE_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
@@ -49,7 +49,7 @@ class Build:
     target: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    """More labels than those by which we find the image again, and those that tell the arguments."""
+    """Labels besides those by which we find the image again, and those made from the arguments."""
     platforms: tuple[str, ...] = ()
     """`os/architecture[/variant]` each; empty: the engine's own. See `platforms.check`."""
     no_cache: bool = False
@@ -59,17 +59,17 @@ OnStep = Callable[[Step], None]
 
 
 def build(client: BuildClient, engine: Engine, wanted: Build, on_step: OnStep = lambda _: None) -> Built:
-    """Build one image and return what became of its steps.
+    """Build one image, and return its id and its steps.
 
     Args:
-        client: What drives BuildKit.
-        engine: Where the image comes to be.
-        wanted: The image.
+        client: The client that drives BuildKit.
+        engine: The engine that gets the image.
+        wanted: What to build.
         on_step: Called whenever a step starts or ends.
 
     Raises:
-        BuildFailed: A step failed, its name in the message and its last lines in the detail; or the Dockerfile cannot
-            be read.
+        BuildFailed: A step failed, and the message names it and the detail shows its last lines; or the Dockerfile
+            cannot be read.
     """
     started, progress = time.monotonic(), Progress(on_step)
     with _started(
@@ -82,7 +82,7 @@ def build(client: BuildClient, engine: Engine, wanted: Build, on_step: OnStep = 
         raise progress.failure(wanted)
     return Built(
         variant=wanted.variant,
-        # Not what the client calls it: on the containerd store buildx tells a digest that the engine does not know.
+        # Asks the engine, because on the containerd store buildx prints a digest that the engine does not know.
         image_id=engine.image(wanted.reference).id,
         seconds=time.monotonic() - started,
         steps=progress.instructions,
@@ -90,19 +90,19 @@ def build(client: BuildClient, engine: Engine, wanted: Build, on_step: OnStep = 
 
 
 def images(engine: Engine, repository: str) -> tuple[str, ...]:
-    """Return the images that builds of a project made, and those of them that lost their name to a newer build."""
+    """Return the images that a project's builds made, including those whose name a newer build has taken."""
     found = engine.labelled_images(_label(repository))
     return tuple(name for name in found if name.startswith(("sha256:", f"{repository}:")))
 
 
 def certificates() -> Path | None:
-    """Return this machine's bundle of certificates, which builds get as a secret: a proxy's own may be among them."""
+    """Return this machine's bundle of certificates, which builds get as a secret: it may have a proxy's certificate."""
     named = (Path(path) for _, path in trusted.named(*_BUNDLE_VARIABLES))
     return next((path for path in named if path.is_file()), None) or trusted.of_system()
 
 
 def _label(repository: str) -> str:
-    """Return what an image keeps of its name when a newer build takes the name itself."""
+    """Return the label that still names the repository after a newer build has taken the image's name."""
     return f"{LABEL}.repository={repository}"
 
 
@@ -125,12 +125,12 @@ def _options(wanted: Build) -> Iterator[str]:
         yield from ("--build-arg", f"{name}={value}")
     for name in _PROXIES:
         if name in os.environ:
-            yield from ("--build-arg", name)  # the value is taken from the environment and kept in no layer
+            yield from ("--build-arg", name)  # BuildKit takes the value from the environment and stores it in no layer
 
 
 @contextmanager
 def _started(command: Iterable[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run the client; whatever happens here, it has ended when this returns."""
+    """Run the client; make sure that it has ended when the block ends."""
     with subprocess.Popen(
         list(command),
         env=dict(environment),
@@ -145,26 +145,26 @@ def _started(command: Iterable[str], environment: Mapping[str, str]) -> Iterator
         finally:
             if process.poll() is None:
                 process.terminate()
-                process.communicate()  # reads on: a client that cannot write does not end
+                process.communicate()  # reads on, because a client that cannot write does not end
 
 
 class Progress:
-    """Reads plain progress line by line into steps."""
+    """Turns lines of plain progress into steps."""
 
     def __init__(self, on_step: OnStep) -> None:
         self._on_step = on_step
         self._steps: dict[str, Step] = {}
         self._text: list[str] = []
         self._faults: dict[str, str] = {}
-        """Number of a step -> why it failed."""
+        """Number of a step -> the reason for its failure."""
 
     @property
     def instructions(self) -> tuple[Step, ...]:
-        """The steps that are instructions and do something: BuildKit's own and FROM are left out."""
+        """The steps that are instructions of the Dockerfile, without FROM and BuildKit's own steps."""
         return tuple(step for step in self._steps.values() if _is_instruction(step.name))
 
     def feed(self, line: str) -> None:
-        """Take one line."""
+        """Process one line."""
         found = _LINE.match(line)
         if not found:
             self._text.append(line)
@@ -185,10 +185,10 @@ class Progress:
     def _advanced(self, step: Step, text: str) -> Step:
         outcome = _OUTCOME.match(text)
         if outcome:
-            states = {"CACHED": "cached", "CANCELED": "cancelled"}
+            states: dict[str, StepState] = {"CACHED": "cached", "CANCELED": "cancelled"}
             state = states.get(text, "done" if outcome[3] is None else "failed")
             return replace(step, state=state, seconds=float(outcome[2] or step.seconds))
-        # A step's header comes again when BuildKit turns back to it; "sha256:" lines tell of downloads.
+        # BuildKit repeats a step's header when it returns to the step; "sha256:" lines report downloads.
         if text in {step.name, "..."} or text.startswith("sha256:"):
             return step
         return replace(step, output=(*step.output, _CLOCK.sub("", text, count=1))[-OUTPUT_LINES:])
@@ -198,7 +198,7 @@ class Progress:
             self._on_step(step)
 
     def failure(self, wanted: Build) -> BuildFailed:
-        """Return the error that the lines so far tell of."""
+        """Return the error that the lines so far describe."""
         number = next(
             (n for n, step in self._steps.items() if step.state == "failed" and _is_instruction(step.name)), ""
         )
@@ -211,7 +211,7 @@ class Progress:
         reasons = _REASON.findall("\n".join(text)) or text[-1:] or ["the client gave no reason"]
         return BuildFailed(
             f"{wanted.variant} cannot be built: {reasons[-1].rstrip('.')}",
-            advice=f"Mend {wanted.dockerfile.name} and run `invoke build` again.",
+            advice=f"Correct {wanted.dockerfile.name} and run `invoke build` again.",
             detail="\n".join(text[-OUTPUT_LINES:-1]),
         )
 

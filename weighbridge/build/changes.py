@@ -1,4 +1,4 @@
-"""Changes of one file, such as a day's work makes: applied to a copy of the build context, and undone."""
+"""Applies small changes of one file, as in daily work, to a copy of the build context, and undoes them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from weighbridge.settings.values import UNIQUE
 
 
 def context_of(settings: Settings, project: Path, variant: str) -> Context:
-    """Return the context that a variant is built from."""
+    """Return the build context of a variant."""
     chosen = settings.variants[variant]
     return Context(folder=project / chosen.context, dockerfile=project / chosen.dockerfile)
 
 
 def check(settings: Settings, project: Path, variants: Iterable[str]) -> None:
-    """Make sure that each change of the settings applies to the context of each variant.
+    """Make sure that each change in the settings applies to the context of each variant.
 
     Raises:
-        SettingsError: One does not; the message says why.
+        SettingsError: A change does not apply; the message says why.
     """
     for context in {context_of(settings, project, variant) for variant in variants}:
         for name, change in settings.changes.items():
@@ -33,10 +33,10 @@ def check(settings: Settings, project: Path, variants: Iterable[str]) -> None:
 
 @contextmanager
 def applied(context: Context, name: str, change: Change) -> Iterator[None]:
-    """Make a change in a context that is ours to write to, and undo it when the block ends.
+    """Apply a change to a context, which must be a copy of ours, and undo it when the block ends.
 
     Raises:
-        SettingsError: As `check` says.
+        SettingsError: The change does not apply, as in `check`.
     """
     path, before = context.folder / change.file, _text(context, name, change)
     after = changed(before, name, change)
@@ -48,7 +48,7 @@ def applied(context: Context, name: str, change: Change) -> Iterator[None]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file, also one that is read-only, and leave its mode: that too would be a change."""
+    """Write a file, even a read-only one, and keep its mode, because another mode would be a second change."""
     mode = path.stat().st_mode
     path.chmod(mode | 0o200)
     path.write_text(text, encoding="utf-8", newline="")
@@ -56,10 +56,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def changed(text: str, name: str, change: Change) -> str:
-    """Return a file's text after a change, which is another one each time.
+    """Return a file's text after a change; the result is different each time.
 
     Raises:
-        SettingsError: The change looks for something that the text does not have.
+        SettingsError: The pattern of the change does not match the text.
     """
     word = secrets.token_hex(4)
     if change.find:
@@ -67,7 +67,7 @@ def changed(text: str, name: str, change: Change) -> str:
         text, found = re.subn(change.find, lambda _: replacement, text, count=1)
         if not found:
             raise SettingsError(
-                f"The change {name} does not apply: {change.file} holds nothing that changes.{name}.find matches"
+                f"The change {name} does not apply: changes.{name}.find matches nothing in {change.file}"
             )
     if not change.append:
         return text
@@ -78,7 +78,8 @@ def changed(text: str, name: str, change: Change) -> str:
 def _text(context: Context, name: str, change: Change) -> str:
     if not context.sends(change.file):
         raise SettingsError(
-            f"The change {name} does not apply: {change.file} is no regular file that builds get from {context.folder}",
+            f"The change {name} does not apply: {change.file} is not a regular file of the build context "
+            f"{context.folder}",
             advice=f"Correct changes.{name}.file in invoke.yaml, or .dockerignore.",
         )
     try:

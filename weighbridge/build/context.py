@@ -1,7 +1,7 @@
-"""A build's context: which of its files .dockerignore lets through, and a copy of them.
+"""Finds the files of a build context that .dockerignore lets through, and copies them.
 
-The rules are those of moby/patternmatcher: a rule holds for a path when it matches that or a folder above it, and the
-last that holds decides.
+The rules are those of moby/patternmatcher: a rule applies to a path if it matches the path or a folder above it, and
+the last rule that applies decides.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class _Rule:
 
     pattern: re.Pattern[str]
     keeps: bool
-    """Whether it lets through again (`!`) what an earlier line left out."""
+    """Whether it includes again (`!`) what an earlier line excluded."""
     begin: str
-    """The pattern as far as it is free of wildcards."""
+    """The part of the pattern before its first wildcard."""
 
     def reaches_into(self, folder: str) -> bool:
         """Tell whether anything below a folder may match."""
@@ -42,13 +42,13 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """A folder that builds get, and their Dockerfile, which need not lie in it."""
+    """The folder that a build gets, and its Dockerfile, which need not lie in that folder."""
 
     folder: Path
     dockerfile: Path
 
     def sends(self, path: str) -> bool:
-        """Tell whether a path of the folder is a regular file that builds get. What a link leads to is not."""
+        """Tell whether a path is a regular file that builds get, and not reached through a symbolic link."""
         parts = path.split("/")
         steps = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
         rules = _rules(self)
@@ -61,16 +61,17 @@ class Context:
         )
 
     def copy_to(self, target: Path) -> Context:
-        """Copy what builds get into a new folder, so that they cannot tell it from this one.
+        """Copy the files that builds get into a new folder, such that a build cannot tell the two folders apart.
 
-        Owners are not kept, nor told to the engine; sockets and pipes are no files that an image could hold.
+        The copy does not keep owners, which clients do not send to the engine anyway, nor sockets and pipes, which an
+        image cannot hold.
 
         Raises:
             SettingsError: A file cannot be read, or the copy cannot be written.
         """
         with _copying(self.folder):
             rules = _rules(self)
-            # All of them first: the copy may lie within the folder, and is not to be copied into itself.
+            # Lists all files first: the copy may lie within the folder, and must not be copied into itself.
             paths = [*_walk(self.folder, "", (False,) * len(rules), rules)]
             target.mkdir()
             for path in paths:
@@ -78,7 +79,7 @@ class Context:
             return self._of_copy(target)
 
     def _of_copy(self, target: Path) -> Context:
-        """Bring the Dockerfile and its rules, which builds get even where the rules leave them out."""
+        """Copy the Dockerfile and the ignore files, which builds get even if the rules exclude them."""
         if not self.dockerfile.is_relative_to(self.folder):
             return Context(folder=target, dockerfile=self.dockerfile)
         dockerfile = target / self.dockerfile.relative_to(self.folder)
@@ -97,12 +98,12 @@ def _copying(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise SettingsError(
             f"The build context {folder} cannot be copied: {error.filename or 'the copy'}: {error.strerror}",
-            advice="Mend that, or leave the file out in .dockerignore; TMPDIR says where the copy goes.",
+            advice="Solve that problem, or exclude the file in .dockerignore; TMPDIR sets where the copy goes.",
         ) from error
 
 
 def _own_rules(dockerfile: Path) -> Path:
-    """Return the file whose rules hold for one Dockerfile, instead of the folder's."""
+    """Return the path of the ignore file of this one Dockerfile, which replaces the folder's ignore file."""
     return dockerfile.with_name(f"{dockerfile.name}{_IGNORE}")
 
 
@@ -117,7 +118,7 @@ def _rules(context: Context) -> tuple[_Rule, ...]:
 
 def _parsed(line: str, name: str) -> Iterator[_Rule]:
     keeps, text = line.startswith("!"), line.removeprefix("!").strip()
-    # "For historical reasons, the pattern . is ignored", say Docker's documents.
+    # Docker's documentation: "For historical reasons, the pattern . is ignored".
     text = posixpath.normpath(text).lstrip("/") if text else ""
     if text in {"", "."}:
         return
@@ -125,7 +126,7 @@ def _parsed(line: str, name: str) -> Iterator[_Rule]:
         wildcard = _WILDCARD.search(text)
         yield _Rule(re.compile(_expression(text), re.DOTALL), keeps, text[: wildcard.start()] if wildcard else text)
     except re.error as error:
-        raise SettingsError(f"{name}: {text} is no pattern: {error}", advice="Correct it there.") from error
+        raise SettingsError(f"{name}: {text} is not a valid pattern: {error}", advice="Correct it there.") from error
 
 
 def _expression(pattern: str) -> str:
@@ -141,7 +142,7 @@ def _expression(pattern: str) -> str:
 
 
 def _matched(rules: Sequence[_Rule], path: str, above: Sequence[bool]) -> tuple[bool, ...]:
-    """Return for each rule whether it holds for a path, given whether it holds for the folder that the path is in."""
+    """Return for each rule whether it applies to a path; `above` says which rules apply to the path's folder."""
     return tuple(was or bool(rule.pattern.fullmatch(path)) for rule, was in zip(rules, above, strict=True))
 
 
@@ -150,7 +151,7 @@ def _left_out(rules: Sequence[_Rule], matched: Sequence[bool]) -> bool:
 
 
 def _walk(root: Path, folder: str, above: Sequence[bool], rules: Sequence[_Rule]) -> Iterator[str]:
-    """Yield what builds get from below a folder, each folder before what is in it."""
+    """Yield the paths below a folder that builds get, each folder before its contents."""
     for entry in sorted((root / folder).iterdir()):
         path = f"{folder}/{entry.name}" if folder else entry.name
         matched = _matched(rules, path, above)
@@ -163,7 +164,7 @@ def _walk(root: Path, folder: str, above: Sequence[bool], rules: Sequence[_Rule]
 
 def _copy(root: Path, target: Path, path: str) -> None:
     source, copy = root / path, target / path
-    for parent in reversed(Path(path).parents[:-1]):  # of a folder that is left out, only what leads to a file
+    for parent in reversed(Path(path).parents[:-1]):  # an excluded folder may hold a file that is included again
         if not (target / parent).exists():
             (target / parent).mkdir()
             shutil.copymode(root / parent, target / parent)

@@ -1,8 +1,8 @@
-"""What an image says of itself: the OCI's annotations as labels, of what Git and pyproject.toml tell, and no guess.
+"""Makes an image's labels: OCI annotations with facts from Git and pyproject.toml, and nothing that is only guessed.
 
-Names and meanings: OCI image-spec, annotations.md, "Pre-Defined Annotation Keys". What is the same for every build
-(title, description, licences) stands in the Dockerfile; the base is told by `base_labels`. Labels are made from the
-build's own arguments, which also become the environment that the application answers `/version` from: so both agree.
+Names and meanings: OCI image-spec, annotations.md, "Pre-Defined Annotation Keys". Facts that are the same for every
+build (title, description, licences) stand in the Dockerfile; `base_labels` names the base. The labels come from the
+build's own arguments. These also become the environment from which the application answers `/version`, so both agree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from weighbridge import git
 
 TIME_ARGUMENT = "SOURCE_DATE_EPOCH"
-"""BuildKit takes it by itself from 0.11 on, for the times in the config and its history; older ones leave it alone."""
+"""BuildKit from 0.11 on uses it for the times in the config and its history; older versions ignore it."""
 BASE_ARGUMENT = "PYTHON_IMAGE"
 """The build argument that names the base."""
 _SPEC = "org.opencontainers.image"
@@ -28,10 +28,10 @@ _BY_ARGUMENT = {
 
 
 def arguments(project: Path) -> dict[str, str]:
-    """Return the build arguments that tell what is built; what is not known is left out.
+    """Return the build arguments that identify what is built; unknown ones are left out.
 
     Raises:
-        SettingsError: SOURCE_DATE_EPOCH is no time, see `git.source_time`.
+        SettingsError: SOURCE_DATE_EPOCH is not a time, see `git.source_time`.
     """
     time = git.source_time(project)
     found = {
@@ -45,12 +45,12 @@ def arguments(project: Path) -> dict[str, str]:
 
 
 def labels(given: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels that fit a build's arguments."""
+    """Return the labels for a build's arguments."""
     return {label: given[name] for name, label in _BY_ARGUMENT.items() if given.get(name)}
 
 
 def _version(project: Path) -> str:
-    """Return the version in pyproject.toml, the only place that has it; empty where there is none."""
+    """Return the version from pyproject.toml, its only source; empty if there is none."""
     try:
         found = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     except (OSError, ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""What is built for variants: with the same arguments for all, and labels that tell what each stands on."""
+"""Plans the builds of variants: the same arguments for all, and labels that say what each stands on."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def plan(
     platforms: Iterable[str] = (),
     no_cache: bool = False,
 ) -> tuple[BaseImage, tuple[Build, ...]]:
-    """Return the base and what to build on it, with the arguments and labels that each of our builds gets.
+    """Return the base, and what to build on it, with the arguments and labels that all of our builds get.
 
     Raises:
-        NoBaseImage: The engine has none.
-        SettingsError: SOURCE_DATE_EPOCH is no time.
+        NoBaseImage: The engine has no base image.
+        SettingsError: SOURCE_DATE_EPOCH is not a time.
     """
     base = bases.base_image(engine, "python", settings.bases.python)
     arguments = {labels.BASE_ARGUMENT: base.reference, **labels.arguments(project)}

@@ -1,6 +1,6 @@
-"""Builds for platforms that the user names: what the builder and the engine's image store can do, and what is proven.
+"""Checks the platforms that a user names: whether they can be built here, and whether the result may be pushed.
 
-A foreign platform is built under emulation and cannot be smoke-tested here, so it is never pushed from here.
+Images for a foreign platform are built under emulation. They cannot be smoke-tested here, so they are never pushed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from weighbridge.model.platform import Platform
 
 
 def parse(texts: Iterable[str], *, push: bool) -> tuple[str, ...]:
-    """Return the platforms that a user names, each once.
+    """Parse the platforms that a user names, and return each once.
 
     Raises:
-        SettingsError: One of them is none, or several are to be pushed: at most one of them can be proven here.
+        SettingsError: A text is not a platform; or several are to be pushed, of which only one can be tested here.
     """
     platforms = tuple(dict.fromkeys(str(each) for each in _parsed(texts)))
     if push and len(platforms) > 1:
@@ -30,22 +30,23 @@ def _parsed(texts: Iterable[str]) -> Iterator[Platform]:
     for text in texts:
         found = platform.parse(text)
         if found is None:
-            raise SettingsError(f"{text.lower()!r} is no platform", advice="Write it like linux/amd64 or linux/arm/v7.")
+            advice = "Write it like linux/amd64 or linux/arm/v7."
+            raise SettingsError(f"{text.lower()!r} is not a platform", advice=advice)
         yield found
 
 
 def check(client: BuildClient, engine: Engine, platforms: tuple[str, ...], *, push: bool) -> None:
-    """Make sure that all platforms can be built for, before anything is.
+    """Make sure before the build that it is possible for all platforms.
 
     Args:
-        client: What drives BuildKit.
-        engine: Whose platform is the one that can be proven.
-        platforms: Those wanted; none stands for the engine's own.
-        push: Whether what is built is to be pushed.
+        client: The client that drives BuildKit.
+        engine: The engine, whose own platform is the only one that can be tested.
+        platforms: The wanted platforms; empty: the engine's own.
+        push: Whether the result will be pushed.
 
     Raises:
-        NoBuilder: The builder cannot build for one, or the engine cannot keep several.
-        SettingsError: A platform other than the engine's own is to be pushed.
+        NoBuilder: The builder cannot build for a platform, or the engine cannot store several.
+        SettingsError: The result is to be pushed, and a platform is not the engine's own.
     """
     if not platforms:
         return
@@ -55,22 +56,22 @@ def check(client: BuildClient, engine: Engine, platforms: tuple[str, ...], *, pu
         raise _unproven(str(foreign[0]))
     if len(platforms) > 1 and (client.buildx is None or store != "containerd"):
         raise NoBuilder(
-            "An image for several platforms needs buildx and the containerd image store, and here are "
-            f"{client.described}, and {store}",
+            "An image for several platforms needs buildx and the containerd image store; this machine has "
+            f"{client.described} and the store {store}",
             advice="Name one --platform at a time, or change the engine's image store and install docker-buildx.",
         )
     known = dict.fromkeys((own, *(client.platforms(engine.host) if foreign else ())))
     for each in foreign:
         if each.full not in {one.full for one in known}:
             raise NoBuilder(
-                f"The builder is not known to build for {each}, but for {', '.join(map(str, known))}",
+                f"The builder offers {', '.join(map(str, known))}, and not {each}",
                 advice="Build on a machine of that platform, or install buildx and QEMU's user emulation "
                 "(Debian: docker-buildx, qemu-user-static).",
             )
 
 
 def are_own(engine: Engine, platforms: Iterable[str]) -> bool:
-    """Tell whether these platforms are none but the engine's own, by whatever names."""
+    """Tell whether all of these platforms, however they are spelt, are the engine's own."""
     return {each.full for each in _parsed(platforms)} <= {_own(engine).full}
 
 
@@ -80,6 +81,6 @@ def _own(engine: Engine) -> Platform:
 
 def _unproven(platforms: str) -> SettingsError:
     return SettingsError(
-        f"--push sends what was proven, and one engine cannot prove {platforms}",
+        f"--push sends only images that passed the smoke test, and this engine cannot test {platforms}",
         advice="Build and push on a machine of each platform, then join them: `docker buildx imagetools create`.",
     )

@@ -1,4 +1,4 @@
-"""Builds variants with live progress, and pushes those that are proven."""
+"""Builds variants with live progress, and pushes those that pass the smoke test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(
     push: str | None = None,
     no_cache: bool = False,
 ) -> None:
-    """Build the variants that are named, or all; push each to its target where there is one."""
+    """Build the named variants, or all of them; with `push`, push each one to its target."""
     names = settings.chosen(variants)
     targets, wanted = publish.targets(push, names), platform_names.parse(platforms, push=push is not None)
     with connect() as engine:

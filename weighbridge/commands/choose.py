@@ -1,4 +1,4 @@
-"""Which images a user means: variants of the settings, or images named with their source."""
+"""Finds out which images a user means: variants of the settings, or images named with their source."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ _NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)=(?P<place>.+)")
 
 
 def wanted(settings: Settings, variants: Sequence[str], images: Sequence[str]) -> dict[str, Location]:
-    """Return what to weigh, by the name that the report calls it: the images named, else the variants.
+    """Return name in the report -> location of what to weigh: the images that the user named, else the variants.
 
-    An image is called as the user wrote it, or `NAME` where that was `NAME=SOURCE:REFERENCE`. So a variant's budgets
-    hold for an image that was built elsewhere, and a baseline has it under one name whatever its tag is.
+    An image's name in the report is what the user wrote, or `NAME` for `NAME=SOURCE:REFERENCE`. With a variant's name,
+    the variant's budgets apply to an image that was built elsewhere, and a baseline finds it under any tag.
 
     Raises:
-        SettingsError: A variant or a location is none, both are named, or two images have one name.
+        SettingsError: There is no such variant or source, variants and images are both named, or two images have the
+            same name.
     """
     if variants and images:
         raise SettingsError("--variant and --image are both given", advice="Use one of them.")
@@ -36,16 +37,16 @@ def wanted(settings: Settings, variants: Sequence[str], images: Sequence[str]) -
 
 
 def _named(text: str) -> tuple[str, str]:
-    """Return an image's name in the report and where it is; a sign of equality may stand in a path, too."""
+    """Split `NAME=PLACE`; without such a name, which also a path with an equals sign lacks, the text is both."""
     named = _NAMED.fullmatch(text)
     return (named["name"], named["place"]) if named else (text, text)
 
 
 def located(settings: Settings, text: str) -> Location:
-    """Return the location that a user names, by a variant's name or with its source.
+    """Return the location that a user names: a variant, or an image with its source.
 
     Raises:
-        SettingsError: It is neither.
+        SettingsError: The text is neither.
     """
     if text in settings.variants:
         return Location(DOCKER, settings.reference(text))

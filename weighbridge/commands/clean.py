@@ -1,4 +1,4 @@
-"""Removes our images, and what smoke tests left in the engine and on disk; never anything of the user's."""
+"""Removes our images and what smoke tests left in the engine and on disk, and nothing that belongs to the user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from weighbridge.smoke.stack import runs
 
 
 def run(settings: Settings, project: Path, *, with_bases: bool = False) -> None:
-    """Remove all of it; with the bases, also the stand-ins for base images and what Compose knows of them."""
+    """Remove our images and leftovers; `with_bases`, also the stand-ins for base images and their lines in `.env`."""
     artifacts.clean(project / settings.reports.directory)
     with connect() as engine:
         things, images = runs.clean(engine, console.print_line), buildkit.images(engine, settings.repository)
@@ -25,4 +25,4 @@ def run(settings: Settings, project: Path, *, with_bases: bool = False) -> None:
         left = [name for name in images if engine.has_image(name)]
     console.print_line(f"Removed {things} containers, networks and volumes, and {removed} images.")
     for name in left:
-        console.print_line(f"Left {name}: a container uses it.")
+        console.print_line(f"Kept {name}: a container uses it.")

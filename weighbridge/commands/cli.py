@@ -1,4 +1,4 @@
-"""The border to Invoke: its configuration checked as our settings, our errors as one line and an exit code."""
+"""Connects us to Invoke: checks its configuration as our settings, shows our errors as one line and an exit code."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ if TYPE_CHECKING:  # the menu opens without pydantic
 
 _MOMENT_SECONDS = 0.05
 _COLLECT_AFTER = 100_000
-"""A command makes many values that stay; looking for garbage at each 700, as Python does, takes a tenth of its time."""
+"""A command makes many lasting values. Python's default, a collection after each 700, takes a tenth of its time."""
 
 _MORE = "INVOKE_RUNTIME_CONFIG"
-"""The variable of Invoke's that names a file of settings besides invoke.yaml."""
+"""Invoke's variable that names a second file of settings, besides invoke.yaml."""
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Show our own errors as one line with their exit code, not as a traceback; end on SIGTERM as on Ctrl-C."""
+    """Show our own errors as one line instead of a traceback, and exit with their code; treat SIGTERM like Ctrl-C."""
     rates = gc.get_threshold()
     gc.set_threshold(_COLLECT_AFTER, *rates[1:])
     hook = sys.unraisablehook
     sys.unraisablehook = partial(_raise_again, hook)
     caught = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
-    for number in caught:  # one that is ignored, as under nohup, stays so
+    for number in caught:  # a signal that is ignored, as under nohup, stays ignored
         signal.signal(number, _stop)
     try:
         with _writable_output():
@@ -60,13 +60,13 @@ def user_errors() -> Iterator[None]:
 
 @contextmanager
 def _writable_output() -> Iterator[None]:
-    """Tell a disk that is full where standard output goes, and end in silence where nobody reads on, as under `head`.
+    """Report a full disk as an error of ours; end silently if the reader of standard output has gone, as under `head`.
 
-    What is still held back is written here: later Python itself would complain of it.
+    This also writes what Python still has in its buffer, because Python would show a failure at exit as a traceback.
     """
     try:
         yield
-        print(end="", flush=True)  # noqa: T201 - nothing, and to where there may be no standard output at all
+        print(end="", flush=True)  # noqa: T201 - prints nothing, and works even without a standard output
     except BrokenPipeError as error:
         _drop_output()
         raise Exit(code=1) from error
@@ -76,16 +76,16 @@ def _writable_output() -> Iterator[None]:
         if error.filename is None:
             _drop_output()
         message = f"{error.filename or 'The output'} cannot be written: {error.strerror}"
-        raise SettingsError(message, advice="Make room, then try again.") from error
+        raise SettingsError(message, advice="Free some space, then try again.") from error
 
 
 def _drop_output() -> None:
-    """Let what is still held back go nowhere: Python would fail on it once more when it ends."""
+    """Send what is still in the buffer nowhere: Python would fail to write it once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Stopped(SystemExit):
-    """The end that a signal asks for."""
+    """Raised to end the process after a signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -93,12 +93,12 @@ class _Stopped(SystemExit):
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
-    """End after everything that is open was closed: the client that builds, a file half written."""
+    """End the process, but let all blocks clean up first: stop the build's client, delete a half-written file."""
     raise _Stopped(number)
 
 
 def _raise_again(otherwise: Callable[[sys.UnraisableHookArgs], object], dropped: sys.UnraisableHookArgs) -> None:
-    """Send a signal once more where Python dropped what its handler raised: within a destructor or a callback."""
+    """Send a signal again if Python dropped what its handler raised, as it does in a destructor or a callback."""
     if isinstance(dropped.exc_value, KeyboardInterrupt):
         number = int(signal.SIGINT)
     elif isinstance(dropped.exc_value, _Stopped):
@@ -106,7 +106,7 @@ def _raise_again(otherwise: Callable[[sys.UnraisableHookArgs], object], dropped:
     else:
         otherwise(dropped)
         return
-    threading.Timer(_MOMENT_SECONDS, os.kill, (os.getpid(), number)).start()  # at once would be within, too
+    threading.Timer(_MOMENT_SECONDS, os.kill, (os.getpid(), number)).start()  # later, after the destructor's end
 
 
 def settings_of(c: Context) -> Settings:
@@ -117,42 +117,41 @@ def settings_of(c: Context) -> Settings:
 
 
 def whole_number(option: str, text: str) -> int:
-    """Return the number that an option says; asked for as a number, Invoke would end in a traceback for another word.
+    """Parse an option's whole number. Invoke could parse it too, but would show a traceback for anything else.
 
     Raises:
-        SettingsError: It is no whole number.
+        SettingsError: The text is not a whole number.
     """
     if not (text.isascii() and text.isdecimal()):
-        raise SettingsError(f"{option} {text} is no whole number", advice="Give 1 or more.")
+        raise SettingsError(f"{option} {text} is not a whole number", advice="Give 1 or more.")
     return int(text)
 
 
 def check_configuration(project: Path) -> None:
-    """Raise what Invoke would end in a traceback for: it merges the same sources when tasks.py has been loaded.
+    """Check the sources of settings that Invoke merges after it has loaded tasks.py, and show errors as one line.
 
     Raises:
-        SettingsError: invoke.yaml, or a file that is named besides it, is no YAML, or it or a variable does not fit.
+        SettingsError: invoke.yaml, or the second file, is not YAML; or that file does not exist; or a variable does not
+            fit its setting.
     """
     check_syntax(project / "invoke.yaml")
     more = os.environ.get(_MORE)
-    if more:  # Invoke itself says nothing of a file that is not there, and its budgets would not be held
+    if more:  # Invoke silently ignores a missing file, and so would ignore the budgets in it
         if not Path(more).is_file():
-            raise SettingsError(
-                f"{_MORE} names {more}, and there is no such file", advice="Mend its path, or unset it."
-            )
-        if Path(more).suffix != ".py":  # Invoke takes a module, too
+            raise SettingsError(f"{_MORE} names {more}, which does not exist", advice="Correct its path, or unset it.")
+        if Path(more).suffix != ".py":  # Invoke also accepts a module
             check_syntax(Path(more))
     config = Config(lazy=True, project_location=project)
     try:
         config.load_project()
     except AmbiguousMergeError as error:
         names = ", ".join(Config.global_defaults())
-        raise SettingsError(f"invoke.yaml: a section of Invoke's own ({names}) is of the wrong kind") from error
-    except UnicodeDecodeError as error:  # Invoke reads it as the locale says
-        message = f"invoke.yaml is UTF-8, and the locale's encoding is {error.encoding}"
+        raise SettingsError(f"invoke.yaml: a section of Invoke's own ({names}) has the wrong type") from error
+    except UnicodeDecodeError as error:  # Invoke reads it in the locale's encoding
+        message = f"invoke.yaml is UTF-8, but the locale's encoding is {error.encoding}"
         raise SettingsError(message, advice="Set PYTHONUTF8=1.") from error
     try:
         config.load_shell_env()
     except (ValueError, AmbiguousEnvVar, UncastableEnvVar) as error:
         names = ", ".join(name for name in os.environ if name.startswith("INVOKE_"))
-        raise SettingsError(f"A variable does not fit its setting: {error}", advice=f"Mend {names}.") from error
+        raise SettingsError(f"A variable does not fit its setting: {error}", advice=f"Correct {names}.") from error

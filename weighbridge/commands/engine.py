@@ -1,4 +1,4 @@
-"""Sets up what all else needs: the engine, a client that drives BuildKit, and the base images."""
+"""Sets up what all other commands need: the engine, a client that drives BuildKit, and the base images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from weighbridge.settings.project import Settings
 
 
 def run(settings: Settings, project: Path) -> None:
-    """Find or set up all of it, let Compose know of the base images, and print what there is."""
+    """Find or set up the engine, the client and the base images, tell Compose the bases, and print all of them."""
     with console.activity() as shown, provision.ensure_engine(shown.note) as found:
         client = provision.ensure_client(shown.note)
         wanted = settings.bases.by_role().items()

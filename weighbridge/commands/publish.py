@@ -1,6 +1,7 @@
-"""Push what was proven: images whose very id has passed the smoke test, told by the digest that the registry has.
+"""Pushes images whose very id has passed the smoke test, and checks by digest that the registry has them.
 
-See docs/decisions/0013-push-what-was-proven.md. This joins smoke, bases and sources, which never meet otherwise.
+See docs/decisions/0013-push-what-was-proven.md. This module joins the rooms smoke, build and sources, which do not know
+each other.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _SHORT = 19
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
-    """A variant that a registry has now."""
+    """A variant that was pushed."""
 
     variant: str
     image_id: str
@@ -45,32 +46,33 @@ class Pushed:
 
 
 class Shown(smoke.Shown, Protocol):
-    """What tells the user how far it is."""
+    """Shows progress to the user."""
 
     def counting(self, name: str) -> Callable[[int], None]:
-        """Return what says how many bytes have been sent."""
+        """Return a callback that shows how many bytes have been sent."""
 
     def finish(self, *words: str) -> None:
-        """Say what is done."""
+        """Show what is done."""
 
 
 def targets(text: str | None, variants: Sequence[str]) -> dict[str, Reference]:
-    """Return where each variant goes: one alone to the name itself, each of several to the tag with `-VARIANT` behind.
+    """Return variant -> where to push it: the named tag for a single variant, `TAG-VARIANT` for each of several.
 
     Args:
-        text: `HOST/NAME[:TAG]`; None: nothing is pushed.
-        variants: Those that are built.
+        text: `HOST/NAME[:TAG]`; None: push nothing.
+        variants: The variants to build.
 
     Raises:
-        SettingsError: It is no name of an image, or has a digest.
+        SettingsError: The text is not the name of an image, or has a digest.
     """
     if text is None:
         return {}
-    if not text:  # a script's variable that is not set
+    if not text:  # such as a script's unset variable
         raise SettingsError("--push names nothing", advice="Write it as HOST/NAME:TAG, or leave it out.")
     named = _parsed(text, text)
     if named.digest:
-        raise SettingsError(f"--push {text} has a digest, and that comes of the push", advice="Give a tag instead.")
+        advice = "Give a tag instead."
+        raise SettingsError(f"--push {text} has a digest, which only the push itself determines", advice=advice)
     if len(variants) == 1:
         return {variants[0]: named}
     return {name: _parsed(f"{named}-{name}", text) for name in variants}
@@ -93,21 +95,21 @@ def publish(
     watcher: Callable[[Sequence[str]], runner.Watcher],
     folder: Path,
 ) -> tuple[Pushed, ...]:
-    """Push images, all of them proven, before the first of them goes.
+    """Push images, after all of them have passed the smoke test.
 
     Args:
-        engine: Has the images.
-        settings: What they are proven by.
+        engine: The engine that has the images.
+        settings: The settings of the smoke test.
         built: The images.
-        wanted: Variant -> where it goes; others stay.
-        shown: Told what is done.
-        watcher: Returns who is told of each rule that is tried on these variants.
-        folder: Of the records; what failed leaves its logs there.
+        wanted: Variant -> where to push it; the others are not pushed.
+        shown: Shows progress.
+        watcher: Takes variants; returns the watcher that hears of each rule tried on them.
+        folder: The folder of the records, where a failed smoke test leaves its logs.
 
     Raises:
         SmokeFailed: One of them does not pass; nothing was pushed.
-        PushRefused: The registry does not take one, or has something else than was proven.
-        NoBaseImage: There is no Redis to prove them with.
+        PushRefused: The registry refuses an image, or has another one than was tested.
+        NoBaseImage: There is no Redis image for the smoke test.
     """
     chosen = [each for each in built if each.variant in wanted]
     unproven = _unproven(engine, settings, chosen, shown)
@@ -119,7 +121,7 @@ def publish(
 
 
 def _unproven(engine: Engine, settings: Settings, chosen: Sequence[Built], shown: Shown) -> dict[str, str]:
-    """Return the ids of the images that have not passed yet, by variant."""
+    """Return variant -> id of the images that have not passed the smoke test yet."""
     found = {}
     for each in chosen:
         if smoke.proven(engine, settings, each.image_id):
@@ -130,7 +132,7 @@ def _unproven(engine: Engine, settings: Settings, chosen: Sequence[Built], shown
 
 
 def _check(settings: Settings, wanted: Mapping[str, str], proofs: Sequence[Proof]) -> None:
-    """Raise where an image did not pass, or another one was tried than was built."""
+    """Raise an error if an image did not pass, or if the one that was tested is not the one that was built."""
     try:
         runner.check(proofs)
     except SmokeFailed as error:
@@ -138,7 +140,9 @@ def _check(settings: Settings, wanted: Mapping[str, str], proofs: Sequence[Proof
     for each in proofs:
         if each.image_id != wanted[each.variant]:
             name = settings.reference(each.variant)
-            raise EngineFault(f"{name} is another image by now than was built", advice="Run it again, one at a time.")
+            raise EngineFault(
+                f"{name} is no longer the image that was built", advice="Run the command again, and only one at a time."
+            )
 
 
 def _pushed(engine: Engine, built: Built, target: Reference, shown: Shown) -> Pushed:
@@ -154,7 +158,7 @@ def _pushed(engine: Engine, built: Built, target: Reference, shown: Shown) -> Pu
 
 @contextmanager
 def _named(engine: Engine, image_id: str, name: str) -> Iterator[None]:
-    """Give an image the name that it is pushed by; then the name goes again, or back to the image that had it."""
+    """Tag an image with the name to push it by; afterwards remove the tag, or return it to the image that had it."""
     before = engine.image(name).id if engine.has_image(name) else ""
     if before == image_id:
         yield
@@ -163,20 +167,20 @@ def _named(engine: Engine, image_id: str, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(EngineError):  # what went wrong before matters more
-            engine.remove_image(name)  # and with it the digest that the engine notes for what it has pushed
+        with suppress(EngineError):  # an earlier error matters more
+            engine.remove_image(name)  # also removes the digest that the engine notes after a push
         with suppress(EngineError):
             if before:
                 engine.tag(before, name)
 
 
 def _verify(reference: str, image_id: str) -> None:
-    """Make sure that what the registry has by that digest is the image that was proven: content, not a name."""
+    """Make sure that the registry has the tested image under that digest, by its content and not by a name."""
     try:
         found = client.digests(reference)
     except SourceError as error:
         raise PushRefused(
-            f"{reference} is pushed and cannot be checked: {error.message}", advice=error.advice
+            f"{reference} was pushed, but cannot be checked: {error.message}", advice=error.advice
         ) from error
     if image_id not in found:
-        raise PushRefused(f"{reference} is another image than {image_id[:_SHORT]}…, which was proven and pushed")
+        raise PushRefused(f"{reference} is not {image_id[:_SHORT]}…, the image that was tested and pushed")

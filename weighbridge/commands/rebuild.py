@@ -1,7 +1,7 @@
-"""What a change to the sources costs, by variant: the seconds of a build with a warm cache, and the bytes to pull anew.
+"""Measures what a change to the sources costs each variant: seconds of a build with a warm cache, bytes to pull again.
 
-All of it happens in a copy of the build context and under names of our own, which are gone at the end. What stays are
-the layers in the builder's cache, as after every build.
+It builds in a copy of the build context and under names of our own, and removes both at the end. Only the layers in the
+builder's cache stay, as after every build.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from weighbridge.sources.assembly import Progress
 from weighbridge.sources.locations import DOCKER, Location
 
 OnBuild = Callable[[str], OnStep]
-"""Is told what is built now, such as `multi code`, and returns what is told of its steps."""
+"""Called with what is built next, such as `multi code`; returns the callback for its steps."""
 _UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A build with a warm cache, and the names of the images before and after it."""
+    """A build with a warm cache, and the names of the images before and after the change."""
 
     change: str | None
     built: Built
@@ -47,15 +47,15 @@ class _Trial:
 
 
 def check(settings: Settings, project: Path, names: Sequence[str], images: Sequence[str]) -> None:
-    """Make sure that what a user wants can be rebuilt, before anything is asked of an engine.
+    """Make sure that what the user wants can be rebuilt, before anything asks an engine.
 
     Raises:
-        SettingsError: Images are named, which nobody can rebuild, or a change does not apply to a variant.
+        SettingsError: The user named images, which have no source here, or a change does not apply to a variant.
     """
     if images:
         raise SettingsError(
             "--rebuild and --image are both given",
-            advice="Leave one out: what is built are the variants of invoke.yaml.",
+            advice="Leave one out: only the variants of invoke.yaml can be built again.",
         )
     changes.check(settings, project, settings.chosen(names))
 
@@ -67,7 +67,7 @@ def added(
     on_build: OnBuild,
     on_progress: Callable[[], Progress],
 ) -> Report:
-    """Return a report of variants with what the changes of the settings cost each of them; see `costs`."""
+    """Return the report with the cost that each change in the settings has for each variant; see `costs`."""
     with connect() as engine:
         _, wanted = plan.plan(engine, settings, project, [image.variant for image in report.images])
         found = costs(docker_cli.find(), engine, wanted, settings.changes, on_build=on_build, on_progress=on_progress)
@@ -84,19 +84,19 @@ def costs(
     on_build: OnBuild = lambda _: lambda _: None,
     on_progress: Callable[[], Progress] = lambda: lambda _: None,
 ) -> dict[str, tuple[Rebuild, ...]]:
-    """Build each variant, and again: with nothing changed, then with each change alone.
+    """Build each variant, then build it again: once with nothing changed, then with each change alone.
 
     Args:
-        client: What drives BuildKit.
-        engine: Where the images come to be for a while.
-        wanted: What to build, as `plan.plan` says; the images of these names are not touched.
+        client: The client that drives BuildKit.
+        engine: The engine that has the images for a while.
+        wanted: What to build, from `plan.plan`; the images of these names stay as they are.
         tried: Name -> change.
-        cache: What is known of layers; the user's, if None.
+        cache: The cache of layers; the user's, if None.
         on_build: Called before each build.
-        on_progress: Called before the images are weighed; what it returns is told the bytes read so far.
+        on_progress: Called before the images are weighed; returns the callback that gets the bytes read so far.
 
     Returns:
-        Variant -> its rebuilds: the one with nothing changed first (`change` is None), then in the order of `tried`.
+        Variant -> its rebuilds: first the one with nothing changed (`change` is None), then in the order of `tried`.
 
     Raises:
         SettingsError: A change does not apply, or the context cannot be copied.
@@ -111,7 +111,7 @@ def costs(
 
 
 class _Names:
-    """Builds images under names of our own; at the end of the block all of them are removed."""
+    """Builds images under names of our own, and removes them at the end of the block."""
 
     def __init__(self, client: BuildClient, engine: Engine, on_build: OnBuild) -> None:
         self._client, self._engine, self._on_build = client, engine, on_build
@@ -126,9 +126,9 @@ class _Names:
                 self._engine.remove_image(name)
 
     def build(self, wanted: Build, what: str) -> tuple[str, Built]:
-        """Build with a warm cache, and return the image's name too."""
+        """Build with a warm cache; return the image's name and the build."""
         name, title = f"{wanted.reference}-rebuild-{secrets.token_hex(4)}", f"{wanted.variant} {what}"
-        self.given.append(name)  # first, so that no moment is without somebody who removes it
+        self.given.append(name)  # before the build, so that an interrupted build is removed too
         own = replace(wanted, variant=title, reference=name, no_cache=False)
         return name, buildkit.build(self._client, self._engine, own, self._on_build(title))
 
@@ -150,7 +150,7 @@ def _trials(names: _Names, wanted: Build, tried: Mapping[str, Change]) -> Iterat
 def _cost(trial: _Trial, images: Mapping[str, Image]) -> Rebuild:
     before, after = images[trial.before], images[trial.after]
     found = difference.subtract_images("", before, after)
-    # A difference names every layer of the later image, in order, and then what only the earlier one had.
+    # A difference lists every layer of the later image in order, then those that only the earlier one had.
     new = tuple(layer for layer, row in zip(after.layers, found.layers, strict=False) if row.change == "added")
     return Rebuild(
         change=trial.change,

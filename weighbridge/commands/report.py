@@ -1,4 +1,4 @@
-"""Reports images: weighed, compared with a baseline, held to budgets, joined with proofs, recorded and drawn."""
+"""Weighs images, compares them with a baseline, checks their budgets, adds smoke results, records and renders them."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def run(
     baseline: str = "",
     rebuild: bool = False,
 ) -> None:
-    """Weigh what is named, or all variants; compare it, record it, draw it in all formats, and hold it to its budgets.
+    """Weigh the named images, or all variants; compare, record and render them, then enforce their budgets.
 
     Raises:
-        OverBudget: An image is over one; all is recorded and drawn before.
+        OverBudget: An image is over a hard limit; raised after everything is recorded and rendered.
     """
     outputs = formats.Outputs(formats.REPORTS, formats_wanted)
     wanted = choose.wanted(settings, variants, images)
@@ -57,19 +57,19 @@ def run(
         if rebuild:
             steps = partial(build_progress.steps, shown)
             result = rebuilding.added(result, settings, project, steps, shown.reading)
-    told = summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
-    path = records.save(told.report, folder)
-    outputs.write(told)
+    summary = summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
+    path = records.save(summary.report, folder)
+    outputs.write(summary)
     console.say(f"Recorded in {path}")
-    budgets.enforce(told.report)
+    budgets.enforce(summary.report)
 
 
 def baseline_locations(text: str, names: Iterable[str]) -> dict[str, Location]:
-    """Return the images that `--baseline` names, by what the report calls its own; empty where it names none.
+    """Return the images that `--baseline` names, by the name of the image to compare each with; empty if it names none.
 
     Args:
-        text: The option; `SOURCE:REFERENCE` names images, with `{variant}` in it where each has one of its own.
-        names: What the report calls its images.
+        text: The option; `SOURCE:REFERENCE` names images, and `{variant}` in it stands for the name of each image.
+        names: The names of the images in the report.
 
     Raises:
         SettingsError: It names a source, and no image there.
@@ -82,30 +82,30 @@ def baseline_locations(text: str, names: Iterable[str]) -> dict[str, Location]:
 def weigh_baseline(
     compared: Mapping[str, Location], project: Path, *, engine: Engine | None, on_progress: Progress
 ) -> Report:
-    """Weigh the images of `baseline_locations` now; `engine` is asked for their bases, if the run has one.
+    """Weigh the images of `baseline_locations` now, and ask `engine`, if the run has one, for their bases.
 
     Raises:
-        NoSuchImage, UnreadableImage, EngineError: As the sources say.
+        NoSuchImage, UnreadableImage, EngineError: As the sources raise them.
     """
     report = weigh.weigh(compared, project, engine=engine, on_progress=on_progress).report
-    # Nobody knows of which commit they are, and it need not be the present one.
+    # These images need not be of the present commit, and their own is unknown.
     return replace(report, commit=None, dirty=False)
 
 
 def summarized(
     report: Report, before: Report | None, text: str, settings: Settings, *, folder: Path, trees: Trees
 ) -> Summary:
-    """Return what every format is drawn from, the findings of budgets in the report's images.
+    """Return the value that every format renders; its images include the findings of the budgets.
 
     Args:
         report: What was weighed.
-        before: What it is compared with.
-        text: How the user named that.
+        before: The report to compare with.
+        text: How the user named `before`.
         settings: Has the budgets.
-        folder: Has all earlier records, and not yet this one.
+        folder: The folder of the earlier records; this report must not be in it yet.
         trees: Returns the parts of the images.
     """
-    earlier_ones = records.recorded(folder)  # now, before this one is among them
+    earlier_ones = records.recorded(folder)  # listed now, before this report is among them
     compared: Baseline | None = None
     if before:
         compared = baselines.compare(before, report, baselines.described(text, before), settings.budgets.noise.bytes)

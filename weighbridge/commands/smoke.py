@@ -1,4 +1,4 @@
-"""Proves variants, from their names to the verdict: joins what their images hold with how they run."""
+"""Runs the smoke test on variants: scans their images, starts them, and tries the rules on both."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from weighbridge.sources.scan import image
 
 
 class Shown(Protocol):
-    """Who shows what goes on."""
+    """Shows progress to the user."""
 
     def note(self, message: str) -> None:
-        """Say what has begun."""
+        """Show what has begun."""
 
     def reading(self) -> Callable[[int], None]:
-        """Return what says how many bytes of the images have been read."""
+        """Return a callback that shows how many bytes of the images have been read."""
 
 
 def prove(
@@ -45,24 +45,22 @@ def prove(
 ) -> tuple[Proof, ...]:
     """Remove what dead runs left, read the variants' images, then start all of them side by side and try the rules.
 
-    The outcome is remembered: see `proven`.
-
-    What containers of a variant that failed have written is kept in the folder of the records.
+    The outcome is stored for `proven`. The logs of a variant that fails are kept in the folder of the records.
 
     Args:
-        engine: Has the images.
-        settings: What they are proven by.
+        engine: The engine that has the images.
+        settings: The settings of the smoke test.
         variants: Names of `settings.variants`.
-        shown: Is told what is done.
-        watcher: Returns who hears of each rule; called when the first is about to be tried.
-        folder: That of the records.
-        faults: Whether things are broken on purpose, too.
-        keep: Whether containers stay as they are at the end.
+        shown: Shows progress.
+        watcher: Returns the watcher that hears of each rule; called just before the first rule.
+        folder: The folder of the records.
+        faults: Whether to break things on purpose, too.
+        keep: Whether to leave the containers running at the end.
 
     Raises:
-        NoBaseImage: There is no Redis to prove them with.
+        NoBaseImage: There is no Redis image for the test.
         NoSuchImage: A variant has no image.
-        SettingsError: A variant accepts a rule that is none, or a folder cannot be written.
+        SettingsError: A variant accepts a rule that does not exist, or a folder cannot be written.
         EngineError: The engine fails or goes away.
     """
     references = {name: settings.reference(name) for name in variants}
@@ -86,7 +84,7 @@ def prove(
 def run(
     settings: Settings, project: Path, variants: Sequence[str], format_name: str, *, faults: bool, keep: bool
 ) -> None:
-    """Prove the variants that are named, or all, and draw what was found.
+    """Test the named variants, or all of them, and render the results.
 
     Raises:
         SmokeFailed: A rule does not hold.
@@ -106,10 +104,10 @@ def run(
 
 
 def proven(engine: Engine, settings: Settings, image_id: str) -> bool:
-    """Tell whether the last smoke test of exactly this image passed, by the rules and settings of today."""
+    """Tell whether the last smoke test of exactly this image passed, with the present code and settings."""
     return history.proven(settings, _code(engine), image_id)
 
 
 def _code(engine: Engine) -> str:
-    """Return a digest of the code that proves: it runs images by an engine's client, and reads what they hold."""
+    """Return a digest of the code that decides the outcome: the rules, the scan, and the engine's client."""
     return code_digest.of(runner, image, sys.modules[type(engine).__module__])

@@ -1,4 +1,4 @@
-"""Draws what the variants weighed, record by record."""
+"""Renders what the variants weighed, record by record."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from weighbridge.settings.project import Settings
 
 
 def run(settings: Settings, project: Path, variants: Sequence[str], format_name: str) -> None:
-    """Draw the records of the variants that are named, or of all; those of other names where none of these has any."""
+    """Render the records of the named variants, or of all; if no record has a variant, those of all other images."""
     render = formats.choose(formats.TRENDS, format_name)
     known = records.history(project / settings.reports.directory)
     for name in known.unreadable:
-        console.say(f"{name} is no record, and left out")
+        console.say(f"{name} is not a record and was left out")
     noise_bytes = settings.budgets.noise.bytes
     drawn = trend.of(known.reports, settings.chosen(variants), noise_bytes)
     render(drawn if drawn.variants or variants else trend.of(known.reports, noise_bytes=noise_bytes))

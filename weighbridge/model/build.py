@@ -1,28 +1,30 @@
-"""What a build says: each step as it runs, and the image at its end."""
+"""A build's steps while it runs, and the image at its end."""
 
 from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import Literal
+
+StepState = Literal["running", "done", "cached", "failed", "cancelled"]
 
 _TITLE_WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One instruction of the Dockerfile, as far as the build has come."""
+    """One instruction of the Dockerfile, and its state in the build."""
 
     name: str
     """`[builder 3/6] RUN …`."""
-    state: str = "running"
-    """`running`, `done`, `cached`, `failed` or `cancelled`."""
+    state: StepState = "running"
     seconds: float = 0
     output: tuple[str, ...] = ()
     """The last lines that it printed."""
 
     @property
     def title(self) -> str:
-        """The name on one line, without the blanks of its continuation lines; the end of a long one is left out."""
+        """The name on one line, without the blanks of its continuation lines; a long one loses its end."""
         return textwrap.shorten(self.name, _TITLE_WIDTH, placeholder=" …")
 
 
@@ -32,10 +34,10 @@ class Built:
 
     variant: str
     image_id: str
-    """What the engine calls it; on the containerd store a manifest's digest."""
+    """The engine's id of the image; on the containerd store a manifest's digest."""
     seconds: float
     steps: tuple[Step, ...]
 
-    def count(self, state: str) -> int:
+    def count(self, state: StepState) -> int:
         """Return how many steps ended in that state."""
         return sum(step.state == state for step in self.steps)

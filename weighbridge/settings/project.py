@@ -6,7 +6,7 @@ Invoke merges invoke.yaml, `INVOKE_…` variables and its other configuration fi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
@@ -16,6 +16,8 @@ from weighbridge.settings.messages import worded
 from weighbridge.settings.smoke import Roles, Smoke
 from weighbridge.settings.values import UNIQUE, Name, Pattern, Reference, Repository, Section
 
+BaseRole = Literal["python", "redis"]
+
 
 class Bases(Section):
     """Names of the official base images. If no registry can be reached, our stand-ins replace them."""
@@ -23,9 +25,9 @@ class Bases(Section):
     python: Reference = "python:3.13-slim-trixie"
     redis: Reference = "redis:8-alpine"
 
-    def by_role(self) -> dict[str, str]:
+    def by_role(self) -> dict[BaseRole, str]:
         """Return role -> name."""
-        return dict(self)
+        return {"python": self.python, "redis": self.redis}
 
 
 class Variant(Section):

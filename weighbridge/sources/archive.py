@@ -1,6 +1,7 @@
-"""The images in an archive: names lead to configs, configs and manifests lead to the layers that were read.
+"""Finds the images in an archive: a name leads to a config, the config and the manifest lead to the layers.
 
-What names them is manifest.json (`docker save`, podman, crane), or index.json alone (OCI image-spec, image-layout.md).
+The names come from manifest.json (`docker save`, podman, crane), or from index.json if the archive has only that (OCI
+image-spec, image-layout.md).
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from weighbridge.sources.tar.layer import ReadLayer, plain
 
 
 def read(path: Path, on_progress: Progress | None = None) -> Archive:
-    """Return what is in a file.
+    """Read an archive file.
 
     Raises:
-        UnreadableImage: It cannot be read, or is no archive of images.
+        UnreadableImage: The file cannot be read, or is not an archive of images.
     """
     try:
         with path.open("rb") as file:
@@ -39,13 +40,13 @@ def read(path: Path, on_progress: Progress | None = None) -> Archive:
 
 @dataclass(frozen=True)
 class Archive:
-    """The images of one archive. An image is put together when it is asked for, and only then may fail."""
+    """The images of one archive. `image` assembles an image on request, so a damaged image fails only then."""
 
     members: Members
 
     @cached_property
     def entries(self) -> tuple[ManifestEntry, ...]:
-        """What manifest.json names; nothing where there is none."""
+        """The images that manifest.json lists; empty if the archive has no manifest.json."""
         text = self.members.documents.get("manifest.json")
         return parse_manifest(text) if text is not None else ()
 
@@ -55,7 +56,7 @@ class Archive:
         return tuple(tag for entry in self.entries for tag in entry.repo_tags or ())
 
     def image(self, reference: str = "", config_digest: str = "", platform: str = "") -> ImageContent:
-        """Return one image, found by its config digest or else by its name; with neither, the only one.
+        """Return one image: the one with this config digest, else the one with this name, else the only one.
 
         Raises:
             NoSuchImage: The archive has no image of that name.
@@ -72,7 +73,7 @@ class Archive:
         return assemble(shown, text, [each.content for each in layers], [each.blob for each in layers])
 
     def _entry(self, reference: str, config_digest: str) -> ManifestEntry:
-        """Choose by digest, by the exact name, or by a name that only lacks the registry, if that is the only one."""
+        """Choose an entry by digest, else by exact name, else by a name that is unique if registries are ignored."""
         name = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
         tags = [(entry, tag) for entry in self.entries for tag in entry.repo_tags or ()]
         wanted = {config_digest, reference}
@@ -87,10 +88,10 @@ class Archive:
         raise no_such_image(reference, self.references)
 
     def _of_index(self, reference: str, platform: str) -> ManifestEntry:
-        """Return what index.json leads to, in the form of manifest.json."""
+        """Follow index.json to an image, and return the entry that manifest.json would have for it."""
         index = parse_document(self._member("index.json"), "index.json")
         if not isinstance(index, Index):
-            raise UnreadableImage("index.json is a manifest and no index")
+            raise UnreadableImage("index.json holds a manifest instead of an index")
         images = named(index, reference, "The archive")
         manifest = choose(images, reference or "The image", self._document, platform=platform, present=self._has)
         paths = [_path(each.digest) for each in (manifest.config, *manifest.layers)]
@@ -111,13 +112,13 @@ class Archive:
         return self.members.documents.get(self.members.resolved(entry.config))
 
     def _layers(self, reference: str, entry: ManifestEntry, config: Config) -> Sequence[ReadLayer]:
-        """Return the layers in the order of the diff IDs, which is the order in which they are stacked."""
+        """Return the layers in the order of the config's diff IDs, lowest layer first."""
         names = dict(enumerate(entry.layers or ()))
         found = []
         for index, diff_id in enumerate(config.rootfs.diff_ids):
             layer = self.members.layer(names.get(index, ""))
             if layer is None or (layer.diff_id and layer.diff_id != diff_id):
-                # The containerd store leaves a layer out that it has written under another compressed digest.
+                # If the containerd store has written a layer under another compressed digest, it does not repeat it.
                 layer = self._by_diff_id.get(diff_id)
             if layer is None:
                 raise self._lacks(f"Layer {index} of {reference or 'the image'}", names.get(index, diff_id))
@@ -127,31 +128,34 @@ class Archive:
     @cached_property
     def _by_diff_id(self) -> Mapping[str, ReadLayer]:
         proved = {layer.diff_id: layer for layer in self.members.layers.values() if layer.diff_id}
-        told = {diff_id: self.members.layers[name] for diff_id, name in self.names()}
-        return {diff_id: layer for diff_id, layer in told.items() if not layer.diff_id} | proved
+        claimed = {diff_id: self.members.layers[name] for diff_id, name in self.names()}
+        return {diff_id: layer for diff_id, layer in claimed.items() if not layer.diff_id} | proved
 
     def names(self) -> Iterator[tuple[str, str]]:
-        """Yield each layer's diff ID, as the images say that have it, and the name of its member."""
+        """Yield the diff ID of each layer, as stated in the config of an image with that layer, and its member's name.
+
+        The result is only as true as the configs: nothing is hashed here.
+        """
         for entry in self.entries:
             text, names = self._config(entry), entry.layers or ()
-            told = parse_config(text, "A config").rootfs.diff_ids if text else ()
-            if len(told) == len(names):
-                resolved = ((diff_id, self.members.resolved(name)) for diff_id, name in zip(told, names, strict=True))
-                yield from ((diff_id, name) for diff_id, name in resolved if name in self.members.layers)
+            diff_ids = parse_config(text, "A config").rootfs.diff_ids if text else ()
+            if len(diff_ids) == len(names):
+                pairs = ((diff_id, self.members.resolved(name)) for diff_id, name in zip(diff_ids, names, strict=True))
+                yield from ((diff_id, name) for diff_id, name in pairs if name in self.members.layers)
 
     def _lacks(self, part: str, name: str) -> UnreadableImage:
-        """Return the error that tells why a part is not there."""
+        """Return the error that says why a part of the image is not available."""
         if fault := self.members.faults.get(self.members.resolved(name)):
             return UnreadableImage(f"{part}, {name}, cannot be read: {fault.message}", advice=fault.advice)
         return UnreadableImage(f"{part}, {name}, is missing or damaged")
 
 
 def no_such_image(reference: str, names: Sequence[str]) -> NoSuchImage:
-    """Return the error that tells what there is instead."""
+    """Return the error for an unknown name; it lists the names that the archive has."""
     there = ", ".join(names) or "images without a name"
     if not reference:
         return NoSuchImage(f"The archive has several images: {there}", advice="Name one, as in archive:FILE#NAME.")
-    return NoSuchImage(f"The archive has no image {reference}, but {there}", advice="Choose one of these.")
+    return NoSuchImage(f"The archive has no image {reference}; it has {there}", advice="Choose one of these.")
 
 
 def _path(digest: str) -> str:

@@ -1,8 +1,8 @@
-"""Reads one `docker save` stream or OCI archive, front to back and once, in every layout that engines and tools write.
+"""Reads one `docker save` stream or OCI archive in a single pass, in every layout that engines and tools write.
 
-The layouts differ in names, order, links and compression, and in what else lies about. So no order is relied on: each
-member that is a layer by its own bytes is read as it passes, JSON is kept, the rest is ignored. What the images are
-that these members make up is found out afterwards (`archive`).
+The layouts differ in names, order, links, compression and extra files, so this reader does not rely on any order. It
+recognises a layer by its first bytes and reads it as it passes, keeps JSON members, and ignores the rest. Afterwards
+`archive` works out which images these members make up.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from weighbridge.sources.tar.layer import ReadLayer, Watch, plain, read_layer, w
 from weighbridge.sources.tar.reader import Meter, Part, Tape
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
-"""A longer JSON member is left out: configs have kilobytes, but software bills in attestations may be long."""
+"""A longer JSON member is not kept: a config has some kilobytes, but an attestation's bill of materials may be long."""
 
 MAX_DOCUMENTS_BYTES = 64 * 2**20
-"""What all kept JSON together may take."""
+"""Limit on all kept JSON together."""
 
 MAX_MEMBERS = 100_000
-"""An image has at most some hundred layers, with a handful of members each."""
+"""An image has at most a few hundred layers, with a handful of members each."""
 
-# What the readers, the decompressors and the file below them raise on bytes that are not what they should be.
+# What the readers, the decompressors and the file below them raise on damaged bytes.
 _DAMAGE: tuple[type[Exception], ...] = (DamagedArchive, *compression.DAMAGE)
 _BLOB = re.compile(r"blobs/(sha256)/([0-9a-f]{64})")
 
 Known = Callable[[str], "LayerContent | None"]
-"""Returns what is known of a layer by a member's name, without its archive; None where that is nothing."""
+"""Takes a member's name; returns the content of that layer if it is known already, else None."""
 
 
 Watching = Callable[[str], "Watch | None"]
-"""Returns what is to look at the layer that a member of that name is, known or not; None where nothing is."""
+"""Takes a member's name; returns the watch that inspects this layer, whether it is known or not, or None."""
 
 
 def nothing_known(_name: str) -> LayerContent | None:
-    """Know no layer."""
+    """Return None: no layer is known already."""
     return None
 
 
 def nobody_watches(_name: str) -> Watch | None:
-    """Let nothing look at a layer."""
+    """Return None: no watch inspects the layer."""
     return None
 
 
@@ -61,18 +61,19 @@ def read(
     known: Known = nothing_known,
     watching: Watching = nobody_watches,
 ) -> Members:
-    """Read an archive to its end; compression around the whole is undone.
+    """Read an archive to its end, and decompress it if it is compressed as a whole.
 
     Args:
-        stream: Needs `read` alone; is not closed.
-        on_progress: Is told the number of bytes read so far, about once for each MiB.
-        verified: Whether to compute the digests that prove what each layer is. An engine is believed.
-        known: Spares the reading of layers, where the archive is believed.
-        watching: Lets something look at layers as they pass.
+        stream: Only its `read` is called; it stays open.
+        on_progress: Called about once per MiB with the number of bytes read so far.
+        verified: Whether to compute the digests that prove which layer each one is. False trusts the sender, as an
+            engine is trusted.
+        known: Finds layers that need not be read again; asked only if `verified` is False.
+        watching: Finds the watch that inspects a layer as it passes.
 
     Raises:
-        UnreadableImage: The archive is cut off, damaged, or no archive of images. What the stream raises beside an
-            `OSError`, such as an engine that goes away, gets through.
+        UnreadableImage: The archive is cut off, is damaged, or is not an archive of images. Exceptions of the stream
+            other than `OSError`, such as those of an engine that goes away, pass through.
     """
     draft = _Draft(verified=verified, known=known, watching=watching)
     try:
@@ -88,24 +89,24 @@ def read(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """All that was kept of an archive's members, by their names."""
+    """What the reader kept of an archive's members; the keys are the members' names."""
 
     documents: Mapping[str, bytes]
-    """JSON."""
+    """The JSON members."""
     layers: Mapping[str, ReadLayer]
     links: Mapping[str, str]
-    """Where a name is only another for a member, also for one that was left out: its target."""
+    """Name of a link -> name of its target, which the reader need not have kept."""
     faults: Mapping[str, UnreadableImage]
     """Why a member could not be read."""
 
     def layer(self, name: str) -> ReadLayer | None:
-        """Return the layer of that name, links followed."""
+        """Follow links, and return the layer of that name, or None."""
         return self.layers.get(self.resolved(name))
 
     def resolved(self, name: str) -> str:
-        """Return the name that a name leads to."""
+        """Follow links from a name to the name of a member."""
         name = plain(name)
-        for _ in self.links:  # each at most once, so that a circle ends
+        for _ in self.links:  # follows each link at most once, so that a loop ends
             if name not in self.links:
                 break
             name = self.links[name]
@@ -127,7 +128,10 @@ class _Draft:
     count: int = 0
 
     def add(self, header: Header, tape: Tape) -> None:
-        """Take in one member by what its first bytes are. Its fault is raised later, if an image needs the member."""
+        """Read one member if its first bytes show a layer or JSON.
+
+        A damaged member raises nothing yet: its fault is raised when an image needs it.
+        """
         self.count += 1
         if self.count > MAX_MEMBERS:
             raise DamagedArchive(f"it has more than {MAX_MEMBERS} members")
@@ -135,7 +139,7 @@ class _Draft:
         if header.kind in (SYMBOLIC_LINK, HARD_LINK):
             folder = posixpath.dirname(name) if header.kind == SYMBOLIC_LINK else ""
             self.links[name] = plain(posixpath.join(folder, header.target))
-        elif header.kind == FILE and header.size == header.stored:  # a sparse one is no member of an image
+        elif header.kind == FILE and header.size == header.stored:  # no tool writes an image's member as a sparse file
             self._add_file(name, Part(tape, header.stored), header.stored)
 
     def _add_file(self, name: str, part: Part, size: int) -> None:
@@ -164,12 +168,12 @@ class _Draft:
             self._keep(name, layer, stated)
 
     def _keep(self, name: str, layer: ReadLayer, stated: str) -> None:
-        """Keep a layer; a blob's name is its digest, which is compared where one was computed, and else believed."""
-        told = layer.blob.digest if layer.blob else layer.diff_id
-        if stated and told and stated != told:
+        """Keep a layer whose digest agrees with the one in its name, `stated`; an uncomputed digest always agrees."""
+        computed = layer.blob.digest if layer.blob else layer.diff_id
+        if stated and computed and stated != computed:
             self.faults[name] = UnreadableImage(f"its digest is not {stated[:19]}…")
             return
-        if layer.blob and not told:
+        if layer.blob and not computed:
             layer = replace(layer, blob=Blob(digest=stated, size_bytes=layer.blob.size_bytes))
         self.layers[name] = layer
 

@@ -1,4 +1,4 @@
-"""Puts an image together from its config and its layers, and proves that they belong together."""
+"""Assembles an image from its config and its layers, and checks that they belong together."""
 
 from __future__ import annotations
 
@@ -31,40 +31,40 @@ from weighbridge.sources.tar.layer import ReadLayer, read_layer
 from weighbridge.sources.tar.reader import CHUNK_BYTES
 
 Known = Callable[[str], "LayerContent | None"]
-"""Returns what is known of a layer by its diff ID, so that it need not be read; None where that is nothing."""
+"""Takes a diff ID; returns the content of that layer if it is known already, else None."""
 Open = Callable[[Descriptor], AbstractContextManager[Readable]]
 """Opens the blob that a descriptor describes."""
 Progress = Callable[[int], None]
-"""Is told the number of bytes read so far."""
+"""Called with the number of bytes read so far."""
 
-# What the readers and the decompressors raise on bytes that are not what they should be.
+# What the readers and the decompressors raise on damaged bytes.
 _DAMAGE: tuple[type[Exception], ...] = (DamagedArchive, *compression.DAMAGE)
 
 
 def nothing_known(_diff_id: str) -> LayerContent | None:
-    """Know no layer."""
+    """Return None: no layer is known already."""
     return None
 
 
 def assemble(
     reference: str, config: bytes, layers: Sequence[LayerContent], blobs: Sequence[Blob | None]
 ) -> ImageContent:
-    """Return the image that a config and layers make.
+    """Return the image that a config and its layers form.
 
     Args:
-        reference: The name under which the image was asked for.
+        reference: The name by which the caller asked for the image.
         config: The config's own bytes.
-        layers: One for each diff ID of the config, oldest first.
-        blobs: The same layers as they were compressed.
+        layers: One for each diff ID of the config, lowest first.
+        blobs: For each layer, its compressed form, or None if the source has it uncompressed.
 
     Raises:
-        UnreadableImage: The config is damaged, or tells of more or fewer layers.
+        UnreadableImage: The config is damaged, or lists another number of layers.
     """
     content = parse_config(config, f"The config of {reference}")
     diff_ids = content.rootfs.diff_ids
     check_count(reference, content, len(layers))
     if len(blobs) != len(layers):
-        raise ValueError("there is one blob, or None, for each layer")
+        raise ValueError("there must be one blob, or None, for each layer")
     execution = content.config
     return ImageContent(
         reference=reference,
@@ -81,28 +81,30 @@ def assemble(
 
 
 def check_count(reference: str, config: Config, count: int) -> None:
-    """Raise `UnreadableImage` where an image has not as many layers as its config tells of."""
-    if (told := len(config.rootfs.diff_ids)) != count:
-        raise UnreadableImage(f"{reference} has {count} layers, but its config tells of {told}")
+    """Raise `UnreadableImage` if an image does not have as many layers as its config lists."""
+    if (expected := len(config.rootfs.diff_ids)) != count:
+        raise UnreadableImage(f"{reference} has {count} layers, but its config lists {expected}")
 
 
 def check_layer(read: ReadLayer, *, diff_id: str, digest: str, name: str) -> None:
-    """Hold a layer against what the config and the manifest say of it.
+    """Compare a layer's digests with those that the config and the manifest state.
 
     Args:
-        read: The layer. A digest in it that nobody computed is not held against anything.
-        diff_id: What the config says.
-        digest: What the manifest says of the blob; empty where there is no such manifest.
+        read: The layer. A digest that was not computed is not compared.
+        diff_id: The diff ID in the config.
+        digest: The blob's digest in the manifest; empty if there is no manifest that states one.
         name: What an error calls the layer.
 
     Raises:
-        UnreadableImage: It is another layer.
+        UnreadableImage: A digest differs.
     """
-    came = read.blob.digest if read.blob else read.diff_id
-    if came and digest and came != digest:
-        raise UnreadableImage(f"{name} is damaged: its digest is {came[:19]}…, not {digest[:19]}…")
+    computed = read.blob.digest if read.blob else read.diff_id
+    if computed and digest and computed != digest:
+        raise UnreadableImage(f"{name} is damaged: its digest is {computed[:19]}…, not {digest[:19]}…")
     if read.diff_id and read.diff_id != diff_id:
-        raise UnreadableImage(f"{name} is another than the config says: unpacked, its digest is {read.diff_id[:19]}…")
+        raise UnreadableImage(
+            f"{name} is not the layer that the config lists: unpacked, its digest is {read.diff_id[:19]}…"
+        )
 
 
 def fetch(
@@ -116,21 +118,21 @@ def fetch(
     on_progress: Progress | None = None,
     plain_blobs: bool = False,
 ) -> ImageContent:
-    """Return an image by its manifest; each layer is read once, and none that is known.
+    """Return the image that a manifest describes. Reads each layer once, and only layers that are not known yet.
 
     Args:
-        reference: The name under which the image was asked for.
-        manifest: Leads to the config and the layers.
-        config: Where the config is.
+        reference: The name by which the caller asked for the image.
+        manifest: Names the config and the layers.
+        config: Returns the config for its digest.
         blob: Opens a layer.
-        platform: What the image has to run on, if that matters.
-        known: Spares the reading of layers.
-        on_progress: Is told the number of bytes of layers read so far.
-        plain_blobs: Whether a layer that is not compressed is a blob too, as it is for whoever pulls it.
+        platform: The platform that the image must run on; empty: any.
+        known: Finds layers that need not be read again.
+        on_progress: Called with the number of bytes of layers read so far.
+        plain_blobs: Whether an uncompressed layer counts as a blob too. It does in a registry, which sends it so.
 
     Raises:
         NoSuchImage: The image runs on another platform.
-        UnreadableImage: A part is missing, is damaged, or is not what another says of it.
+        UnreadableImage: A part is missing or damaged, or two parts contradict each other.
     """
     data, content = _config(reference, manifest, config)
     if platform and not _platform(content).suits(wanted := asked(platform)):
@@ -155,7 +157,7 @@ class _Reader:
         self._blob, self._on_progress, self._total = blob, on_progress, 0
 
     def read(self, described: Descriptor, diff_id: str, name: str) -> LayerContent:
-        """Return a layer that is what the config and the manifest say of it."""
+        """Read a layer and check it against the config and the manifest."""
         check_algorithm(described, name)
         with self._blob(described) as source:
             bounded = Bounded(source, described.size, name, self._count)
@@ -186,7 +188,7 @@ def _config(reference: str, manifest: Manifest, document: Document) -> tuple[byt
         if manifest.config.media_type in ("", *CONFIG_TYPES):
             raise
         kind = quoted(manifest.config.media_type)
-        raise UnreadableImage(f"{reference} is no image of a container, but {kind}", advice="") from error
+        raise UnreadableImage(f"{reference} is not a container image, but {kind}", advice="") from error
 
 
 def _platform(config: Config) -> Platform:

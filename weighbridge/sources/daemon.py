@@ -1,7 +1,7 @@
-"""Images out of a running engine, all in one `docker save` stream that touches no disk on this side.
+"""Reads images from a running engine, all in one `docker save` stream, without writing them to a disk here.
 
-What an engine says is believed, so nothing is hashed. What was read before is not read again: an image that was seen,
-by the engine's own id, with all layers known, is not even asked for.
+The engine is trusted, so its layers are not hashed. The cache spares repeated reading: if it has an image by the
+engine's id, and all of its layers, the engine is not asked for that image at all.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from weighbridge.sources.tar.layer import Watch
 
 
 class Watches(Protocol):
-    """What looks at layers, one `Watch` for each, and knows which it has seen before."""
+    """Inspects layers, each with its own `Watch`, and remembers which layers it has inspected."""
 
     def has(self, diff_id: str) -> bool:
-        """Tell whether that layer need not be looked at again."""
+        """Tell whether that layer was inspected before."""
 
     def begin(self) -> Watch:
         """Return a watch for a layer that is about to be read."""
 
     def keep(self, diff_id: str, watch: Watch) -> None:
-        """Take what a watch saw of a layer that was read to its end."""
+        """Keep what a watch has found in a layer that was read to its end."""
 
 
 def read(
@@ -41,17 +41,17 @@ def read(
     on_progress: Callable[[int], None] | None = None,
     watches: Watches | None = None,
 ) -> dict[str, ImageContent]:
-    """Return what the engine holds under each reference; names of the same image each get it.
+    """Return reference -> the image that the engine has under it; several references may name one image.
 
     Args:
         engine: A connected engine.
         references: Names or ids of images.
-        cache: What was read before, and where to keep what is known of images. Their layers the caller keeps.
-        on_progress: Is told the number of bytes read so far.
-        watches: What is to look at all layers; an image with one that it has not seen is read for its sake.
+        cache: Has layers and images that were read before. This function adds images; the caller adds their layers.
+        on_progress: Called with the number of bytes read so far.
+        watches: Inspects all layers. An image with a layer that was not inspected yet is read again.
 
     Raises:
-        NoSuchImage: The engine lacks one; told at once, before anything is saved.
+        NoSuchImage: The engine lacks one of the images; raised before the engine saves anything.
         UnreadableImage: What the engine sends is damaged.
         EngineError: The engine fails or goes away in mid-stream.
     """
@@ -67,14 +67,14 @@ def read(
         saved = Archive(members)
         begun.keep(saved)
         for reference in unknown:
-            # A graph driver's id is the config digest. The containerd store's matches nothing: the name does, then.
+            # A graph driver's id is the config digest. The containerd store's id is not, and the name decides.
             found[reference] = saved.image(reference, images[reference].id)
         _remember(cache, saved, {images[reference].id: found[reference] for reference in unknown})
     return {reference: content for reference, content in found.items() if content}
 
 
 def _remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent | None:
-    """Return an image that was read before; None where any part of it is not known."""
+    """Return an image from the cache; None if the cache lacks any part of it."""
     kept: Mapping[str, Any] = cache.document(image.id) or {}
     layers = [cache.layer(diff_id) for diff_id in image.diff_ids] if kept else [None]
     if any(layer is None for layer in layers):
@@ -84,7 +84,7 @@ def _remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent
         config = str(kept["config"]).encode(errors="surrogateescape")
         return assemble(reference, config, [layer for layer in layers if layer is not None], blobs)
     except (LookupError, TypeError, ValueError, UnreadableImage):
-        return None  # somebody wrote into the cache: what it says is no image
+        return None  # someone changed the cached file: it does not describe an image
 
 
 def _seen(image: LocalImage, watches: Watches | None) -> bool:
@@ -92,32 +92,32 @@ def _seen(image: LocalImage, watches: Watches | None) -> bool:
 
 
 class _Begun:
-    """The watches of one stream, by the member that each looks at."""
+    """The watches of one stream, by the name of the member that each inspects."""
 
     def __init__(self, cache: Cache, watches: Watches | None) -> None:
         self._cache, self._watches, self._by_name = cache, watches, dict[str, Watch]()
 
     def watch(self, name: str) -> Watch | None:
-        """Return a watch for a member, unless it was seen before under that name."""
+        """Return a watch for a member, or None if that layer was inspected before."""
         if self._watches is None or ((diff_id := _diff_id(name, self._cache)) and self._watches.has(diff_id)):
             return None
         return self._by_name.setdefault(name, self._watches.begin())
 
     def keep(self, saved: Archive) -> None:
-        """Hand out what was seen of the layers that could be read."""
+        """Keep what the watches found in the layers that could be read."""
         for diff_id, name in saved.names() if self._watches else ():
             if self._watches and name in self._by_name:
                 self._watches.keep(diff_id, self._by_name[name])
 
 
 def _diff_id(name: str, cache: Cache) -> str:
-    """Return which layer a member of that name was before; empty where none is known."""
+    """Return the diff ID that the cache has for a member's name; empty if it has none."""
     kept = cache.document(f"member-{name}") or {}
     return str(kept.get("diff_id", ""))
 
 
 def _known(name: str, cache: Cache) -> LayerContent | None:
-    """Return the layer that a member of that name was before: engines name members by their content."""
+    """Return the cached layer of a member's name: engines name members by their content, so the name is enough."""
     diff_id = _diff_id(name, cache)
     return cache.layer(diff_id) if diff_id else None
 

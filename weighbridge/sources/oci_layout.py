@@ -1,6 +1,7 @@
-"""Images out of an OCI layout, the directory that skopeo, buildah, crane and buildx write.
+"""Reads images from an OCI layout, the directory that skopeo, buildah, crane and buildx write.
 
-Rules: OCI image-spec, image-layout.md. The directory may come from anywhere, so only regular files in it are opened.
+Rules: OCI image-spec, image-layout.md. The directory may come from a stranger, so this module opens only regular files
+that lie inside it.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ def read(
 
     Args:
         path: The directory, which has an index.json.
-        name: What the index calls the image; may be left out where there is one image only.
-        platform: `os/architecture[/variant]`. Empty: the only one there is, or else this machine's.
-        on_progress: Is told the number of bytes of layers read so far.
-        known: Spares the reading of layers; asked with the diff ID of each.
+        name: The image's name in the index; may be empty if the layout has only one image.
+        platform: `os/architecture[/variant]`. Empty: the image's only platform, or else this machine's.
+        on_progress: Called with the number of bytes of layers read so far.
+        known: Finds layers that need not be read, by diff ID.
 
     Raises:
         NoSuchImage: The layout has no image of that name or for that platform; the message lists what it has.
-        UnreadableImage: It is no layout, or a part is missing, damaged, or no regular file.
+        UnreadableImage: The directory is not a layout, or a part is missing, damaged, or not a regular file.
     """
     layout = _Layout(path)
     reference = quoted(f"{path}:{name}" if name else path)
@@ -70,11 +71,11 @@ class _Layout:
         return quoted(self._path)
 
     def index(self) -> Index:
-        """Return what index.json says."""
+        """Read index.json."""
         name = f"index.json of {self}"
         found = parse_document(self._document("index.json", name, _ADVICE), name)
         if not isinstance(found, Index):
-            raise UnreadableImage(f"{name} is a manifest and no index")
+            raise UnreadableImage(f"{name} holds a manifest instead of an index")
         return found
 
     def has(self, digest: str) -> bool:
@@ -82,7 +83,7 @@ class _Layout:
         return os.path.lexists(self._file(_blob(digest)))
 
     def document(self, digest: str) -> bytes:
-        """Return a blob that is a document."""
+        """Read a JSON blob."""
         return self._document(_blob(digest), f"Blob {digest[:19]}… of {self}")
 
     @contextmanager
@@ -102,16 +103,16 @@ class _Layout:
         return data
 
     def _file(self, file: str) -> str:
-        return os.path.join(self._real, file)  # noqa: PTH118 - with `realpath`, which pathlib has not
+        return os.path.join(self._real, file)  # noqa: PTH118 - like `realpath`, for which pathlib has no equal
 
     def _opened(self, file: str, name: str, advice: str | None = None) -> BinaryIO:
-        """Open a file of the layout: no pipe, which would block, no device, and nothing outside of the directory."""
+        """Open a regular file inside the directory, never a device or a pipe, which would block."""
         real = os.path.realpath(self._file(file))
         if not real.startswith(f"{self._real.rstrip('/')}/"):
             raise UnreadableImage(f"{name} is a symbolic link that leads out of the directory", advice="")
         try:
             if not stat.S_ISREG(os.lstat(real).st_mode):
-                raise UnreadableImage(f"{name} is no regular file", advice="")
+                raise UnreadableImage(f"{name} is not a regular file", advice="")
             return open(os.open(real, _OPENING), "rb", buffering=0)  # noqa: PTH123 - it is a descriptor
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UnreadableImage(f"{name} is missing", advice=advice) from error

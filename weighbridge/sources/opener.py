@@ -1,11 +1,11 @@
-"""Opens images wherever they are: one row of a table for each source; no layer that is known is read again."""
+"""Opens images from every source, each source being one row of a table; never reads a cached layer again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
@@ -13,7 +13,7 @@ from weighbridge.errors import NoEngine, SettingsError
 from weighbridge.image.content import ImageContent
 from weighbridge.sources import archive, daemon, oci_layout
 from weighbridge.sources.assembly import Progress
-from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location
+from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location, SourceName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,28 +21,28 @@ class Means:
     """What a source may use."""
 
     cache: Cache
-    """What is known of layers and images; no layer in it need be read. The caller keeps what is learned of layers."""
+    """Has layers and images that were read before. A source does not read them again, and adds no layers itself."""
     engine: Engine | None = None
-    """A connected engine, for the source that asks one."""
+    """A connected engine, for the source `docker`."""
     on_progress: Progress | None = None
 
 
 class Source(Protocol):
-    """Where images come from. All behave alike: one test holds every row of the table to the same invariants."""
+    """Reads images of one kind of location. All sources behave alike: one test checks every row of the table."""
 
     def __call__(self, locations: Sequence[Location], means: Means, /) -> Mapping[Location, ImageContent]:
-        """Return the images at all locations, which are this source's; what several of them share is read once.
+        """Return the images at all locations, each of which belongs to this source; reads shared layers once.
 
         Raises:
-            NoSuchImage: There is no image at one of them.
-            UnreadableImage: An image is damaged, or is not what it says.
-            EngineError: The engine fails, goes away, or is none.
+            NoSuchImage: One of the locations has no image.
+            UnreadableImage: An image is damaged, or its parts contradict each other.
+            EngineError: There is no engine, or it fails or goes away.
         """
 
 
 def _of_engine(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     if means.engine is None:
-        raise NoEngine("No engine was asked for its images")
+        raise NoEngine("No engine is connected, and the images are in one")
     contents = daemon.read(means.engine, [each.place for each in locations], means.cache, means.on_progress)
     return {each: contents[each.place] for each in locations}
 
@@ -56,8 +56,8 @@ def _of_archives(locations: Sequence[Location], means: Means) -> Mapping[Locatio
 
 
 def _of_layouts(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
-    known, told = means.cache.layer, means.on_progress
-    return {each: oci_layout.read(Path(each.place), each.name, on_progress=told, known=known) for each in locations}
+    known, progress = means.cache.layer, means.on_progress
+    return {each: oci_layout.read(Path(each.place), each.name, on_progress=progress, known=known) for each in locations}
 
 
 def _of_registries(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
@@ -68,14 +68,14 @@ def _of_registries(locations: Sequence[Location], means: Means) -> Mapping[Locat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One source, and how users name images of it."""
+    """One source, and how users name its images."""
 
     form: str
-    """What stands behind the source's name and a colon; where it has `[#NAME]`, a name may follow the place."""
+    """What a user writes after the source's name and a colon. With `[#NAME]`, a name may follow the place."""
     images: Source
 
 
-SOURCES: Mapping[str, Row] = {
+SOURCES: Mapping[SourceName, Row] = {
     DOCKER: Row(form="REFERENCE", images=_of_engine),
     ARCHIVE: Row(form="FILE[#NAME]", images=_of_archives),
     OCI: Row(form="FOLDER-OR-FILE[#NAME]", images=_of_layouts),
@@ -93,10 +93,11 @@ def parse(text: str) -> Location:
     """Return the location that a text names.
 
     Raises:
-        SettingsError: It names no source that there is, or nothing behind it.
+        SettingsError: The text does not begin with the name of a source, or has nothing after it.
     """
-    source, _, place = text.partition(":")
-    if source not in SOURCES or not place:
+    word, _, place = text.partition(":")
+    source = next((name for name in SOURCES if name == word), None)
+    if source is None or not place:
         *forms, last = (f"{name}:{row.form}" for name, row in SOURCES.items())
         raise SettingsError(f"{text or repr(text)} names no image", advice=f"Write {', '.join(forms)} or {last}.")
     if SOURCES[source].form.endswith("[#NAME]"):
@@ -106,7 +107,7 @@ def parse(text: str) -> Location:
 
 
 def read(locations: Iterable[Location], means: Means) -> dict[Location, ImageContent]:
-    """Return the images at all locations, and keep what was learned of their layers.
+    """Return the images at all locations, and add their layers to the cache.
 
     Raises:
         NoSuchImage, UnreadableImage, EngineError: See `Source`.
@@ -123,6 +124,12 @@ def read(locations: Iterable[Location], means: Means) -> dict[Location, ImageCon
     return found
 
 
-def _source_of(location: Location) -> str:
-    """Return the source that reads a location: a layout in one file is an archive."""
-    return ARCHIVE if location.source == OCI and not Path(location.place).is_dir() else location.source
+def _source_of(location: Location) -> SourceName:
+    """Return the source that reads a location: an OCI layout in a single file is read as an archive."""
+    match location.source:
+        case "oci":
+            return OCI if Path(location.place).is_dir() else ARCHIVE
+        case "docker" | "archive" | "registry":
+            return location.source
+        case _:
+            assert_never(location.source)

@@ -99,7 +99,7 @@ def test_only_image_is_taken_whatever_it_runs_on() -> None:
         {"mediaType": "application/vnd.example.thing+json", "digest": "sha999:x", "size": 5, "unknown": [{}]},
     ]
     assert chosen(blobs, *others, only) == only["digest"]
-    with pytest.raises(NoSuchImage, match=r"x:1 is not there for linux/amd64, but for linux/s390x\. Ask for one of"):
+    with pytest.raises(NoSuchImage, match=r"x:1 does not exist for linux/amd64, but for linux/s390x\. Ask for one of"):
         chosen(blobs, *others, only, platform="linux/amd64")
     with pytest.raises(UnreadableImage, match="an index that leads to no image"):
         chosen(blobs, *others)
@@ -109,7 +109,7 @@ def test_platforms_that_are_there_are_told() -> None:
     """A platform that is missing is told with those that are there, each once, on one line and not without end."""
     blobs = OciBlobs()
     images = [added(blobs, each) for each in ("linux/arm64", "linux/arm64", "linux/s390x\x1b\n")]
-    with pytest.raises(NoSuchImage, match="not there for linux/amd64, but for linux/arm64, linux/s390x") as caught:
+    with pytest.raises(NoSuchImage, match="does not exist for linux/amd64, but for linux/arm64, linux/s390x") as caught:
         chosen(blobs, *images)
     assert str(caught.value).isprintable()
     with pytest.raises(NoSuchImage, match="and 88 more") as caught:
@@ -203,8 +203,8 @@ def test_wide_indexes_end() -> None:
     [
         (lambda described: described.update(size=5), "A manifest of x:1 has .* bytes and should have 5"),
         (lambda described: described.update(size=MAX_DOCUMENT_BYTES + 1), "which is too long"),
-        (lambda described: described.update(digest=f"sha512:{'0' * 128}"), "which is no SHA-256"),
-        (lambda described: described.update(digest=f"sha256:{'0' * 63}"), "which is no SHA-256"),
+        (lambda described: described.update(digest=f"sha512:{'0' * 128}"), "which is not a SHA-256"),
+        (lambda described: described.update(digest=f"sha256:{'0' * 63}"), "which is not a SHA-256"),
     ],
 )
 def test_descriptor_that_does_not_fit(change: Callable[[dict[str, Any]], object], message: str) -> None:
@@ -220,7 +220,7 @@ def test_index_where_a_manifest_should_be() -> None:
     """A document may not be another thing than its descriptor says."""
     blobs = OciBlobs()
     index = blobs.add_index(added(blobs, "linux/amd64"))
-    with pytest.raises(UnreadableImage, match="has an index where its index says that a manifest is"):
+    with pytest.raises(UnreadableImage, match="has an index where a manifest was announced"):
         chosen(blobs, {**index, "mediaType": "application/vnd.oci.image.manifest.v1+json"})
 
 

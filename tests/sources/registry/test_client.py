@@ -113,7 +113,7 @@ def test_tag_may_be_left_out_and_a_digest_is_checked() -> None:
         digest = server.tags["latest"]["digest"]
         check(registry.read(f"{server.host}/x@{digest}"))
         server.intercept = lambda handler: handler.send(200, b"{}")
-        assert "its digest is another" in failing(server.host, f"x:latest@{digest}").message
+        assert "has another digest" in failing(server.host, f"x:latest@{digest}").message
 
 
 @pytest.mark.parametrize(("platform", "variant"), [("linux/arm64", ""), ("linux/arm/v6", "v6"), ("linux/arm", "v7")])
@@ -133,14 +133,19 @@ def test_platform_is_chosen(platform: str, variant: str) -> None:
         assert [request.kind for request in server.requests].count("manifests") == 3
         error = failing(server.host, platform="windows/amd64")
         assert isinstance(error, NoSuchImage)
-        assert "not there for windows/amd64, but for linux/amd64, linux/arm64, linux/arm/v6, linux/arm/v7" in str(error)
+        assert "does not exist for windows/amd64, but for linux/amd64, linux/arm64, linux/arm/v6, linux/arm/v7" in str(
+            error
+        )
 
 
 def test_only_image_is_held_against_the_platform_that_was_asked_for() -> None:
     """A name that leads to one manifest gives it, whatever it runs on, but not to who wants another platform."""
     with serving() as server:
         check(registry.read(f"{server.host}/x:1", "linux/amd64"))
-        assert "not there for linux/s390x, but for linux/amd64" in failing(server.host, platform="linux/s390x").message
+        assert (
+            "does not exist for linux/s390x, but for linux/amd64"
+            in failing(server.host, platform="linux/s390x").message
+        )
 
 
 def test_known_layers_are_not_fetched() -> None:
@@ -287,7 +292,7 @@ def test_basic_login(tmp_path: Path) -> None:
         return handler.send(401, b"", {"WWW-Authenticate": 'Basic realm="here"'})
 
     with serving(intercept) as server:
-        assert "wants somebody to log in" in failing(server.host).message
+        assert "requires a login for" in failing(server.host).message
         log_in(tmp_path, server.host)
         check(registry.read(f"{server.host}/x:1"))
 
@@ -305,7 +310,7 @@ def test_login_that_is_not_taken(tmp_path: Path) -> None:
         with serving(intercept) as server:
             log_in(tmp_path, server.host)
             error = failing(server.host)
-            assert "only to who is logged in" in error.message
+            assert "without a login" in error.message
             assert error.advice == f"Run `docker login {server.host}` and try again."
             assert len(server.requests) <= 3
 
@@ -389,7 +394,7 @@ def test_another_host_s_challenge_is_not_met(tmp_path: Path) -> None:
 
         with serving(lead) as server:
             log_in(tmp_path, server.host)
-            assert f"{storage.host} gives the config of x:1 only to who is logged in" in failing(server.host).message
+            assert f"{storage.host} refuses the config of x:1 without a login" in failing(server.host).message
         assert len(storage.requests) == 1
 
 
@@ -461,25 +466,30 @@ def test_redirects_without_end() -> None:
         return handler.send(302, b"x" * 100, {"Location": f"{handler.path}0", "Content-Length": str(2**40)})
 
     with serving(intercept) as server:
-        assert "too many redirects" in failing(server.host).message
+        assert "Too many redirects" in failing(server.host).message
     assert len(server.requests) == registry.MAX_REDIRECTS + 1
 
 
 # Errors that a registry tells.
 
 STATES: list[tuple[int, type[SourceError], str, str]] = [
-    (401, UnreadableImage, "wants a way to log in that is not known here", "Run `docker login {host}` and try again."),
-    (403, UnreadableImage, "does not allow to read", "Run `docker login {host}` as somebody who may."),
+    (
+        401,
+        UnreadableImage,
+        "requires a kind of login that Weighbridge does not know",
+        "Run `docker login {host}` and try again.",
+    ),
+    (403, UnreadableImage, "does not allow this user to read", "Run `docker login {host}` as a user who may."),
     (404, NoSuchImage, "has no x:1", "Check the name and the tag; if it is private, run `docker login {host}`."),
     (
         429,
         UnreadableImage,
-        "was asked too often",
-        "Wait, or run `docker login {host}`: who is known may ask more often.",
+        "limits the number of requests",
+        "Wait, or run `docker login {host}`: the limit is higher for users who are logged in.",
     ),
-    (500, UnreadableImage, "answers 500", "Try again later; if it stays so, ask whoever runs the registry."),
-    (503, UnreadableImage, "answers 503", "Try again later; if it stays so, ask whoever runs the registry."),
-    (204, UnreadableImage, "answers 204", "Try again later; if it stays so, ask whoever runs the registry."),
+    (500, UnreadableImage, "answers 500", "Try again later; if the error stays, ask whoever runs the registry."),
+    (503, UnreadableImage, "answers 503", "Try again later; if the error stays, ask whoever runs the registry."),
+    (204, UnreadableImage, "answers 204", "Try again later; if the error stays, ask whoever runs the registry."),
 ]
 
 
@@ -533,7 +543,7 @@ def test_secret_in_the_words_of_the_registry(tmp_path: Path) -> None:
 
     with serving(intercept) as server:
         log_in(tmp_path, server.host)
-        assert failing(server.host).message == f"{server.host} does not allow to read x:1"
+        assert failing(server.host).message == f"{server.host} does not allow this user to read x:1"
 
 
 # Wrong content.
@@ -555,7 +565,7 @@ def manifest_of(change: Callable[[dict[str, Any]], object]) -> Intercept:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"<!DOCTYPE html><html>Please log in</html>", "is a web page and no manifest"),
+        (b"<!DOCTYPE html><html>Please log in</html>", "is a web page instead of a manifest"),
         (b'{"schemaVersion": 2', "Invalid JSON"),
         (b"", "Invalid JSON"),
         (b"null", "is damaged"),
@@ -576,18 +586,18 @@ def test_answer_that_is_no_manifest(body: bytes, message: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m["layers"].pop(), "has 2 layers, but its config tells of 3"),
-        (lambda m: m["layers"].insert(0, m["layers"].pop(1)), "another than the config says"),
-        (lambda m: m["layers"][0].update(size=m["layers"][0]["size"] - 1), "is longer than the"),
+        (lambda m: m["layers"].pop(), "has 2 layers, but its config lists 3"),
+        (lambda m: m["layers"].insert(0, m["layers"].pop(1)), "is not the layer that the config lists"),
+        (lambda m: m["layers"][0].update(size=m["layers"][0]["size"] - 1), "is longer than its stated"),
         (lambda m: m["layers"][0].update(size=m["layers"][0]["size"] + 1), r"ends after \d+ of \d+ bytes"),
-        (lambda m: m["layers"][0].update(digest="sha256:12"), "which is no SHA-256"),
-        (lambda m: m["layers"][0].update(digest=f"sha512:{'0' * 128}"), "which is no SHA-256"),
+        (lambda m: m["layers"][0].update(digest="sha256:12"), "which is not a SHA-256"),
+        (lambda m: m["layers"][0].update(digest=f"sha512:{'0' * 128}"), "which is not a SHA-256"),
         (lambda m: m["layers"][0].update(size=-1), "layers.0.size"),
         (lambda m: m["config"].update(size=10), "has .* bytes and should have 10"),
         (lambda m: m["config"].update(size=2**40), "which is too long"),
-        (lambda m: m.update(config=m["layers"][0]), "is no image of a container, but application/"),
+        (lambda m: m.update(config=m["layers"][0]), "is not a container image, but application/"),
         (lambda m: m.update(config={**m["layers"][0], "mediaType": ""}), "is damaged"),
-        (lambda m: m.update(config={**m["layers"][0], "mediaType": "x/helm"}), "is no image of a container, but x/"),
+        (lambda m: m.update(config={**m["layers"][0], "mediaType": "x/helm"}), "is not a container image, but x/"),
     ],
 )  # fmt: skip
 def test_manifest_that_does_not_fit(change: Callable[[dict[str, Any]], object], message: str) -> None:
@@ -626,7 +636,7 @@ def test_layer_that_is_no_archive() -> None:
     with serving(blob(1, lambda handler, data: handler.send(200, bytes(reversed(data))))) as server:
         error = failing(server.host)
     assert f"Layer 0 of {server.host}/x:1 is damaged: " in error.message
-    assert error.advice == "Try again; if it stays so, push the image again."
+    assert error.advice == "Try again; if the error stays, push the image again."
 
 
 def test_blob_without_end() -> None:
@@ -642,7 +652,7 @@ def test_blob_without_end() -> None:
             sent[0] += handler.connection.send(bytes(2**16))
 
     with serving(blob(1, answer)) as server:
-        assert "is longer than the" in failing(server.host).message
+        assert "is longer than its stated" in failing(server.host).message
     assert sent[0] < 2**24  # what fits into the buffers of two sockets
 
 
@@ -678,11 +688,11 @@ def test_connection_breaks_off_half_way(number: int) -> None:
         return True
 
     with serving(first if number < 0 else blob(number, answer)) as server:
-        assert failing(server.host).message == f"{server.host} cannot be read from: {BROKEN}"
+        assert failing(server.host).message == f"Reading from {server.host} failed: {BROKEN}"
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
-BROKEN = "the connection broke off, or what came is no HTTP"
+BROKEN = "the connection broke off, or the answer is not HTTP"
 
 
 @pytest.mark.parametrize(
@@ -698,7 +708,7 @@ def test_answer_that_is_no_http(bytes_sent: bytes) -> None:
         return True
 
     with serving(intercept) as server:
-        assert failing(server.host).message == f"{server.host} cannot be read from: {BROKEN}"
+        assert failing(server.host).message == f"Reading from {server.host} failed: {BROKEN}"
 
 
 @pytest.mark.parametrize("length", ["-5", "abc", "9" * 400])
@@ -714,12 +724,14 @@ def test_nobody_listens() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{probe.getsockname()[1]}"
-        assert failing(host).message == f"{host} cannot be read from: Connection refused"
+        assert failing(host).message == f"Reading from {host} failed: Connection refused"
 
 
 def test_name_that_nobody_has() -> None:
     """A host that does not exist is told as that."""
-    assert failing("registry.invalid").message == "registry.invalid cannot be read from: its name is not known"
+    assert (
+        failing("registry.invalid").message == "Reading from registry.invalid failed: its host name cannot be resolved"
+    )
 
 
 def test_connection_that_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -733,7 +745,7 @@ def test_connection_that_is_not_accepted(monkeypatch: pytest.MonkeyPatch) -> Non
             waiting.settimeout(0)
             waiting.connect_ex(listener.getsockname())
         host = f"127.0.0.1:{listener.getsockname()[1]}"
-        assert failing(host).message == f"{host} cannot be read from: no connection within 0.2 s"
+        assert failing(host).message == f"Reading from {host} failed: no connection within 0.2 s"
 
 
 @pytest.mark.parametrize("at", ["headers", "config", "layer"])
@@ -751,7 +763,7 @@ def test_silence(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with serving(never if at == "headers" else blob(0 if at == "config" else 1, answer)) as server:
         begin = time.monotonic()
-        assert failing(server.host).message == f"{server.host} cannot be read from: nothing came for 0.2 s"
+        assert failing(server.host).message == f"Reading from {server.host} failed: the server sent nothing for 0.2 s"
         assert time.monotonic() - begin < 2
 
 
@@ -773,7 +785,10 @@ def test_dripping(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with serving(blob(1, drip)) as server:
         start = time.monotonic()
-        assert failing(server.host).message == f"{server.host} cannot be read from: less than 600 kB came in 0.3 s"
+        assert (
+            failing(server.host).message
+            == f"Reading from {server.host} failed: the server sent less than 600 kB in 0.3 s"
+        )
         assert time.monotonic() - start < 2
 
 
@@ -890,7 +905,7 @@ def test_certificate_of_nobody_we_know(certificate: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv("HTTPS_PROXY", url)
         error = failing("registry.example")
     assert (
-        error.message == "registry.example cannot be read from: its certificate is not trusted: self-signed certificate"
+        error.message == "Reading from registry.example failed: its certificate is not trusted: self-signed certificate"
     )
     assert "REQUESTS_CA_BUNDLE" in error.advice
     assert not server.requests
@@ -899,15 +914,15 @@ def test_certificate_of_nobody_we_know(certificate: Path, monkeypatch: pytest.Mo
 def test_bundle_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A wrong path in REQUESTS_CA_BUNDLE is told."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
-    assert failing("registry.example").message == f"REQUESTS_CA_BUNDLE names {tmp_path / 'none'}, which is not there"
+    assert failing("registry.example").message == f"REQUESTS_CA_BUNDLE names {tmp_path / 'none'}, which does not exist"
 
 
 def test_proxy_that_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that refuses, or is not there, is named as what stands in the way."""
     with serving() as server, proxy(server, b"403 Forbidden") as (url, _):
         monkeypatch.setenv("HTTPS_PROXY", url)
-        assert failing("registry.example").message.endswith("the proxy does not let us through")
-    assert failing("registry.example").message.endswith("the proxy does not let us through")
+        assert failing("registry.example").message.endswith("the proxy refused the connection")
+    assert failing("registry.example").message.endswith("the proxy refused the connection")
 
 
 @pytest.mark.parametrize("url", ["socks5://127.0.0.1:1", "http://[", "x://y"])

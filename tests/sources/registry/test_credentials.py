@@ -178,7 +178,7 @@ def test_program_with_an_identity_token(folder: Path) -> None:
     ("script", "message"),
     [
         (f"echo {SECRET}; echo {SECRET} >&2; exit 3", "docker-credential-all failed with exit code 3"),
-        (f"echo {SECRET}", "What docker-credential-all answers is damaged: the whole: Invalid JSON"),
+        (f"echo {SECRET}", "What docker-credential-all answers is damaged: the whole document: Invalid JSON"),
         ("echo '{\"Username\": 5}'", "What docker-credential-all answers is damaged: Username"),
         ("while :; do :; done", "docker-credential-all did not answer within 0.2 s"),
     ],
@@ -201,7 +201,7 @@ def test_program_that_is_not_there(folder: Path) -> None:
         UnreadableImage, match=r"docker-credential-desktop, which .* cannot be started: No such file"
     ) as caught:
         find("host")
-    assert caught.value.advice == "Install it, or take its name out of config.json."
+    assert caught.value.advice == "Install it, or remove its name from config.json."
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -58,7 +58,7 @@ def test_server_that_is_done_before_a_window_is_over() -> None:
 
 def test_server_that_drips() -> None:
     """Who sends too little in a window is given up, also after a good begin."""
-    with pytest.raises(TooSlow, match=r"less than 1 kB came in 0\.1 s"):
+    with pytest.raises(TooSlow, match=r"the server sent less than 1 kB in 0\.1 s"):
         read(*[(0.03, 10)] * 9)
     with pytest.raises(TooSlow):
         read((0.01, 10**9), (0.1, 100), *[(0.03, 10)] * 9)

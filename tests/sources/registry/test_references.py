@@ -55,7 +55,7 @@ def test_reference(text: str, expected: Reference) -> None:
 )
 def test_no_reference(text: str) -> None:
     """What does not follow the grammar is never sent anywhere, and the error is one line."""
-    with pytest.raises(NoSuchImage, match="is no name of an image") as caught:
+    with pytest.raises(NoSuchImage, match="is not the name of an image") as caught:
         parse(text)
     assert str(caught.value).isprintable()
 

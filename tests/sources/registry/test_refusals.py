@@ -11,11 +11,16 @@ from weighbridge.sources.registry.refusals import refusal, words
 @pytest.mark.parametrize(
     ("status", "is_image", "kind", "said"),
     [
-        (401, True, UnreadableImage, "h gives a:1 only to who is logged in: why. Run `docker login h` and try again."),
-        (403, True, UnreadableImage, "h does not allow to read a:1: why. Run `docker login h` as somebody who may."),
+        (401, True, UnreadableImage, "h refuses a:1 without a login: why. Run `docker login h` and try again."),
+        (
+            403,
+            True,
+            UnreadableImage,
+            "h does not allow this user to read a:1: why. Run `docker login h` as a user who may.",
+        ),
         (404, True, NoSuchImage, "h has no a:1: why. Check the name and the tag; if it is private, run "),
         (404, False, UnreadableImage, "h lacks a:1: why. Push the image again."),
-        (429, False, UnreadableImage, "h was asked too often: why. Wait, or run `docker login h`"),
+        (429, False, UnreadableImage, "h limits the number of requests: why. Wait, or run `docker login h`"),
         (503, True, UnreadableImage, "h answers 503 when asked for a:1: why. Try again later"),
     ],
 )

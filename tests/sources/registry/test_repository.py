@@ -160,7 +160,7 @@ def test_what_is_not_there(data: Path) -> None:
         ):
             with pytest.raises(NoSuchImage, match=f"{host} has no {name}.*{said}"):
                 client.read(f"{host}/{name}")
-        with pytest.raises(NoSuchImage, match="not there for linux/s390x, but for linux/amd64, linux/arm64"):
+        with pytest.raises(NoSuchImage, match="does not exist for linux/s390x, but for linux/amd64, linux/arm64"):
             client.read(f"{host}/deep/er/x:two", "linux/s390x")
 
 
@@ -189,10 +189,10 @@ def test_name_and_password(data: Path, docker: Path, tmp_path: Path) -> None:
     """The registry's own check of passwords lets in who has logged in, and nobody else."""
     (tmp_path / "passwords").write_text(f"user:{HASH}\n")
     with running(data, {"htpasswd": {"realm": "here", "path": str(tmp_path / "passwords")}}) as host:
-        with pytest.raises(UnreadableImage, match=r"wants somebody to log in for x:one\. Run `docker login"):
+        with pytest.raises(UnreadableImage, match=r"requires a login for x:one\. Run `docker login"):
             client.read(f"{host}/x:one")
         log_in(docker, host, "wrong")
-        with pytest.raises(UnreadableImage, match=r"only to who is logged in.* Run `docker login"):
+        with pytest.raises(UnreadableImage, match=r"without a login.* Run `docker login"):
             client.read(f"{host}/x:one")
         log_in(docker, host)
         assert client.read(f"{host}/x:one").diff_ids == SPEC.diff_ids
@@ -227,7 +227,7 @@ def test_token(data: Path, docker: Path, tmp_path: Path) -> None:
     with Registry(intercept=give) as service:
         trusted = {"realm": f"http://{service.host}/auth", "service": "us", "issuer": "issuer"}
         with running(data, {"token": {**trusted, "rootcertbundle": str(certificate)}}) as host:
-            with pytest.raises(UnreadableImage, match="gives a token for x:one only to who is logged in"):
+            with pytest.raises(UnreadableImage, match="refuses a token for x:one without a login"):
                 client.read(f"{host}/x:one")
             log_in(docker, host)
             assert client.read(f"{host}/x:one").diff_ids == SPEC.diff_ids

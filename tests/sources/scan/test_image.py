@@ -96,7 +96,7 @@ def test_environment_files(tmp_path: Path) -> None:
 
 
 def test_writable_folders(tmp_path: Path) -> None:
-    """A folder is as the last layer that tells of it has it, and counts where code is below it in the whole image."""
+    """The last layer with an entry for a folder decides its mode; it counts if the whole image has code below it."""
     code, data = File(path="app/inner/a.py"), File(path="data/a.db", uid=7)
     chown = (folder("app", uid=7), folder("data", uid=7), folder("srv", uid=7), folder("opt", uid=7))
     later = (folder("srv"), File(path="srv/b.py"), File(path="opt/tool/bin/run", mode=0o755))

@@ -21,6 +21,8 @@ def test_length(data: bytes, size: int, at_once: int) -> None:
         assert stream.read() == data
         assert sum(counts) == size
         return
-    with pytest.raises(UnreadableImage, match="longer than the" if len(data) > size else f"ends after {len(data)} of"):
+    with pytest.raises(
+        UnreadableImage, match="longer than its stated" if len(data) > size else f"ends after {len(data)} of"
+    ):
         stream.read()
     assert source.tell() <= size + 1

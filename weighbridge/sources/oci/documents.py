@@ -1,6 +1,6 @@
-"""The JSON documents in a `docker save` archive, checked: its manifest.json and the configs that this names.
+"""Parses the JSON documents in a `docker save` archive: manifest.json, and the configs that it names.
 
-Fields: OCI image-spec, config.md; of manifest.json the Docker Image Specification v1.2. Unknown fields are ignored.
+Fields: OCI image-spec, config.md; for manifest.json, Docker Image Specification v1.2. Unknown fields are ignored.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class ManifestEntry(_Document):
     """Name of the member that holds the config."""
     repo_tags: tuple[str, ...] | None = Field(alias="RepoTags", default=None)
     layers: tuple[str, ...] | None = Field(alias="Layers", default=None)
-    """Names of members, oldest layer first."""
+    """Names of members, lowest layer first."""
 
 
 class RootFS(_Document):
-    """The layers of an image, oldest first."""
+    """The layers of an image, lowest first."""
 
     diff_ids: tuple[Digest, ...]
 
@@ -46,7 +46,7 @@ class Step(_Document):
 
 
 class Execution(_Document):
-    """What a container of the image is started with."""
+    """How the engine starts a container of the image."""
 
     labels: dict[str, str] | None = Field(alias="Labels", default=None)
     working_dir: str | None = Field(alias="WorkingDir", default=None)
@@ -68,24 +68,24 @@ _CONFIG = TypeAdapter(Config)
 
 
 def parse_manifest(text: bytes) -> tuple[ManifestEntry, ...]:
-    """Return the images that manifest.json names."""
+    """Parse manifest.json into the images that it lists."""
     return parsed(_MANIFEST, text, "manifest.json")
 
 
 def parse_config(text: bytes, name: str) -> Config:
-    """Return an image's config; `name` is what an error calls it."""
+    """Parse an image's config; `name` is what an error calls it."""
     return parsed(_CONFIG, text, name)
 
 
 def parsed(adapter: TypeAdapter[T], text: bytes, name: str) -> T:
-    """Return a document as its adapter has it.
+    """Parse a JSON document with an adapter.
 
     Raises:
-        UnreadableImage: It is no such document; `name` is what the error calls it.
+        UnreadableImage: The text is not such a document; `name` is what the error calls it.
     """
     try:
         return adapter.validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        place = ".".join(str(part) for part in first["loc"]) or "the whole document"
         raise UnreadableImage(f"{name} is damaged: {quoted(place)}: {quoted(first['msg'])}") from error

@@ -1,7 +1,7 @@
 """The documents that lead from a name to an image's config and layers: OCI's and Docker's manifests and indexes.
 
-Fields: OCI image-spec, descriptor.md, manifest.md, image-index.md; Docker's manifest schema 2 has the same ones. What a
-document is, its fields tell, for media types are many and sometimes missing.
+Fields: OCI image-spec, descriptor.md, manifest.md, image-index.md; Docker's manifest schema 2 has the same ones. The
+parser recognises a document by its fields, because media types are many and sometimes missing.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from weighbridge.quoting import listed, quoted
 from weighbridge.sources.oci.documents import parse_config, parsed
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
-"""Of a manifest, an index or a config. Registries take no manifest that is longer than 4 MiB."""
+"""Limit on a manifest, an index or a config. Registries accept no manifest longer than 4 MiB."""
 MAX_DEPTH = 8
 """How deep indexes may be nested; containerd nests two."""
 MAX_MANIFESTS = 1000
-"""How many entries the indexes of one image may have, all together."""
+"""How many entries all indexes of one image together may have."""
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -41,7 +41,7 @@ _ATTESTATION = "vnd.docker.reference.type"
 _UNKNOWN = Platform("unknown", "unknown")
 
 Document = Callable[[str], bytes]
-"""Returns the document of a digest, or raises what fits if there is none; need not check its digest."""
+"""Takes a digest; returns that document, unchecked, or raises an error of ours if there is none."""
 
 
 class _Model(BaseModel):
@@ -49,7 +49,7 @@ class _Model(BaseModel):
 
 
 class Descriptor(_Model):
-    """What one document says of another, or of a blob."""
+    """How one document refers to another, or to a blob."""
 
     digest: Annotated[str, Field(pattern=r"^[a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$")]
     size: Annotated[int, Field(ge=0, lt=2**63)]
@@ -60,7 +60,7 @@ class Descriptor(_Model):
 
     @property
     def may_be_image(self) -> bool:
-        """Whether it describes an image or an index, as far as it says: no attestation, no chart, no signature."""
+        """Whether its fields allow an image or an index, as opposed to an attestation, a chart or a signature."""
         return (
             self.media_type in ("", *INDEX_TYPES, *MANIFEST_TYPES)
             and (self.artifact_type or CONFIG_TYPES[0]) in CONFIG_TYPES
@@ -69,7 +69,7 @@ class Descriptor(_Model):
         )
 
     def annotation(self, name: str) -> str:
-        """Return the annotation of that name, empty where there is none."""
+        """Return the annotation of that name; empty if there is none."""
         return (self.annotations or {}).get(name, "")
 
 
@@ -78,11 +78,11 @@ class Manifest(_Model):
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
-    """Oldest first."""
+    """Lowest first."""
 
 
 class Index(_Model):
-    """Several images, or one in several platforms."""
+    """Several images, or one image for several platforms."""
 
     manifests: tuple[Descriptor, ...]
 
@@ -98,15 +98,15 @@ _EITHER = TypeAdapter(_Either)
 
 
 def parse_document(text: bytes, name: str) -> Manifest | Index:
-    """Return a manifest or an index; `name` is what an error calls it.
+    """Parse a manifest or an index; `name` is what an error calls it.
 
     Raises:
-        UnreadableImage: It is neither, or both, or a manifest of Docker's schema 1.
+        UnreadableImage: The text is neither, or has the fields of both, or is a manifest of Docker's schema 1.
     """
     if text.lstrip()[:1] == b"<":
         raise UnreadableImage(
-            f"{name} is a web page and no manifest",
-            advice="Check the host's name, and whether the login page of a proxy is in between.",
+            f"{name} is a web page instead of a manifest",
+            advice="Check the host's name, and whether a proxy sends its login page.",
         )
     either = parsed(_EITHER, text, name)
     fields = either.model_fields_set
@@ -125,10 +125,10 @@ def parse_document(text: bytes, name: str) -> Manifest | Index:
 
 
 def check_document(data: bytes, descriptor: Descriptor, name: str) -> None:
-    """Hold a document against what was said of it.
+    """Compare a document with the descriptor that refers to it.
 
     Raises:
-        UnreadableImage: Its length or digest is another, or the digest is none that we can compute.
+        UnreadableImage: The length or the digest differs, or the digest is not a SHA-256.
     """
     if len(data) != descriptor.size:
         raise UnreadableImage(f"{name} has {len(data)} bytes and should have {descriptor.size}")
@@ -140,13 +140,13 @@ def check_document(data: bytes, descriptor: Descriptor, name: str) -> None:
 
 
 def check_algorithm(descriptor: Descriptor, name: str) -> None:
-    """Raise `UnreadableImage` where a digest is no SHA-256, the only one that is in use."""
+    """Raise `UnreadableImage` if a digest is not a SHA-256, the only algorithm in use."""
     if len(descriptor.digest) != len("sha256:") + 64 or not descriptor.digest.startswith("sha256:"):
-        raise UnreadableImage(f"{name} has the digest {quoted(descriptor.digest)}, which is no SHA-256", advice="")
+        raise UnreadableImage(f"{name} has the digest {quoted(descriptor.digest)}, which is not a SHA-256", advice="")
 
 
 def digest_of(data: bytes) -> str:
-    """Return the digest of a document as descriptors have it."""
+    """Return the digest of a document in the form that descriptors use."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
@@ -162,16 +162,16 @@ def choose(
     """Return the manifest of one image.
 
     Args:
-        root: What the name leads to. A manifest is the image; its platform is not looked at here.
+        root: What the name leads to. If it is a manifest, it is returned as it is, whatever its platform.
         name: What an error calls the image.
-        document: Where the manifests and indexes are that `root` leads to.
+        document: Returns the manifests and indexes that `root` leads to.
         platform: `os/architecture[/variant]`. Empty: the only image, or else this machine's platform.
-        config: Where the configs are, if not there; asked only where an index does not say what its images run on.
-        present: Whether there is a document of that digest, for sources that may lack some. They are passed over.
+        config: Returns configs, if `document` does not; asked only if an index does not state a platform.
+        present: Tells whether the source has the document of a digest. Those that it lacks are skipped.
 
     Raises:
-        NoSuchImage: There is none for that platform; the message lists those that are there.
-        UnreadableImage: A document is missing or damaged, or the indexes are nested without end.
+        NoSuchImage: There is no image for that platform; the message lists the platforms that there are.
+        UnreadableImage: A document is missing or damaged, or the indexes are nested too deeply.
     """
     if isinstance(root, Manifest):
         return root
@@ -183,7 +183,7 @@ def choose(
     if len(images) == 1 and not platform:
         return chooser.manifest(images[0])
     platforms = [chooser.platform(image) for image in images]
-    # Nobody asked for a variant where this machine has one: its own comes first, but any will do.
+    # Without `platform`, this machine's variant is a preference: its own comes first, but any variant will do.
     needed = wanted if platform else replace(wanted, variant="")
     suiting = [index for index, each in enumerate(platforms) if each.suits(needed)]
     if not suiting:
@@ -192,33 +192,35 @@ def choose(
 
 
 def asked(platform: str) -> Platform:
-    """Return the platform that a user asks for.
+    """Parse the platform that a user asks for.
 
     Raises:
-        NoSuchImage: It is none.
+        NoSuchImage: The text is not a platform.
     """
     found = parse(platform)
     if found is None:
         advice = "Write it like linux/amd64 or linux/arm/v7."
-        raise NoSuchImage(f"{quoted(platform)} is no platform", advice=advice)
+        raise NoSuchImage(f"{quoted(platform)} is not a platform", advice=advice)
     return found
 
 
 def no_such_platform(name: str, wanted: Platform, there: list[Platform]) -> NoSuchImage:
-    """Return the error that tells what an image runs on instead."""
+    """Return the error for a missing platform; it lists the platforms that the image has."""
     others = listed(dict.fromkeys(str(each) or "an unknown platform" for each in there))
-    return NoSuchImage(f"{name} is not there for {wanted}, but for {others}", advice="Ask for one of these platforms.")
+    return NoSuchImage(
+        f"{name} does not exist for {wanted}, but for {others}", advice="Ask for one of these platforms."
+    )
 
 
 class _Chooser:
-    """Follows indexes, each once."""
+    """Follows the indexes of one image, each of them once."""
 
     def __init__(self, name: str, document: Document, config: Document, present: Callable[[str], bool]) -> None:
         self._name, self._document, self._config, self._present = name, document, config, present
         self._seen, self._count = set[str](), 0
 
     def images(self, index: Index, depth: int = 1) -> Iterator[Descriptor]:
-        """Yield what describes the images of an index, in its order."""
+        """Yield the descriptors of the images of an index, in its order."""
         if depth > MAX_DEPTH:
             raise UnreadableImage(f"{self._name} is nested in more than {MAX_DEPTH} indexes")
         self._count += len(index.manifests)
@@ -235,14 +237,14 @@ class _Chooser:
                 yield each
 
     def manifest(self, image: Descriptor) -> Manifest:
-        """Return the manifest of an image."""
+        """Fetch the manifest of an image."""
         found = self._fetched(image)
         if isinstance(found, Index):
-            raise UnreadableImage(f"{self._name} has an index where its index says that a manifest is")
+            raise UnreadableImage(f"{self._name} has an index where a manifest was announced")
         return found
 
     def platform(self, image: Descriptor) -> Platform:
-        """Return what an image runs on, if need be by its config."""
+        """Return an image's platform, from its config if its descriptor has none."""
         if image.platform:
             return image.platform
         described, name = self.manifest(image).config, f"A config of {self._name}"
@@ -255,10 +257,10 @@ class _Chooser:
 
 
 def fetched(descriptor: Descriptor, document: Document, name: str) -> bytes:
-    """Return the document that a descriptor describes, checked.
+    """Fetch the document that a descriptor refers to, and check it.
 
     Raises:
-        UnreadableImage: It is too long, missing or damaged.
+        UnreadableImage: The document is too long, missing or damaged.
     """
     if descriptor.size > MAX_DOCUMENT_BYTES:
         raise UnreadableImage(f"{name} has {descriptor.size} bytes, which is too long")

@@ -1,4 +1,4 @@
-"""Which images of an OCI index are meant by a name: annotations name them (OCI image-spec, annotations.md)."""
+"""Finds the images that a name means in an OCI index, by their annotations (OCI image-spec, annotations.md)."""
 
 from __future__ import annotations
 
@@ -7,26 +7,28 @@ from weighbridge.quoting import listed, quoted
 from weighbridge.sources.oci.manifests import Descriptor, Index
 
 _NAMES = "org.opencontainers.image.ref.name", "io.containerd.image.name"
-"""The specification's, and containerd's, which has the registry in it."""
+"""The specification's annotation, and containerd's, whose value includes the registry."""
 
 
 def named(index: Index, name: str, place: object) -> Index:
-    """Return an index with the images of that name alone: several, if they are for several platforms.
+    """Return an index with only the images of that name, of which there is one for each platform.
 
     Args:
         index: All images of a layout.
-        name: What the index calls the image; may be empty where there is one image only.
+        name: The image's name in the index; may be empty if there is only one image.
         place: What an error calls the layout.
 
     Raises:
-        NoSuchImage: It has no image of that name, or several and no name was given; the message lists what it has.
+        NoSuchImage: No image has that name, or there are several and `name` is empty; the message lists the names.
     """
     images = [each for each in index.manifests if each.may_be_image]
     if name:
         images = [each for each in images if name in map(each.annotation, _NAMES)]
     names = dict.fromkeys(map(_name, images or index.manifests))
     if not images and name:
-        raise NoSuchImage(f"{place} has no image {quoted(name)}, but {listed(names)}", advice="Ask for one of these.")
+        raise NoSuchImage(
+            f"{place} has no image {quoted(name)}; it has {listed(names)}", advice="Ask for one of these."
+        )
     if len(names) > 1 and len({each.digest for each in images}) > 1:
         raise NoSuchImage(f"{place} has several images: {listed(names)}", advice="Ask for one of them by its name.")
     return Index(manifests=tuple(images))

@@ -1,1 +1,1 @@
-"""A registry's API, spoken within bounds of time and size."""
+"""The client of a registry's API, with limits on time and size."""

@@ -1,4 +1,4 @@
-"""How a registry wants to be logged in to, as its `WWW-Authenticate` header says.
+"""Parses the `WWW-Authenticate` header, in which a registry says how to log in.
 
 Grammar: RFC 9110, 11.6.1. Meaning: the Distribution project's token authentication specification.
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a grammar's, no secret
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token of the grammar, not a secret
 _PART = re.compile(rf'[\s,]*({_TOKEN})(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))|(?=[\s,]|$))')
 _LONGEST = 8192
 
@@ -19,13 +19,13 @@ class Challenge:
     """One way to log in."""
 
     scheme: str
-    """In small letters: `bearer` or `basic`, or what else there may be."""
+    """In lower case: `bearer`, `basic`, or another one, which we do not know."""
     parameters: Mapping[str, str]
-    """By names in small letters."""
+    """The names are in lower case."""
 
 
 def parse(header: str) -> tuple[Challenge, ...]:
-    """Return the ways that a header offers; what follows its first error is left out."""
+    """Return the challenges in a header, up to its first syntax error."""
     found, at = list[tuple[str, dict[str, str]]](), 0
     header = header[:_LONGEST]
     while match := _PART.match(header, at):
@@ -39,6 +39,6 @@ def parse(header: str) -> tuple[Challenge, ...]:
 
 
 def best(header: str) -> Challenge | None:
-    """Return the way to take, a token before a password; None where we know none."""
+    """Return the challenge to answer, a token rather than a password; None if the header offers neither."""
     ways = {each.scheme: each for each in reversed(parse(header))}
     return ways.get("bearer") or ways.get("basic")

@@ -1,6 +1,6 @@
-"""Images out of a registry, layer by layer as they come over the network; nothing is stored.
+"""Reads images from a registry, layer by layer as the bytes arrive, and stores nothing.
 
-This is the one module here that speaks HTTP. No exception of `requests` or of the library below it gets out.
+Only this module speaks HTTP. It turns every exception of `requests` and of the libraries below it into one of ours.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _BUNDLES = "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"
 _FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
 _Request = requests.PreparedRequest
 _NETWORK = "Check the name, the network and the proxy's settings, then try again."
-_DAMAGED = "Try again; if it stays so, push the image again."
-_UNTRUSTED = "If a proxy of yours signs for others, set REQUESTS_CA_BUNDLE to the file with its authority."
+_DAMAGED = "Try again; if the error stays, push the image again."
+_UNTRUSTED = "If a proxy here inspects TLS, set REQUESTS_CA_BUNDLE to the file with its certificate authority."
 
 
 def read(
@@ -50,18 +50,18 @@ def read(
 ) -> ImageContent:
     """Return one image of a registry.
 
-    Plain HTTP is spoken to this machine's own addresses and to nobody else. Proxies are those of the environment. A
-    server may be silent for 30 seconds, and must send 600 kB in each minute that it is waited for.
+    The client speaks plain HTTP only to this machine's own addresses, and uses the proxies of the environment. It gives
+    up on a server that is silent for 30 seconds, or sends less than 600 kB in a minute of waiting.
 
     Args:
-        reference: `HOST[:PORT]/NAME[:TAG][@sha256:…]`; without a host it is Docker Hub's.
-        platform: `os/architecture[/variant]`. Empty: the only one there is, or else this machine's.
-        on_progress: Is told the number of bytes of layers read so far.
-        known: Spares the fetching of layers; asked with the diff ID of each.
+        reference: `HOST[:PORT]/NAME[:TAG][@sha256:…]`; without a host, on Docker Hub.
+        platform: `os/architecture[/variant]`. Empty: the image's only platform, or else this machine's.
+        on_progress: Called with the number of bytes of layers read so far.
+        known: Finds layers that need not be fetched, by diff ID.
 
     Raises:
         NoSuchImage: The registry has no such image, or not for that platform.
-        UnreadableImage: The registry does not answer, wants a login, or sends something else than it should.
+        UnreadableImage: The registry does not answer, demands a login, or sends something wrong.
     """
     name = references.parse(reference)
     with closing(_Http(plain=name.scheme == "http")) as transport, _advised():
@@ -81,9 +81,9 @@ def read(
 
 
 def digests(reference: str) -> tuple[str, str]:
-    """Return the digest of what a registry has under a name, and that of its config; empty for an index.
+    """Return the digest of what a registry has under a name, and the digest of its config, empty for an index.
 
-    An engine calls the image by one of them: by the config's on a graph driver, by the other on the containerd store.
+    One of them is the engine's id of the image: the config's on a graph driver, the other on the containerd store.
 
     Raises:
         NoSuchImage, UnreadableImage: As in `read`.
@@ -95,16 +95,16 @@ def digests(reference: str) -> tuple[str, str]:
 
 
 def _root(reference: str, name: references.Reference, repository: Repository) -> tuple[bytes, Manifest | Index]:
-    """Return the document that a name leads to, as it was sent and as it is meant."""
+    """Return the document that a name leads to, as bytes and parsed."""
     root = repository.root()
     if name.digest and digest_of(root) != name.digest:
-        raise UnreadableImage(f"{name.server} sends something else than {name}: its digest is another")
+        raise UnreadableImage(f"{name.server} does not send {name}: what it sends has another digest")
     return root, parse_document(root, f"What {name.server} sends as {reference}")
 
 
 @contextmanager
 def _advised() -> Iterator[None]:
-    """Give errors of damage an advice that fits a registry; whoever had a better one keeps it."""
+    """Replace the default advice of `UnreadableImage` by one for registries; keep any other advice."""
     try:
         yield
     except UnreadableImage as error:
@@ -114,7 +114,7 @@ def _advised() -> Iterator[None]:
 
 
 class _Answer:
-    """What came back for a request."""
+    """The response to a request."""
 
     def __init__(self, response: requests.Response) -> None:
         self._response = response
@@ -122,21 +122,21 @@ class _Answer:
         self.challenge = response.headers.get("WWW-Authenticate", "")
 
     def read(self, size: int, /) -> bytes:
-        """Return the next bytes as they were sent: what a registry calls a content encoding is the blob's own."""
+        """Return the next bytes as sent, not decoded: the encoding that a registry declares belongs to the blob."""
         data = bytearray()
         with _mapped(self.url):
-            # Once more after a short piece: only then does the library tell an end from a connection that broke off.
+            # Reads again after a short piece: only then does the library report a connection that broke off.
             while len(data) < size and (block := self._response.raw.read(size - len(data), decode_content=False)):
                 data += block
         return bytes(data)
 
     def close(self) -> None:
-        """Leave the rest of it, and so the connection."""
+        """Close the connection; the rest of the body is not read."""
         self._response.close()
 
 
 class _Http:
-    """Sends requests, each with its redirects."""
+    """Sends requests and follows their redirects."""
 
     def __init__(self, *, plain: bool) -> None:
         self._adapter, self._plain = _Adapter(), plain
@@ -148,7 +148,7 @@ class _Http:
     def get(
         self, url: str, *, accept: str, authorization: str = "", parameters: Sequence[tuple[str, str]] = ()
     ) -> _Answer:
-        """Get something; where a redirect leads to another host, the authorization stays behind."""
+        """Send a GET and follow redirects; a redirect to another host does not get the authorization."""
         home = None
         for _ in range(MAX_REDIRECTS + 1):
             with _mapped(url):
@@ -161,24 +161,26 @@ class _Http:
                     return _Answer(response)
                 response.close()
                 url, parameters = urljoin(response.url, response.headers["Location"]), ()
-        raise UnreadableImage(f"{server(url)} is the end of too many redirects", advice=AGAIN)
+        raise UnreadableImage(f"Too many redirects, the last one from {server(url)}", advice=AGAIN)
 
     def post(self, url: str, form: Mapping[str, str]) -> _Answer:
-        """Send a form; to where a redirect leads, it does not follow."""
+        """Send a form; redirects are not followed."""
         with _mapped(url):
             return _Answer(self._sent(self._prepared("POST", url, data=form)))
 
     def _prepared(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **content: Any) -> _Request:
-        """Return a request that leads to where it may."""
+        """Prepare a request, and refuse one that would go unencrypted to another machine."""
         own = {"User-Agent": "weighbridge", "Accept-Encoding": "identity", **(headers or {})}
         request = requests.Request(method, url, headers=own, **content).prepare()
         scheme, host, _ = origin(request.url or "")
         if scheme != "https" and not (self._plain and scheme == "http" and references.is_loopback(host)):
-            raise UnreadableImage(f"The registry leads to {quoted(scheme)}://{quoted(host)}, unencrypted", advice=AGAIN)
+            raise UnreadableImage(
+                f"The registry redirects to {quoted(scheme)}://{quoted(host)}, which is unencrypted", advice=AGAIN
+            )
         return request
 
     def _sent(self, request: _Request) -> requests.Response:
-        # Not by a session: that one reads the bodies of redirects, and takes passwords out of ~/.netrc.
+        # Without a session, which would read the bodies of redirects and take passwords from ~/.netrc.
         url = request.url or ""
         local = references.is_loopback(origin(url)[1])
         return self._adapter.send(
@@ -191,17 +193,17 @@ class _Http:
 
 
 def _authorities() -> str | bool:
-    """Return the certificates to trust: those of the environment or of the system, for an office may have its own."""
+    """Return the bundle of certificates to trust: the environment's, else the system's, else the library's own."""
     for name, path in certificates.named(*_BUNDLES):
         if Path(path).exists():
             return path
-        raise UnreadableImage(f"{name} names {quoted(path)}, which is not there", advice="Correct it, or unset it.")
+        raise UnreadableImage(f"{name} names {quoted(path)}, which does not exist", advice="Correct it, or unset it.")
     system = certificates.of_system()
     return str(system) if system else True
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
-    """What sends requests, with our pools in place of the library's."""
+    """The adapter of `requests`, with our connection pools in place of the library's."""
 
     def init_poolmanager(self, *arguments: Any, **named: Any) -> None:
         super().init_poolmanager(*arguments, **named)
@@ -213,25 +215,25 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return manager
 
     def close(self) -> None:
-        """Close all connections: the library only lets go of them, and an error's traceback may hold them."""
+        """Close all connections. The library only drops them, and an error's traceback may still hold them."""
         for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118 - no dictionary, and refuses to be walked
+            for key in manager.pools.keys():  # noqa: SIM118 - not a dictionary, and it cannot be iterated
                 manager.pools[key].close()
         super().close()
 
 
 @contextmanager
 def _mapped(url: str) -> Iterator[None]:
-    """Turn what the libraries raise into an error of ours, without their words: these have whole URLs in them."""
+    """Turn the libraries' exceptions into an error of ours, without their texts, which contain whole URLs."""
     try:
         yield
     except _FOREIGN as error:
         reason, advice = _reason(error)
-        raise UnreadableImage(f"{server(url)} cannot be read from: {reason}", advice=advice) from error
+        raise UnreadableImage(f"Reading from {server(url)} failed: {reason}", advice=advice) from error
 
 
 def _links(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and all that led to it: what was raised before, and what it was made of."""
+    """Yield an exception and all exceptions behind it: its arguments, its cause and its context."""
     if error:
         yield error
         for each in error.args:
@@ -240,13 +242,13 @@ def _links(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _reason(error: BaseException) -> tuple[str, str]:
-    """Return why, and what to do."""
+    """Return why a request failed, and what the user can do."""
     links = tuple(_links(error))
     for kinds, words, advice in _REASONS:
         if found := next((each for each in links if isinstance(each, kinds)), None):
             return words(found), advice
     of_system = next((each.strerror for each in links if isinstance(each, OSError) and each.strerror), "")
-    return quoted(of_system) or "the connection broke off, or what came is no HTTP", _NETWORK
+    return quoted(of_system) or "the connection broke off, or the answer is not HTTP", _NETWORK
 
 
 _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str], ...] = (
@@ -258,7 +260,7 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str
     ),
     (
         (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError),
-        lambda _: f"nothing came for {SILENCE_SECONDS:g} s",
+        lambda _: f"the server sent nothing for {SILENCE_SECONDS:g} s",
         _NETWORK,
     ),
     (
@@ -273,10 +275,10 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str
     ),
     (
         (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError),
-        lambda _: "the proxy does not let us through",
+        lambda _: "the proxy refused the connection",
         _NETWORK,
     ),
-    ((socket.gaierror,), lambda _: "its name is not known", _NETWORK),
-    ((ValueError,), lambda _: "its address, or the proxy's, is none that can be used", _NETWORK),
+    ((socket.gaierror,), lambda _: "its host name cannot be resolved", _NETWORK),
+    ((ValueError,), lambda _: "its address, or the proxy's, cannot be used", _NETWORK),
 )
-"""The plainest words for what a chain of exceptions holds, the first that fit."""
+"""Types of exceptions, the reason to show, and the advice. The first row with a match in the chain applies."""

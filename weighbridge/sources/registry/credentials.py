@@ -1,4 +1,4 @@
-"""What Docker's own tools know to log in to a registry with: their config.json and the programs that it names.
+"""Finds the login for a registry where Docker's own tools keep it: in config.json, or in a program that this names.
 
 Format: Docker's command line reference, "docker login", "Credential stores" and "Credential helpers".
 """
@@ -23,20 +23,20 @@ from weighbridge.sources.registry.references import DOCKER_HUB, HUB_HOSTS
 T = TypeVar("T")
 
 HELPER_SECONDS = 60
-"""How long a program may take: it may have to ask the user."""
+"""How long a program may take; it may have to ask the user."""
 _HUB_KEY = "https://index.docker.io/v1/"
-_TOKEN_USER = "<token>"  # noqa: S105 - it stands where a name would, and says that the password is a token
+_TOKEN_USER = "<token>"  # noqa: S105 - stands in place of a user name if the secret is a token
 _NOTHING_KNOWN = b"credentials not found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """Who we are to a registry."""
+    """A user's login for a registry."""
 
     user: str = ""
     password: str = field(default="", repr=False)
     identity_token: str = field(default="", repr=False)
-    """Buys other tokens; stands in place of a password."""
+    """A refresh token, which takes the place of user and password."""
 
     @property
     def basic(self) -> str:
@@ -73,10 +73,10 @@ _CONFIG, _ANSWER = TypeAdapter(_Config), TypeAdapter(_Answer)
 
 
 def find(host: str) -> Login | None:
-    """Return what is known for a registry; None where that is nothing.
+    """Find the login for a registry; None if there is none.
 
     Args:
-        host: With its port, as references have it.
+        host: The registry's host, with its port if references to it have one.
 
     Raises:
         UnreadableImage: The config.json is damaged, or a program that it names fails.
@@ -117,7 +117,7 @@ def _again(host: str) -> str:
 
 
 def _of(entries: Mapping[str, T], host: str) -> T | None:
-    """Return the entry of a host, whose key may be a URL of it."""
+    """Return the entry of a host, whose key may be a URL."""
     names = HUB_HOSTS if host == DOCKER_HUB else {host}
     return next((entries[key] for key in entries if _host(key) in names), None)
 
@@ -131,8 +131,8 @@ def _decoded(entry: _Entry, path: Path, host: str) -> Login | None:
     if entry.auth:
         try:
             user, _, password = base64.b64decode(entry.auth, validate=True).decode().rstrip("\0").partition(":")
-        except ValueError:  # the error knows the secret, and so is not kept
-            what = f"what it has for {host} is no name and password"
+        except ValueError:  # not chained, because its text contains the secret
+            what = f"its entry for {host} does not hold a user name and a password"
             raise UnreadableImage(f"{quoted(path)} is damaged: {what}", advice=_again(host)) from None
     if not (user or entry.identity_token):
         return None
@@ -140,7 +140,7 @@ def _decoded(entry: _Entry, path: Path, host: str) -> Login | None:
 
 
 def _asked(program: str, host: str) -> Login | None:
-    """Return what a program knows. What it prints may be secret, and so is not told."""
+    """Ask a credential helper for the login. No error shows what it prints, which may be secret."""
     advice = f"Run it as `echo {host} | {program} get`, or run `docker login {host}` again."
     server = _HUB_KEY if host == DOCKER_HUB else host
     try:
@@ -148,8 +148,8 @@ def _asked(program: str, host: str) -> Login | None:
             [program, "get"], input=server.encode(), capture_output=True, timeout=HELPER_SECONDS, check=False
         )
     except OSError as error:
-        told = f"{program}, which Docker's config.json names, cannot be started: {error.strerror}"
-        raise UnreadableImage(told, advice="Install it, or take its name out of config.json.") from error
+        message = f"{program}, which Docker's config.json names, cannot be started: {error.strerror}"
+        raise UnreadableImage(message, advice="Install it, or remove its name from config.json.") from error
     except subprocess.TimeoutExpired as error:
         raise UnreadableImage(f"{program} did not answer within {HELPER_SECONDS} s", advice=advice) from error
     if done.returncode:

@@ -1,4 +1,4 @@
-"""A least pace for what a server sends: one that drips must not hold anybody up without end."""
+"""Gives up on a server that sends too slowly, so that it cannot keep the program waiting without end."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import urllib3.connection
 
 WINDOW_SECONDS = 60.0
 WINDOW_BYTES = 600_000
-"""What must have come in each window: 10 kB/s. A server that is waited for less than a window owes nothing."""
+"""What a server must send in each window: 10 kB/s. The rule does not apply to a wait shorter than one window."""
 
 
 class TooSlow(OSError):
-    """Less has come than must."""
+    """A server sent less than the minimum in a window."""
 
 
 class Paced(io.RawIOBase):
-    """The raw bytes from a server, all of them, down to the status line and the framing.
+    """All raw bytes from a server, the status line and the framing included.
 
-    Only the time counts in which we wait: what we do with the bytes may take as long as it likes. As long as each read
-    ends in time (a socket's own timeout), a server that is too slow is given up after one window and one such timeout.
+    Only time spent waiting for the server counts, not time spent on its bytes. Each read must end in time (a socket's
+    own timeout); then a server that is too slow is given up after at most one window and one such timeout.
     """
 
     def __init__(self, source: io.RawIOBase) -> None:
-        """Begin to measure; closing this closes the source."""
+        """Begin to measure. Closing this also closes the source."""
         self._source, self._waited, self._came = source, 0.0, 0
 
     def readable(self) -> bool:
@@ -36,10 +36,10 @@ class Paced(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
-        """Fill the buffer with what is there.
+        """Read what the source has into the buffer.
 
         Raises:
-            TooSlow: This window has passed and brought too little.
+            TooSlow: The window has ended, and the server sent too little in it.
         """
         begin = time.monotonic()
         count = self._source.readinto(buffer)
@@ -47,18 +47,18 @@ class Paced(io.RawIOBase):
         self._came += count or 0
         if self._waited >= WINDOW_SECONDS:
             if self._came < WINDOW_BYTES and count:
-                raise TooSlow(f"less than {WINDOW_BYTES // 1000} kB came in {WINDOW_SECONDS:g} s")
+                raise TooSlow(f"the server sent less than {WINDOW_BYTES // 1000} kB in {WINDOW_SECONDS:g} s")
             self._waited, self._came = 0.0, 0
         return count
 
     def close(self) -> None:
-        """Close the source too."""
+        """Close this and the source."""
         self._source.close()
         super().close()
 
 
 class _PacedResponse(http.client.HTTPResponse):
-    """A response that is given up where it comes too slowly, be it in its headers."""
+    """A response whose headers and body must both arrive at the minimum rate."""
 
     def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:
         super().__init__(sock, *arguments, **named)
@@ -82,4 +82,4 @@ class _HttpsPool(urllib3.HTTPSConnectionPool):
 
 
 POOLS = {"http": _HttpPool, "https": _HttpsPool}
-"""What urllib3 is to take its connections from, by schemes."""
+"""URL scheme -> the pool from which urllib3 takes its connections."""

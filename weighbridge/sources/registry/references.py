@@ -1,4 +1,4 @@
-"""Names of images in registries: `HOST[:PORT]/NAME[:TAG][@sha256:…]`, and `NAME` for what is on docker.io.
+"""Parses names of images in registries: `HOST[:PORT]/NAME[:TAG][@sha256:…]`, or `NAME` for an image on docker.io.
 
 Grammar: the Distribution project's package reference; the first part is a host if it has a dot or a colon, or is
 `localhost`.
@@ -29,10 +29,10 @@ class Reference:
     """Where an image is."""
 
     host: str
-    """With its port, if one was given; `docker.io` for Docker Hub, whatever it was called."""
+    """With its port, if one was given; `docker.io` for each of Docker Hub's host names."""
     repository: str
     tag: str
-    """Empty where there is a digest, which says more."""
+    """Empty if there is a digest, which is more precise."""
     digest: str
 
     def __str__(self) -> str:
@@ -45,25 +45,25 @@ class Reference:
 
     @property
     def server(self) -> str:
-        """The host that answers for this one."""
+        """The host to connect to."""
         return "registry-1.docker.io" if self.host == DOCKER_HUB else self.host
 
     @property
     def scheme(self) -> str:
-        """`https`, but `http` where nobody is in between."""
+        """`https`, but `http` for this machine itself."""
         return "http" if is_loopback(self.host) else "https"
 
     @property
     def target(self) -> str:
-        """What to ask for: the digest, or else the tag."""
+        """What to ask the registry for: the digest, or else the tag."""
         return self.digest or self.tag
 
 
 def parse(text: str) -> Reference:
-    """Return what a name says.
+    """Parse the name of an image.
 
     Raises:
-        NoSuchImage: It is no name of an image.
+        NoSuchImage: The text is not a valid name.
     """
     name, at, digest = text.partition("@")
     host, rest = _split(name)
@@ -79,13 +79,14 @@ def parse(text: str) -> Reference:
     )
     if not good:
         raise NoSuchImage(
-            f"{quoted(text) or 'Nothing'} is no name of an image", advice="Write it as HOST/NAME:TAG, in small letters."
+            f"{quoted(text) or 'An empty text'} is not the name of an image",
+            advice="Write it as HOST/NAME:TAG, in lower case.",
         )
     return Reference(host=host, repository=repository, tag="" if digest else tag or "latest", digest=digest)
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host, with or without a port, is this machine by its name alone."""
+    """Tell whether a host's name or address means this machine, without a look-up; it may have a port."""
     match = _HOST.fullmatch(host)
     name = match["name"].strip("[]").lower() if match else host
     try:
@@ -95,7 +96,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return the host and what follows it."""
+    """Split a name into the host and the rest."""
     host, slash, rest = name.partition("/")
     if not slash or not ("." in host or ":" in host or host == "localhost"):
         host, rest = DOCKER_HUB, name

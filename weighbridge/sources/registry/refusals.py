@@ -1,4 +1,4 @@
-"""What a server's refusal means to the user: an error for each status, with the server's words where they are fit."""
+"""Turns a registry's refusal into our error: one for each status, with the server's reason if it gives one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.quoting import quoted
 
-AGAIN = "Try again later; if it stays so, ask whoever runs the registry."
+AGAIN = "Try again later; if the error stays, ask whoever runs the registry."
 
 
 class _Fault(BaseModel):
@@ -25,26 +25,24 @@ _FAULTS = TypeAdapter(_Faults)
 
 
 def refusal(status: int, *, host: str, what: str, login: str, said: str = "", is_image: bool = False) -> SourceError:
-    """Return the error that a status stands for.
+    """Return the error for a status.
 
     Args:
-        status: Of the answer, anything but 200.
-        host: Who answered.
-        what: What it was asked for.
-        login: The registry to log in to.
-        said: Why, in its words; may be empty.
-        is_image: Whether it was asked for the image itself, and not for a part of it.
+        status: The response's status, anything but 200.
+        host: The host that answered.
+        what: What we asked for.
+        login: The registry that the user should log in to.
+        said: The server's reason in its own words; may be empty.
+        is_image: Whether we asked for the image itself instead of a part of it.
     """
     log_in = f"`docker login {login}`"
     reason = f": {said}" if said else ""
     if status == HTTPStatus.UNAUTHORIZED:
-        return UnreadableImage(
-            f"{host} gives {what} only to who is logged in{reason}", advice=f"Run {log_in} and try again."
-        )
+        return UnreadableImage(f"{host} refuses {what} without a login{reason}", advice=f"Run {log_in} and try again.")
     if status == HTTPStatus.FORBIDDEN:
         return UnreadableImage(
-            f"{host} does not allow to read {what}{reason}",
-            advice=f"Run {log_in} as somebody who may.",
+            f"{host} does not allow this user to read {what}{reason}",
+            advice=f"Run {log_in} as a user who may.",
         )
     if status == HTTPStatus.NOT_FOUND and is_image:
         return NoSuchImage(
@@ -55,13 +53,14 @@ def refusal(status: int, *, host: str, what: str, login: str, said: str = "", is
         return UnreadableImage(f"{host} lacks {what}{reason}", advice="Push the image again.")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return UnreadableImage(
-            f"{host} was asked too often{reason}", advice=f"Wait, or run {log_in}: who is known may ask more often."
+            f"{host} limits the number of requests{reason}",
+            advice=f"Wait, or run {log_in}: the limit is higher for users who are logged in.",
         )
     return UnreadableImage(f"{host} answers {status} when asked for {what}{reason}", advice=AGAIN)
 
 
 def words(body: bytes) -> str:
-    """Return what an error's body says, by the distribution specification, "Error Codes"; empty if it says nothing."""
+    """Return the reason in an error's body (distribution specification, "Error Codes"); empty if it has none."""
     try:
         faults = _FAULTS.validate_json(body).errors
     except ValidationError:

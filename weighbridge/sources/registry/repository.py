@@ -1,7 +1,7 @@
-"""One repository of a registry: its manifests, configs and blobs, and logging in for them.
+"""Fetches manifests, configs and blobs of one repository of a registry, and logs in for them.
 
-API: OCI distribution-spec, "Pull"; logging in: the Distribution project's token authentication specification. HTTP
-itself is the business of `registry`.
+API: OCI distribution-spec, "Pull"; logging in: the Distribution project's token authentication specification. `client`
+does the HTTP.
 """
 
 from __future__ import annotations
@@ -34,34 +34,34 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Answer(Protocol):
-    """What came back for a request; its methods raise `UnreadableImage` where the connection fails."""
+    """The response to a request; its methods raise `UnreadableImage` if the connection fails."""
 
     @property
     def status(self) -> int:
-        """The status code, no redirect."""
+        """The status code, never that of a redirect."""
 
     @property
     def url(self) -> str:
-        """Where it came from, after all redirects."""
+        """The URL that answered, after all redirects."""
 
     @property
     def challenge(self) -> str:
-        """The `WWW-Authenticate` header, or nothing."""
+        """The `WWW-Authenticate` header; empty if there is none."""
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes of the body, fewer only at its end."""
 
     def close(self) -> None:
-        """Leave the rest of it."""
+        """Close the connection; the rest of the body is not read."""
 
 
 class Transport(Protocol):
-    """What sends requests, and raises `UnreadableImage` where no answer comes."""
+    """Sends requests; raises `UnreadableImage` if no answer comes."""
 
     def get(
         self, url: str, *, accept: str, authorization: str = "", parameters: Sequence[tuple[str, str]] = ()
     ) -> Answer:
-        """Get something; where a redirect leads to another host, the authorization stays behind."""
+        """Send a GET and follow redirects; a redirect to another host does not get the authorization."""
 
     def post(self, url: str, form: Mapping[str, str]) -> Answer:
         """Send a form."""
@@ -78,7 +78,7 @@ _TOKENS = TypeAdapter(_Token)
 
 
 class Repository:
-    """Asks for the parts of an image, and logs in when it is told to."""
+    """Asks for the parts of an image, and logs in when the registry demands it."""
 
     def __init__(self, reference: Reference, transport: Transport) -> None:
         self._reference, self._transport = reference, transport
@@ -114,7 +114,7 @@ class Repository:
     def _asked(self, path: str, what: str, accept: str, *, is_image: bool = False) -> Answer:
         url = f"{self._home}/v2/{self._reference.repository}/{path}"
         answer = self._transport.get(url, accept=accept, authorization=self._authorization)
-        # Of a host that a redirect led to, nobody here has a password.
+        # The login is for this host alone, not for one that a redirect led to.
         if answer.status == HTTPStatus.UNAUTHORIZED and origin(answer.url) == origin(url):
             with closing(answer):
                 self._log_in(answer.challenge)
@@ -125,7 +125,7 @@ class Repository:
         return answer
 
     def _log_in(self, header: str) -> None:
-        """Do as a challenge says. A token may have run out since the last one."""
+        """Answer a challenge, also when an earlier token has expired."""
         host = self._reference.host
         challenge, login = challenges.best(header), credentials.find(host)
         if login:
@@ -137,9 +137,9 @@ class Repository:
         elif challenge and login and login.user:
             self._authorization = login.basic
         else:
-            wanted = "somebody to log in" if challenge else "a way to log in that is not known here"
+            demand = "requires a login" if challenge else "requires a kind of login that Weighbridge does not know"
             raise UnreadableImage(
-                f"{self._reference.server} wants {wanted} for {self._reference.name}",
+                f"{self._reference.server} {demand} for {self._reference.name}",
                 advice=f"Run `docker login {host}` and try again.",
             )
 
@@ -163,11 +163,11 @@ class Repository:
         found = parsed(_TOKENS, text, f"What {server(answer.url)} gives as {what}")
         token = found.token or found.access_token or ""
         if not _TOKEN.fullmatch(token):
-            raise UnreadableImage(f"{server(answer.url)} gives no token for {self._reference.name}")
+            raise UnreadableImage(f"{server(answer.url)} does not give a token for {self._reference.name}")
         return token
 
     def _refused(self, answer: Answer, what: str, *, is_image: bool = False) -> SourceError:
-        """Return the error of an answer, without its words where these have a secret in them."""
+        """Return the error for an answer, without the server's reason if that contains a secret of ours."""
         body = b""
         with suppress(UnreadableImage):
             body = answer.read(MAX_WORDS_BYTES)
@@ -183,17 +183,17 @@ class Repository:
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Return scheme, host and port of a URL, the port that a scheme has of itself included.
+    """Return scheme, host and port of a URL; without a port in it, the scheme's default port.
 
     Raises:
-        ValueError: It is no URL.
+        ValueError: The text is not a URL.
     """
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
 def server(url: str) -> str:
-    """Return what a message calls the host of a URL."""
+    """Return the host of a URL for a message, without user and password."""
     try:
         return quoted(urlsplit(url).netloc.rpartition("@")[2] or url)
     except ValueError:

@@ -1,1 +1,1 @@
-"""What an image should not hold: secrets, compilers, caches, libraries of another machine."""
+"""Finds what an image should not hold: secrets, compilers, caches, libraries for another architecture."""

@@ -1,4 +1,4 @@
-"""Which machine a program is for, by the first bytes of an ELF file, in the words of an image's platform."""
+"""Reads from the head of an ELF file which architecture it is for, in the words of an image's platform."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ _ORDERS: dict[int, Literal["little", "big"]] = {1: "little", 2: "big"}
 _32, _64 = 1, 2
 _NAMES = {
     (3, _32, "little"): "386",
-    (6, _32, "little"): "386",  # the 486, of which old tools told
+    (6, _32, "little"): "386",  # the 486, a value that old tools wrote
     (21, _64, "little"): "ppc64le",
     (22, _64, "big"): "s390x",
     (40, _32, "little"): "arm",
     (62, _64, "little"): "amd64",
-    (62, _32, "little"): "amd64",  # x32: other pointers, the same machine
+    (62, _32, "little"): "amd64",  # x32: shorter pointers, the same processor
     (183, _64, "little"): "arm64",
     (243, _64, "little"): "riscv64",
     (258, _64, "little"): "loong64",
 }
 _NO_COMPUTER = frozenset({190, 224, 247})
-"""CUDA, AMD's graphics and BPF: what runs there is loaded by programs of any machine."""
+"""CUDA, AMD's graphics and BPF: programs of any architecture load such code."""
 _ALSO_RUNS = {"amd64": frozenset({"386"})}
 KNOWN = frozenset(_NAMES.values())
-"""Architectures of images that can be told apart here."""
+"""The architectures that this module can distinguish."""
 
 
 def name(head: bytes) -> str:
-    """Return the architecture that an ELF file is for; empty for what is none, or runs on no computer's processor."""
+    """Return an ELF file's architecture; empty if it is not an ELF file, or not code for a computer's processor."""
     if len(head) < HEAD_BYTES or head[:4] != b"\x7fELF" or head[5] not in _ORDERS:
         return ""
     width, order = head[4], _ORDERS[head[5]]
@@ -39,5 +39,5 @@ def name(head: bytes) -> str:
 
 
 def runs(architecture: str, code: str) -> bool:
-    """Tell whether a machine of that architecture runs such code; what is not known here runs everything."""
+    """Tell whether a machine of that architecture runs such code; True if the architecture is not in `KNOWN`."""
     return architecture not in KNOWN or code == architecture or code in _ALSO_RUNS.get(architecture, ())

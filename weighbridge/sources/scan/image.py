@@ -1,4 +1,4 @@
-"""Images out of an engine as the rules on images see them: their configs, and what of their layers may be wrong."""
+"""Reads images from an engine for the rules that judge images: their configs, and the scan's hits in their layers."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def screen(
     cache: Cache,
     on_progress: Callable[[int], None] | None = None,
 ) -> dict[str, ScannedImage]:
-    """Return what each image holds; all that are not known are read in one stream, and what is learned is kept.
+    """Return reference -> the scanned image. Reads all images that the cache lacks in one stream, and caches them.
 
     Args:
         engine: A connected engine.
         references: Names or ids of images.
-        cache: What is known of layers, and where to keep what is learned of them.
-        on_progress: Is told the number of bytes read so far.
+        cache: Has the layers and hits of earlier scans; this one adds its own.
+        on_progress: Called with the number of bytes read so far.
 
     Raises:
-        NoSuchImage: The engine lacks one; told at once, before anything is saved.
+        NoSuchImage: The engine lacks one of the images; raised before the engine saves anything.
         UnreadableImage: What the engine sends is damaged.
         EngineError: The engine fails or goes away in mid-stream.
     """
@@ -75,7 +75,7 @@ def _contents(image: LocalImage, content: ImageContent, found: Sequence[Exposure
 
 
 def _cut(image: LocalImage, found: Sequence[Exposure]) -> Iterator[Kind]:
-    """Yield the kinds of which there is more than was kept, what the image's own machine runs left out."""
+    """Yield the kinds with more hits than the scan keeps, not counting code that the image's architecture runs."""
     cut = {each for exposure in found for each in exposure.cut}
     yield from (kind for kind in get_args(Kind) if kind in cut)
     if not all(elf.runs(_architecture(image), each) for each in cut - {*get_args(Kind)}):
@@ -87,7 +87,7 @@ def _architecture(image: LocalImage) -> str:
 
 
 def _group(user: str, found: Sequence[Exposure]) -> int | None:
-    """Return the group that an engine looks up for a user in the image's /etc/passwd; root's for a number not there."""
+    """Return the group of a user as an engine does: from the image's /etc/passwd, and 0 for a number that it lacks."""
     name, colon, group = user.partition(":")
     if colon:
         return int(group) if group.isdecimal() else None
@@ -96,7 +96,7 @@ def _group(user: str, found: Sequence[Exposure]) -> int | None:
 
 
 class _Traces:
-    """What was found in an image's layers, as the merged view has it."""
+    """The hits in an image's layers that count, given the whole image."""
 
     def __init__(self, image: LocalImage, content: ImageContent, found: Sequence[Exposure]) -> None:
         self._content, self._found = content, found
@@ -107,15 +107,15 @@ class _Traces:
         self._holding = dict[int, bool]()
 
     def __iter__(self) -> Iterator[ScanHit]:
-        told = instructions(self._content.history, len(self._found))
-        for layer, (exposure, instruction) in enumerate(zip(self._found, told, strict=True)):
+        made_by = instructions(self._content.history, len(self._found))
+        for layer, (exposure, instruction) in enumerate(zip(self._found, made_by, strict=True)):
             for spot in exposure.spots:
                 live = self._is_live(layer, spot)
                 if self._counts(spot, live=live):
                     yield _trace(spot, layer, "" if instruction == MISSING else instruction, live=live)
 
     def _counts(self, spot: Spot, *, live: bool) -> bool:
-        """Tell what the whole image says against a spot."""
+        """Tell whether a hit counts, given the whole image."""
         if spot.kind == "foreign-code":
             return not elf.runs(self._architecture, spot.detail)
         if spot.kind != "writable":
@@ -130,7 +130,7 @@ class _Traces:
 
     @cached_property
     def _last_told(self) -> Mapping[bytes, int]:
-        """Return in which layer each folder that somebody may write was told of last: the mode there is its mode."""
+        """Path of each writable folder -> the last layer with an entry for it, whose mode is the one that counts."""
         wanted = {_bytes(spot.path) for each in self._found for spot in each.spots if spot.form == DIRECTORY}
         last = dict[bytes, int]()
         for index, layer in enumerate(self._content.layers):
@@ -140,7 +140,7 @@ class _Traces:
     def _is_live(self, layer: int, spot: Spot) -> bool:
         if spot.form == DIRECTORY:
             return self._last_told.get(_bytes(spot.path)) == layer and isinstance(self._view.find(spot.path), Directory)
-        if spot.form == HARD_LINK:  # one more name for what may have come earlier, even in a lower layer
+        if spot.form == HARD_LINK:  # another name for a file that this layer or a lower one has
             there = self._view.find(spot.path)
             return isinstance(there, int) and self._view.locate(there)[0] <= layer
         return (
@@ -149,7 +149,7 @@ class _Traces:
         )
 
     def _holds_code(self, node: Directory | int | None) -> bool:
-        """Tell whether there is code anywhere below a folder: whoever may write to it may put another in its place."""
+        """Tell whether a folder holds code at any depth, which whoever may write to the folder can replace."""
         if not isinstance(node, Directory):
             return False
         waiting = [("", node)]

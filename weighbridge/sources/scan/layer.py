@@ -1,8 +1,8 @@
-"""What a layer's archive holds that an image may be better off without; looked at as the archive passes.
+"""Scans a layer's archive, as it passes, for what an image may be better off without.
 
-Most of it is told by paths and modes. Of few files the bytes are looked at: not of those that a distribution or a
-package index published, for these are public, and not of large ones, for no credential is. What is found is kept by
-the layer's diff ID: a layer never changes.
+Paths and modes give most of the hits away. The scan looks into few files: not into those that a distribution or a
+package index has published, because they are public, nor into large ones, because no credential is large. A layer never
+changes, so its hits are kept under its diff ID.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from weighbridge.sources.tar.layer import Watch
 
 MAX_SECRET_BYTES = 2**20
 MOST = 200
-"""Of one kind in one layer; of what is writable, of one owner and mode."""
+"""How many hits of one kind a layer keeps; of kind `writable`, for each owner and mode."""
 MOST_DIRECTORIES = 2000
 HAS_ASSIGNMENTS = "an environment file with values"
 _SET_ID = {0o4000: "setuid", 0o2000: "setgid"}
@@ -36,14 +36,14 @@ _KINDS = frozenset(get_args(Kind))
 
 
 class Spot(NamedTuple):
-    """One thing that was found in a layer."""
+    """One hit in a layer."""
 
     kind: Kind
     path: str
     at: int
     """Index of the entry in the layer's archive."""
     form: int
-    """The entry's own kind, one of those in `image.layer`."""
+    """The kind of the entry: one of the constants in `image.layer`."""
     detail: str = ""
     uid: int = 0
     gid: int = 0
@@ -52,18 +52,18 @@ class Spot(NamedTuple):
 
 @dataclass(slots=True)
 class Exposure:
-    """What was found in one layer; also the watch that finds it."""
+    """The hits in one layer, and the watch that finds them."""
 
     spots: list[Spot] = field(default_factory=list)
     cut: set[str] = field(default_factory=set)
-    """Kinds of which there is more; of programs, the machines that there are more for."""
+    """Kinds with more hits than `spots` holds; of kind `foreign-code`, the architectures with more."""
     users: dict[str, int] | None = None
-    """User, by number and by name -> its group's number; None where the layer has no /etc/passwd."""
+    """User's name, and its number as text -> its group's number; None if the layer has no /etc/passwd."""
     _counts: Counter[object] = field(default_factory=Counter)
     _seen: tuple[int, str, Header] | None = None
 
     def see(self, index: int, path: str, header: Header, /) -> int:
-        """Take in one member by its header; return how much of its data tells more."""
+        """Inspect one member's header; return how many bytes of its data `look` needs."""
         self._seen = index, path, header
         if path.rpartition("/")[2].startswith(WHITEOUT) or header.kind == OTHER:
             return 0
@@ -81,7 +81,7 @@ class Exposure:
         return self._wanted(path, header)
 
     def look(self, data: bytes, /) -> None:
-        """Take in the data of the member that was seen last."""
+        """Inspect the data of the member that `see` inspected last."""
         if self._seen is None:
             return
         index, path, header = self._seen
@@ -102,7 +102,7 @@ class Exposure:
 
     def _look_for_secrets(self, index: int, path: str, data: bytes) -> None:
         if self.spots and self.spots[-1][:3] == ("env-file", path, index) and paths.assigns(data):
-            # Whether that counts as a secret is known when it is known whether the file lives.
+            # Whether that counts as a secret depends on whether a higher layer deletes the file.
             self.spots[-1] = self.spots[-1]._replace(detail=HAS_ASSIGNMENTS)
         found = paths.credentials(path, data) or secret_detection.issued(data)
         if not found and paths.may_have_urls(path):
@@ -111,7 +111,7 @@ class Exposure:
             self._add(Spot("secret", path, index, FILE, found))
 
     def _see_writable(self, index: int, path: str, header: Header) -> None:
-        """Take in what somebody besides root may write: code, what can be run, and folders, whatever is in them."""
+        """Note code, executables and all folders that a user other than root may write to."""
         mode = header.mode
         by_others = mode & (_OTHERS | _GROUP) and not (header.kind == DIRECTORY and mode & _STICKY)
         if header.kind not in (FILE, DIRECTORY) or not (by_others or (header.uid and mode & _OWNER)):
@@ -131,18 +131,18 @@ class Exposure:
             self.cut.add(spot.detail if spot.kind == "foreign-code" else spot.kind)
 
     def document(self) -> dict[str, object]:
-        """Return this as a JSON object."""
+        """Return the JSON object to keep in the cache."""
         return {"spots": self.spots, "cut": sorted(self.cut), "users": self.users}
 
 
 class Exposures:
-    """What is known of layers, by diff ID: what was kept, and what is being found."""
+    """The hits of layers, by diff ID: those in the cache, and those of the scan that is running."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache, self._found = cache, dict[str, Exposure]()
 
     def has(self, diff_id: str) -> bool:
-        """Tell whether a layer was looked at."""
+        """Tell whether a layer was scanned."""
         if diff_id not in self._found:
             kept = _parsed(self._cache.document(_key(diff_id)) or {})
             if kept is None:
@@ -151,17 +151,17 @@ class Exposures:
         return True
 
     def begin(self) -> Exposure:
-        """Return what looks at one more layer."""
+        """Return the watch for one more layer."""
         return Exposure()
 
     def keep(self, diff_id: str, watch: Watch, /) -> None:
-        """Take what was found in a layer."""
+        """Keep the hits of a layer."""
         if isinstance(watch, Exposure):
             self._found[diff_id] = watch
             self._cache.keep_document(_key(diff_id), watch.document())
 
     def of(self, diff_id: str) -> Exposure:
-        """Return what was found in a layer that was looked at."""
+        """Return the hits of a layer that was scanned."""
         return self._found[diff_id]
 
 
@@ -170,12 +170,12 @@ def _key(diff_id: str) -> str:
 
 
 def version() -> str:
-    """Return a digest of what decides on what is found: with another one, known layers are looked at again."""
+    """Return a digest of the code that decides what a hit is: when it changes, layers are scanned again."""
     return code_digest.of(sys.modules[__name__])[:16]
 
 
 def _parsed(kept: Mapping[str, Any]) -> Exposure | None:
-    """Return what a document says; None where it is not one of ours."""
+    """Read hits from a document of the cache; None if it is not one that `document` wrote."""
     try:
         users = None if kept["users"] is None else {str(user): int(group) for user, group in kept["users"].items()}
         spots = [Spot(*row) for row in kept["spots"] if _is_right(*row)]
@@ -191,7 +191,7 @@ def _is_right(kind: object, path: object, at: object, form: object, detail: obje
 
 
 def _users(data: bytes) -> dict[str, int]:
-    """Read /etc/passwd; lines that are none are passed over."""
+    """Read /etc/passwd, and skip lines that do not have its form."""
     found = dict[str, int]()
     for name, uid, gid in _USER.findall(data.decode(errors="replace")):
         found.setdefault(name, int(gid))

@@ -1,4 +1,4 @@
-"""What a path tells of a file in an image: that it is public, a compiler, a cache's, a test, or there for secrets."""
+"""Judges a file by its path: whether it is public, a compiler, part of a cache, a test, or made for credentials."""
 
 from __future__ import annotations
 
@@ -52,22 +52,22 @@ _CREDENTIALS: Mapping[str, tuple[bytes, str]] = {
     ".aws/credentials": (rb"(?m)^\s*aws_secret_access_key\s*=" + _FILLED, "an AWS secret key"),
     ".kube/config": (rb"(?m)^\s*(?:- )?(?:token|password|client-key-data):" + _FILLED, "a key for a cluster"),
 }
-"""Files that are there for credentials -> what one holds that holds some, and what that is."""
+"""Name of a file made for credentials -> the pattern of a credential in it, and what to call that."""
 _PASSWORDS = {key: (re.compile(shape), words) for key, (shape, words) in _CREDENTIALS.items()}
 _WITH_URLS = frozenset(
     {"pip.conf", "pip.ini", "uv.toml", ".condarc", ".gitconfig", ".git/config", ".npmrc", ".yarnrc", ".pypirc"}
 )
-"""Files whose URLs lead to where packages come from, and may have a password in them."""
+"""Files with URLs of package sources, which may contain a password."""
 _ASSIGNMENT = re.compile(rb"(?m)^\s*(?:export\s+)?[A-Za-z_]\w*\s*=\s*(?![\"']{2}\s*$)[^\s#]")
 
 
 def is_public(path: str) -> bool:
-    """Tell whether a file came out of a package that anybody can have, or lies where only such files are."""
+    """Tell whether a file lies where only files of published packages are."""
     return _PUBLIC.search(path) is not None
 
 
 def kinds(path: str, size: int) -> tuple[Kind, ...]:
-    """Return what a file or a link is by its path alone; `size` is 0 for a link."""
+    """Return the kinds of hits that the path of a file or a link is; `size` is 0 for a link."""
     found: list[Kind] = []
     if _COMPILER.search(path):
         found.append("compiler")
@@ -84,7 +84,7 @@ def kinds(path: str, size: int) -> tuple[Kind, ...]:
 
 
 def credentials(path: str, data: bytes) -> str:
-    """Return what a file that is there for credentials holds, in words; empty where it holds none."""
+    """Say which credential a file made for credentials holds; empty if it holds none, or is another file."""
     for key in _keys(path):
         shape, words = _PASSWORDS.get(key, (None, ""))
         if shape and shape.search(data):
@@ -93,7 +93,7 @@ def credentials(path: str, data: bytes) -> str:
 
 
 def may_have_urls(path: str) -> bool:
-    """Tell whether a password in a URL of that file opens something."""
+    """Tell whether a file of that name may have URLs with passwords that are in use."""
     return not _WITH_URLS.isdisjoint(_keys(path))
 
 
@@ -103,21 +103,21 @@ def assigns(data: bytes) -> bool:
 
 
 def is_code(path: str) -> bool:
-    """Tell whether a file is code by its name: Python, its bytecode, or a shared library."""
+    """Tell by its name whether a file is code: Python, its bytecode, or a shared library."""
     return _CODE.search(path) is not None
 
 
 def is_library(path: str) -> bool:
-    """Tell whether a file is a shared library by its name."""
+    """Tell by its name whether a file is a shared library."""
     return _LIBRARY.search(path) is not None
 
 
 def is_in_bin(path: str) -> bool:
-    """Tell whether a file lies where commands lie."""
+    """Tell whether a file lies directly in a `bin` or `sbin` folder."""
     return _BIN.search(path) is not None
 
 
 def _keys(path: str) -> tuple[str, str]:
-    """Return a file's name, and its name with its folder's."""
+    """Return a file's name, and that name with its folder's name before it."""
     folder, _, name = path.rpartition("/")
     return name, f"{folder.rpartition('/')[2]}/{name}"

@@ -1,1 +1,1 @@
-"""Tar archives and the layers in them, read as a stream within bounds."""
+"""Reads tar archives and the layers in them as streams, within bounds."""

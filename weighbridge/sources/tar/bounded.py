@@ -1,4 +1,4 @@
-"""A stream that has to have the length that was said of it, and tells how far it has come."""
+"""A stream that must have its stated length, and reports how many bytes were read."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from weighbridge.sources.tar.compression import Readable
 
 
 class Bounded(io.RawIOBase):
-    """The bytes of a source, which is an error if they are more or fewer than stated.
+    """The bytes of a source. Reading raises an error if there are more or fewer than stated.
 
-    No more than one byte beyond the stated length is taken from the source.
+    At most one byte beyond the stated length is read from the source.
     """
 
     def __init__(self, source: Readable, size: int, name: str, on_bytes: Callable[[int], object]) -> None:
         """Begin at the source's first byte.
 
         Args:
-            source: Is not closed.
+            source: A stream; it stays open.
             size: The stated length in bytes.
             name: What an error calls the source.
-            on_bytes: Is told how many bytes each piece has.
+            on_bytes: Called with the length of each piece in bytes.
         """
         self._source, self._size, self._left, self._name, self._on_bytes = source, size, size, name, on_bytes
         self.fault: UnreadableImage | None = None
-        """What was raised here, or by the source."""
+        """The error that this stream or its source has raised."""
 
     def readable(self) -> bool:
         """Tell `io.BufferedReader` that it may read."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Fill the buffer as far as the source has bytes.
+        """Read the source's next bytes into the buffer.
 
         Raises:
             UnreadableImage: The source is longer or shorter than stated.
@@ -53,7 +53,7 @@ class Bounded(io.RawIOBase):
     def _next(self, size: int) -> bytes:
         block = self._source.read(min(size, self._left + 1))
         if len(block) > self._left:
-            raise UnreadableImage(f"{self._name} is longer than the {self._size} bytes that it should have")
+            raise UnreadableImage(f"{self._name} is longer than its stated {self._size} bytes")
         if not block and self._left:
             raise UnreadableImage(f"{self._name} ends after {self._size - self._left} of {self._size} bytes")
         return block

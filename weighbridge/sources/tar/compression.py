@@ -1,4 +1,4 @@
-"""Compressed streams, undone as they are read. The compression is told by the first bytes, never by a media type."""
+"""Decompresses streams as they are read. The first bytes identify the compression, never a media type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import re
 import zlib
 from types import ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, assert_never, cast
 
 from isal import igzip, igzip_lib
 
@@ -19,45 +19,59 @@ DAMAGE: tuple[type[Exception], ...] = (
     zlib.error,
     cast("type[Exception]", igzip_lib.IsalError),  # the stubs take it for an instance
 )
-"""What reading a compressed stream raises where it is damaged or cut off, beside what the stream below raises."""
+"""The exceptions of a decompressor whose input is damaged or cut off. The stream below may raise others."""
+
+Compression = Literal["none", "gzip", "zstd"]
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # RFC 8878: a frame, or a skippable one
-_ZSTD_LIBRARIES = "compression.zstd", "backports.zstd"  # Python 3.14's own, and the same for older ones
+_ZSTD_LIBRARIES = "compression.zstd", "backports.zstd"  # in Python 3.14 and later, and its backport
 
 
 class Readable(Protocol):
-    """A stream that gives all of the bytes asked for, unless it ends."""
+    """A stream whose `read` returns all of the bytes asked for, unless the stream ends."""
 
     def read(self, size: int, /) -> bytes:
         """Return the next `size` bytes, fewer only at the end."""
 
 
 def decompressed(source: Readable, head: bytes) -> Readable:
-    """Return the stream without its compression, if it has one.
+    """Return a stream of the decompressed bytes, or the source itself if it is not compressed.
 
     Args:
         source: The stream, from its first byte.
-        head: Its first bytes, which `source` gives once more.
+        head: Its first bytes, which `source` will return again.
 
     Raises:
-        UnreadableImage: It is Zstandard, and this Python has no library for that.
+        UnreadableImage: The stream is Zstandard, and this Python has no library for that.
     """
+    match compression := identify_compression(head):
+        case "gzip":
+            # Unlike a bare zlib object, this reads on after the first member; eStargz writes many members.
+            plain = igzip.IGzipFile(fileobj=_Filling(source), mode="rb")  # type: ignore[no-untyped-call]
+            return cast("Readable", plain)
+        case "zstd":
+            return _Zstd(source)
+        case "none":
+            return source
+        case _:
+            assert_never(compression)
+
+
+def identify_compression(head: bytes) -> Compression:
+    """Return the compression that a stream's first bytes show."""
     if head.startswith(_GZIP):
-        # It reads archives of many members, such as eStargz makes; a bare zlib object stops after the first.
-        return cast("Readable", igzip.IGzipFile(fileobj=_Filling(source), mode="rb"))  # type: ignore[no-untyped-call]
-    if _ZSTD.match(head):
-        return _Zstd(source)
-    return source
+        return "gzip"
+    return "zstd" if _ZSTD.match(head) else "none"
 
 
 def is_compressed(head: bytes) -> bool:
-    """Tell whether bytes begin like a compression that `decompressed` knows."""
-    return head.startswith(_GZIP) or _ZSTD.match(head) is not None
+    """Tell whether a stream's first bytes show a compression."""
+    return identify_compression(head) != "none"
 
 
 class _Filling:
-    """A stream as igzip wants it: it fills a buffer."""
+    """A stream with the method that igzip calls: `readinto`."""
 
     def __init__(self, source: Readable) -> None:
         self.read = source.read
@@ -70,7 +84,7 @@ class _Filling:
 
 
 class _Zstd:
-    """A Zstandard stream of any number of frames; its damage is an `OSError`, as with gzip."""
+    """A Zstandard stream of any number of frames; it raises `OSError` for damage, as gzip does."""
 
     def __init__(self, source: Readable) -> None:
         library = _zstd()
@@ -91,5 +105,5 @@ def _zstd() -> ModuleType:
         except ImportError:
             continue
     raise UnreadableImage(
-        "zstd compression cannot be undone by this Python", advice="Install the Python package backports.zstd."
+        "This Python cannot decompress Zstandard", advice="Install the Python package backports.zstd."
     )

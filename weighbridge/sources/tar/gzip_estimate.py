@@ -1,9 +1,10 @@
-"""How long a layer would be as `gzip -6` packs it, estimated at the speed of the stream.
+"""Estimates a layer's length after `gzip -6`, at the speed of the stream.
 
-Zlib at level 6 packs some 40 MB/s; an engine sends twenty times that. So only samples are packed, each begun with the
-bytes before it as in one run, and the whole is taken to pack as they do. A fast packer (ISA-L) packs all of them, zlib
-every sixteenth: how the two compare there corrects the sum. Where samples lie depends on their place alone: the same
-layer gives the same figure always. Another process packs them (`gzip_worker`), while this one reads on.
+Zlib at level 6 packs some 40 MB/s; an engine sends twenty times that. So only samples are packed, each with the bytes
+before it as its dictionary, as in a single run, and the estimate assumes that the rest packs equally well. A fast
+packer (ISA-L) packs all samples, zlib every sixteenth, and the ratio of the two there corrects the sum. Where samples
+lie depends only on their place in the layer, so the same layer always gives the same figure. Another process packs the
+samples (`gzip_worker`) while this one reads on.
 """
 
 from __future__ import annotations
@@ -26,24 +27,24 @@ from weighbridge.sources.tar import gzip_worker
 from weighbridge.sources.tar.gzip_worker import LEVEL, RAW, SAMPLE_BYTES, WINDOW_BYTES
 
 _DISTANCES = ((2**25, 2**15), (2**63, 3 * 2**15))
-"""Up to which place in the layer one sample is taken in how many bytes: a small layer needs many to be well known."""
+"""Up to which place in the layer -> how many bytes there are for each sample. A small layer needs denser samples."""
 _GZIP_FRAME_BYTES = 18
 _GOLDEN = 2654435769
 _PIPE_BYTES = 2**20
-"""The most that Linux gives to anybody."""
+"""The largest size that Linux gives to an unprivileged user."""
 
 _Pipes = tuple[BinaryIO, BinaryIO]
 
 
 class _Packer:
-    """The process that packs. It ends when this one does, however that ends."""
+    """The process that packs. It ends when this process ends, even if that is killed."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-I", gzip_worker.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._questions, self._answers = cast("_Pipes", (self._process.stdin, self._process.stdout))
-        with suppress(OSError, AttributeError):  # a pipe as it comes does too, and only Linux has another
+        with suppress(OSError, AttributeError):  # the default size works too, and only Linux can change it
             fcntl.fcntl(self._questions, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         atexit.register(self._end)
 
@@ -71,7 +72,7 @@ def _told() -> Iterator[None]:
         yield
     except (OSError, struct.error) as error:
         raise UnreadableImage(
-            "The process that estimates pull bytes ended early", advice="Try again; the memory may have been short."
+            "The process that estimates pull bytes ended early", advice="Try again; the memory may have run out."
         ) from error
 
 
@@ -80,7 +81,7 @@ _series = count()
 
 
 class _Stratum:
-    """A part of a layer that is sampled equally densely."""
+    """A part of a layer in which the samples are equally dense."""
 
     def __init__(self, distance: int) -> None:
         self.distance, self._series = distance, next(_series)
@@ -89,7 +90,7 @@ class _Stratum:
     def update(self, chunk: bytes) -> None:
         begins = array(gzip_worker.PLACE, _places(self._length, len(chunk), self.distance))
         if begins:
-            # What goes over is no more than the samples and their windows: of a chunk with one sample, a third.
+            # Sends only the samples and their windows: if a chunk has one sample, that is a third of it.
             first, end = begins[0] - WINDOW_BYTES, begins[-1] + SAMPLE_BYTES
             moved = array(gzip_worker.PLACE, [begin - first for begin in begins])
             _packer().send(self._series, self._count, moved, memoryview(chunk)[first:end])
@@ -98,7 +99,7 @@ class _Stratum:
         self._length += len(chunk)
 
     def total(self) -> float:
-        """Return the length in bytes; nothing more may come afterwards."""
+        """Return the packed length in bytes. Call it last: no chunk may follow."""
         if not self._count:
             return 0
         quick, twice_quick, exact = _packer().sums(self._series)
@@ -106,7 +107,7 @@ class _Stratum:
 
 
 class Deflation:
-    """The length of a stream as gzip would pack it; told all chunks, then asked once."""
+    """Estimates the packed length of a stream: pass all chunks to `update`, then call `total` once."""
 
     def __init__(self) -> None:
         self._first, self._length, self._total = b"", 0, 0.0
@@ -114,7 +115,7 @@ class Deflation:
         self._stratum = _Stratum(_DISTANCES[0][1])
 
     def update(self, chunk: bytes) -> None:
-        """Take in the next chunk; all but the last must have the same length."""
+        """Sample the next chunk. All chunks but the last must have the same length."""
         if not self._length:
             self._first = chunk
         if self._length >= _DISTANCES[self._place][0]:
@@ -125,7 +126,7 @@ class Deflation:
         self._length += len(chunk)
 
     def total(self) -> int:
-        """Return the length in bytes."""
+        """Return the packed length in bytes."""
         if self._length == len(self._first):
             packed = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
             return len(packed.compress(self._first)) + len(packed.flush()) + _GZIP_FRAME_BYTES
@@ -133,10 +134,10 @@ class Deflation:
 
 
 def _places(place: int, length: int, distance: int) -> Iterator[int]:
-    """Yield where samples begin in a chunk that itself begins at `place`, each with a window before it."""
+    """Yield where samples begin in a chunk that itself begins at `place`; each has a whole window before it."""
     for begin in range(WINDOW_BYTES, length, distance):
-        # The place within each stretch wanders, because files and tables are often aligned: Knuth's multiplicative
-        # hash spreads it evenly (The Art of Computer Programming, volume 3, 6.4).
+        # Varies the place within each stretch, because files and tables are often aligned. Knuth's multiplicative
+        # hash spreads the places evenly (The Art of Computer Programming, volume 3, 6.4).
         slots = min(distance, length - begin) // SAMPLE_BYTES
         slot = ((place + begin) // WINDOW_BYTES * _GOLDEN % 2**32) * slots >> 32
         if slots:

@@ -1,10 +1,11 @@
-"""The process that packs samples for `gzip_estimate`, beside the one that reads the stream.
+"""The process that packs samples for `gzip_estimate`, while the main process reads the stream.
 
-A thread would not do: the packers let others run, but each sample is so short that waiting for the interpreter's lock
-costs more than that gives. It runs by its path and imports nothing of ours, so that it starts in some milliseconds.
+A thread would not help: the packers release the interpreter's lock, but each sample is so short that waiting for the
+lock again costs more than that gains. The process runs this file by its path and imports nothing of ours, so that it
+starts in some milliseconds.
 
-Messages come on standard input, one for each chunk: a head, where in the data each sample begins, the data. One without
-data asks for the sums of the series that it names, and the answer goes to standard output. A new series ends the last.
+Standard input carries one message for each chunk: a head, the places where samples begin, the data. A message without
+data asks for the sums of its series; the answer goes to standard output. A new series ends the one before.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from typing import BinaryIO
 from isal import isal_zlib
 
 HEAD = struct.Struct("=QQII")
-"""Number of the series, how many of its samples came before, how many there are, and bytes of data."""
+"""Number of the series, its number of samples so far, the number of samples in the message, bytes of data."""
 PLACE = "I"
 """The array type of a place."""
 ANSWER = struct.Struct("=QQQ")
-"""What the fast packer made of all samples; of those that both have packed; what zlib made of these."""
+"""Packed bytes: of all samples by the fast packer; of the samples that both packed, by the fast one; and by zlib."""
 
 LEVEL = 6
 WINDOW_BYTES = 2**15
@@ -32,12 +33,15 @@ SAMPLE_BYTES = 3 * 2**12
 RAW = -15
 _FAST_LEVEL = 1
 _EXACT_EVERY = 16
-"""One sample in how many zlib packs too."""
+"""Zlib too packs one sample of this many."""
 _SYNC_MARK_BYTES = 4
 
 
 def pack(data: memoryview, begins: Iterable[int], turn: int) -> tuple[int, int, int]:
-    """Pack samples, each begun with the bytes before it; `turn` chooses those that zlib packs too."""
+    """Pack samples, each with the bytes before it as its dictionary; return three sums as in `ANSWER`.
+
+    `turn` is the number of the first sample in its series; it decides which samples zlib packs too.
+    """
     quick = twice_quick = exact = 0
     for number, begin in enumerate(begins, turn):
         before, sample = data[max(0, begin - WINDOW_BYTES) : begin], data[begin : begin + SAMPLE_BYTES]
@@ -52,7 +56,7 @@ def pack(data: memoryview, begins: Iterable[int], turn: int) -> tuple[int, int, 
 
 
 def serve(source: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until nobody asks any more."""
+    """Answer messages until the main process closes the pipe."""
     current, sums = -1, (0, 0, 0)
     while len(head := source.read(HEAD.size)) == HEAD.size:
         series, turn, count, size = HEAD.unpack(head)
@@ -61,7 +65,7 @@ def serve(source: BinaryIO, answers: BinaryIO) -> None:
         if size:
             places, data = source.read(count * array(PLACE).itemsize), source.read(size)
             if len(data) < size:
-                return  # who asks was killed in the middle
+                return  # the main process was killed in the middle of a message
             quick, twice_quick, exact = pack(memoryview(data), array(PLACE, places), turn)
             sums = sums[0] + quick, sums[1] + twice_quick, sums[2] + exact
         else:
@@ -70,5 +74,5 @@ def serve(source: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is told to all: who asks decides, and we end with it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes: the main one decides when to end
     serve(sys.stdin.buffer, sys.stdout.buffer)

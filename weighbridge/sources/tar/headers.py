@@ -1,7 +1,7 @@
-"""The headers of a tar archive, decoded: ustar, old tar, GNU's and PAX's extensions.
+"""Decodes the headers of a tar archive: ustar, old tar, and the extensions of GNU and PAX.
 
 Sources: POSIX.1-2024, pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual, "Basic Tar Format"
-and "Storing Sparse Files". `tarfile` would do the same ten times slower, and takes a damaged header for the end.
+and "Storing Sparse Files". `tarfile` is ten times slower, and takes a damaged header for the archive's end.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ _LARGEST = 2**63 - 1
 
 
 class DamagedArchive(Exception):
-    """Bytes that should be a tar archive are none, or the archive is cut off."""
+    """The bytes are not a tar archive, or the archive is cut off."""
 
 
 class Header(NamedTuple):
     """One member's header, its extensions included."""
 
     name: str
-    """As written; undecodable bytes as surrogates."""
+    """As written in the archive; bytes that are not UTF-8 become surrogates."""
     type: bytes
     """The type flag, one byte."""
     kind: int
     """One of the kinds in `image.layer`."""
     size: int
-    """Bytes of the file when unpacked; 0 for what is no file."""
+    """Bytes of the file when unpacked; 0 if the member is not a file."""
     stored: int
-    """Bytes of data that follow the header, padding left out."""
+    """Bytes of data that follow the header, without padding."""
     target: str
     mode: int
     uid: int
@@ -53,10 +53,10 @@ class Header(NamedTuple):
 
 
 def decode(block: bytes) -> Header:
-    """Return what one header block says by itself.
+    """Decode one header block, without extensions.
 
     Raises:
-        DamagedArchive: Its checksum is wrong, or a number is none.
+        DamagedArchive: The checksum is wrong, or a field is not a number.
     """
     if not checks(block):
         raise DamagedArchive("a header is damaged")
@@ -66,7 +66,7 @@ def decode(block: bytes) -> Header:
         name = f"{_text(block[345:500])}/{name}"
     size = number(block[124:136])
     if not 0 <= size <= _LARGEST:
-        raise DamagedArchive("a size is negative" if size < 0 else "a size is beyond any disk")
+        raise DamagedArchive("a size is negative" if size < 0 else "a size is impossibly large")
     kind = _KINDS.get(flag, OTHER)
     stored = 0 if flag[0] in _WITHOUT_DATA else size
     return Header(
@@ -84,7 +84,7 @@ def decode(block: bytes) -> Header:
 
 
 def checks(block: bytes) -> bool:
-    """Tell whether a block is a header by its checksum, unsigned or, as some old programs wrote it, signed."""
+    """Tell by its checksum whether a block is a header; some old programs wrote the signed sum, which counts too."""
     try:
         stated = number(block[_CHECKSUM])
     except DamagedArchive:
@@ -97,7 +97,7 @@ def checks(block: bytes) -> bool:
 
 
 def number(field: bytes) -> int:
-    """Return a numeric field: octal digits, or GNU's base-256 for what these do not hold."""
+    """Parse a numeric field: octal digits, or GNU's base-256 for larger numbers."""
     if field[0] & 0x80:
         value = int.from_bytes(field, "big", signed=False) & ~(0x80 << 8 * (len(field) - 1))
         return value - (1 << 8 * len(field) - 1) if field[0] & 0x40 else value
@@ -110,7 +110,7 @@ def number(field: bytes) -> int:
 
 
 def pax_records(data: bytes) -> dict[str, str]:
-    """Return the records of a PAX extended header: length, blank, key, equals sign, value and line feed each.
+    """Parse a PAX extended header. Each record is a length, a blank, a key, an equals sign, a value and a line feed.
 
     Raises:
         DamagedArchive: A record does not have the length that it states.
@@ -131,10 +131,10 @@ def pax_records(data: bytes) -> dict[str, str]:
 
 
 def extended(header: Header, records: Mapping[str, str]) -> Header:
-    """Return a header as its PAX records correct it.
+    """Return a header with the values of its PAX records in place of its own.
 
     Raises:
-        DamagedArchive: A number is none.
+        DamagedArchive: A value should be a number and is not, or a size is negative or impossibly large.
     """
     try:
         stored = int(records["size"]) if "size" in records and header.stored >= 0 else header.stored
@@ -145,7 +145,7 @@ def extended(header: Header, records: Mapping[str, str]) -> Header:
     except ValueError:
         raise DamagedArchive("an extended header is damaged") from None
     if not (0 <= stored <= _LARGEST and 0 <= size <= _LARGEST):
-        raise DamagedArchive("a size is negative or beyond any disk")
+        raise DamagedArchive("a size is negative or impossibly large")
     return header._replace(
         name=records.get("GNU.sparse.name") or records.get("path") or header.name,
         target=(records.get("linkpath") or header.target) if header.kind in (HARD_LINK, SYMBOLIC_LINK) else "",
@@ -158,14 +158,14 @@ def extended(header: Header, records: Mapping[str, str]) -> Header:
 
 
 def settled(header: Header) -> Header:
-    """Return a header as its whole name decides: before ustar, nothing but a slash at its end told a directory."""
+    """Return a header whose kind respects its full name: before ustar, only a final slash marked a directory."""
     if header.type == b"\0" and header.name.endswith("/"):
         return header._replace(kind=DIRECTORY, size=0)
     return header
 
 
 def is_tar(head: bytes) -> bool:
-    """Tell whether bytes begin with a tar header, or with the zeros that end a tar without members."""
+    """Tell whether bytes begin with a tar header, or with the zero block that ends an empty tar archive."""
     block = head[:BLOCK_BYTES]
     return len(block) == BLOCK_BYTES and (not block.strip(b"\0") or checks(block))
 

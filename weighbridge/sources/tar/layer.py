@@ -1,4 +1,4 @@
-"""What one layer's archive holds, from one pass over its bytes, and the digests that prove what it is.
+"""Reads a layer's archive in one pass, and computes the digests that prove which layer it is.
 
 Rules: OCI image-spec, layer.md. A hard link carries no data of its own; a name that begins with `.wh.` is a whiteout.
 """
@@ -24,35 +24,35 @@ from weighbridge.sources.tar.headers import Header
 from weighbridge.sources.tar.reader import CHUNK_BYTES, Tape
 
 MAX_ENTRIES = 2_000_000
-"""Of one layer; the largest images known have a tenth of that in all their layers."""
+"""Limit for one layer; the largest images known have a tenth of that in all their layers."""
 MAX_PATH_BYTES = 4096
 MAX_LAYER_BYTES = 2**38
-"""Of one layer, unpacked: 275 GB, some minutes of reading."""
+"""Limit for one layer, unpacked: 275 GB, which take some minutes to read."""
 MAX_DATABASE_BYTES = 64 * 2**20
 MAX_DATABASES_BYTES = 128 * 2**20
-"""What a layer's package databases may take, one and all. Debian's largest has some 10 MB; rpm's single one has some
+"""Limits for one package database, and for all in a layer. Debian's largest has some 10 MB; rpm's single one has some
 40 kB for each package."""
 _MASK = 2**64 - 1
 
 
 class Hash(Protocol):
-    """What of `hashlib` is needed."""
+    """A hash object of `hashlib`."""
 
     def update(self, data: bytes, /) -> None:
-        """Take in the next bytes."""
+        """Hash the next bytes."""
 
     def hexdigest(self) -> str:
-        """Return the digest of all of them."""
+        """Return the digest of all bytes so far."""
 
 
 class Watch(Protocol):
-    """Looks at what a layer's archive says beyond what is kept of every layer."""
+    """Inspects the members of a layer's archive as they pass."""
 
     def see(self, index: int, path: str, header: Header, /) -> int:
-        """Take in one member; return how many of its first bytes are to be shown, 0 for none."""
+        """Inspect one member's header; return how many of its first bytes `look` needs, or 0."""
 
     def look(self, data: bytes, /) -> None:
-        """Take in those bytes of the member that was seen last."""
+        """Inspect those bytes of the member that `see` inspected last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,23 +61,23 @@ class ReadLayer:
 
     content: LayerContent
     diff_id: str
-    """Computed, not believed; empty where nobody asked for it."""
+    """Computed from the bytes; empty if `read_layer` was called without `digests`."""
     blob: Blob | None
-    """The layer as it came, where it came compressed. Its digest is computed too, or empty."""
+    """The compressed layer, or None if it came uncompressed. Its digest is computed too, or empty."""
 
 
 def read_layer(source: Readable, head: bytes, *, digests: bool = True, watch: Watch | None = None) -> ReadLayer:
-    """Read a layer, whatever its compression, to the end of its source.
+    """Read a layer, compressed or not, to the end of its source.
 
     Args:
         source: The layer's bytes, from the first.
-        head: The first of them, which `source` gives once more.
-        digests: Whether to compute the diff ID and the blob's digest, which prove that these are the bytes meant.
-        watch: Looks at the members as they pass.
+        head: The first of them, which `source` will return again.
+        digests: Whether to compute the diff ID and the blob's digest, which prove which layer it is.
+        watch: Inspects the members as they pass.
 
     Raises:
         DamagedArchive, EOFError, OSError, ValueError: The bytes are damaged or cut off.
-        UnreadableImage: There are more entries or bytes than anybody's layer has.
+        UnreadableImage: There are more entries or bytes than any real layer has.
     """
     diff, packed = (hashlib.sha256(), hashlib.sha256()) if digests else (None, None)
     counted = _Counted(source, packed)
@@ -97,7 +97,7 @@ def read_layer(source: Readable, head: bytes, *, digests: bool = True, watch: Wa
 
 
 def watch_layer(source: Readable, head: bytes, watch: Watch) -> None:
-    """Let a layer pass before a watch and keep nothing else of it; what is raised is as with `read_layer`."""
+    """Read a layer for a watch alone, and keep nothing else of it. Raises what `read_layer` raises."""
     tape = Tape(decompressed(source, head))
     for index, header in enumerate(tape.members()):
         wanted = watch.see(index, plain(header.name), header)
@@ -106,7 +106,7 @@ def watch_layer(source: Readable, head: bytes, watch: Watch) -> None:
 
 
 def plain(name: str) -> str:
-    """Return a member's path from the root: no `./`, no slash at either end, and no way above the root."""
+    """Return a member's path from the root, without `./`, without a slash at either end, never above the root."""
     name = name.removeprefix("./")
     name = name.strip("/")
     if "//" in name or name.startswith(".") or "/." in name:
@@ -115,7 +115,7 @@ def plain(name: str) -> str:
 
 
 class _Counted:
-    """A stream whose bytes are counted and, if wanted, hashed."""
+    """A stream that counts its bytes and, with a `digest`, hashes them."""
 
     def __init__(self, source: Readable, digest: Hash | None) -> None:
         self._source, self._digest, self.count = source, digest, 0
@@ -128,13 +128,13 @@ class _Counted:
         return block
 
     def drain(self) -> None:
-        """Read what a decompressor left: it belongs to the blob."""
+        """Read what the decompressor left unread, which belongs to the blob too."""
         while self.read(CHUNK_BYTES):
             pass
 
 
 class _Scan:
-    """The columns of a layer while its members pass."""
+    """Collects the columns of a layer while its members pass."""
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
@@ -144,14 +144,14 @@ class _Scan:
         self._content = self._ownership = self._times = 0
 
     def add(self, header: Header) -> None:
-        """Take in one member, and its data where it is a file."""
+        """Add one member, and read its data if it is a file."""
         path, kind, size, digest = plain(header.name), header.kind, header.size, 0
         if header.stored and kind == FILE:
             digest = self._digest(path, header.stored)
-        if not path and kind != DIRECTORY:  # the root can be nothing else
+        if not path and kind != DIRECTORY:  # the root can only be a directory
             kind, size = OTHER, 0
         if len(encoded := path.encode(errors="surrogateescape")) > MAX_PATH_BYTES:
-            raise UnreadableImage(f"a path has more than {MAX_PATH_BYTES} bytes, which no Linux takes")
+            raise UnreadableImage(f"a path has more than {MAX_PATH_BYTES} bytes, which Linux does not accept")
         if len(self._kinds) >= MAX_ENTRIES or self._tape.position > MAX_LAYER_BYTES:
             raise UnreadableImage("a layer has more entries or bytes than any real one")
         if kind == FILE and not path.rpartition("/")[2].startswith(WHITEOUT):
@@ -164,8 +164,8 @@ class _Scan:
         self._kinds.append(kind)
         self._sizes.append(size)
         self._digests.append(digest)
-        told = b"%b\0%d %d %d %b" % (encoded, kind, size, digest, header.target.encode(errors="surrogateescape"))
-        key = xxhash.xxh3_64_intdigest(told)
+        entry = b"%b\0%d %d %d %b" % (encoded, kind, size, digest, header.target.encode(errors="surrogateescape"))
+        key = xxhash.xxh3_64_intdigest(entry)
         self._content += key
         self._ownership += key * (header.mode + (header.uid << 20) + (header.gid << 44))
         self._times += key * int(header.mtime)
@@ -204,7 +204,7 @@ class _Scan:
             self._databases += len(document)
 
     def content(self, deflated_bytes: int) -> LayerContent:
-        """Return what was taken in."""
+        """Return the content of the layer."""
         return LayerContent(
             shipped_bytes=self._shipped,
             file_count=self._files,
@@ -222,14 +222,14 @@ class _Scan:
 
 
 class _WatchedScan(_Scan):
-    """A scan that shows each member to a watch too."""
+    """A scan that also shows each member to a watch."""
 
     def __init__(self, tape: Tape, watch: Watch) -> None:
         super().__init__(tape)
         self._watch, self._wanted = watch, 0
 
     def add(self, header: Header) -> None:
-        """Take in one member, after the watch."""
+        """Show one member to the watch, then add it."""
         self._wanted = self._watch.see(len(self._kinds), plain(header.name), header)
         super().add(header)
 

@@ -1,4 +1,4 @@
-"""Tar archives as they come: read once, forward only, in blocks, and never as a whole."""
+"""Reads a tar archive as a stream: once, forward, in chunks, and never as a whole."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from weighbridge.sources.tar.compression import Readable
 from weighbridge.sources.tar.headers import BLOCK_BYTES, DamagedArchive, Header, decode, extended, pax_records, settled
 
 CHUNK_BYTES = 2**17
-"""How much is read at once: large enough that the loop costs nothing beside the bytes."""
+"""How much to read at once: so much that the loop's own cost is negligible."""
 
 MAX_HEADER_BYTES = 2**20
-"""What one member's headers may take. Linux ends a path at 4 kB and an extended attribute at 64 kB."""
+"""Limit on one member's headers. Linux limits a path to 4 kB and an extended attribute to 64 kB."""
 
 _LONG_NAME, _LONG_LINK, _EXTENDED, _GLOBAL = b"L", b"K", b"xX", b"g"
 
 Tap = Callable[[bytes], object]
-"""Is told all bytes that pass, in chunks that are full but for the last."""
+"""Called with all bytes that pass, in chunks of `CHUNK_BYTES`; only the last one may be shorter."""
 
 
 class Meter:
-    """A stream that reports how many bytes have been read from it; its first bytes can be seen before they are read.
+    """A stream that reports how many bytes have been read from it; `head` has its first bytes before they are read.
 
-    Not an `io.BufferedReader`, which would copy each chunk twice more: that takes as long as the reading itself.
+    An `io.BufferedReader` would copy each chunk twice more, which takes as long as the reading itself.
     """
 
     def __init__(self, source: Readable, on_progress: Callable[[int], None] | None) -> None:
@@ -55,11 +55,11 @@ class Tape:
 
     @property
     def position(self) -> int:
-        """How many bytes have been taken or skipped."""
+        """How many bytes `take`, `pieces` and `skip` have passed."""
         return self._passed + self._at
 
     def _more(self) -> bool:
-        """Put the next chunk in the place of one that is used up; False at the end of the stream."""
+        """Load the next chunk when one is used up; return False at the end of the stream."""
         self._passed += len(self._chunk)
         self._chunk, self._at = self._source.read(CHUNK_BYTES), 0
         for tap in self._taps:
@@ -67,10 +67,10 @@ class Tape:
         return bool(self._chunk)
 
     def pieces(self, size: int) -> Iterator[memoryview]:
-        """Yield the next bytes as they lie in the chunks.
+        """Yield the next bytes piece by piece, as the chunks divide them.
 
         Raises:
-            EOFError: The stream ends before.
+            EOFError: The stream ends too early.
         """
         while size:
             if self._at == len(self._chunk) and not self._more():
@@ -81,7 +81,7 @@ class Tape:
             yield piece
 
     def take(self, size: int) -> bytes:
-        """Return the next bytes; `EOFError` where the stream ends before."""
+        """Return the next bytes; raise `EOFError` if the stream ends too early."""
         end = self._at + size
         if end <= len(self._chunk):
             taken, self._at = self._chunk[self._at : end], end
@@ -89,7 +89,7 @@ class Tape:
         return b"".join(self.pieces(size))
 
     def skip(self, size: int) -> None:
-        """Pass over the next bytes; `EOFError` where the stream ends before."""
+        """Skip the next bytes; raise `EOFError` if the stream ends too early."""
         self._at += size
         while (beyond := self._at - len(self._chunk)) > 0:
             self._at = len(self._chunk)
@@ -98,12 +98,12 @@ class Tape:
             self._at = beyond
 
     def drain(self) -> None:
-        """Read to the end: what follows an archive's last member belongs to its digest."""
+        """Read to the end: the bytes after an archive's last member belong to its digest too."""
         while self._more():
             pass
 
     def members(self) -> Iterator[Header]:
-        """Yield the members of the archive; the data of each may be taken before the next is asked for.
+        """Yield the members of the archive. The caller may take the data of each before it asks for the next.
 
         Raises:
             DamagedArchive: A header is damaged.
@@ -116,7 +116,7 @@ class Tape:
             self.skip(end - self.position)
 
     def _member(self, everywhere: dict[str, str]) -> Header | None:
-        """Return the next member's header with all that goes before it; None at the archive's end."""
+        """Return the next member's header, with the extended headers before it applied; None at the archive's end."""
         records, budget = dict(everywhere), MAX_HEADER_BYTES
         while block := self._block():
             header = decode(block)
@@ -139,7 +139,7 @@ class Tape:
         return None
 
     def _block(self) -> bytes:
-        """Return the next header block; nothing at the end, which is a block of zeros or, in bad archives, no block."""
+        """Return the next header block; empty at the end, which is a zero block or, in some archives, no block."""
         if self._at == len(self._chunk) and not self._more():
             return b""
         block = self.take(BLOCK_BYTES)
@@ -151,14 +151,14 @@ class Tape:
         return data
 
     def _skip_map(self, block: bytes) -> None:
-        """Pass over the blocks in which old GNU archives continue the map of a sparse file's holes."""
+        """Skip the blocks in which old GNU archives continue the map of a sparse file's holes."""
         goes_on = block[482]
         while goes_on:
             goes_on = self.take(BLOCK_BYTES)[504]
 
 
 class Part:
-    """The data of one member of an archive; its first bytes can be seen before they are read."""
+    """The data of one member of an archive; `head` has its first bytes before they are read."""
 
     def __init__(self, tape: Tape, size: int) -> None:
         self.head = self._unread = tape.take(min(size, BLOCK_BYTES))
