@@ -1,4 +1,4 @@
-"""What an image stands on, as it says itself: the image of its last FROM, named in its labels."""
+"""Finds an image's base, the image of its last FROM, by the image's own labels."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from weighbridge.model.report import Base
 NAME_LABEL = "org.opencontainers.image.base.name"
 """Names the image of the last FROM (OCI image-spec, annotations.md)."""
 DIGEST_LABEL = "org.opencontainers.image.base.digest"
-"""The digest under which that image is in its registry; left out where it was in none."""
+"""The digest of that image in its registry; absent if the image was in no registry."""
 NOTHING_LABEL, NOTHING = "weighbridge.base", "scratch"
-"""Says of an image that it stands on nothing, which the label for names cannot: `scratch` is no image."""
+"""Marks an image built FROM scratch. The name label cannot say that, because `scratch` is not an image."""
 TOP_LABEL = "weighbridge.base.top"
-"""How many layers that has, and the diff ID of the last: so the base is known where the base image is not."""
+"""How many layers the base has, and the diff ID of the last one: enough to know the base without having its image."""
 
 Find = Callable[[str], "tuple[str, ...] | None"]
-"""Returns the diff IDs of an image by its name; None where there is no such image."""
+"""Returns the diff IDs of the image with that name; None if there is no such image."""
 
 
 def told(told_labels: Mapping[str, str], diff_ids: Sequence[str], find: Find) -> tuple[str, int] | None:

@@ -1,4 +1,4 @@
-"""The closed breakdown of one image: whose each byte is, the base's, a package's, ours, nobody's, or wasted."""
+"""Builds the ledger of one image: which owner has each of its bytes. The rows add up to what the image ships."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ _ORDER = {category: place for place, category in enumerate(CATEGORIES)}
 def breakdown(
     view: Filesystem, base_layers: int, owned: tuple[Sequence[Owner], array[int]], waste: Iterable[Waste]
 ) -> tuple[LedgerRow, ...]:
-    """Return whose the bytes of an image are; the rows add up to what it ships.
+    """Return the bytes of each owner; the rows add up to what the image ships.
 
     Args:
         view: The merged layers.
-        base_layers: How many of them came with the base image: what is seen of these is the base's, whoever owns it.
-        owned: What `owners.owned` says of them.
+        base_layers: How many of them came with the base image. Files of these layers count to the base, whoever
+            owns them.
+        owned: What `owners.owned` returns for `view`.
         waste: The image's wasted bytes.
     """
     known, owner = owned

@@ -1,4 +1,4 @@
-"""Wasted bytes as rows that people can act on: what was hidden, by which instruction, and what to change."""
+"""Lists wasted bytes so that people can act on them: what was hidden, by which instruction, and what to change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from weighbridge.image.filesystem import DELETED_FILE, METADATA_ONLY, REPLACED, 
 from weighbridge.model.report import Waste, WasteCause
 
 MAX_ROWS = 8
-"""For one cause between two layers; where there are more places, one row tells of all of them."""
+"""How many rows one cause between two layers may have; more paths than this are merged into one row."""
 
 _CACHES = (
     ("var/lib/apt/lists", "apt's lists: end that RUN with `rm -rf /var/lib/apt/lists/*`, or mount a cache over them"),
@@ -23,12 +23,12 @@ _CACHES = (
 
 
 def rows(losses: Iterable[Loss], instructions: Sequence[str], base_layers: int) -> tuple[Waste, ...]:
-    """Return what was lost, the largest first.
+    """Return the wasted bytes, the largest first.
 
     Args:
-        losses: As `filesystem` tells them.
+        losses: What `filesystem` recorded.
         instructions: One for each layer.
-        base_layers: How many layers came with the base image; 0 where that is unknown.
+        base_layers: How many layers came with the base image; 0 if that is unknown.
     """
     found = []
     for (name, shipped_by, killed_by), group in groupby(sorted(losses, key=_key), _key):
@@ -56,7 +56,7 @@ def _key(loss: Loss) -> tuple[WasteCause, int, int]:
 
 
 def _common(paths: Iterable[str]) -> str:
-    """Return the folder that all paths lie in."""
+    """Return the deepest folder that contains all paths."""
     return posixpath.commonpath([f"/{path}" for path in paths]).strip("/")
 
 

@@ -1,4 +1,4 @@
-"""One image's figures: layers, waste, ledger and base, each sum closed."""
+"""Computes one image's figures: layers, waste, ledger and base. All sums agree to the byte."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from weighbridge.model.tree import Node
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """An image's figures, and its parts."""
+    """An image's figures and its tree."""
 
     image: Image
     tree: Callable[[], Node]
-    """Return the parts layer by layer, down to files: made when asked for, of what was read."""
+    """Builds the tree, layer by layer down to files, from what was read."""
 
 
 def weigh(variant: str, source: str, content: ImageContent, base: Base | None) -> Weighed:
-    """Return one image's figures; its sums are those of its layers.
+    """Return one image's figures; the sums of its layers are the sums of the image.
 
     Args:
         variant: What the report calls the image.
         source: Where its bytes came from, such as `registry`.
-        content: What was read of it.
-        base: What it stands on, where that is known.
+        content: The image as it was read.
+        base: Its base image, if known.
     """
     view = filesystem.stack(content.layers)
     owned = owners.owned(view, content.working_dir)
@@ -74,6 +74,6 @@ def weigh(variant: str, source: str, content: ImageContent, base: Base | None) -
 
 
 def _pull(layers: Iterable[Layer], blobs: Sequence[Blob | None], config_bytes: int) -> Pull:
-    """Return what a node without any of the layers pulls: each blob once, and the config."""
+    """Return what a node that has none of the layers pulls: each blob once, and the config."""
     once = {layer.diff_id: layer.pull_bytes or 0 for layer in layers}
     return Pull(bytes=config_bytes + sum(once.values()), basis="exact" if all(blobs) else "estimated")

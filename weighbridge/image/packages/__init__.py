@@ -1,4 +1,4 @@
-"""Who owns a file: what dpkg, apk and pip write down of the files that they install. Pure parsers, no sizes."""
+"""Reads which files dpkg, apk and pip installed, from their own databases. Only parses: no file access, no sizes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["Package", "found", "is_database"]
 
 
 def is_database(path: str) -> bool:
-    """Tell whether a file's bytes are needed to know who owns what. `path` is from the root, without a slash."""
-    # Asked of every file of every layer: two plain tests let all but a few go.
+    """Return whether a file is a package database. `path` starts at the root, without a leading slash."""
+    # Called for every file of every layer: two plain tests rule out nearly all of them.
     if path.startswith("var/lib/dpkg/") and dpkg.is_database(path):
         return True
     return path.endswith(("/RECORD", "/installed")) and (dist_info.is_database(path) or path in apk.DATABASES)
@@ -22,8 +22,8 @@ def is_database(path: str) -> bool:
 def found(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages that an image holds: those of Python, then Debian's, then Alpine's, each sorted by name.
 
-    `documents` are the databases of the image as a container sees it: their paths, as `is_database` takes them, and
-    their bytes. What is damaged in them is passed over, line by line; nothing is raised.
+    `documents` are the databases that a container sees: path, as for `is_database`, and bytes. Damaged lines are
+    skipped; nothing is raised.
     """
     yield from dist_info.installed(documents)
     for manager in (dpkg, apk):

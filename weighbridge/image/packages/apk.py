@@ -1,4 +1,4 @@
-"""What apk installed: one text file with all packages and their files.
+"""Reads what apk installed, from its one text file with all packages and their files.
 
 Source: Alpine's wiki, "Apk spec", the installed database of version 2; apk 3 writes the same.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from weighbridge.image.packages.package import LONGEST_PATH, Package, from_root, lines
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
-"""Where apk keeps it: an image whose `lib` is a link to `usr/lib` has the first."""
+"""Where apk keeps it. An image in which `lib` is a link to `usr/lib` has the first."""
 
 
 def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
@@ -27,12 +27,12 @@ def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
 
 
 def _field(record: list[str], tag: str) -> str:
-    """Return the value of a field that is there once; empty where it is missing."""
+    """Return the value of a field that occurs once; empty if it is missing."""
     return next((line[2:] for line in record if line.startswith(tag)), "")
 
 
 def _files(record: list[str]) -> Iterator[str]:
-    """Yield a package's files. An `R:` is the name of a file in the folder of the `F:` before it."""
+    """Yield a package's files. Each `R:` line names a file in the folder of the last `F:` line before it."""
     folder: str | None = None
     for line in record:
         tag, value = line[:2], line[2:]

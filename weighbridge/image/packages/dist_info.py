@@ -1,4 +1,4 @@
-"""What pip, uv and others installed: the RECORD in each distribution's `.dist-info`, wherever that lies.
+"""Reads what pip, uv and others installed, from the RECORD in each `.dist-info` folder, wherever that is.
 
 Source: the packaging specifications, "Recording installed projects".
 """
@@ -20,14 +20,14 @@ _SEPARATORS = re.compile(r"[-_.]+")
 
 
 def is_database(path: str) -> bool:
-    """Tell whether a file is the RECORD of a distribution."""
+    """Return whether a file is the RECORD of a distribution."""
     return path.endswith(_ENDING) and path != _ENDING and not path.endswith("/" + _ENDING)
 
 
 def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
-    """Yield one package for each RECORD among `documents`; it owns that RECORD, listed or not.
+    """Yield one package for each RECORD in `documents`, by name and version. It owns its RECORD, listed or not.
 
-    They come by name and version, one after the other: a full environment's files are too many to hold all at once.
+    The packages are read one at a time, because the paths of a full environment would take too much memory.
     """
     found = []
     for path in documents:
@@ -35,24 +35,24 @@ def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
         if is_database(path) and len(folder) <= LONGEST_PATH:
             found.append((_identity(stem), folder, path))
     for (name, version), folder, path in sorted(found):
-        # A path that begins with a slash replaces the folder.
+        # `join` drops the folder if the path begins with a slash.
         recorded = (posixpath.join(folder, entry) for entry in _entries(documents[path]))
         yield Package(kind="python", name=name, version=version, paths=from_root([*recorded, path]))
 
 
 def _identity(stem: str) -> tuple[str, str]:
-    """Take `Name-Version` apart. The name is normalised as on the index (PEP 503)."""
+    """Split `Name-Version`. The name is normalised as on the index (PEP 503)."""
     name, *version = _BEFORE_VERSION.split(stem, maxsplit=1)
     return _SEPARATORS.sub("-", name).lower(), "".join(version)
 
 
 def _entries(content: bytes) -> Iterator[str]:
-    """Yield the first column of a RECORD as far as it is a path."""
+    """Yield the paths in a RECORD's first column."""
     rows = csv.reader(io.StringIO(content.decode("utf-8", "surrogateescape")))
     while True:
         try:
             row = next(rows, None)
-        except csv.Error:  # For instance a field beyond csv's limit; the reader goes on with the next line.
+        except csv.Error:  # Such as a field beyond csv's limit; the reader continues with the next line.
             continue
         if row is None:
             return
