@@ -114,7 +114,7 @@ def test_last_without_a_main_branch(project: Path) -> None:
     """What was looked for is named."""
     commit(project)
     git(project, "branch", "--move", "trunk")
-    with pytest.raises(SettingsError, match=r"last finds no main branch: no origin/HEAD, .*, main, master\. Give a "):
+    with pytest.raises(SettingsError, match=r"last finds no main branch; it tried origin/HEAD, .*, master\. Give a "):
         find(project, "last")
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_record(project: Path) -> None:
     with pytest.raises(SettingsError, match=r"--baseline reports/x\.json cannot be read: No such file"):
         find(project, "reports/x.json")
     Path("x.json").write_text("{}")
-    with pytest.raises(UnreadableRecord, match=r"x\.json is no record") as caught:
+    with pytest.raises(UnreadableRecord, match=r"x\.json is not a record") as caught:
         find(project, "x.json")
     assert "elete" not in str(caught.value)  # it may be a file of the user's own
 
@@ -142,7 +142,7 @@ def test_folder_that_cannot_be_read(tmp_path: Path) -> None:
     """A folder that is missing has no records; of one that does not open nobody knows, and that is told."""
     assert records.history(tmp_path / "missing").reports == ()
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match=r"file cannot be read: Not a directory\. Make it a folder that you may "):
+    with pytest.raises(SettingsError, match=r"file cannot be read: Not a directory\. Make it a readable folder, "):
         records.history(tmp_path / "file")
 
 
@@ -162,8 +162,8 @@ def test_why_there_is_no_record(project: Path) -> None:
     for number in range(7):
         (project / "reports" / f"x{number}.json").write_text("{}")
     expected = (
-        r"main has no record in .*; 1 there are of trees that differed from their commit; "
-        r"no records are x0\.json, x1\.json, x2\.json, x3\.json, x4\.json and 2 more\. "
+        r"main has no record in .*, only 1 with uncommitted changes; "
+        r"unreadable: x0\.json, x1\.json, x2\.json, x3\.json, x4\.json and 2 more\. "
     )
     with pytest.raises(SettingsError, match=expected):
         find(project, "main")
@@ -193,7 +193,7 @@ def test_repository_of_somebody_else(project: Path, monkeypatch: pytest.MonkeyPa
     """Git refuses a repository of another user, as in CI's containers: that is told, not that no branch is there."""
     record(project, 1, commit(project))
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    with pytest.raises(SettingsError, match=r"Git knows of no commit: detected dubious ownership .* status` says how"):
+    with pytest.raises(SettingsError, match=r"Git finds no commits: detected dubious ownership .* status` says how"):
         find(project, "last")
 
 
@@ -201,7 +201,7 @@ def test_no_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Git is not installed, that is why nothing is found; a record is found by its path all the same."""
     made = record(project, 1, commit(project))
     monkeypatch.setenv("PATH", str(project))
-    with pytest.raises(SettingsError, match=r"Git knows of no commit: git: No such file"):
+    with pytest.raises(SettingsError, match=r"Git finds no commits: git: No such file"):
         find(project, "last")
     (path,) = (project / "reports").glob("*.json")
     assert find(project, str(path)) == made
@@ -229,7 +229,7 @@ def test_variants_are_paired() -> None:
     found = baseline.compare(before, after, "main")
     assert (found.label, found.report) == ("main", before)
     assert [(each.variant, each.delta_bytes) for each in found.comparisons] == [("single", 0), ("multi", MB)]
-    assert found.refusals == {"new": "there is no such variant in it"}
+    assert found.refusals == {"new": "the baseline has no such variant"}
 
 
 def test_cost_of_unlike_basis_is_dropped() -> None:

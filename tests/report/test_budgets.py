@@ -79,11 +79,11 @@ def test_estimated_pull_is_told_as_such() -> None:
 @pytest.mark.parametrize(
     ("limit", "fields", "why"),
     [
-        ("over_base", {"base": None}, "over the base: its limit is not checked, for the base is unknown"),
+        ("over_base", {"base": None}, "over the base: its limit is not checked, because the base is unknown"),
         ("layer", {"layers": (replace(image().layers[0], in_base=None),)}, "largest layer: its limit is not checked"),
-        ("live", {"live_bytes": None}, "live: its limit is not checked, for the record does not tell it"),
-        ("waste", {"wasted_bytes": None}, "waste: its limit is not checked, for the record does not tell it"),
-        ("pull", {"pull": None}, "pull: its limit is not checked, for the record does not tell it"),
+        ("live", {"live_bytes": None}, "live: its limit is not checked, because the record does not contain it"),
+        ("waste", {"wasted_bytes": None}, "waste: its limit is not checked, because the record does not contain it"),
+        ("pull", {"pull": None}, "pull: its limit is not checked, because the record does not contain it"),
     ],
 )
 def test_what_cannot_be_checked_is_told(limit: str, fields: dict[str, Any], why: str) -> None:
@@ -135,7 +135,7 @@ def test_main_that_was_over_already_is_told() -> None:
     """Who did not make it too large is told that it was so before."""
     ((*_, message),) = found(image(redis_mb=31), {"shipped": "120 MB"}, image(redis_mb=30))
     assert message.startswith(
-        "shipped: 141 MB is 21.0 MB over the limit of 120 MB; over it already in main, 3f2a9c1: 140 MB;"
+        "shipped: 141 MB is 21.0 MB over the limit of 120 MB; already over it in main, 3f2a9c1: 140 MB;"
     )
     ((*_, message),) = found(image(redis_mb=31), {"shipped": "140.5 MB"}, image(redis_mb=30))
     assert "main" not in message
@@ -203,7 +203,7 @@ def test_growth_that_cannot_be_told() -> None:
     assert found(image(), limits) == []
     start = "growth since main, 3f2a9c1: its limit is not checked, because "
     ((*_, message),) = found(image(), limits, image("single"))
-    assert message == f"{start}there is no such variant in it"
+    assert message == f"{start}the baseline has no such variant"
     ((rule, level, message),) = found(image(), limits, image(platform="linux/arm64"))
     assert (rule, level) == ("budget-growth-unjudged", "warning")
     assert message.startswith(f"{start}the earlier image is for linux/arm64, the later one for linux/amd64; ")

@@ -41,8 +41,8 @@ def compare(before: Image, after: Image) -> Comparison:
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        ({"ledger": ()}, {}, "the earlier image was recorded without a ledger; measure it anew"),
-        ({}, {"ledger": ()}, "the later image was recorded without a ledger; measure it anew"),
+        ({"ledger": ()}, {}, "the earlier image was recorded without a ledger; measure it again"),
+        ({}, {"ledger": ()}, "the later image was recorded without a ledger; measure it again"),
         (
             {"platform": "linux/arm64"},
             {},

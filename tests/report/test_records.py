@@ -1,4 +1,4 @@
-"""Records on disk: what was saved comes back, and what is no record is told."""
+"""Records on disk: what was saved comes back, and and an error says what is not a record."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_unknown_fields_are_ignored() -> None:
     ("text", "message"),
     [
         (changed(format=2), "x.json has format 2, and this version reads 1"),
-        (changed(images=7), "x.json is no record: images: "),
-        (changed(images=[{}]), "x.json is no record: images.0.variant: "),
-        ("[]", "x.json is no record: the whole: "),
-        ("", "x.json is no JSON: "),
-        ("{" * 100_000, "x.json is no JSON: "),
-        ("[" * 100_000, "x.json is no JSON: "),
+        (changed(images=7), "x.json is not a record: images: "),
+        (changed(images=[{}]), "x.json is not a record: images.0.variant: "),
+        ("[]", "x.json is not a record: the whole: "),
+        ("", "x.json is not JSON: "),
+        ("{" * 100_000, "x.json is not JSON: "),
+        ("[" * 100_000, "x.json is not JSON: "),
     ],
 )
 def test_what_is_no_record_is_told(text: str, message: str) -> None:
@@ -92,8 +92,8 @@ def test_what_the_quick_reader_refuses_is_read_the_long_way() -> None:
 
 
 def test_bytes_that_are_no_text() -> None:
-    """A binary file is no record either."""
-    with pytest.raises(UnreadableRecord, match="record is no JSON"):
+    """A binary file is not a record either."""
+    with pytest.raises(UnreadableRecord, match="record is not JSON"):
         records.from_json(b"\xff\xfe\x00")
 
 

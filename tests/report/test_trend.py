@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.ledgers import image_of, row, stand_on
 from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
 from weighbridge.report import trend
-from weighbridge.report.trend import ALL, Break, Change, Point
+from weighbridge.report.trend import ALL, Break, BrokenFigure, Change, Point
 
 BASE = Base(reference="python:3.13", layers=1, shipped_bytes=60)
 EXACT, ESTIMATED = (Pull(bytes=40, basis=basis) for basis in ("exact", "estimated"))
@@ -77,7 +77,7 @@ def test_later_report_without_a_rebuild() -> None:
     ],
 )
 def test_unlike_bases_are_a_break(
-    before: dict[str, object], after: dict[str, object], expected: tuple[str, str]
+    before: dict[str, object], after: dict[str, object], expected: tuple[BrokenFigure, str]
 ) -> None:
     """What cannot be compared is not, and the break says why; a pull of another basis leaves other figures alone."""
     old, new = (replace(IMAGE, **fields) for fields in (before, after))  # type: ignore[arg-type] # any fields of it

@@ -280,7 +280,7 @@ def test_new_variant_has_no_growth(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variant that the baseline lacks is new; one that stayed is told in a line."""
     monkeypatch.setenv("COLUMNS", "100")
     before, after = report(MULTI), report(MULTI, MINIMAL)
-    text = drawn(since(before, after, minimal="there is no such variant in it"))
+    text = drawn(since(before, after, minimal="the baseline has no such variant"))
     assert re.search(r"^ minimal .* new\b", text, re.MULTILINE)
     assert f"Growth     none since {LABEL}." in text
     assert f"Unchanged in size since {LABEL}: multi." in text
@@ -307,7 +307,7 @@ def test_nothing_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_variant_that_the_baseline_lacks_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has no growth, and is not among those that nobody may compare."""
     monkeypatch.setenv("COLUMNS", "100")
-    text = drawn(since(report(MULTI), report(GROWN, MINIMAL), minimal="there is no such variant in it"))
+    text = drawn(since(report(MULTI), report(GROWN, MINIMAL), minimal="the baseline has no such variant"))
     assert re.search(r"^ minimal .* new\b", text, re.MULTILINE)
 
 
