@@ -19,7 +19,7 @@ from weighbridge.build import labels
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import LABEL, Engine
 from weighbridge.errors import BuildFailed
-from weighbridge.model.build import Built, Step
+from weighbridge.model.build import Built, Step, StepState
 from weighbridge.settings import certificates as trusted
 
 OUTPUT_LINES = 20
@@ -193,7 +193,7 @@ class Progress:
     def _advanced(self, step: Step, text: str) -> Step:
         outcome = _OUTCOME.match(text)
         if outcome:
-            states = {"CACHED": "cached", "CANCELED": "cancelled"}
+            states: dict[str, StepState] = {"CACHED": "cached", "CANCELED": "cancelled"}
             state = states.get(text, "done" if outcome[3] is None else "failed")
             return replace(step, state=state, seconds=float(outcome[2] or step.seconds))
         # A step's header comes again when BuildKit turns back to it; "sha256:" lines tell of downloads.

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from weighbridge.model.build import Built, Step
+from weighbridge.model.build import Built, Step, StepState
 from weighbridge.render.terminal import build_progress, console
 
 
@@ -17,7 +17,7 @@ def width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
 
 
-def step(state: str, seconds: float = 0) -> Step:
+def step(state: StepState, seconds: float = 0) -> Step:
     """Return a step."""
     return Step(name="[builder 2/3] RUN pip install", state=state, seconds=seconds)
 
