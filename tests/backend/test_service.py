@@ -195,7 +195,7 @@ def test_a_job_that_keeps_killing_its_worker_ends(store: Store, record: Any) -> 
     found = service.get_comparison(store, opened.id)
 
     assert found.status == "failed"
-    assert found.why == f"It was begun {MAX_ATTEMPTS} times and never ended."
+    assert found.why == f"It was started {MAX_ATTEMPTS} times and never finished."
 
 
 def test_a_record_that_this_version_cannot_read_fails_its_comparison(store: Store, record: Any) -> None:

@@ -1,4 +1,4 @@
-"""Weighs images wherever they are: opens them, works out their figures, and joins these into a report."""
+"""Weighs images from any source: opens them, computes their figures, and combines these into a report."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Trees = Callable[[], Mapping[str, Node]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """A report, and the parts of its images."""
+    """A report, and the trees of its images."""
 
     report: Report
     trees: Trees
-    """Return variant -> the parts of its image, layer by layer down to files: made when asked for, of what was read."""
+    """Builds, on the first call, variant -> the tree of its image, layer by layer down to files."""
 
 
 def weigh(
@@ -44,17 +44,17 @@ def weigh(
     engine: Engine | None = None,
     on_progress: Progress | None = None,
 ) -> Weighed:
-    """Weigh images now, those of an engine or of one archive in one pass.
+    """Weigh images now. Images of one engine or archive are read in one pass.
 
     Args:
         locations: Name in the report -> where the image is.
         project: A folder of the repository whose commit the report names.
-        cache: What is known of layers; the user's, if None.
-        engine: A connected engine; if None, the user's, where a location needs one.
-        on_progress: Is told the number of bytes read so far.
+        cache: The cache of layers; if None, the user's.
+        engine: A connected engine; if None, the user's engine, if a location needs one.
+        on_progress: Called with the number of bytes read so far.
 
     Raises:
-        NoSuchImage, UnreadableImage, EngineError: As the sources say.
+        NoSuchImage, UnreadableImage, EngineError: As in `opener.read`.
     """
     with ExitStack() as stack:
         if engine is None and any(location.source == DOCKER for location in locations.values()):
