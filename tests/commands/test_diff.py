@@ -141,7 +141,7 @@ def test_images_of_one_kind_are_compared(
 
 @pytest.mark.parametrize(
     ("noise", "words"),
-    [("20 B", "app +20 B since main; largest cause"), ("21 B", "next to none since main: app +20 B")],
+    [("20 B", "app +20 B since main; largest cause"), ("21 B", "almost none since main: app +20 B")],
 )
 def test_noise_of_the_settings_reaches_the_report(
     archives: Callable[[Pair], tuple[Path, Path]], capsys: pytest.CaptureFixture[str], noise: str, words: str

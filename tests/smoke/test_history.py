@@ -119,7 +119,7 @@ def test_waived_rules_are_counted() -> None:
     history.remember(SETTINGS, CODE, proof_of("waived"))
     found = history.standings(report(SMALL))["small"]
     assert (found.ok, found.rules, found.waived, found.failed) == (True, 2, 1, ())
-    assert stood(found) == "✓ 1, 1 waived"
+    assert stood(found) == "✓ 1 of 2, 1 waived"
 
 
 @pytest.mark.parametrize("kept", [{}, {"ok": "perhaps"}, {"ok": True, "at": "now", "rules": 1}])

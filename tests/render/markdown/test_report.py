@@ -163,7 +163,7 @@ MB = 10^6 bytes. `~` is an estimate of gzip -6, within 2 %.</sub>
 **+12.0 MB** since <code>main, 1234567, 2026-11-20</code>: base image 0 B, all else +12.0 MB. \
 A node that has it pulls ~14.3 MB.
 
-| Change | Whose | Version |
+| Change | Owner | Version |
 |---:|---|---|
 | +12.0 MB | Python package <code>numpy</code> | <code>2.1 → 2.2</code> |
 | **+12.0 MB** | **in all** |  |
@@ -195,7 +195,7 @@ def test_first_screen_names_the_cause(after: Image, why: str) -> None:
         (
             report(changed(libpq5=row("debian", "libpq5", "17.3", 900_028))),
             BEFORE,
-            "Next to unchanged since main, 1234567, 2026-11-20: multi +28 B",
+            "Almost unchanged since main, 1234567, 2026-11-20: multi +28 B",
         ),
         (
             report(changed(numpy=row("python", "numpy", "2.0", 10_000_000))),
@@ -223,8 +223,8 @@ def test_without_a_baseline_it_says_what_to_ship_and_to_cut() -> None:
     alone = Summary(report=BEFORE, standings={BEFORE.images[0].variant: standing})
     text = first_screen(markdown.document(alone))
     assert "ship multi: Its smoke test passed." in text
-    assert "cut first nothing for sure; its largest part is " in text
-    assert "✓ 43, 2 waived" in text
+    assert "cut first Nothing is certainly removable. The largest part is " in text
+    assert "✓ 43 of 45, 2 waived" in text
     assert "ship multi" not in first_screen(markdown.document(summary(BEFORE, BEFORE)))
 
 

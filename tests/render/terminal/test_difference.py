@@ -14,7 +14,7 @@ from weighbridge.report.difference import VariantDifference
 AT_80 = """\
 old -> new: +12.2 MB (184 MB to 196 MB)
 
-   Change   Whose        Name                         What changed
+   Change   Owner        Name                         What changed
  ──────────────────────────────────────────────────────────────────────────────
  +14.2 MB   python       pillow                       none → 12.1.0
  -2.00 MB   python       a-distribution-with-a-ver…   1.0 → 2.0
@@ -23,7 +23,7 @@ old -> new: +12.2 MB (184 MB to 196 MB)
       0 B   debian       libpq5                       17.12 → 17.13
  +12.2 MB   in all
 
-The base image changed by +10.0 kB, what stands on it by +12.2 MB.
+The base image changed by +10.0 kB, the rest by +12.2 MB.
 Layers: 1 the same
 
  Layer       Shipped   Instruction
@@ -31,7 +31,7 @@ Layers: 1 the same
  + added     56.0 MB   COPY /venv /venv
  - removed   43.8 MB   COPY /venv /venv
 
-A node that has the first pulls 18.3 MB for the second.
+A node that has the first image pulls 18.3 MB for the second.
 """
 
 

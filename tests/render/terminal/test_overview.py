@@ -147,9 +147,9 @@ AT_80 = """\
 Ship       multi: ~52.7 MB to pull, 158 MB shipped. It is the only one whose
            smoke test passed. minimal is smaller and was not tried; `invoke
            smoke` does.
-Cut first  nothing for sure; its largest part is Python package sqlalchemy: 39.1
-           MB (25% of it). Drop it from the requirements if nothing that runs
-           imports it.
+Cut first  Nothing is certainly removable. The largest part is Python package
+           sqlalchemy: 39.1 MB (25% of it). Drop it from the requirements if
+           nothing that runs imports it.
 Growth     multi +2.22 MB since main, 3f2a9c1, 2026-11-20; largest cause:
            sqlalchemy 2.1.8 → 2.1.9 (+9.10 MB).
 
@@ -166,7 +166,7 @@ What each variant weighs
 
 multi: +2.22 MB (156 MB to 158 MB) since main, 3f2a9c1, 2026-11-20
 
-   Change   Whose        Name                    What changed
+   Change   Owner        Name                    What changed
  ──────────────────────────────────────────────────────────────────────────────
  -10.0 MB   python       click                   8.1 → none
  +9.10 MB   python       sqlalchemy              2.1.8 → 2.1.9
@@ -181,8 +181,8 @@ multi: +2.22 MB (156 MB to 158 MB) since main, 3f2a9c1, 2026-11-20
  +50.0 kB                and 6 smaller changes
  +2.22 MB   in all
 
-The base image changed by +3.00 MB, what stands on it by -780 kB.
-A node that has the earlier image pulls ~52.7 MB for it.
+The base image changed by +3.00 MB, the rest by -780 kB.
+A node that has the earlier image pulls ~52.7 MB for this one.
 
 single is not compared: its pull was exact there and is estimated here
 Unchanged in size since main, 3f2a9c1, 2026-11-20: minimal.
@@ -191,8 +191,8 @@ Unchanged in size since main, 3f2a9c1, 2026-11-20: minimal.
 AT_120 = """\
 Ship       multi: ~52.7 MB to pull, 158 MB shipped. It is the only one whose smoke test passed. minimal is smaller and
            was not tried; `invoke smoke` does.
-Cut first  nothing for sure; its largest part is Python package sqlalchemy: 39.1 MB (25% of it). Drop it from the
-           requirements if nothing that runs imports it.
+Cut first  Nothing is certainly removable. The largest part is Python package sqlalchemy: 39.1 MB (25% of it). Drop it
+           from the requirements if nothing that runs imports it.
 Growth     multi +2.22 MB since main, 3f2a9c1, 2026-11-20; largest cause: sqlalchemy 2.1.8 → 2.1.9 (+9.10 MB).
 
 What each variant weighs
@@ -291,7 +291,7 @@ def test_noise_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     slight = image("multi", (*LEDGER, row("bytecode", "click", 300)))
     text = drawn(since(report(MULTI), report(slight)))
-    assert f"Next to unchanged since {LABEL}: multi +300 B." in text
+    assert f"Almost unchanged since {LABEL}: multi +300 B." in text
     assert "What changed" not in text
 
 

@@ -132,9 +132,9 @@ def drawn(told: Report | Summary) -> str:
 AT_80 = """\
 Ship       multi: ~59.7 MB to pull, 179 MB shipped. It ships the fewest bytes of
            both, and none was tried: prove it with `invoke smoke`.
-Cut first  nothing for sure; its largest part is Python package sqlalchemy: 40.0
-           MB (22% of it). Drop it from the requirements if nothing that runs
-           imports it.
+Cut first  Nothing is certainly removable. The largest part is Python package
+           sqlalchemy: 40.0 MB (22% of it). Drop it from the requirements if
+           nothing that runs imports it.
 
 What each variant weighs
                       Over                                      Of the
@@ -152,9 +152,9 @@ single: 676 MB in 1 layer, base unknown or changed since the build
  ──────────────────────────────────────────────────────────────────────────────
      0    676 MB   ~225 MB   ████████   unknown   RUN all
 
-multi: whose the bytes are
+multi: who owns the bytes
 
- Whose               Bytes   Share    The largest
+ Owner               Bytes   Share    The largest
  ──────────────────────────────────────────────────────────────────────────────
  base image        78.6 MB   █████▎   libc6 78.6 MB
  Debian packages   35.3 MB   ██▍      ca-certificates 35.3 MB
@@ -240,7 +240,7 @@ def test_rebuilds_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     text = drawn(CHANGED)
     assert CHANGED_AT_80 in text
-    assert text.index("What each variant weighs") < text.index("What a change costs") < text.index("multi: whose")
+    assert text.index("What each variant weighs") < text.index("What a change costs") < text.index("multi: who owns")
     assert max(map(len, text.splitlines())) <= 80
     assert "Run, Cached: steps. " in text
     assert not re.search("a change|code +change|rebuild", drawn(REPORT).lower())
@@ -307,4 +307,4 @@ def test_markup_in_an_instruction_is_text(monkeypatch: pytest.MonkeyPatch) -> No
 def test_names_are_no_markup(name: str) -> None:
     """What a user calls an image stands in the headings as it is, colons and brackets included."""
     text = drawn(replace(REPORT, images=(replace(MULTI, variant=name),)))
-    assert f"{name}: whose the bytes are" in text
+    assert f"{name}: who owns the bytes" in text

@@ -76,10 +76,10 @@ multi  █ ▁▁▁▁▁  156 MB to 174 MB, 6 points
  2f2a9c1: ≠ pull estimated -> exact
  1f2a9c1: ≠ base mirror/python:3.12-trixie -> python:3.13-slim-trixie
 
-Change: of shipped bytes, from the row below; = none.
+Change: of shipped bytes, since the row below; = no change.
 Code: what a node pulls after a change to the code.
-≠ not compared with the row below: the figures are of unlike basis.
-+ behind a commit: the tree held something else.
+≠ not compared with the row below; the note says why.
++ after a commit: the tree had uncommitted changes.
 ~ is an estimate of gzip -6, within 2 %.
 """
 AT_120 = """\
@@ -96,10 +96,10 @@ multi  █ ▁▁▁▁▁  156 MB to 174 MB, 6 points
  4f2a9c1: ≠ pull exact -> estimated; base +20.0 kB
  1f2a9c1: ≠ base mirror/python:3.12-trixie -> python:3.13-slim-trixie
 
-Change: of shipped bytes, from the row below; = none.
+Change: of shipped bytes, since the row below; = no change.
 Code: what a node pulls after a change to the code.
-≠ not compared with the row below: the figures are of unlike basis.
-+ behind a commit: the tree held something else.
+≠ not compared with the row below; the note says why.
++ after a commit: the tree had uncommitted changes.
 ~ is an estimate of gzip -6, within 2 %.
 """
 
@@ -122,7 +122,7 @@ def test_many_points_fit(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     )
     text = drawn(found)
     assert max(map(len, text.splitlines())) <= columns
-    assert " And 80 earlier; JSON has them all." in text
+    assert " And 80 earlier points; --format json has all of them." in text
     assert text.splitlines()[0].startswith("production  ")
     assert ("last " in text.splitlines()[0]) == (columns < 200)
 

@@ -30,8 +30,8 @@
     .each((node) => { node.value = node.data[1]; });
   const about = (node, name = node.data[0]) => {
     const parts = node.children ? `, ${node.children.length} part${node.children.length === 1 ? "" : "s"}` : "";
-    const whose = node.data[2] ? `, ${named(node.data[2])}` : "";
-    return `${name}: ${size(node.value)}, ${share(node.value, node.ancestors().at(-1).value)}${whose}${parts}`;
+    const owner = node.data[2] ? `, ${named(node.data[2])}` : "";
+    return `${name}: ${size(node.value)}, ${share(node.value, node.ancestors().at(-1).value)}${owner}${parts}`;
   };
 
   const zoom = () => {
