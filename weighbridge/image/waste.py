@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import assert_never
 
 from weighbridge.image.filesystem import DELETED_FILE, METADATA_ONLY, REPLACED, Loss
 from weighbridge.model.report import Waste, WasteCause
@@ -71,18 +72,22 @@ def _remedy(
     if cause == METADATA_ONLY:
         return _ownership_remedy(instructions[shipped_by], instructions[killed_by])
     if shipped_by == killed_by:
-        return "The layer's own archive holds it twice: build the image with another tool, or mend that one."
+        return "The layer's own archive holds it twice: fix the tool that built the image, or use another one."
     if cause == REPLACED:
-        return f"Ship it once: make its final form in one instruction, layer {shipped_by}'s or layer {killed_by}'s."
+        return f"Ship it once: make its final form in the instruction of either layer {shipped_by} or {killed_by}."
     return _deletion_remedy(cause, shipped_by, path, instructions[shipped_by])
 
 
 def _base_remedy(cause: WasteCause, killed_by: int) -> str:
-    if cause == METADATA_ONLY:
-        return f"Layer {killed_by} ships these files of the base image again, byte for byte: leave them alone."
-    if cause == REPLACED:
-        return f"Layer {killed_by} ships these files of the base image again, changed: take a base that has them so."
-    return "Deleting what came with the base image frees nothing: take a smaller base, or copy out what you need."
+    again = f"Layer {killed_by} ships these files of the base image again"
+    match cause:
+        case "metadata-only":
+            return f"{again}, byte for byte: leave them alone."
+        case "replaced":
+            return f"{again}, changed: take a base with these changes."
+        case "deleted-file" | "deleted-directory" | "opaque-directory":
+            return "Deleting files of the base image frees nothing: take a smaller base, or copy out what you need."
+    assert_never(cause)
 
 
 def _deletion_remedy(cause: WasteCause, shipped_by: int, path: str, maker: str) -> str:
@@ -92,14 +97,14 @@ def _deletion_remedy(cause: WasteCause, shipped_by: int, path: str, maker: str) 
     if re.match(r"(COPY|ADD)\b", maker):
         return "Do not copy it: leave it out with .dockerignore, or mount it (`RUN --mount=type=bind`)."
     what = "it" if cause == DELETED_FILE else "the folder"
-    return f"Delete {what} in the instruction that makes {what}, layer {shipped_by}'s, or make it in an earlier stage."
+    return f"Delete {what} in the instruction that makes {what} (layer {shipped_by}), or make it in an earlier stage."
 
 
 def _ownership_remedy(maker: str, changer: str) -> str:
     copied = re.match(r"COPY|ADD", maker)
     for word in ("chown", "chmod"):
         if copied and word in changer:
-            return f"The bytes stayed and only {word} changed something: use `{copied[0]} --{word}=…` and drop that."
+            return f"Only {word} changed these files, not their bytes: use `{copied[0]} --{word}=…` instead."
         if word in changer:
-            return f"The bytes stayed and only {word} changed something: run {word} where the files are made."
-    return "The bytes stayed, only owner, mode or time changed: set these where the files are made."
+            return f"Only {word} changed these files, not their bytes: run it in the instruction that makes them."
+    return "Only owner, mode or time changed, not the bytes: set these in the instruction that makes the files."

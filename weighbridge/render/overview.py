@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from weighbridge.model.report import Image, Layer, Pull, Rebuild
 from weighbridge.model.smoke import Standing
@@ -43,7 +44,12 @@ def pulled(pull: Pull | None) -> str:
     """Return the bytes of a pull as text, with `~` before an estimate."""
     if pull is None:
         return UNKNOWN
-    return f"~{size(pull.bytes)}" if pull.basis == "estimated" else size(pull.bytes)
+    match pull.basis:
+        case "exact":
+            return size(pull.bytes)
+        case "estimated":
+            return f"~{size(pull.bytes)}"
+    assert_never(pull.basis)
 
 
 def pull_of(layer: Layer) -> Pull | None:

@@ -53,10 +53,10 @@ class Cut:
 
 
 def to_ship(summary: Summary) -> Image | None:
-    """Return the smallest image of those whose smoke test passed; where none did, of those never tried.
+    """Return the smallest image that passed its smoke test; if there is none, the smallest untested image.
 
-    Images with an error among their findings come last. Smallest is by pull bytes, or by shipped bytes where the pulls
-    are unknown or of unlike basis. None where every image failed, or there is none.
+    Images with an error among their findings come last. Images are compared by pull bytes, or by shipped bytes if the
+    pulls are unknown or cannot be compared. None if there is no image, or every image failed.
     """
     candidates = _passed(summary) or _untried(summary)
     sound = [image for image in candidates if not _errors(image)] or candidates
@@ -64,7 +64,7 @@ def to_ship(summary: Summary) -> Image | None:
 
 
 def reason(summary: Summary) -> str:
-    """Return why `to_ship` names what it names, in one or two sentences without figures."""
+    """Return the reason for the choice of `to_ship`, in one or two sentences without figures."""
     choice, images = to_ship(summary), summary.report.images
     if choice is None:
         return "No variant passes its smoke test: `invoke smoke` says what fails." if images else "There is no image."
@@ -91,7 +91,7 @@ def to_cut(image: Image) -> Cut | None:
 
 
 def by_pull(images: Sequence[Image]) -> bool:
-    """Return whether images can be compared by what they pull: all of it known, and on one basis."""
+    """Return whether images can be compared by pull bytes: all are known, and all are exact or all estimated."""
     bases = {image.pull.basis if image.pull else None for image in images}
     return len(bases) == 1 and None not in bases
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
+from weighbridge.report.difference import LayerChange, LayerDifference, LedgerDifference, VariantDifference
 
 BASE = "base"
 LAYER = "layer"
 HIDDEN = "of-the-base"
 """Files of the base that a later layer now hides, or no longer hides; they are shipped in either case."""
+_SIGNS: Mapping[LayerChange, int] = {"added": 1, "removed": -1, "same": 0}
 CauseKind = Literal["base", "layer", "waste", "bytecode", "owner"]
 """What sort of thing a cause is; `owner` stands for every other category of a ledger, such as `debian`."""
 
@@ -75,7 +76,7 @@ def explain_growth(difference: VariantDifference) -> Growth:
         if hidden := sum(row.delta_bytes for row in base) - drift:
             causes.append(Cause(category="wasted", name=HIDDEN, delta_bytes=hidden))
     if not difference.ledger:
-        causes = [_layer(row) for row in difference.layers if row.change != "same"]
+        causes = [_layer(row) for row in difference.layers if _SIGNS[row.change]]
     return Growth(
         delta_bytes=difference.delta_bytes,
         base_bytes=drift,
@@ -115,5 +116,4 @@ def _owner(row: LedgerDifference) -> Cause:
 
 
 def _layer(row: LayerDifference) -> Cause:
-    size = -row.shipped_bytes if row.change == "removed" else row.shipped_bytes
-    return Cause(category=LAYER, name=row.instruction, delta_bytes=size)
+    return Cause(category=LAYER, name=row.instruction, delta_bytes=_SIGNS[row.change] * row.shipped_bytes)

@@ -153,7 +153,7 @@ def test_whole_document() -> None:
 | 0.4 s | ✓ 45 rules | 1 error |
 
 - **error** <code>multi</code>: shipped 123 MB, 3.4 MB over the limit of 120 MB
-- <code>multi</code> +12.0 MB, most by <code>numpy</code> <code>2.1 → 2.2</code> (+12.0 MB)
+- <code>multi</code> +12.0 MB, mainly because of <code>numpy</code> <code>2.1 → 2.2</code> (+12.0 MB)
 
 <sub>Measured 2026-11-24T10:00:00Z at <code>3f2a9c1</code>; change since <code>main, 1234567, 2026-11-20</code>. \
 MB = 10^6 bytes. `~` is an estimate of gzip -6, within 2 %.</sub>
@@ -161,7 +161,7 @@ MB = 10^6 bytes. `~` is an estimate of gzip -6, within 2 %.</sub>
 <details><summary><b><code>multi</code></b>: 123 MB, 2 layers, +12.0 MB since the baseline</summary>
 
 **+12.0 MB** since <code>main, 1234567, 2026-11-20</code>: base image 0 B, all else +12.0 MB. \
-A node that has it pulls ~14.3 MB.
+A node that has the earlier image pulls ~14.3 MB.
 
 | Change | Owner | Version |
 |---:|---|---|

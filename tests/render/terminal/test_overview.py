@@ -22,7 +22,7 @@ CHOWN = Waste(
     killed_by=2,
     path="/venv",
     file_count=900,
-    remedy="The bytes stayed and only chown changed something: use `COPY --chown=…` and drop that.",
+    remedy="Only chown changed these files, not their bytes: use `COPY --chown=…` instead.",
 )
 LABEL = "main, 3f2a9c1, 2026-11-20"
 
@@ -351,7 +351,7 @@ def test_waste_is_told_with_its_remedy_first(monkeypatch: pytest.MonkeyPatch) ->
     text = drawn(Summary(report=report(REGRESSIONS["chown"][0]())))
     verdict = " ".join(text[: text.index("What each variant weighs")].split())
     assert "Cut first /venv, shipped by layer 1 and, byte for byte, again by layer 2: 33.0 MB (17% of it)." in verdict
-    assert "use `COPY --chown=…` and drop that." in verdict
+    assert "use `COPY --chown=…` instead." in verdict
 
 
 def test_names_from_images_move_no_cursor() -> None:

@@ -11,7 +11,7 @@
     return element;
   };
 
-  /* As the other formats write it. */
+  /* Formats bytes as the other formats do. */
   const size = (count) => {
     const units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
     let value = count, unit = 0;
@@ -77,7 +77,7 @@
       told.textContent = names.length > 1 ? `${names.slice(0, -1).join(" › ")} › ${about(node)}` : about(node);
     };
 
-    /* Two levels at a time, laid out anew for the room that there is. */
+    /* Draws two levels at a time, in the available room. */
     const draw = () => {
       const width = tiles.clientWidth, height = tiles.clientHeight;
       tiles.replaceChildren();

@@ -127,7 +127,7 @@ def _advice(summary: Summary) -> Iterator[str]:
 def _why(summary: Summary, comparison: Comparison) -> str:
     because = cause(summary, comparison, _name)
     told = f"{_name(comparison.variant)} {signed(comparison.delta_bytes)}"
-    parts = [f"{told}, most by {because}" if because else told, drift(comparison)]
+    parts = [f"{told}, mainly because of {because}" if because else told, drift(comparison)]
     advised = plain(remedy(summary, comparison))
     return "; ".join(filter(None, parts)) + (f". {advised}" if advised else "")
 
@@ -164,7 +164,7 @@ def _difference(comparison: Comparison, baseline: Baseline, rows: int) -> str:
     head = f"**{signed(grown.delta_bytes)}** since {_name(baseline.label)}"
     if difference.ledger:
         head += f": base image {signed(grown.base_bytes)}, all else {signed(grown.own_bytes)}"
-    cost = f". A node that has it pulls {pulled(difference.cost)}" if difference.cost else ""
+    cost = f". A node that has the earlier image pulls {pulled(difference.cost)}" if difference.cost else ""
     shown, rest = grown.largest(rows)
     told = [(signed(each.delta_bytes), _whose(each), _name(versions(each)) if versions(each) else "") for each in shown]
     if rest:
