@@ -100,7 +100,8 @@ def _items(summary: Summary) -> Iterator[str]:
         yield from _advice(summary)
     found = [(each, image) for image in summary.report.images for each in image.findings]
     for finding, image in sorted(found, key=lambda pair: pair[0].level != "error"):
-        yield f"- **{plain(finding.level, _NAME)}** {_name(image.variant)}: {plain(finding.message)}"
+        level, message = plain(finding.level, _NAME), plain(finding.message)
+        yield f"- **{level}** {_name(image.variant)}: {message}"
     for image in summary.report.images:
         standing = summary.standings.get(image.variant)
         if standing and not standing.ok:

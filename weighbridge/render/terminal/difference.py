@@ -76,7 +76,8 @@ def render_growth(summary: Summary, stream: TextIO | None = None) -> None:
 
 def _change(comparison: Comparison) -> str:
     difference = comparison.difference
-    return f"{signed(difference.delta_bytes)} ({size(difference.before_bytes)} to {size(difference.after_bytes)})"
+    before, after = size(difference.before_bytes), size(difference.after_bytes)
+    return f"{signed(difference.delta_bytes)} ({before} to {after})"
 
 
 def _tells(comparison: Comparison) -> bool:
