@@ -18,11 +18,11 @@ def test_records_tell_of_all_categories() -> None:
 
 
 def test_packages_have_a_manager() -> None:
-    """The categories of packages, and no others, are called that."""
+    """Exactly the categories of packages have `packages` in their title."""
     assert {category for category, title in CATEGORIES.items() if title.endswith(" packages")} == set(MANAGERS)
 
 
 def test_every_category_has_a_colour() -> None:
-    """The page's style knows each of them."""
+    """The page's style has a colour for each category."""
     style = Path(html.__file__).with_name("style.css").read_text(encoding="utf-8")
     assert set(CATEGORIES) <= set(re.findall(r"^\.c-([a-z]+) ", style, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""What scripts get: the whole output of each kind, and nothing besides."""
+"""The whole JSON output of each kind, with nothing else on the stream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from weighbridge.report import records
 
 
 def test_proofs(capsys: pytest.CaptureFixture[str]) -> None:
-    """Scripts get every check, the figures and the format's version; the logs stay out."""
+    """The JSON has every check, the figures and the format's version, but no logs."""
     json.render_proofs([WAIVED, replace(FAILED, logs={"api": "secret"})])
     out = capsys.readouterr().out
     found = standard_json.loads(out)
@@ -43,7 +43,7 @@ def test_proofs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_report(capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON is the record and nothing else, and reads back as the same report."""
+    """The JSON is the record and nothing else, and reads back as the same report."""
     json.render(summary())
     out, err = capsys.readouterr()
     assert records.from_json(out) == summary().report
@@ -52,7 +52,7 @@ def test_report(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
-    """A renderer with a stream of its own leaves standard output alone."""
+    """With a stream, a renderer writes nothing to standard output."""
     stream = io.StringIO()
     json.render(summary(), stream)
     json.render_proofs([Proof(variant="multi", seconds=1, checks=())], stream)
@@ -61,7 +61,7 @@ def test_stream_is_written_to_and_nothing_else(capsys: pytest.CaptureFixture[str
 
 
 def test_difference() -> None:
-    """JSON holds every field, and a format."""
+    """The JSON has every field, and a format."""
     stream = io.StringIO()
     json.render_difference(explain(CHANGE, 500), stream)
     value = standard_json.loads(stream.getvalue())

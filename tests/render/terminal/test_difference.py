@@ -1,4 +1,4 @@
-"""A difference on a terminal: the whole output."""
+"""The whole output of a difference on a terminal."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ A node that has the first image pulls 18.3 MB for the second.
 
 
 def drawn(change: VariantDifference) -> str:
-    """Return what the terminal shows, without the blanks at the ends of lines."""
+    """Return the terminal's output, without blanks at the ends of lines."""
     stream = io.StringIO()
     difference.render(explain(change), stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
 def test_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """First whose bytes changed, then the layers, then what it costs to pull."""
+    """The causes come first, then the layers, then the cost of a pull."""
     monkeypatch.setenv("COLUMNS", "80")
     assert drawn(CHANGE) == AT_80
 
 
 def test_many_rows_are_told_in_one_line() -> None:
-    """Beyond twenty the rest is one line with their number and their sum."""
+    """Rows beyond twenty are one line with their number and their sum."""
     rows = tuple(row("python", f"p{number}", (0, 100), (None, "1")) for number in range(25))
     change = VariantDifference(variant="x", before_bytes=0, after_bytes=2500, delta_bytes=2500, layers=(), ledger=rows)
     lines = [" ".join(line.split()) for line in drawn(change).splitlines()]
@@ -58,7 +58,7 @@ def test_many_rows_are_told_in_one_line() -> None:
 
 
 def test_layers_stand_in_for_a_ledger() -> None:
-    """Where a record kept no ledger, the layers that came and went are the rows, and close as well."""
+    """Without a ledger, the rows are the added and removed layers, and add up as well."""
     change = replace(CHANGE, ledger=())
     lines = [" ".join(line.split()) for line in drawn(change).splitlines()]
     start = lines.index("+56.0 MB layer added COPY /venv /venv")
