@@ -1,4 +1,4 @@
-"""The work of the service, told in its own words: no HTTP, no queue."""
+"""The operations of the service, independent of HTTP and of the queue."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ MAX_REHEARSAL_SECONDS = 20
 
 
 def add_report(store: Store, body: bytes | bytearray) -> tuple[str, bool]:
-    """Keep a record whole, fields that this version does not know included.
+    """Store a whole record, including fields that this version does not know.
 
     Returns:
-        Its id, and whether it is new.
+        The report's ID, and whether the report is new.
 
     Raises:
         Invalid: It breaks the contract.
@@ -50,7 +50,7 @@ def add_report(store: Store, body: bytes | bytearray) -> tuple[str, bool]:
 
 
 def get_record(store: Store, report_id: str) -> bytes:
-    """Return a record as it was posted, as canonical JSON."""
+    """Return a posted record as canonical JSON."""
     record = store.record(report_id) if _ID.fullmatch(report_id) else None
     if record is None:
         raise NotFound(f"There is no report {report_id[:80]!a}")
@@ -60,7 +60,7 @@ def get_record(store: Store, report_id: str) -> bytes:
 def list_reports(
     store: Store, *, variant: str | None, limit: int, cursor: str | None
 ) -> tuple[list[StoredReport], str | None]:
-    """Return one page of reports, newest first, and the cursor of the next; None on the last page."""
+    """Return one page of reports, newest first, and the cursor of the next page; on the last page, None."""
     before = None if cursor is None else decode_cursor(cursor)
     found = store.reports(variant=variant, before=before, limit=limit + 1)
     page = found[:limit]
@@ -68,13 +68,13 @@ def list_reports(
 
 
 def request_comparison(store: Store, send: Callable[[str], None], before: str, after: str) -> StoredComparison:
-    """Open a comparison and have it made. Asking again is harmless, and mends one whose job was lost.
+    """Open a comparison and queue its job. Repeating the request is harmless, and queues a lost job again.
 
     Args:
         store: Where reports and comparisons are.
-        send: Puts a comparison's id on the queue; raises Unavailable where that cannot be done.
-        before: A report's id.
-        after: A report's id.
+        send: Puts a comparison's ID on the queue; raises Unavailable if it cannot.
+        before: The ID of the earlier report.
+        after: The ID of the later report.
     """
     for name, report_id in (("before", before), ("after", after)):
         if not store.has_report(report_id):
@@ -91,7 +91,7 @@ def request_comparison(store: Store, send: Callable[[str], None], before: str, a
 
 
 def get_comparison(store: Store, comparison_id: str) -> StoredComparison:
-    """Return a comparison and how far it is."""
+    """Return a comparison with its status."""
     comparison = store.comparison(comparison_id) if _ID.fullmatch(comparison_id) else None
     if comparison is None:
         raise NotFound(f"There is no comparison {comparison_id[:80]!a}")
@@ -99,13 +99,13 @@ def get_comparison(store: Store, comparison_id: str) -> StoredComparison:
 
 
 def run_comparison(store: Store, comparison_id: str) -> None:
-    """Make a comparison and store what it finds. Running twice gives the same row."""
+    """Compare two reports and store the result. Running twice stores the same result."""
     comparison = store.comparison(comparison_id)
     if comparison is None or comparison.status == "done":
         _log.info("comparison skipped", extra={"comparison": comparison_id})
         return
     if store.count_attempt(comparison_id) > MAX_ATTEMPTS:
-        store.fail_comparison(comparison_id, f"It was begun {MAX_ATTEMPTS} times and never ended.")
+        store.fail_comparison(comparison_id, f"It was started {MAX_ATTEMPTS} times and never finished.")
         return
     try:
         before, after = (from_json(get_record(store, key), key) for key in (comparison.before, comparison.after))
@@ -123,7 +123,7 @@ def _describe(found: Comparison | Refusal) -> VariantDifference | VariantRefusal
 
 
 def rehearse(seconds: float, job: str = "") -> float:
-    """Stay busy for some seconds, 20 at most, and return them: what a job does that a stop must not cut short."""
+    """Sleep for the given seconds, at most 20, and return them: a sample job for tests of a graceful stop."""
     bounded = min(max(0, seconds), MAX_REHEARSAL_SECONDS)
     _log.info("rehearsal started", extra={"job": job, "seconds": bounded})
     time.sleep(bounded)
@@ -132,12 +132,12 @@ def rehearse(seconds: float, job: str = "") -> float:
 
 
 def encode_cursor(recorded_at: str, report_id: str) -> str:
-    """Return a position in the list as text that callers need not understand."""
+    """Return a position in the list as opaque text."""
     return base64.urlsafe_b64encode(json.dumps([recorded_at, report_id]).encode()).decode()
 
 
 def decode_cursor(cursor: str) -> tuple[str, str]:
-    """Return the position that `encode_cursor` wrote down."""
+    """Return the position that `encode_cursor` encoded."""
     try:
         recorded_at, report_id = json.loads(base64.urlsafe_b64decode(cursor))
         if _TIME.fullmatch(recorded_at) and _ID.fullmatch(report_id):

@@ -1,4 +1,4 @@
-"""The work, without HTTP and without a queue."""
+"""The service's operations, without HTTP and without a queue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _pair(store: Store, record: Any) -> tuple[str, str]:
 
 
 def test_the_record_is_kept_as_posted(store: Store, record: Any) -> None:
-    """Fields of a later version come back; the same content twice is one report."""
+    """Fields of a later version are kept; the same content twice is one report."""
     posted = record(later=[{"bytes": 2**70}], image={"later": {"basis": "exact"}})
     first = service.add_report(store, json.dumps(posted).encode())
     second = service.add_report(store, json.dumps(posted, indent=4, sort_keys=True).encode())
@@ -39,7 +39,7 @@ def test_the_record_is_kept_as_posted(store: Store, record: Any) -> None:
 
 
 def test_the_cost_of_changes_is_kept(store: Store, record: Any) -> None:
-    """What `invoke report --rebuild` adds to a record is accepted and comes back."""
+    """The fields that `invoke report --rebuild` adds are accepted and kept."""
     pull = {"bytes": 23_000, "basis": "estimated"}
     counts = {"seconds": 1, "steps_run": 3, "steps_cached": 9}
     nothing: dict[str, Any] = {**counts, "change": None, "layers": [], "pull": None}
@@ -82,7 +82,7 @@ def test_the_cost_of_changes_is_kept(store: Store, record: Any) -> None:
     ],
 )
 def test_a_broken_record_is_refused_by_field(store: Store, record: Any, fields: dict[str, Any], place: str) -> None:
-    """The message names the field, and nothing is kept."""
+    """The message names the field, and nothing is stored."""
     with pytest.raises(Invalid, match=place):
         _add(store, record(**fields))
 
@@ -90,7 +90,7 @@ def test_a_broken_record_is_refused_by_field(store: Store, record: Any, fields: 
 
 
 def test_pages_are_stable_under_inserts(store: Store, record: Any) -> None:
-    """Walking the pages shows every old report once, newest first, whatever arrives meanwhile."""
+    """Paging shows every old report once, newest first, even if reports arrive meanwhile."""
     old = [
         _add(store, record(recorded_at=f"2026-11-23T10:00:{second // 2:02}Z", commit=str(second)))
         for second in range(9)
@@ -109,7 +109,7 @@ def test_pages_are_stable_under_inserts(store: Store, record: Any) -> None:
 
 
 def test_a_list_can_be_of_one_variant(store: Store, record: Any) -> None:
-    """Only reports that hold the variant are listed, each with all of its variants in order."""
+    """Only reports with the variant are listed, each with all its variants in order."""
     _add(store, record())
     both = record(images=[*record(image={"variant": "single"})["images"], *record()["images"]])
     wanted = _add(store, both)
@@ -121,7 +121,7 @@ def test_a_list_can_be_of_one_variant(store: Store, record: Any) -> None:
 
 @given(second=st.integers(0, 59), digits=st.text("0123456789abcdef", min_size=64, max_size=64))
 def test_a_cursor_means_the_position_that_it_was_made_from(second: int, digits: str) -> None:
-    """Encoding and decoding a cursor gives the same position."""
+    """Encoding and then decoding a cursor gives the same position."""
     position = (f"2026-11-23T10:00:{second:02}Z", digits)
 
     assert position == service.decode_cursor(service.encode_cursor(*position))
@@ -129,13 +129,13 @@ def test_a_cursor_means_the_position_that_it_was_made_from(second: int, digits: 
 
 @given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_any_other_cursor_is_invalid(cursor: str) -> None:
-    """What we did not make is refused in words, whatever it is."""
+    """Any cursor that we did not make is refused with a message."""
     with pytest.raises(Invalid, match="cursor"):
         service.decode_cursor(cursor)
 
 
 def test_a_comparison_runs_twice_to_the_same_row(store: Store, record: Any) -> None:
-    """Jobs are delivered at least once, so the second run changes nothing."""
+    """A job may be delivered twice; the second run changes nothing."""
     before, after = _pair(store, record)
     sent: list[str] = []
     opened = service.request_comparison(store, sent.append, before, after)
@@ -149,7 +149,7 @@ def test_a_comparison_runs_twice_to_the_same_row(store: Store, record: Any) -> N
 
 
 def test_the_same_pair_is_the_same_comparison(store: Store, record: Any) -> None:
-    """Asking again sends a pending one again, for its job may be lost, and a finished one not at all."""
+    """Asking again sends a pending comparison again, in case its job was lost, but not a finished one."""
     before, after = _pair(store, record)
     sent: list[str] = []
     first = service.request_comparison(store, sent.append, before, after)
@@ -171,7 +171,7 @@ def test_an_unknown_report_is_named(store: Store, record: Any) -> None:
 
 
 def test_a_comparison_that_could_not_be_sent_is_failed_and_can_be_asked_for_again(store: Store, record: Any) -> None:
-    """Nothing stays pending that nobody works on."""
+    """A comparison that cannot be queued fails at once, and does not stay pending."""
     before, after = _pair(store, record)
 
     def refuse(_: str) -> None:
@@ -187,7 +187,7 @@ def test_a_comparison_that_could_not_be_sent_is_failed_and_can_be_asked_for_agai
 
 
 def test_a_job_that_keeps_killing_its_worker_ends(store: Store, record: Any) -> None:
-    """Attempts are counted before they are made, and there is a last one."""
+    """Attempts are counted before they start, and their number is limited."""
     opened = service.request_comparison(store, lambda _: None, *_pair(store, record))
     for _ in range(MAX_ATTEMPTS):
         store.count_attempt(opened.id)
@@ -195,11 +195,11 @@ def test_a_job_that_keeps_killing_its_worker_ends(store: Store, record: Any) -> 
     found = service.get_comparison(store, opened.id)
 
     assert found.status == "failed"
-    assert found.why == f"It was begun {MAX_ATTEMPTS} times and never ended."
+    assert found.why == f"It was started {MAX_ATTEMPTS} times and never finished."
 
 
 def test_a_record_that_this_version_cannot_read_fails_its_comparison(store: Store, record: Any) -> None:
-    """A database may hold records of another version; the reason is stored."""
+    """If this version cannot read a stored record, the comparison fails with the reason."""
     known = _add(store, record())
     store.add_report(
         StoredReport(id=UNKNOWN, recorded_at="2026-11-23T10:00:00Z", commit=None, dirty=False, variants=()),
@@ -215,5 +215,5 @@ def test_a_record_that_this_version_cannot_read_fails_its_comparison(store: Stor
 
 @pytest.mark.parametrize("seconds", [-5, 0, 0.01, float("nan")])
 def test_a_rehearsal_is_bounded(seconds: float) -> None:
-    """Nobody can make a worker sleep backwards, or for ever."""
+    """The time of a rehearsal is limited to 0 to 20 seconds."""
     assert 0 <= service.rehearse(seconds) <= 0.01

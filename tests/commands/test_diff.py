@@ -1,4 +1,4 @@
-"""Images that cannot be compared are refused alike by everything that compares images."""
+"""Every command that compares images refuses the same pairs, with the same reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Pair = tuple[ImageSpec, ImageSpec]
 
 
 def spec(*layers: tuple[Entry, ...], base: str = "", depth: int = 0, architecture: str = "amd64") -> ImageSpec:
-    """Return an image; with a base, its labels say that it stands on that with its first layers."""
+    """Return an image; if it has a base, its labels name the base and its first layers."""
     image = ImageSpec(tags=("app:1",), layers=layers, architecture=architecture)
     labels = {NAME_LABEL: base, TOP_LABEL: f"{depth} {image.diff_ids[depth - 1]}"} if base else {}
     return ImageSpec(tags=("app:1",), layers=layers, labels=labels, architecture=architecture)
@@ -61,13 +61,13 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Pair]
 
 
 def report(path: Path, day: int) -> Report:
-    """Return what a report of an archive measures."""
+    """Return the report of an archive."""
     found = weigh.weigh({"app": Location(ARCHIVE, str(path))}, path.parent, cache=Cache(path.parent / "layers")).report
     return records.from_object(json.loads(records.to_json(found)) | {"recorded_at": f"2026-11-{day}T10:00:00Z"})
 
 
 def refuse_diff(before: Path, after: Path) -> str:
-    """Return why `invoke diff` refuses, which ends with the exit code of a wrong option."""
+    """Return the reason with which `invoke diff` refuses, and check its exit code."""
     with pytest.raises(NotComparable) as caught:
         diff.run(SETTINGS, before.parent, f"archive:{before}", f"archive:{after}", "json")
     assert isinstance(caught.value, SettingsError)
@@ -76,14 +76,14 @@ def refuse_diff(before: Path, after: Path) -> str:
 
 
 def refuse_baseline(before: Path, after: Path) -> str:
-    """Return why `--baseline` refuses."""
+    """Return the reason with which `--baseline` refuses."""
     compared = baseline.compare(report(before, 20), report(after, 21), "main")
     assert compared.comparisons == ()
     return compared.refusals["app"]
 
 
 def refuse_trend(before: Path, after: Path) -> str:
-    """Return why a trend breaks."""
+    """Return the reason of a trend's break."""
     (variant,) = trend.of([report(before, 20), report(after, 21)]).variants
     assert variant.points[1].change == trend.Change()
     (found,) = variant.points[1].breaks
@@ -91,7 +91,7 @@ def refuse_trend(before: Path, after: Path) -> str:
 
 
 def refuse_budget(before: Path, after: Path) -> str:
-    """Return the finding of a growth budget, the only one that there is."""
+    """Return the only finding of a growth budget."""
     later = report(after, 21)
     compared = baseline.compare(report(before, 20), later, "main")
     (finding,) = budgets.check(later, SETTINGS, compared).images[0].findings
@@ -100,7 +100,7 @@ def refuse_budget(before: Path, after: Path) -> str:
 
 
 def refuse_service(before: Path, after: Path) -> str:
-    """Return why the service refuses."""
+    """Return the reason with which the service refuses."""
     store = Store(f"sqlite:///{before.parent}/service.db")
     sent = list[str]()
     ids = [
@@ -121,7 +121,7 @@ def refuse_service(before: Path, after: Path) -> str:
 def test_unlike_images_are_refused(
     archives: Callable[[Pair], tuple[Path, Path]], case: str, refuse: Callable[[Path, Path], str]
 ) -> None:
-    """Whatever compares images refuses the same ones, and names what differs in both."""
+    """Every command that compares images refuses the same pairs, and names what differs in both images."""
     pair, words = CASES[case]
     told = refuse(*archives(pair))
     assert all(each in told for each in words)
@@ -131,7 +131,7 @@ def test_unlike_images_are_refused(
 def test_images_of_one_kind_are_compared(
     archives: Callable[[Pair], tuple[Path, Path]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What can be compared is, with the noise that the settings allow."""
+    """Images that can be compared are compared, with the noise limit of the settings."""
     before, after = archives((PYTHON, spec(SYSTEM, TOOLS, LARGER, base="python:3.14", depth=2)))
     diff.run(SETTINGS, before.parent, f"archive:{before}", f"archive:{after}", "json")
     value: dict[str, Any] = json.loads(capsys.readouterr().out)
@@ -141,12 +141,12 @@ def test_images_of_one_kind_are_compared(
 
 @pytest.mark.parametrize(
     ("noise", "words"),
-    [("20 B", "app +20 B since main; largest cause"), ("21 B", "next to none since main: app +20 B")],
+    [("20 B", "app +20 B since main; largest cause"), ("21 B", "almost none since main: app +20 B")],
 )
 def test_noise_of_the_settings_reaches_the_report(
     archives: Callable[[Pair], tuple[Path, Path]], capsys: pytest.CaptureFixture[str], noise: str, words: str
 ) -> None:
-    """The limit below which a change is none is the one that the settings have, in whatever draws the report."""
+    """Every format of the report uses the noise limit of the settings."""
     before, after = archives((PYTHON, spec(SYSTEM, TOOLS, LARGER, base="python:3.13", depth=2)))
     settings: Settings = settings_check({"variants": {"app": {}}, "budgets": {"noise": noise}})
     later = report(after, 21)

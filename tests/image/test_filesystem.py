@@ -1,4 +1,4 @@
-"""Layers stacked by the rules: what is seen, what is not, and why; held against a naive model on random layers."""
+"""Stacking layers shows which files a container sees, and what is lost and why; checked against a naive model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def seen(view: Filesystem) -> dict[str, int]:
 
 
 def lost(view: Filesystem) -> set[tuple[str, int, int, int, str]]:
-    """Return what was lost: cause, bytes, by which layer shipped and hidden, and where."""
+    """Return what was lost: cause, bytes, the layers that shipped and hid them, and the path."""
     return {
         (loss.cause.name, loss.size_bytes, loss.shipped_by, loss.cause.killed_by, loss.path)
         for loss in view.losses.values()
@@ -30,7 +30,7 @@ def lost(view: Filesystem) -> set[tuple[str, int, int, int, str]]:
 
 
 def hold(layers: Sequence[LayerContent], view: Filesystem) -> None:
-    """Hold what must hold of every stack: what is shipped is seen or lost."""
+    """Check what must hold for every stack: each shipped byte is either seen or lost."""
     live = view.live_bytes()
     wasted = [0] * len(layers)
     for loss in view.losses.values():
@@ -156,7 +156,7 @@ CASES: list[tuple[str, list[list[Entry]], dict[str, int], set[tuple[str, int, in
 
 @pytest.mark.parametrize(("layers", "files", "losses"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_rule(layers: list[list[Entry]], files: dict[str, int], losses: set[tuple[str, int, int, int, str]]) -> None:
-    """Each rule gives the files that a container sees, and what was shipped in vain."""
+    """Each rule gives the files that a container sees, and the bytes that were shipped in vain."""
     contents = [layer_of(entries) for entries in layers]
     view = stack(contents)
     assert seen(view) == files
@@ -165,14 +165,14 @@ def test_rule(layers: list[list[Entry]], files: dict[str, int], losses: set[tupl
 
 
 def test_links_that_go_round() -> None:
-    """A path through links without end leads nowhere; nothing hangs."""
+    """A path through an endless loop of links cannot be resolved, and nothing hangs."""
     view = stack([layer(symbolic_link("a", "b"), symbolic_link("b", "a"), Entry("a/x", b"1"))])
     assert view.find("b/y") is None
     assert seen(view) == {"a/x": 1}
 
 
 def test_find_follows_links_on_the_way() -> None:
-    """As merged `/usr` needs it: `lib/x` is found through `lib -> usr/lib`, the link itself by its own name."""
+    """With a merged `/usr`, `lib/x` is found through `lib -> usr/lib`, and `lib` itself is found as a link."""
     view = stack([layer(Entry("usr/lib/x", b"1"), symbolic_link("lib", "usr/lib"), symbolic_link("up", "../../lib"))])
     assert view.find("lib/x") == view.find("usr/lib/x") == view.find("up/x") == view.find("usr/../lib/x") == 0
     assert view.find("lib") == 1
@@ -181,7 +181,7 @@ def test_find_follows_links_on_the_way() -> None:
 
 
 def test_deep_path() -> None:
-    """A path as deep as Linux allows is no deeper recursion."""
+    """The deepest path that Linux allows causes no deep recursion."""
     deep = "/".join("d" * 1 for _ in range(2000))
     contents = [layer(Entry(f"{deep}/a", b"1")), layer(Entry(f"{deep}/a", b"22")), layer(Entry(".wh.d"))]
     view = stack(contents)
@@ -205,13 +205,13 @@ LAYERS = st.lists(st.lists(ENTRIES, max_size=8), max_size=4)
 
 
 class Naive:
-    """The same rules without any cleverness: one flat dictionary from paths to things, copied for each layer."""
+    """The same rules in the simplest form: one flat dictionary from paths to entries, copied for each layer."""
 
     def __init__(self) -> None:
         self.things: dict[str, tuple[str, object]] = {}
 
     def real(self, path: str, left: int = 41) -> str | None:
-        """Return where a path leads, all links followed; None where that is nowhere."""
+        """Return where a path leads after all links are followed; None if it leads nowhere."""
         at: list[str] = []
         for position, name in enumerate(parts := path.split("/")):
             if name in ("", "."):
@@ -238,7 +238,7 @@ class Naive:
         yield from [each for each in self.things if each.startswith(f"{path}/")]
 
     def remove(self, path: str) -> None:
-        """Remove a thing and all below it."""
+        """Remove an entry and everything below it."""
         for each in [path, *self.under(path)]:
             self.things.pop(each, None)
 
@@ -249,7 +249,7 @@ def join(folder: str, name: str) -> str:
 
 
 def own_folder(own: Naive, path: str) -> str:
-    """Return a folder of a layer's own, made where there is none."""
+    """Return a folder of a layer itself, and make it if it is missing."""
     folder = ""
     lexical = ""
     for name in path.split("/") if path else ():
@@ -264,7 +264,7 @@ def own_folder(own: Naive, path: str) -> str:
 
 
 def linked(below: Naive, own: Naive, path: str) -> tuple[str, object] | None:
-    """Return what a hard link leads to, in its own layer or else below; nothing, where that is a folder."""
+    """Return what a hard link leads to, in its own layer or in a lower one; None if that is a folder."""
     folder, _, name = path.rpartition("/")
     for where in (own, below):
         parent = where.real(folder)
@@ -276,7 +276,7 @@ def linked(below: Naive, own: Naive, path: str) -> tuple[str, object] | None:
 
 @dataclass
 class NaiveLayer:
-    """One layer by itself."""
+    """One layer, unpacked into an empty folder."""
 
     own: Naive = field(default_factory=Naive)
     """Markers are things too: they go with their folder."""
@@ -297,7 +297,7 @@ class NaiveLayer:
                 self.own.things[target] = thing
 
     def lay_over(self, below: Naive) -> None:
-        """Hide what the markers name, then put this layer's things in place."""
+        """Hide what the markers name, then put this layer's entries in place."""
         markers = {path for path, thing in self.own.things.items() if thing[0] == "marker"}
         for path in markers:
             folder, _, name = path.rpartition("/")
@@ -329,7 +329,7 @@ def naive(layers: Sequence[Sequence[Entry]]) -> dict[str, tuple[int, int, int]]:
 @given(LAYERS)
 @settings(max_examples=25 * settings.default.max_examples)  # type: ignore[union-attr]
 def test_any_layers(layers: list[list[Entry]]) -> None:
-    """What is seen is what the naive model sees, to the entry, and all that is shipped is seen or lost."""
+    """The naive model sees exactly the same entries, and every shipped byte is either seen or lost."""
     contents = [layer_of(entries) for entries in layers]
     view = stack(contents)
     expected = naive(layers)

@@ -1,4 +1,4 @@
-"""The ledger: rows by category, apart for the base, which add up to what is shipped."""
+"""The ledger's rows are ordered by category, keep the base apart, and add up to the shipped bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from weighbridge.image.owners import owned
 
 
 def test_kind_of_what_is_in_the_base() -> None:
-    """A row of the base tells which manager has the package, or that none has; a row of another category need not."""
+    """A row of the base names the manager of its package, or that it has no manager; other rows need no kind."""
     found = rows([[*SYSTEM, *PYTHON], [Entry("app/new.py", b"n")]], base_layers=1)
     kinds = {(row.name, row.kind) for row in found if row.category == "base"}
     assert {("libc6", "debian"), ("redis", "python"), ("redis", "bytecode"), ("/venv", "unowned")} <= kinds
@@ -25,7 +25,7 @@ def test_kind_of_what_is_in_the_base() -> None:
 
 
 def test_rows_come_by_category_then_by_size() -> None:
-    """The order is that of the categories, then the largest first."""
+    """Rows are sorted by category, then by size, the largest first."""
     found = rows([SYSTEM, PYTHON, [Entry("app/.wh.main.py")]], base_layers=1)
     assert list(dict.fromkeys(row.category for row in found)) == ["base", "python", "bytecode", "unowned", "wasted"]
     order = list(CATEGORIES)
@@ -42,12 +42,12 @@ LAYERS = st.lists(st.lists(st.builds(Entry, PATHS, st.binary(max_size=30)), max_
 
 @given(LAYERS, st.integers(0, 2))
 def test_ledger_closes(layers: list[list[Entry]], base_layers: int) -> None:
-    """Whatever lies where, with databases of any content: every byte has one owner."""
+    """Whatever the files and databases contain, every byte has exactly one owner."""
     rows([SYSTEM, *layers], base_layers)
 
 
 def test_base_is_apart() -> None:
-    """What the base's layers have is the base's, with the same names; our layers' parts of a package are ours."""
+    """Bytes in the base's layers count to the base under the owners' names; later bytes of a package are ours."""
     found = rows([SYSTEM, [Entry("usr/lib/x86_64-linux-gnu/libc.so.6", b"d" * 30)]], base_layers=1)
     assert told(found)["base", "tzdata"] == 100
     assert told(found)["debian", "libc6"] == 30

@@ -1,4 +1,4 @@
-"""One image as nested parts: every byte in its layer, with its owner, in its folder, and sums that close."""
+"""An image's tree: every byte is in its layer, under its owner, in its folder, and the sums hold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LAYERS = [
 
 
 def test_each_file_stands_below_its_layer_owner_and_folder() -> None:
-    """Layer, owner, folders, file; what is hidden is waste, and what the base image has is the base's."""
+    """Each file is below its layer, owner and folders; hidden files are waste, and the base's files are the base's."""
     found = set(leaves(image(LAYERS, base_layers=1)))
     assert found == {
         ("|0: RUN 0|/etc|etc/motd", 7, "base"),
@@ -32,13 +32,13 @@ def test_each_file_stands_below_its_layer_owner_and_folder() -> None:
 
 
 def test_layer_has_the_category_that_all_its_owners_have() -> None:
-    """Where they differ it has none."""
+    """A layer has the category of its owners if all of them share it; otherwise none."""
     assert [child.category for child in image(LAYERS, base_layers=1).children] == ["", "python", "application"]
 
 
 @pytest.mark.parametrize("path", ["d/" * 2000 + "f", "a/b"])
 def test_path_of_any_depth_is_kept(path: str) -> None:
-    """A path with two thousand folders, and one that is file and folder at once."""
+    """Bytes are kept below two thousand folders, and at a path that is both a file and a folder."""
     root = image([[Entry(path, b"12345"), Entry("a", b"1"), Entry("d/e", b"22")]])
     assert root.bytes == 8
 
@@ -50,5 +50,5 @@ PATHS = st.lists(st.sampled_from(["a", "b", "c", "app", "usr"]), min_size=1, max
     st.lists(st.lists(st.tuples(PATHS, st.integers(0, 40)), max_size=12), min_size=1, max_size=4), st.integers(1, 60)
 )
 def test_sums_close(layers: list[list[tuple[str, int]]], limit: int) -> None:
-    """Whatever the layers hold, and however much is folded, every node is the sum of its parts."""
+    """For any layers and any limit, every node is the sum of its parts."""
     image([[Entry(path, b"x" * size) for path, size in layer] for layer in layers], limit=limit)

@@ -1,4 +1,4 @@
-"""Waste as rows: every byte in one of them, few enough to read, each with a remedy that fits."""
+"""Every wasted byte is in one row; the rows are few enough to read, and each has a fitting remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from weighbridge.model.report import Waste
 
 
 def rows(layers: Sequence[Sequence[Entry]], instructions: Sequence[str], base_layers: int = 0) -> tuple[Waste, ...]:
-    """Return the waste of layers, held to its sum."""
+    """Return the waste of layers, and check its sum."""
     contents = [layer_of(entries) for entries in layers]
     view = filesystem.stack(contents)
     found = waste.rows(view.losses.values(), instructions, base_layers)
@@ -23,7 +23,7 @@ def rows(layers: Sequence[Sequence[Entry]], instructions: Sequence[str], base_la
 
 
 def test_row_tells_all_of_a_loss() -> None:
-    """What, how much, by which layers, where, how many files; the largest first."""
+    """A row has cause, bytes, layers, path and number of files; the largest row is first."""
     found = rows(
         [[Entry("d/a", b"1"), Entry("d/b", b"22")], [Entry(".wh.d"), Entry("x", b"4444")], [Entry(".wh.x")]],
         ["RUN make", "RUN rm -r d", "RUN rm x"],
@@ -35,7 +35,7 @@ def test_row_tells_all_of_a_loss() -> None:
 
 
 def test_many_places_are_one_row() -> None:
-    """Up to eight places stand by themselves; more are told as the folder of all of them."""
+    """Up to eight paths have a row each; more are merged into one row with their common folder."""
     few = [[Entry(f"app/{name}/x", b"1") for name in "abcdefgh"], [Entry(f"app/.wh.{name}") for name in "abcdefgh"]]
     assert len(rows(few, ["RUN a", "RUN b"])) == 8
     many = [[Entry(f"app/{name}/x", b"1") for name in "abcdefghi"], [Entry(f"app/.wh.{name}") for name in "abcdefghi"]]
@@ -54,33 +54,33 @@ LISTS = [Entry("var/lib/apt/lists/x", b"1234")], [Entry("var/lib/apt/lists/.wh.x
             [SHIPPED, KILLED],
             ["RUN make", "RUN rm"],
             0,
-            "Delete the folder in the instruction that makes the folder, la",
+            "Delete the folder in the instruction that makes the folder (la",
         ),
         (
             [SHIPPED, [Entry("d/.wh.a")]],
             ["RUN make", "RUN rm"],
             0,
-            "Delete it in the instruction that makes it, layer 0",
+            "Delete it in the instruction that makes it (layer 0)",
         ),
         ([SHIPPED, KILLED], ["COPY . /", "RUN rm"], 0, "Do not copy it: leave it out with .dockerignore"),
-        ([SHIPPED, KILLED], ["RUN make", "RUN rm"], 1, "Deleting what came with the base image frees nothing"),
+        ([SHIPPED, KILLED], ["RUN make", "RUN rm"], 1, "Deleting files of the base image frees nothing"),
         ([SHIPPED, KILLED], ["RUN make", "RUN rm"], 2, "The base image wastes this by itself"),
         (
             [SHIPPED, SHIPPED],
             ["COPY . /", "RUN chown -R a /"],
             0,
-            "The bytes stayed and only chown changed something: use `COPY",
+            "Only chown changed these files, not their bytes: use `COPY",
         ),
         (
             [SHIPPED, SHIPPED],
             ["RUN make", "RUN chmod 1 /"],
             0,
-            "The bytes stayed and only chmod changed something: run ch",
+            "Only chmod changed these files, not their bytes: run it",
         ),
-        ([SHIPPED, SHIPPED], ["RUN make", "RUN touch"], 0, "The bytes stayed, only owner, mode or time changed"),
+        ([SHIPPED, SHIPPED], ["RUN make", "RUN touch"], 0, "Only owner, mode or time changed, not the bytes"),
         ([SHIPPED, SHIPPED], ["RUN make", "RUN chmod"], 1, "Layer 1 ships these files of the base image again, byte"),
         ([SHIPPED, AGAIN], ["RUN make", "RUN sed"], 1, "Layer 1 ships these files of the base image again, changed"),
-        ([SHIPPED, AGAIN], ["RUN make", "RUN sed"], 0, "Ship it once: make its final form in one instruction"),
+        ([SHIPPED, AGAIN], ["RUN make", "RUN sed"], 0, "Ship it once: make its final form in the instruction"),
         ([[*SHIPPED, *AGAIN]], ["RUN make"], 0, "The layer's own archive holds it twice"),
         (LISTS, ["RUN apt-get update", "RUN rm"], 0, "This is apt's lists: end that RUN with `rm -rf"),
     ],
@@ -88,7 +88,7 @@ LISTS = [Entry("var/lib/apt/lists/x", b"1234")], [Entry("var/lib/apt/lists/.wh.x
 def test_remedy_fits_the_cause(
     layers: Sequence[Sequence[Entry]], instructions: Sequence[str], base_layers: int, remedy: str
 ) -> None:
-    """Each cause has the words that lead to the change of the Dockerfile that ends it."""
+    """Each remedy names the change of the Dockerfile that ends the waste."""
     (row,) = rows(layers, instructions, base_layers)
     assert row.remedy.startswith(remedy)
     assert row.remedy.endswith(".")

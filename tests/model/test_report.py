@@ -1,4 +1,4 @@
-"""The values that everything exchanges, and the record's field names, which are a contract."""
+"""The values of a report are frozen, and the names of a record's fields are a contract."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_values_are_frozen(value: Any) -> None:
 
 @pytest.mark.parametrize("value", RECORD)
 def test_record_keeps_its_fields(value: Any) -> None:
-    """Fields of format 1 stay: a name that goes or changes needs a new format. New fields may follow."""
+    """The fields of format 1 stay: removing or changing one needs a new format; new fields may be added."""
     assert set(RECORD[value].split()) <= {field.name for field in dataclasses.fields(value)}
 
 
 def test_model_needs_the_standard_library_alone() -> None:
-    """The model is carried into the image; it imports nothing that would have to be installed."""
+    """The model is copied into the image, so it imports only the standard library."""
     tree = ast.parse(inspect.getsource(report))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

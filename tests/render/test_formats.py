@@ -1,4 +1,4 @@
-"""The formats that there are, and one value in several: files before standard output, each whole or not at all."""
+"""The formats, and one value in several of them: files first, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TABLE = {"words": _words, "closed": _closed, "broken": _broken}
 
 
 def test_each_goes_where_it_is_wanted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """One to standard output, the others into files, whatever stood there."""
+    """One format goes to standard output, the others into files, which are replaced."""
     file = tmp_path / "a:b.txt"
     file.write_text("what stood there before and is longer")
     Outputs(TABLE, ["words", f"words:{file}"]).write("ä")
@@ -48,14 +48,14 @@ def test_each_goes_where_it_is_wanted(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_files_are_written_though_nobody_reads_on(tmp_path: Path) -> None:
-    """`invoke report … | head -1` closes standard output early; what is wanted in a file is there all the same."""
+    """`invoke report … | head -1` closes standard output early, but the files are complete."""
     with pytest.raises(BrokenPipeError):
         Outputs(TABLE, ["closed", f"words:{tmp_path / 'x'}"]).write("a")
     assert (tmp_path / "x").read_text() == "a in words\n"
 
 
 def test_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
-    """Where a format fails, the file keeps what it had."""
+    """If a format fails, the file keeps its old content."""
     file = tmp_path / "x"
     file.write_text("before")
     with pytest.raises(ValueError, match="a"):
@@ -64,7 +64,7 @@ def test_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
 
 
 def test_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """It is told before there is anything to lose."""
+    """A file that cannot be written is an error before any work starts."""
     with pytest.raises(SettingsError, match="cannot be written"):
         Outputs(TABLE, [f"words:{tmp_path / 'none' / 'x'}"])
     with pytest.raises(SettingsError, match="Is a directory"):
@@ -73,13 +73,13 @@ def test_file_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_formats_of_the_smoke_test() -> None:
-    """People, scripts and CI each have one."""
+    """The smoke test has a format for people, for scripts and for CI."""
     assert list(formats.PROOFS) == ["terminal", "json", "junit"]
 
 
 @pytest.mark.parametrize("table", [formats.REPORTS, formats.PROOFS])
 def test_formats(table: dict[str, object]) -> None:
-    """The terminal is the first of the formats; one that is unknown is refused with the list."""
+    """The terminal is the first format; an unknown one is refused with a list of all."""
     assert formats.choose(table, next(iter(table))) is table["terminal"]
     with pytest.raises(SettingsError, match=rf"^Unknown format xml[.] Choose from {', '.join(table)}[.]$"):
         formats.choose(table, "xml")
@@ -87,7 +87,7 @@ def test_formats(table: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(formats.REPORTS) - {"html"}))
 def test_only_a_page_asks_for_files_and_history(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """What takes long to find out is not found out for the other formats."""
+    """Only the page reads files and history, which take long to compute."""
     formats.REPORTS[name](replace(summary(), trees=_refused, history=_refused))
     assert capsys.readouterr().out
 

@@ -45,7 +45,7 @@ def test_proofs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_report(capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON is the record and nothing else, and reads back as the same report."""
+    """The JSON is the record and nothing else, and reads back as the same report."""
     json.render(summary())
     out, err = capsys.readouterr()
     assert records.from_json(out) == summary().report

@@ -1,7 +1,7 @@
 """Four images that grew, built on an engine and recorded: each format names the cause in its first screen.
 
-`tests/live/regressions.py` made the records. JSON has the causes among its rows and findings; a bill of materials and
-a badge tell of one image, and so of no difference.
+`tests/live/regressions.py` made the records. JSON has the causes in its rows and findings; a bill of materials and a
+badge are about one image, so they show no difference.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SCREEN_LINES = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What has to be read of a case before anything is scrolled or unfolded."""
+    """What a reader must see of a case without scrolling or unfolding."""
 
     words: tuple[str, ...]
     delta_bytes: int | None = None
@@ -63,7 +63,7 @@ CASES = pytest.mark.parametrize("case", EXPECTED)
 
 @cache
 def summary(case: str) -> Summary:
-    """Return what `invoke report --baseline` draws of a case."""
+    """Return the summary of `invoke report --baseline` for a case."""
     before, after = (records.from_json((RECORDS / f"{name}.json").read_bytes(), name) for name in ("before", case))
     compared = baseline.compare(before, after, LABEL)
     return Summary(report=budgets.check(after, SETTINGS, compared), baseline=compared)
@@ -84,25 +84,25 @@ def difference(case: str) -> Comparison:
 
 
 def drawn(render: Callable[..., None], case: str) -> str:
-    """Return what a format writes of a case."""
+    """Return a case in a format."""
     stream = io.StringIO()
     render(summary(case), stream)
     return stream.getvalue()
 
 
 def read(text: str) -> str:
-    """Return text as it is read: without tags, without the signs around code, in single blanks."""
+    """Return text as people read it: without tags and code marks, with single blanks."""
     return " ".join(unescape(re.sub(r"<[^>]*>", "", text)).replace("`", "").split())
 
 
 def holds(text: str, case: str) -> None:
-    """Make sure that a screen names the cause."""
+    """Check that a screen names the cause."""
     assert [words for words in EXPECTED[case].words if words not in read(text)] == []
 
 
 @CASES
 def test_difference_is_the_change_that_was_made(case: str) -> None:
-    """The causes add up, and where the case says by how many bytes it grew, it grew by them but for metadata."""
+    """The causes add up, and the growth is the expected one, apart from metadata."""
     found = difference(case)
     expected = EXPECTED[case].delta_bytes
     assert sum(each.delta_bytes for each in found.growth.causes) == found.delta_bytes > 0
@@ -114,7 +114,7 @@ def test_difference_is_the_change_that_was_made(case: str) -> None:
 @pytest.mark.parametrize("columns", [80, 120])
 @CASES
 def test_terminal(case: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cause stands in the first lines of a terminal of the usual height."""
+    """The cause is in the first lines of a terminal of usual height."""
     monkeypatch.setenv("COLUMNS", str(columns))
     lines = drawn(report.render, case).splitlines()
     assert max(map(len, lines)) <= columns
@@ -123,7 +123,7 @@ def test_terminal(case: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> N
 
 @CASES
 def test_markdown(case: str) -> None:
-    """The cause stands before the first fold, and the largest one in the heading."""
+    """The cause is before the first fold, and the largest one is in the heading."""
     first, fold, _ = drawn(markdown.render, case).partition("<details>")
     assert fold
     holds(first, case)
@@ -133,7 +133,7 @@ def test_markdown(case: str) -> None:
 
 @CASES
 def test_html(case: str) -> None:
-    """The cause stands in the answer at the top of the page, before its sections."""
+    """The cause is in the answer at the top of the page, before its sections."""
     first, sections, _ = drawn(html.render, case).partition("<nav")
     assert sections
     holds(first.partition("<body>")[2], case)
@@ -141,7 +141,7 @@ def test_html(case: str) -> None:
 
 @CASES
 def test_svg(case: str) -> None:
-    """The cause stands in the picture, and in what it tells to who cannot see it."""
+    """The cause is in the picture, and in its description for screen readers."""
     root = ET.fromstring(drawn(svg.render, case))  # noqa: S314 - we have just written it
     space = "{http://www.w3.org/2000/svg}"
     holds(" ".join(each.text or "" for each in root.iter(f"{space}text")), case)
@@ -150,7 +150,7 @@ def test_svg(case: str) -> None:
 
 @CASES
 def test_json(case: str) -> None:
-    """The record has the findings; what is owned in it, and what is wasted, has the cause's names."""
+    """The record has the findings, and its owners and waste have the cause's names."""
     written = records.from_json(drawn(json.render, case))
     assert written == summary(case).report
     (found,) = written.images
@@ -165,12 +165,12 @@ def test_json(case: str) -> None:
 
 @pytest.mark.parametrize("case", ["dependency", "chown", "apt"])
 def test_own_growth_is_over_budget(case: str) -> None:
-    """What the image's makers did is held against them."""
+    """Growth by the image's own layers counts against the budget."""
     assert [(each.rule, each.level) for each in image(case).findings] == [("budget-growth", "error")]
 
 
 def test_drift_is_not_held_against_the_image() -> None:
-    """A larger base makes the image larger, is told with its own bytes, and breaks no limit on growth."""
+    """A larger base is reported with its own bytes, and breaks no limit on growth."""
     found = difference("base")
     grown = found.growth
     assert (grown.base_bytes, grown.own_bytes) == (found.delta_bytes, 0)
@@ -181,13 +181,13 @@ def test_drift_is_not_held_against_the_image() -> None:
 
 @pytest.mark.parametrize("case", ["dependency", "chown", "apt"])
 def test_same_base_does_not_drift(case: str) -> None:
-    """An image on the very base that it stood on has grown by its own doing alone."""
+    """An image on the same base has only growth of its own."""
     found = difference(case)
     assert found.growth.base_bytes == 0
 
 
 def test_records_tell_nothing_of_the_machine() -> None:
-    """Names are those of the cases: no folder of a build, no name that only one run had."""
+    """Records contain only the names of the cases, and no path or name of one machine or run."""
     for path in RECORDS.glob("*.json"):
         (found,) = records.from_json(path.read_bytes()).images
         assert found.reference == "regression:app"
@@ -198,7 +198,7 @@ def test_records_tell_nothing_of_the_machine() -> None:
 
 
 def test_packages_that_went_are_one_cause() -> None:
-    """What came at once goes at once, and the words say so."""
+    """Packages that are removed together are one cause, and the text says so."""
     after, before = (records.from_json((RECORDS / f"{name}.json").read_bytes(), name) for name in ("before", "apt"))
     compared = baseline.compare(before, after, LABEL)
     told = cause(Summary(report=after, baseline=compared), compared.comparisons[0])
@@ -207,13 +207,13 @@ def test_packages_that_went_are_one_cause() -> None:
 
 @pytest.mark.parametrize("case", ["dependency", "apt", "base"])
 def test_remedy_is_of_waste_alone(case: str) -> None:
-    """What is wasted has a remedy; where another cause is larger, that of some waste would lead astray."""
+    """Only waste has a remedy; if another cause is larger, no remedy is shown."""
     assert remedy(summary("chown"), difference("chown")) == image("chown").waste[0].remedy
     assert not remedy(summary(case), difference(case))
 
 
 def test_long_verdict_is_cut_in_the_picture() -> None:
-    """An instruction without an end takes two lines, and the table stands below them."""
+    """A very long instruction takes two lines, and the table is below them."""
     (found,) = summary("chown").report.images
     layers = (*found.layers[:-1], replace(found.layers[-1], instruction="RUN chown -R app " + "/app/folder " * 50))
     long = replace(summary("chown").report, images=(replace(found, layers=layers),))
@@ -232,7 +232,7 @@ def test_long_verdict_is_cut_in_the_picture() -> None:
 
 
 def test_drift_is_told_beside_a_larger_cause() -> None:
-    """The base's bytes stand in the verdict whether or not the base is the largest cause."""
+    """The base's bytes are in the verdict, whether or not the base is the largest cause."""
     found = difference("base")
     (base,) = found.difference.ledger
     new = [

@@ -113,7 +113,7 @@ def test_errors_come_last() -> None:
     assert reason(told).endswith("small is smaller, but has errors.")
     alone = summary(faulty, tried={"small": True})
     assert to_ship(alone) == faulty
-    assert reason(alone) == "Its smoke test passed. It has 1 error, told below."
+    assert reason(alone) == "Its smoke test passed. It has 1 error, listed below."
 
 
 @pytest.mark.parametrize("other", [image("big", 20, basis="exact", shipped=10**9), image("big", None, shipped=10**9)])

@@ -49,12 +49,12 @@ def record(project: Path, hour: int, commit: str | None, **fields: Any) -> Repor
 
 
 def find(project: Path, text: str) -> Report:
-    """Return what is found there."""
+    """Find a baseline in the project."""
     return baseline.find(text, project / "reports", project)
 
 
 def test_commit(project: Path) -> None:
-    """A commit's record is the newest of exactly that commit; a record of a changed tree is none of it."""
+    """A commit's record is the newest one of exactly that commit, without uncommitted changes."""
     first, second = commit(project), commit(project)
     git(project, "tag", "v1", first)
     record(project, 1, first)
@@ -68,7 +68,7 @@ def test_commit(project: Path) -> None:
 
 
 def test_commit_without_a_record_of_its_own(project: Path) -> None:
-    """HEAD is the commit and not its branch: an older commit's record does not take its place."""
+    """HEAD means the commit, not its branch: a record of an older commit does not count."""
     record(project, 1, commit(project))
     commit(project)
     with pytest.raises(SettingsError, match=r"--baseline HEAD has no record in .*reports\. Check it out, run "):
@@ -76,7 +76,7 @@ def test_commit_without_a_record_of_its_own(project: Path) -> None:
 
 
 def test_branch(project: Path) -> None:
-    """A branch's record is the newest of any commit that it holds, wherever the working tree stands."""
+    """A branch's record is the newest of any commit on it, whatever is checked out."""
     old, tip = commit(project), commit(project)
     git(project, "switch", "--quiet", "--create", "topic")
     topic = record(project, 3, commit(project))
@@ -97,7 +97,7 @@ def test_branch(project: Path) -> None:
     ],
 )
 def test_last_is_of_the_main_branch(project: Path, names: tuple[str, ...], chosen: str) -> None:
-    """The main branch is what origin calls so, else a branch of a usual name; `last` is its newest record."""
+    """The main branch is origin's default, or else a branch with a usual name; `last` is its newest record."""
     git(project, "switch", "--quiet", "--create", "topic")
     made = {}
     for hour, name in enumerate(names):
@@ -111,15 +111,15 @@ def test_last_is_of_the_main_branch(project: Path, names: tuple[str, ...], chose
 
 
 def test_last_without_a_main_branch(project: Path) -> None:
-    """What was looked for is named."""
+    """The error names the branches that were looked for."""
     commit(project)
     git(project, "branch", "--move", "trunk")
-    with pytest.raises(SettingsError, match=r"last finds no main branch: no origin/HEAD, .*, main, master\. Give a "):
+    with pytest.raises(SettingsError, match=r"last finds no main branch; it tried origin/HEAD, .*, master\. Give a "):
         find(project, "last")
 
 
 def test_path(project: Path) -> None:
-    """A record is found by its path too, whatever its commit and tree."""
+    """A record is also found by its path, whatever its commit and tree."""
     made = record(project, 1, None, dirty=True)
     (path,) = (project / "reports").iterdir()
     assert find(project, str(path)) == made
@@ -129,20 +129,20 @@ def test_path(project: Path) -> None:
 
 
 def test_what_is_no_record(project: Path) -> None:
-    """A file that is missing is a wrong option; one that holds something else is unreadable."""
+    """A missing file is a wrong option; a file with other content is an unreadable record."""
     with pytest.raises(SettingsError, match=r"--baseline reports/x\.json cannot be read: No such file"):
         find(project, "reports/x.json")
     Path("x.json").write_text("{}")
-    with pytest.raises(UnreadableRecord, match=r"x\.json is no record") as caught:
+    with pytest.raises(UnreadableRecord, match=r"x\.json is not a record") as caught:
         find(project, "x.json")
     assert "elete" not in str(caught.value)  # it may be a file of the user's own
 
 
 def test_folder_that_cannot_be_read(tmp_path: Path) -> None:
-    """A folder that is missing has no records; of one that does not open nobody knows, and that is told."""
+    """A missing folder has no records; a folder that cannot be opened is an error."""
     assert records.history(tmp_path / "missing").reports == ()
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match=r"file cannot be read: Not a directory\. Make it a folder that you may "):
+    with pytest.raises(SettingsError, match=r"file cannot be read: Not a directory\. Make it a readable folder, "):
         records.history(tmp_path / "file")
 
 
@@ -150,27 +150,27 @@ def test_folder_that_cannot_be_read(tmp_path: Path) -> None:
     "text", ["nothing", "", "--all", "--since=yesterday", "--git-dir", "HEAD~9", "main..HEAD", "reports"]
 )
 def test_what_names_nothing(project: Path, text: str) -> None:
-    """What is neither a file nor a commit is told, and an option to Git is none."""
+    """A text that is neither a file nor a commit is an error, and is never passed to Git as an option."""
     commit(project)
     with pytest.raises(SettingsError, match=r"is neither a record nor a commit\. Give the path of a record, a branch"):
         find(project, text)
 
 
 def test_why_there_is_no_record(project: Path) -> None:
-    """Records that were passed over are told: those of changed trees, and files that are none."""
+    """The error counts the records with uncommitted changes, and names the files that are not records."""
     record(project, 1, commit(project), dirty=True)
     for number in range(7):
         (project / "reports" / f"x{number}.json").write_text("{}")
     expected = (
-        r"main has no record in .*; 1 there are of trees that differed from their commit; "
-        r"no records are x0\.json, x1\.json, x2\.json, x3\.json, x4\.json and 2 more\. "
+        r"main has no record in .*, only 1 with uncommitted changes; "
+        r"unreadable: x0\.json, x1\.json, x2\.json, x3\.json, x4\.json and 2 more\. "
     )
     with pytest.raises(SettingsError, match=expected):
         find(project, "main")
 
 
 def test_shallow_clone(project: Path, tmp_path: Path) -> None:
-    """A clone without its history, as in CI, does not hold what is looked for; the advice says so."""
+    """In a shallow clone, as in CI, the commit may be missing; the advice says how to fetch it."""
     first = commit(project)
     commit(project)
     git(tmp_path, "clone", "--quiet", "--depth=1", project.as_uri(), "clone")
@@ -182,7 +182,7 @@ def test_shallow_clone(project: Path, tmp_path: Path) -> None:
 
 
 def test_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a repository only paths are left."""
+    """Outside a repository a baseline can only be a path."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     for text in ("last", "HEAD"):
         with pytest.raises(SettingsError, match="the path of a record"):
@@ -190,18 +190,18 @@ def test_outside_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_repository_of_somebody_else(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git refuses a repository of another user, as in CI's containers: that is told, not that no branch is there."""
+    """Git refuses another user's repository, as in CI's containers; the error says so, not that a branch is missing."""
     record(project, 1, commit(project))
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    with pytest.raises(SettingsError, match=r"Git knows of no commit: detected dubious ownership .* status` says how"):
+    with pytest.raises(SettingsError, match=r"Git finds no commits: detected dubious ownership .* status` says how"):
         find(project, "last")
 
 
 def test_no_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Git is not installed, that is why nothing is found; a record is found by its path all the same."""
+    """Without Git the error says that Git is missing; a record is still found by its path."""
     made = record(project, 1, commit(project))
     monkeypatch.setenv("PATH", str(project))
-    with pytest.raises(SettingsError, match=r"Git knows of no commit: git: No such file"):
+    with pytest.raises(SettingsError, match=r"Git finds no commits: git: No such file"):
         find(project, "last")
     (path,) = (project / "reports").glob("*.json")
     assert find(project, str(path)) == made
@@ -218,22 +218,22 @@ def test_no_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_label(text: str, fields: dict[str, Any], words: str) -> None:
-    """A baseline is called by what it was asked for, its commit and its day."""
+    """A baseline's label has the name that the user gave, its commit and its day."""
     assert baseline.described(text, report(**fields)) == words
 
 
 def test_variants_are_paired() -> None:
-    """Variants that both reports have are compared, in the later one's order; one that is new is told."""
+    """Variants in both reports are compared, in the later one's order; a new variant is refused with a reason."""
     before = report(image("multi"), image("single"), image("gone"))
     after = report(image("single"), image("new"), image("multi", redis_mb=31))
     found = baseline.compare(before, after, "main")
     assert (found.label, found.report) == ("main", before)
     assert [(each.variant, each.delta_bytes) for each in found.comparisons] == [("single", 0), ("multi", MB)]
-    assert found.refusals == {"new": "there is no such variant in it"}
+    assert found.refusals == {"new": "the baseline has no such variant"}
 
 
 def test_cost_of_unlike_basis_is_dropped() -> None:
-    """Exact beside estimated: the bytes are compared, what a node pulls is not told."""
+    """With exact and estimated pulls, the shipped bytes are compared but the cost of a pull is unknown."""
     estimated = Pull(bytes=1, basis="estimated")
     (same,) = baseline.compare(report(image()), report(image(redis_mb=31)), "main").comparisons
     (unlike,) = baseline.compare(report(image(pull=estimated)), report(image(redis_mb=31)), "main").comparisons
@@ -243,7 +243,7 @@ def test_cost_of_unlike_basis_is_dropped() -> None:
 
 @given(*4 * [st.integers(0, 1000)])
 def test_drift_and_own_growth_close(base: int, redis: int, later_base: int, later_redis: int) -> None:
-    """The base's part is the base's alone, and both together are the difference."""
+    """The base's drift counts only to the base, and drift and own growth add up to the difference."""
     before, after = image(base_mb=base, redis_mb=redis), image(base_mb=later_base, redis_mb=later_redis)
     (found,) = baseline.compare(report(before), report(after), "main").comparisons
     assert found.growth.base_bytes == (later_base - base) * MB

@@ -1,4 +1,4 @@
-"""Budgets: what is above a limit is told with the limit, the figure and its largest part, and nothing else is."""
+"""A figure above its limit is a finding with the limit, the figure and its largest part; others are not findings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PULL = "; largest over the base: layer 1, COPY /venv /venv, "
 
 
 def limited(default: Any = None, **more: Any) -> Settings:
-    """Return settings with these limits of every variant."""
+    """Return settings with these limits for every variant."""
     return settings_check({"variants": {"multi": {}, "single": {}}, "budgets": {"default": default or {}} | more})
 
 
@@ -53,7 +53,7 @@ def found(weighed: Image, default: Any, earlier: Image | None = None, **more: An
     ],
 )
 def test_limit_is_told(limit: str, value: Any, message: str) -> None:
-    """The finding names figure, excess, limit in the unit that it is written in, and the largest part; on one line."""
+    """The finding names figure, excess, limit in its own unit and the largest part, on one line."""
     assert found(image(), {limit.replace("-", "_"): value}) == [(f"budget-{limit}", "error", message)]
     soft = found(image(), {limit.replace("-", "_"): {"soft": value}})
     assert soft == [(f"budget-{limit}", "warning", message.replace("the limit", "the soft limit"))]
@@ -61,7 +61,7 @@ def test_limit_is_told(limit: str, value: Any, message: str) -> None:
 
 @given(st.integers(0, 200), st.integers(0, 200))
 def test_levels(first: int, second: int) -> None:
-    """What is above the hard limit is an error, else what is above the soft one a warning; what is at it is neither."""
+    """Above the hard limit is an error, above only the soft one a warning; exactly at the limit is neither."""
     soft, hard = sorted((first, second + 201 if first == second else second))
     expected = [level for limit, level in ((hard, "error"), (soft, "warning")) if limit < 140][:1]
     told = found(image(), {"shipped": {"soft": f"{soft} MB", "hard": f"{hard} MB"}})
@@ -69,7 +69,7 @@ def test_levels(first: int, second: int) -> None:
 
 
 def test_estimated_pull_is_told_as_such() -> None:
-    """A figure that is an estimate says so, and so do its excess and the layer's."""
+    """An estimated figure is marked as an estimate, and so are its excess and its layer."""
     layers = tuple(replace(layer, blob=None) for layer in image().layers)
     weighed = image(layers=layers, pull=Pull(bytes=45 * MB, basis="estimated"))
     message = f"pull: ~45.0 MB (estimated) is ~5.00 MB over the limit of 40 MB{PULL}~10.0 MB"
@@ -79,22 +79,22 @@ def test_estimated_pull_is_told_as_such() -> None:
 @pytest.mark.parametrize(
     ("limit", "fields", "why"),
     [
-        ("over_base", {"base": None}, "over the base: its limit is not checked, for the base is unknown"),
+        ("over_base", {"base": None}, "over the base: its limit is not checked, because the base is unknown"),
         ("layer", {"layers": (replace(image().layers[0], in_base=None),)}, "largest layer: its limit is not checked"),
-        ("live", {"live_bytes": None}, "live: its limit is not checked, for the record does not tell it"),
-        ("waste", {"wasted_bytes": None}, "waste: its limit is not checked, for the record does not tell it"),
-        ("pull", {"pull": None}, "pull: its limit is not checked, for the record does not tell it"),
+        ("live", {"live_bytes": None}, "live: its limit is not checked, because the record does not contain it"),
+        ("waste", {"wasted_bytes": None}, "waste: its limit is not checked, because the record does not contain it"),
+        ("pull", {"pull": None}, "pull: its limit is not checked, because the record does not contain it"),
     ],
 )
 def test_what_cannot_be_checked_is_told(limit: str, fields: dict[str, Any], why: str) -> None:
-    """A limit on what is not known is a warning, not silence."""
+    """A limit on an unknown figure is a warning; it is not ignored."""
     ((_, level, message),) = found(image(**fields), {limit: "1 B"})
     assert level == "warning"
     assert message.startswith(why)
 
 
 def test_image_of_nothing_has_no_largest_part() -> None:
-    """Without layers and owners the finding stands alone, and what is 0 is over no limit."""
+    """Without layers and owners a finding names no largest part, and 0 bytes are over no limit."""
     bare = image(layers=(), ledger=(), waste=())
     limits = {"shipped": "1 MB", "pull": "1 MB", "waste": "1 MB", "layer": "0 B"}
     assert [message for *_, message in found(bare, limits)] == [
@@ -105,13 +105,13 @@ def test_image_of_nothing_has_no_largest_part() -> None:
 
 
 def test_live_bytes_are_not_wasted_ones() -> None:
-    """What is seen has an owner that is seen, also where more is wasted than anybody has."""
+    """The largest part of the live bytes is a live owner, even if more bytes are wasted."""
     ((*_, message),) = found(image(redis_mb=5), {"live": "1 MB"})
     assert message.endswith("; largest over the base: redis 8.0 (python), 5.00 MB")
 
 
 def test_variants_have_limits_of_their_own() -> None:
-    """A variant's limit takes the default's place, null lifts it, and what is no variant has none."""
+    """A variant's limit replaces the default, null removes it, and other images have no limits."""
     settings = limited(
         {"shipped": "1 MB", "waste": "1 MB"}, variants={"multi": {"shipped": "200 MB"}, "single": {"waste": None}}
     )
@@ -124,7 +124,7 @@ def test_variants_have_limits_of_their_own() -> None:
 
 
 def test_findings_of_others_stay() -> None:
-    """A second check takes the place of the first, and of nothing else."""
+    """A second check replaces the findings of the first, and no others."""
     once = budgets.check(report(image(findings=(OTHER,))), limited({"shipped": "1 MB"}))
     assert [each.rule for each in once.images[0].findings] == ["secret", "budget-shipped"]
     assert budgets.check(once, limited({"shipped": "1 MB"})) == once
@@ -132,10 +132,10 @@ def test_findings_of_others_stay() -> None:
 
 
 def test_main_that_was_over_already_is_told() -> None:
-    """Who did not make it too large is told that it was so before."""
+    """The finding says so if the baseline was already over the limit."""
     ((*_, message),) = found(image(redis_mb=31), {"shipped": "120 MB"}, image(redis_mb=30))
     assert message.startswith(
-        "shipped: 141 MB is 21.0 MB over the limit of 120 MB; over it already in main, 3f2a9c1: 140 MB;"
+        "shipped: 141 MB is 21.0 MB over the limit of 120 MB; already over it in main, 3f2a9c1: 140 MB;"
     )
     ((*_, message),) = found(image(redis_mb=31), {"shipped": "140.5 MB"}, image(redis_mb=30))
     assert "main" not in message
@@ -171,7 +171,7 @@ def test_growth_is_told(limits: dict[str, Any], level: str, message: str) -> Non
 
 @pytest.mark.parametrize(("base", "words"), [(120, "grew by 20.0 MB"), (90, "shrank by 10.0 MB")])
 def test_base_is_told_apart(base: int, words: str) -> None:
-    """What the base did is in the message, and not in the figure."""
+    """The base's change is in the message, but does not count in the figure."""
     ((*_, message),) = found(
         image(base_mb=base, redis_mb=33, version="8.1"), {"growth": {"bytes": "2 MB"}}, image(redis_mb=30)
     )
@@ -187,7 +187,7 @@ MAYBE = st.none() | st.integers(0, 100)
 def test_growth_is_over_both(
     redis: tuple[int, int], base: int, limit: int | None, percent: int | None, noise: int
 ) -> None:
-    """Growth is a finding only above each limit that is given and not below the noise, whatever the base does."""
+    """Growth is a finding only if it exceeds every given limit and the noise; the base does not matter."""
     growth = {"bytes": None if limit is None else f"{limit} MB", "percent": percent}
     assume(growth != {"bytes": None, "percent": None})
     before, after = redis
@@ -198,24 +198,24 @@ def test_growth_is_over_both(
 
 
 def test_growth_that_cannot_be_told() -> None:
-    """Without a baseline there is no growth; growth that cannot be judged is a finding of its own, with the reason."""
+    """Without a baseline growth is not checked; growth that cannot be compared is a finding with its reason."""
     limits = {"growth": {"bytes": "1 MB"}}
     assert found(image(), limits) == []
     start = "growth since main, 3f2a9c1: its limit is not checked, because "
     ((*_, message),) = found(image(), limits, image("single"))
-    assert message == f"{start}there is no such variant in it"
+    assert message == f"{start}the baseline has no such variant"
     ((rule, level, message),) = found(image(), limits, image(platform="linux/arm64"))
     assert (rule, level) == ("budget-growth-unjudged", "warning")
     assert message.startswith(f"{start}the earlier image is for linux/arm64, the later one for linux/amd64; ")
 
 
 def test_nothing_above_a_limit_is_refused() -> None:
-    """Warnings and findings of others do not end the run."""
+    """Warnings and other findings do not raise an error."""
     budgets.enforce(budgets.check(report(image(findings=(OTHER,))), limited({"shipped": {"soft": "1 MB"}})))
 
 
 def test_first_is_named_and_the_rest_counted() -> None:
-    """The error is one line with the variants, what they are over, and what to do; exit code 6."""
+    """The error is one line with the variants, their limits and advice; the exit code is 6."""
     checked = budgets.check(report(image("multi"), image("single")), limited({"shipped": "120 MB"}))
     with pytest.raises(OverBudget) as caught:
         budgets.enforce(checked)

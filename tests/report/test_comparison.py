@@ -1,4 +1,4 @@
-"""Which images can be compared, and what a comparison holds."""
+"""Decides which images can be compared, and returns a comparison or a refusal."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WAYS: tuple[KnownBy, ...] = ("dockerfile", "label", "layers")
 
 
 def on(reference: str | None, known_by: KnownBy | None = None) -> dict[str, Any]:
-    """Return the fields of an image that stands on that base."""
+    """Return the fields of an image with that base."""
     base = Base(reference=reference, layers=1, shipped_bytes=100 * MB, known_by=known_by) if reference else None
     return {"base": base}
 
@@ -41,8 +41,8 @@ def compare(before: Image, after: Image) -> Comparison:
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        ({"ledger": ()}, {}, "the earlier image was recorded without a ledger; measure it anew"),
-        ({}, {"ledger": ()}, "the later image was recorded without a ledger; measure it anew"),
+        ({"ledger": ()}, {}, "the earlier image was recorded without a ledger; measure it again"),
+        ({}, {"ledger": ()}, "the later image was recorded without a ledger; measure it again"),
         (
             {"platform": "linux/arm64"},
             {},
@@ -81,7 +81,7 @@ def compare(before: Image, after: Image) -> Comparison:
     ],
 )
 def test_unlike_figures_are_refused(before: dict[str, Any], after: dict[str, Any], reason: str) -> None:
-    """Two images of unlike basis are not subtracted, and the refusal says why and what to do."""
+    """Images that cannot be compared are not subtracted; the refusal has the reason and the advice."""
     found = compare_images("multi", image(**before), image(**after))
     assert isinstance(found, Refusal)
     assert str(found).startswith(reason)
@@ -99,20 +99,20 @@ def test_unlike_figures_are_refused(before: dict[str, Any], after: dict[str, Any
     ],
 )
 def test_another_version_of_the_base_is_drift(before: str | None, after: str | None) -> None:
-    """A new tag or digest of the same base is what a comparison is for, and so are two images of unknown bases."""
+    """Images with different tags or digests of one base are compared, and so are two images with unknown bases."""
     assert compare(image(**on(before)), image(**on(after), base_mb=103)).delta_bytes == 3 * MB
 
 
 @given(st.sampled_from([None, *WAYS]), st.sampled_from([None, *WAYS]))
 def test_bases_known_in_unlike_ways_are_refused(before: KnownBy | None, after: KnownBy | None) -> None:
-    """A record that told no way knew the label, as all did then; it is compared with all but a search by layers."""
+    """A record without a way counts as known by label, and is compared with all but a search by layers."""
     found = compare_images("multi", image(**on(OFFICIAL, before)), image(**on(OFFICIAL, after)))
     alike = before == after or (None in (before, after) and "layers" not in (before, after))
     assert isinstance(found, Comparison) == alike
 
 
 def test_all_obstacles_are_named_in_their_order() -> None:
-    """The weightiest comes first, and a base that is another one is not also known otherwise."""
+    """Every obstacle is found, the most important first; another base is not also reported as known in another way."""
     found = find_refusals(
         "multi",
         image(platform="linux/arm64", ledger=(), **on(STANDIN, "label")),
@@ -122,13 +122,13 @@ def test_all_obstacles_are_named_in_their_order() -> None:
 
 
 def test_image_without_bytes_needs_no_ledger() -> None:
-    """Nothing has no owners."""
+    """An image without bytes is compared without a ledger."""
     empty = image(ledger=(), layers=(), shipped_bytes=0)
     assert compare(empty, image()).delta_bytes == 140 * MB
 
 
 def test_records_without_ledgers_are_compared_by_layers() -> None:
-    """Where neither record kept a ledger, the layers that came and went are the causes."""
+    """If neither record has a ledger, the added and removed layers are the causes."""
     found = compare(image(ledger=()), image(ledger=(), redis_mb=33))
     assert [(cause.category, cause.delta_bytes) for cause in found.growth.causes] == [
         ("layer", 33 * MB),
@@ -140,7 +140,7 @@ def test_records_without_ledgers_are_compared_by_layers() -> None:
     ("delta", "is_noise"), [(NOISE_BYTES - 1, True), (NOISE_BYTES, False), (1 - NOISE_BYTES, True)]
 )
 def test_noise_is_below_the_limit(delta: int, is_noise: bool) -> None:  # noqa: FBT001 - a parameter of the case
-    """A change as large as the limit counts; one byte less is noise, whichever way it goes."""
+    """A change as large as the limit counts; one byte less, in either direction, is noise."""
     after = image(shipped_bytes=140 * MB + delta)
     assert compare(image(), after).is_noise == is_noise
     found = compare_images("multi", image(), after, noise_bytes=abs(delta) + 1)
@@ -149,7 +149,7 @@ def test_noise_is_below_the_limit(delta: int, is_noise: bool) -> None:  # noqa: 
 
 
 def test_largest_growth_is_told_first() -> None:
-    """What grew by more than noise comes before what shrank by more, and noise before nothing."""
+    """Growth above the noise comes before any shrinking, and noise before no change."""
     grown, shrunk = compare(image(), image(redis_mb=31)), compare(image(), image(redis_mb=10))
     slight, same = compare(image(), image(shipped_bytes=140 * MB + 5)), compare(image(), image())
     assert find_largest((same, shrunk, grown, slight)) is grown
@@ -158,7 +158,7 @@ def test_largest_growth_is_told_first() -> None:
 
 
 def test_reports_are_compared_by_variant() -> None:
-    """Every variant of either report has a row, the later report's first; a missing one counts as no image."""
+    """Every variant of either report is compared, the later report's first; a missing one counts as no image."""
     before = report(image("multi"), image("gone"), image("arm", platform="linux/arm64"))
     found = compare_reports(before, report(image("new"), image("arm"), image("multi")))
     assert [each.variant for each in found] == ["new", "arm", "multi", "gone"]
@@ -176,7 +176,7 @@ STACKS = st.lists(
 
 
 def stack(layers: list[Stacked], depth: int) -> Image:
-    """Return an image of these layers, of which the first came with the base."""
+    """Return an image of these layers; the first ones are its base."""
     depth = min(depth, len(layers))
     ledger = tuple(
         LedgerRow(category="base", kind=kind, name=name, version=None, bytes=size)
@@ -210,7 +210,7 @@ def stack(layers: list[Stacked], depth: int) -> Image:
 
 @given(STACKS, STACKS, st.integers(0, 6), st.integers(0, 6))
 def test_layer_that_stayed_is_no_cause(old: list[Stacked], new: list[Stacked], before: int, after: int) -> None:
-    """A layer that both images have is no cause of anything, also where only one counts it to its base."""
+    """A layer in both images causes nothing, even if only one of them counts it to its base."""
     growth = compare(stack(old, before), stack(new, after)).growth
     assert sum(cause.delta_bytes for cause in growth.causes) == growth.delta_bytes
     came, went = set(new[:after]) - set(old), set(old[:before]) - set(new)
@@ -220,7 +220,7 @@ def test_layer_that_stayed_is_no_cause(old: list[Stacked], new: list[Stacked], b
 
 
 def test_base_that_took_over_a_layer_changes_nothing() -> None:
-    """A newer base that holds a layer of ours neither grew nor took a package away: the layers are the same ones."""
+    """If a newer base includes one of our layers, nothing grew and no package went: the layers are the same."""
     layers: list[Stacked] = [("libc6", "debian", 7), ("ffmpeg", "debian", 113), ("app", "python", 5)]
     found = compare(stack(layers, 1), stack(layers, 2))
     assert found.growth == replace(found.growth, delta_bytes=0, base_bytes=0, causes=())

@@ -1,4 +1,4 @@
-"""The difference of two reports closes to the byte, whatever the reports hold."""
+"""The difference of two reports adds up to the byte, whatever the reports contain."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def image(variant: str, diff_ids: Iterable[str]) -> Image:
 
 
 def report(images: dict[str, str]) -> Report:
-    """Return a report of variants with these layers, a letter for each."""
+    """Return a report; each letter is a layer."""
     weighed = tuple(image(variant, diff_ids) for variant, diff_ids in images.items())
     return Report(recorded_at="2026-11-23T10:00:00Z", commit=None, dirty=False, engine=None, images=weighed)
 
 
 def compare(before: Report, after: Report) -> list[VariantDifference]:
-    """Return the differences of all variants: nothing keeps these from being compared."""
+    """Return the differences of all variants, all of which can be compared."""
     return [each.difference for each in compare_reports(before, after) if isinstance(each, Comparison)]
 
 
@@ -57,7 +57,7 @@ IMAGES = st.dictionaries(st.sampled_from(["single", "multi", "minimal"]), st.tex
 
 @given(IMAGES, IMAGES)
 def test_difference_closes(old: dict[str, str], new: dict[str, str]) -> None:
-    """After less before is what was added less what was removed; by layer it is the difference of multisets."""
+    """The delta is the added layers minus the removed ones, and layers are compared as multisets."""
     rows = compare(report(old), report(new))
     assert [row.variant for row in rows] == [*new, *(name for name in old if name not in new)]
     for row in rows:
@@ -73,7 +73,7 @@ def test_difference_closes(old: dict[str, str], new: dict[str, str]) -> None:
 
 @given(IMAGES, IMAGES)
 def test_layers_come_in_order(old: dict[str, str], new: dict[str, str]) -> None:
-    """First every layer of the new image in its order, then what went, in the order that it had."""
+    """All layers of the new image come first, in order, then the removed ones in their old order."""
     for row in compare(report(old), report(new)):
         assert "".join(told(row.layers, "added", "same")) == new.get(row.variant, "")
         gone, rest = told(row.layers, "removed"), iter(old.get(row.variant, ""))
@@ -82,14 +82,14 @@ def test_layers_come_in_order(old: dict[str, str], new: dict[str, str]) -> None:
 
 @given(IMAGES)
 def test_nothing_changed(images: dict[str, str]) -> None:
-    """A report differs from itself by nothing."""
+    """A report does not differ from itself."""
     for row in compare(report(images), report(images)):
         assert row.delta_bytes == 0
         assert told(row.layers, "added", "removed") == []
 
 
 def test_same_layer_twice() -> None:
-    """Of two equal layers one may stay and one go: they are counted, not only named."""
+    """One of two equal layers may be removed: layers are counted, not only looked up."""
     (row,) = compare(report({"multi": "cbc"}), report({"multi": "c"}))
     assert [(layer.diff_id, layer.change) for layer in row.layers] == [
         ("c", "same"),
@@ -100,7 +100,7 @@ def test_same_layer_twice() -> None:
 
 
 def test_variant_that_one_report_lacks() -> None:
-    """A new variant comes from 0 bytes and a dropped one goes to 0."""
+    """A new variant grows from 0 bytes, and a dropped one shrinks to 0."""
     new, old = compare(report({"single": "d"}), report({"multi": "c"}))
     assert (new.variant, new.before_bytes, new.after_bytes) == ("multi", 0, 10)
     assert (old.variant, old.before_bytes, old.after_bytes) == ("single", 1000, 0)
@@ -120,14 +120,14 @@ ROWS = st.lists(
 
 
 def with_ledger(rows: Iterable[LedgerRow]) -> Image:
-    """Return an image of one layer whose bytes have these owners."""
+    """Return an image with one layer and these owners."""
     rows = tuple(rows)
     return replace(image("a", ""), shipped_bytes=sum(row.bytes for row in rows), ledger=rows)
 
 
 @given(ROWS, ROWS)
 def test_ledgers_close(old: list[LedgerRow], new: list[LedgerRow]) -> None:
-    """The rows add up to the difference, the largest change first; what did not change is left out."""
+    """The rows add up to the difference, the largest change first; unchanged owners are left out."""
     found = subtract_images("a", with_ledger(old), with_ledger(new))
     assert sum(row.delta_bytes for row in found.ledger) == found.delta_bytes
     assert all(row.delta_bytes == row.after_bytes - row.before_bytes for row in found.ledger)
@@ -138,20 +138,20 @@ def test_ledgers_close(old: list[LedgerRow], new: list[LedgerRow]) -> None:
 
 
 def test_versions_are_told() -> None:
-    """A package that changed its version is one row with both, also where its bytes are the same."""
+    """A package with a new version is one row with both versions, even if its bytes are the same."""
     old, new = (LedgerRow(category="python", name="redis", version=version, bytes=7) for version in ("8.0", "8.1"))
     (row,) = subtract_images("a", with_ledger([old]), with_ledger([new])).ledger
     assert (row.before_version, row.after_version, row.delta_bytes) == ("8.0", "8.1", 0)
 
 
 def test_record_without_a_ledger() -> None:
-    """Where one of the two was recorded without a ledger, nothing is made up."""
+    """If one record has no ledger, the difference has no owners."""
     bare = replace(with_ledger([]), shipped_bytes=10)
     assert subtract_images("a", bare, with_ledger([])).ledger == ()
 
 
 def packed(name: str, layers: str, *, blobs: bool) -> Image:
-    """Return an image whose layer `x` takes as many bytes to pull as `x` has in SIZES, its config 5."""
+    """Return an image in which pulling layer `x` takes SIZES[x] bytes, and its config 5."""
     base = image(name, layers)
     told = tuple(
         replace(layer, pull_bytes=SIZES[layer.diff_id], blob=f"blob-{layer.diff_id}" if blobs else None)
@@ -163,7 +163,7 @@ def packed(name: str, layers: str, *, blobs: bool) -> Image:
 
 @given(st.text("abcd", max_size=6), st.text("abcd", max_size=6), st.booleans(), st.booleans())
 def test_cost_of_a_change(old: str, new: str, before_blobs: bool, after_blobs: bool) -> None:  # noqa: FBT001 - drawn
-    """What the later image has and the earlier has not, each blob once, and the config; exact where blobs tell it."""
+    """The cost is the later image's new blobs, each once, and its config; it is exact if all blobs are known."""
     before, after = packed("1", old, blobs=before_blobs), packed("2", new, blobs=after_blobs)
     cost = subtract_images("a", before, after).cost
     missing = set(new) - set(old)
@@ -175,7 +175,7 @@ def test_cost_of_a_change(old: str, new: str, before_blobs: bool, after_blobs: b
 
 
 def test_cost_of_no_change_and_of_the_unknown() -> None:
-    """The same image costs nothing; where a record tells no pull bytes, there is no cost."""
+    """The same image costs nothing; without pull bytes in a record there is no cost."""
     same = packed("1", "abc", blobs=True)
     assert subtract_images("a", same, same).cost == Pull(bytes=0, basis="exact")
     assert subtract_images("a", same, image("a", "abc")).cost is None

@@ -1,4 +1,4 @@
-"""Causes of growth: closed to the byte, the base image's drift apart from the rest."""
+"""The causes of growth add up to the byte, with the base image's drift as a separate cause."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Owned = dict[tuple[str, str], int]
 
 
 def image(rows: Owned, *, ledger: bool = True) -> Image:
-    """Return an image of one layer per category, and of these owners."""
+    """Return an image with one layer per category and these owners."""
     sizes = {category: sum(size for (each, _), size in rows.items() if each == category) for category in CATEGORIES}
     layers = tuple(
         Layer(
@@ -57,7 +57,7 @@ LEDGERS = st.dictionaries(
 
 @given(before=LEDGERS, after=LEDGERS, ledger=st.booleans(), count=st.integers(1, 5))
 def test_causes_are_closed(before: Owned, after: Owned, *, ledger: bool, count: int) -> None:
-    """They add up to the difference, with a ledger and without, also when the smaller ones are put together."""
+    """The causes add up, with and without a ledger, and even if the smaller ones are merged."""
     difference = subtract_images("x", image(before, ledger=ledger), image(after, ledger=ledger))
     grown = explain_growth(difference)
     assert sum(cause.delta_bytes for cause in grown.causes) == grown.delta_bytes == difference.delta_bytes
@@ -73,7 +73,7 @@ def test_causes_are_closed(before: Owned, after: Owned, *, ledger: bool, count: 
 
 
 def test_base_is_one_cause() -> None:
-    """What changed in the base image is told under one cause, however much it is, and nothing else is in it."""
+    """All changes of the base image are one cause, and it contains nothing else."""
     grown = explain_growth(
         subtract_images(
             "x",
@@ -89,7 +89,7 @@ def test_base_is_one_cause() -> None:
 
 
 def test_what_is_hidden_of_the_base_is_no_drift() -> None:
-    """A base that kept its size did nothing, whatever a later layer hides of it; the sum closes all the same."""
+    """A base of the same size has no drift, whatever a later layer hides of it, and the sum still holds."""
     before = image({("base", "a"): 30, ("python", "c"): 1})
     after = image({("base", "a"): 0, ("python", "c"): 1, ("debian", "a"): 30, ("wasted", "metadata-only"): 30})
     shipped = replace(after, base=before.base, layers=(*before.layers[:1], *after.layers[1:]))
@@ -100,13 +100,13 @@ def test_what_is_hidden_of_the_base_is_no_drift() -> None:
 
 
 def test_nothing_changed() -> None:
-    """An image and itself have no causes."""
+    """Without a change there are no causes."""
     same = image({("base", "a"): 5})
     assert explain_growth(subtract_images("x", same, same)) == Growth(delta_bytes=0, base_bytes=0, causes=())
 
 
 def test_shrinking_comes_by_its_size() -> None:
-    """A cause that took bytes away stands among the others by how many."""
+    """Causes are sorted by absolute size, whether they added or removed bytes."""
     rows = [("a", 1), ("b", -9), ("c", 2)]
     ledger = tuple(
         LedgerDifference(

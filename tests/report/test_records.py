@@ -1,4 +1,4 @@
-"""Records on disk: what was saved comes back, and what is no record is told."""
+"""Saved records read back unchanged, and an error says what is not a record."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REPORT = Report(
 
 
 def test_round_trip() -> None:
-    """A record reads back as the value that was written, also without engine, commit and images."""
+    """A record reads back as the value that was written, even without engine, commit and images."""
     bare = replace(REPORT, commit=None, engine=None, images=())
     for report in (REPORT, bare):
         assert records.from_json(records.to_json(report)) == report
@@ -50,7 +50,7 @@ st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False
 
 @given(st.builds(Report))
 def test_round_trip_of_anything(report: Report) -> None:
-    """Whatever text and numbers a report holds, they come back."""
+    """Any text and any numbers in a report read back unchanged."""
     assert records.from_json(records.to_json(report)) == report
 
 
@@ -60,7 +60,7 @@ def changed(**fields: Any) -> str:
 
 
 def test_unknown_fields_are_ignored() -> None:
-    """A record of a later minor change reads; what it adds is left out."""
+    """A record of a later version still reads; its additional fields are ignored."""
     assert records.from_json(changed(later={"a": 1})) == REPORT
 
 
@@ -68,23 +68,23 @@ def test_unknown_fields_are_ignored() -> None:
     ("text", "message"),
     [
         (changed(format=2), "x.json has format 2, and this version reads 1"),
-        (changed(images=7), "x.json is no record: images: "),
-        (changed(images=[{}]), "x.json is no record: images.0.variant: "),
-        ("[]", "x.json is no record: the whole: "),
-        ("", "x.json is no JSON: "),
-        ("{" * 100_000, "x.json is no JSON: "),
-        ("[" * 100_000, "x.json is no JSON: "),
+        (changed(images=7), "x.json is not a record: images: "),
+        (changed(images=[{}]), "x.json is not a record: images.0.variant: "),
+        ("[]", "x.json is not a record: the whole: "),
+        ("", "x.json is not JSON: "),
+        ("{" * 100_000, "x.json is not JSON: "),
+        ("[" * 100_000, "x.json is not JSON: "),
     ],
 )
 def test_what_is_no_record_is_told(text: str, message: str) -> None:
-    """Each way of being no record gives one line with the file's name and the first wrong place."""
+    """For each kind of invalid record, the error is one line with the file's name and the first wrong place."""
     with pytest.raises(UnreadableRecord, match=message) as caught:
         records.from_json(text, "x.json")
     assert "\n" not in str(caught.value)
 
 
 def test_what_the_quick_reader_refuses_is_read_the_long_way() -> None:
-    """A lone half of a surrogate pair is JSON to Python, and so is UTF-16: both still read."""
+    """A lone surrogate and UTF-16, which Python's JSON accepts but the fast reader does not, are still read."""
     text = records.to_json(REPORT)
     assert records.from_json(text.encode("utf-16")) == REPORT
     odd = text.replace(REPORT.recorded_at, "\\ud800")
@@ -92,13 +92,13 @@ def test_what_the_quick_reader_refuses_is_read_the_long_way() -> None:
 
 
 def test_bytes_that_are_no_text() -> None:
-    """A binary file is no record either."""
-    with pytest.raises(UnreadableRecord, match="record is no JSON"):
+    """A binary file is not a record either."""
+    with pytest.raises(UnreadableRecord, match="record is not JSON"):
         records.from_json(b"\xff\xfe\x00")
 
 
 def test_save_names_the_file_by_time_and_commit(tmp_path: Path) -> None:
-    """The folder is made; names sort by time; others may read the file."""
+    """The folder is made; the names of records sort by time; other users may read the file."""
     path = records.save(REPORT, records.prepared(tmp_path / "new" / "reports"))
     assert path == tmp_path / "new/reports/20261123T100000Z-0123456789ab.json"
     assert records.from_json(path.read_bytes()) == REPORT
@@ -107,7 +107,7 @@ def test_save_names_the_file_by_time_and_commit(tmp_path: Path) -> None:
 
 
 def test_two_records_of_one_second_both_stay(tmp_path: Path) -> None:
-    """Nothing is overwritten: the later one gets a number."""
+    """No record is overwritten: the later one gets a number."""
     first = records.save(REPORT, tmp_path)
     second = records.save(replace(REPORT, dirty=False), tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([first, second])
@@ -116,7 +116,7 @@ def test_two_records_of_one_second_both_stay(tmp_path: Path) -> None:
 
 
 def test_crash_before_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record that was not written whole does not appear, and its draft goes."""
+    """After a crash during writing, neither the record nor its draft exists."""
 
     def crash(_handle: int) -> None:
         raise KeyboardInterrupt
@@ -128,14 +128,14 @@ def test_crash_before_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """A file in the folder's place is a matter of settings, told in one line with the setting's name."""
+    """A file in place of the folder is a settings error, one line with the setting's name."""
     (tmp_path / "reports").write_text("")
     with pytest.raises(SettingsError, match=r"reports cannot be written: .*reports\.directory"):
         records.save(REPORT, tmp_path / "reports")
 
 
 def test_history(tmp_path: Path) -> None:
-    """All records, oldest first by what they say themselves; other files are named."""
+    """All records are returned, oldest first by their own time; other files are named."""
     late = replace(REPORT, recorded_at="2026-11-20T05:00:00Z")
     early = replace(REPORT, recorded_at="2026-11-20T02:00:00Z", commit="1" * 40)
     for each in (late, early):

@@ -1,4 +1,4 @@
-"""How variants change over the records: points by commit, changes, and breaks where figures are of unlike basis."""
+"""A trend has a point per commit, the changes between points, and breaks where figures cannot be compared."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.ledgers import image_of, row, stand_on
 from weighbridge.model.report import Base, Image, Pull, Rebuild, Report
 from weighbridge.report import trend
-from weighbridge.report.trend import ALL, Break, Change, Point
+from weighbridge.report.trend import ALL, Break, BrokenFigure, Change, Point
 
 BASE = Base(reference="python:3.13", layers=1, shipped_bytes=60)
 EXACT, ESTIMATED = (Pull(bytes=40, basis=basis) for basis in ("exact", "estimated"))
@@ -29,13 +29,13 @@ def report(minute: int, commit: str | None, *images: Image, dirty: bool = False)
 
 
 def points(*reports: Report) -> tuple[Point, ...]:
-    """Return the points of the one variant that there is."""
+    """Return the points of the only variant."""
     (found,) = trend.of(reports).variants
     return found.points
 
 
 def test_change_from_the_point_before() -> None:
-    """Each figure less that of the point before; the first has none."""
+    """Each change is the figure minus that of the point before; the first point has no change."""
     drifted = replace(BASE, shipped_bytes=65)
     later = stand_on(IMAGE, drifted)
     grown = replace(later, shipped_bytes=120, live_bytes=105, wasted_bytes=15, pull=replace(EXACT, bytes=38))
@@ -48,7 +48,7 @@ def test_change_from_the_point_before() -> None:
 
 
 def test_new_tag_of_the_base_is_drift() -> None:
-    """Another version of the same base is what a trend is for."""
+    """Points with different versions of the same base are compared."""
     later = replace(IMAGE, base=replace(BASE, reference="python:3.14"))
     _, point = points(report(0, "a", IMAGE), report(1, "b", later))
     assert point.breaks == ()
@@ -56,7 +56,7 @@ def test_new_tag_of_the_base_is_drift() -> None:
 
 
 def test_later_report_without_a_rebuild() -> None:
-    """What a change costs is told by the last report of a commit that tried one."""
+    """A point takes the cost of a change from the last report of its commit that measured one."""
     (point,) = points(report(0, "a", replace(IMAGE, rebuilds=(CHANGE,))), report(1, "a", IMAGE))
     assert point.code == CHANGE.pull
 
@@ -77,9 +77,9 @@ def test_later_report_without_a_rebuild() -> None:
     ],
 )
 def test_unlike_bases_are_a_break(
-    before: dict[str, object], after: dict[str, object], expected: tuple[str, str]
+    before: dict[str, object], after: dict[str, object], expected: tuple[BrokenFigure, str]
 ) -> None:
-    """What cannot be compared is not, and the break says why; a pull of another basis leaves other figures alone."""
+    """Points that cannot be compared have a break with the reason; another basis of the pull breaks only the pull."""
     old, new = (replace(IMAGE, **fields) for fields in (before, after))  # type: ignore[arg-type] # any fields of it
     _, point = points(report(0, "a", old), report(1, "b", new))
     figure, why = expected
@@ -91,7 +91,7 @@ def test_unlike_bases_are_a_break(
 
 
 def test_last_record_of_a_commit_counts() -> None:
-    """Of several records the last; a tree that differed is a point of its own, and so is one that knows no commit."""
+    """A commit's last record counts; records with uncommitted changes or without a commit are separate points."""
     sizes = iter(range(100))
     reports = [
         report(minute, commit, replace(IMAGE, shipped_bytes=next(sizes)), dirty=dirty)
@@ -110,7 +110,7 @@ def test_last_record_of_a_commit_counts() -> None:
 
 
 def test_variants() -> None:
-    """Those of the newest record come first; a record without a variant has no point of it, and is no break."""
+    """Variants of the newest record come first; a record without a variant is neither a point nor a break."""
     single = replace(IMAGE, variant="single")
     reports = (
         report(0, "a", IMAGE, replace(IMAGE, variant="old")),
@@ -138,7 +138,7 @@ IMAGES = st.builds(
 
 @given(st.lists(IMAGES, min_size=1, max_size=8))
 def test_changes_add_up_between_breaks(images: list[Image]) -> None:
-    """From one break to the next the changes lead from the first figure to the last; none is told across one."""
+    """Between two breaks the changes add up to the difference of the outer figures; no change crosses a break."""
     found = points(*(report(minute, str(minute), image) for minute, image in enumerate(images)))
     for before, after in pairwise(found):
         assert after.is_apart == (before.base != after.base)

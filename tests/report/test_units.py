@@ -1,4 +1,4 @@
-"""Bytes and times as people read them."""
+"""Bytes and times are formatted for people."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ counts = st.integers(0, 999 * 10**18) | st.builds(
     ],
 )
 def test_size(count: int, text: str) -> None:
-    """Three digits and a decimal unit; what rounds up to a thousand takes the next unit."""
+    """A size has three digits and a decimal unit; a value that rounds up to a thousand takes the next unit."""
     assert size(count) == text
 
 
@@ -45,7 +45,7 @@ def value(text: str) -> float:
 
 @given(counts)
 def test_three_digits(count: int) -> None:
-    """A size has three digits from 1 kB on, is never `1000 …`, and is right to half a percent."""
+    """A size has three digits from 1 kB on, is never `1000 …`, and is correct within half a percent."""
     text = size(max(count, 0))
     assert re.fullmatch(r"\d{1,3} B|(\d\.\d\d|\d\d\.\d|\d{3}) [kMGTPE]B", text)
     assert value(text) == pytest.approx(max(count, 0), rel=0.005)
@@ -54,7 +54,7 @@ def test_three_digits(count: int) -> None:
 @given(counts, counts)
 @example(999_499, 999_500)
 def test_order_is_kept(one: int, other: int) -> None:
-    """The larger number never looks smaller."""
+    """A larger number never looks smaller."""
     low, high = sorted((one, other))
     assert value(size(max(low, 0))) <= value(size(max(high, 0)))
 
@@ -67,7 +67,7 @@ def test_sign(count: int) -> None:
 
 @given(st.integers(-5, 10**12), st.integers(-5, 10**12), st.integers(1, 40))
 def test_bar(part: int, whole: int, width: int) -> None:
-    """A bar is as long as its share, to an eighth of a sign; nothing is no bar, and anything more is some bar."""
+    """A bar is as long as its share, to an eighth of a character; 0 is empty, and more than 0 is not."""
     drawn = bar(min(part, whole), whole, width)
     assert len(drawn) <= width
     assert bool(drawn) is (min(part, whole) > 0)
@@ -77,5 +77,5 @@ def test_bar(part: int, whole: int, width: int) -> None:
 
 
 def test_seconds() -> None:
-    """Tenths of a second are enough."""
+    """Seconds have one decimal place."""
     assert [seconds(value) for value in (0, 0.04, 0.06, 75)] == ["0.0 s", "0.0 s", "0.1 s", "75.0 s"]

@@ -1,4 +1,4 @@
-"""Says what grew from one image to another, package by package."""
+"""Shows what changed from one image to another, package by package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from weighbridge.settings.project import Settings
 
 
 def run(settings: Settings, project: Path, before: str, after: str, format_name: str) -> None:
-    """Weigh both images now, and draw the difference.
+    """Weigh both images now, and print the difference.
 
     Raises:
-        NotComparable: Their figures are of unlike basis, such as those of two platforms.
+        NotComparable: Their figures cannot be compared, for example because their platforms differ.
     """
     render = formats.choose(formats.DIFFERENCES, format_name)
     wanted = {"before": choose.located(settings, before), "after": choose.located(settings, after)}

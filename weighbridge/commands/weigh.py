@@ -1,4 +1,4 @@
-"""Weighs images wherever they are: opens them, works out their figures, and joins these into a report."""
+"""Weighs images from any source: opens them, computes their figures, and combines these into a report."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ Trees = Callable[[], Mapping[str, Node]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """A report, and the parts of its images."""
+    """A report, and the trees of its images."""
 
     report: Report
     trees: Trees
-    """Return variant -> the parts of its image, layer by layer down to files: made when asked for, of what was read."""
+    """Builds, on the first call, variant -> the tree of its image, layer by layer down to files."""
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def weigh(
     on_progress: Progress | None = None,
     demands: Mapping[str, Demand] | None = None,
 ) -> Weighed:
-    """Weigh images now, those of an engine or of one archive in one pass.
+    """Weigh images now. Images of one engine or archive are read in one pass.
 
     Args:
         locations: Name in the report -> where the image is.
@@ -76,7 +76,7 @@ def weigh(
         demands: Name in the report -> what the project asks of that image.
 
     Raises:
-        NoSuchImage, UnreadableImage, EngineError: As the sources say.
+        NoSuchImage, UnreadableImage, EngineError: As in `opener.read`.
     """
     with ExitStack() as stack:
         engine = engine or stack.enter_context(connected(locations.values()))

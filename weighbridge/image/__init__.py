@@ -1,1 +1,1 @@
-"""From layers to a file system, and whose its bytes are: pure, nothing is read or asked."""
+"""Computes from an image's layers which files a container sees and who owns their bytes; reads nothing itself."""

@@ -12,7 +12,7 @@ from weighbridge.model.report import Base, KnownBy
 NAME_LABEL = "org.opencontainers.image.base.name"
 """Names the image of the last FROM (OCI image-spec, annotations.md)."""
 DIGEST_LABEL = "org.opencontainers.image.base.digest"
-"""The digest under which that image is in its registry; left out where it was in none."""
+"""The digest of that image in its registry; absent if the image was in no registry."""
 NOTHING_LABEL, NOTHING = "weighbridge.base", "scratch"
 """Says of an image that it stands on nothing, which the label for names cannot: `scratch` is no image."""
 FROM_LABEL = "weighbridge.base.from"
@@ -22,7 +22,7 @@ TOP_LABEL = "weighbridge.base.top"
 """How many layers the base has, and the diff ID of the last: so it is known where the base image is not."""
 
 Find = Callable[[str], "tuple[str, ...] | None"]
-"""Returns the diff IDs of an image by its name; None where there is no such image."""
+"""Returns the diff IDs of the image with that name; None if there is no such image."""
 
 
 class LocalImages(Protocol):

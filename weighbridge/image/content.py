@@ -1,4 +1,4 @@
-"""What every source yields: the same value, so that what is done with an image does not depend on where it was."""
+"""The one value that every source of images returns, so that no later step depends on where an image came from."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from weighbridge.image.layer import LayerContent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One step of an image's history, raw: the words of whatever built it."""
+    """One step of an image's history, exactly as the builder wrote it."""
 
     created_by: str
     comment: str
     empty_layer: bool
-    """Whether the step only changed the config, and so has no layer."""
+    """Whether the step changed only the config and therefore has no layer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,29 +23,29 @@ class Blob:
     """A layer as a registry keeps it, compressed."""
 
     digest: str
-    """`sha256:…` of the compressed bytes; empty where nobody has told or computed it."""
+    """`sha256:…` of the compressed bytes; empty if unknown."""
     size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageContent:
-    """What a source knows of one image. Layers and history are oldest first."""
+    """What a source knows about one image. Layers and history are in order, the oldest first."""
 
     reference: str
-    """The name under which it was asked for."""
+    """The name that the user gave."""
     config: bytes
-    """The config's own JSON text: a blob too, which every pull brings along."""
+    """The JSON text of the config. It is a blob that every pull fetches."""
     config_digest: str
-    """`sha256:…` of that: the image's identity on every engine."""
+    """`sha256:…` of `config`: the image's identity on every engine."""
     platform: str
-    """`os/architecture`, or `os/architecture/variant` where the config has a variant."""
+    """`os/architecture`, or `os/architecture/variant` if the config has a variant."""
     diff_ids: tuple[str, ...]
     history: tuple[HistoryEntry, ...]
-    """May be absent or shorter than the layers (OCI image-spec, config.md)."""
+    """May be empty or shorter than the layers (OCI image-spec, config.md)."""
     labels: Mapping[str, str]
     working_dir: str
-    """Where the image's command runs; `/` or empty where the config says nothing."""
+    """Where the image's command runs; `/` or empty if the config does not say."""
     layers: tuple[LayerContent, ...]
     """One for each diff ID, in the same order."""
     blobs: tuple[Blob | None, ...]
-    """One for each diff ID: the layer as it was compressed; None where the source has it uncompressed only."""
+    """The compressed layer for each diff ID; None if the source has only the uncompressed one."""

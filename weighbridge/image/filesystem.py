@@ -1,9 +1,9 @@
-"""Layers stacked into the filesystem that a container sees, and what of their bytes it no longer sees, and why.
+"""Stacks layers into the filesystem that a container sees, and records which bytes it no longer sees, and why.
 
-Rules: OCI image-spec, layer.md, "Applying Changesets", as engines carry them out: a layer is first unpacked by itself,
-where a link of its own may lead elsewhere, and then laid over those below it. Markers therefore hide lower layers
-alone, wherever in the archive they stand. A hard link is one more name of the same bytes, which live as long as one
-name does.
+The rules are those of the OCI image-spec, layer.md, "Applying Changesets", as engines apply them. A layer is first
+unpacked into an empty folder, where its paths may run through its own links, and then laid over the layers below.
+Therefore a marker hides only files of lower layers, whatever its position in the archive. A hard link is another name
+for the same bytes; a container sees them as long as one name is left.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ OPAQUE_DIRECTORY: Final = "opaque-directory"
 REPLACED: Final = "replaced"
 METADATA_ONLY: Final = "metadata-only"
 _MAX_LINKS = 40
-"""As in Linux: a path that leads over more symbolic links leads nowhere."""
+"""As in Linux: a path that runs through more symbolic links than this cannot be resolved."""
 
 
 class Directory:
-    """A directory: names and what they stand for, a directory or the number of an entry."""
+    """A directory. Each name stands for a directory or for the number of an entry."""
 
     __slots__ = ("children", "opaque", "whiteouts")
 
@@ -40,55 +40,55 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why bytes are no longer seen: shared by all that one deed at one place hid."""
+    """Why bytes are no longer seen: one for all the bytes that one change at one path hid."""
 
     name: WasteCause
     killed_by: int
     """Index of the layer that hid them."""
     path: str
-    """What was deleted or hidden; of replaced files their folder."""
+    """The deleted or hidden path; for replaced files, their folder."""
 
 
 @dataclass(slots=True)
 class Loss:
-    """What one layer shipped in vain for one cause."""
+    """The bytes that one layer shipped in vain because of one cause."""
 
     cause: Cause
     shipped_by: int
     size_bytes: int = 0
     file_count: int = 0
     path: str = ""
-    """The file, where it is only one; else the cause's path."""
+    """The file, if there is only one; otherwise the cause's path."""
 
 
 @dataclass(slots=True)
 class Filesystem:
-    """The merged view of layers. Things are numbered through: see `locate`."""
+    """The merged view of layers. Entries are numbered across all layers: see `locate`."""
 
     layers: tuple[LayerContent, ...]
     root: Directory = field(default_factory=Directory)
     losses: dict[tuple[Cause, int], Loss] = field(default_factory=dict)
     offsets: tuple[int, ...] = ()
     links: array[int] = field(default_factory=lambda: array("i"))
-    """By number: under how many names the thing is seen."""
+    """For each entry, by number: how many names a container sees for it."""
 
     def locate(self, number: int) -> tuple[int, int]:
-        """Return a thing's layer and its index there."""
+        """Return an entry's layer and its index in that layer."""
         layer = bisect_right(self.offsets, number) - 1
         return layer, number - self.offsets[layer]
 
     def kind(self, number: int) -> int:
-        """Return a thing's kind, one of those in `layer`."""
+        """Return an entry's kind, one of those in `layer`."""
         layer, index = self.locate(number)
         return self.layers[layer].kinds[index]
 
     def size(self, number: int) -> int:
-        """Return a thing's bytes; 0 for what is no regular file."""
+        """Return the bytes of a regular file; 0 for any other entry."""
         layer, index = self.locate(number)
         return self.layers[layer].sizes[index]
 
     def files(self) -> Iterator[tuple[str, int]]:
-        """Yield path and number of every regular file that is seen; one with several names comes under each."""
+        """Yield the path and number of every regular file that is seen, once for each of its names."""
         waiting, kinds = [("", self.root)], b"".join(content.kinds for content in self.layers)
         while waiting:
             path, directory = waiting.pop()
@@ -99,15 +99,15 @@ class Filesystem:
                     yield path + name, node
 
     def find(self, path: str) -> Directory | int | None:
-        """Return what a path leads to; links are followed on the way to its last name, but not there."""
+        """Return what a path leads to. Links on the way are followed, but a link at the end is not."""
         return _find(self, self.root, path)
 
     def flat(self) -> Filesystem:
-        """Return the layers and the links alone, a few bytes a file, for those who ask for no path."""
+        """Return a copy with only the layers and link counts, a few bytes per file, for callers that need no paths."""
         return Filesystem(self.layers, offsets=self.offsets, links=self.links)
 
     def live_bytes(self) -> tuple[int, ...]:
-        """Return by layer how many of its bytes are seen."""
+        """Return for each layer how many of its bytes are seen."""
         return tuple(
             sum(
                 size
@@ -119,7 +119,7 @@ class Filesystem:
 
 
 def stack(layers: Sequence[LayerContent]) -> Filesystem:
-    """Return the merged view of layers, the oldest first."""
+    """Return the merged view of layers, which are given oldest first."""
     offsets = tuple(accumulate((layer.entry_count for layer in layers), initial=0))
     merged = Filesystem(tuple(layers), offsets=offsets[:-1], links=array("i", bytes(4 * offsets[-1])))
     for index in range(len(layers)):
@@ -128,14 +128,14 @@ def stack(layers: Sequence[LayerContent]) -> Filesystem:
 
 
 class _Layer:
-    """One layer on its way into the merged view."""
+    """Adds one layer to the merged view."""
 
     def __init__(self, merged: Filesystem, index: int) -> None:
         self._merged, self._index, self._own = merged, index, Directory()
         self._parent_path, self._parent = "", self._own
 
     def apply(self) -> None:
-        """Unpack the layer by itself, then lay it over what is there."""
+        """Unpack the layer into an empty folder, then lay it over the merged view."""
         number = self._merged.offsets[self._index]
         for entry in self._merged.layers[self._index].entries():
             if entry.path:
@@ -151,7 +151,7 @@ class _Layer:
         if name.startswith(WHITEOUT):
             if name == OPAQUE:
                 parent.opaque = True
-            elif not name.startswith(WHITEOUT * 2) and name != WHITEOUT:  # those are a storage driver's own
+            elif not name.startswith(WHITEOUT * 2) and name != WHITEOUT:  # storage drivers use those themselves
                 parent.whiteouts.append(name.removeprefix(WHITEOUT))
             return
         old = parent.children.get(name)
@@ -168,21 +168,21 @@ class _Layer:
         target = entry.target.strip("/").removeprefix("./")
         found = _find(self._merged, self._own, target)
         if found is None:
-            found = self._merged.find(target)  # in a lower layer, of which nothing is hidden yet
+            found = self._merged.find(target)  # in a lower layer: nothing there is hidden yet
         if isinstance(found, int):
             self._merged.links[found] += 1
             self._place(parent, name, found, entry.path)
 
     def _place(self, parent: Directory, name: str, node: Directory | int, path: str) -> None:
-        """Put something where a repeated entry of the same archive may have put something else."""
+        """Put an entry at a path, and drop what an earlier entry of the same archive put there."""
         old = parent.children.get(name)
         if old is not None:
-            self._parent_path = "\0"  # what it led to may be gone
+            self._parent_path = "\0"  # the remembered folder may be gone
             self._drop(old, REPLACED, path, node)
         parent.children[name] = node
 
     def _made(self, folder: str) -> Directory:
-        """Return a folder of this layer; what is missing on the way, or is no folder, becomes one."""
+        """Return a folder of this layer. Missing parents are made, and parents that are not folders become folders."""
         found = _find(self._merged, self._own, folder + "/.") if folder else self._own
         if isinstance(found, Directory):
             return found
@@ -211,7 +211,7 @@ class _Layer:
                 lower.children[name] = node
 
     def _hide(self, path: str, lower: Directory, upper: Directory) -> None:
-        """Remove from a lower folder what the upper one's markers name."""
+        """Remove from a lower folder what the markers of the upper folder name."""
         if upper.opaque:
             hidden, lower.children = lower.children, {}
             for node in hidden.values():
@@ -224,7 +224,7 @@ class _Layer:
     def _drop(
         self, node: Directory | int, why: WasteCause, path: str, successor: Directory | int | None = None
     ) -> None:
-        """Take away a name, and all names below it."""
+        """Remove a name, and all names below it."""
         if isinstance(node, int):
             folder = path.rpartition("/")[0]
             if successor is not None and self._same(node, successor):
@@ -263,7 +263,7 @@ class _Layer:
 
 
 def _find(view: Filesystem, root: Directory, path: str) -> Directory | int | None:
-    """Return what a path from `root` leads to. The last name is not followed; `.` as the last name makes it so."""
+    """Return what a path from `root` leads to. A link at the end is followed only if `/.` comes after it."""
     names, at, trail, followed = path.split("/")[::-1], root, list[Directory](), 0
     while names:
         name = names.pop()

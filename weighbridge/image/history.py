@@ -1,4 +1,4 @@
-"""Pairs an image's layers with the Dockerfile instructions that made them, in words that a person wrote."""
+"""Pairs an image's layers with the Dockerfile instructions that made them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ARGUMENTS = re.compile(r"^(RUN )?\|\d+ .*?(?=/bin/sh -c )")
 
 
 def instructions(history: Sequence[HistoryEntry], count: int) -> tuple[str, ...]:
-    """Return the instruction of each of `count` layers, oldest first; `(missing)` where the history is too short."""
+    """Return the instruction of each of `count` layers, oldest first; `(missing)` if the history is too short."""
     told = [clean(step.created_by or step.comment) or MISSING for step in history if not step.empty_layer]
     return tuple(told[:count] + [MISSING] * (count - len(told)))
 
 
 def clean(text: str) -> str:
-    """Return an instruction without what the builders put around it: one line, as in the Dockerfile."""
+    """Return an instruction on one line, as in the Dockerfile, without what the builder added."""
     line = on_one_line(text, mark=" ").removesuffix(" # buildkit")
     if _NO_OPERATION.match(line):
         return _NO_OPERATION.sub("", line)

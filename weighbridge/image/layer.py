@@ -1,4 +1,4 @@
-"""What one layer holds: its entries in columns, a few bytes each, and the package databases among its files."""
+"""The content of one layer: its entries, stored as columns of a few bytes each, and its package databases."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 FILE, HARD_LINK, SYMBOLIC_LINK, DIRECTORY, OTHER = range(5)
-"""The kinds of an entry. A whiteout is none of them: it is an entry of the kind that its archive says."""
+"""The kinds of an entry. A whiteout is not a kind: the entry keeps the kind that the archive gives it."""
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
-"""Names of markers (OCI image-spec, layer.md, "Whiteouts")."""
+"""The prefix of whiteouts and the name of the opaque marker (OCI image-spec, layer.md, "Whiteouts")."""
 
 
 class Entry(NamedTuple):
     """One entry of a layer's archive, in the order of the archive."""
 
     path: str
-    """Without `./` and slashes at its ends; undecodable bytes as surrogates. Empty for the root itself."""
+    """Without a leading `./` or slashes at either end; undecodable bytes are surrogates. Empty for the root."""
     kind: int
     size: int
-    """Bytes of a regular file when unpacked; 0 for all else."""
+    """Unpacked bytes of a regular file; 0 for any other kind."""
     digest: int
-    """XXH3 (64 bits) of a regular file's bytes; 0 for all else."""
+    """XXH3 (64 bits) of a regular file's bytes; 0 for any other kind."""
     target: str
-    """Of a link: what it leads to, as written. Empty for all else."""
+    """A link's target, as written in the archive; empty for any other kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """What two layers are compared by, each a sum over all entries that does not depend on their order."""
+    """Three sums by which two layers are compared. None of them depends on the order of the entries."""
 
     content: int
     """Of paths, kinds, bytes and link targets."""
@@ -43,27 +43,27 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerContent:
-    """What one layer's archive holds, and what it weighs.
+    """What one layer's archive holds, and how many bytes that is.
 
-    A hard link adds nothing to `shipped_bytes` and a whiteout counts neither as file nor in bytes, by the rules of the
-    OCI image layer specification.
+    By the rules of the OCI image layer specification, a hard link adds nothing to `shipped_bytes`, and a whiteout
+    counts neither as a file nor in bytes.
     """
 
     shipped_bytes: int
     """Sum of the sizes of all regular files in the layer's own archive."""
     file_count: int
-    """Regular files in the layer, whiteouts and hard links left out."""
+    """Regular files in the layer, without whiteouts and hard links."""
     deflated_bytes: int
-    """What `gzip -6` makes of the archive: an estimate."""
+    """An estimate of the archive's size after `gzip -6`."""
     fingerprint: Fingerprint
     paths: bytes = field(repr=False)
-    """Each entry's path in UTF-8 with surrogate escapes, ended by a zero byte."""
+    """Each entry's path in UTF-8 with surrogate escapes, followed by a zero byte."""
     kinds: bytes = field(repr=False)
-    """One byte an entry."""
+    """One byte per entry."""
     sizes: array[int] = field(repr=False)
-    """`q`, one an entry."""
+    """Type code `q`, one item per entry."""
     digests: array[int] = field(repr=False)
-    """`Q`, one an entry."""
+    """Type code `Q`, one item per entry."""
     targets: Mapping[int, str] = field(repr=False)
     """Link targets by the index of the entry."""
     documents: Mapping[int, bytes] = field(repr=False)

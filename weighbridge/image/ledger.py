@@ -1,4 +1,4 @@
-"""The closed breakdown of one image: whose each byte is, the base's, a package's, ours, nobody's, or wasted."""
+"""Builds the ledger of one image: which owner has each of its bytes. The rows add up to what the image ships."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ def breakdown(
     waste: Iterable[Waste],
     needs: Mapping[Key, Needs] | None = None,
 ) -> tuple[LedgerRow, ...]:
-    """Return whose the bytes of an image are; the rows add up to what it ships.
+    """Return the bytes of each owner; the rows add up to what the image ships.
 
     Args:
         view: The merged layers.
-        base_layers: How many of them came with the base image: what is seen of these is the base's, whoever owns it.
-        owned: What `owners.owned` says of them.
+        base_layers: How many of them came with the base image. Files of these layers count to the base, whoever
+            owns them.
+        owned: What `owners.owned` returns for `view`.
         waste: The image's wasted bytes.
         needs: What packages are there for. It is told of those alone that did not come with the base image.
     """

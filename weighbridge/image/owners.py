@@ -1,4 +1,4 @@
-"""Who owns each file that a container sees: a package, the bytecode of one, the application, or nobody.
+"""Finds the owner of each file that a container sees: a package, its bytecode, the application, or no owner.
 
 Where several claim a file the first of these has it: bytecode; a package that lists the file, in the order of the table
 of ecosystems; the package with the deepest folder around the file; the application; nobody. A hard-linked file is owned
@@ -24,24 +24,25 @@ _PYTHON = re.compile(r"(?:usr/(?:local/)?|opt/[^/]+/)?lib/python3?[^/]*|(?:.*/)?
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whom a file belongs to."""
+    """A category, and the name of an owner in it."""
 
     category: str
-    """As in `model.report.LedgerRow`, `base` and `wasted` aside."""
+    """As in `model.report.LedgerRow`, but never `base` or `wasted`."""
     name: str
     version: str | None = None
 
 
 def owners(view: Filesystem, packages: Iterable[Package], application: Iterable[str]) -> tuple[list[Owner], array[int]]:
-    """Return all owners, and by number of a file the place of its owner among them.
+    """Return all owners, and for each file the index of its owner.
 
     Args:
         view: The merged layers.
-        packages: All packages; those that come first have a file that several claim.
+        packages: All packages; if several claim a file, the first of them gets it.
         application: Folders of the application, from the root without a leading slash.
 
     Returns:
-        Owners, and an `i` for each number in `view`; 0 stands for what is no file that is seen.
+        The owners, and an array with an index into them for each number in `view`; 0 for anything that is not a
+        visible regular file.
     """
     return _Claims(view, packages, tuple(application)).settled()
 
@@ -76,7 +77,7 @@ def documents(view: Filesystem) -> dict[str, bytes]:
 
 
 class _Claims:
-    """Files and who claims them, while that is found out."""
+    """Collects claims on files, and then decides who owns each."""
 
     def __init__(self, view: Filesystem, packages: Iterable[Package], application: tuple[str, ...]) -> None:
         self._view, self._application = view, application
@@ -97,7 +98,7 @@ class _Claims:
         self._claim_folders(folders)  # now that every list of files had its say
 
     def _claim_bytecode(self, path: str, name: str) -> None:
-        """Give a package the bytecode that stands in the place of its source, where an image has no sources."""
+        """Give a package the bytecode that an image without sources has in place of a module."""
         number = self._find(path)
         if isinstance(number, int) and not self._owner[number]:
             self._owner[number] = self._place(Owner("bytecode", name))
@@ -121,14 +122,14 @@ class _Claims:
                         waiting.append(node)
 
     def settled(self) -> tuple[list[Owner], array[int]]:
-        """Go through all files that are seen and give each its owner."""
+        """Give each visible file its owner, and return all owners."""
         bytecode = []
         for path, number in self._view.files():
             if path.endswith(".pyc") and (found := _BYTECODE.fullmatch(path)):
                 bytecode.append((number, f"{found['folder']}{found['stem']}.py"))
             elif not self._owner[number]:
                 self._owner[number] = self._place(self._ownerless(path))
-        for number, source in bytecode:  # now that every source has an owner
+        for number, source in bytecode:  # only now does every source have an owner
             self._owner[number] = self._place(Owner("bytecode", self._of_source(source)))
         return self._known, self._owner
 
@@ -139,7 +140,7 @@ class _Claims:
         return area(path)
 
     def _find(self, path: str) -> Directory | int | None:
-        """Return what a path leads to; the paths of a package share their folders, so these are found once."""
+        """Return what a path leads to. Folders are remembered, because the paths of a package share them."""
         folder, _, name = path.rpartition("/")
         if folder not in self._folders:
             found = self._view.find(f"{folder}/.")
@@ -161,7 +162,7 @@ class _Claims:
 
 
 def area(path: str) -> str:
-    """Return the part of the filesystem that a path lies in: Python's library, or the first folders of the path."""
+    """Return the part of the filesystem that a path is in: Python's library, or the first folders of the path."""
     folder = path.rpartition("/")[0]
     if (found := _PYTHON.match(folder)) and found[0]:
         return f"/{found[0]}"

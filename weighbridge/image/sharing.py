@@ -1,4 +1,4 @@
-"""What several images have in common on a node that keeps all of them, and layers that could be shared and are not."""
+"""Computes what several images share on a node that keeps all of them, and which equal layers they fail to share."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from weighbridge.model.report import Image, OwnBytes, Sharing, Twins
 
 
 def shared(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> Sharing | None:
-    """Return what the images share; None where there are less than two.
+    """Return what the images share; None for fewer than two images.
 
     Args:
         images: Measured images.
-        fingerprints: By diff ID of their layers.
+        fingerprints: Diff ID -> fingerprint, for all their layers.
     """
     if len(images) < 2:  # noqa: PLR2004 - one image shares nothing
         return None
@@ -39,7 +39,7 @@ def shared(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> 
 
 
 def _twins(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> Iterator[Twins]:
-    """Yield pairs of layers with the same files and different diff IDs; those without bytes are left out."""
+    """Yield pairs of layers that have the same files but different diff IDs, except layers without bytes."""
     places = dict[str, str]()
     sizes = dict[str, int]()
     for image in images:

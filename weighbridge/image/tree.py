@@ -1,4 +1,4 @@
-"""One image's bytes as nested parts: layer, owner, folders, file; closed to the byte, small files put together."""
+"""Builds one image's tree of layers, owners, folders and files. Every byte is in it; small files are merged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from weighbridge.model.tree import LIMIT, WASTED, Node, common, folded
 
 _BASE = "base"
 _DEPTH = 24
-"""Parts of a path that become nodes of their own: a path may have two thousand, and walks here are recursive."""
+"""How many folders of a path become nodes: a path may have two thousand, and the functions here are recursive."""
 
 _Folder = dict[str, "int | _Folder"]
-"""Name -> bytes of a file, or a folder, whose name here ends in a slash: an archive may hold both under one path."""
+"""Name -> the bytes of a file, or a folder. Names of folders end in a slash, because an archive may have a file and a
+folder at the same path."""
 
 
 def of_image(
@@ -31,14 +32,15 @@ def of_image(
 
     Args:
         view: The merged layers.
-        owned: What `owners.owners` says of them.
-        instructions: What made each layer.
-        base_layers: How many layers came with the base image: what is seen of these is the base's, whoever owns it.
-        limit: Nodes to leave; smaller files are put together, a node for those of one folder.
+        owned: What `owners.owners` returns for `view`.
+        instructions: The instruction of each layer.
+        base_layers: How many layers came with the base image. Files of these layers count to the base, whoever owns
+            them.
+        limit: How many nodes to keep. The smallest files of each folder are merged into one node.
 
     Returns:
-        A node whose bytes are the image's `shipped_bytes`. Bytes that a container no longer sees are their layer's
-        part `wasted`.
+        A node with the image's `shipped_bytes`. Bytes that a container no longer sees are in the part `wasted` of
+        their layer.
     """
     known, places = owned
     layers = []
@@ -57,7 +59,7 @@ def of_image(
 
 
 def _shipped(view: Filesystem, layer: int) -> Iterator[tuple[str, int, int]]:
-    """Yield path, number and bytes of a layer's files, those included that are no longer seen."""
+    """Yield path, number and bytes of a layer's files, including those that a container no longer sees."""
     for number, entry in enumerate(view.layers[layer].entries(), view.offsets[layer]):
         if entry.kind == FILE and entry.size:
             yield entry.path, number, entry.size
@@ -76,7 +78,7 @@ def _put(folder: _Folder, path: str, size: int) -> None:
         if isinstance(inner, dict):  # always: only folders' names end in a slash
             folder = inner
     old = folder.get(name, 0)
-    folder[name] = size + (old if isinstance(old, int) else 0)  # an archive may hold a path twice, and ships both
+    folder[name] = size + (old if isinstance(old, int) else 0)  # an archive may hold a path twice; it ships both
 
 
 def _node(name: str, found: int | _Folder, category: str) -> Node:
@@ -85,7 +87,7 @@ def _node(name: str, found: int | _Folder, category: str) -> Node:
     nodes = []
     for inner, value in found.items():
         title, held = inner, value
-        while isinstance(held, dict) and len(held) == 1:  # folders that hold one thing say nothing by themselves
+        while isinstance(held, dict) and len(held) == 1:  # a folder with a single entry tells nothing
             [(last, held)] = held.items()
             title += last
         nodes.append(_node(title.rstrip("/"), held, category))

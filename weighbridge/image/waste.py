@@ -1,4 +1,4 @@
-"""Wasted bytes as rows that people can act on: what was hidden, by which instruction, and what to change."""
+"""Lists wasted bytes so that people can act on them: what was hidden, by which instruction, and what to change."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import assert_never
 
 from weighbridge.image.filesystem import DELETED_FILE, METADATA_ONLY, REPLACED, Loss
 from weighbridge.model.report import Waste, WasteCause
 
 MAX_ROWS = 8
-"""For one cause between two layers; where there are more places, one row tells of all of them."""
+"""How many rows one cause between two layers may have; more paths than this are merged into one row."""
 
 _CACHES = (
     ("var/lib/apt/lists", "apt's lists: end that RUN with `rm -rf /var/lib/apt/lists/*`, or mount a cache over them"),
@@ -23,12 +24,12 @@ _CACHES = (
 
 
 def rows(losses: Iterable[Loss], instructions: Sequence[str], base_layers: int) -> tuple[Waste, ...]:
-    """Return what was lost, the largest first.
+    """Return the wasted bytes, the largest first.
 
     Args:
-        losses: As `filesystem` tells them.
+        losses: What `filesystem` recorded.
         instructions: One for each layer.
-        base_layers: How many layers came with the base image; 0 where that is unknown.
+        base_layers: How many layers came with the base image; 0 if that is unknown.
     """
     found = []
     for (name, shipped_by, killed_by), group in groupby(sorted(losses, key=_key), _key):
@@ -56,7 +57,7 @@ def _key(loss: Loss) -> tuple[WasteCause, int, int]:
 
 
 def _common(paths: Iterable[str]) -> str:
-    """Return the folder that all paths lie in."""
+    """Return the deepest folder that contains all paths."""
     return posixpath.commonpath([f"/{path}" for path in paths]).strip("/")
 
 
@@ -71,18 +72,22 @@ def _remedy(
     if cause == METADATA_ONLY:
         return _ownership_remedy(instructions[shipped_by], instructions[killed_by])
     if shipped_by == killed_by:
-        return "The layer's own archive holds it twice: build the image with another tool, or mend that one."
+        return "The layer's own archive holds it twice: fix the tool that built the image, or use another one."
     if cause == REPLACED:
-        return f"Ship it once: make its final form in one instruction, layer {shipped_by}'s or layer {killed_by}'s."
+        return f"Ship it once: make its final form in the instruction of either layer {shipped_by} or {killed_by}."
     return _deletion_remedy(cause, shipped_by, path, instructions[shipped_by])
 
 
 def _base_remedy(cause: WasteCause, killed_by: int) -> str:
-    if cause == METADATA_ONLY:
-        return f"Layer {killed_by} ships these files of the base image again, byte for byte: leave them alone."
-    if cause == REPLACED:
-        return f"Layer {killed_by} ships these files of the base image again, changed: take a base that has them so."
-    return "Deleting what came with the base image frees nothing: take a smaller base, or copy out what you need."
+    again = f"Layer {killed_by} ships these files of the base image again"
+    match cause:
+        case "metadata-only":
+            return f"{again}, byte for byte: leave them alone."
+        case "replaced":
+            return f"{again}, changed: take a base with these changes."
+        case "deleted-file" | "deleted-directory" | "opaque-directory":
+            return "Deleting files of the base image frees nothing: take a smaller base, or copy out what you need."
+    assert_never(cause)
 
 
 def _deletion_remedy(cause: WasteCause, shipped_by: int, path: str, maker: str) -> str:
@@ -92,14 +97,14 @@ def _deletion_remedy(cause: WasteCause, shipped_by: int, path: str, maker: str) 
     if re.match(r"(COPY|ADD)\b", maker):
         return "Do not copy it: leave it out with .dockerignore, or mount it (`RUN --mount=type=bind`)."
     what = "it" if cause == DELETED_FILE else "the folder"
-    return f"Delete {what} in the instruction that makes {what}, layer {shipped_by}'s, or make it in an earlier stage."
+    return f"Delete {what} in the instruction that makes {what} (layer {shipped_by}), or make it in an earlier stage."
 
 
 def _ownership_remedy(maker: str, changer: str) -> str:
     copied = re.match(r"COPY|ADD", maker)
     for word in ("chown", "chmod"):
         if copied and word in changer:
-            return f"The bytes stayed and only {word} changed something: use `{copied[0]} --{word}=…` and drop that."
+            return f"Only {word} changed these files, not their bytes: use `{copied[0]} --{word}=…` instead."
         if word in changer:
-            return f"The bytes stayed and only {word} changed something: run {word} where the files are made."
-    return "The bytes stayed, only owner, mode or time changed: set these where the files are made."
+            return f"Only {word} changed these files, not their bytes: run it in the instruction that makes them."
+    return "Only owner, mode or time changed, not the bytes: set these in the instruction that makes the files."

@@ -1,4 +1,4 @@
-"""One image's figures: layers, waste, ledger and base, each sum closed."""
+"""Computes one image's figures: layers, waste, ledger and base. All sums agree to the byte."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from weighbridge.model.tree import Node
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """An image's figures, and its parts."""
+    """An image's figures and its tree."""
 
     image: Image
     tree: Callable[[], Node]
-    """Return the parts layer by layer, down to files: made when asked for, of what was read."""
+    """Builds the tree, layer by layer down to files, from what was read."""
 
 
 _MOST_SOURCES = 100
@@ -88,7 +88,7 @@ def weigh(
 
 
 def _pull(layers: Iterable[Layer], blobs: Sequence[Blob | None], config_bytes: int) -> Pull:
-    """Return what a node without any of the layers pulls: each blob once, and the config."""
+    """Return what a node that has none of the layers pulls: each blob once, and the config."""
     once = {layer.diff_id: layer.pull_bytes or 0 for layer in layers}
     return Pull(bytes=config_bytes + sum(once.values()), basis="exact" if all(blobs) else "estimated")
 

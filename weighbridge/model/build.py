@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 StepState = Literal["running", "done", "cached", "failed", "cancelled"]
-
 _TITLE_WIDTH = 100
 
 
@@ -20,7 +19,7 @@ class Step:
     state: StepState = "running"
     seconds: float = 0
     output: tuple[str, ...] = ()
-    """The last lines that it printed."""
+    """The last lines that the step printed."""
 
     @property
     def title(self) -> str:

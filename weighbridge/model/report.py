@@ -1,7 +1,7 @@
-"""What images weigh, as it is recorded and drawn: the frozen values of a report; standard library only.
+"""The frozen values of a report, which is both recorded and rendered; standard library only.
 
-Sizes are integers in bytes and their names end in `_bytes`. Sequences are tuples. `Report` and what it holds is the
-record of `invoke report`: its field names are a contract with other people's scripts (see `records.py`).
+Sizes are integers in bytes and their names end in `_bytes`. Sequences are tuples. `Report` and its parts are the record
+of `invoke report`: other people's scripts rely on the names of the fields (see `records.py`).
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 FORMAT_VERSION = 1
-"""The version of the record's fields. 1: the first."""
+"""The version of the record's fields; 1 is the first."""
 
 Basis = Literal["exact", "estimated"]
-"""How the bytes of a pull are known. `exact`: the sizes of the blobs themselves. `estimated`: some layers are known
-uncompressed only, and count with what `gzip -6` would make of them."""
+"""How the bytes of a pull are known. `exact`: from the sizes of the blobs. `estimated`: some layers are available only
+uncompressed, and count with an estimate of their size after `gzip -6`."""
 Level = Literal["error", "warning"]
 WasteCause = Literal["deleted-file", "deleted-directory", "opaque-directory", "replaced", "metadata-only"]
 KnownBy = Literal["dockerfile", "label", "layers"]
-"""How an image's base is known. `dockerfile`: the build read the FROM and wrote down what it stood for. `label`: the
-image's own labels name it. `layers`: it is the image of the engine whose layers are the longest beginning of these."""
+"""How an image's base is known. `dockerfile`: the build resolved the FROM and recorded the result. `label`: the image's
+own labels name it. `layers`: it is the deepest image in the engine with the same first layers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,46 +39,46 @@ class Layer:
     diff_id: str
     """Digest of the uncompressed archive, `sha256:…`: the layer's identity on every engine."""
     instruction: str
-    """The Dockerfile instruction as the history tells it, cleaned; `(missing)` where the history is too short."""
+    """The Dockerfile instruction from the history, cleaned; `(missing)` if the history is too short."""
     in_base: bool | None
-    """Whether the layer came with the image of the last FROM; None where that is unknown."""
+    """Whether the layer came with the image of the last FROM; None if that is unknown."""
     shipped_bytes: int
     """Sum of the sizes of all regular files in the layer's own archive; a hard link counts once."""
     file_count: int
     live_bytes: int | None = None
-    """What of that a container still sees. None, as below, in records of versions that did not measure it."""
+    """How many of these a container still sees. None, as below, in records of versions that did not measure it."""
     wasted_bytes: int | None = None
     """The rest: `shipped_bytes - live_bytes`."""
     pull_bytes: int | None = None
-    """The layer compressed, exact where `blob` is told, else estimated."""
+    """Bytes of the compressed layer: exact if there is a `blob`, otherwise estimated."""
     blob: str | None = None
-    """Digest of the compressed layer; None where the source has it uncompressed only."""
+    """Digest of the compressed layer; None if the source has only the uncompressed one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """Bytes of an image that one owner has. The rows of an image add up to its `shipped_bytes`."""
+    """The bytes of one owner in an image. The rows of an image add up to its `shipped_bytes`."""
 
     category: str
     """`base`, that of a package ecosystem, such as `debian`, `bytecode`, `application`, `unowned` or `wasted`."""
     name: str
-    """A package, a folder that no package owns, or what `wasted` bytes were wasted by."""
+    """A package, a folder that no package owns, or the cause of `wasted` bytes."""
     version: str | None
     bytes: int
     kind: str | None = None
-    """Of a row of `base`, the category that its bytes had if no base was known, such as `debian`: it tells the manager
-    of a package. None elsewhere, and in records of versions that did not tell it."""
+    """For a row of `base`, the category that its bytes would have without a known base, such as `debian`. None for any
+    other row, and in records of versions that did not have this field."""
     required_by: tuple[str, ...] | None = None
-    """Of a package, the names of what needs it: other packages by their own metadata, or `the image's command`; sorted.
-    Empty: nothing does. None where that is not known, as of a package of the base."""
+    """For a package, the sorted names of everything that needs it: other packages by their own metadata, or `the
+    image's command`. Empty if nothing does. None if that is unknown, as for a package of the base."""
     requested: bool | None = None
-    """Whether somebody asked for the package by name, in a requirements file or of its package manager; None where
-    that is not known."""
+    """Whether a user asked for the package by name, in a requirements file or with its package manager; None if that
+    is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waste:
-    """Bytes that were shipped and are not seen. The rows of an image add up to its `wasted_bytes`."""
+    """Bytes that are shipped but that no container sees. The rows of an image add up to its `wasted_bytes`."""
 
     cause: WasteCause
     bytes: int
@@ -87,10 +87,10 @@ class Waste:
     killed_by: int
     """Index of the layer that hid them."""
     path: str
-    """What was hidden, from the root; where that is many things, the folder of all of them."""
+    """The hidden path, from the root; if there are several, the folder that contains them all."""
     file_count: int
     remedy: str
-    """What to change, a sentence."""
+    """A sentence that says what to change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,37 +98,37 @@ class Finding:
     """Something about an image that its owner should know."""
 
     rule: str
-    """Stable name."""
+    """A stable name."""
     level: Level
     message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """The image of the last FROM, as far as it is a prefix of the measured image."""
+    """The image of the last FROM, if its layers are the first layers of the measured image."""
 
     reference: str
-    """The name under which the base was used; it tells an official image from a stand-in."""
+    """The name under which the base was used. A stand-in's name differs from the official image's."""
     layers: int
     shipped_bytes: int
     known_by: KnownBy | None = None
-    """None in records of versions that did not tell it; these knew a base by its label alone."""
+    """None in records of versions without this field; those knew a base only by its label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
-    """What a change to the sources costs: a build with a warm cache, and what of its image is new."""
+    """The cost of a change to the sources: a build with a warm cache, and the new layers of its image."""
 
     change: str | None
-    """Its name in invoke.yaml; None where nothing was changed."""
+    """The change's name in invoke.yaml; None if nothing was changed."""
     seconds: float
     steps_run: int
     steps_cached: int
     layers: tuple[Layer, ...]
-    """Those that the image has and the one before the change has not."""
+    """The layers that the image did not have before the change."""
     pull: Pull | None
-    """What a node that has the image before the change fetches: these layers, and the config where the image is another
-    one. None where that cannot be told."""
+    """What a node that has the image from before the change fetches: these layers, and the config if the image changed.
+    None if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ class Image:
     source: str
     """Where the bytes came from: `docker`, `archive`, `oci` or `registry`."""
     id: str
-    """Digest of the image's config, `sha256:…`: the same on every engine, unlike what `docker images` prints."""
+    """Digest of the image's config, `sha256:…`. It is the same on every engine, unlike the ID in `docker images`."""
     platform: str
     """`os/architecture`, for example `linux/amd64`."""
     shipped_bytes: int
@@ -148,8 +148,8 @@ class Image:
     base: Base | None
     layers: tuple[Layer, ...]
     live_bytes: int | None = None
-    """What `docker export` of a container holds, but for the few files that engines put over the image's own, such as
-    `/etc/hosts`. None, as below, in records of versions that did not measure it."""
+    """The bytes of a container's `docker export`, without the few files that engines add, such as `/etc/hosts`. None,
+    as below, in records of versions that did not measure it."""
     wasted_bytes: int | None = None
     pull: Pull | None = None
     """All layers and the config."""
@@ -159,12 +159,12 @@ class Image:
     """The largest first."""
     findings: tuple[Finding, ...] = ()
     rebuilds: tuple[Rebuild, ...] = ()
-    """What changes to the sources cost; empty where nobody asked."""
+    """The cost of changes to the sources; empty if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnBytes:
-    """What one image of several has alone."""
+    """The bytes that only one of several images has."""
 
     variant: str
     shipped_bytes: int
@@ -173,19 +173,19 @@ class OwnBytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twins:
-    """Two layers that hold the same files and are two all the same, so that each is stored and pulled."""
+    """Two layers with the same files but different diff IDs, so that both are stored and pulled."""
 
     first: str
     second: str
     """`variant:index` of each."""
     shipped_bytes: int
-    """Of one of them: what would be saved."""
+    """The size of one of them, which sharing would save."""
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sharing:
-    """What several images have in common, as a node that keeps all of them sees it: each layer once."""
+    """What a node stores that keeps several images: each layer once."""
 
     shipped_bytes: int
     pull_bytes: int
@@ -195,11 +195,11 @@ class Sharing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineIdentity:
-    """Which engine answered, as far as figures may depend on it."""
+    """Which engine answered, with everything that figures may depend on."""
 
     version: str
     store: str
-    """`containerd`, or the name of the graph driver such as `overlay2`."""
+    """`containerd`, or the name of the graph driver, such as `overlay2`."""
     platform: str
 
 
@@ -211,11 +211,11 @@ class Report:
     recorded_at: str
     """UTC, ISO 8601, whole seconds, ending in `Z`."""
     commit: str | None
-    """The commit that the working tree stands on; None outside a repository."""
+    """The commit that is checked out; None outside a repository."""
     dirty: bool
     """Whether the working tree differed from that commit."""
     engine: EngineIdentity | None
-    """None where no engine took part, as with an archive."""
+    """None if no engine was involved, as with an archive."""
     images: tuple[Image, ...]
     sharing: Sharing | None = None
-    """None where there are less than two images."""
+    """None for fewer than two images."""

@@ -1,1 +1,1 @@
-"""How results look: one module per format, each from the same values, none of them asking an engine anything."""
+"""Renders results: one module per format, all from the same values, without access to an engine."""

@@ -1,9 +1,9 @@
-"""The software bill of materials: CycloneDX 1.6 as JSON, by CycloneDX's own library, each component with its bytes.
+"""Writes the software bill of materials: CycloneDX 1.6 as JSON, with the bytes of each component.
 
-What the values are called and how they add up is told in docs/formats/cyclonedx.md.
+docs/formats/cyclonedx.md explains the properties and how they add up.
 
-Components are never nested: scanners, osv-scanner 2.0 among them, passed over what lay in others. What is in what is
-told by the dependencies.
+Components are never nested, because scanners such as osv-scanner 2.0 ignore nested ones. The dependencies say which
+component contains which.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _Systems = Mapping[str, tuple[str, str | None]]
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
-    """Write one document for all images; the same record gives the same bytes."""
+    """Write one document for all images. The same record always gives the same bytes."""
     (stream or sys.stdout).write(document(summary.report) + "\n")
 
 
 def document(report: Report) -> str:
-    """Return the document: one image is its subject; several are components of a subject without bytes."""
+    """Return the document. A single image is its subject; several images are components of a subject without bytes."""
     subject, several = _subject(report), len(report.images) != 1
     bom = Bom(
         serial_number=_serial_number(report),
@@ -72,13 +72,13 @@ def _subject(report: Report) -> Component:
 
 
 def _serial_number(report: Report) -> UUID:
-    """Return a number that the same record has each time, and another record never."""
+    """Return a serial number that depends only on the record."""
     images = (f"{image.variant} {image.id} {image.shipped_bytes}" for image in report.images)
     return uuid5(_SERIAL_NUMBERS, "\n".join((report.recorded_at, report.commit or "", *images)))
 
 
 def _held(bom: Bom, image: Image, container: Component) -> Component:
-    """Add what is in a container, and return the container."""
+    """Add the components of an image to the document, and return the image's own component."""
     found = inventory(image)
     parts = list(_parts(image.variant, found)) if found else []
     bom.components.update(parts)
@@ -88,7 +88,7 @@ def _held(bom: Bom, image: Image, container: Component) -> Component:
 
 
 def _hold(bom: Bom, whole: Component, parts: Sequence[Component]) -> None:
-    """Say what a component holds; the library's own way takes time by the square of how many these are."""
+    """Record which parts a component has. The library's own method takes quadratic time in the number of parts."""
     bom.dependencies.add(Dependency(whole.bom_ref, [Dependency(part.bom_ref) for part in parts]))
 
 
@@ -145,14 +145,14 @@ def _parts(variant: str, found: Inventory) -> Iterator[Component]:
 
 
 def _properties(values: Mapping[str, str | int | None]) -> list[Property]:
-    """Return what is known of these, under names of our own."""
+    """Return the values that are known, under names with our prefix."""
     return [
         Property(name=f"weighbridge:{name}", value=str(value)) for name, value in values.items() if value is not None
     ]
 
 
 def _purl(part: Part, systems: _Systems) -> PackageURL | None:
-    """Return the package's URL; a record does not tell its architecture, so the URL does not either."""
+    """Return the package's URL. It has no architecture, because a record does not contain that."""
     if part.kind not in _PURLS:
         return None
     purl = _PURLS[part.kind]
@@ -174,7 +174,7 @@ def _scoped(name: str) -> tuple[str, str]:
 
 
 def _systems(parts: Sequence[Part]) -> _Systems:
-    """Return distributions and their releases, as the versions of the packages that carry their names tell them.
+    """Return distributions and their releases, from the versions of the packages that describe the distribution.
 
     Scanners need both to find a package's advisories.
     """

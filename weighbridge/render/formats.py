@@ -1,6 +1,6 @@
-"""The tables of formats: a new one is a module of its own and one line here, imported when it is chosen.
+"""Lists the formats of every command, and writes a value in the formats that a user chooses.
 
-A report is drawn once and goes out in as many formats as are wanted, each into a file or to standard output.
+A new format is a module and one line here. Its module is imported only when the format is used.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ T = TypeVar("T")
 
 
 def _of(module: str, name: str = "render", *, machine: bool = True) -> Callable[..., None]:
-    """Return a function of a module below this folder, which is imported when that is called.
+    """Return a renderer that imports its module, which is below this folder, on the first call.
 
-    It takes the value and a stream; without one it writes to standard output. What machines read is UTF-8, whatever
-    the terminal's encoding is.
+    The renderer takes the value and a stream; without a stream it writes to standard output. Formats for machines are
+    UTF-8, whatever the terminal's encoding is.
     """
 
     def render(value: Any, *stream: Any) -> None:
@@ -68,7 +68,7 @@ def choose(table: Mapping[str, T], name: str) -> T:
     """Return the renderer of that name.
 
     Raises:
-        SettingsError: There is none; the message lists the known.
+        SettingsError: There is no such format; the advice lists the formats.
     """
     if name not in table:
         raise SettingsError(f"Unknown format {name}", advice=f"Choose from {', '.join(table)}.")
@@ -77,25 +77,25 @@ def choose(table: Mapping[str, T], name: str) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One format, and where it goes."""
+    """One format, and where to write it."""
 
     render: Callable[..., None]
     path: Path | None
-    """The file that is written; None: standard output."""
+    """The file to write; None for standard output."""
 
 
 class Outputs:
-    """Formats that are wanted of one value."""
+    """The formats in which to write one value."""
 
     def __init__(self, table: Mapping[str, Callable[..., None]], texts: Sequence[str]) -> None:
-        """Read what a user wants, before there is anything to lose.
+        """Check the user's choice early, before any long work.
 
         Args:
-            table: Name -> what renders it.
-            texts: `NAME` for standard output, or `NAME:FILE`; none, the table's first.
+            table: Name -> renderer.
+            texts: `NAME` for standard output, or `NAME:FILE`. If empty, the table's first format.
 
         Raises:
-            SettingsError: There is no such format, two go to one place, or a file cannot be written.
+            SettingsError: A format does not exist, two have the same destination, or a file cannot be written.
         """
         for text in texts:
             if text.endswith(":"):
@@ -107,15 +107,15 @@ class Outputs:
             if places.count(place) > 1:
                 raise SettingsError(
                     f"Several formats go to {place or 'standard output'}",
-                    advice="Give each a file, but for one: --format json:FILE.",
+                    advice="Give all but one of them a file: --format json:FILE.",
                 )
             if place:
                 _try_to_write(place)
 
     def write(self, value: object) -> None:
-        """Draw the value in each format, files first; they are UTF-8 and written over.
+        """Write the value in each format. Files are UTF-8; existing files are replaced.
 
-        Of standard output nobody may read more than the head.
+        Files come first, because a reader of standard output may stop reading and so end the program.
 
         Raises:
             SettingsError: A file cannot be written.
@@ -124,14 +124,14 @@ class Outputs:
             if each.path is None:
                 each.render(value)
                 continue
-            drawn = io.StringIO()  # whole, before anything of the file that may be there is gone
+            drawn = io.StringIO()  # complete before the old file is touched
             each.render(value, drawn)
             with _writing(each.path):
                 each.path.write_text(drawn.getvalue(), encoding="utf-8")
 
 
 def _try_to_write(path: Path) -> None:
-    """Leave what is there as it is, and nothing where nothing is."""
+    """Check that a file can be written, without changing or creating it."""
     with _writing(path), path.open("ab") if path.exists() else tempfile.TemporaryFile(dir=path.parent):
         pass
 

@@ -1,4 +1,4 @@
-"""The results for machines: JSON alone, nothing else on the stream."""
+"""Writes results for machines: only JSON, nothing else on the stream."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def render_difference(comparison: Comparison, stream: TextIO | None = None) -> N
 
 
 def render_proofs(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
-    """Write what the smoke test found, one object per variant."""
+    """Write the results of the smoke test, one object per variant."""
     variants = [smoke.as_object(proof) for proof in proofs]
     (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, "variants": variants}, indent=2) + "\n")
 

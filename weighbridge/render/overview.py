@@ -1,9 +1,10 @@
-"""The first table of a report as texts, and the words in which every format tells bytes, times and counts."""
+"""Builds the first table of a report as text, and formats bytes, times and counts the same way in every format."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from weighbridge.model.report import Image, Layer, Pull, Rebuild
 from weighbridge.model.smoke import RuleCounts, Standing
@@ -12,20 +13,20 @@ from weighbridge.report.summary import Summary
 from weighbridge.report.units import seconds, size
 
 UNKNOWN = "unknown"
-MISSING = "–"  # noqa: RUF001 - a dash, where there is nothing to tell
+MISSING = "–"  # noqa: RUF001 - a dash, where there is no value
 _CODE = "code"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One column: a question and what each variant answers, in the report's order."""
+    """One column of the table: its name, and a cell for each variant, in the report's order."""
 
     name: str
     cells: tuple[str, ...]
 
 
 def answers(summary: Summary) -> tuple[Answer, ...]:
-    """Return the columns; those that no variant has data for are left out."""
+    """Return the columns, without those for which no variant has data."""
     found = []
     for name, told in _QUESTIONS.items():
         cells = tuple(told(image, summary) for image in summary.report.images)
@@ -35,41 +36,46 @@ def answers(summary: Summary) -> tuple[Answer, ...]:
 
 
 def known(count: int | None) -> str:
-    """Return bytes, or that they were not measured."""
+    """Return bytes as text; `unknown` if they were not measured."""
     return UNKNOWN if count is None else size(count)
 
 
 def pulled(pull: Pull | None) -> str:
-    """Return bytes to pull; an estimate has a sign before it."""
+    """Return the bytes of a pull as text, with `~` before an estimate."""
     if pull is None:
         return UNKNOWN
-    return f"~{size(pull.bytes)}" if pull.basis == "estimated" else size(pull.bytes)
+    match pull.basis:
+        case "exact":
+            return size(pull.bytes)
+        case "estimated":
+            return f"~{size(pull.bytes)}"
+    assert_never(pull.basis)
 
 
 def pull_of(layer: Layer) -> Pull | None:
-    """Return what a layer adds to a pull; None where that is not known."""
+    """Return what a layer adds to a pull; None if that is unknown."""
     if layer.pull_bytes is None:
         return None
     return Pull(bytes=layer.pull_bytes, basis="exact" if layer.blob else "estimated")
 
 
 def versions(before: str | None, after: str | None) -> str:
-    """Return the version of an owner, or both where it changed; nothing where it has none."""
+    """Return an owner's version, or both versions if it changed; empty if it has no version."""
     return after or "" if before == after else f"{before or 'none'} → {after or 'none'}"
 
 
 def origin(layer: Layer) -> str:
-    """Return whose a layer is."""
+    """Return whether a layer came with the base: `base`, `ours` or `unknown`."""
     return {True: "base", False: "ours", None: UNKNOWN}[layer.in_base]
 
 
 def signed(count: int) -> str:
-    """Return bytes with their sign; 0 has none."""
+    """Return a change in bytes, with its sign unless it is 0."""
     return f"+{size(count)}" if count > 0 else size(count)
 
 
 def of_variant(summary: Summary, variant: str) -> Comparison | None:
-    """Return what changed in a variant since the baseline; None where that is not known."""
+    """Return what changed in a variant since the baseline; None if it is not compared."""
     return summary.baseline.find(variant) if summary.baseline else None
 
 
@@ -102,17 +108,17 @@ def describe_proof(summary: Summary, variant: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return `1 rule`, `2 rules`."""
+    """Return a number and a noun: `1 rule`, `2 rules`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def moment(stamp: str) -> str:
-    """Return an ISO 8601 time of a record as `2026-11-24 13:44`."""
+    """Return a record's ISO 8601 time as `2026-11-24 13:44`."""
     return stamp[:16].replace("T", " ")
 
 
 def over_base(image: Image) -> str:
-    """Return what an image ships besides its base."""
+    """Return how many bytes an image ships in addition to its base; `unknown` without a base."""
     return size(image.shipped_bytes - image.base.shipped_bytes) if image.base else UNKNOWN
 
 
@@ -124,17 +130,17 @@ def stands_on(image: Image) -> str:
 
 
 def wasted(image: Image) -> str:
-    """Return what an image ships in vain."""
+    """Return how many bytes an image wastes."""
     return known(image.wasted_bytes)
 
 
 def is_new(summary: Summary, variant: str) -> bool:
-    """Return whether a variant is compared with nothing because the baseline does not have it."""
+    """Return whether the baseline does not have a variant."""
     return summary.baseline is not None and summary.baseline.find_image(variant) is None
 
 
 def ready(standing: Standing | None) -> str:
-    """Return after how long the API was ready in the last smoke test."""
+    """Return how long the API took to be ready in the last smoke test."""
     after = standing.figures.api_ready_seconds if standing else None
     return MISSING if after is None else seconds(after)
 
@@ -154,7 +160,7 @@ def _code_change(image: Image, _: Summary) -> str:
 
 
 def code_change(image: Image) -> Rebuild | None:
-    """Return what the change named `code` costs; None where it was not tried."""
+    """Return the cost of the change named `code`; None if it was not measured."""
     return next((each for each in image.rebuilds if each.change == _CODE), None)
 
 

@@ -1,9 +1,10 @@
-"""What a report comes to, in a sentence: over budget, does not run, grew because of what, unchanged, not compared."""
+"""Sums up a report in a sentence: over budget, does not run, grew and why, unchanged, or not compared."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import assert_never
 
 from weighbridge.image import categories
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
@@ -11,7 +12,6 @@ from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image, Report, Waste
 from weighbridge.render import overview
 from weighbridge.render.overview import counted, signed
-from weighbridge.report import growth
 from weighbridge.report.base_release import find_release_change
 from weighbridge.report.comparison import Comparison, find_largest
 from weighbridge.report.growth import Cause
@@ -24,17 +24,17 @@ _PACKAGES = frozenset(each.category for each in ECOSYSTEMS)
 
 
 def verdict(summary: Summary, quote: Callable[[str], str] = str) -> str:
-    """Return the sentence, or several, without the last point.
+    """Return one or more sentences, without the last full stop.
 
     Args:
-        summary: What it is about.
-        quote: Makes text that comes from an image fit for the format.
+        summary: What to sum up.
+        quote: Escapes text from an image as the format requires.
     """
     return ". ".join((*faults(summary, quote), change(summary, quote)))
 
 
 def faults(summary: Summary, quote: Callable[[str], str] = str) -> Iterator[str]:
-    """Yield which variants are over budget and which do not run; arguments as in `verdict`."""
+    """Yield which variants are over budget, and which do not run; arguments as in `verdict`."""
     over = [
         image.variant
         for image in summary.report.images
@@ -48,7 +48,7 @@ def faults(summary: Summary, quote: Callable[[str], str] = str) -> Iterator[str]
 
 
 def fails(summary: Summary, variant: str) -> bool:
-    """Return whether the last smoke test of a variant found a rule that does not hold."""
+    """Return whether a variant failed its last smoke test."""
     standing = summary.standings.get(variant)
     return standing is not None and not standing.ok
 
@@ -65,7 +65,7 @@ def change(summary: Summary, quote: Callable[[str], str] = str) -> str:
     if not most.delta_bytes:
         return f"Unchanged in size since {label}"
     if most.is_noise:
-        return f"Next to unchanged since {label}: {quote(most.variant)} {signed(most.delta_bytes)}"
+        return f"Almost unchanged since {label}: {quote(most.variant)} {signed(most.delta_bytes)}"
     verb = "grew" if most.delta_bytes > 0 else "shrank"
     because = cause(summary, most, quote)
     why = f" because of {because}" if because else ""
@@ -74,7 +74,7 @@ def change(summary: Summary, quote: Callable[[str], str] = str) -> str:
 
 
 def cause(summary: Summary, comparison: Comparison, quote: Callable[[str], str] = str) -> str:
-    """Return the largest part of a change, with its bytes; empty where nothing changed in the same direction."""
+    """Return the largest cause of a change, with its bytes; empty if nothing changed in the same direction."""
     largest = _largest(comparison)
     if not largest:
         return ""
@@ -84,26 +84,29 @@ def cause(summary: Summary, comparison: Comparison, quote: Callable[[str], str] 
 
 
 def drift(comparison: Comparison) -> str:
-    """Return what of a change the base image did and what all else, beside `cause`; empty where the base stayed."""
+    """Return how much of a change comes from the base image and how much does not; empty if the base did not change.
+
+    It stands beside `cause`, and does not repeat its bytes.
+    """
     grown = comparison.growth
     if abs(grown.base_bytes) < comparison.noise_bytes:
         return ""
     rest = f"all else {signed(grown.own_bytes)}"
-    is_told = any(each.category == growth.BASE for each in _largest(comparison))  # then `cause` has its bytes
-    return rest if is_told else f"base image {signed(grown.base_bytes)}, {rest}"
+    is_in_cause = any(each.kind == "base" for each in _largest(comparison))
+    return rest if is_in_cause else f"base image {signed(grown.base_bytes)}, {rest}"
 
 
 def remedy(summary: Summary, comparison: Comparison) -> str:
-    """Return what to change where the largest part of a change is waste: a sentence; empty elsewhere."""
+    """Return a sentence with what to change if the largest cause of a change is waste; otherwise empty."""
     largest = _largest(comparison)
-    if not largest or largest[0].category != categories.WASTED:
+    if not largest or largest[0].kind != "waste":
         return ""
     worst = _worst(_image(summary.report, comparison.variant), largest[0].name)
     return worst.remedy if worst else ""
 
 
 def _largest(comparison: Comparison) -> Sequence[Cause]:
-    """Return the largest cause in the direction of a change, or the packages that together are larger."""
+    """Return the largest cause in the direction of a change, or the added packages if together they are larger."""
     sign = 1 if comparison.delta_bytes > 0 else -1
     same = [each for each in comparison.growth.causes if each.delta_bytes * sign > 0]
     together = _together(same)
@@ -111,7 +114,7 @@ def _largest(comparison: Comparison) -> Sequence[Cause]:
 
 
 def _together(causes: Sequence[Cause]) -> list[Cause]:
-    """Return the packages of one manager that came, or went, at once: who asks for one gets what it needs, too."""
+    """Return the packages of one manager that were added or removed: a requested package brings others with it."""
     groups = defaultdict[str, list[Cause]](list)
     for each in causes:
         if each.category in _PACKAGES and (each.before_version is None) != (each.after_version is None):
@@ -130,31 +133,33 @@ def _packages(causes: Sequence[Cause], quote: Callable[[str], str]) -> str:
 
 
 def versions(found: Cause) -> str:
-    """Return `2.1`, or `2.1 → 2.2` where it changed; nothing where there is none."""
-    if found.category == growth.BASE:
+    """Return a cause's version, such as `2.1`, or `2.1 → 2.2` if it changed; empty if it has no version."""
+    if found.kind == "base":
         releases = find_release_change(found.parts)
         return f"{releases[0]} {releases[1]} → {releases[2]}" if releases else ""
     return overview.versions(found.before_version, found.after_version)
 
 
 def _told(found: Cause, summary: Summary, variant: str, quote: Callable[[str], str]) -> str:
-    """Return what a change is called in a sentence."""
+    """Return a cause's name in a sentence."""
     version = f" {quote(versions(found))}" if versions(found) else ""
-    match found.category:
-        case growth.BASE:
+    match found.kind:
+        case "base":
             return f"the base image{_renamed(summary, variant, quote) or version}"
-        case growth.LAYER:
+        case "layer":
             return f"the layer {quote(strip_prelude(found.name))}"
-        case categories.WASTED:
+        case "waste":
             wasted_by = _wasted_by(_image(summary.report, variant), found.name, quote)
             return f"waste ({found.name.replace('-', ' ')}){wasted_by}"
-        case categories.BYTECODE:
+        case "bytecode":
             return f"bytecode of {quote(found.name)}{version}"
-    return f"{quote(found.name)}{version}"
+        case "owner":
+            return f"{quote(found.name)}{version}"
+    assert_never(found.kind)
 
 
 def _renamed(summary: Summary, variant: str, quote: Callable[[str], str]) -> str:
-    """Return both names of the base image, which is what somebody changed; empty where it kept its name."""
+    """Return the old and the new base image if somebody chose another one; otherwise empty."""
     reports = (summary.baseline.report if summary.baseline else None, summary.report)
     images = [_image(report, variant) if report else None for report in reports]
     before, after = (image.base.reference if image and image.base else "" for image in images)
@@ -166,7 +171,7 @@ def _image(report: Report, variant: str) -> Image | None:
 
 
 def _wasted_by(image: Image | None, why: str, quote: Callable[[str], str]) -> str:
-    """Return which instruction wasted most for that reason."""
+    """Return the instruction that wasted most for that reason."""
     worst = _worst(image, why)
     if image is None or worst is None:
         return ""

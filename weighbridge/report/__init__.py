@@ -1,1 +1,1 @@
-"""What images weigh, over time: records, comparison, budgets, advice."""
+"""Works with measured images over time: records, comparison, budgets, advice."""

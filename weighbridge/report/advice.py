@@ -1,4 +1,4 @@
-"""What to do about a report: which variant to ship and what to cut from an image first; values and reasons."""
+"""Advises which variant to ship and what to cut from an image first, with the reasons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from weighbridge.report.removable import find_removals
 from weighbridge.report.summary import Summary
 
 WORTHWHILE = 0.01
-"""Share of an image from which a cut is worth its work."""
+"""The least share of an image that is worth the work of a cut."""
 
 _BUILD_TOOL = re.compile(
     r"(gcc|g\+\+|cpp|clang|llvm|rustc?|cargo|binutils|build-|make$|cmake|cython|lib[a-z]+san\d|libstdc\+\+-\d+-dev)"
@@ -33,26 +33,26 @@ _SYSTEMS = frozenset(each.category for each in ECOSYSTEMS if each.is_system)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """Bytes that an image could do without."""
+    """Bytes that could be removed from an image."""
 
     bytes: int
     what: str
     remedy: str
-    """What to change, a sentence."""
+    """A sentence that says what to change."""
     sure: bool
-    """Whether it can go without loss; else it is the largest that there is, and somebody has to look into it."""
+    """Whether it can be removed without loss. If not, it is the image's largest part, and a person has to decide."""
 
     @property
     def told(self) -> str:
-        """`what`, after the word that nothing can go for certain where that is so."""
+        """`what`, introduced by a sentence that says so if it may be needed."""
         return self.what if self.sure else f"Nothing is certainly removable. The largest part is {self.what}"
 
 
 def to_ship(summary: Summary) -> Image | None:
-    """Return the smallest image of those whose smoke test passed; where none did, of those never tried.
+    """Return the smallest image that passed its smoke test; if there is none, the smallest untested image.
 
-    Images with an error among their findings come last. Smallest is by pull bytes, or by shipped bytes where the pulls
-    are unknown or of unlike basis. None where every image failed, or there is none.
+    Images with an error among their findings come last. Images are compared by pull bytes, or by shipped bytes if the
+    pulls are unknown or cannot be compared. None if there is no image, or every image failed.
     """
     candidates = _passed(summary) or _untried(summary)
     sound = [image for image in candidates if not _errors(image)] or candidates
@@ -60,7 +60,7 @@ def to_ship(summary: Summary) -> Image | None:
 
 
 def reason(summary: Summary) -> str:
-    """Return why `to_ship` names what it names, in one or two sentences without figures."""
+    """Return the reason for the choice of `to_ship`, in one or two sentences without figures."""
     choice, images = to_ship(summary), summary.report.images
     if choice is None:
         return "No variant passes its smoke test: `invoke smoke` says what fails." if images else "There is no image."
@@ -89,7 +89,7 @@ def to_cut(image: Image) -> Cut | None:
 
 
 def by_pull(images: Sequence[Image]) -> bool:
-    """Return whether images can be compared by what they pull: all of it known, and on one basis."""
+    """Return whether images can be compared by pull bytes: all are known, and all are exact or all estimated."""
     bases = {image.pull.basis if image.pull else None for image in images}
     return len(bases) == 1 and None not in bases
 
@@ -107,7 +107,7 @@ def _errors(image: Image) -> int:
 
 
 def _measure(images: Sequence[Image]) -> Callable[[Image], int]:
-    """Return what images are compared by."""
+    """Return the figure by which images are compared."""
     if by_pull(images):
         return lambda image: image.pull.bytes if image.pull else 0
     return lambda image: image.shipped_bytes
@@ -118,7 +118,7 @@ def _is_smallest(images: Sequence[Image]) -> str:
 
 
 def _unproven(summary: Summary, choice: Image) -> str:
-    """Return why a variant that was never tried is named, and what to do first."""
+    """Return why an untested variant was chosen, and what to do first."""
     images = summary.report.images
     if ":" in choice.variant:  # a location such as `archive:x.tar`, of which the smoke test knows nothing
         return "" if len(images) == 1 else f"It {_is_smallest(images)} of {len(images)}, and none was tried."
@@ -134,10 +134,10 @@ def _unproven(summary: Summary, choice: Image) -> str:
 
 
 def _but(summary: Summary, choice: Image) -> str:
-    """Return what speaks against the choice: errors of its own, or a smaller one that was passed over."""
+    """Return an objection to the choice: its errors, or a smaller variant that was not chosen."""
     errors, measured = _errors(choice), _measure(summary.report.images)
     if errors:
-        return f"It has {errors} error{'s' if errors > 1 else ''}, told below."
+        return f"It has {errors} error{'s' if errors > 1 else ''}, listed below."
     smaller = [image for image in summary.report.images if measured(image) < measured(choice)]
     if not smaller:
         return ""
@@ -151,7 +151,7 @@ def _but(summary: Summary, choice: Image) -> str:
 def _wasted(image: Image) -> Iterator[Cut]:
     """Yield what one change to an instruction saves, without what the base image wastes by itself."""
     if image.base is None:
-        return  # what the base wastes by itself cannot be told from what we do
+        return  # without a known base, its own waste cannot be distinguished from ours
     base_layers = image.base.layers
     groups = defaultdict[tuple[int, str], list[Waste]](list)
     for row in image.waste:
@@ -165,7 +165,7 @@ def _wasted(image: Image) -> Iterator[Cut]:
 
 
 def _build_tools(image: Image) -> Iterator[Cut]:
-    """Yield the compilers, headers and their like that the image itself has installed."""
+    """Yield the build tools, such as compilers and headers, that the image installs on top of its base."""
     found = {row.name: row.bytes for row in image.ledger if row.category in _SYSTEMS and _BUILD_TOOL.match(row.name)}
     if found:
         largest = max(found, key=lambda name: found[name])

@@ -1,4 +1,4 @@
-"""What a report is compared with: found by path, commit or branch among the records, and refused where it is unlike."""
+"""Finds the earlier report that a user names by path, commit or branch, and compares a report with it."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ _PRESENT = ("HEAD", "@")
 _SHORT = 7
 _DAY = 10
 _LISTED = 5
-_NO_VARIANT = "there is no such variant in it"
+_NO_VARIANT = "the baseline has no such variant"
 
 
 def find(text: str, folder: Path, project: Path) -> Report:
     """Return the record that a user names.
 
-    A commit's record is the newest one of exactly that commit. A branch's is the newest one of any commit that the
-    branch holds, and `last` the main branch's. Records of a tree that differed from its commit are neither's.
+    For a commit, that is the newest record of exactly that commit. For a branch, it is the newest record of any commit
+    on the branch, and `last` stands for the main branch. Records of a tree with uncommitted changes are not considered.
 
     Args:
-        text: The path of a record, `last`, a branch, or whatever else `git rev-parse` understands as a commit.
+        text: The path of a record, `last`, a branch, or anything else that `git rev-parse` resolves to a commit.
         folder: Where the records are.
         project: A folder of the repository.
 
     Raises:
-        SettingsError: It names nothing, or there is no record of it.
-        UnreadableRecord: The file that it names is no record.
+        SettingsError: `text` is neither a file nor a commit, or the commit has no record.
+        UnreadableRecord: The file at that path is not a record.
     """
     path = Path(text)
     if path.suffix == _SUFFIX or path.is_file():
         return _file(path)
     if why := trouble(project):
-        advice = f"Give the path of a record, or mend that: `git -C {project} status` says how."
-        raise SettingsError(f"--baseline {text} is no file, and Git knows of no commit: {why}", advice=advice)
+        advice = f"Give the path of a record, or fix the repository: `git -C {project} status` says how."
+        raise SettingsError(f"--baseline {text} is not a file, and Git finds no commits: {why}", advice=advice)
     tip = _main(project) if text == LAST else text
     commit = _commit(project, tip)
     if not commit:
@@ -57,11 +57,11 @@ def find(text: str, folder: Path, project: Path) -> Report:
 
 
 def described(text: str, report: Report) -> str:
-    """Return what a baseline is, for people: `main, 3f2a9c1, 2026-11-20`.
+    """Return a label for people, such as `main, 3f2a9c1, 2026-11-20`.
 
     Args:
-        text: By which it was found.
-        report: What was found.
+        text: What the user named the baseline by.
+        report: The baseline.
     """
     if report.commit is None and ":" in text:
         return text
@@ -82,8 +82,8 @@ def compare(before: Report, after: Report, label: str, noise_bytes: int = NOISE_
     Args:
         before: The earlier report.
         after: The later one.
-        label: What the earlier one is, for people.
-        noise_bytes: Less change than this is none.
+        label: The earlier report's label, for people.
+        noise_bytes: Smaller changes count as no change.
     """
     old = {image.variant: image for image in before.images}
     comparisons, refusals = list[Comparison](), dict[str, str]()
@@ -103,29 +103,29 @@ def _file(path: Path) -> Report:
     advice = "Give the path of a record that `invoke report` wrote."
     try:
         return records.from_json(path.read_bytes(), str(path))
-    except UnreadableRecord as error:  # it may be any file of the user's, and is no rubbish then
+    except UnreadableRecord as error:  # the user may have named any file, so the usual advice does not fit
         raise UnreadableRecord(error.message, advice=advice) from error
     except OSError as error:
         raise SettingsError(f"--baseline {path} cannot be read: {error.strerror}", advice=advice) from error
 
 
 def _main(project: Path) -> str:
-    """Return the first name of a main branch that the repository has."""
+    """Return the first of the usual names of a main branch that the repository has."""
     for name in _MAIN:
         if _commit(project, name):
             return name
     advice = "Give a branch, a commit or the path of a record."
-    message = f"--baseline {LAST} finds no main branch: no {', '.join(_MAIN)}"
+    message = f"--baseline {LAST} finds no main branch; it tried {', '.join(_MAIN)}"
     raise SettingsError(message, advice=_deepen(project) or advice)
 
 
 def _commit(project: Path, name: str) -> str:
-    """Return the full hash of a commit; empty where the name is none's. No option of Git's ends as the name here."""
+    """Return the full hash of a commit; empty if there is none. With the suffix, no name is an option of Git."""
     return git(project, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
 
 
 def _deepen(project: Path) -> str:
-    """Return advice for a clone without its history, as CI makes them; empty: it has all of it."""
+    """Return advice for a shallow clone, as CI makes them; empty if the clone has its whole history."""
     shallow = git(project, "rev-parse", "--is-shallow-repository").strip() == "true"
     return "The clone is shallow: fetch the rest with `git fetch --unshallow`, then try again." if shallow else ""
 
@@ -141,10 +141,10 @@ def _newest(text: str, folder: Path, commits: Collection[str], advice: str) -> R
     clean = [report for report in found if not report.dirty]
     if clean:
         return clean[-1]
-    why = f"; {len(found)} there are of trees that differed from their commit" if found else ""
+    why = f", only {len(found)} with uncommitted changes" if found else ""
     if known.unreadable:
         names = ", ".join(known.unreadable[:_LISTED])
         more = f" and {len(known.unreadable) - _LISTED} more" if len(known.unreadable) > _LISTED else ""
-        why += f"; no records are {names}{more}"
+        why += f"; unreadable: {names}{more}"
     usual = "Check it out, run `invoke build` and `invoke report`, or give the path of another record."
     raise SettingsError(f"--baseline {text} has no record in {folder}{why}", advice=advice or usual)

@@ -1,16 +1,17 @@
-"""Holds a report against the budgets of invoke.yaml: a finding names the limit, the figure and the largest cause."""
+"""Checks a report against the budgets in invoke.yaml: a finding names the limit, the figure and the largest cause."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 
 from weighbridge.errors import OverBudget
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Finding, Image, Level, Report
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.difference import LedgerDifference, VariantDifference
-from weighbridge.report.metrics import MEASURES, Figure, Metric, owned
+from weighbridge.report.metrics import METRICS, Figure, Metric, owned
 from weighbridge.report.summary import Baseline
 from weighbridge.report.units import size
 from weighbridge.settings.budgets import Budgets, Growth, Limit
@@ -18,36 +19,37 @@ from weighbridge.settings.project import Settings
 from weighbridge.settings.values import Size
 
 PREFIX = "budget-"
-"""The rules of all budgets begin with it."""
+"""The prefix of every budget's rule."""
 _Excess = tuple[Level, str]
-"""Level and message of what is over a limit."""
+"""The level and message of a figure that is over its limit."""
+_Kind = Literal["hard", "soft"]
 _GROWTH = f"{PREFIX}growth"
 _GROWTH_UNJUDGED = f"{PREFIX}growth-unjudged"
-_LEVELS: tuple[tuple[str, Level], ...] = (("hard", "error"), ("soft", "warning"))
+_LEVELS: tuple[tuple[_Kind, Level], ...] = (("hard", "error"), ("soft", "warning"))
 _CLOSE = 100
-"""A figure that is over its limit by less than this part of itself is told to the byte: rounded, both look the same."""
+"""A figure that exceeds its limit by less than a hundredth is printed in bytes: rounded, both would look the same."""
 _BINARY = "iB"
 
 
 def check(report: Report, settings: Settings, baseline: Baseline | None = None) -> Report:
-    """Return the report with the findings of all budgets in its images, in place of those of an earlier check.
+    """Return the report with the findings of all budgets in its images; they replace those of an earlier check.
 
-    What is above a hard limit is an error. What is above a soft one is a warning, and so is a limit that cannot be
-    checked. Images that are no variants of invoke.yaml have no budgets.
+    A figure above a hard limit is an error. A figure above a soft limit is a warning, and so is a limit that cannot be
+    checked. Images that are not variants in invoke.yaml have no budgets.
 
     Args:
-        report: What was measured.
-        settings: The project's.
-        baseline: What the report is compared with; without one, growth is not checked.
+        report: The report to check.
+        settings: The project's settings.
+        baseline: The earlier report; without one, growth is not checked.
     """
     return replace(report, images=tuple(_checked(image, settings, baseline) for image in report.images))
 
 
 def enforce(report: Report) -> None:
-    """Refuse a checked report that has an image above a hard limit.
+    """Raise an error if an image of a checked report is above a hard limit.
 
     Raises:
-        OverBudget: It names the variants, and which limits they are over; the report has told by how much.
+        OverBudget: Names the variants and the limits; the report's findings say by how much.
     """
     over = {
         image.variant: [
@@ -73,11 +75,11 @@ def _found(image: Image, budgets: Budgets, baseline: Baseline | None) -> Iterato
     limits = budgets.of(image.variant)
     comparison = baseline.find(image.variant) if baseline else None
     earlier = baseline.find_image(image.variant) if baseline and comparison else None
-    for measure in MEASURES:
-        limit: Limit[Size] | None = getattr(limits, measure.name)
+    for metric in METRICS:
+        limit: Limit[Size] | None = getattr(limits, metric.name)
         if limit:
-            rule = f"{PREFIX}{measure.name.replace('_', '-')}"
-            told = _size(measure, image, limit, earlier, baseline.label if baseline else "")
+            rule = f"{PREFIX}{metric.name.replace('_', '-')}"
+            told = _size(metric, image, limit, earlier, baseline.label if baseline else "")
             if told:
                 yield Finding(rule=rule, level=told[0], message=told[1])
     if limits.growth and baseline and comparison and earlier:
@@ -90,22 +92,22 @@ def _found(image: Image, budgets: Budgets, baseline: Baseline | None) -> Iterato
         yield Finding(rule=_GROWTH_UNJUDGED, level="warning", message=message)
 
 
-def _size(measure: Metric, image: Image, limit: Limit[Size], earlier: Image | None, label: str) -> _Excess | None:
-    """Return level and message where a figure is over its limit; None where it is not."""
-    figure = measure.of(image)
+def _size(metric: Metric, image: Image, limit: Limit[Size], earlier: Image | None, label: str) -> _Excess | None:
+    """Return level and message if a figure is over its limit; otherwise None."""
+    figure = metric.figure(image)
     if figure is None:
-        return "warning", f"{measure.title}: its limit is not checked, for {measure.unknown}"
+        return "warning", f"{metric.title}: its limit is not checked, because {metric.unknown}"
     for kind, level in _LEVELS:
         allowed: Size | None = getattr(limit, kind)
         if allowed and figure.bytes > allowed.bytes:
-            told = f"{measure.title}: {_over(figure, allowed, kind)}"
-            already = _already(measure.of(earlier) if earlier else None, figure, allowed, label)
+            told = f"{metric.title}: {_over(figure, allowed, kind)}"
+            already = _already(metric.figure(earlier) if earlier else None, figure, allowed, label)
             return level, _joined(told, already, figure.largest)
     return None
 
 
-def _over(figure: Figure, allowed: Size, kind: str) -> str:
-    """Return the figure and by how much it is over: `160 MB is 10.0 MB over the limit of 150 MB`."""
+def _over(figure: Figure, allowed: Size, kind: _Kind) -> str:
+    """Return the figure and its excess: `160 MB is 10.0 MB over the limit of 150 MB`."""
     excess, limit = figure.bytes - allowed.bytes, f"{_limit(kind)} of {_told(allowed)}"
     if figure.estimated:
         return f"~{size(figure.bytes)} (estimated) is ~{size(excess)} over the {limit}"
@@ -113,26 +115,26 @@ def _over(figure: Figure, allowed: Size, kind: str) -> str:
     return f"{amount} is {size(excess)} over the {limit}"
 
 
-def _limit(kind: str) -> str:
+def _limit(kind: _Kind) -> str:
     return "limit" if kind == "hard" else f"{kind} limit"
 
 
 def _told(allowed: Size) -> str:
-    """Return a limit as invoke.yaml puts it, and in our units where it has others."""
+    """Return a limit as it is written in invoke.yaml, and in decimal units as well if it is written in binary ones."""
     if allowed.written.isdecimal():
         return size(allowed.bytes)
     return f"{allowed.written} ({size(allowed.bytes)})" if allowed.written.endswith(_BINARY) else allowed.written
 
 
 def _already(earlier: Figure | None, figure: Figure, allowed: Size, label: str) -> str:
-    """Say that the earlier image was over the limit too: then it is not the change that has to be mended."""
+    """Say that the earlier image was over the limit, too: then the change is not to blame."""
     if earlier is None or earlier.estimated != figure.estimated or earlier.bytes <= allowed.bytes:
         return ""
-    return f"over it already in {label}: {'~' if earlier.estimated else ''}{size(earlier.bytes)}"
+    return f"already over it in {label}: {'~' if earlier.estimated else ''}{size(earlier.bytes)}"
 
 
 def _growth(image: Image, growth: Growth, label: str, comparison: Comparison, earlier: Image) -> _Excess | None:
-    """Return level and message where an image grew too much by what is not its base's; None where it did not."""
+    """Return level and message if an image grew too much, apart from its base; otherwise None."""
     change = comparison.difference
     base, own = comparison.growth.base_bytes, comparison.growth.own_bytes
     whole = earlier.shipped_bytes - (earlier.base.shipped_bytes if earlier.base else 0)
@@ -146,11 +148,11 @@ def _growth(image: Image, growth: Growth, label: str, comparison: Comparison, ea
     return None
 
 
-def _allowed(growth: Growth, kind: str, whole: int) -> tuple[int, str] | None:
-    """Return how many bytes of growth a level allows, and the limits that say so; None: as many as one likes.
+def _allowed(growth: Growth, kind: _Kind, whole: int) -> tuple[int, str] | None:
+    """Return how many bytes of growth are allowed, and the limits in words; None if there is no limit of that kind.
 
-    Growth is too much when it is over the bytes and over the percentage, so the larger of both counts. One of the two
-    that does not know the level has its other value for it, if the one beside it does.
+    Growth is too much if it exceeds both the bytes and the percentage, so the larger of the two counts. If only one of
+    them has a limit of that kind, the other one's remaining limit stands in.
     """
     parts = [part for part in (growth.bytes, growth.percent) if part]
     if all(getattr(part, kind) is None for part in parts):
@@ -164,7 +166,7 @@ def _allowed(growth: Growth, kind: str, whole: int) -> tuple[int, str] | None:
 
 
 def _grown(change: VariantDifference, image: Image) -> str:
-    """Return the owner that grew most, without the base, with its versions; of waste, the instruction that made it."""
+    """Return the owner that grew most, apart from the base, with its versions; for waste, the instruction behind it."""
     rows = (row for row in change.ledger if row.category != "base" and row.delta_bytes > 0)
     row = max(rows, key=lambda row: row.delta_bytes, default=None)
     if row is None:
@@ -184,7 +186,7 @@ def _versions(row: LedgerDifference) -> str | None:
 
 
 def _drifted(base: int) -> str:
-    """Say what the base did, which is not held against the variant."""
+    """Say how much the base changed, which does not count against the variant."""
     return f"the base {'grew' if base > 0 else 'shrank'} by {size(abs(base))} apart from that" if base else ""
 
 

@@ -1,6 +1,6 @@
-"""Decides whether two images can be compared: returns what changed between them, or why that cannot be said.
+"""Decides whether two images can be compared, and returns either what changed or why they cannot be.
 
-Every command that compares images asks here, so that all of them subtract the same figures and refuse the same ones.
+Every command that compares images calls this module, so all of them subtract and refuse the same figures.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from weighbridge.report.difference import VariantDifference, subtract_images
 from weighbridge.report.growth import Growth, explain_growth
 
 Obstacle = Literal["platform", "base", "knowledge of the base", "ledger"]
-"""What keeps two images from being compared."""
+"""What prevents a comparison of two images."""
 NOISE_BYTES = 10_000
-"""Builds of the same sources differ by some bytes: less than this is no growth, where the caller has no limit."""
+"""The noise limit of callers that have none of their own: builds of the same sources differ by some bytes."""
 _WAYS: dict[KnownBy | None, str] = {
     "dockerfile": "the build's Dockerfile",
     "label": "the image's label",
     "layers": "a search by layers",
-    None: "the image's label",  # as every version did that recorded no way
+    None: "the image's label",  # versions that recorded no way knew a base only by its label
 }
 _COUNTED, _UNCOUNTED = "recorded", "not recorded"
 _UNKNOWN = "unknown"
@@ -35,16 +35,16 @@ class Comparison:
     growth: Growth
     """The causes of the difference; they add up to it."""
     noise_bytes: int
-    """A change below this is none: the limit of whoever asked."""
+    """The caller's noise limit: a smaller change counts as no change."""
 
     @property
     def variant(self) -> str:
-        """What the pair is called."""
+        """The name of the pair."""
         return self.difference.variant
 
     @property
     def delta_bytes(self) -> int:
-        """Bytes that the later image ships more."""
+        """How many bytes more the later image ships."""
         return self.difference.delta_bytes
 
     @property
@@ -58,15 +58,15 @@ class Refusal:
     """Why two images are not compared."""
 
     variant: str
-    """What the pair is called."""
+    """The name of the pair."""
     obstacle: Obstacle
     before: str
-    """What the obstacle is in the earlier image, such as `linux/arm64`."""
+    """The earlier image's side of the obstacle, such as `linux/arm64`."""
     after: str
 
     @property
     def reason(self) -> str:
-        """The reason as a part of a sentence, without its first capital and its point."""
+        """The reason, without a capital at the start or a full stop at the end."""
         before, after = self.before, self.after
         match self.obstacle:
             case "platform":
@@ -82,20 +82,20 @@ class Refusal:
 
     @property
     def advice(self) -> str:
-        """What to do, likewise."""
+        """What to do, in the same form."""
         match self.obstacle:
             case "platform":
                 return "measure both for one platform"
             case "base":
                 return "measure both on one base"
             case "knowledge of the base":
-                return "measure both anew, in one way: both built by `invoke build`, or both in the engine"
+                return "measure both again in the same way: both built by `invoke build`, or both in the engine"
             case "ledger":
-                return "measure it anew"
+                return "measure it again"
         assert_never(self.obstacle)
 
     def __str__(self) -> str:
-        """Return why, and what to do."""
+        """Return the reason and the advice."""
         return f"{self.reason}; {self.advice}"
 
 
@@ -105,26 +105,26 @@ def compare_images(
     """Return what changed from one image to another, or why they cannot be compared.
 
     Args:
-        variant: What to call the pair.
+        variant: The name of the pair.
         before: The earlier image; None counts as an image without layers.
-        after: The later image; likewise.
-        noise_bytes: Less change than this is none.
+        after: The later image, or None as above.
+        noise_bytes: Smaller changes count as no change.
     """
     if before and after:
         for refusal in find_refusals(variant, before, after):
             return refusal
     found = subtract_images(variant, before, after)
     if before and find_pull_basis(before) != find_pull_basis(after):
-        found = replace(found, cost=None)  # exact bytes beside estimated ones
+        found = replace(found, cost=None)  # exact and estimated bytes do not mix
     return Comparison(difference=found, growth=explain_growth(found), noise_bytes=noise_bytes)
 
 
 def compare_reports(
     before: Report, after: Report, *, noise_bytes: int = NOISE_BYTES
 ) -> tuple[Comparison | Refusal, ...]:
-    """Return what changed, variant by variant, in the order of `after`, then of those that only `before` has.
+    """Return what changed in each variant, in the order of `after`, followed by variants that only `before` has.
 
-    A variant that one report lacks counts as an image without layers there.
+    A variant that is missing in one report counts there as an image without layers.
     """
     old = {image.variant: image for image in before.images}
     new = {image.variant: image for image in after.images}
@@ -133,12 +133,12 @@ def compare_reports(
 
 
 def find_largest(comparisons: Sequence[Comparison]) -> Comparison:
-    """Return the comparison to tell first: what grew most, and where nothing did, what changed most."""
+    """Return the comparison to report first: the largest growth, or the largest change if nothing grew."""
     return max(comparisons, key=lambda each: (each.delta_bytes >= each.noise_bytes, abs(each.delta_bytes)))
 
 
 def find_refusals(variant: str, before: Image, after: Image) -> Iterator[Refusal]:
-    """Yield everything that keeps two images from being compared, the weightiest first; nothing where they can be."""
+    """Yield every reason why two images cannot be compared, the most important first; nothing if they can be."""
 
     def refuse(obstacle: Obstacle, old: str, new: str) -> Refusal:
         return Refusal(variant=variant, obstacle=obstacle, before=old, after=new)
@@ -156,15 +156,15 @@ def find_refusals(variant: str, before: Image, after: Image) -> Iterator[Refusal
 
 
 def find_pull_basis(image: Image | None) -> str | None:
-    """Return how the bytes of a pull are known; None where they are not, or there is no image."""
+    """Return how the bytes of a pull are known; None if they are unknown or there is no image."""
     return image.pull.basis if image and image.pull else None
 
 
 def find_repository(base: Base | None) -> str | None:
-    """Return what a base is called in all its versions; None where no base is known.
+    """Return the name that all versions of a base share; None if no base is known.
 
-    A new tag of a base is drift, and another base makes another image. A stand-in of ours has a name of its own, so it
-    is never taken for the official image.
+    A new tag is drift of the same base; another name is another base. Stand-ins have their own names, so they never
+    pass for the official image.
     """
     if base is None:
         return None
@@ -174,7 +174,7 @@ def find_repository(base: Base | None) -> str | None:
 
 
 def _are_known_alike(old: Base, new: Base) -> bool:
-    """Return whether two bases are known in one way; a record of a version that told no way knew the label."""
+    """Return whether two bases are known in the same way. Records without a way knew the base by its label."""
     ways = {old.known_by, new.known_by}
     return len(ways) == 1 or (None in ways and "layers" not in ways)
 

@@ -1,7 +1,7 @@
-"""What an image is made of, component by component, closed to the byte: packages, the application, the base, the rest.
+"""Lists an image's components: packages, the application and the base. With the rest, they add up to all its bytes.
 
-A component's bytes are those that a container sees of it, wherever they came from: the base's part of a package and
-ours are one component, and bytecode counts to what it was compiled from.
+A component's bytes are those that a container sees, from any layer: a package is one component, whether the base or
+the image itself installed it. Bytecode counts to the component that it was compiled from.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from weighbridge.model.report import Image, LedgerRow
 UNKNOWN = "unknown"
 _PACKAGES = tuple(each.category for each in ECOSYSTEMS)
 _KINDS = (*_PACKAGES, UNKNOWN, APPLICATION, BASE)
-"""Where several components have a name, bytecode of that name is the first's."""
+"""If several components share a name, their bytecode counts to the first kind in this order."""
 _Key = tuple[str, str, str | None]
 
 
@@ -29,18 +29,18 @@ class Component:
     """An ecosystem's category, such as `debian`; `application`, `base`, or `unknown`: a package of the base in a record
     that does not tell its manager."""
     name: str
-    """`base` is called by its reference; its bytes are those of the base's files that no package has."""
+    """The name of the component `base` is its reference, and its bytes are the base's files that no package owns."""
     version: str | None
     bytes: int
     """Without the bytecode."""
     bytecode_bytes: int
     base_bytes: int
-    """What of these two lies in the base's layers."""
+    """How much of `bytes` and `bytecode_bytes` is in the base's layers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """All bytes of an image: of its components with their bytecode, of nobody, and wasted ones."""
+    """All bytes of an image: those of its components with their bytecode, those without an owner, and wasted ones."""
 
     components: tuple[Component, ...]
     """By kind, name and version."""
@@ -49,19 +49,19 @@ class Inventory:
 
     @property
     def components_bytes(self) -> int:
-        """What the components have, bytecode included."""
+        """The bytes of all components, including bytecode."""
         return sum(each.bytes + each.bytecode_bytes for each in self.components)
 
 
 def of(image: Image) -> Inventory | None:
-    """Return what an image is made of; None where its record kept no ledger."""
+    """Return an image's components; None if its record has no ledger."""
     if image.shipped_bytes and not image.ledger:
         return None
     return _Sums(image).inventory()
 
 
 class _Sums:
-    """Bytes by component, while the ledger is gone through."""
+    """Sums up a ledger's bytes by component."""
 
     def __init__(self, image: Image) -> None:
         self._base = (BASE, image.base.reference if image.base else BASE, None)
@@ -77,11 +77,11 @@ class _Sums:
             else:
                 self._add(self._bytes, self._key(row), row)
         owners = self._owners()
-        for row in bytecode:  # now that all that it may belong to is known
+        for row in bytecode:  # only now are all components known that it may belong to
             self._add(self._bytecode, owners.get(row.name) or self._around(row), row)
 
     def inventory(self) -> Inventory:
-        """Return the sums as they are now."""
+        """Return the sums."""
         keys = sorted({*self._bytes, *self._bytecode}, key=lambda key: (_KINDS.index(key[0]), key[1], key[2] or ""))
         return Inventory(
             components=tuple(
@@ -108,10 +108,10 @@ class _Sums:
             self._in_base[key] += row.bytes
 
     def _kind(self, row: LedgerRow) -> str:
-        """Return whose a row is, the base's rows too; what an older record does not tell of these is inferred."""
+        """Return a row's kind. For rows of the base in older records, which have no kind, infer it from the name."""
         if row.category != BASE or row.kind:
             return row.kind or row.category
-        if row.name.startswith("/"):  # a folder: nobody's, or its bytecode
+        if row.name.startswith("/"):  # a folder that no package owns, or its bytecode
             return UNOWNED
         return BYTECODE if row.version is None and row.name in self._versions else UNKNOWN
 
@@ -122,12 +122,12 @@ class _Sums:
         return kind, row.name, row.version
 
     def _owners(self) -> dict[str, _Key]:
-        """Return the component that bytecode of a name counts to: of several, the first kind's largest."""
+        """Return name -> the component that its bytecode counts to: of several, the largest one of the first kind."""
         found = sorted(self._bytes, key=lambda key: (_KINDS.index(key[0]), -self._bytes[key], key[2] or ""))
         return {key[1]: key for key in reversed(found) if key[0] != BASE}
 
     def _around(self, row: LedgerRow) -> _Key | None:
-        """Return what bytecode counts to that no component of its name has; None: nobody."""
+        """Return the component for bytecode whose name is not a component's; None if there is none."""
         if row.category == BASE:
             return self._base
         return next((key for key in self._application() if row.name.startswith(f"{key[1]}/")), None)

@@ -1,6 +1,6 @@
-"""The difference of two images, closed to the byte: by layer, by owner, and what it costs to pull.
+"""Subtracts one image from another: by layer, by owner, and in the cost of a pull. The rows add up to the byte.
 
-Layers are compared by diff ID, as a multiset: an image may hold the same layer twice.
+Layers are compared by diff ID, as a multiset, because an image may have the same layer twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BASE = "base"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerDifference:
-    """A layer that only one of two images has, or that both have."""
+    """A layer of one of two images, or of both."""
 
     instruction: str
     diff_id: str
@@ -42,22 +42,21 @@ class LedgerDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantDifference:
-    """One variant in two reports. A variant that a report lacks counts as 0 bytes there."""
+    """One variant in two reports. A variant that is missing in a report counts there as 0 bytes."""
 
     variant: str
     before_bytes: int
     after_bytes: int
     delta_bytes: int
-    """`after_bytes - before_bytes`: also the added layers' bytes less the removed ones'."""
+    """`after_bytes - before_bytes`, which is also the bytes of added layers minus those of removed layers."""
     base_delta_bytes: int = 0
-    """What of that the base image did: the layers of the base that were added less those that were removed; 0 where a
-    base is not known."""
+    """How much of that comes from the base image: its added layers minus its removed layers; 0 if a base is unknown."""
     layers: tuple[LayerDifference, ...]
     ledger: tuple[LedgerDifference, ...] = ()
-    """The largest change first; owners whose bytes and version stayed are left out. Empty where a ledger is missing.
-    Rows of the category `base` stand for a base that changed; what a base that stayed holds counts with its owners."""
+    """The largest change first. Owners with the same bytes and version in both are left out. Empty if a ledger is
+    missing. Rows of the category `base` mean that the base changed; otherwise its bytes count with their owners."""
     cost: Pull | None = None
-    """What a node that has the earlier image pulls for the later; None where that cannot be told."""
+    """What a node that has the earlier image pulls for the later one; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +66,16 @@ class _Match:
     same: tuple[tuple[Layer, Layer], ...]
     added: tuple[Layer, ...]
     removed: tuple[Layer, ...]
-    """In the order of their image; of equal layers the newest is the one that went."""
+    """In the order of their image. Of several equal layers, the newest counts as removed."""
 
 
 def subtract_images(name: str, before: Image | None, after: Image | None) -> VariantDifference:
-    """Return what changed from one image to another; one that is None counts as an image without layers.
+    """Return what changed from one image to another. None counts as an image without layers.
 
-    Whether the two can be compared at all, `comparison` decides.
+    Call `comparison.compare_images` instead, which first decides whether the two can be compared.
 
     Args:
-        name: What the difference calls the pair.
+        name: The name of the pair.
         before: The earlier image.
         after: The later image.
     """
@@ -111,7 +110,7 @@ def _match_layers(before: Sequence[Layer], after: Sequence[Layer]) -> _Match:
 
 
 def _list_layers(after: Sequence[Layer], match: _Match) -> tuple[LayerDifference, ...]:
-    """Name every layer of `after` in order, then what only the earlier image had."""
+    """Return every layer of `after` in order, followed by the layers that only the earlier image had."""
     added = {id(layer) for layer in match.added}
     return (
         *(_row(layer, "added" if id(layer) in added else "same") for layer in after),
@@ -126,9 +125,9 @@ def _row(layer: Layer, change: LayerChange) -> LayerDifference:
 
 
 def _subtract_ledgers(before: Image | None, after: Image | None, match: _Match) -> tuple[LedgerDifference, ...]:
-    """Pair the rows of two ledgers. Several rows of one owner, in several versions, count as one."""
+    """Return the owners that changed. Several rows of one owner, in several versions, count as one."""
     if any(image and image.shipped_bytes and not image.ledger for image in (before, after)):
-        return ()  # a record of a version that kept no ledger
+        return ()  # recorded by a version that kept no ledger
     by_kind = _has_base_in_both(before, after, match)
     old, new = (_by_owner(image.ledger if image else (), by_kind=by_kind) for image in (before, after))
     rows = []
@@ -150,12 +149,12 @@ def _subtract_ledgers(before: Image | None, after: Image | None, match: _Match) 
 
 
 def subtract_bases(before: Image, after: Image) -> int:
-    """Return by how many bytes the base changed an image, as `VariantDifference.base_delta_bytes` has it."""
+    """Return `VariantDifference.base_delta_bytes` of two images."""
     return _subtract_bases(before, after, _match_layers(before.layers, after.layers))
 
 
 def _subtract_bases(before: Image | None, after: Image | None, match: _Match) -> int:
-    """Return by how much the base changed the image: a layer that both images have changed nothing."""
+    """Return by how many bytes the base changed the image. Layers that both images have do not count."""
     if not (before and before.base and after and after.base):
         return 0
     old, new = before.base.layers, after.base.layers
@@ -164,11 +163,11 @@ def _subtract_bases(before: Image | None, after: Image | None, match: _Match) ->
 
 
 def _has_base_in_both(before: Image | None, after: Image | None, match: _Match) -> bool:
-    """Return whether to count the base's bytes with their owners, because layers of the base stayed where they were.
+    """Return whether to count the base's bytes with their owners, because both images have layers of the base.
 
-    They do where both images stand on the same layers, and where one counts a layer to its base that the other has
-    without counting it there. Then a base's owner must not seem to go only because its layer is called otherwise. It
-    takes two records that tell whose packages the base holds.
+    That is so if both have the same base layers, or if both have a layer that only one of them counts to its base. In
+    the second case, an owner of that layer would otherwise seem to have gone. Both records must name the owners of the
+    base's bytes.
     """
     if before is None or after is None:
         return False
@@ -184,8 +183,8 @@ def _has_base_in_both(before: Image | None, after: Image | None, match: _Match) 
 def _by_owner(ledger: tuple[LedgerRow, ...], *, by_kind: bool) -> dict[tuple[str, str], tuple[int, str | None]]:
     """Return the bytes and version of each owner.
 
-    A base that stayed did not drift: where there are fewer bytes of it, a later layer hides them. They count with what
-    the same owner has in that layer, so that what is shipped again is told once, as waste.
+    With `by_kind`, bytes of the base count with the same owner's bytes in later layers. The base did not change, so if
+    it has fewer visible bytes, a later layer hides them: files that are shipped again then appear once, as waste.
     """
     found = dict[tuple[str, str], tuple[int, str | None]]()
     for row in ledger:
@@ -197,10 +196,10 @@ def _by_owner(ledger: tuple[LedgerRow, ...], *, by_kind: bool) -> dict[tuple[str
 
 
 def _compute_cost(before: Image | None, after: Image | None) -> Pull | None:
-    """Return the bytes of the blobs of `after` that a node with `before` lacks; each blob once.
+    """Return the bytes of the blobs of `after` that a node with `before` does not have; each blob once.
 
-    A node keeps compressed blobs by their digest where both images tell it, and layers by their diff ID else. The
-    config is always new, unless the image is the same.
+    Blobs are matched by digest if both images record digests, otherwise layers are matched by diff ID. The config is
+    new unless the image is the same.
     """
     if after is None or after.pull is None or any(layer.pull_bytes is None for layer in after.layers):
         return None

@@ -1,31 +1,46 @@
-"""Why an image grew: the difference told as a closed list of causes, what the base image did apart from the rest."""
+"""Explains why an image grew: a list of causes that add up to the difference, with the base image as one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from weighbridge.report.difference import LayerDifference, LedgerDifference, VariantDifference
+from weighbridge.report.difference import LayerChange, LayerDifference, LedgerDifference, VariantDifference
 
 BASE = "base"
 LAYER = "layer"
 HIDDEN = "of-the-base"
-"""Files of the base that a later layer hides, or hides no more: they are shipped all the same."""
+"""Files of the base that a later layer now hides, or no longer hides; they are shipped in either case."""
+_SIGNS: Mapping[LayerChange, int] = {"added": 1, "removed": -1, "same": 0}
+CauseKind = Literal["base", "layer", "waste", "bytecode", "owner"]
+"""What sort of thing a cause is; `owner` stands for every other category of a ledger, such as `debian`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """What changed an image by so many bytes."""
+    """One reason for a difference, with its bytes."""
 
     category: str
-    """A ledger's, such as `debian`; `base` is the base image as a whole. `layer` where a record kept no ledger."""
+    """A category of the ledger, such as `debian`; `base` for the base image as a whole; `layer` if a record has no
+    ledger."""
     name: str
-    """The owner's, the layer's instruction, or empty for the base image."""
+    """The owner's name, the layer's instruction, or empty for the base image."""
     delta_bytes: int
     before_version: str | None = None
     after_version: str | None = None
     parts: tuple[LedgerDifference, ...] = ()
     """What changed in the base image, the largest change first."""
+
+    @property
+    def kind(self) -> CauseKind:
+        """What sort of thing the cause is."""
+        match self.category:
+            case "base" | "layer" | "bytecode" as kind:
+                return kind
+            case "wasted":
+                return "waste"
+        return "owner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,24 +49,24 @@ class Growth:
 
     delta_bytes: int
     base_bytes: int
-    """What of that the base image did, without being asked to."""
+    """How much of that comes from the base image."""
     causes: tuple[Cause, ...]
     """The largest change first."""
 
     @property
     def own_bytes(self) -> int:
-        """What of the difference the base image did not do."""
+        """How much of the difference does not come from the base image."""
         return self.delta_bytes - self.base_bytes
 
     def largest(self, count: int) -> tuple[tuple[Cause, ...], tuple[Cause, ...]]:
-        """Return the largest causes and the rest, which is never a single one: it would take as much room."""
+        """Return the largest causes and the rest. The rest is never a single cause: its own row takes no more room."""
         if len(self.causes) <= count + 1:
             return self.causes, ()
         return self.causes[:count], self.causes[count:]
 
 
 def explain_growth(difference: VariantDifference) -> Growth:
-    """Return the causes of a difference: by owner, or by layer where one of the images has no ledger."""
+    """Return the causes of a difference: by owner, or by layer if one of the images has no ledger."""
     base = [row for row in difference.ledger if row.category == BASE]
     causes = [_owner(row) for row in difference.ledger if row.category != BASE]
     drift = difference.base_delta_bytes
@@ -60,7 +75,7 @@ def explain_growth(difference: VariantDifference) -> Growth:
         if hidden := sum(row.delta_bytes for row in base) - drift:
             causes.append(Cause(category="wasted", name=HIDDEN, delta_bytes=hidden))
     if not difference.ledger:
-        causes = [_layer(row) for row in difference.layers if row.change != "same"]
+        causes = [_layer(row) for row in difference.layers if _SIGNS[row.change]]
     return Growth(
         delta_bytes=difference.delta_bytes,
         base_bytes=drift,
@@ -88,5 +103,4 @@ def _owner(row: LedgerDifference) -> Cause:
 
 
 def _layer(row: LayerDifference) -> Cause:
-    size = -row.shipped_bytes if row.change == "removed" else row.shipped_bytes
-    return Cause(category=LAYER, name=row.instruction, delta_bytes=size)
+    return Cause(category=LAYER, name=row.instruction, delta_bytes=_SIGNS[row.change] * row.shipped_bytes)

@@ -1,4 +1,4 @@
-"""The figures of an image that invoke.yaml can limit, each with its largest part, in words."""
+"""The figures of an image that invoke.yaml can limit, each with a description of its largest part."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from weighbridge.quoting import quoted
 from weighbridge.report.units import size
 
 _INSTRUCTION_LENGTH = 60
+_NOT_RECORDED = "the record does not contain it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """What is held against a limit."""
+    """A figure to check against a limit."""
 
     bytes: int
     largest: str
-    """Its largest part, such as `largest over the base: uvloop 0.23.0 (python), 1.80 MB`; empty where it has none."""
+    """Its largest part, such as `largest over the base: uvloop 0.23.0 (python), 1.80 MB`; empty if it has no parts."""
     estimated: bool = False
 
 
@@ -31,13 +32,13 @@ class Metric:
     """The key of its limit in invoke.yaml."""
     title: str
     unknown: str
-    """Why it is not known, where it is not."""
-    of: Callable[[Image], Figure | None]
-    """Returns an image's figure; None where it is not known."""
+    """The reason to give if an image's figure is unknown."""
+    figure: Callable[[Image], Figure | None]
+    """Returns an image's figure; None if it is unknown."""
 
 
 def owned(name: str, category: str, version: str | None) -> str:
-    """Return what an owner is called: `uvloop 0.23.0 (python)`, on one line."""
+    """Return an owner's name, version and category on one line: `uvloop 0.23.0 (python)`."""
     return quoted(" ".join(filter(None, (name, version, f"({category})"))))
 
 
@@ -92,7 +93,7 @@ def _named(layer: Layer) -> str:
 
 
 def _owner(image: Image, *unwanted: str) -> str:
-    """Return which owner has most, of those that are not in these categories."""
+    """Return the largest owner outside the unwanted categories, in words."""
     rows = (row for row in image.ledger if row.category not in unwanted)
     row: LedgerRow | None = max(rows, key=lambda row: row.bytes, default=None)
     if row is None:
@@ -104,11 +105,11 @@ def _beside(image: Image) -> str:
     return " over the base" if image.base and image.base.layers else ""
 
 
-MEASURES = (
-    Metric(name="shipped", title="shipped", unknown="the record does not tell it", of=_shipped),
-    Metric(name="pull", title="pull", unknown="the record does not tell it", of=_pull),
-    Metric(name="live", title="live", unknown="the record does not tell it", of=_live),
-    Metric(name="waste", title="waste", unknown="the record does not tell it", of=_waste),
-    Metric(name="over_base", title="over the base", unknown="the base is unknown", of=_over_base),
-    Metric(name="layer", title="largest layer", unknown="the base is unknown", of=_layer),
+METRICS = (
+    Metric(name="shipped", title="shipped", unknown=_NOT_RECORDED, figure=_shipped),
+    Metric(name="pull", title="pull", unknown=_NOT_RECORDED, figure=_pull),
+    Metric(name="live", title="live", unknown=_NOT_RECORDED, figure=_live),
+    Metric(name="waste", title="waste", unknown=_NOT_RECORDED, figure=_waste),
+    Metric(name="over_base", title="over the base", unknown="the base is unknown", figure=_over_base),
+    Metric(name="layer", title="largest layer", unknown="the base is unknown", figure=_layer),
 )

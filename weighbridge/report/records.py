@@ -1,7 +1,7 @@
-"""Records on disk: versioned JSON, written whole or not at all.
+"""Reads and writes records: versioned JSON files, written completely or not at all.
 
-A record is one `Report`. Field names are those of `model/report.py`; readers ignore fields they do not know, so that a
-record of a later minor change still reads.
+A record is one `Report`. Field names are those of `model/report.py`. Readers ignore unknown fields, so that they can
+read records of later versions that only added fields.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from weighbridge.model.report import FORMAT_VERSION, Report
 
 _SUFFIX = ".json"
 _OF_ONE_SECOND = 1000
-"""How many records of one second, and one commit, find a name."""
+"""How many records of one commit can be saved within one second."""
 
 
 @cache
 def _adapter() -> TypeAdapter[Report]:
-    """Build the validator once, on first use: it costs more than reading a record."""
+    """Build the validator on first use and keep it, because building takes longer than reading a record."""
     return TypeAdapter(Report)
 
 
@@ -40,16 +40,16 @@ def to_json(report: Report) -> str:
 
 
 def from_json(text: str | bytes, name: str = "record") -> Report:
-    """Return the report that `text` records.
+    """Return the report in a record.
 
     Args:
-        text: JSON, as `to_json` writes it.
-        name: What the error calls it, a path or the like.
+        text: The record's JSON, as `to_json` writes it.
+        name: What an error calls the record, such as its path.
 
     Raises:
-        UnreadableRecord: It is no JSON, lacks a field, or is of a format that is not ours.
+        UnreadableRecord: `text` is not JSON, lacks a field, or has a format that this version does not read.
     """
-    try:  # at once, which takes a third of the time; what is wrong with a record is found out by the long way
+    try:  # one step takes a third of the time; if it fails, the two steps below find out why
         report = _adapter().validate_json(text)
     except ValidationError:
         pass
@@ -59,11 +59,11 @@ def from_json(text: str | bytes, name: str = "record") -> Report:
     try:
         return from_object(json.loads(text), name)
     except (ValueError, RecursionError) as error:
-        raise UnreadableRecord(f"{name} is no JSON: {_first_line(error)}") from error
+        raise UnreadableRecord(f"{name} is not JSON: {_first_line(error)}") from error
 
 
 def from_object(value: Any, name: str = "record") -> Report:
-    """Return the report that parsed JSON holds; see `from_json`."""
+    """Return the report in parsed JSON; see `from_json`."""
     if isinstance(value, dict) and value.get("format", FORMAT_VERSION) != FORMAT_VERSION:
         raise UnreadableRecord(
             f"{name} has format {value['format']!r}, and this version reads {FORMAT_VERSION}",
@@ -74,14 +74,14 @@ def from_object(value: Any, name: str = "record") -> Report:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise UnreadableRecord(f"{name} is no record: {place}: {first['msg']}") from error
+        raise UnreadableRecord(f"{name} is not a record: {place}: {first['msg']}") from error
 
 
 def prepared(folder: Path) -> Path:
-    """Return the folder of the records, made where it is missing; called before there is anything to lose.
+    """Make the folder of the records if it is missing, and return it; called early, before a long measurement.
 
     Raises:
-        SettingsError: It cannot be made or written to.
+        SettingsError: The folder cannot be made or written to.
     """
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,9 +90,9 @@ def prepared(folder: Path) -> Path:
 
 
 def save(report: Report, folder: Path) -> Path:
-    """Write the record into a prepared folder and return its path: `<time>-<commit>.json`.
+    """Write the record into a prepared folder, as `<time>-<commit>.json`, and return its path.
 
-    The file appears whole or not at all. Two records of one second do not overwrite each other.
+    The file appears completely or not at all. Two records of the same second do not overwrite each other.
 
     Raises:
         SettingsError: The folder cannot be written to.
@@ -103,7 +103,7 @@ def save(report: Report, folder: Path) -> Path:
         try:
             return files.create(folder, names, to_json(report).encode())
         except FileExistsError as error:
-            raise FileExistsError(error.errno, "a thousand records of one second") from error
+            raise FileExistsError(error.errno, "it has a thousand records of the same second") from error
 
 
 @contextmanager
@@ -128,35 +128,35 @@ class History:
     reports: tuple[Report, ...]
     """Oldest first."""
     unreadable: tuple[str, ...]
-    """Names of the files that are no records, sorted."""
+    """Names of the files that are not records, sorted."""
 
 
 def history(folder: Path) -> History:
-    """Return all records of a folder; a missing folder has none.
+    """Return all records in a folder; no records if the folder is missing.
 
     Raises:
-        SettingsError: It cannot be read, and whether it has any is not known.
+        SettingsError: The folder cannot be read.
     """
     return read(recorded(folder))
 
 
 def recorded(folder: Path) -> Sequence[Path]:
-    """Return the files of a folder that records are kept in; a missing folder has none.
+    """Return the files of a folder that may be records, by their names; no files if the folder is missing.
 
     Raises:
-        SettingsError: It cannot be read.
+        SettingsError: The folder cannot be read.
     """
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
     except FileNotFoundError:
         return []
     except OSError as error:
-        advice = "Make it a folder that you may read, or set reports.directory in invoke.yaml."
+        advice = "Make it a readable folder, or set reports.directory in invoke.yaml."
         raise SettingsError(f"{folder} cannot be read: {error.strerror}", advice=advice) from error
 
 
 def read(paths: Iterable[Path]) -> History:
-    """Return the records in files."""
+    """Return the records in these files, and the names of those that cannot be read."""
     found, unreadable = list[tuple[str, str, Report]](), []
     for path in paths:
         try:

@@ -1,6 +1,6 @@
-"""How each variant changed over the records: a point for each commit, and what changed from one to the next.
+"""Follows each variant through the records: one point per commit, and what changed from one point to the next.
 
-Figures of unlike basis are never subtracted: where they meet there is a break, which says why.
+Figures that cannot be compared are never subtracted. Between them there is a break, which says why.
 """
 
 from __future__ import annotations
@@ -8,33 +8,35 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Final, Literal
 
 from weighbridge.model.report import Base, Image, Pull, Report
 from weighbridge.report.comparison import NOISE_BYTES, Refusal, find_refusals
 from weighbridge.report.difference import subtract_bases
 
-ALL = "all"
-_CODE = "code"
-"""The change of invoke.yaml whose cost is followed."""
+BrokenFigure = Literal["all", "pull", "code"]
+"""Which figure a break concerns. `pull` and `code`: only that one; `all`: every figure."""
+ALL: Final = "all"
+_CODE: Final = "code"
+"""The name in invoke.yaml of the change that the trend follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Break:
-    """Why a point is not compared with the one before."""
+    """Why a point, or one of its figures, is not compared with the point before."""
 
-    figure: str
-    """`pull` or `code`, where the other figures are compared; else `all`."""
+    figure: BrokenFigure
     why: str
     """What differs, before and after, such as `base a -> b`, `platform a -> b` or `pull estimated -> exact`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A point less the one before; None where either is not known, or across a break."""
+    """A point minus the point before; None if either figure is unknown, or across a break."""
 
     shipped_bytes: int | None = None
     base_bytes: int | None = None
-    """What of that the base image did."""
+    """How much of that comes from the base image."""
     live_bytes: int | None = None
     wasted_bytes: int | None = None
     pull_bytes: int | None = None
@@ -43,10 +45,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A variant as it was measured at a commit. What was not measured is None."""
+    """A variant as it was measured at a commit. Figures that were not measured are None."""
 
     recorded_at: str
-    """As in `Report`; so are the next two."""
+    """This and the next two fields are as in `Report`."""
     commit: str | None
     dirty: bool
     platform: str
@@ -59,11 +61,11 @@ class Point:
     """What a node pulls after a change to the code."""
     change: Change = Change()
     breaks: tuple[Break, ...] = ()
-    """One for `all`, or at most one for each figure; the oldest point has none."""
+    """Either breaks of all figures, or at most one for each figure. The oldest point has no breaks."""
 
     @property
     def is_apart(self) -> bool:
-        """Whether no figure is compared with the point before."""
+        """Whether the whole point is not compared with the point before."""
         return any(each.figure == ALL for each in self.breaks)
 
 
@@ -77,23 +79,23 @@ class VariantTrend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """All variants: those of the newest record first, in its order."""
+    """All variants: first those of the newest record, in its order."""
 
     variants: tuple[VariantTrend, ...]
     noise_bytes: int = NOISE_BYTES
-    """A change below this is none."""
+    """Smaller changes count as no change."""
 
 
 def of(reports: Sequence[Report], variants: Collection[str] = (), noise_bytes: int = NOISE_BYTES) -> Trend:
     """Return how variants changed, by commit.
 
-    Of several records of one commit the last counts. Records of a tree that differed from the commit are a point beside
-    it, and each record that knows no commit is one.
+    If a commit has several records, the last one counts. Records with uncommitted changes get a separate point, and so
+    does each record without a commit.
 
     Args:
-        reports: In any order; what was recorded later is later in the trend.
-        variants: Those to follow; all, if empty.
-        noise_bytes: Less change than this is none.
+        reports: In any order; the trend sorts them by the time of the record.
+        variants: The variants to follow; empty for all.
+        noise_bytes: Smaller changes count as no change.
     """
     measured = dict[str, list[tuple[Report, Image]]]()
     for report in sorted(reports, key=lambda report: report.recorded_at, reverse=True):
@@ -105,12 +107,12 @@ def of(reports: Sequence[Report], variants: Collection[str] = (), noise_bytes: i
 
 
 def _points(measured: Sequence[tuple[Report, Image]]) -> tuple[Point, ...]:
-    """Return the points of one variant; it comes with the newest record first."""
+    """Return the points of one variant, oldest first. `measured` is sorted by time, newest first."""
     points = dict[tuple[str, bool], tuple[Point, Image]]()
     for report, image in measured:
         key, point = (report.commit or report.recorded_at, report.dirty), _point(report, image)
         known, weighed = points.setdefault(key, (point, image))
-        if known.code is None:  # a later report of the same sources that tried no change
+        if known.code is None:  # the later report of the same sources did not measure the change
             points[key] = replace(known, code=point.code), weighed
     ordered = list(points.values())[::-1]
     return (*(point for point, _ in ordered[:1]), *(_compare(before, after) for before, after in pairwise(ordered)))
@@ -132,7 +134,7 @@ def _point(report: Report, image: Image) -> Point:
 
 
 def _compare(earlier: tuple[Point, Image], later: tuple[Point, Image]) -> Point:
-    """Return the later point with what changed, or why it is not compared."""
+    """Return the later point with either what changed or why it is not compared."""
     (before, old), (after, new) = earlier, later
     apart = tuple(Break(figure=ALL, why=_shorten(each)) for each in find_refusals("", old, new))
     if apart:
@@ -159,7 +161,7 @@ def _unlike_pulls(before: Point, after: Point) -> Iterator[Break]:
     old, new = (point.pull.basis if point.pull else "unknown" for point in (before, after))
     if old != new:
         yield Break(figure="pull", why=f"pull {old} -> {new}")
-    # Not every report tries a change: a cost that is missing is no other basis.
+    # Not every report measures the cost of a change; a missing cost is not a different basis.
     if before.code and after.code and before.code.basis != after.code.basis:
         yield Break(figure="code", why=f"code change {before.code.basis} -> {after.code.basis}")
 

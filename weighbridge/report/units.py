@@ -1,4 +1,4 @@
-"""Bytes and times as people read them; every other module keeps integers and seconds."""
+"""Formats bytes and times for people; every other module keeps integers and seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 def size(count: int) -> str:
     """Return a byte count in decimal units with three digits: `118 MB`, `1.23 kB`, `999 B`. MB is 10^6 bytes."""
     value, unit = float(abs(count)), 0
-    # Rounding first, so that 999.95 kB is 1.00 MB and not 1000 kB.
+    # Round first, so that 999.95 kB becomes 1.00 MB and not 1000 kB.
     while float(f"{value:.3g}") >= _STEP and unit < len(_UNITS) - 1:
         value, unit = value / _STEP, unit + 1
     sign = "-" if count < 0 else ""
@@ -25,7 +25,7 @@ def seconds(value: float) -> str:
 
 
 def bar(part: int, whole: int, width: int) -> str:
-    """Return a bar of at most `width` signs, in eighths of a sign; nothing for 0, and something for anything more."""
+    """Return a bar of at most `width` characters, in eighths of one; empty for 0, never empty for more than 0."""
     if part <= 0 or whole <= 0:
         return ""
     eighths = max(1, round(8 * width * part / whole))

@@ -1,4 +1,4 @@
-"""The HTML report as a parser reads it: what it says, that sums close, and that no text becomes markup."""
+"""The HTML report, read by a parser: its content is complete, its sums hold, and no text becomes markup."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from weighbridge.report.summary import Summary
 
 @dataclass
 class Page(HTMLParser):
-    """The elements of a page, their attributes, and what stands in them."""
+    """The elements of a page, their attributes, and the text in them."""
 
     text: str
     tags: list[str] = field(default_factory=list)
@@ -79,21 +79,21 @@ class Page(HTMLParser):
 
 
 def page(told: Summary, files: dict[str, Node] | None = None) -> Page:
-    """Return what a parser reads of the report."""
+    """Return the report as a parser reads it."""
     stream = io.StringIO()
     html.render(replace(told, trees=lambda: files or {}), stream)
     return Page(stream.getvalue())
 
 
 def of_ledger(*rows: LedgerRow) -> Report:
-    """Return a report of one image that has these rows."""
+    """Return a report of one image with these rows."""
     return Report(
         recorded_at="2026-11-24T10:00:00Z", commit=None, dirty=False, engine=None, images=(image_of("a", *rows),)
     )
 
 
 def test_first_table_is_the_answer() -> None:
-    """Variants with what decides for or against them, the smoke test of each in words."""
+    """The first table has the variants with their figures, and the result of each smoke test in words."""
     head, *rows = page(summary()).rows[:3]
     assert [cell for cell in head if cell] == [
         "Variant",
@@ -136,7 +136,7 @@ def test_first_table_is_the_answer() -> None:
 
 
 def test_difference_is_closed_and_keeps_the_base_apart() -> None:
-    """The causes add up; what the base image did is one of them, with its parts below."""
+    """The causes add up; the base image is one of them, with its own parts below."""
     [change] = tables.changes(summary())
     assert [(cause.category, cause.delta_bytes) for cause in change.causes] == [("base", 10 * MB), ("python", 5 * MB)]
     assert sum(cause.delta_bytes for cause in change.causes) + change.rest_bytes == change.comparison.delta_bytes
@@ -150,7 +150,7 @@ def test_difference_is_closed_and_keeps_the_base_apart() -> None:
 @given(st.lists(ledger_rows(), min_size=1, max_size=30))
 @settings(max_examples=settings.default.max_examples * 3 // 10)  # type: ignore[union-attr]
 def test_ledger_closes(rows: list[LedgerRow]) -> None:
-    """What the table's column holds adds up to what the image ships."""
+    """Each column of the table adds up to the image's shipped bytes."""
     report = of_ledger(*rows)
     found = page(Summary(report=report))
     assert sum(map(int, found.values_of("data-value"))) == report.images[0].shipped_bytes
@@ -186,7 +186,7 @@ HOSTILE = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=4)), max_
 def test_no_text_becomes_markup(text: str) -> None:
     """Whatever images, records and engines are called, the page has the elements that it has for a harmless name.
 
-    The page folds long texts, so that name is as long.
+    The harmless name has the same length, because the page folds long texts.
     """
     harmless = "x" * len(text) or "x"
     found, tame = page(summary(text), trees(text)), page(summary(harmless), trees(harmless))
@@ -201,7 +201,7 @@ def test_no_text_becomes_markup(text: str) -> None:
 @given(HOSTILE)
 @settings(max_examples=settings.default.max_examples * 6 // 10)  # type: ignore[union-attr]
 def test_data_are_what_was_measured(text: str) -> None:
-    """The script reads the names and bytes of the tree, as far as they can be shown."""
+    """The script gets the names and bytes of the tree, as far as they are shown."""
     found = json.loads(page(summary(text), trees(text)).raw[1][1])
     expected = treemap.data(treemap.Map(variant="multi", by="layer, owner, folder, file", root=trees(text)["multi"]))
     assert expected in found["maps"]
@@ -210,7 +210,7 @@ def test_data_are_what_was_measured(text: str) -> None:
 
 
 def test_policy_lets_in_only_what_the_page_was_written_with() -> None:
-    """Each style and script is one that the policy names by its hash; nothing else may load or run."""
+    """The policy names every style and script by its hash; nothing else may load or run."""
     found = page(summary(), trees())
     [policy] = [value for value in found.values_of("content") if "default-src" in value]
     allowed = set(re.findall(r"'sha256-[^']+'", policy))
@@ -225,7 +225,7 @@ def test_policy_lets_in_only_what_the_page_was_written_with() -> None:
 
 
 def test_nothing_leads_out_of_the_page() -> None:
-    """Every reference is to a part of the page, and no style or attribute asks for a file."""
+    """Every reference is to a part of the page, and no style or attribute loads a file."""
     found = page(summary(), trees())
     ids = set(found.values_of("id"))
     assert found.values_of("href")
@@ -239,7 +239,7 @@ PUBLISHED = "a8771380454be89ec5ffe9a6396ba7c247081e348ae740dc9cb9629abd4c0e43"
 
 
 def test_licence_of_the_library_is_in_the_page() -> None:
-    """The vendored file is the published one, and its terms go where it goes."""
+    """The vendored library is the published file, and its licence is in the page."""
     folder = Path(html.__file__).parent
     assert sha256((folder / "d3-hierarchy.min.js").read_bytes()).hexdigest() == PUBLISHED
     [comment] = page(summary()).comments
@@ -248,7 +248,7 @@ def test_licence_of_the_library_is_in_the_page() -> None:
 
 
 def wide(name: str, nodes: int) -> Node:
-    """Return a tree of so many files in one owner."""
+    """Return a tree with that many files of one owner."""
     files = tuple(Node(name=f"{number}{name}", bytes=10_000 + number, category="python") for number in range(nodes))
     owner = Node(name="owner", bytes=sum(f.bytes for f in files), children=files, category="python", files=len(files))
     return Node(name="", bytes=owner.bytes, children=(replace(owner, name="0: COPY"),), files=len(files))
@@ -256,7 +256,7 @@ def wide(name: str, nodes: int) -> Node:
 
 @pytest.mark.parametrize(("images", "name"), [(3, "_module_with_a_long_name.cpython-313.pyc"), (12, "漢" * 200)])
 def test_page_stays_below_a_megabyte(images: int, name: str) -> None:
-    """Many images with many files of long names get coarser maps."""
+    """For many images with many files and long names, the maps get coarser."""
     told = summary()
     variants = tuple(replace(told.report.images[0], variant=f"v{number}") for number in range(images))
     files = {each.variant: wide(name, 2900) for each in variants}
@@ -267,7 +267,7 @@ def test_page_stays_below_a_megabyte(images: int, name: str) -> None:
 
 
 def test_record_that_knows_little_is_shown() -> None:
-    """A record of the first version: neither ledger nor base, waste or pull, and nothing to compare it with."""
+    """A record of the first version is shown, without ledger, base, waste, pull and baseline."""
     image = replace(
         summary().report.images[1],
         base=None,
@@ -285,6 +285,6 @@ def test_record_that_knows_little_is_shown() -> None:
 
 
 def test_report_without_images_is_a_page() -> None:
-    """Nothing was measured, and the page says so."""
+    """A report without images is a page that says so."""
     report = Report(recorded_at="2026-11-24T10:00:00Z", commit=None, dirty=False, engine=None, images=())
     assert "No image was measured." in page(Summary(report=report)).text

@@ -1,4 +1,4 @@
-"""The page's tables: what they leave out is summed, so they close."""
+"""The page's tables sum up the rows that they leave out."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from weighbridge.render.html import tables
 
 
 def of_ledger(*rows: LedgerRow) -> Report:
-    """Return a report of one image that has these rows."""
+    """Return a report of one image with these rows."""
     return Report(
         recorded_at="2026-11-24T10:00:00Z", commit=None, dirty=False, engine=None, images=(image_of("a", *rows),)
     )
 
 
 def test_long_ledger_closes() -> None:
-    """Owners that are left out stand in a row of their own."""
+    """Owners that are left out are summed up in one more row."""
     report = of_ledger(*(row("debian", f"lib{number}", 1000 + number) for number in range(700)))
     rows = tables.owners(report)
     assert rows[-1].name == "100 smaller owners"
@@ -26,7 +26,7 @@ def test_long_ledger_closes() -> None:
 
 
 def test_waste_that_is_not_shown_is_counted() -> None:
-    """Five are shown at once, fifty-five folded away, and the rest is a sum."""
+    """Five rows are visible, fifty-five are folded away, and the rest is one sum."""
     told = summary()
     image = told.report.images[0]
     many = replace(image, waste=tuple(replace(image.waste[0], bytes=200 - number) for number in range(100)))

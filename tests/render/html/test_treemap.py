@@ -1,4 +1,4 @@
-"""The page's picture: tiles cover what their bytes are."""
+"""The page's map: the area of a tile is the share of its bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from weighbridge.render.html import treemap
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=60))
 def test_tiles_cover_what_their_bytes_are(sizes: list[int]) -> None:
-    """Tiles of one level lie inside the picture, apart from each other, and as large as their share."""
+    """Tiles of one level are inside the picture, do not overlap, and are as large as their share."""
     parts = tuple(Node(name="x", bytes=size) for size in sizes)
     found = treemap.tiles(Node(name="", bytes=sum(sizes), children=parts))
     for tile in found:

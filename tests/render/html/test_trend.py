@@ -1,4 +1,4 @@
-"""The page's trend: a line breaks where figures cannot be compared."""
+"""The page's charts: a line is broken where figures cannot be compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from weighbridge.render.html import trend
 
 
 def test_lines_break_where_figures_cannot_be_compared() -> None:
-    """A pull that was estimated and one that is exact are two lines; what was shipped stays one."""
+    """Estimated and exact pulls are two lines; the shipped bytes stay one line."""
     told = summary()
     image = told.history()[0].images[0]
     assert image.pull

@@ -1,4 +1,4 @@
-"""Text in Markdown: read by GitHub's own parser it comes out as it is, and refers to nothing."""
+"""GitHub's own parser shows escaped text unchanged, without any reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from weighbridge.render.markdown import escaping
 @example("a \\| b `c` <b>d</b> a@b.org www.x.org http://x.org")
 @example("<details>")
 def test_quoted_text_is_code_and_nothing_else(text: str) -> None:
-    """Whatever an image says comes out as it is, as code, in one cell: no other tag, no link."""
+    """Any text of an image is shown unchanged, as code in one cell, without other tags or links."""
     read = shown(escaping.table([("x", False)], [(escaping.quoted(text, 10_000),)]))
     assert set(read.tags) <= HELD
     assert read.tags.count("td") == 1
@@ -27,7 +27,7 @@ def test_quoted_text_is_code_and_nothing_else(text: str) -> None:
 @example("see @user, #123, !4, o/r#5, GH-6, :+1:, a@b.org and http://x.org")
 @example("@user@.o/r#1 a@-b.c")
 def test_plain_text_refers_to_nothing(text: str) -> None:
-    """A sentence comes out as it is, but for a sign that nobody sees: no tag, and no mention or reference in it."""
+    """A sentence is shown unchanged, apart from invisible joiners, without tags, mentions or references."""
     read = shown(escaping.table([("x", False)], [(f"- {escaping.plain(text, 10_000)}",)]))
     assert set(read.tags) <= HELD - {"code"}
     (told,) = re.findall(r"(?s)x\s+- (.*)", read.text) or [""]
@@ -37,7 +37,7 @@ def test_plain_text_refers_to_nothing(text: str) -> None:
 
 
 def test_long_texts_are_cut() -> None:
-    """What is cut ends with an ellipsis, and is cut before it is escaped."""
+    """Long text is cut before it is escaped, and ends with an ellipsis."""
     assert escaping.quoted("|" * 90) == f"<code>{79 * '&#124;'}…</code>"
     assert escaping.plain("x" * 241) == f"{239 * 'x'}…"
     assert escaping.quoted("") == "(none)"

@@ -1,4 +1,4 @@
-"""The report as Markdown: read by GitHub's own parser, whole, below its limit, and deaf to what images say."""
+"""The Markdown report, read by GitHub's own parser: it is complete, below its limit, and free of markup from images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from weighbridge.report.summary import Baseline, Summary
 
 
 def layer(index: int, count: int, instruction: str, *, in_base: bool = False) -> Layer:
-    """Return a layer whose pull is a third of it."""
+    """Return a layer that takes a third of its bytes to pull."""
     return Layer(
         index=index,
         diff_id=f"sha256:{index}{count}",
@@ -38,7 +38,7 @@ def row(category: str, name: str, version: str | None, count: int) -> LedgerRow:
 
 
 def image(variant: str, ledger: tuple[LedgerRow, ...], waste: tuple[Waste, ...] = ()) -> Image:
-    """Return an image with a layer of the base and one of its own."""
+    """Return an image with a layer of its base and a layer of its own."""
     base = sum(each.bytes for each in ledger if each.category == "base")
     own = sum(each.bytes for each in ledger) - base
     layers = (layer(0, base, "ADD root.tar /", in_base=True), layer(1, own, "COPY /out /"))
@@ -86,13 +86,13 @@ CHOWN = Waste(
 
 
 def changed(**rows: LedgerRow | None) -> Image:
-    """Return the image with rows in place of those of that name, or new."""
+    """Return the image with these rows, which replace rows of the same name."""
     kept = [rows.pop(each.name.replace("-", "_"), each) for each in LEDGER]
     return image("multi", tuple(each for each in (*kept, *rows.values()) if each))
 
 
 def chowned() -> Image:
-    """Return the image with a layer that changes the owner of everything."""
+    """Return the image with one more layer that changes the owner of all files."""
     after = image("multi", (*LEDGER, row("wasted", "metadata-only", None, 30_000_000)), (CHOWN,))
     own = after.layers[1].shipped_bytes - 30_000_000
     layers = (after.layers[0], layer(1, own, "COPY /out /"), layer(2, 30_000_000, "RUN chown -R app /venv"))
@@ -120,12 +120,12 @@ def summary(after: Report, before: Report | None = BEFORE) -> Summary:
 
 
 def first_screen(text: str) -> str:
-    """Return what is seen before anything is opened."""
+    """Return the part that is visible before anything is unfolded."""
     return shown(text[: text.index("<details>")]).text
 
 
 def test_whole_document() -> None:
-    """Marker, verdict, table, what was found; then all about the variant, folded; its ledger adds up."""
+    """Marker, verdict, table and findings come first, then the folded details; the ledger adds up."""
     after, _ = REGRESSIONS["dependency"]
     finding = Finding(rule="budget-shipped", level="error", message="shipped 123 MB, 3.4 MB over the limit of 120 MB")
     code = Rebuild(
@@ -153,7 +153,7 @@ def test_whole_document() -> None:
 | 0.4 s | ✓ 45 of 45 rules hold | 1 error |
 
 - **error** <code>multi</code>: shipped 123 MB, 3.4 MB over the limit of 120 MB
-- <code>multi</code> +12.0 MB, most by <code>numpy</code> <code>2.1 → 2.2</code> (+12.0 MB)
+- <code>multi</code> +12.0 MB, mainly because of <code>numpy</code> <code>2.1 → 2.2</code> (+12.0 MB)
 
 <sub>Measured 2026-11-24T10:00:00Z at <code>3f2a9c1</code>; change since <code>main, 1234567, 2026-11-20</code>. \
 MB = 10^6 bytes. `~` is an estimate of gzip -6, within 2 %.</sub>
@@ -161,9 +161,9 @@ MB = 10^6 bytes. `~` is an estimate of gzip -6, within 2 %.</sub>
 <details><summary><b><code>multi</code></b>: 123 MB, 2 layers, +12.0 MB since the baseline</summary>
 
 **+12.0 MB** since <code>main, 1234567, 2026-11-20</code>: base image 0 B, all else +12.0 MB. \
-A node that has it pulls ~14.3 MB.
+A node that has the earlier image pulls ~14.3 MB.
 
-| Change | Whose | Version |
+| Change | Owner | Version |
 |---:|---|---|
 | +12.0 MB | Python package <code>numpy</code> | <code>2.1 → 2.2</code> |
 | **+12.0 MB** | **in all** |  |
@@ -180,7 +180,7 @@ A node that has it pulls ~14.3 MB.
 
 @pytest.mark.parametrize(("after", "why"), REGRESSIONS.values(), ids=REGRESSIONS)
 def test_first_screen_names_the_cause(after: Image, why: str) -> None:
-    """What made an image grow stands in the heading and beside the variant."""
+    """The heading and the variant's line name what made an image grow."""
     text = first_screen(markdown.document(summary(report(after))))
     heading = next(line for line in text.splitlines() if line.strip())
     assert heading.removesuffix("; all else 0 B").endswith(f"because of {why}")  # the base is told apart
@@ -195,7 +195,7 @@ def test_first_screen_names_the_cause(after: Image, why: str) -> None:
         (
             report(changed(libpq5=row("debian", "libpq5", "17.3", 900_028))),
             BEFORE,
-            "Next to unchanged since main, 1234567, 2026-11-20: multi +28 B",
+            "Almost unchanged since main, 1234567, 2026-11-20: multi +28 B",
         ),
         (
             report(changed(numpy=row("python", "numpy", "2.0", 10_000_000))),
@@ -212,13 +212,13 @@ def test_first_screen_names_the_cause(after: Image, why: str) -> None:
     ids=["none", "same", "noise", "shrank", "new", "empty"],
 )
 def test_verdict(after: Report, before: Report | None, heading: str) -> None:
-    """The heading says what happened, also where nothing did."""
+    """The heading says what happened, even if nothing did."""
     text = shown(markdown.document(summary(after, before))).text
     assert text.split("\n")[1 if text.startswith("\n") else 0] == heading
 
 
 def test_without_a_baseline_it_says_what_to_ship_and_to_cut() -> None:
-    """A first report has nothing to compare with, and still something to do."""
+    """Without a baseline the report says what to ship and what to cut."""
     standing = Standing(ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), waived=2)
     alone = Summary(report=BEFORE, standings={BEFORE.images[0].variant: standing})
     text = first_screen(markdown.document(alone))
@@ -229,7 +229,7 @@ def test_without_a_baseline_it_says_what_to_ship_and_to_cut() -> None:
 
 
 def test_what_does_not_run_is_told_first() -> None:
-    """A failed smoke test is in the heading, and its rules are below; what cannot be compared says why."""
+    """A failed smoke test is in the heading with its rules below; a refused comparison has its reason."""
     standing = Standing(ok=False, at="2026-11-24T09:00:00Z", rules=45, failed=("worker ready", "api live"))
     refused = Baseline(label="main", report=BEFORE, comparisons=(), refusals={"multi": "another platform"})
     text = first_screen(markdown.document(Summary(report=BEFORE, baseline=refused, standings={"multi": standing})))
@@ -240,7 +240,7 @@ def test_what_does_not_run_is_told_first() -> None:
 
 
 def test_record_without_ledger_tells_layers() -> None:
-    """Where a record kept no ledger, the layers that came and went add up to the change."""
+    """Without a ledger, the added and removed layers add up to the change."""
     before, after = (replace(each, ledger=()) for each in (BEFORE.images[0], REGRESSIONS["dependency"][0]))
     compared = compare_images("multi", before, after)
     assert isinstance(compared, Comparison)
@@ -255,7 +255,7 @@ WORST = "@|漢\U0010ffff"
 
 
 def worst(variants: int, rows: int, *, seed: str = WORST) -> Summary:
-    """Return a summary that has much of everything, in signs that take much room."""
+    """Return a summary with many parts and long names."""
     long = seed * 100
     ledger = tuple(row("python", f"{number}{long}", f"{number}{long}", 1_000_000 + number) for number in range(rows))
     old = tuple(row("python", f"{number}{long}", long, 1_000) for number in range(rows))
@@ -278,7 +278,7 @@ def worst(variants: int, rows: int, *, seed: str = WORST) -> Summary:
     [(1, 1), (1, 400), (3, 100), (30, 30), pytest.param(100, 40, marks=pytest.mark.slow), (400, 0), (0, 0)],
 )
 def test_never_longer_than_a_comment_may_be(variants: int, rows: int) -> None:
-    """However much there is, the document is below 60 kB, whole, and says what it leaves out."""
+    """However much there is, the document is below 60 kB, complete, and says what it leaves out."""
     drawn = worst(variants, rows)
     text = markdown.document(drawn)
     assert len(text.encode()) <= 60_000
@@ -295,7 +295,7 @@ def test_never_longer_than_a_comment_may_be(variants: int, rows: int) -> None:
 @settings(max_examples=settings.default.max_examples // 4)  # type: ignore[union-attr] # each is a document
 @given(st.integers(0, 20), st.integers(0, 30), texts)
 def test_any_report_fits_and_stays_in_its_place(variants: int, rows: int, seed: str) -> None:
-    """Whatever images say, each cell stays in its row, and nothing comes out as markup of theirs."""
+    """Whatever images contain, each cell stays in its row, and their text never becomes markup."""
     text = markdown.document(worst(variants, min(rows, 60 // (variants + 1)), seed=seed[:20]))
     assert len(text.encode("utf-8", "replace")) <= 60_000
     ours = {"h3", "strong", "ul", "li", "p", "sub", "details", "summary", "b", "hr"}
@@ -304,7 +304,7 @@ def test_any_report_fits_and_stays_in_its_place(variants: int, rows: int, seed: 
 
 @pytest.mark.parametrize("count", [3, 20, 21, 22, 300])
 def test_ledger_closes(count: int) -> None:
-    """The rows of the difference add up to the change: what is not shown is summed in one row."""
+    """The rows of the difference add up to the change; rows that are left out are summed up in one row."""
     grown = tuple(row("python", f"p{number}", None, 1_000 * (number + 1)) for number in range(count))
     text = markdown.document(summary(report(image("multi", (*LEDGER, *grown)))))
     table = text[text.index("| Change |") : text.index("| Layer |")]

@@ -1,4 +1,4 @@
-"""The badge: the smallest image that runs, in colour and in words."""
+"""The badge shows the smallest image that runs, by colour and in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from weighbridge.report.units import size
 
 @given(st.text())
 def test_any_name_is_a_name(name: str) -> None:
-    """Whatever a variant is called, the badge is XML, without markup or control codes of its own."""
+    """Whatever a variant's name is, the badge is valid XML without markup or control characters from it."""
     summary = Summary(report=report(image(name, 1)))
     assert all(text.isprintable() for text in texts(drawn(badge.render, summary)))
 
@@ -33,7 +33,7 @@ def test_any_name_is_a_name(name: str) -> None:
     ],
 )
 def test_badge_is_of_the_smallest_that_runs(standings: dict[str, Standing], label: str, kind: str) -> None:
-    """The variant that the report says to ship, or where none runs the smallest; the colour goes with words."""
+    """The badge shows the variant to ship, or the smallest one if none runs; words go with the colour."""
     summary = replace(SUMMARY, standings=standings)
     root = drawn(badge.render, summary)
     chosen = badge.chosen(summary)
@@ -50,7 +50,7 @@ def test_badge_without_images() -> None:
 
 
 def test_badge_is_as_wide_as_its_texts() -> None:
-    """Texts are drawn as long as they were counted, and do not touch."""
+    """Texts are as wide as computed, and do not touch."""
     root = drawn(badge.render, SUMMARY)
     left, right = root.iter(f"{SPACE}text")
     begin, length = float(right.get("x", "")), float(right.get("textLength", ""))

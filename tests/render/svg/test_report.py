@@ -1,4 +1,4 @@
-"""The picture: XML that says everything in texts, fits its frame and holds nothing from outside."""
+"""The picture is XML with all its data as text; it fits its frame and loads nothing."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from weighbridge.report.summary import Summary
 
 @pytest.mark.parametrize("standing", [GOOD, BAD, replace(GOOD, waived=12), replace(BAD, failed=("api live",) * 12)])
 def test_smoke_is_told_whole(standing: Standing) -> None:
-    """How many rules hold, fail or are waived fits its column."""
+    """The result of the smoke test fits its column."""
     table = drawn(svg.render, replace(SUMMARY, standings={"single": standing}))
     assert overview.stood(standing) in [text.text for text in table.iter(f"{SPACE}text")]
 
 
 def test_picture_says_everything_in_texts() -> None:
-    """Advice, head, a row of answers for each variant, then its bar and size, then what the colours mean."""
+    """The advice, the table, the bars with their sizes and the legend are texts."""
     assert texts(drawn(svg.render, SUMMARY)) == [
         "What each variant weighs",
         "measured 2026-11-24",
@@ -41,7 +41,7 @@ def test_picture_says_everything_in_texts() -> None:
 
 
 def test_picture_is_told_to_who_cannot_see_it() -> None:
-    """Title and description hold the figures, too."""
+    """Title and description contain the figures, for screen readers."""
     root = drawn(svg.render, SUMMARY)
     assert root.get("role") == "img"
     assert root.findtext(f"{SPACE}title") == "What each variant weighs"
@@ -54,7 +54,7 @@ def test_picture_is_told_to_who_cannot_see_it() -> None:
 
 
 def test_picture_tells_what_grew() -> None:
-    """With a baseline, the cause stands below the title."""
+    """With a baseline, the cause of growth is below the title."""
     after = replace(SUMMARY.report, images=(image("multi", 52_000_000),))
     since = baseline.compare(SUMMARY.report, after, "main")
     told = texts(drawn(svg.render, Summary(report=after, baseline=since)))
@@ -62,7 +62,7 @@ def test_picture_tells_what_grew() -> None:
 
 
 def test_bars_are_as_long_as_what_they_show() -> None:
-    """Parts have the proportions of their bytes, and the parts of a bar touch each other."""
+    """Parts of a bar have the proportions of their bytes, and touch each other."""
     bars = [each for each in drawn(svg.render, SUMMARY).iter(f"{SPACE}rect") if each.find(f"{SPACE}title") is not None]
     told = [(each.get("class"), each.findtext(f"{SPACE}title")) for each in bars]
     assert told == [
@@ -79,7 +79,7 @@ def test_bars_are_as_long_as_what_they_show() -> None:
 
 
 def test_bars_without_a_ledger() -> None:
-    """An image that is not broken down has a bar of one part; one of no bytes has none."""
+    """Without a ledger a bar has one part; without bytes it has none."""
     bare = replace(IMAGES[0], ledger=())
     empty = replace(image("empty", 0, 0), ledger=())
     told = texts(drawn(svg.render, Summary(report=report(bare, empty))))
@@ -88,7 +88,7 @@ def test_bars_without_a_ledger() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 12, 13, 40])
 def test_picture_has_room_for_all_that_it_shows(count: int) -> None:
-    """Everything lies within the frame; variants beyond twelve are counted."""
+    """Everything is inside the frame; variants beyond twelve are counted."""
     root = drawn(svg.render, Summary(report=report(*(image(f"variant-{n}", 1_000 * n) for n in range(count)))))
     width, height = float(root.get("width", "")), float(root.get("height", ""))
     assert width == 800
@@ -114,13 +114,13 @@ def test_legend_breaks_into_lines() -> None:
 
 @given(st.text())
 def test_any_name_is_a_name(name: str) -> None:
-    """Whatever a variant is called, the picture is XML, without markup or control codes of its own."""
+    """Whatever a variant's name is, the picture is valid XML without markup or control characters from it."""
     summary = Summary(report=report(image(name, 1)))
     assert all(text.isprintable() for text in texts(drawn(svg.render, summary)))
 
 
 def test_long_names_stay_apart() -> None:
-    """Names that begin alike are told whole, and leave the table and the bars room."""
+    """Names with the same start stay distinct, and leave room for the table and the bars."""
     names = [f"variant-{number}-of-ten" for number in range(3)]
     root = drawn(svg.render, Summary(report=report(*(image(name, 30_000_000) for name in names))))
     found = texts(root)
@@ -131,7 +131,7 @@ def test_long_names_stay_apart() -> None:
 
 
 def test_remedy_is_of_the_variant_that_is_told() -> None:
-    """What grew is told before what shrank by more, and so is what to do about it."""
+    """Growth is reported before larger shrinking, and the remedy is that of the same variant."""
     causes: list[tuple[WasteCause, int, str]] = [
         ("metadata-only", 9_000_000, "Use COPY --chown."),
         ("replaced", 1_000_000, "Look."),

@@ -1,4 +1,4 @@
-"""A difference on a terminal: the whole output."""
+"""The whole output of a difference on a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from weighbridge.report.difference import VariantDifference
 AT_80 = """\
 old -> new: +12.2 MB (184 MB to 196 MB)
 
-   Change   Whose        Name                         What changed
+   Change   Owner        Name                         What changed
  ──────────────────────────────────────────────────────────────────────────────
  +14.2 MB   python       pillow                       none → 12.1.0
  -2.00 MB   python       a-distribution-with-a-ver…   1.0 → 2.0
@@ -23,7 +23,7 @@ old -> new: +12.2 MB (184 MB to 196 MB)
       0 B   debian       libpq5                       17.12 → 17.13
  +12.2 MB   in all
 
-The base image changed by +10.0 kB, what stands on it by +12.2 MB.
+The base image changed by +10.0 kB, the rest by +12.2 MB.
 Layers: 1 the same
 
  Layer       Shipped   Instruction
@@ -31,25 +31,25 @@ Layers: 1 the same
  + added     56.0 MB   COPY /venv /venv
  - removed   43.8 MB   COPY /venv /venv
 
-A node that has the first pulls 18.3 MB for the second.
+A node that has the first image pulls 18.3 MB for the second.
 """
 
 
 def drawn(change: VariantDifference) -> str:
-    """Return what the terminal shows, without the blanks at the ends of lines."""
+    """Return the terminal's output, without blanks at the ends of lines."""
     stream = io.StringIO()
     difference.render(explain(change), stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
 
 
 def test_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """First whose bytes changed, then the layers, then what it costs to pull."""
+    """The causes come first, then the layers, then the cost of a pull."""
     monkeypatch.setenv("COLUMNS", "80")
     assert drawn(CHANGE) == AT_80
 
 
 def test_many_rows_are_told_in_one_line() -> None:
-    """Beyond twenty the rest is one line with their number and their sum."""
+    """Rows beyond twenty are one line with their number and their sum."""
     rows = tuple(row("python", f"p{number}", (0, 100), (None, "1")) for number in range(25))
     change = VariantDifference(variant="x", before_bytes=0, after_bytes=2500, delta_bytes=2500, layers=(), ledger=rows)
     lines = [" ".join(line.split()) for line in drawn(change).splitlines()]
@@ -58,7 +58,7 @@ def test_many_rows_are_told_in_one_line() -> None:
 
 
 def test_layers_stand_in_for_a_ledger() -> None:
-    """Where a record kept no ledger, the layers that came and went are the rows, and close as well."""
+    """Without a ledger, the rows are the added and removed layers, and add up as well."""
     change = replace(CHANGE, ledger=())
     lines = [" ".join(line.split()) for line in drawn(change).splitlines()]
     start = lines.index("+56.0 MB layer added COPY /venv /venv")

@@ -1,4 +1,4 @@
-"""The first screen of a report: what to ship, what to cut, why it grew, at 80 and at 120 columns, piped or not."""
+"""The first screen of a report at 80 and at 120 columns, in a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHOWN = Waste(
     killed_by=2,
     path="/venv",
     file_count=900,
-    remedy="The bytes stayed and only chown changed something: use `COPY --chown=…` and drop that.",
+    remedy="Only chown changed these files, not their bytes: use `COPY --chown=…` instead.",
 )
 LABEL = "main, 3f2a9c1, 2026-11-20"
 
@@ -43,7 +43,7 @@ LEDGER = (
 
 
 def image(variant: str, ledger: tuple[LedgerRow, ...], waste: tuple[Waste, ...] = ()) -> Image:
-    """Return an image of three layers and of these owners."""
+    """Return an image with three layers and these owners."""
     whole = sum(each.bytes for each in ledger)
     base = sum(each.bytes for each in ledger if each.category == "base")
     sizes = (base, whole - base - 1_000, 1_000)
@@ -101,21 +101,21 @@ def standing(*failed: str, ready: float | None = 1.23, waived: int = 0, untried:
 
 
 def rebuilt(found: Image, pull: int, seconds: float) -> Image:
-    """Return an image with what a change of its code costs."""
+    """Return an image with the cost of a change of its code."""
     cost = Pull(bytes=pull, basis="exact")
     change = Rebuild(change="code", seconds=seconds, steps_run=1, steps_cached=2, layers=found.layers[2:], pull=cost)
     return replace(found, rebuilds=(change,))
 
 
 def drawn(summary: Summary) -> str:
-    """Return what the terminal shows, without the blanks at the ends of lines."""
+    """Return the terminal's output, without blanks at the ends of lines."""
     stream = io.StringIO()
     terminal.render(summary, stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
 def first_screen(summary: Summary) -> str:
-    """Return what stands before the details of the first variant."""
+    """Return the output before the details of the first variant."""
     text = drawn(summary)
     return text[: text.index("What a change costs")]
 
@@ -170,7 +170,7 @@ hold, 2 waived.
 
 multi: +2.22 MB (156 MB to 158 MB) since main, 3f2a9c1, 2026-11-20
 
-   Change   Whose        Name                    What changed
+   Change   Owner        Name                    What changed
  ──────────────────────────────────────────────────────────────────────────────
  -10.0 MB   python       click                   8.1 → none
  +9.10 MB   python       sqlalchemy              2.1.8 → 2.1.9
@@ -185,8 +185,8 @@ multi: +2.22 MB (156 MB to 158 MB) since main, 3f2a9c1, 2026-11-20
  +50.0 kB                and 6 smaller changes
  +2.22 MB   in all
 
-The base image changed by +3.00 MB, what stands on it by -780 kB.
-A node that has the earlier image pulls ~52.7 MB for it.
+The base image changed by +3.00 MB, the rest by -780 kB.
+A node that has the earlier image pulls ~52.7 MB for this one.
 
 single is not compared: its pull was exact there and is estimated here
 Unchanged in size since main, 3f2a9c1, 2026-11-20: minimal.
@@ -213,20 +213,20 @@ Smoke test of single: 2 of 45 rules fail, 3 not tried; of multi: 43 of 45 rules 
 
 
 def test_first_screen_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The verdict, all variants side by side, the findings, and why it grew, in rows that add up."""
+    """The first screen has the verdict, all variants, the findings, and causes of growth that add up."""
     monkeypatch.setenv("COLUMNS", "80")
     assert first_screen(WHOLE) == AT_80
 
 
 def test_first_screen_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More width has more columns: seconds of a rebuild, what is live, files and a bar."""
+    """A wider terminal has more columns: the rebuild's seconds, live bytes, files and a bar."""
     monkeypatch.setenv("COLUMNS", "120")
     assert first_screen(WHOLE).startswith(AT_120)
 
 
 @pytest.mark.parametrize("columns", ["80", "120"])
 def test_terminal_shows_the_same(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
-    """A terminal adds styles and not a word; a pipe has none of them."""
+    """A terminal adds styles but no words; a pipe has no styles."""
     monkeypatch.setenv("COLUMNS", columns)
     piped = drawn(WHOLE)
     assert "\x1b" not in piped
@@ -240,7 +240,7 @@ def test_terminal_shows_the_same(monkeypatch: pytest.MonkeyPatch, columns: str) 
 
 @pytest.mark.parametrize("columns", range(74, 201, 7))
 def test_columns_that_have_no_room_are_left_out(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    """What matters most stays whole at every width, whatever a variant is called; no line is too wide."""
+    """The most important columns are whole at every width and for every name; no line is too wide."""
     monkeypatch.setenv("COLUMNS", str(columns))
     named = replace(NOW.images[1], variant="docker:registry.example/team/backend:multi")
     for summary in (WHOLE, Summary(report=replace(NOW, images=(named,)))):
@@ -255,7 +255,7 @@ def test_columns_that_have_no_room_are_left_out(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_columns_without_data_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report alone has neither smoke tests nor growth nor the cost of a change; with one of each, it has them."""
+    """Columns for smoke tests, growth and the cost of a change appear only with data."""
     monkeypatch.setenv("COLUMNS", "200")
     bare, told = drawn(Summary(report=report(MULTI))), drawn(WHOLE)
     for name in ("Smoke", "API", "Growth", "Code", "Rebuild", "Of the"):
@@ -264,7 +264,7 @@ def test_columns_without_data_are_left_out(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_smoke_in_signs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passed, failed and never tried differ by signs and words, not by colour."""
+    """Passed, failed and untested variants differ by characters and words, not only by colour."""
     monkeypatch.setenv("COLUMNS", "80")
     text = drawn(WHOLE)
     table = text[text.index("What each variant weighs") : text.index("✗ error")]
@@ -275,7 +275,7 @@ def test_smoke_in_signs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_to_ship(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where all fail, that is the answer."""
+    """If all variants fail, the first screen says so."""
     monkeypatch.setenv("COLUMNS", "120")
     summary = Summary(report=report(MULTI), standings={"multi": standing("worker ready", ready=None)})
     told = "Ship none  No variant passes its smoke test: `invoke smoke` says what fails."
@@ -283,26 +283,26 @@ def test_nothing_to_ship(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_new_variant_has_no_growth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variant that the baseline lacks is new; one that stayed is told in a line."""
+    """A variant that the baseline does not have is new; an unchanged one has a line."""
     monkeypatch.setenv("COLUMNS", "100")
     before, after = report(MULTI), report(MULTI, MINIMAL)
-    text = drawn(since(before, after, minimal="there is no such variant in it"))
+    text = drawn(since(before, after, minimal="the baseline has no such variant"))
     assert re.search(r"^ minimal .* new\b", text, re.MULTILINE)
     assert f"Growth     none since {LABEL}." in text
     assert f"Unchanged in size since {LABEL}: multi." in text
 
 
 def test_noise_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Builds of the same sources differ by some bytes: that is told, and is no table."""
+    """A change below the noise limit is a line, not a table."""
     monkeypatch.setenv("COLUMNS", "100")
     slight = image("multi", (*LEDGER, row("bytecode", "click", 300)))
     text = drawn(since(report(MULTI), report(slight)))
-    assert f"Next to unchanged since {LABEL}: multi +300 B." in text
+    assert f"Almost unchanged since {LABEL}: multi +300 B." in text
     assert "What changed" not in text
 
 
 def test_nothing_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Why a variant is not compared is told, and its growth is not a number."""
+    """The reason why a variant is not compared is printed, and its growth is not a number."""
     monkeypatch.setenv("COLUMNS", "100")
     text = drawn(since(report(MULTI), report(GROWN), multi="the platform was linux/arm64"))
     assert f"Growth     unknown: nothing can be compared with {LABEL}." in text
@@ -311,14 +311,14 @@ def test_nothing_can_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_variant_that_the_baseline_lacks_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has no growth, and is not among those that nobody may compare."""
+    """A new variant has no growth, and is not listed as refused."""
     monkeypatch.setenv("COLUMNS", "100")
-    text = drawn(since(report(MULTI), report(GROWN, MINIMAL), minimal="there is no such variant in it"))
+    text = drawn(since(report(MULTI), report(GROWN, MINIMAL), minimal="the baseline has no such variant"))
     assert re.search(r"^ minimal .* new\b", text, re.MULTILINE)
 
 
 def test_head_of_the_names_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With names shorter than it, and whatever the width leaves for the columns."""
+    """The heading of the names is whole, even above shorter names and at any width."""
     told = since(report(replace(MULTI, variant="app")), report(replace(GROWN, variant="app")))
     told = replace(told, standings={"app": standing()})
     for columns in range(80, 121):
@@ -327,7 +327,7 @@ def test_head_of_the_names_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def changed(*rows: LedgerRow, waste: tuple[Waste, ...] = ()) -> Image:
-    """Return the image with these rows in place of those of the same owners."""
+    """Return the image with these rows, which replace those of the same owners."""
     kept = [each for each in LEDGER if (each.category, each.name) not in {(row.category, row.name) for row in rows}]
     return image("multi", (*kept, *rows), waste)
 
@@ -343,7 +343,7 @@ REGRESSIONS: dict[str, tuple[Callable[[], Image], str]] = {
 @pytest.mark.parametrize("name", REGRESSIONS)
 @pytest.mark.parametrize("columns", ["80", "120"])
 def test_cause_is_in_the_first_lines(monkeypatch: pytest.MonkeyPatch, name: str, columns: str) -> None:
-    """What made an image grow stands in the verdict, before any table."""
+    """The cause of growth is in the verdict, before any table."""
     monkeypatch.setenv("COLUMNS", columns)
     make, cause = REGRESSIONS[name]
     text = drawn(since(report(MULTI), report(make())))
@@ -352,16 +352,16 @@ def test_cause_is_in_the_first_lines(monkeypatch: pytest.MonkeyPatch, name: str,
 
 
 def test_waste_is_told_with_its_remedy_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a `chown -R`, what to cut is what it shipped twice, and how."""
+    """After a `chown -R`, the verdict names the files that are shipped twice, and the remedy."""
     monkeypatch.setenv("COLUMNS", "120")
     text = drawn(Summary(report=report(REGRESSIONS["chown"][0]())))
     verdict = " ".join(text[: text.index("What each variant weighs")].split())
     assert "Cut first /venv, shipped by layer 1 and, byte for byte, again by layer 2: 33.0 MB (17% of it)." in verdict
-    assert "use `COPY --chown=…` and drop that." in verdict
+    assert "use `COPY --chown=…` instead." in verdict
 
 
 def test_names_from_images_move_no_cursor() -> None:
-    """What a terminal would obey, or what turns the direction of text, is shown as a sign that stands for it."""
+    """Control characters and changes of text direction are shown as visible placeholders."""
     name = "ev\x1b[31mil\u202e"
     bad = image("multi", (*LEDGER, row("python", name, 90_000_000)), (replace(CHOWN, path=f"/{name}"),))
     text = drawn(since(report(MULTI), report(replace(bad, variant=name), bad), **{name: name}))

@@ -1,4 +1,4 @@
-"""A report on a terminal and in a pipe: the whole output, as people get it."""
+"""The whole output of a report, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ REPORT = Report(
 
 
 def drawn(told: Report | Summary) -> str:
-    """Return what the terminal shows, without the blanks at the ends of lines."""
+    """Return the terminal's output, without blanks at the ends of lines."""
     stream = io.StringIO()
     report.render(told if isinstance(told, Summary) else Summary(report=told), stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
@@ -152,9 +152,9 @@ single: 676 MB in 1 layer, base unknown or changed since the build
  ──────────────────────────────────────────────────────────────────────────────
      0    676 MB   ~225 MB   ████████   unknown   RUN all
 
-multi: whose the bytes are
+multi: who owns the bytes
 
- Whose               Bytes   Share    The largest
+ Owner               Bytes   Share    The largest
  ──────────────────────────────────────────────────────────────────────────────
  base image        78.6 MB   █████▎   libc6 78.6 MB
  Python packages   64.0 MB   ████▎    sqlalchemy 40.0 MB, pydantic-core 24.0 MB
@@ -185,7 +185,7 @@ Read from the layers themselves, with engine 28.5.2, store overlay2.
 
 
 def test_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What to do, the table, then the layers of each variant; a too long instruction ends in an ellipsis."""
+    """The advice and the table come first, then each variant's layers; long instructions end in an ellipsis."""
     monkeypatch.setenv("COLUMNS", "80")
     assert drawn(REPORT) == AT_80.rstrip("\n")
 
@@ -236,18 +236,18 @@ What a change costs, with a warm cache
 
 
 def test_rebuilds_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What changes cost comes after the comparison, and what its columns mean at the end; without rebuilds, neither."""
+    """The cost of changes comes after the comparison, with a legend at the end; neither appears without rebuilds."""
     monkeypatch.setenv("COLUMNS", "80")
     text = drawn(CHANGED)
     assert CHANGED_AT_80 in text
-    assert text.index("What each variant weighs") < text.index("What a change costs") < text.index("multi: whose")
+    assert text.index("What each variant weighs") < text.index("What a change costs") < text.index("multi: who owns")
     assert max(map(len, text.splitlines())) <= 80
     assert "Run, Cached: steps. " in text
     assert not re.search("a change|code +change|rebuild", drawn(REPORT).lower())
 
 
 def test_rebuilds_are_recorded() -> None:
-    """They are read back as they were, and a record of a version that knew none has none."""
+    """Rebuilds read back unchanged; records of versions without them have none."""
     assert records.from_json(records.to_json(CHANGED)) == CHANGED
     older = json_of(records.to_json(CHANGED))
     for image in older["images"]:
@@ -256,7 +256,7 @@ def test_rebuilds_are_recorded() -> None:
 
 
 def test_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More width goes to sentences, to instructions, and to columns where some were left out."""
+    """A wider terminal has longer sentences and instructions, and more columns."""
     monkeypatch.setenv("COLUMNS", "120")
     wide = (
         drawn(REPORT)
@@ -271,7 +271,7 @@ def test_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("columns", [72, 80, 100, 200])
 def test_report_fits(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    """No line is wider than the terminal, with names of reasonable length and gigabytes of weight."""
+    """No line is wider than the terminal, for names of reasonable length and sizes of gigabytes."""
     monkeypatch.setenv("COLUMNS", str(columns))
     heavy = replace(MULTI, variant="production", shipped_bytes=123 * 10**9, file_count=1_234_567)
     lines = drawn(replace(REPORT, images=(SINGLE, MULTI, heavy))).splitlines()
@@ -279,7 +279,7 @@ def test_report_fits(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
 
 
 def test_pipe_is_as_wide_as_promised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a terminal and without COLUMNS the tables are 100 columns wide, and free of control sequences."""
+    """In a pipe without COLUMNS the tables are 100 columns wide and have no control sequences."""
     monkeypatch.delenv("COLUMNS", raising=False)
     text = drawn(REPORT)
     assert max(map(len, text.splitlines())) == 99
@@ -287,13 +287,13 @@ def test_pipe_is_as_wide_as_promised(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_images() -> None:
-    """A report without images draws nothing to divide by."""
+    """A report without images is printed without a division by zero."""
     empty = replace(REPORT, images=(), sharing=None, engine=None)
     assert drawn(empty).splitlines()[:3] == ["Ship none  There is no image.", "", "What each variant weighs"]
 
 
 def test_image_without_bytes() -> None:
-    """An image that weighs nothing has no share and no bar."""
+    """An image without bytes has no share and no bar."""
     nothing = replace(SINGLE, shipped_bytes=0, file_count=0, layers=())
     lines = drawn(replace(REPORT, images=(nothing,), sharing=None)).splitlines()
     assert lines[0] == "Ship  single: 0 B shipped. No smoke test has tried it: prove it with `invoke smoke`."
@@ -301,7 +301,7 @@ def test_image_without_bytes() -> None:
 
 
 def test_markup_in_an_instruction_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Square brackets of an instruction are no styles."""
+    """Square brackets in an instruction are not styles."""
     monkeypatch.setenv("COLUMNS", "100")
     image = replace(MULTI, layers=(layer(0, 1, 'RUN [ -f /x ] && echo "[red]" [/bold]'),))
     assert 'RUN [ -f /x ] && echo "[red]" [/bold]' in drawn(replace(REPORT, images=(image,)))
@@ -309,6 +309,6 @@ def test_markup_in_an_instruction_is_text(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("name", ["docker:o:minimal", "docker:[bold]x[/]", "registry:localhost:5000/a:smile:b"])
 def test_names_are_no_markup(name: str) -> None:
-    """What a user calls an image stands in the headings as it is, colons and brackets included."""
+    """Names are printed unchanged in headings, including colons and brackets."""
     text = drawn(replace(REPORT, images=(replace(MULTI, variant=name),)))
-    assert f"{name}: whose the bytes are" in text
+    assert f"{name}: who owns the bytes" in text

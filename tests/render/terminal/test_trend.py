@@ -1,4 +1,4 @@
-"""The trend as people and scripts get it: whole outputs at 80 and 120 columns, and JSON."""
+"""The whole output of a trend at 80 and 120 columns, and as JSON."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ TREND = trend.of(reports(DAYS))
 
 
 def drawn(value: Trend) -> str:
-    """Return what the terminal shows, without the blanks at the ends of lines."""
+    """Return the terminal's output, without blanks at the ends of lines."""
     stream = io.StringIO()
     render.render(value, stream)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
@@ -76,10 +76,10 @@ multi  █ ▁▁▁▁▁  156 MB to 174 MB, 6 points
  2f2a9c1: ≠ pull estimated -> exact
  1f2a9c1: ≠ base mirror/python:3.12-trixie -> python:3.13-slim-trixie
 
-Change: of shipped bytes, from the row below; = none.
+Change: of shipped bytes, since the row below; = no change.
 Code: what a node pulls after a change to the code.
-≠ not compared with the row below: the figures are of unlike basis.
-+ behind a commit: the tree held something else.
+≠ not compared with the row below; the note says why.
++ after a commit: the tree had uncommitted changes.
 ~ is an estimate of gzip -6, within 2 %.
 """
 AT_120 = """\
@@ -96,24 +96,24 @@ multi  █ ▁▁▁▁▁  156 MB to 174 MB, 6 points
  4f2a9c1: ≠ pull exact -> estimated; base +20.0 kB
  1f2a9c1: ≠ base mirror/python:3.12-trixie -> python:3.13-slim-trixie
 
-Change: of shipped bytes, from the row below; = none.
+Change: of shipped bytes, since the row below; = no change.
 Code: what a node pulls after a change to the code.
-≠ not compared with the row below: the figures are of unlike basis.
-+ behind a commit: the tree held something else.
+≠ not compared with the row below; the note says why.
++ after a commit: the tree had uncommitted changes.
 ~ is an estimate of gzip -6, within 2 %.
 """
 
 
 @pytest.mark.parametrize(("columns", "expected"), [("80", AT_80), ("120", AT_120)])
 def test_whole(monkeypatch: pytest.MonkeyPatch, columns: str, expected: str) -> None:
-    """The newest first; a break says why, in full below where there is no room beside; wide, it has more."""
+    """The newest point is first; a break's reason is below if it does not fit; wide terminals have more columns."""
     monkeypatch.setenv("COLUMNS", columns)
     assert drawn(TREND) == expected
 
 
 @pytest.mark.parametrize("columns", [80, 100, 120, 200])
 def test_many_points_fit(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    """Of many points the last are shown, in the line as many as there is room for; the rest is told."""
+    """The sparkline has as many of the last points as fit, and the number of earlier points is printed."""
     monkeypatch.setenv("COLUMNS", str(columns))
     many = [replace(DAYS[day % 6], variant="production") for day in range(50)] * 6
     found = trend.of(
@@ -122,13 +122,13 @@ def test_many_points_fit(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     )
     text = drawn(found)
     assert max(map(len, text.splitlines())) <= columns
-    assert " And 80 earlier; JSON has them all." in text
+    assert " And 80 earlier points; --format json has all of them." in text
     assert text.splitlines()[0].startswith("production  ")
     assert ("last " in text.splitlines()[0]) == (columns < 200)
 
 
 def test_one_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is nothing to compare it with, and its line is one sign."""
+    """A single point has no change, and its sparkline is one character."""
     monkeypatch.setenv("COLUMNS", "80")
     lines = drawn(trend.of(reports(DAYS[-1:]))).splitlines()
     assert lines[0] == "multi  ▄  157 MB, 1 point"
@@ -138,13 +138,13 @@ def test_one_point(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_records() -> None:
-    """It says how to come by one."""
+    """Without records, the output says how to make one."""
     assert drawn(trend.of([])) == "No record: `invoke report` writes one.\n"
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=30))
 def test_sparkline(sizes: list[int]) -> None:
-    """A sign for each point; a larger image never has a lower one, and the extremes have the lowest and the highest."""
+    """Each point has a character; larger images are never lower, and the extremes are the lowest and the highest."""
     (found,) = trend.of(reports([replace(IMAGE, shipped_bytes=size) for size in sizes])).variants
     signs = render.sparkline(found.points)
     assert len(signs) == len(sizes)
@@ -154,7 +154,7 @@ def test_sparkline(sizes: list[int]) -> None:
 
 
 def test_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """JSON has all points, the oldest first, with what changed and why what did not; and nothing else is printed."""
+    """JSON has all points, oldest first, with changes and breaks, and nothing else is printed."""
     formats.TRENDS["json"](TREND)
     out, err = capsys.readouterr()
     (variant,) = json.loads(out)["variants"]

@@ -1,4 +1,4 @@
-"""What apk installed: one text file with all packages and their files.
+"""Reads what apk installed, from its one text file with all packages and their files.
 
 Sources: Alpine's wiki, "Apk spec", the installed database of version 2; apk 3 writes the same; apk-world(5).
 """
@@ -60,12 +60,12 @@ def _is_requested(names: set[str], world: tuple[str, ...] | None, record: list[s
 
 
 def _field(record: list[str], tag: str) -> str:
-    """Return the value of a field that is there once; empty where it is missing."""
+    """Return the value of a field that occurs once; empty if it is missing."""
     return next((line[2:] for line in record if line.startswith(tag)), "")
 
 
 def _files(record: list[str]) -> Iterator[str]:
-    """Yield a package's files. An `R:` is the name of a file in the folder of the `F:` before it."""
+    """Yield a package's files. Each `R:` line names a file in the folder of the last `F:` line before it."""
     folder: str | None = None
     for line in record:
         tag, value = line[:2], line[2:]

@@ -1,4 +1,4 @@
-"""What pip, uv and others installed: the RECORD in each distribution's `.dist-info`, wherever that lies.
+"""Reads what pip, uv and others installed, from the RECORD in each `.dist-info` folder, wherever that is.
 
 Sources: the packaging specifications, "Recording installed projects", "Core metadata" and "Recording the direct URL
 origin of installed distributions"; PEP 376, for REQUESTED.
@@ -46,9 +46,9 @@ def _header(metadata: bytes) -> bytes:
 
 
 def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
-    """Yield one package for each RECORD among `documents`; it owns that RECORD, listed or not.
+    """Yield one package for each RECORD in `documents`, by name and version. It owns its RECORD, listed or not.
 
-    They come by name and version, one after the other: a full environment's files are too many to hold all at once.
+    The packages are read one at a time, because the paths of a full environment would take too much memory.
     """
     found = []
     for path in documents:
@@ -72,7 +72,7 @@ def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
 
 
 def _identity(stem: str) -> tuple[str, str]:
-    """Take `Name-Version` apart. The name is normalised as on the index (PEP 503)."""
+    """Split `Name-Version`. The name is normalised as on the index (PEP 503)."""
     name, *version = _BEFORE_VERSION.split(stem, maxsplit=1)
     return normalize(name), "".join(version)
 
@@ -100,12 +100,12 @@ def _is_local(origin: bytes) -> bool:
 
 
 def _entries(content: bytes) -> Iterator[str]:
-    """Yield the first column of a RECORD as far as it is a path."""
+    """Yield the paths in a RECORD's first column."""
     rows = csv.reader(io.StringIO(content.decode("utf-8", "surrogateescape")))
     while True:
         try:
             row = next(rows, None)
-        except csv.Error:  # For instance a field beyond csv's limit; the reader goes on with the next line.
+        except csv.Error:  # Such as a field beyond csv's limit; the reader continues with the next line.
             continue
         if row is None:
             return

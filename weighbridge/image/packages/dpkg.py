@@ -1,4 +1,4 @@
-"""What dpkg installed: the packages of its status and the list of files that it keeps for each.
+"""Reads what dpkg installed: the packages in its status file, and the list of files that it keeps for each.
 
 Sources: dpkg(1), deb-control(5), dpkg-divert(1), apt-mark(8). Distroless images have no such lists: they keep one
 stanza for each package in `status.d`, with the checksums of its files beside it (distroless, PACKAGE_METADATA.md).
@@ -22,7 +22,7 @@ _CONDITION = re.compile(r"[\s(:\[<]")
 _Stanza = Mapping[str, str]
 """The fields of one package, their names in lower case, without continuation lines."""
 _Diversions = Mapping[str, tuple[str, str]]
-"""Where a file is now, and the one package whose file of that name stayed; `:` where no package's did."""
+"""Path -> where the file was moved, and the one package whose file stayed at that path; `:` if no package's did."""
 
 
 def is_database(path: str) -> bool:
@@ -31,7 +31,7 @@ def is_database(path: str) -> bool:
 
 
 def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
-    """Yield the packages of `documents`. Files that are listed for a package without a stanza count, too."""
+    """Yield the packages in `documents`, including packages that have a list of files but no stanza."""
     diversions = _diversions(documents.get(_FOLDER + "diversions", b""))
     automatic = _automatic(documents)
     for source in (_managed, _distroless):
@@ -78,7 +78,7 @@ def _managed(documents: Mapping[str, bytes]) -> Iterator[tuple[str, _Stanza, Ite
         (stanza["package"], stanza.get("architecture")): stanza
         for stanza in _stanzas(documents.get(_FOLDER + "status", b""))
     }
-    # What is installed chooses first: the stanza of a removed architecture may go by the same list.
+    # Installed packages choose their list first: a removed architecture of the same package may claim it, too.
     for stanza in sorted(stanzas.values(), key=_is_installed, reverse=True):
         stem = next((stem for stem in _stems(stanza) if stem in lists), "")
         content = lists.pop(stem, b"")
@@ -103,7 +103,7 @@ def _distroless(documents: Mapping[str, bytes]) -> Iterator[tuple[str, _Stanza, 
 
 
 def _contents(documents: Mapping[str, bytes], folder: str, ending: str) -> dict[str, bytes]:
-    """Return the databases of one folder, by what is left of their names without the ending."""
+    """Return the databases of one folder, by their names without the ending."""
     start = _FOLDER + folder
     return {
         path.removeprefix(start).removesuffix(ending): content
@@ -126,29 +126,29 @@ def _stanzas(content: bytes) -> Iterator[_Stanza]:
 
 
 def _is_installed(stanza: _Stanza) -> bool:
-    """Tell whether a stanza's `Status: want flag state` says that the package is there."""
+    """Return whether a stanza's `Status: want flag state` says that the package is installed."""
     return stanza.get("status", "").split()[2:3] == ["installed"]
 
 
 def _stems(stanza: _Stanza) -> list[str]:
-    """Return how a package's list may be called, the likely name first."""
+    """Return the possible names of a package's list, the likely one first."""
     name = stanza["package"]
     stems = [name, f"{name}:{stanza.get('architecture', '')}"]
     return stems[::-1] if stanza.get("multi-arch") == "same" else stems
 
 
 def _without_architecture(stem: str) -> str:
-    """Return the name of a package whose stanza is missing."""
+    """Return a package's name from the name of its list, for a package without a stanza."""
     return stem.partition(":")[0]
 
 
 def _listed(content: bytes) -> Iterator[str]:
-    """Yield the paths of a list: folders too, and the root as `/.`."""
+    """Yield the paths in a list of files. It has folders, too, and the root as `/.`."""
     return (line for line in lines(content) if line.startswith("/"))
 
 
 def _summed(content: bytes) -> Iterator[str]:
-    """Yield the paths of checksums as md5sum prints them: hash, blank, blank or `*`, path."""
+    """Yield the paths from the output of md5sum: hash, blank, blank or `*`, path."""
     for line in lines(content):
         digest, _, path = line.partition(" ")
         if digest and path[:1] in {" ", "*"}:
@@ -167,7 +167,7 @@ def _diversions(content: bytes) -> _Diversions:
 
 
 def _moved(paths: Iterable[str], package: str, diversions: _Diversions) -> Iterator[str]:
-    """Yield where a package's files are: a diverted one lies elsewhere, unless the package itself asked for that."""
+    """Yield where a package's files are. A diverted file is elsewhere, unless the package itself diverted it."""
     for path in paths:
         target, stays = diversions.get(path, (path, package))
         yield path if stays == package else target

@@ -1,4 +1,4 @@
-"""What a database says of one package, and the reading that all databases share."""
+"""A package as a database describes it, and two parsers that all databases share."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from posixpath import normpath
 
 LONGEST_PATH = 4096
-"""Linux's PATH_MAX. What is longer is damage, and joined to each name of a folder it would fill the memory."""
+"""Linux's PATH_MAX. A longer path is damaged data, and joined to every name in a folder it would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """Something that a package manager installed."""
+    """A package that a package manager installed."""
 
     kind: str
     """The category of its ecosystem (see `ecosystems`), such as `debian`."""
     name: str
     version: str
-    """Empty where only the package's files are recorded."""
+    """Empty if only the package's files are recorded."""
     paths: tuple[str, ...]
     """From the root, without a leading slash, as recorded: symbolic links on the way are not followed."""
     folders: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Package:
     of several would do, all of them. Of Python, whole requirements with their extras and markers (PEP 508): whether one
     counts depends on the image's platform and on the extras that somebody asked for."""
     provides: tuple[str, ...] = ()
-    """What else, besides its own name, satisfies what others require."""
+    """Other names, besides its own, under which packages may require it."""
     requested: bool | None = None
     """Whether the manager wrote down that somebody asked for it by name; None where it does not write that down."""
     is_application: bool = False
@@ -40,15 +40,15 @@ class Package:
 
 
 def lines(content: bytes) -> list[str]:
-    """Return the lines of a database. Undecodable bytes are surrogates, as in the paths of a layer."""
-    # Not `splitlines`: it also splits at form feeds and the like, which a file's name may hold.
+    """Return the lines of a database. Undecodable bytes become surrogates, as in the paths of a layer."""
+    # `splitlines` would also split at form feeds and the like, which a file's name may contain.
     return content.decode("utf-8", "surrogateescape").split("\n")
 
 
 def from_root(recorded: Iterable[str]) -> tuple[str, ...]:
-    """Return paths as an image's layers name them, each once, in order; the root and what is no path are left out.
+    """Return paths in the form that layers use, each once, in order. The root and invalid paths are left out.
 
-    `..` is resolved by its letters alone and never leads above the root.
+    `..` is resolved textually, without following links, and never leads above the root.
     """
     usable = (path for path in recorded if len(path) <= LONGEST_PATH and "\0" not in path)
     normal = (normpath("/" + path).lstrip("/") for path in usable)

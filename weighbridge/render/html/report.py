@@ -1,4 +1,4 @@
-"""A report as one HTML page: no network, nothing beside it; a map that zooms, and all of it without scripts, too."""
+"""Writes a report as one HTML page that loads nothing. Its map zooms; without scripts, the page shows the same data."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _STYLE = "style.css"
 _SCRIPTS = ("d3-hierarchy.min.js", "script.js")
 _LICENCE = "d3-hierarchy.LICENSE"
 LARGEST = 1_000_000
-"""Bytes of a page: what a mail or a comment takes as an attachment, and a browser opens at once."""
+"""The most bytes of a page: mails and comments accept such an attachment, and a browser opens it at once."""
 _COARSENESS = 1, 3, 9, 27
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
-    """Write the page, in UTF-8; where the summary has no tree of an image, its map shows owners and layers."""
+    """Write the page, in UTF-8. If the summary has no tree of an image, its map shows owners and layers."""
     (stream or sys.stdout).write(page(summary, summary.trees()))
 
 
 def page(summary: Summary, trees: Mapping[str, Node]) -> str:
-    """Return the page. All text that comes from outside is escaped, and shows no sign that is not printable.
+    """Return the page. Text from outside is escaped, including characters that are not printable.
 
-    Where it would be longer than `LARGEST`, its maps get coarser.
+    If the page would be longer than `LARGEST`, its maps get coarser.
     """
     for coarseness in _COARSENESS:
         text = _page(summary, trees, coarseness)
@@ -103,7 +103,7 @@ def _style() -> str:
 
 
 def _policy() -> str:
-    """Return a policy that lets nothing load, and runs nothing but what this page was written with."""
+    """Return a content security policy that blocks all loading, and all scripts and styles except the page's own."""
     scripts = " ".join(_hashed(_read(name)) for name in _SCRIPTS)
     style = _hashed(_style())
     return f"default-src 'none'; style-src {style}; script-src {scripts}; base-uri 'none'; form-action 'none'"
@@ -119,7 +119,7 @@ def _template() -> Template:
     from markupsafe import Markup  # noqa: PLC0415 - as above
 
     def shown(value: Any) -> Any:
-        """Make what is about to be written printable, unless the template itself made it."""
+        """Make a value printable before it is written, unless the template itself made it."""
         return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(

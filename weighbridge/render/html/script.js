@@ -11,7 +11,7 @@
     return element;
   };
 
-  /* As the other formats write it. */
+  /* Formats bytes as the other formats do. */
   const size = (count) => {
     const units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
     let value = count, unit = 0;
@@ -30,8 +30,8 @@
     .each((node) => { node.value = node.data[1]; });
   const about = (node, name = node.data[0]) => {
     const parts = node.children ? `, ${node.children.length} part${node.children.length === 1 ? "" : "s"}` : "";
-    const whose = node.data[2] ? `, ${named(node.data[2])}` : "";
-    return `${name}: ${size(node.value)}, ${share(node.value, node.ancestors().at(-1).value)}${whose}${parts}`;
+    const owner = node.data[2] ? `, ${named(node.data[2])}` : "";
+    return `${name}: ${size(node.value)}, ${share(node.value, node.ancestors().at(-1).value)}${owner}${parts}`;
   };
 
   const zoom = () => {
@@ -77,7 +77,7 @@
       told.textContent = names.length > 1 ? `${names.slice(0, -1).join(" › ")} › ${about(node)}` : about(node);
     };
 
-    /* Two levels at a time, laid out anew for the room that there is. */
+    /* Draws two levels at a time, in the available room. */
     const draw = () => {
       const width = tiles.clientWidth, height = tiles.clientHeight;
       tiles.replaceChildren();

@@ -1,9 +1,10 @@
-"""The tables of the HTML report, row by row: each from the record alone, each closed where it adds up."""
+"""Builds the rows of the HTML report's tables. Sums hold even if a table leaves rows out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from weighbridge.model.report import Image, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing
@@ -11,14 +12,17 @@ from weighbridge.render import overview, verdict
 from weighbridge.render.overview import signed
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.difference import LedgerDifference
-from weighbridge.report.growth import BASE, Cause
+from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import size
 
 _OWNERS = 600
 _CHANGES = 15
 _WASTE, _FIRST_WASTE = 60, 5
-"""Rows that a table has at most; what they leave out stands in a row of its own, so that sums hold."""
+"""The most rows of a table. The rest is summed up in one more row, so that sums hold."""
+
+
+SmokeState = Literal["passed", "failed", "untried"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +33,9 @@ class AnswerRow:
     cells: tuple[str, ...]
     """In the order of the columns."""
     share: float
-    """What it ships, of the largest variant: 0 to 1."""
-    state: str
-    """How its last smoke test went: `passed`, `failed` or `untried`."""
+    """Its shipped bytes as a share of the largest variant's, from 0 to 1."""
+    state: SmokeState
+    """The result of its last smoke test."""
 
 
 def answers(summary: Summary) -> tuple[tuple[str, ...], list[AnswerRow]]:
@@ -50,7 +54,7 @@ def answers(summary: Summary) -> tuple[tuple[str, ...], list[AnswerRow]]:
     return tuple(column.name for column in columns), rows
 
 
-def _state(standing: Standing | None) -> str:
+def _state(standing: Standing | None) -> SmokeState:
     if standing is None:
         return "untried"
     return "passed" if standing.ok else "failed"
@@ -63,13 +67,13 @@ class OwnerRow:
     category: str
     name: str
     version: str
-    """Those of all variants, if they differ."""
+    """All versions, if those of the variants differ."""
     sizes: tuple[int | None, ...]
-    """One for each image of the report; None where it keeps no ledger."""
+    """One for each image of the report; None if that image has no ledger."""
 
 
 def owners(report: Report) -> list[OwnerRow]:
-    """Return whose the bytes are, variants side by side, the largest first; each column adds up to `shipped_bytes`."""
+    """Return the owners, the largest first, with a column per variant; each column adds up to `shipped_bytes`."""
     images = report.images
     found = dict[tuple[str, str], tuple[list[int | None], dict[str, None]]]()
     for column, image in enumerate(images):
@@ -102,7 +106,7 @@ class Change:
     title: str
     causes: tuple[Cause, ...]
     rest: str
-    """How many causes are left out; empty where none is."""
+    """How many causes are left out, in words; empty if none are."""
     rest_bytes: int
     base: tuple[LedgerDifference, ...]
     """What changed in the base image."""
@@ -111,7 +115,7 @@ class Change:
 
 
 def changes(summary: Summary) -> list[Change]:
-    """Return what changed since the baseline, the base image's drift as one cause with parts of its own."""
+    """Return what changed since the baseline. Changes of the base image are one cause with several parts."""
     return [_change(each) for each in summary.baseline.comparisons] if summary.baseline else []
 
 
@@ -120,7 +124,7 @@ def _change(comparison: Comparison) -> Change:
     sizes = f"{size(difference.before_bytes)} to {size(difference.after_bytes)}"
     growth = comparison.growth
     causes, rest = growth.largest(_CHANGES)
-    base = next((cause.parts for cause in growth.causes if cause.category == BASE), ())
+    base = next((cause.parts for cause in growth.causes if cause.kind == "base"), ())
     return Change(
         comparison=comparison,
         title=f"{difference.variant}: {signed(difference.delta_bytes)} ({sizes})",
@@ -135,18 +139,19 @@ def _change(comparison: Comparison) -> Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WasteTable:
-    """What one image ships in vain."""
+    """The waste of one image."""
 
     image: Image
     first: tuple[Waste, ...]
-    """The largest, shown at once."""
+    """The largest rows, always visible."""
     more: tuple[Waste, ...]
-    """Those that are folded away."""
+    """Further rows, folded away."""
     more_count: int
-    """How many there are besides the first, and below what they sum up to: also what is not shown at all."""
+    """How many rows there are after `first`, including those that are not shown at all."""
     more_bytes: int
+    """The bytes of these rows."""
     rest: str
-    """What is not shown at all; empty where that is nothing."""
+    """A sum of the rows that are not shown at all; empty if all are shown."""
 
 
 def wastes(report: Report) -> list[WasteTable]:
@@ -174,12 +179,12 @@ def rebuilds(report: Report) -> Iterator[tuple[Image, Rebuild]]:
 
 
 def versions(row: Cause | LedgerDifference) -> str:
-    """Return the version of what changed, or both; of the base image its Debian release, where that changed."""
+    """Return the version of what changed, or both versions; for the base image, its Debian releases if they changed."""
     if isinstance(row, Cause):
         return verdict.versions(row)
     return overview.versions(row.before_version, row.after_version)
 
 
 def many(number: int, word: str) -> str:
-    """Return a number and a word: `1 file`, `2,000 files`."""
+    """Return a number and a noun: `1 file`, `2,000 files`."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"

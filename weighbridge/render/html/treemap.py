@@ -1,4 +1,4 @@
-"""The picture of an image's parts: tiles for those who read without scripts, and data for the script that zooms."""
+"""Builds the map of an image's parts: tiles for readers without scripts, and data for the script that zooms."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from weighbridge.quoting import escaped, shortened
 from weighbridge.report.units import size
 
 WIDTH, HEIGHT = 960, 440
-"""Of the picture without scripts, in its own units."""
+"""Size of the picture without scripts, in SVG user units."""
 _ALL_NODES = 9000
-"""In all trees of a page: with 60 bytes each they take half of the megabyte that a page may have."""
+"""The most nodes in all trees of a page: at 60 bytes each they take half of the megabyte that a page may have."""
 _HEADER, _GAP = 17, 2
 _LEAST_AREA = 100
 _LETTER = 6.9
 """Width of an average letter at the size of the labels."""
 _NAME = 160
-"""Signs of a name that the map's data keep."""
+"""The most characters of a name in the map's data."""
 _MOST = 300
 _LEVELS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """A rectangle of the picture; those within others come after them."""
+    """A rectangle of the picture. Inner rectangles come after the one that contains them."""
 
     x: float
     y: float
@@ -39,28 +39,28 @@ class Tile:
     height: float
     category: str
     label: str
-    """What fits in it; may be empty."""
+    """As much of the title as fits; may be empty."""
     title: str
     """Name and bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Map:
-    """One image's parts, divided in one way."""
+    """One image's parts, in one hierarchy."""
 
     variant: str
     by: str
-    """What its levels are, for people."""
+    """The names of its levels, for people."""
     root: Node
 
 
 def maps(report: Report, trees: Mapping[str, Node], coarseness: int = 1) -> list[Map]:
-    """Return the maps of all images: by what the tree of an image tells where there is one, and by owner.
+    """Return the maps of all images: by owner, and by files if the image's tree is known, otherwise by layer.
 
     Args:
         report: The record.
-        trees: Variant -> its parts, for those whose files are known.
-        coarseness: 2 leaves half as many parts, and so on.
+        trees: Variant -> its tree, for images whose files are known.
+        coarseness: 2 keeps half as many parts, and so on.
     """
     limit = max(1, _ALL_NODES // max(1, 2 * len(report.images)) // coarseness)
     found = []
@@ -76,7 +76,7 @@ def maps(report: Report, trees: Mapping[str, Node], coarseness: int = 1) -> list
 
 
 def _owners(image: Image) -> Node:
-    """Return category -> owner; the ledger is sorted by category."""
+    """Return a tree of categories and their owners; the ledger is sorted by category."""
     categories = []
     for category, group in groupby(image.ledger, key=lambda row: row.category):
         rows = [
@@ -100,7 +100,7 @@ def _layers(image: Image) -> Node:
 
 
 def data(shown: Map) -> dict[str, Any]:
-    """Return a map as the script takes it: each node a list of name, bytes, category and, if any, children."""
+    """Return a map in the form that the script reads: each node is a list of name, bytes, category and any children."""
     return {"variant": escaped(shown.variant), "by": shown.by, "root": _listed(shown.root)}
 
 
@@ -110,7 +110,7 @@ def _listed(node: Node) -> list[Any]:
 
 
 def tiles(root: Node, coarseness: int = 1) -> list[Tile]:
-    """Return the tiles of the picture without scripts, `WIDTH` by `HEIGHT`; 2 makes the least twice as large."""
+    """Return the tiles of the picture without scripts, `WIDTH` by `HEIGHT`. Higher coarseness drops small tiles."""
     return list(_tiles(root, (0, 0, WIDTH, HEIGHT), _LEVELS, _LEAST_AREA * coarseness))
 
 
@@ -140,10 +140,10 @@ def _tiles(node: Node, box: tuple[float, float, float, float], levels: int, leas
 
 def _label(part: Node, wide: float, high: float) -> str:
     letters = int((wide - 8) / _LETTER)
-    if high < _HEADER - _GAP or letters < 4:  # noqa: PLR2004 - less says nothing
+    if high < _HEADER - _GAP or letters < 4:  # noqa: PLR2004 - fewer say nothing
         return ""
     figure = size(part.bytes)
     name, room = escaped(part.name), letters - len(figure) - 1
-    if len(name) <= room or room >= 8:  # noqa: PLR2004 - a name that can be told
+    if len(name) <= room or room >= 8:  # noqa: PLR2004 - enough of a name to recognise it
         return f"{shortened(name, room)} {figure}"
     return shortened(name, letters)

@@ -1,4 +1,4 @@
-"""The lines of the HTML report: what each variant weighed, commit by commit, broken where that cannot be compared."""
+"""Builds the HTML report's charts of each variant over time. A line is broken where figures cannot be compared."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from weighbridge.report.units import size
 WIDTH, HEIGHT = 960, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 130, 14, 26
 _MOST = 60
-"""Points that a variant has at most: the last."""
+"""The most points of a variant: the latest ones."""
 _LABEL = 14
 """Height of a label at the end of a line."""
 _Figure = Callable[[trend.Point], tuple[int, str] | None]
-"""Bytes, and how they are written; None where they are not known."""
+"""Returns a point's bytes, as a number and as text; None if they are unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Line:
 
     variant: str
     runs: tuple[tuple[Point, ...], ...]
-    """Points that are joined: those that can be compared."""
+    """Runs of points that are joined by a line, because they can be compared."""
     label_y: float
     last: str
 
@@ -48,25 +48,25 @@ class Chart:
     title: str
     lines: tuple[Line, ...]
     grid: tuple[tuple[float, str], ...]
-    """Height and words of each horizontal line."""
+    """The height and label of each horizontal line."""
     first: str
     last: str
     breaks: int
-    """How often figures met that cannot be compared."""
+    """How often a line is broken."""
 
 
 def points(history: Sequence[Report], report: Report) -> list[tuple[str, trend.Point]]:
-    """Return each point that the charts show, the newest first, with its variant."""
+    """Return every point of the charts with its variant, the newest first."""
     found = [(each.variant, point) for each in _followed(history, report) for point in each.points]
     return sorted(found, key=lambda pair: pair[1].recorded_at, reverse=True)
 
 
 def charts(history: Sequence[Report], report: Report) -> list[Chart]:
-    """Return what was shipped and what is pulled over time; none where no variant has two points."""
+    """Return the charts of shipped bytes and of pulls over time; no charts if no variant has two points."""
     followed = _followed(history, report)
     if all(len(each.points) < 2 for each in followed):  # noqa: PLR2004 - a line
         return []
-    return [_chart("Shipped", followed, _shipped, ""), _chart("Pull", followed, _pulled, "pull")]
+    return [_chart("Shipped", followed, _shipped, None), _chart("Pull", followed, _pulled, "pull")]
 
 
 def _followed(history: Sequence[Report], report: Report) -> list[trend.VariantTrend]:
@@ -83,7 +83,9 @@ def _pulled(point: trend.Point) -> tuple[int, str] | None:
     return (point.pull.bytes, overview.pulled(point.pull)) if point.pull else None
 
 
-def _chart(title: str, followed: Sequence[trend.VariantTrend], figure: _Figure, name: str) -> Chart:
+def _chart(
+    title: str, followed: Sequence[trend.VariantTrend], figure: _Figure, name: trend.BrokenFigure | None
+) -> Chart:
     times = sorted({point.recorded_at for each in followed for point in each.points})
     found = [value[0] for each in followed for point in each.points if (value := figure(point))]
     top = _round_up(max(found, default=0))
@@ -98,7 +100,9 @@ def _chart(title: str, followed: Sequence[trend.VariantTrend], figure: _Figure, 
     )
 
 
-def _line(each: trend.VariantTrend, figure: _Figure, name: str, times: Sequence[str], top: int) -> Line | None:
+def _line(
+    each: trend.VariantTrend, figure: _Figure, name: trend.BrokenFigure | None, times: Sequence[str], top: int
+) -> Line | None:
     runs, told, step = list[list[Point]](), "", (WIDTH - _LEFT - _RIGHT) / max(1, len(times) - 1)
     for point in each.points:
         value = figure(point)
@@ -118,7 +122,7 @@ def _line(each: trend.VariantTrend, figure: _Figure, name: str, times: Sequence[
 
 
 def _apart(lines: Sequence[Line]) -> list[Line]:
-    """Move labels that would lie on each other; the lines keep their order."""
+    """Move labels apart that would overlap; the lines keep their order."""
     heights, low = dict[str, float](), 0.0
     for line in sorted(lines, key=lambda line: line.label_y):
         heights[line.variant] = low = max(line.label_y, low + _LABEL)
@@ -130,7 +134,7 @@ def _y(value: int, top: int) -> float:
 
 
 def _round_up(value: int) -> int:
-    """Return the next figure of which quarters are round: 1, 2, 4 or 8 times a power of ten."""
+    """Return the next higher number with round quarters: 1, 2, 4 or 8 times a power of ten."""
     step = 1
     while value > step * 10:
         step *= 10

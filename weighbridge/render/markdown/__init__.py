@@ -1,1 +1,1 @@
-"""Results as Markdown, for a comment on a pull request."""
+"""Writes results as Markdown, for a comment on a pull request."""

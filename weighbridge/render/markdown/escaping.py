@@ -1,7 +1,7 @@
-"""GitHub-flavoured Markdown, made from text that may come from anywhere: an image's paths, packages and instructions.
+"""Makes GitHub-flavoured Markdown from untrusted text: an image's paths, packages and instructions.
 
-What comes from outside stays text, in GitHub and in GitLab: it begins no markup, no link, no table cell and no formula,
-and it mentions nobody. `quoted` makes code of it, which both leave alone; `plain` leaves a sentence a sentence.
+Text from outside stays text, in GitHub and in GitLab: it starts no markup, link, table cell or formula, and it mentions
+no user. `quoted` turns it into code, which both leave alone; `plain` keeps it prose.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from collections.abc import Iterable, Sequence
 
 from weighbridge.quoting import cut
 
-# A code span of backticks cannot hold `\|` in a table, so code is HTML, and each sign that means something an entity:
-# entities never are markup. Points and colons count only in what would be linked.
+# A code span in backticks cannot contain `\|` in a table. Therefore code is HTML, and every special character is an
+# entity, which is never read as markup. Points and colons are special only where they would make a link.
 _MARKUP = re.compile(r"[&<>|\\`*_\[\]~@#$]|:(?=//)|(?<=www)\.", re.IGNORECASE)
-# What begins a reference is read after entities have been undone. A word joiner, which nobody sees, keeps it from that
-# which would make it one. A mail address may go on with a point or a dash.
+# References are found only after entities have been decoded. An invisible word joiner separates the first character
+# from the rest, so that it is no longer a reference. A mail address may continue with a point or a dash.
 _REFERENCE = re.compile(r"([#!~%&$])(?=[\w\"])|(@)(?=\S)|(:)(?=[\w+-])|(GH-)(?=\d)", re.IGNORECASE)
 _JOINER = "\u2060"
 
 
 def quoted(text: str, width: int = 80) -> str:
-    """Return text as code, on one line, cut to so many signs; `(none)` where there is nothing."""
+    """Return text as code, on one line, cut to `width` characters; `(none)` if it is empty."""
     shown = _escaped(cut(text, width))
-    return f"<code>{shown.replace('&#64;', '&#64;<!-- -->')}</code>" if shown else "(none)"  # else a mail address links
+    # Without the comment, a mail address would become a link.
+    return f"<code>{shown.replace('&#64;', '&#64;<!-- -->')}</code>" if shown else "(none)"
 
 
 def plain(text: str, width: int = 240) -> str:
-    """Return text as prose, on one line, cut to so many signs; nothing in it is markup or refers to anything."""
+    """Return text as prose, on one line, cut to `width` characters, without any markup or reference."""
     return _escaped(_REFERENCE.sub(rf"\1\2\3\4{_JOINER}", cut(text, width)))
 
 
@@ -35,8 +36,8 @@ def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) ->
     """Return a table.
 
     Args:
-        columns: The name of each, and whether it stands on the right.
-        rows: Cells that are Markdown already.
+        columns: The name of each, and whether it is aligned to the right.
+        rows: Cells, which are already Markdown.
     """
     head = "| " + " | ".join(name for name, _ in columns) + " |"
     line = "|" + "|".join("---:" if right else "---" for _, right in columns) + "|"
@@ -44,7 +45,7 @@ def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) ->
 
 
 def folded(title: str, body: str) -> str:
-    """Return a part that is opened by a click; title and body are Markdown already, the title without blocks."""
+    """Return a part that opens on a click. Title and body are already Markdown; the title has no blocks."""
     return f"<details><summary>{title}</summary>\n\n{body.rstrip()}\n\n</details>\n"
 
 

@@ -1,14 +1,14 @@
-"""A report for a pull request or a job's summary: GitHub-flavoured Markdown that GitLab shows, too.
+"""Writes a report for a pull request or a job's summary: Markdown that both GitHub and GitLab show.
 
-First the verdict, the table and what was found; the rest is folded. Below 60 kB whatever comes: GitHub takes comments
-of 65,536 signs. What is cut is said, with its sum.
+The verdict, the table and the findings come first; the rest is folded. The document is always below 60 kB, because
+GitHub accepts comments of up to 65,536 characters. It says what it leaves out, with the sum of its bytes.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import TextIO, assert_never
 
 from weighbridge.image.categories import CATEGORIES
 from weighbridge.image.prelude import strip_prelude
@@ -16,19 +16,19 @@ from weighbridge.model.report import Image, Layer, Waste
 from weighbridge.render.markdown.escaping import folded, plain, quoted, table
 from weighbridge.render.overview import answers, counted, describe_proof, of_variant, origin, pull_of, pulled, signed
 from weighbridge.render.verdict import cause, drift, remedy, verdict, versions
-from weighbridge.report import advice, growth
+from weighbridge.report import advice
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Baseline, Summary
 from weighbridge.report.units import size
 
 MARKER = "<!-- weighbridge:report -->"
-"""The first line, which nobody sees: by it a comment is known as ours, to be written anew."""
+"""The first line, which is invisible. By it we recognise our own comment, to replace it."""
 LIMIT_BYTES = 60_000
 _VARIANTS = 25
 _ITEMS = 12
 _ROWS = (20, 10, 5)
-"""How many rows a table may have; where the whole is too long, fewer."""
+"""How many rows a table may have; the next lower number if the document is too long."""
 _PARTS = 3
 _NAME = 40
 _INSTRUCTION = 100
@@ -40,7 +40,7 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
 
 
 def document(summary: Summary) -> str:
-    """Return the document: as many rows and variants in full as fit, the report's first ones before others."""
+    """Return the document, with as many rows and details of variants as fit; the first variants come first."""
     first = "\n".join(_first_screen(summary))
     images = summary.report.images
     for rows in _ROWS:
@@ -93,15 +93,16 @@ def _comparison(summary: Summary) -> str:
 
 
 def _items(summary: Summary) -> Iterator[str]:
-    """Yield what somebody has to look at: findings, errors first; what does not run; why each variant changed.
+    """Yield what needs attention: findings, errors first; variants that do not run; and why each variant changed.
 
-    Where nothing is compared, that is which variant to ship, and what to cut from it first.
+    Without a baseline, the list starts with the variant to ship and what to cut from it first.
     """
     if summary.baseline is None:
         yield from _advice(summary)
     found = [(each, image) for image in summary.report.images for each in image.findings]
     for finding, image in sorted(found, key=lambda pair: pair[0].level != "error"):
-        yield f"- **{plain(finding.level, _NAME)}** {_name(image.variant)}: {plain(finding.message)}"
+        level, message = plain(finding.level, _NAME), plain(finding.message)
+        yield f"- **{level}** {_name(image.variant)}: {message}"
     for image in summary.report.images:
         standing = summary.standings.get(image.variant)
         if standing and not standing.ok:
@@ -129,7 +130,7 @@ def _advice(summary: Summary) -> Iterator[str]:
 def _why(summary: Summary, comparison: Comparison) -> str:
     because = cause(summary, comparison, _name)
     told = f"{_name(comparison.variant)} {signed(comparison.delta_bytes)}"
-    parts = [f"{told}, most by {because}" if because else told, drift(comparison)]
+    parts = [f"{told}, mainly because of {because}" if because else told, drift(comparison)]
     advised = plain(remedy(summary, comparison))
     return "; ".join(filter(None, parts)) + (f". {advised}" if advised else "")
 
@@ -166,30 +167,32 @@ def _difference(comparison: Comparison, baseline: Baseline, rows: int) -> str:
     head = f"**{signed(grown.delta_bytes)}** since {_name(baseline.label)}"
     if difference.ledger:
         head += f": base image {signed(grown.base_bytes)}, all else {signed(grown.own_bytes)}"
-    cost = f". A node that has it pulls {pulled(difference.cost)}" if difference.cost else ""
+    cost = f". A node that has the earlier image pulls {pulled(difference.cost)}" if difference.cost else ""
     shown, rest = grown.largest(rows)
     told = [(signed(each.delta_bytes), _whose(each), _name(versions(each)) if versions(each) else "") for each in shown]
     if rest:
         total = signed(sum(each.delta_bytes for each in rest))
         told.append((total, counted(len(rest), "smaller change"), ""))
     told.append((f"**{signed(grown.delta_bytes)}**", "**in all**", ""))
-    return f"{head}{cost}.\n\n{table([('Change', True), ('Whose', False), ('Version', False)], told)}"
+    return f"{head}{cost}.\n\n{table([('Change', True), ('Owner', False), ('Version', False)], told)}"
 
 
 def _whose(cause: Cause) -> str:
-    match cause.category:
-        case growth.BASE:
+    match cause.kind:
+        case "base":
             names = ", ".join(f"{_name(row.name)} {signed(row.delta_bytes)}" for row in cause.parts[:_PARTS])
             return f"base image: {names}"
-        case growth.LAYER:
+        case "layer":
             return f"layer {quoted(strip_prelude(cause.name), _INSTRUCTION)}"
-    known = CATEGORIES.get(cause.category)
-    whose = known.prefix or known.title if known else cause.category
-    return f"{plain(whose, _NAME)} {_name(cause.name)}"
+        case "waste" | "bytecode" | "owner":
+            known = CATEGORIES.get(cause.category)
+            kind = known.prefix or known.title if known else cause.category
+            return f"{plain(kind, _NAME)} {_name(cause.name)}"
+    assert_never(cause.kind)
 
 
 def _layers(layers: Sequence[Layer], limit: int) -> str:
-    """Return the layers in their order; of many, the largest."""
+    """Return the layers in order; if there are many, only the largest."""
     largest = sorted(layers, key=lambda each: -each.shipped_bytes)
     shown, rest = largest[:limit], largest[limit:]
     rows = [

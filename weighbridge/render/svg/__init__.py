@@ -1,1 +1,1 @@
-"""Results as pictures."""
+"""Draws results as pictures."""

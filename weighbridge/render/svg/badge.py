@@ -1,4 +1,4 @@
-"""A badge for a README: what the variant that ships weighs, as a small flat SVG."""
+"""Draws a badge for a README: the size of the variant to ship, as a small flat SVG."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _HEIGHT = 20
 _PADDING = 6
 _NAME_SIGNS = 24
 _SIGN_WIDTH, _WIDE_SIGN_WIDTH = 6.6, 12.0
-"""Of 11 pixels high; the text is drawn exactly as long as these say, whatever the font."""
-# White on these has a contrast of 4.5 and more.
+"""Widths in pixels at a height of 11. The text is drawn exactly that wide, whatever the font."""
+# White text on these colours has a contrast of at least 4.5.
 _STYLE = """
 text { font: 11px Verdana, "DejaVu Sans", sans-serif; fill: #ffffff; }
 .label { fill: #555555; } .runs { fill: #1a7f37; } .fails { fill: #cf222e; } .untried { fill: #0969da; }
@@ -27,7 +27,7 @@ text { font: 11px Verdana, "DejaVu Sans", sans-serif; fill: #ffffff; }
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
-    """Write the badge of the variant to ship, or where none runs, of the smallest."""
+    """Write the badge of the variant to ship, or of the smallest variant if none runs."""
     image = chosen(summary)
     label = f"{cut(image.variant, _NAME_SIGNS)} image" if image else "image"
     value = size(image.shipped_bytes) if image else "unknown"
@@ -46,7 +46,7 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
 
 
 def chosen(summary: Summary) -> Image | None:
-    """Return the image that the badge is about; None where there is none."""
+    """Return the image for the badge; None if the report has no image."""
     smallest = min(summary.report.images, key=lambda image: image.shipped_bytes, default=None)
     return advice.to_ship(summary) or smallest
 

@@ -1,14 +1,17 @@
-"""SVG, made from text that may come from anywhere: rectangles, lines and texts on a canvas that says what it shows."""
+"""Draws SVG from untrusted text: rectangles, lines and texts, with a description for screen readers."""
 
 from __future__ import annotations
 
+from typing import Literal
 from xml.etree import ElementTree as ET
 
 from weighbridge.quoting import held_by_xml, on_one_line
 
+Anchor = Literal["start", "middle", "end"]
+
 
 class Canvas:
-    """A picture of a fixed size; texts in it are texts."""
+    """A picture of a fixed size. Its texts stay texts, so they can be selected and searched."""
 
     def __init__(self, width: float, height: float, *, title: str, description: str = "", style: str = "") -> None:
         """Begin a picture.
@@ -16,9 +19,9 @@ class Canvas:
         Args:
             width: In pixels.
             height: In pixels.
-            title: What screen readers say that it is.
-            description: What they say that it shows.
-            style: CSS of its own.
+            title: What screen readers call the picture.
+            description: What screen readers say the picture shows.
+            style: The picture's CSS.
         """
         self._root = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img"})
         self._root.attrib |= {"width": f"{width:g}", "height": f"{height:g}", "viewBox": f"0 0 {width:g} {height:g}"}
@@ -30,16 +33,18 @@ class Canvas:
         if style:
             ET.SubElement(self._root, "style").text = style
 
-    def text(self, x: float, y: float, text: str, kind: str = "", *, anchor: str = "start", length: float = 0) -> None:
+    def text(
+        self, x: float, y: float, text: str, kind: str = "", *, anchor: Anchor = "start", length: float = 0
+    ) -> None:
         """Write a line of text.
 
         Args:
-            x: Where `anchor` is.
-            y: The line that it stands on.
-            text: What it says.
+            x: The position of `anchor`.
+            y: The position of the baseline.
+            text: The text.
             kind: A class of the style.
-            anchor: `start`, `middle` or `end`.
-            length: How long it shall be, in pixels, whatever the font; 0: as it comes.
+            anchor: Which part of the text is at `x`.
+            length: The width of the text in pixels, whatever the font; 0 for its natural width.
         """
         about = {"x": f"{x:g}", "y": f"{y:g}"}
         about |= {"class": kind} if kind else {}
@@ -50,19 +55,19 @@ class Canvas:
     def rectangle(
         self, x: float, y: float, width: float, height: float, kind: str, *, radius: float = 0, title: str = ""
     ) -> None:
-        """Draw a rectangle of that class; its title is told where a pointer rests on it."""
+        """Draw a rectangle of that class. Its title is shown when the pointer rests on it."""
         about = {"x": f"{x:g}", "y": f"{y:g}", "width": f"{width:g}", "height": f"{height:g}", "class": kind}
         drawn = ET.SubElement(self._root, "rect", about | ({"rx": f"{radius:g}"} if radius else {}))
         if title:
             ET.SubElement(drawn, "title").text = _held(title)
 
     def line(self, x: float, y: float, width: float) -> None:
-        """Draw a level line of class `line`."""
+        """Draw a horizontal line of class `line`."""
         about = {"x1": f"{x:g}", "x2": f"{x + width:g}", "y1": f"{y:g}", "y2": f"{y:g}", "class": "line"}
         ET.SubElement(self._root, "line", about)
 
     def written(self) -> str:
-        """Return the document; in ASCII, so that it is right in whatever encoding it is written."""
+        """Return the document in ASCII, so that it is correct in any encoding."""
         document: bytes = ET.tostring(self._root, encoding="us-ascii")
         return document.decode("ascii") + "\n"
 

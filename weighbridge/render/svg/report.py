@@ -1,7 +1,7 @@
-"""A picture of the report for a README: the verdict, a table, and a bar for each variant, in an SVG 800 pixels wide.
+"""Draws the report for a README: the verdict, a table and a bar for each variant, in an SVG 800 pixels wide.
 
-It needs nothing else: no script, no font of its own. It brings its background along, since who shows a picture does not
-tell it whether the page around it is dark; the reader's own setting decides between its two sets of colours.
+The picture needs no script and no special font. It has its own background, because it cannot know whether the page
+around it is dark. The reader's own setting chooses between its two sets of colours.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _INNER = _WIDTH - 2 * _MARGIN
 _LINE = 28
 _BAR = 18
 _TOP = 88
-"""Where the table's head stands; one line lower for each further line of the verdict."""
+"""The height of the table's head; one line lower for each further line of the verdict."""
 _VERDICT_LINE = 18
 _VERDICT_LINES = 2
 _NAMES, _SIGN = 88, 9
-"""Pixels that the names take, at the left, and what each sign takes where one of them is longer."""
+"""The least pixels for the names at the left, and the pixels of each character of longer names."""
 _TOTALS = 76
-"""Pixels that a bar leaves for its size, at the right."""
+"""Pixels that a bar leaves free for its size at the right."""
 _NAME_SIGNS = 16
 _CELL_SIGNS = 32
 _CELL_SIGN = 6.5
@@ -94,20 +94,20 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
 
 
 def _measured(summary: Summary) -> str:
-    """Return when it was measured, and how many variants the picture has no room for."""
+    """Return when the report was measured, and how many variants the picture leaves out."""
     left_out = len(summary.report.images) - _VARIANTS
     rest = f", and {counted(left_out, 'more variant')}" if left_out > 0 else ""
     return f"measured {summary.report.recorded_at[:10]}{rest}"
 
 
 def _lines(answer: str) -> list[str]:
-    """Return the answer in as few lines as there are, the last one cut where it says more than there is room for."""
+    """Return the answer in at most `_VERDICT_LINES` lines; the last one is cut if the rest does not fit."""
     lines = textwrap.wrap(on_one_line(answer), _VERDICT_SIGNS) or [""]
     return [*lines[: _VERDICT_LINES - 1], cut(" ".join(lines[_VERDICT_LINES - 1 :]), _VERDICT_SIGNS)][: len(lines)]
 
 
 def _answer(summary: Summary) -> str:
-    """Return what changed, or without a baseline what to ship."""
+    """Return what changed since the baseline; without a baseline, what to ship."""
     if summary.baseline:
         comparisons = summary.baseline.comparisons
         what = remedy(summary, find_largest(comparisons)).replace("`", "") if comparisons else ""
@@ -121,7 +121,7 @@ def _answer(summary: Summary) -> str:
 
 
 def _described(summary: Summary) -> Iterator[str]:
-    """Yield what the picture shows, in sentences for who cannot see it."""
+    """Yield what the picture shows, in sentences for readers who cannot see it."""
     yield _answer(summary)
     columns = answers(summary)
     for index, image in enumerate(summary.report.images[:_VARIANTS]):
@@ -159,7 +159,7 @@ def _count_signs(column: Answer) -> int:
 
 
 def _ends(columns: Sequence[Answer], names: float) -> list[float]:
-    """Return where each column ends: what is left of the width is shared by the signs that each holds."""
+    """Return where each column ends. The columns share the width in proportion to their longest text."""
     signs = [*map(_count_signs, columns)]
     room = _INNER - names
     return [_MARGIN + names + room * sum(signs[: index + 1]) / sum(signs) for index in range(len(columns))]
@@ -214,7 +214,7 @@ def _key_width(group: str) -> float:
 
 
 def _parts(image: Image) -> dict[str, int]:
-    """Return whose the bytes are, by group, in the order of the bars; the parts add up to what is shipped."""
+    """Return the bytes of each group of owners, in the order of the bars; they add up to the shipped bytes."""
     found = dict.fromkeys(_GROUPS, 0)
     for row in image.ledger:
         found[row.category if row.category in CATEGORIES else _WHOLE] += row.bytes

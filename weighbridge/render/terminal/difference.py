@@ -1,19 +1,18 @@
-"""A difference of two images as tables on a terminal: whose bytes changed, which layers, and what it costs to pull."""
+"""Prints the difference of two images on a terminal: which owners and layers changed, and what a pull costs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TextIO, assert_never
 
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image
 from weighbridge.quoting import shortened
 from weighbridge.render.overview import counted, pulled, signed, versions
 from weighbridge.render.terminal.console import Cell, Column, Style, print_line, print_paragraph, print_table
-from weighbridge.report import growth
 from weighbridge.report.base_release import find_release_change
 from weighbridge.report.comparison import Comparison
-from weighbridge.report.difference import LayerDifference, LedgerDifference
+from weighbridge.report.difference import LayerChange, LayerDifference, LedgerDifference
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Baseline, Summary
 from weighbridge.report.units import size
@@ -23,7 +22,7 @@ _ROWS_OF_REPORT = 10
 _PARTS = 3
 _CAUSES = (
     Column(name="Change", right=True),
-    Column(name="Whose"),
+    Column(name="Owner"),
     Column(name="Name"),
     Column(name="What changed", grows=True),
 )
@@ -32,14 +31,18 @@ _LAYERS = (
     Column(name="Shipped", right=True),
     Column(name="Instruction", grows=True),
 )
-_CHANGES: dict[str, tuple[str, Style]] = {"added": ("+ added", "yellow"), "removed": ("- removed", "green")}
+_CHANGES: dict[LayerChange, tuple[str, Style]] = {
+    "added": ("+ added", "yellow"),
+    "removed": ("- removed", "green"),
+    "same": ("= same", ""),
+}
 _NAME_LENGTH = 26
 _Pair = tuple[Image | None, Image | None]
-"""The earlier and the later image, where more of them is told than their difference holds."""
+"""The earlier and the later image, for details that their difference does not contain; None if unavailable."""
 
 
 def render(comparison: Comparison, stream: TextIO | None = None) -> None:
-    """Print what changed, the largest first, in rows that add up to the whole."""
+    """Print what changed, the largest first, in rows that add up to the whole change."""
     difference, title = comparison.difference, f"{comparison.variant}: {_change(comparison)}"
     _print_causes(comparison, title, _ROWS, stream=stream)
     rows = [_layer(row) for row in difference.layers if row.change != "same"]
@@ -47,11 +50,11 @@ def render(comparison: Comparison, stream: TextIO | None = None) -> None:
     print_table(f"Layers: {same} the same", _LAYERS, rows, stream=stream)
     if difference.cost is not None:
         cost = pulled(difference.cost)
-        print_line(f"A node that has the first pulls {cost} for the second.", stream=stream)
+        print_line(f"A node that has the first image pulls {cost} for the second.", stream=stream)
 
 
 def render_growth(summary: Summary, stream: TextIO | None = None) -> None:
-    """Print why each variant changed since the baseline, and which are not compared; nothing without a baseline."""
+    """Print why each variant changed since the baseline, or why it is not compared; nothing without a baseline."""
     baseline = summary.baseline
     if baseline is None:
         return
@@ -63,7 +66,7 @@ def render_growth(summary: Summary, stream: TextIO | None = None) -> None:
         _print_causes(each, title, _ROWS_OF_REPORT, pair, stream=stream)
         if each.difference.cost is not None:
             cost = pulled(each.difference.cost)
-            print_line(f"A node that has the earlier image pulls {cost} for it.", stream=stream)
+            print_line(f"A node that has the earlier image pulls {cost} for this one.", stream=stream)
         print_line("", stream=stream)
     lines = _others(baseline, [each for each in baseline.comparisons if not _tells(each)])
     for line in lines:
@@ -74,11 +77,12 @@ def render_growth(summary: Summary, stream: TextIO | None = None) -> None:
 
 def _change(comparison: Comparison) -> str:
     difference = comparison.difference
-    return f"{signed(difference.delta_bytes)} ({size(difference.before_bytes)} to {size(difference.after_bytes)})"
+    before, after = size(difference.before_bytes), size(difference.after_bytes)
+    return f"{signed(difference.delta_bytes)} ({before} to {after})"
 
 
 def _tells(comparison: Comparison) -> bool:
-    """Return whether anything changed by more than builds of the same sources differ by."""
+    """Return whether a cause is larger than the noise limit."""
     return any(abs(each.delta_bytes) >= comparison.noise_bytes for each in comparison.growth.causes)
 
 
@@ -89,14 +93,14 @@ def _others(baseline: Baseline, quiet: Sequence[Comparison]) -> list[str]:
         lines.append(f"Unchanged in size since {baseline.label}: {', '.join(same)}.")
     slight = [f"{each.variant} {signed(each.delta_bytes)}" for each in quiet if each.delta_bytes]
     if slight:
-        lines.append(f"Next to unchanged since {baseline.label}: {', '.join(slight)}.")
+        lines.append(f"Almost unchanged since {baseline.label}: {', '.join(slight)}.")
     return lines
 
 
 def _print_causes(
     comparison: Comparison, title: str, count: int, pair: _Pair = (None, None), *, stream: TextIO | None
 ) -> None:
-    """Print the largest causes, the others in one row, and the whole."""
+    """Print the largest causes, the others in one row, and the whole change."""
     grown = comparison.growth
     shown, rest = grown.largest(count)
     rows = [_cause(each, pair) for each in shown]
@@ -107,24 +111,29 @@ def _print_causes(
     print_table(title, _CAUSES, rows, stream=stream)
     if grown.base_bytes:
         base, own = signed(grown.base_bytes), signed(grown.own_bytes)
-        print_line(f"The base image changed by {base}, what stands on it by {own}.", stream=stream)
+        print_line(f"The base image changed by {base}, the rest by {own}.", stream=stream)
 
 
 def _cause(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
     name = shortened(cause.name, _NAME_LENGTH)
-    whose, detail = cause.category, versions(cause.before_version, cause.after_version)
-    if cause.category == growth.BASE:
-        whose, (name, detail) = "base image", _base(cause.parts, pair)
-    elif cause.category == growth.LAYER:
-        name, detail = "added" if cause.delta_bytes >= 0 else "removed", strip_prelude(cause.name)
-    elif cause.category == "wasted" and pair[1]:
-        detail = _place(pair[1], cause.name)
+    owner, detail = cause.category, versions(cause.before_version, cause.after_version)
+    match cause.kind:
+        case "base":
+            owner, (name, detail) = "base image", _base(cause.parts, pair)
+        case "layer":
+            name, detail = "added" if cause.delta_bytes >= 0 else "removed", strip_prelude(cause.name)
+        case "waste":
+            detail = _place(pair[1], cause.name) if pair[1] else ""
+        case "bytecode" | "owner":
+            pass
+        case _:
+            assert_never(cause.kind)
     style: Style = "yellow" if cause.delta_bytes > 0 else "green"
-    return Cell(signed(cause.delta_bytes), style), whose, Cell(name, "bold"), detail
+    return Cell(signed(cause.delta_bytes), style), owner, Cell(name, "bold"), detail
 
 
 def _base(parts: Sequence[LedgerDifference], pair: _Pair) -> tuple[str, str]:
-    """Return a name, and what changed most in the base image; another base is told first."""
+    """Return a name and what changed most in the base image, starting with its new reference if that changed."""
     releases = find_release_change(parts)
     name = f"{releases[0]} {releases[1]} → {releases[2]}" if releases else counted(len(parts), "package")
     told = [f"{row.name} {signed(row.delta_bytes)}" for row in parts[:_PARTS] if row.delta_bytes]
@@ -135,7 +144,7 @@ def _base(parts: Sequence[LedgerDifference], pair: _Pair) -> tuple[str, str]:
 
 
 def _place(image: Image, cause: str) -> str:
-    """Return where most was wasted for that reason, which the ledger's row only sums up."""
+    """Return where most was wasted for that reason; the ledger's row has only the sum."""
     rows = [row for row in image.waste if row.cause == cause]
     if not rows:
         return ""

@@ -1,4 +1,4 @@
-"""The first screen of a report: what to ship, what to cut, what grew, and all variants in one table."""
+"""Prints the first screen of a report: what to ship, what to cut, what grew, and all variants in one table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from weighbridge.model.report import Finding, Image
+from weighbridge.model.report import Finding, Image, Level
 from weighbridge.model.smoke import Standing
 from weighbridge.render.overview import (
     MISSING,
@@ -43,8 +43,8 @@ from weighbridge.report.units import bar, seconds, size
 _VARIANT = "Variant"
 _BAR_WIDTH = 8
 _LONGEST_NAME = 18
-"""Signs of a variant's name for which a needed column gives way; of a longer name the end is cut."""
-_LEVELS: dict[str, tuple[str, Style]] = {"error": ("✗ error", "red"), "warning": ("! warning", "yellow")}
+"""The most characters of a name that a needed column makes room for; longer names are cut."""
+_LEVELS: dict[Level, tuple[str, Style]] = {"error": ("✗ error", "red"), "warning": ("! warning", "yellow")}
 _NEVER = Cell("never", "yellow")
 _Entry = tuple[Cell, Sequence[Cell | str]]
 """A label, and the parts of the text beside it."""
@@ -52,7 +52,7 @@ _Entry = tuple[Cell, Sequence[Cell | str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answers:
-    """One column of the table: what it asks, and what each variant answers."""
+    """One column of the table: its name, and a cell for each variant."""
 
     name: str
     cells: tuple[Cell | str, ...]
@@ -60,12 +60,12 @@ class _Answers:
 
     @property
     def width(self) -> int:
-        """How many columns it takes, the gap before it included."""
+        """How many columns of the terminal it takes, including the gap before it."""
         return DENSE_GAP + max(len(text) for text in (*self.name.splitlines(), *map(_plain, self.cells)))
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
-    """Print the verdict, the table with as many columns as there is room for, and the findings."""
+    """Print the verdict, the table with as many columns as fit, and the findings."""
     print_entries([*_verdict(summary)], stream=stream)
     print_line("", stream=stream)
     images, choice = summary.report.images, advice.to_ship(summary)
@@ -85,7 +85,7 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
 
 
 def cut(image: Image) -> _Entry | None:
-    """Return a label and what to cut from an image first; None where there is nothing."""
+    """Return a label and what to cut from an image first; None if there is nothing to cut."""
     found = advice.to_cut(image)
     if found is None:
         return None
@@ -119,19 +119,19 @@ def _growth(summary: Summary) -> str:
     if not most.delta_bytes:
         return f"none since {baseline.label}."
     if most.is_noise:
-        return f"next to none since {baseline.label}: {most.variant} {signed(most.delta_bytes)}."
+        return f"almost none since {baseline.label}: {most.variant} {signed(most.delta_bytes)}."
     because = cause(summary, most)
     why = f"; largest cause: {because}" if because else ""
     return f"{most.variant} {signed(most.delta_bytes)} since {baseline.label}{why}."
 
 
 def _finding(image: Image, finding: Finding) -> _Entry:
-    words, style = _LEVELS.get(finding.level, (finding.level, ""))
+    words, style = _LEVELS[finding.level]
     return Cell(words, style), (Cell(image.variant, "bold"), f": {finding.message}")
 
 
 def _that_fit(summary: Summary, room: int, name_length: int) -> list[_Answers]:
-    """Return the columns that somebody has data for, less those that matter least where all are too wide."""
+    """Return the columns that have data, without the least important ones if all together are too wide."""
     known = [each for each in _answers(summary) if each is not None]
     taken, shown = 0, set[str]()
     for names, for_variant in ((_NEEDED, min(name_length, _LONGEST_NAME)), (_WELCOME, name_length)):
@@ -144,13 +144,13 @@ def _that_fit(summary: Summary, room: int, name_length: int) -> list[_Answers]:
 
 
 _NEEDED = ("Shipped", "Pull", "Smoke\nrules", "Growth", "Over\nbase", "Code\nchange", "API\nready", "Waste")
-"""Columns that people decide by, by their worth: all of them fit 80 columns."""
+"""Columns that people need for a decision, the most important first; together they fit a width of 80."""
 _WELCOME = ("Rebuild", "Live", "Files", "Of the\nlargest")
-"""Columns for where there is room."""
+"""Columns for wider terminals."""
 
 
 def _answers(summary: Summary) -> Iterator[_Answers | None]:
-    """Yield all columns in their order, and None in place of one that no variant has data for."""
+    """Yield all columns in order; None for a column without data."""
     images = summary.report.images
     changes = [code_change(image) for image in images]
     standings = [summary.standings.get(image.variant) for image in images]

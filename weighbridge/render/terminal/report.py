@@ -1,4 +1,4 @@
-"""A report on a terminal: what to ship and why it grew, then image by image whose the bytes are, layers and waste."""
+"""Prints a report on a terminal: what to ship and what grew, then each image's owners, layers and waste."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WASTE_ROWS = 5
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
-    """Print the answer, why the images grew, then for each whose its bytes are, its layers and its waste."""
+    """Print the overview and why the images grew, then the owners, layers and waste of each image."""
     report = summary.report
     overview.render(summary, stream)
     difference.render_growth(summary, stream)
@@ -42,9 +42,9 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
         print_table("What a change costs, with a warm cache", _REBUILDS, rebuilds, stream=stream)
     choice = advice.to_ship(summary)
     for image in report.images:
-        told = None if image is choice else overview.cut(image)  # the choice's stands at the top
+        told = None if image is choice else overview.cut(image)  # the overview has the choice's
         if image.ledger:
-            print_table(f"{image.variant}: whose the bytes are", _OWNERS, _owners(image), stream=stream)
+            print_table(f"{image.variant}: who owns the bytes", _OWNERS, _owners(image), stream=stream)
         print_table(f"{image.variant}: {_summary(image)}", _LAYERS, _layers(image.layers), stream=stream)
         if told:
             print_entries([told], stream=stream)
@@ -55,7 +55,7 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
 
 
 _OWNERS = (
-    Column(name="Whose"),
+    Column(name="Owner"),
     Column(name="Bytes", right=True),
     Column(name="Share"),
     Column(name="The largest", grows=True),
@@ -140,11 +140,11 @@ def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
 
 
 def _print_waste(image: Image, stream: TextIO | None) -> None:
-    """Print the largest of an image's waste, each with what to do."""
+    """Print an image's largest waste, each with its remedy."""
     if not image.waste:
         return
     rest = image.waste[_WASTE_ROWS:]
-    more = f"; besides these, {size(sum(row.bytes for row in rest))} for {len(rest)} smaller causes" if rest else ""
+    more = f", of which {size(sum(row.bytes for row in rest))} in {len(rest)} smaller causes" if rest else ""
     print_line(Cell(f"{image.variant}: {size(image.wasted_bytes or 0)} wasted{more}", "bold"), stream=stream)
     for row in image.waste[:_WASTE_ROWS]:
         print_paragraph(f"{size(row.bytes):>7}  {_told(row)}", indent=2, stream=stream)
@@ -158,7 +158,7 @@ def _told(row: Waste) -> str:
 
 
 def _basis(summary: Summary) -> Iterator[str]:
-    """Yield what the figures mean, and what they rest on."""
+    """Yield what the figures mean, and how they were measured."""
     report = summary.report
     engine = report.engine
     where = f", with engine {engine.version}, store {engine.store}" if engine else ""
@@ -166,7 +166,8 @@ def _basis(summary: Summary) -> Iterator[str]:
     if any(image.pull and image.pull.basis == "estimated" for image in report.images):
         yield "Pull: what a node fetches; ~ is an estimate of gzip -6, within 2 %."
     if any(image.rebuilds for image in report.images):
-        yield "Run, Cached: steps. Code change, and pull of any: its new layers and the image's config."
+        yield "Run, Cached: steps. Code change, and the pull of any change: its new layers and the image's config."
     if summary.standings:
-        yield "Smoke rules: ✓ how many of all hold, ✗ how many fail. API ready: in that test, all side by side."
+        yield "Smoke rules: ✓ how many of all hold, ✗ how many fail."
+        yield "API ready: in the smoke test, with all variants at once."
     yield f"Read from the layers themselves{where}."

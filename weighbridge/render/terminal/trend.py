@@ -1,4 +1,4 @@
-"""A trend on a terminal and as JSON: for each variant a line that shows it all, and its last points in a table."""
+"""Prints a trend on a terminal: for each variant a sparkline of all its points, and a table of its last ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from weighbridge.render.terminal.console import (
     print_paragraph,
     width,
 )
-from weighbridge.report.trend import Point, Trend, VariantTrend
+from weighbridge.report.trend import BrokenFigure, Point, Trend, VariantTrend
 from weighbridge.report.units import size
 
 _ROWS = 20
@@ -34,9 +34,9 @@ _CODE = Column(name="Code", right=True)
 _NOTE = Column(name="Note", grows=True)
 _MORE_COLUMNS = (Column(name="Pull change", right=True), Column(name="Wasted", right=True))
 _WIDE = 110
-"""Columns from which on the others are shown, too."""
+"""The least width of a terminal for more columns."""
 _NARROW_NOTE, _WIDE_NOTE = 68, 90
-"""What the others take at most."""
+"""The most columns of the terminal that all columns but the note take, without and with those."""
 
 
 def render(trend: Trend, stream: TextIO | None = None) -> None:
@@ -63,7 +63,7 @@ def _print_variant(trend: VariantTrend, noise_bytes: int, stream: TextIO | None)
     print_dense_table(_heading(trend, columns), headings, rows, stream=stream)
     lines = [f"{_commit(point)}: {_note(point)}" for point in shown if point.breaks and len(_note(point)) > room]
     if len(shown) < len(trend.points):
-        lines.append(f"And {len(trend.points) - len(shown)} earlier; JSON has them all.")
+        lines.append(f"And {len(trend.points) - len(shown)} earlier points; --format json has all of them.")
     for line in lines:
         print_paragraph(line, "dim", indent=1, stream=stream)
     if lines:
@@ -71,8 +71,8 @@ def _print_variant(trend: VariantTrend, noise_bytes: int, stream: TextIO | None)
 
 
 def _heading(trend: VariantTrend, columns: int) -> str:
-    """Return the variant, its sparkline, and what the lowest and the highest sign stand for."""
-    # The widest words that can follow, since what they say depends on how many points there is room for.
+    """Return the variant, its sparkline, and the sizes of its lowest and highest points."""
+    # Subtract the longest text that can follow, because the actual one depends on how many points fit.
     room = columns - len(trend.variant) - len("  last 9999 points  ") - 2 * len("~1,234 MB") - len(" to ")
     points = _fitting(trend.points, max(1, room))
     sizes = [point.shipped_bytes for point in points]
@@ -83,7 +83,7 @@ def _heading(trend: VariantTrend, columns: int) -> str:
 
 
 def _fitting(points: Sequence[Point], room: int) -> Sequence[Point]:
-    """Return the last points of which the sparkline takes no more columns than there are."""
+    """Return as many of the last points as fit the sparkline."""
     taken = 0
     for count, point in enumerate(reversed(points)):
         taken += 1 + (point.is_apart and count + 1 < len(points))
@@ -93,7 +93,7 @@ def _fitting(points: Sequence[Point], room: int) -> Sequence[Point]:
 
 
 def sparkline(points: Sequence[Point]) -> str:
-    """Return one sign for each point's shipped bytes, the oldest first, with a blank where points are not compared."""
+    """Return a character for each point's shipped bytes, oldest first, with a blank between points not compared."""
     low, high = (pick(point.shipped_bytes for point in points) for pick in (min, max))
     signs = []
     for place, point in enumerate(points):
@@ -115,7 +115,7 @@ def _row(point: Point, noise_bytes: int, *, code: bool, wide: bool, room: int) -
         moment(point.recorded_at),
         Cell(_commit(point), "bold"),
         size(point.shipped_bytes),
-        _changed(point, "shipped", point.change.shipped_bytes, noise_bytes),
+        _changed(point, None, point.change.shipped_bytes, noise_bytes),
         pulled(point.pull),
         *((pulled(point.code) if point.code else "",) if code else ()),
         *more,
@@ -124,12 +124,14 @@ def _row(point: Point, noise_bytes: int, *, code: bool, wide: bool, room: int) -
 
 
 def _commit(point: Point) -> str:
-    """Return the commit's first signs; `+` says that the tree held something else."""
+    """Return the start of the commit's hash, with `+` if the tree had uncommitted changes."""
     return f"{point.commit[:_COMMIT]}{'+' if point.dirty else ''}" if point.commit else "none"
 
 
-def _changed(point: Point, figure: str, change: int | None, noise_bytes: int, sign: str = "") -> Cell | str:
-    """Return a change; `sign` is that of its basis. A change that is noise has no colour."""
+def _changed(
+    point: Point, figure: BrokenFigure | None, change: int | None, noise_bytes: int, sign: str = ""
+) -> Cell | str:
+    """Return a change, after `sign`, such as the `~` of an estimate. A change below the noise limit has no colour."""
     if point.is_apart or any(each.figure == figure for each in point.breaks):
         return Cell(_APART, "yellow")
     if not change:
@@ -139,7 +141,7 @@ def _changed(point: Point, figure: str, change: int | None, noise_bytes: int, si
 
 
 def _note(point: Point) -> str:
-    """Return why the point is not compared, in full, and what the base image did."""
+    """Return why the point is not compared, in full, and how much the base image changed."""
     return "; ".join([*(f"{_APART} {each.why}" for each in point.breaks), *_drift(point)])
 
 
@@ -155,12 +157,12 @@ def _drift(point: Point) -> Iterator[str]:
 
 def _basis(trend: Trend) -> Iterator[str]:
     points = [point for each in trend.variants for point in each.points]
-    yield "Change: of shipped bytes, from the row below; = none."
+    yield "Change: of shipped bytes, since the row below; = no change."
     if any(point.code for point in points):
         yield "Code: what a node pulls after a change to the code."
     if any(point.breaks for point in points):
-        yield f"{_APART} not compared with the row below: the figures are of unlike basis."
+        yield f"{_APART} not compared with the row below; the note says why."
     if any(point.dirty for point in points):
-        yield "+ behind a commit: the tree held something else."
+        yield "+ after a commit: the tree had uncommitted changes."
     if any(pull and pull.basis == "estimated" for point in points for pull in (point.pull, point.code)):
         yield "~ is an estimate of gzip -6, within 2 %."
