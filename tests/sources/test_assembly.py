@@ -47,14 +47,19 @@ def test_more_or_fewer_layers() -> None:
     contents = [layer.content for layer in layers()]
     for count in (0, 1, 3):
         some = (contents * 2)[:count]
-        with pytest.raises(UnreadableImage, match=f"x:1 has {count} layers, but its config tells of 2"):
+        with pytest.raises(UnreadableImage, match=f"x:1 has {count} layers, but its config has 2 diff IDs"):
             assemble("x:1", SPEC.config, some, [None] * count)
 
 
 def test_damaged_config() -> None:
-    """A config that is none is named."""
-    with pytest.raises(UnreadableImage, match=r"The config of x:1 is damaged: rootfs"):
-        assemble("x:1", b'{"os": "linux", "architecture": "amd64"}', [], [])
+    """Only what a figure depends on makes a config unreadable, and the message names the field."""
+    for rootfs, place in (
+        ("5", "rootfs"),
+        ('{"diff_ids": 5}', "rootfs.diff_ids"),
+        ('{"diff_ids": [1]}', "rootfs.diff_ids.0"),
+    ):
+        with pytest.raises(UnreadableImage, match=rf"The config of x:1 is damaged: {place}: "):
+            assemble("x:1", f'{{"os": "linux", "rootfs": {rootfs}}}'.encode(), [], [])
 
 
 def test_layer_is_held_against_what_is_said_of_it() -> None:

@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.image.content import ImageContent
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive_members import Members
-from weighbridge.sources.assembly import Progress, assemble
+from weighbridge.sources.assembly import Progress, assemble, check_count, check_layer
 from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest
 from weighbridge.sources.oci.manifests import Index, choose, digest_of, parse_document
 from weighbridge.sources.oci.naming import named
@@ -52,7 +53,7 @@ class Archive:
     @property
     def references(self) -> tuple[str, ...]:
         """All names that the archive gives to its images."""
-        return tuple(tag for entry in self.entries for tag in entry.repo_tags or ())
+        return tuple(tag for entry in self.entries for tag in entry.repo_tags)
 
     def image(self, reference: str = "", config_digest: str = "", platform: str = "") -> ImageContent:
         """Return one image, found by its config digest or else by its name; with neither, the only one.
@@ -68,13 +69,13 @@ class Archive:
         if re.fullmatch(r"[0-9a-f]{64}", stated := _stated_hex(entry.config)) and digest_of(text) != f"sha256:{stated}":
             raise UnreadableImage(f"{name} is damaged: its digest is not {stated[:12]}…")
         layers = self._layers(reference, entry, parse_config(text, name))
-        shown = reference or next(iter(entry.repo_tags or ()), digest_of(text))
+        shown = reference or next(iter(entry.repo_tags), digest_of(text))
         return assemble(shown, text, [each.content for each in layers], [each.blob for each in layers])
 
     def _entry(self, reference: str, config_digest: str) -> ManifestEntry:
         """Choose by digest, by the exact name, or by a name that only lacks the registry, if that is the only one."""
         name = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
-        tags = [(entry, tag) for entry in self.entries for tag in entry.repo_tags or ()]
+        tags = [(entry, tag) for entry in self.entries for tag in entry.repo_tags]
         wanted = {config_digest, reference}
         for found in (
             [entry for entry in self.entries if digest_of(self._config(entry) or b"") in wanted],
@@ -112,15 +113,19 @@ class Archive:
 
     def _layers(self, reference: str, entry: ManifestEntry, config: Config) -> Sequence[ReadLayer]:
         """Return the layers in the order of the diff IDs, which is the order in which they are stacked."""
-        names = dict(enumerate(entry.layers or ()))
+        image = reference or "the image"
+        if entry.layers:  # without any, what the diff IDs prove is all there is to go by
+            check_count(image, config, len(entry.layers))
         found = []
-        for index, diff_id in enumerate(config.rootfs.diff_ids):
-            layer = self.members.layer(names.get(index, ""))
+        for index, (diff_id, member) in enumerate(zip_longest(config.rootfs.diff_ids, entry.layers, fillvalue="")):
+            name, layer = f"Layer {index} of {image}", self.members.layer(member)
             if layer is None or (layer.diff_id and layer.diff_id != diff_id):
                 # The containerd store leaves a layer out that it has written under another compressed digest.
-                layer = self._by_diff_id.get(diff_id)
+                layer, other = self._by_diff_id.get(diff_id), layer
+                if layer is None and other:
+                    check_layer(other, diff_id=diff_id, digest="", name=name)
             if layer is None:
-                raise self._lacks(f"Layer {index} of {reference or 'the image'}", names.get(index, diff_id))
+                raise self._lacks(name, member or diff_id)
             found.append(layer)
         return found
 
@@ -133,7 +138,7 @@ class Archive:
     def names(self) -> Iterator[tuple[str, str]]:
         """Yield each layer's diff ID, as the images say that have it, and the name of its member."""
         for entry in self.entries:
-            text, names = self._config(entry), entry.layers or ()
+            text, names = self._config(entry), entry.layers
             told = parse_config(text, "A config").rootfs.diff_ids if text else ()
             if len(told) == len(names):
                 resolved = ((diff_id, self.members.resolved(name)) for diff_id, name in zip(told, names, strict=True))

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
-from weighbridge.model.platform import Platform
+from weighbridge.model.platform import UNKNOWN, Platform
 from weighbridge.quoting import quoted
+from weighbridge.sources.oci.artifacts import describe_foreign_config, is_image_config, refuse_artifact
+from weighbridge.sources.oci.descriptors import Descriptor
 from weighbridge.sources.oci.documents import Config, parse_config
 from weighbridge.sources.oci.manifests import (
-    CONFIG_TYPES,
-    Descriptor,
     Document,
     Manifest,
     asked,
@@ -65,16 +65,15 @@ def assemble(
     check_count(reference, content, len(layers))
     if len(blobs) != len(layers):
         raise ValueError("there is one blob, or None, for each layer")
-    execution = content.config
     return ImageContent(
         reference=reference,
         config_digest=digest_of(config),
         config=config,
         platform=str(_platform(content)),
         diff_ids=diff_ids,
-        history=tuple(HistoryEntry(**step.model_dump()) for step in content.history or ()),
-        labels=(execution and execution.labels) or {},
-        working_dir=(execution and execution.working_dir) or "",
+        history=tuple(HistoryEntry(**step.model_dump()) for step in content.history),
+        labels=content.config.labels,
+        working_dir=content.config.working_dir,
         layers=tuple(layers),
         blobs=tuple(blobs),
     )
@@ -83,7 +82,7 @@ def assemble(
 def check_count(reference: str, config: Config, count: int) -> None:
     """Raise `UnreadableImage` where an image has not as many layers as its config tells of."""
     if (told := len(config.rootfs.diff_ids)) != count:
-        raise UnreadableImage(f"{reference} has {count} layers, but its config tells of {told}")
+        raise UnreadableImage(f"{reference} has {count} layers, but its config has {told} diff IDs (rootfs.diff_ids)")
 
 
 def check_layer(read: ReadLayer, *, diff_id: str, digest: str, name: str) -> None:
@@ -102,7 +101,9 @@ def check_layer(read: ReadLayer, *, diff_id: str, digest: str, name: str) -> Non
     if came and digest and came != digest:
         raise UnreadableImage(f"{name} is damaged: its digest is {came[:19]}…, not {digest[:19]}…")
     if read.diff_id and read.diff_id != diff_id:
-        raise UnreadableImage(f"{name} is another than the config says: unpacked, its digest is {read.diff_id[:19]}…")
+        raise UnreadableImage(
+            f"{name} is another than the config says: unpacked, its digest is {read.diff_id[:19]}…, not {diff_id[:19]}…"
+        )
 
 
 def fetch(
@@ -141,11 +142,25 @@ def fetch(
     for number, (diff_id, described) in enumerate(zip(content.rootfs.diff_ids, manifest.layers, strict=True)):
         if diff_id not in layers:
             name = f"Layer {number} of {reference}"
-            layers[diff_id] = known(diff_id) or reader.read(described, diff_id, name)
+            layers[diff_id] = known(diff_id) or _read_layer(reader, described, diff_id, name)
         # A tar archive without compression is its own blob, and nothing else has the same digest.
         packed = plain_blobs or described.digest != diff_id
         blobs.append(Blob(digest=described.digest, size_bytes=described.size) if packed else None)
     return assemble(reference, data, [layers[diff_id] for diff_id in content.rootfs.diff_ids], blobs)
+
+
+def _read_layer(reader: _Reader, described: Descriptor, diff_id: str, name: str) -> LayerContent:
+    """Return a layer; where it is one that registries must not hand out, the error says from where it comes."""
+    try:
+        return reader.read(described, diff_id, name)
+    except UnreadableImage as error:
+        if not described.is_foreign:
+            raise
+        place = f"it comes from {quoted(described.urls[0])}" if described.urls else "nobody says from where it comes"
+        raise UnreadableImage(
+            f"{name} is not kept with the image ({quoted(described.media_type)}): {place}",
+            advice="Pull the image with an engine that may fetch it, then weigh what `docker save` writes there.",
+        ) from error
 
 
 class _Reader:
@@ -179,15 +194,19 @@ class _Reader:
 
 def _config(reference: str, manifest: Manifest, document: Document) -> tuple[bytes, Config]:
     name = f"The config of {reference}"
+    refuse_artifact(reference, manifest)
     data = fetched(manifest.config, document, name)
     try:
-        return data, parse_config(data, name)
+        config = parse_config(data, name)
     except UnreadableImage as error:
-        if manifest.config.media_type in ("", *CONFIG_TYPES):
+        if is_image_config(manifest.config):
             raise
-        kind = quoted(manifest.config.media_type)
-        raise UnreadableImage(f"{reference} is no image of a container, but {kind}", advice="") from error
+        raise describe_foreign_config(reference, manifest) from error
+    if not config.rootfs.diff_ids and not is_image_config(manifest.config):
+        raise describe_foreign_config(reference, manifest)
+    return data, config
 
 
 def _platform(config: Config) -> Platform:
-    return Platform(config.os, config.architecture, config.variant)
+    """Return what an image runs on; what its config leaves out is unknown, and no reason not to weigh it."""
+    return Platform(config.os or UNKNOWN, config.architecture or UNKNOWN, config.variant)

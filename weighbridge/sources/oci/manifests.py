@@ -7,16 +7,17 @@ document is, its fields tell, for media types are many and sometimes missing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
-from weighbridge.model.platform import Platform, own, parse
+from weighbridge.model.platform import UNKNOWN, Platform, own, parse
 from weighbridge.quoting import listed, quoted
-from weighbridge.sources.oci.documents import parse_config, parsed
+from weighbridge.sources.oci.descriptors import MANIFEST_TYPES, Descriptor
+from weighbridge.sources.oci.documents import Text, parse_config, parsed
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """Of a manifest, an index or a config. Registries take no manifest that is longer than 4 MiB."""
@@ -24,21 +25,6 @@ MAX_DEPTH = 8
 """How deep indexes may be nested; containerd nests two."""
 MAX_MANIFESTS = 1000
 """How many entries the indexes of one image may have, all together."""
-
-INDEX_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
-MANIFEST_TYPES = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
-CONFIG_TYPES = (
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-)
-_ATTESTATION = "vnd.docker.reference.type"
-_UNKNOWN = Platform("unknown", "unknown")
 
 Document = Callable[[str], bytes]
 """Returns the document of a digest, or raises what fits if there is none; need not check its digest."""
@@ -48,29 +34,12 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Descriptor(_Model):
-    """What one document says of another, or of a blob."""
-
-    digest: Annotated[str, Field(pattern=r"^[a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$")]
-    size: Annotated[int, Field(ge=0, lt=2**63)]
-    media_type: str = Field(alias="mediaType", default="")
-    artifact_type: str | None = Field(alias="artifactType", default=None)
-    platform: Platform | None = None
-    annotations: Mapping[str, str] | None = None
-
-    @property
-    def may_be_image(self) -> bool:
-        """Whether it describes an image or an index, as far as it says: no attestation, no chart, no signature."""
-        return (
-            self.media_type in ("", *INDEX_TYPES, *MANIFEST_TYPES)
-            and (self.artifact_type or CONFIG_TYPES[0]) in CONFIG_TYPES
-            and self.platform != _UNKNOWN
-            and _ATTESTATION not in (self.annotations or {})
-        )
-
-    def annotation(self, name: str) -> str:
-        """Return the annotation of that name, empty where there is none."""
-        return (self.annotations or {}).get(name, "")
+def _read_subject(value: Any) -> Any:
+    """Return a descriptor; None for what is none: no figure depends on it."""
+    try:
+        return None if value is None else Descriptor.model_validate(value)
+    except ValidationError:
+        return None
 
 
 class Manifest(_Model):
@@ -79,6 +48,10 @@ class Manifest(_Model):
     config: Descriptor
     layers: tuple[Descriptor, ...]
     """Oldest first."""
+    artifact_type: str = ""
+    """What it is if it is no image; empty where it does not say."""
+    subject: Descriptor | None = None
+    """The manifest to which this one belongs, such as the image that a signature signs."""
 
 
 class Index(_Model):
@@ -92,6 +65,8 @@ class _Either(_Model):
     layers: tuple[Descriptor, ...] | None = None
     manifests: tuple[Descriptor, ...] | None = None
     fs_layers: Any = Field(alias="fsLayers", default=None)
+    artifact_type: Text = Field(alias="artifactType", default="")
+    subject: Annotated[Descriptor | None, BeforeValidator(_read_subject)] = None
 
 
 _EITHER = TypeAdapter(_Either)
@@ -120,7 +95,12 @@ def parse_document(text: bytes, name: str) -> Manifest | Index:
     if "manifests" in fields:
         return Index(manifests=either.manifests or ())
     if either.config:
-        return Manifest(config=either.config, layers=either.layers or ())
+        return Manifest(
+            config=either.config,
+            layers=either.layers or (),
+            artifact_type=either.artifact_type,
+            subject=either.subject,
+        )
     raise UnreadableImage(f"{name} is neither a manifest nor an index")
 
 
@@ -247,7 +227,7 @@ class _Chooser:
             return image.platform
         described, name = self.manifest(image).config, f"A config of {self._name}"
         config = parse_config(fetched(described, self._config, name), name)
-        return Platform(config.os, config.architecture, config.variant)
+        return Platform(config.os or UNKNOWN, config.architecture or UNKNOWN, config.variant)
 
     def _fetched(self, image: Descriptor) -> Manifest | Index:
         name = f"A manifest of {self._name}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from weighbridge.errors import NoSuchImage
 from weighbridge.quoting import listed, quoted
-from weighbridge.sources.oci.manifests import Descriptor, Index
+from weighbridge.sources.oci.descriptors import Descriptor
+from weighbridge.sources.oci.manifests import Index
 
 _NAMES = "org.opencontainers.image.ref.name", "io.containerd.image.name"
 """The specification's, and containerd's, which has the registry in it."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import importlib
+import lzma
 import re
 import zlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Protocol, cast
 
@@ -17,12 +20,21 @@ DAMAGE: tuple[type[Exception], ...] = (
     OSError,
     ValueError,
     zlib.error,
+    lzma.LZMAError,
     cast("type[Exception]", igzip_lib.IsalError),  # the stubs take it for an instance
 )
 """What reading a compressed stream raises where it is damaged or cut off, beside what the stream below raises."""
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # RFC 8878: a frame, or a skippable one
+_XZ = b"\xfd7zX"
+_BZIP2 = re.compile(rb"BZh[1-9]")
+_BZIP2_PARTS = b"1AY&SY", b"\x17rE8P\x90"
+"""What follows: a block, or the end of a stream without any. A tar may begin with a file that is called `BZh9`."""
+_XZ_MEMORY_BYTES = 2**28
+"""What a dictionary may take: `xz -9` needs 65 MB, and the format allows 4 GB."""
+_XZ_PADDING = 4
+_PIECE_BYTES = 2**16
 _ZSTD_LIBRARIES = "compression.zstd", "backports.zstd"  # Python 3.14's own, and the same for older ones
 
 
@@ -48,12 +60,20 @@ def decompressed(source: Readable, head: bytes) -> Readable:
         return cast("Readable", igzip.IGzipFile(fileobj=_Filling(source), mode="rb"))  # type: ignore[no-untyped-call]
     if _ZSTD.match(head):
         return _Zstd(source)
+    if head.startswith(_XZ):
+        return _Streams(source, _XzStream, padding=_XZ_PADDING)
+    if _is_bzip2(head):
+        return _Streams(source, bz2.BZ2Decompressor)
     return source
 
 
 def is_compressed(head: bytes) -> bool:
     """Tell whether bytes begin like a compression that `decompressed` knows."""
-    return head.startswith(_GZIP) or _ZSTD.match(head) is not None
+    return head.startswith((_GZIP, _XZ)) or _ZSTD.match(head) is not None or _is_bzip2(head)
+
+
+def _is_bzip2(head: bytes) -> bool:
+    return _BZIP2.match(head) is not None and any(part.startswith(head[4:10]) for part in _BZIP2_PARTS)
 
 
 class _Filling:
@@ -67,6 +87,88 @@ class _Filling:
         block = self.read(len(view))
         view[: len(block)] = block
         return len(block)
+
+
+class _Stream(Protocol):
+    """One compressed stream, as `bz2` and `lzma` undo it."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing comes out without more going in."""
+
+    @property
+    def unused_data(self) -> bytes:
+        """What was put in and lies behind the end."""
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        """Put bytes in; return at most so many that come out."""
+
+
+def _XzStream() -> _Stream:  # noqa: N802 - it stands for a class
+    return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
+
+
+class _Streams:
+    """Compressed streams, one behind the other, as `cat a.xz b.xz` makes them."""
+
+    def __init__(self, source: Readable, begin: Callable[[], _Stream], padding: int = 0) -> None:
+        """Begin at the first stream.
+
+        Args:
+            source: The compressed bytes.
+            begin: Makes what undoes one stream.
+            padding: Zeros may stand between streams, in groups of so many; 0: none may.
+        """
+        self._source, self._begin, self._padding = source, begin, padding
+        self._stream, self._rest = begin(), b""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next `size` bytes, fewer only at the end."""
+        pieces, left = [], size
+        while left and (piece := self._next(left)):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+    def _next(self, size: int) -> bytes:
+        """Return some bytes; nothing at the end.
+
+        Raises:
+            EOFError: A stream is cut off.
+        """
+        while True:
+            if self._stream.eof and not self._begin_next():
+                return b""
+            data = b""
+            if self._stream.needs_input:
+                data = self._rest or self._source.read(_PIECE_BYTES)
+                self._rest = b""
+                if not data:
+                    raise EOFError("the compressed stream is cut off")
+            if piece := self._stream.decompress(data, size):
+                return piece
+
+    def _begin_next(self) -> bool:
+        """Begin at the next stream; False where none follows."""
+        rest, zeros = self._stream.unused_data, 0
+        while True:
+            rest = rest or self._source.read(_PIECE_BYTES)
+            if not rest:
+                break
+            stripped = rest.lstrip(b"\0") if self._padding else rest
+            zeros += len(rest) - len(stripped)
+            rest = stripped
+            if rest:
+                break
+        if self._padding and zeros % self._padding:
+            raise OSError("what stands between two compressed streams is damaged")
+        if rest:
+            self._stream, self._rest = self._begin(), rest
+        return bool(rest)
 
 
 class _Zstd:
