@@ -135,6 +135,9 @@ UNMIRRORED: Mapping[str, str] = {
     "report/summary": "values without behaviour",
     "smoke/rule_failed": "an exception without behaviour",
     "smoke/stack/observations": "values, but for a moment's age: tests/smoke/rules/test_shutdown.py",
+    "sources/oci/artifacts": "what is no image: tests/sources/test_forms.py",
+    "sources/oci/descriptors": "fields that may be null: tests/sources/test_forms.py, tests/sources/oci/test_manifests.py",
+    "sources/tar/sparse": "archives that GNU tar packs: tests/sources/test_forms.py",
     "sources/locations": "values without behaviour",
     "sources/oci/documents": "shapes of JSON: tests/sources/test_archive_members.py, tests/sources/test_assembly.py",
     "sources/oci/naming": "names within a layout: tests/sources/test_oci_layout.py, tests/sources/test_archive.py",
@@ -144,6 +147,7 @@ UNMIRRORED: Mapping[str, str] = {
 """A module without a test file of its own -> why, and where its behaviour is seen."""
 LOOSE: Mapping[str, str] = {
     "smoke/scripts/test_scripts.py": "what holds of every script",
+    "sources/test_forms.py": "rare and foreign forms of images, in archives and layouts",
     "sources/test_hostile.py": "archives made to do harm, against all that reads them",
 }
 """A test file in a room's folder that mirrors no module -> what it tests."""

@@ -1,13 +1,14 @@
 """The images in an archive: names lead to configs, configs and manifests lead to the layers that were read.
 
 What names them is manifest.json (`docker save`, podman, crane), or index.json alone (OCI image-spec, image-layout.md).
+A folder that `skopeo copy … dir:` wrote has the image's own manifest as manifest.json, and blobs beside it.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
@@ -18,10 +19,14 @@ from weighbridge.image.content import ImageContent
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive_members import Members
 from weighbridge.sources.assembly import Progress, assemble, check_count, check_layer
+from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest
-from weighbridge.sources.oci.manifests import Index, choose, digest_of, parse_document
+from weighbridge.sources.oci.manifests import Index, Manifest, choose, digest_of, parse_document
 from weighbridge.sources.oci.naming import named
 from weighbridge.sources.tar.layer import ReadLayer, plain
+
+_SHORT, _LEAST = 12, 4
+"""Signs of a digest that tell one image from others here, and the fewest that may stand for one."""
 
 
 def read(path: Path, on_progress: Progress | None = None) -> Archive:
@@ -48,7 +53,9 @@ class Archive:
     def entries(self) -> tuple[ManifestEntry, ...]:
         """What manifest.json names; nothing where there is none."""
         text = self.members.documents.get("manifest.json")
-        return parse_manifest(text) if text is not None else ()
+        if text is None:
+            return ()
+        return (self._of_folder(text),) if text.lstrip()[:1] == b"{" else parse_manifest(text)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -73,29 +80,49 @@ class Archive:
         return assemble(shown, text, [each.content for each in layers], [each.blob for each in layers])
 
     def _entry(self, reference: str, config_digest: str) -> ManifestEntry:
-        """Choose by digest, by the exact name, or by a name that only lacks the registry, if that is the only one."""
+        """Choose by digest, by the exact name, by a digest's beginning, or by a name that only lacks the registry."""
         name = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
         tags = [(entry, tag) for entry in self.entries for tag in entry.repo_tags]
         wanted = {config_digest, reference}
         for found in (
-            [entry for entry in self.entries if digest_of(self._config(entry) or b"") in wanted],
+            [entry for entry in self.entries if self._digest(entry) in wanted],
             [entry for entry, tag in tags if tag == name],
+            [entry for entry in self.entries if _is_short(reference, self._digest(entry))],
             [entry for entry, tag in tags if _is_tail(tag, name) or _is_tail(name, tag)],
             [] if reference else self.entries,
         ):
             if len({entry.config for entry in found}) == 1:
                 return found[0]
-        raise no_such_image(reference, self.references)
+        raise no_such_image(reference, [name for entry in self.entries for name in self._names(entry)])
 
     def _of_index(self, reference: str, platform: str) -> ManifestEntry:
         """Return what index.json leads to, in the form of manifest.json."""
         index = parse_document(self._member("index.json"), "index.json")
         if not isinstance(index, Index):
             raise UnreadableImage("index.json is a manifest and no index")
-        images = named(index, reference, "The archive")
-        manifest = choose(images, reference or "The image", self._document, platform=platform, present=self._has)
-        paths = [_path(each.digest) for each in (manifest.config, *manifest.layers)]
-        return ManifestEntry(Config=paths[0], Layers=tuple(paths[1:]))
+        images, name = named(index, reference, "The archive"), reference or "The image"
+        manifest = choose(images, name, self._document, platform=platform, present=self._has)
+        return self._describe(name, manifest, _path)
+
+    def _of_folder(self, text: bytes) -> ManifestEntry:
+        """Return what the manifest of skopeo's folder leads to: blobs that are called by their digests alone.
+
+        Raises:
+            UnreadableImage: It is an index, of which each image has a manifest of its own.
+        """
+        found = parse_document(text, "manifest.json")
+        if isinstance(found, Index):
+            advice = "Copy one image of it: `skopeo copy dir:FOLDER docker-archive:FILE`, without --all."
+            raise UnreadableImage("The archive is a folder of skopeo's with an index of several images", advice=advice)
+        return self._describe("The image", found, lambda digest: digest.partition(":")[2])
+
+    def _describe(self, name: str, manifest: Manifest, locate: Callable[[str], str]) -> ManifestEntry:
+        """Return a manifest in the form of manifest.json; `locate` tells the member that has a digest's blob."""
+        refuse_artifact(name, manifest)
+        config, *layers = (locate(each.digest) for each in (manifest.config, *manifest.layers))
+        if (text := self.members.documents.get(self.members.resolved(config))) is not None:
+            parse_image_config(name, manifest, text)
+        return ManifestEntry(Config=config, Layers=tuple(layers))
 
     def _has(self, digest: str) -> bool:
         return _path(digest) in self.members.documents
@@ -107,6 +134,13 @@ class Archive:
         if name not in self.members.documents:
             raise self._lacks("A document", name)
         return self.members.documents[name]
+
+    def _digest(self, entry: ManifestEntry) -> str:
+        return digest_of(self._config(entry) or b"")
+
+    def _names(self, entry: ManifestEntry) -> Sequence[str]:
+        """Return an image's names; its short digest where it has none, as `docker save` of an id gives it none."""
+        return entry.repo_tags or (self._digest(entry)[: len("sha256:") + _SHORT],)
 
     def _config(self, entry: ManifestEntry) -> bytes | None:
         return self.members.documents.get(self.members.resolved(entry.config))
@@ -157,6 +191,12 @@ def no_such_image(reference: str, names: Sequence[str]) -> NoSuchImage:
     if not reference:
         return NoSuchImage(f"The archive has several images: {there}", advice="Name one, as in archive:FILE#NAME.")
     return NoSuchImage(f"The archive has no image {reference}, but {there}", advice="Choose one of these.")
+
+
+def _is_short(text: str, digest: str) -> bool:
+    """Return whether a text is the beginning of a digest, long enough that nobody means something else."""
+    hexadecimal = text.removeprefix("sha256:")
+    return len(hexadecimal) >= _LEAST and digest.startswith(f"sha256:{hexadecimal}")
 
 
 def _path(digest: str) -> str:

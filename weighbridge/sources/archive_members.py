@@ -185,6 +185,11 @@ class _Draft:
 
     def finished(self) -> Members:
         if not {"manifest.json", "index.json"} & set(self.documents):
+            if self.documents.get("repositories", b"{}").strip() != b"{}":
+                raise UnreadableImage(
+                    "The archive has the form of Docker before 1.10: no manifest.json, no config, no diff IDs",
+                    advice="Load it into a Docker before 25, `docker load`, and save the image again, `docker save`.",
+                )
             raise UnreadableImage(
                 "The archive has neither manifest.json nor index.json: it is cut off, or holds no images"
             )

@@ -11,7 +11,7 @@ from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.platform import UNKNOWN, Platform
 from weighbridge.quoting import quoted
-from weighbridge.sources.oci.artifacts import describe_foreign_config, is_image_config, refuse_artifact
+from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.descriptors import Descriptor
 from weighbridge.sources.oci.documents import Config, parse_config
 from weighbridge.sources.oci.manifests import (
@@ -193,18 +193,9 @@ class _Reader:
 
 
 def _config(reference: str, manifest: Manifest, document: Document) -> tuple[bytes, Config]:
-    name = f"The config of {reference}"
     refuse_artifact(reference, manifest)
-    data = fetched(manifest.config, document, name)
-    try:
-        config = parse_config(data, name)
-    except UnreadableImage as error:
-        if is_image_config(manifest.config):
-            raise
-        raise describe_foreign_config(reference, manifest) from error
-    if not config.rootfs.diff_ids and not is_image_config(manifest.config):
-        raise describe_foreign_config(reference, manifest)
-    return data, config
+    data = fetched(manifest.config, document, f"The config of {reference}")
+    return data, parse_image_config(reference, manifest, data)
 
 
 def _platform(config: Config) -> Platform:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from weighbridge.errors import UnreadableImage
 from weighbridge.quoting import quoted
 from weighbridge.sources.oci.descriptors import CONFIG_TYPES, Descriptor
+from weighbridge.sources.oci.documents import Config, parse_config
 from weighbridge.sources.oci.manifests import Manifest
 
 _PREDICATE = "in-toto.io/predicate-type"
@@ -79,16 +80,28 @@ def refuse_artifact(reference: str, manifest: Manifest) -> None:
     raise UnreadableImage(f"{reference} is {what}, not an image", advice=_advise(kind, reference, manifest))
 
 
-def describe_foreign_config(reference: str, manifest: Manifest) -> UnreadableImage:
-    """Return the error for a manifest whose config is none of an image."""
-    kind = quoted(manifest.artifact_type or manifest.config.media_type or "something without a media type")
+def parse_image_config(reference: str, manifest: Manifest, data: bytes) -> Config:
+    """Return the config to which a manifest leads.
+
+    Raises:
+        UnreadableImage: It is damaged, or by its media type and its fields it is no image's config at all.
+    """
+    is_said_to_be = manifest.config.media_type in ("", *CONFIG_TYPES)
+    try:
+        config = parse_config(data, f"The config of {reference}")
+    except UnreadableImage as error:
+        if is_said_to_be:
+            raise
+        raise _describe_unknown(reference, manifest) from error
+    if not is_said_to_be and not config.rootfs.diff_ids:
+        raise _describe_unknown(reference, manifest)
+    return config
+
+
+def _describe_unknown(reference: str, manifest: Manifest) -> UnreadableImage:
+    kind = quoted(manifest.artifact_type or manifest.config.media_type)
     advice = "Weigh an image; whoever made this artifact knows what reads it."
     return UnreadableImage(f"{reference} is no image of a container, but {kind}", advice=advice)
-
-
-def is_image_config(descriptor: Descriptor) -> bool:
-    """Return whether a config may be an image's, as far as its media type says."""
-    return descriptor.media_type in ("", *CONFIG_TYPES)
 
 
 def describe_others(descriptors: Iterable[Descriptor]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from weighbridge.errors import NoSuchImage
+from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.quoting import listed, quoted
+from weighbridge.sources.oci.artifacts import describe_others
 from weighbridge.sources.oci.descriptors import Descriptor
 from weighbridge.sources.oci.manifests import Index
 
@@ -21,10 +22,14 @@ def named(index: Index, name: str, place: object) -> Index:
 
     Raises:
         NoSuchImage: It has no image of that name, or several and no name was given; the message lists what it has.
+        UnreadableImage: It has nothing but what belongs to images, such as signatures.
     """
     images = [each for each in index.manifests if each.may_be_image]
     if name:
         images = [each for each in images if name in map(each.annotation, _NAMES)]
+    others = describe_others(each for each in index.manifests if not each.may_be_image)
+    if not name and not images and others:
+        raise UnreadableImage(f"{place} holds no image, but {others}", advice="Weigh the image that it belongs to.")
     names = dict.fromkeys(map(_name, images or index.manifests))
     if not images and name:
         raise NoSuchImage(f"{place} has no image {quoted(name)}, but {listed(names)}", advice="Ask for one of these.")
