@@ -20,6 +20,7 @@ import requests
 import urllib3.exceptions
 
 from weighbridge.engine import endpoint, execution, inspect, push, reasons
+from weighbridge.engine.protocol import LABEL
 from weighbridge.engine.subnets import free_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage
@@ -253,11 +254,11 @@ class DockerEngine:
 
     @mapped_errors()
     def remove_labelled(self, label: str) -> int:
-        """Remove all containers, networks and volumes with `label` (`key` or `key=value`); return how many.
+        """Remove our containers, networks and volumes with `label` (`key` or `key=value`); return how many.
 
         What is in use, or somebody else removes at the same time, neither counts nor fails.
         """
-        api, (containers, networks, volumes) = self._api, self._labelled(label)
+        api, (containers, networks, volumes) = self._api, self._find_owned(label)
         gone = sum(_done(partial(api.remove_container, each["Id"], force=True, v=True)) for each in containers)
         gone += sum(_done(partial(api.remove_network, each["Id"])) for each in networks)
         return gone + sum(_done(partial(api.remove_volume, each["Name"], force=True)) for each in volumes)
@@ -265,19 +266,36 @@ class DockerEngine:
     @mapped_errors()
     def held(self, label: str) -> tuple[str, ...]:
         """Tell which networks and volumes with `label` are used by containers without it, and by which."""
-        containers, *things = self._labelled(label)
+        containers, *things = self._find_owned(label)
         return inspect.held(containers, things, self._api.containers(all=True))
 
     @mapped_errors()
     def label_values(self, label: str) -> frozenset[str]:
-        """Return the values of `label` on all containers, networks and volumes that carry it."""
-        things = [each for kind in self._labelled(label) for each in kind]
-        return frozenset(str((each.get("Labels") or {}).get(label, "")) for each in things)
+        """Return the values of `label` on our containers, networks and volumes that carry it."""
+        return frozenset(inspect.read_label(each, label) for kind in self._find_owned(label) for each in kind)
 
-    def _labelled(self, label: str) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
-        api, chosen = self._api, {"label": label}
-        volumes = api.volumes(filters=chosen)["Volumes"] or ()
-        return api.containers(all=True, filters=chosen), api.networks(filters=chosen), volumes
+    def _find_owned(self, label: str) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
+        """Return the containers, networks and volumes that carry the label and are ours by their names, too.
+
+        A container has all labels of its image, so a label that the image has proves nothing.
+        """
+        api, key, chosen = self._api, label.partition("=")[0], {"label": label}
+        networks, volumes = api.networks(filters=chosen), api.volumes(filters=chosen)["Volumes"] or ()
+        containers = [
+            each
+            for each in api.containers(all=True, filters=chosen)
+            if inspect.is_named_by(each, key, LABEL) and not self._has_image_label(each["ImageID"], key)
+        ]
+        return containers, *(
+            [each for each in kind if inspect.is_named_by(each, key, LABEL)] for kind in (networks, volumes)
+        )
+
+    def _has_image_label(self, image_id: str, key: str) -> bool:
+        """Return whether a container's label may come from its image; it may where the image is gone."""
+        try:
+            return key in inspect.image(image_id, self._api.inspect_image(image_id)).labels
+        except docker.errors.NotFound:
+            return True
 
     def _url(self, path: str) -> str:
         return f"{self._api.base_url}/v{self._api.api_version}/{path}"
