@@ -137,7 +137,7 @@ def seconds_of(time: str) -> float:
 
 
 def read_label(facts: dict[str, Any], key: str) -> str:
-    """Read a row of `GET /containers/json`, `/networks` or `/volumes`: the value of a label; empty where it has none."""
+    """Read a row of `GET /containers/json`, `/networks` or `/volumes`: a label's value; empty where it has none."""
     return str((facts.get("Labels") or {}).get(key, ""))
 
 
