@@ -19,8 +19,7 @@ import docker.tls
 import requests
 import urllib3.exceptions
 
-from weighbridge.engine import endpoint, execution, inspect, push, reasons
-from weighbridge.engine.protocol import LABEL
+from weighbridge.engine import endpoint, execution, inspect, ownership, push, reasons
 from weighbridge.engine.subnets import free_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage
@@ -272,30 +271,16 @@ class DockerEngine:
     @mapped_errors()
     def label_values(self, label: str) -> frozenset[str]:
         """Return the values of `label` on our containers, networks and volumes that carry it."""
-        return frozenset(inspect.read_label(each, label) for kind in self._find_owned(label) for each in kind)
+        return frozenset(ownership.read_label(each, label) for kind in self._find_owned(label) for each in kind)
 
-    def _find_owned(self, label: str) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
-        """Return the containers, networks and volumes that carry the label and are ours by their names, too.
+    def _find_owned(self, label: str) -> tuple[ownership.Rows, ownership.Rows, ownership.Rows]:
+        return ownership.find_owned(self._api, label, self._read_image_labels)
 
-        A container has all labels of its image, so a label that the image has proves nothing.
-        """
-        api, key, chosen = self._api, label.partition("=")[0], {"label": label}
-        networks, volumes = api.networks(filters=chosen), api.volumes(filters=chosen)["Volumes"] or ()
-        containers = [
-            each
-            for each in api.containers(all=True, filters=chosen)
-            if inspect.is_named_by(each, key, LABEL) and not self._has_image_label(each["ImageID"], key)
-        ]
-        return containers, *(
-            [each for each in kind if inspect.is_named_by(each, key, LABEL)] for kind in (networks, volumes)
-        )
-
-    def _has_image_label(self, image_id: str, key: str) -> bool:
-        """Return whether a container's label may come from its image; it may where the image is gone."""
+    def _read_image_labels(self, image_id: str) -> Mapping[str, str] | None:
         try:
-            return key in inspect.image(image_id, self._api.inspect_image(image_id)).labels
+            return inspect.image(image_id, self._api.inspect_image(image_id)).labels
         except docker.errors.NotFound:
-            return True
+            return None
 
     def _url(self, path: str) -> str:
         return f"{self._api.base_url}/v{self._api.api_version}/{path}"

@@ -136,18 +136,6 @@ def seconds_of(time: str) -> float:
         return 0.0
 
 
-def read_label(facts: dict[str, Any], key: str) -> str:
-    """Read a row of `GET /containers/json`, `/networks` or `/volumes`: a label's value; empty where it has none."""
-    return str((facts.get("Labels") or {}).get(key, ""))
-
-
-def is_named_by(facts: dict[str, Any], key: str, prefix: str) -> bool:
-    """Read such a row: whether its name is the prefix and the label's value, or begins with both and a hyphen."""
-    name = f"{prefix}-{read_label(facts, key)}"
-    names = [each.removeprefix("/") for each in facts.get("Names") or [facts.get("Name", "")]]
-    return any(each == name or each.startswith(f"{name}-") for each in names)
-
-
 def held(
     ours: Iterable[dict[str, Any]], things: Iterable[Iterable[dict[str, Any]]], containers: Iterable[dict[str, Any]]
 ) -> tuple[str, ...]:
