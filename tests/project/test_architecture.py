@@ -122,6 +122,7 @@ UNMIRRORED: Mapping[str, str] = {
     "commands/report": "joins rooms: tests/project/test_tasks.py, tests/live/test_report.py",
     "commands/smoke": "needs an engine: tests/live/test_smoke_prove.py",
     "commands/trend": "joins rooms: tests/project/test_tasks.py",
+    "engine/ownership": "needs an engine: tests/live/test_smoke_removal.py",
     "engine/protocol": "signatures without behaviour, which mypy holds the client to",
     "engine/reasons": "reads what the SDK raises: tests/engine/test_client.py",
     "image/content": "values without behaviour",
@@ -136,6 +137,9 @@ UNMIRRORED: Mapping[str, str] = {
     "report/summary": "values without behaviour",
     "smoke/rule_failed": "an exception without behaviour",
     "smoke/stack/observations": "values, but for a moment's age: tests/smoke/rules/test_shutdown.py",
+    "sources/oci/artifacts": "what is no image: tests/sources/test_forms.py",
+    "sources/oci/descriptors": "fields that may be null: tests/sources/test_forms.py",
+    "sources/tar/sparse": "archives that GNU tar packs: tests/sources/test_forms.py",
     "sources/locations": "values without behaviour",
     "sources/oci/documents": "shapes of JSON: tests/sources/test_archive_members.py, tests/sources/test_assembly.py",
     "sources/oci/naming": "names within a layout: tests/sources/test_oci_layout.py, tests/sources/test_archive.py",
@@ -145,6 +149,7 @@ UNMIRRORED: Mapping[str, str] = {
 """A module without a test file of its own -> why, and where its behaviour is seen."""
 LOOSE: Mapping[str, str] = {
     "smoke/scripts/test_scripts.py": "what holds of every script",
+    "sources/test_forms.py": "rare and foreign forms of images, in archives and layouts",
     "sources/test_hostile.py": "archives made to do harm, against all that reads them",
 }
 """A test file in a room's folder that mirrors no module -> what it tests."""

@@ -52,9 +52,14 @@ def test_more_or_fewer_layers() -> None:
 
 
 def test_damaged_config() -> None:
-    """A config that is none is named."""
-    with pytest.raises(UnreadableImage, match=r"The config of x:1 is damaged: rootfs"):
-        assemble("x:1", b'{"os": "linux", "architecture": "amd64"}', [], [])
+    """Only what a figure depends on makes a config unreadable, and the message names the field."""
+    for rootfs, place in (
+        ("5", "rootfs"),
+        ('{"diff_ids": 5}', "rootfs.diff_ids"),
+        ('{"diff_ids": [1]}', "rootfs.diff_ids.0"),
+    ):
+        with pytest.raises(UnreadableImage, match=rf"The config of x:1 is damaged: {place}: "):
+            assemble("x:1", f'{{"os": "linux", "rootfs": {rootfs}}}'.encode(), [], [])
 
 
 def test_layer_is_held_against_what_is_said_of_it() -> None:

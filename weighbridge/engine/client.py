@@ -19,7 +19,7 @@ import docker.tls
 import requests
 import urllib3.exceptions
 
-from weighbridge.engine import endpoint, execution, inspect, push, reasons
+from weighbridge.engine import endpoint, execution, inspect, ownership, push, reasons
 from weighbridge.engine.subnets import free_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage, SignalName
@@ -262,11 +262,11 @@ class DockerEngine:
 
     @mapped_errors()
     def remove_labelled(self, label: str) -> int:
-        """Remove all containers, networks and volumes with `label` (`key` or `key=value`); return how many.
+        """Remove our containers, networks and volumes with `label` (`key` or `key=value`); return how many.
 
         Things that are in use, or that somebody else removes at the same time, are no error and do not count.
         """
-        api, (containers, networks, volumes) = self._api, self._labelled(label)
+        api, (containers, networks, volumes) = self._api, self._find_owned(label)
         gone = sum(_done(partial(api.remove_container, each["Id"], force=True, v=True)) for each in containers)
         gone += sum(_done(partial(api.remove_network, each["Id"])) for each in networks)
         return gone + sum(_done(partial(api.remove_volume, each["Name"], force=True)) for each in volumes)
@@ -274,19 +274,16 @@ class DockerEngine:
     @mapped_errors()
     def held(self, label: str) -> tuple[str, ...]:
         """Return a sentence for each network and volume with `label` that a container without it uses."""
-        containers, *things = self._labelled(label)
+        containers, *things = self._find_owned(label)
         return inspect.held(containers, things, self._api.containers(all=True))
 
     @mapped_errors()
     def label_values(self, label: str) -> frozenset[str]:
-        """Return the values of `label` on all containers, networks and volumes that carry it."""
-        things = [each for kind in self._labelled(label) for each in kind]
-        return frozenset(str((each.get("Labels") or {}).get(label, "")) for each in things)
+        """Return the values of `label` on our containers, networks and volumes that carry it."""
+        return frozenset(ownership.read_label(each, label) for kind in self._find_owned(label) for each in kind)
 
-    def _labelled(self, label: str) -> tuple[Sequence[Any], Sequence[Any], Sequence[Any]]:
-        api, chosen = self._api, {"label": label}
-        volumes = api.volumes(filters=chosen)["Volumes"] or ()
-        return api.containers(all=True, filters=chosen), api.networks(filters=chosen), volumes
+    def _find_owned(self, label: str) -> tuple[ownership.Rows, ownership.Rows, ownership.Rows]:
+        return ownership.find_owned(self._api, label, self.image)
 
 
 def _done(step: Callable[[], object]) -> bool:

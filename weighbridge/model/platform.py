@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+UNKNOWN = "unknown"
+"""What stands for a part of a platform that an image does not tell."""
 _NAME = r"([a-z0-9]+)/([a-z0-9_]+)(?:/([a-z0-9.]+))?"
 _GRAMMAR = re.compile(_NAME)
 _ARCHITECTURES = {

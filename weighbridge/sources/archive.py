@@ -1,27 +1,33 @@
 """Finds the images in an archive: a name leads to a config, the config and the manifest lead to the layers.
 
 The names come from manifest.json (`docker save`, podman, crane), or from index.json if the archive has only that (OCI
-image-spec, image-layout.md).
+image-spec, image-layout.md). In a folder that `skopeo copy … dir:` wrote, manifest.json is the manifest of the one
+image, and the blobs lie beside it.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.image.content import ImageContent
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive_members import Members
-from weighbridge.sources.assembly import Progress, assemble
+from weighbridge.sources.assembly import Progress, assemble, check_count, check_layer
+from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest
-from weighbridge.sources.oci.manifests import Index, choose, digest_of, parse_document
+from weighbridge.sources.oci.manifests import Index, Manifest, choose, digest_of, parse_document
 from weighbridge.sources.oci.naming import named
 from weighbridge.sources.tar.layer import ReadLayer, plain
+
+_SHORT, _LEAST = 12, 4
+"""Signs of a digest that tell one image from others here, and the fewest that may stand for one."""
 
 
 def read(path: Path, on_progress: Progress | None = None) -> Archive:
@@ -48,12 +54,14 @@ class Archive:
     def entries(self) -> tuple[ManifestEntry, ...]:
         """The images that manifest.json lists; empty if the archive has no manifest.json."""
         text = self.members.documents.get("manifest.json")
-        return parse_manifest(text) if text is not None else ()
+        if text is None:
+            return ()
+        return (self._of_folder(text),) if text.lstrip()[:1] == b"{" else parse_manifest(text)
 
     @property
     def references(self) -> tuple[str, ...]:
         """All names that the archive gives to its images."""
-        return tuple(tag for entry in self.entries for tag in entry.repo_tags or ())
+        return tuple(tag for entry in self.entries for tag in entry.repo_tags)
 
     def image(self, reference: str = "", config_digest: str = "", platform: str = "") -> ImageContent:
         """Return one image: the one with this config digest, else the one with this name, else the only one.
@@ -69,33 +77,53 @@ class Archive:
         if re.fullmatch(r"[0-9a-f]{64}", stated := _stated_hex(entry.config)) and digest_of(text) != f"sha256:{stated}":
             raise UnreadableImage(f"{name} is damaged: its digest is not {stated[:12]}…")
         layers = self._layers(reference, entry, parse_config(text, name))
-        shown = reference or next(iter(entry.repo_tags or ()), digest_of(text))
+        shown = reference or next(iter(entry.repo_tags), digest_of(text))
         return assemble(shown, text, [each.content for each in layers], [each.blob for each in layers])
 
     def _entry(self, reference: str, config_digest: str) -> ManifestEntry:
-        """Choose an entry by digest, else by exact name, else by a name that is unique if registries are ignored."""
+        """Choose by digest, by exact name, by a digest's beginning, or by a name that is unique without registry."""
         name = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
-        tags = [(entry, tag) for entry in self.entries for tag in entry.repo_tags or ()]
+        tags = [(entry, tag) for entry in self.entries for tag in entry.repo_tags]
         wanted = {config_digest, reference}
         for found in (
-            [entry for entry in self.entries if digest_of(self._config(entry) or b"") in wanted],
+            [entry for entry in self.entries if self._digest(entry) in wanted],
             [entry for entry, tag in tags if tag == name],
+            [entry for entry in self.entries if _is_short(reference, self._digest(entry))],
             [entry for entry, tag in tags if _is_tail(tag, name) or _is_tail(name, tag)],
             [] if reference else self.entries,
         ):
             if len({entry.config for entry in found}) == 1:
                 return found[0]
-        raise no_such_image(reference, self.references)
+        raise no_such_image(reference, [name for entry in self.entries for name in self._names(entry)])
 
     def _of_index(self, reference: str, platform: str) -> ManifestEntry:
         """Follow index.json to an image, and return the entry that manifest.json would have for it."""
         index = parse_document(self._member("index.json"), "index.json")
         if not isinstance(index, Index):
             raise UnreadableImage("index.json holds a manifest instead of an index")
-        images = named(index, reference, "The archive")
-        manifest = choose(images, reference or "The image", self._document, platform=platform, present=self._has)
-        paths = [_path(each.digest) for each in (manifest.config, *manifest.layers)]
-        return ManifestEntry(Config=paths[0], Layers=tuple(paths[1:]))
+        images, name = named(index, reference, "The archive"), reference or "The image"
+        manifest = choose(images, name, self._document, platform=platform, present=self._has)
+        return self._describe(name, manifest, _path)
+
+    def _of_folder(self, text: bytes) -> ManifestEntry:
+        """Return the entry for the manifest of skopeo's folder, whose blobs have their digests as names.
+
+        Raises:
+            UnreadableImage: It is an index of several images.
+        """
+        found = parse_document(text, "manifest.json")
+        if isinstance(found, Index):
+            advice = "Copy one image of it: `skopeo copy dir:FOLDER docker-archive:FILE`, without --all."
+            raise UnreadableImage("The archive is a folder of skopeo's with an index of several images", advice=advice)
+        return self._describe("The image", found, lambda digest: digest.partition(":")[2])
+
+    def _describe(self, name: str, manifest: Manifest, locate: Callable[[str], str]) -> ManifestEntry:
+        """Return the entry that manifest.json would have for a manifest; `locate` takes a digest, returns a member."""
+        refuse_artifact(name, manifest)
+        config, *layers = (locate(each.digest) for each in (manifest.config, *manifest.layers))
+        if (text := self.members.documents.get(self.members.resolved(config))) is not None:
+            parse_image_config(name, manifest, text)
+        return ManifestEntry(Config=config, Layers=tuple(layers))
 
     def _has(self, digest: str) -> bool:
         return _path(digest) in self.members.documents
@@ -108,20 +136,31 @@ class Archive:
             raise self._lacks("A document", name)
         return self.members.documents[name]
 
+    def _digest(self, entry: ManifestEntry) -> str:
+        return digest_of(self._config(entry) or b"")
+
+    def _names(self, entry: ManifestEntry) -> Sequence[str]:
+        """Return an image's names; its short digest where it has none, as `docker save` of an id gives it none."""
+        return entry.repo_tags or (self._digest(entry)[: len("sha256:") + _SHORT],)
+
     def _config(self, entry: ManifestEntry) -> bytes | None:
         return self.members.documents.get(self.members.resolved(entry.config))
 
     def _layers(self, reference: str, entry: ManifestEntry, config: Config) -> Sequence[ReadLayer]:
         """Return the layers in the order of the config's diff IDs, lowest layer first."""
-        names = dict(enumerate(entry.layers or ()))
+        image = reference or "the image"
+        if entry.layers:  # without any, the diff IDs alone say which layers the image has
+            check_count(image, config, len(entry.layers))
         found = []
-        for index, diff_id in enumerate(config.rootfs.diff_ids):
-            layer = self.members.layer(names.get(index, ""))
+        for index, (diff_id, member) in enumerate(zip_longest(config.rootfs.diff_ids, entry.layers, fillvalue="")):
+            name, layer = f"Layer {index} of {image}", self.members.layer(member)
             if layer is None or (layer.diff_id and layer.diff_id != diff_id):
                 # If the containerd store has written a layer under another compressed digest, it does not repeat it.
-                layer = self._by_diff_id.get(diff_id)
+                layer, other = self._by_diff_id.get(diff_id), layer
+                if layer is None and other:
+                    check_layer(other, diff_id=diff_id, digest="", name=name)
             if layer is None:
-                raise self._lacks(f"Layer {index} of {reference or 'the image'}", names.get(index, diff_id))
+                raise self._lacks(name, member or diff_id)
             found.append(layer)
         return found
 
@@ -137,7 +176,7 @@ class Archive:
         The result is only as true as the configs: nothing is hashed here.
         """
         for entry in self.entries:
-            text, names = self._config(entry), entry.layers or ()
+            text, names = self._config(entry), entry.layers
             diff_ids = parse_config(text, "A config").rootfs.diff_ids if text else ()
             if len(diff_ids) == len(names):
                 pairs = ((diff_id, self.members.resolved(name)) for diff_id, name in zip(diff_ids, names, strict=True))
@@ -156,6 +195,12 @@ def no_such_image(reference: str, names: Sequence[str]) -> NoSuchImage:
     if not reference:
         return NoSuchImage(f"The archive has several images: {there}", advice="Name one, as in archive:FILE#NAME.")
     return NoSuchImage(f"The archive has no image {reference}; it has {there}", advice="Choose one of these.")
+
+
+def _is_short(text: str, digest: str) -> bool:
+    """Return whether a text is the beginning of a digest, long enough that nobody means something else."""
+    hexadecimal = text.removeprefix("sha256:")
+    return len(hexadecimal) >= _LEAST and digest.startswith(f"sha256:{hexadecimal}")
 
 
 def _path(digest: str) -> str:

@@ -21,6 +21,7 @@ from weighbridge.sources.tar.compression import decompressed, is_compressed
 from weighbridge.sources.tar.headers import DamagedArchive, Header, is_tar
 from weighbridge.sources.tar.layer import ReadLayer, Watch, plain, read_layer, watch_layer
 from weighbridge.sources.tar.reader import Meter, Part, Tape
+from weighbridge.sources.tar.sparse import SparsePart, open_member
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """A longer JSON member is not kept: a config has some kilobytes, but an attestation's bill of materials may be long."""
@@ -139,16 +140,18 @@ class _Draft:
         if header.kind in (SYMBOLIC_LINK, HARD_LINK):
             folder = posixpath.dirname(name) if header.kind == SYMBOLIC_LINK else ""
             self.links[name] = plain(posixpath.join(folder, header.target))
-        elif header.kind == FILE and header.size == header.stored:  # no tool writes an image's member as a sparse file
-            self._add_file(name, Part(tape, header.stored), header.stored)
+        elif header.kind == FILE:
+            part = open_member(tape, header) if header.is_sparse else Part(tape, header.stored)
+            self._add_file(name, part, header.size)
 
-    def _add_file(self, name: str, part: Part, size: int) -> None:
-        if is_tar(part.head) or is_compressed(part.head):
+    def _add_file(self, name: str, part: Part | SparsePart, size: int) -> None:
+        # An archive without any bytes is a valid layer without any file.
+        if not size or is_tar(part.head) or is_compressed(part.head):
             self._add_layer(name, part, size)
         elif part.head.lstrip()[:1] in (b"{", b"["):
             self._add_document(name, part, size)
 
-    def _add_layer(self, name: str, part: Part, size: int) -> None:
+    def _add_layer(self, name: str, part: Part | SparsePart, size: int) -> None:
         blob = _BLOB.fullmatch(name)
         stated = f"{blob[1]}:{blob[2]}" if blob else ""
         content, watch = None if self.verified else self.known(name), self.watching(name)
@@ -177,7 +180,7 @@ class _Draft:
             layer = replace(layer, blob=Blob(digest=stated, size_bytes=layer.blob.size_bytes))
         self.layers[name] = layer
 
-    def _add_document(self, name: str, part: Part, size: int) -> None:
+    def _add_document(self, name: str, part: Part | SparsePart, size: int) -> None:
         if size > MAX_DOCUMENT_BYTES or self.documents_bytes + size > MAX_DOCUMENTS_BYTES:
             self.faults[name] = UnreadableImage(f"it has {size} bytes, which is too long", advice="")
             return
@@ -186,6 +189,11 @@ class _Draft:
 
     def finished(self) -> Members:
         if not {"manifest.json", "index.json"} & set(self.documents):
+            if self.documents.get("repositories", b"{}").strip() != b"{}":
+                raise UnreadableImage(
+                    "The archive has the form of Docker before 1.10: no manifest.json, no config, no diff IDs",
+                    advice="Load it into a Docker before 25, `docker load`, and save the image again, `docker save`.",
+                )
             raise UnreadableImage(
                 "The archive has neither manifest.json nor index.json: it is cut off, or holds no images"
             )

@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
-from weighbridge.model.platform import Platform
+from weighbridge.model.platform import UNKNOWN, Platform
 from weighbridge.quoting import quoted
+from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
+from weighbridge.sources.oci.descriptors import Descriptor
 from weighbridge.sources.oci.documents import Config, parse_config
 from weighbridge.sources.oci.manifests import (
-    CONFIG_TYPES,
-    Descriptor,
     Document,
     Manifest,
     asked,
@@ -65,16 +65,15 @@ def assemble(
     check_count(reference, content, len(layers))
     if len(blobs) != len(layers):
         raise ValueError("there must be one blob, or None, for each layer")
-    execution = content.config
     return ImageContent(
         reference=reference,
         config_digest=digest_of(config),
         config=config,
         platform=str(_platform(content)),
         diff_ids=diff_ids,
-        history=tuple(HistoryEntry(**step.model_dump()) for step in content.history or ()),
-        labels=(execution and execution.labels) or {},
-        working_dir=(execution and execution.working_dir) or "",
+        history=tuple(HistoryEntry(**step.model_dump()) for step in content.history),
+        labels=content.config.labels,
+        working_dir=content.config.working_dir,
         layers=tuple(layers),
         blobs=tuple(blobs),
     )
@@ -83,7 +82,9 @@ def assemble(
 def check_count(reference: str, config: Config, count: int) -> None:
     """Raise `UnreadableImage` if an image does not have as many layers as its config lists."""
     if (expected := len(config.rootfs.diff_ids)) != count:
-        raise UnreadableImage(f"{reference} has {count} layers, but its config lists {expected}")
+        raise UnreadableImage(
+            f"{reference} has {count} layers, but its config lists {expected} diff IDs (rootfs.diff_ids)"
+        )
 
 
 def check_layer(read: ReadLayer, *, diff_id: str, digest: str, name: str) -> None:
@@ -103,7 +104,8 @@ def check_layer(read: ReadLayer, *, diff_id: str, digest: str, name: str) -> Non
         raise UnreadableImage(f"{name} is damaged: its digest is {computed[:19]}…, not {digest[:19]}…")
     if read.diff_id and read.diff_id != diff_id:
         raise UnreadableImage(
-            f"{name} is not the layer that the config lists: unpacked, its digest is {read.diff_id[:19]}…"
+            f"{name} is not the layer that the config lists: unpacked, its digest is {read.diff_id[:19]}…, not "
+            f"{diff_id[:19]}…"
         )
 
 
@@ -143,11 +145,25 @@ def fetch(
     for number, (diff_id, described) in enumerate(zip(content.rootfs.diff_ids, manifest.layers, strict=True)):
         if diff_id not in layers:
             name = f"Layer {number} of {reference}"
-            layers[diff_id] = known(diff_id) or reader.read(described, diff_id, name)
+            layers[diff_id] = known(diff_id) or _read_layer(reader, described, diff_id, name)
         # A tar archive without compression is its own blob, and nothing else has the same digest.
         packed = plain_blobs or described.digest != diff_id
         blobs.append(Blob(digest=described.digest, size_bytes=described.size) if packed else None)
     return assemble(reference, data, [layers[diff_id] for diff_id in content.rootfs.diff_ids], blobs)
+
+
+def _read_layer(reader: _Reader, described: Descriptor, diff_id: str, name: str) -> LayerContent:
+    """Return a layer; where it is one that registries must not hand out, the error says from where it comes."""
+    try:
+        return reader.read(described, diff_id, name)
+    except UnreadableImage as error:
+        if not described.is_foreign:
+            raise
+        place = f"it comes from {quoted(described.urls[0])}" if described.urls else "nobody says from where it comes"
+        raise UnreadableImage(
+            f"{name} is not kept with the image ({quoted(described.media_type)}): {place}",
+            advice="Pull the image with an engine that may fetch it, then weigh what `docker save` writes there.",
+        ) from error
 
 
 class _Reader:
@@ -180,16 +196,11 @@ class _Reader:
 
 
 def _config(reference: str, manifest: Manifest, document: Document) -> tuple[bytes, Config]:
-    name = f"The config of {reference}"
-    data = fetched(manifest.config, document, name)
-    try:
-        return data, parse_config(data, name)
-    except UnreadableImage as error:
-        if manifest.config.media_type in ("", *CONFIG_TYPES):
-            raise
-        kind = quoted(manifest.config.media_type)
-        raise UnreadableImage(f"{reference} is not a container image, but {kind}", advice="") from error
+    refuse_artifact(reference, manifest)
+    data = fetched(manifest.config, document, f"The config of {reference}")
+    return data, parse_image_config(reference, manifest, data)
 
 
 def _platform(config: Config) -> Platform:
-    return Platform(config.os, config.architecture, config.variant)
+    """Return what an image runs on; what its config leaves out is unknown, and no reason not to weigh it."""
+    return Platform(config.os or UNKNOWN, config.architecture or UNKNOWN, config.variant)

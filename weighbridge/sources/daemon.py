@@ -7,11 +7,12 @@ engine's id, and all of its layers, the engine is not asked for that image at al
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
-from weighbridge.errors import UnreadableImage
+from weighbridge.errors import EngineFault, UnreadableImage
 from weighbridge.image.content import Blob, ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.engine import LocalImage
@@ -58,19 +59,63 @@ def read(
     images = {reference: engine.image(reference) for reference in references}
     found = {reference: _remembered(reference, image, cache) for reference, image in images.items()}
     unknown = [name for name, content in found.items() if content is None or not _seen(images[name], watches)]
-    if unknown:
-        begun = _Begun(cache, watches)
-        with engine.save(unknown) as stream:
+    saver = _Saver(engine, cache, on_progress, watches)
+    found |= saver.save_all({name: images[name] for name in unknown}) if unknown else {}
+    return {reference: content for reference, content in found.items() if content}
+
+
+@dataclass(frozen=True, slots=True)
+class _Saver:
+    """Reads images out of an engine's stream."""
+
+    engine: Engine
+    cache: Cache
+    on_progress: Callable[[int], None] | None
+    watches: Watches | None
+
+    def save_all(self, images: Mapping[str, LocalImage]) -> dict[str, ImageContent]:
+        """Return images by reference; a graph driver saves none without layers, so the engine's word counts for these."""
+        try:
+            return self.save(images)
+        except EngineFault:
+            rest = {reference: image for reference, image in images.items() if image.diff_ids}
+            if len(rest) == len(images):
+                raise
+        empty = {reference: _describe_empty(image) for reference, image in images.items() if not image.diff_ids}
+        return empty | (self.save(rest) if rest else {})
+
+    def save(self, images: Mapping[str, LocalImage]) -> dict[str, ImageContent]:
+        """Read one stream with all of these images; return them by reference, and keep what was learned of them."""
+        begun = _Begun(self.cache, self.watches)
+        with self.engine.save([*images]) as stream:
             members = archive_members.read(
-                stream, on_progress, verified=False, known=lambda name: _known(name, cache), watching=begun.watch
+                stream,
+                self.on_progress,
+                verified=False,
+                known=lambda name: _known(name, self.cache),
+                watching=begun.watch,
             )
         saved = Archive(members)
         begun.keep(saved)
-        for reference in unknown:
-            # A graph driver's id is the config digest. The containerd store's id is not, and the name decides.
-            found[reference] = saved.image(reference, images[reference].id)
-        _remember(cache, saved, {images[reference].id: found[reference] for reference in unknown})
-    return {reference: content for reference, content in found.items() if content}
+        # A graph driver's id is the config digest. The containerd store's id is not, and the name decides.
+        found = {reference: saved.image(reference, image.id) for reference, image in images.items()}
+        _remember(self.cache, saved, {images[reference].id: content for reference, content in found.items()})
+        return found
+
+
+def _describe_empty(image: LocalImage) -> ImageContent:
+    return ImageContent(
+        reference=image.reference,
+        config=b"",
+        config_digest=image.id,
+        platform=image.platform,
+        diff_ids=(),
+        history=(),
+        labels=image.labels,
+        working_dir="",
+        layers=(),
+        blobs=(),
+    )
 
 
 def _remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent | None:

@@ -73,6 +73,9 @@ class _Layout:
     def index(self) -> Index:
         """Read index.json."""
         name = f"index.json of {self}"
+        if not self._exists("index.json") and self._exists("version") and self._exists("manifest.json"):
+            advice = f"Copy it: `skopeo copy dir:{self} oci:FOLDER`, and weigh that."
+            raise UnreadableImage(f"{self} has the form of skopeo's dir:, which is no OCI layout", advice=advice)
         found = parse_document(self._document("index.json", name, _ADVICE), name)
         if not isinstance(found, Index):
             raise UnreadableImage(f"{name} holds a manifest instead of an index")
@@ -80,7 +83,10 @@ class _Layout:
 
     def has(self, digest: str) -> bool:
         """Tell whether there is a blob of that digest."""
-        return os.path.lexists(self._file(_blob(digest)))
+        return self._exists(_blob(digest))
+
+    def _exists(self, file: str) -> bool:
+        return os.path.lexists(self._file(file))
 
     def document(self, digest: str) -> bytes:
         """Read a JSON blob."""

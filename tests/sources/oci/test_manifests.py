@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tests.support.images import Entry, ImageSpec, OciBlobs
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
+from weighbridge.sources.oci.descriptors import Descriptor
 from weighbridge.sources.oci.manifests import (
     MAX_DEPTH,
     MAX_DOCUMENT_BYTES,
     MAX_MANIFESTS,
-    Descriptor,
     Index,
     Manifest,
     choose,

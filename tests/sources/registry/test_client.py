@@ -24,7 +24,7 @@ from tests.support.registries import Handler, Intercept, Registry
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image.content import ImageContent
 from weighbridge.image.layer import LayerContent
-from weighbridge.sources.oci import manifests
+from weighbridge.sources.oci import descriptors
 from weighbridge.sources.registry import client as registry
 from weighbridge.sources.registry import min_rate
 
@@ -102,7 +102,7 @@ def test_image_is_read_and_each_layer_once() -> None:
     assert [request.kind for request in server.requests] == ["manifests", "blobs", "blobs", "blobs"]
     assert not [request for request in server.requests if {"authorization", "cookie"} & set(request.headers)]
     accepted = server.requests[0].headers["accept"].split(", ")
-    assert set(accepted) == {*manifests.INDEX_TYPES, *manifests.MANIFEST_TYPES}
+    assert set(accepted) == {*descriptors.INDEX_TYPES, *descriptors.MANIFEST_TYPES}
 
 
 def test_tag_may_be_left_out_and_a_digest_is_checked() -> None:

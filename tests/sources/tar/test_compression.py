@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
+import subprocess
+import tarfile
 
 import pytest
 from backports import zstd
@@ -17,6 +21,11 @@ FORMS = {
     "gzip of two members": gzip.compress(DATA[:999]) + gzip.compress(DATA[999:]),
     "zstd": zstd.compress(DATA),
     "zstd of two frames": zstd.compress(DATA[:999]) + zstd.compress(DATA[999:]),
+    "xz": lzma.compress(DATA),
+    "xz of two streams": lzma.compress(DATA[:999]) + lzma.compress(DATA[999:]),
+    "xz with padding": lzma.compress(DATA[:999]) + bytes(8) + lzma.compress(DATA[999:]) + bytes(4),
+    "bzip2": bz2.compress(DATA),
+    "bzip2 of two streams": bz2.compress(DATA[:999]) + bz2.compress(DATA[999:]),
 }
 
 
@@ -39,4 +48,35 @@ def test_undone(form: str) -> None:
 def test_damage(form: str) -> None:
     """A stream that is cut off does not end as if it were whole."""
     with pytest.raises(DAMAGE):
-        whole(FORMS[form][:-9])
+        whole(FORMS[form][:-13])
+
+
+@pytest.mark.parametrize("tool", ["xz", "bzip2", "gzip"])
+def test_what_the_tools_write(tool: str) -> None:
+    """What the machine's own tool packs comes out again, at its strongest setting, too."""
+    for level in ("-1", "-9"):
+        packed = subprocess.run([tool, level, "--stdout"], input=DATA, check=True, capture_output=True).stdout
+        assert is_compressed(packed[:512])
+        assert whole(packed) == DATA
+
+
+def test_xz_that_wants_too_much_memory() -> None:
+    """A stream whose dictionary would take gigabytes is refused, and takes none of them."""
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 2**30}]
+    packed = lzma.compress(b"x", format=lzma.FORMAT_XZ, filters=filters)
+    with pytest.raises(DAMAGE):
+        whole(packed)
+
+
+def test_damage_between_streams() -> None:
+    """Zeros between two xz streams come in fours; whatever else stands there is damage."""
+    for between in (bytes(3), b"junk"):
+        with pytest.raises(DAMAGE):
+            whole(lzma.compress(DATA) + between + lzma.compress(DATA))
+
+
+@pytest.mark.parametrize("name", ["BZh", "BZh9", "BZh91AY", "BZh9.txt"])
+def test_tar_whose_first_file_is_called_like_a_compression(name: str) -> None:
+    """A file's name at the beginning of a tar is not taken for the mark of bzip2."""
+    block = tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT)
+    assert not is_compressed(block)

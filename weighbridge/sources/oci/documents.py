@@ -1,13 +1,17 @@
 """Parses the JSON documents in a `docker save` archive: manifest.json, and the configs that it names.
 
 Fields: OCI image-spec, config.md; for manifest.json, Docker Image Specification v1.2. Unknown fields are ignored.
+
+Most builders are written in Go, which leaves empty fields out or writes them as null. So null means the same as nothing
+here, and a field on which no figure depends makes no image unreadable, whatever it holds.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.quoting import quoted
@@ -15,6 +19,34 @@ from weighbridge.quoting import quoted
 T = TypeVar("T")
 
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+def _read_text(value: Any) -> Any:
+    return value if isinstance(value, str) else ""
+
+
+def _read_texts(value: Any) -> Any:
+    """Return what of a JSON object is text, null being empty text."""
+    pairs = value.items() if isinstance(value, Mapping) else ()
+    return {name: text or "" for name, text in pairs if text is None or isinstance(text, str)}
+
+
+def _read_object(value: Any) -> Any:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _read_objects(value: Any) -> Any:
+    return [_read_object(each) for each in value] if isinstance(value, list) else []
+
+
+def _read_list(value: Any) -> Any:
+    return [] if value is None else value
+
+
+Text = Annotated[str, BeforeValidator(_read_text)]
+"""Text on which no figure depends: whatever else stands there is no text."""
+Texts = Annotated[Mapping[str, str], BeforeValidator(_read_texts)]
+"""Text by name, likewise."""
 
 
 class _Document(BaseModel):
@@ -26,41 +58,42 @@ class ManifestEntry(_Document):
 
     config: str = Field(alias="Config")
     """Name of the member that holds the config."""
-    repo_tags: tuple[str, ...] | None = Field(alias="RepoTags", default=None)
-    layers: tuple[str, ...] | None = Field(alias="Layers", default=None)
+    repo_tags: Annotated[tuple[str, ...], BeforeValidator(_read_list)] = Field(alias="RepoTags", default=())
+    layers: Annotated[tuple[str, ...], BeforeValidator(_read_list)] = Field(alias="Layers", default=())
     """Names of members, lowest layer first."""
 
 
 class RootFS(_Document):
     """The layers of an image, lowest first."""
 
-    diff_ids: tuple[Digest, ...]
+    diff_ids: Annotated[tuple[Digest, ...], BeforeValidator(_read_list)] = ()
+    """None at all in an image without layers."""
 
 
 class Step(_Document):
     """One entry of the history."""
 
-    created_by: str = ""
-    comment: str = ""
-    empty_layer: bool = False
+    created_by: Text = ""
+    comment: Text = ""
+    empty_layer: Annotated[bool, BeforeValidator(lambda value: value is True)] = False
 
 
 class Execution(_Document):
     """How the engine starts a container of the image."""
 
-    labels: dict[str, str] | None = Field(alias="Labels", default=None)
-    working_dir: str | None = Field(alias="WorkingDir", default=None)
+    labels: Texts = Field(alias="Labels", default={})
+    working_dir: Text = Field(alias="WorkingDir", default="")
 
 
 class Config(_Document):
     """An image's config."""
 
-    architecture: str
-    os: str
-    variant: str = ""
-    config: Execution | None = None
-    rootfs: RootFS
-    history: tuple[Step, ...] | None = None
+    architecture: Text = ""
+    os: Text = ""
+    variant: Text = ""
+    config: Annotated[Execution, BeforeValidator(_read_object)] = Execution()
+    rootfs: Annotated[RootFS, BeforeValidator(lambda value: {} if value is None else value)] = RootFS()
+    history: Annotated[tuple[Step, ...], BeforeValidator(_read_objects)] = ()
 
 
 _MANIFEST = TypeAdapter(tuple[ManifestEntry, ...])

@@ -7,16 +7,17 @@ parser recognises a document by its fields, because media types are many and som
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
-from weighbridge.model.platform import Platform, own, parse
+from weighbridge.model.platform import UNKNOWN, Platform, own, parse
 from weighbridge.quoting import listed, quoted
-from weighbridge.sources.oci.documents import parse_config, parsed
+from weighbridge.sources.oci.descriptors import MANIFEST_TYPES, Descriptor
+from weighbridge.sources.oci.documents import Text, parse_config, parsed
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """Limit on a manifest, an index or a config. Registries accept no manifest longer than 4 MiB."""
@@ -24,21 +25,6 @@ MAX_DEPTH = 8
 """How deep indexes may be nested; containerd nests two."""
 MAX_MANIFESTS = 1000
 """How many entries all indexes of one image together may have."""
-
-INDEX_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
-MANIFEST_TYPES = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
-)
-CONFIG_TYPES = (
-    "application/vnd.oci.image.config.v1+json",
-    "application/vnd.docker.container.image.v1+json",
-)
-_ATTESTATION = "vnd.docker.reference.type"
-_UNKNOWN = Platform("unknown", "unknown")
 
 Document = Callable[[str], bytes]
 """Takes a digest; returns that document, unchecked, or raises an error of ours if there is none."""
@@ -48,29 +34,12 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Descriptor(_Model):
-    """How one document refers to another, or to a blob."""
-
-    digest: Annotated[str, Field(pattern=r"^[a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$")]
-    size: Annotated[int, Field(ge=0, lt=2**63)]
-    media_type: str = Field(alias="mediaType", default="")
-    artifact_type: str | None = Field(alias="artifactType", default=None)
-    platform: Platform | None = None
-    annotations: Mapping[str, str] | None = None
-
-    @property
-    def may_be_image(self) -> bool:
-        """Whether its fields allow an image or an index, as opposed to an attestation, a chart or a signature."""
-        return (
-            self.media_type in ("", *INDEX_TYPES, *MANIFEST_TYPES)
-            and (self.artifact_type or CONFIG_TYPES[0]) in CONFIG_TYPES
-            and self.platform != _UNKNOWN
-            and _ATTESTATION not in (self.annotations or {})
-        )
-
-    def annotation(self, name: str) -> str:
-        """Return the annotation of that name; empty if there is none."""
-        return (self.annotations or {}).get(name, "")
+def _read_subject(value: Any) -> Any:
+    """Return a descriptor; None for anything else, because no figure depends on it."""
+    try:
+        return None if value is None else Descriptor.model_validate(value)
+    except ValidationError:
+        return None
 
 
 class Manifest(_Model):
@@ -79,6 +48,10 @@ class Manifest(_Model):
     config: Descriptor
     layers: tuple[Descriptor, ...]
     """Lowest first."""
+    artifact_type: str = ""
+    """The kind of an artifact that is no image; empty if the manifest does not say it."""
+    subject: Descriptor | None = None
+    """The manifest to which this one belongs, such as the image that a signature signs."""
 
 
 class Index(_Model):
@@ -92,6 +65,8 @@ class _Either(_Model):
     layers: tuple[Descriptor, ...] | None = None
     manifests: tuple[Descriptor, ...] | None = None
     fs_layers: Any = Field(alias="fsLayers", default=None)
+    artifact_type: Text = Field(alias="artifactType", default="")
+    subject: Annotated[Descriptor | None, BeforeValidator(_read_subject)] = None
 
 
 _EITHER = TypeAdapter(_Either)
@@ -120,7 +95,12 @@ def parse_document(text: bytes, name: str) -> Manifest | Index:
     if "manifests" in fields:
         return Index(manifests=either.manifests or ())
     if either.config:
-        return Manifest(config=either.config, layers=either.layers or ())
+        return Manifest(
+            config=either.config,
+            layers=either.layers or (),
+            artifact_type=either.artifact_type,
+            subject=either.subject,
+        )
     raise UnreadableImage(f"{name} is neither a manifest nor an index")
 
 
@@ -249,7 +229,7 @@ class _Chooser:
             return image.platform
         described, name = self.manifest(image).config, f"A config of {self._name}"
         config = parse_config(fetched(described, self._config, name), name)
-        return Platform(config.os, config.architecture, config.variant)
+        return Platform(config.os or UNKNOWN, config.architecture or UNKNOWN, config.variant)
 
     def _fetched(self, image: Descriptor) -> Manifest | Index:
         name = f"A manifest of {self._name}"

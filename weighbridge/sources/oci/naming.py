@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from weighbridge.errors import NoSuchImage
+from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.quoting import listed, quoted
-from weighbridge.sources.oci.manifests import Descriptor, Index
+from weighbridge.sources.oci.artifacts import describe_others
+from weighbridge.sources.oci.descriptors import Descriptor
+from weighbridge.sources.oci.manifests import Index
 
 _NAMES = "org.opencontainers.image.ref.name", "io.containerd.image.name"
 """The specification's annotation, and containerd's, whose value includes the registry."""
@@ -20,10 +22,14 @@ def named(index: Index, name: str, place: object) -> Index:
 
     Raises:
         NoSuchImage: No image has that name, or there are several and `name` is empty; the message lists the names.
+        UnreadableImage: The index has no image, only what belongs to images, such as signatures.
     """
     images = [each for each in index.manifests if each.may_be_image]
     if name:
         images = [each for each in images if name in map(each.annotation, _NAMES)]
+    others = describe_others(each for each in index.manifests if not each.may_be_image)
+    if not name and not images and others:
+        raise UnreadableImage(f"{place} holds no image, but {others}", advice="Weigh the image that it belongs to.")
     names = dict.fromkeys(map(_name, images or index.manifests))
     if not images and name:
         raise NoSuchImage(

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from weighbridge.errors import SourceError, UnreadableImage
 from weighbridge.quoting import quoted
+from weighbridge.sources.oci.descriptors import INDEX_TYPES, MANIFEST_TYPES, Descriptor
 from weighbridge.sources.oci.documents import parsed
-from weighbridge.sources.oci.manifests import INDEX_TYPES, MANIFEST_TYPES, MAX_DOCUMENT_BYTES, Descriptor
+from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES
 from weighbridge.sources.registry import challenges, credentials
 from weighbridge.sources.registry.references import Reference
 from weighbridge.sources.registry.refusals import refusal, words

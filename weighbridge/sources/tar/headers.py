@@ -26,6 +26,7 @@ _WITHOUT_DATA = frozenset(b"123456")
 _ASCII = bytes(range(128))
 _SPACES_SUM = 8 * ord(" ")
 _LARGEST = 2**63 - 1
+_SPARSE_PARTS = ("GNU.sparse.offset", "GNU.sparse.numbytes")
 
 
 class DamagedArchive(Exception):
@@ -50,6 +51,10 @@ class Header(NamedTuple):
     uid: int
     gid: int
     mtime: float
+    segments: tuple[tuple[int, int], ...] | None = None
+    """Of a sparse file, where what is stored of it lies: offset and bytes each; None where no header tells it."""
+    is_sparse: bool = False
+    """Whether the archive leaves the file's holes out."""
 
 
 def decode(block: bytes) -> Header:
@@ -125,7 +130,12 @@ def pax_records(data: bytes) -> dict[str, str]:
         key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if end <= space or end > len(data) or not equals or data[end - 1 : end] != b"\n":
             raise DamagedArchive("an extended header is damaged")
-        records[key.decode(errors="surrogateescape")] = value.decode(errors="surrogateescape")
+        name, text = key.decode(errors="surrogateescape"), value.decode(errors="surrogateescape")
+        if name in _SPARSE_PARTS:  # version 0.0 repeats them, once for each part of the file that is stored
+            before = records.get("GNU.sparse.map")
+            records["GNU.sparse.map"] = text if before is None else f"{before},{text}"
+        else:
+            records[name] = text
         at = end
     return records
 

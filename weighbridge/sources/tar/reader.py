@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from weighbridge.image.layer import FILE
 from weighbridge.sources.tar.compression import Readable
 from weighbridge.sources.tar.headers import BLOCK_BYTES, DamagedArchive, Header, decode, extended, pax_records, settled
+from weighbridge.sources.tar.sparse import parse_map, read_map
 
 CHUNK_BYTES = 2**17
 """How much to read at once: so much that the loop's own cost is negligible."""
@@ -13,6 +15,8 @@ CHUNK_BYTES = 2**17
 MAX_HEADER_BYTES = 2**20
 """Limit on one member's headers. Linux limits a path to 4 kB and an extended attribute to 64 kB."""
 
+_SPARSE = {"GNU.sparse.major", "GNU.sparse.realsize", "GNU.sparse.size"}
+"""PAX records that a sparse file has."""
 _LONG_NAME, _LONG_LINK, _EXTENDED, _GLOBAL = b"L", b"K", b"xX", b"g"
 
 Tap = Callable[[bytes], object]
@@ -133,9 +137,11 @@ class Tape:
             elif header.type == _LONG_LINK:
                 records["linkpath"] = _name(self._data(header))
             else:
-                if header.type == b"S":
-                    self._skip_map(block)
-                return settled(extended(header, records) if records else header)
+                segments = read_map(self, block) if header.type == b"S" else parse_map(records)
+                whole = settled(extended(header, records) if records else header)
+                if segments is None and not _SPARSE & records.keys():
+                    return whole
+                return whole._replace(segments=segments, is_sparse=whole.kind == FILE)
         return None
 
     def _block(self) -> bytes:
@@ -149,12 +155,6 @@ class Tape:
         data = self.take(header.stored)
         self.skip(_padded(header.stored) - header.stored)
         return data
-
-    def _skip_map(self, block: bytes) -> None:
-        """Skip the blocks in which old GNU archives continue the map of a sparse file's holes."""
-        goes_on = block[482]
-        while goes_on:
-            goes_on = self.take(BLOCK_BYTES)[504]
 
 
 class Part:
