@@ -74,7 +74,7 @@ class _Saver:
     watches: Watches | None
 
     def save_all(self, images: Mapping[str, LocalImage]) -> dict[str, ImageContent]:
-        """Return images by reference; a graph driver saves none without layers, so the engine's word counts for these."""
+        """Return images by reference; a graph driver saves none without layers: for these the engine's word counts."""
         try:
             return self.save(images)
         except EngineFault:
