@@ -11,7 +11,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from weighbridge.commands.cli import check_configuration, settings_of, user_errors, whole_number
+from weighbridge.commands.cli import check_configuration, parse_number, read_settings, show_user_errors
 
 PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; default: all variants"
@@ -27,8 +27,8 @@ def engine(c: Context) -> None:
     """Find or set up the engine, a BuildKit client and the base images."""
     from weighbridge.commands import engine as command
 
-    with user_errors():
-        command.run(settings_of(c), PROJECT)
+    with show_user_errors():
+        command.run(read_settings(c), PROJECT)
 
 
 @task(
@@ -45,8 +45,8 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
     """Build the variants of the image, all from one Dockerfile."""
     from weighbridge.commands import build as command
 
-    with user_errors():
-        command.run(settings_of(c), PROJECT, variant, platforms=platform, push=push, no_cache=no_cache)
+    with show_user_errors():
+        command.run(read_settings(c), PROJECT, variant, platforms=platform, push=push, no_cache=no_cache)
 
 
 @task(
@@ -71,8 +71,10 @@ def report(
     """Weigh images layer by layer, say what their bytes are, record it."""
     from weighbridge.commands import report as command
 
-    with user_errors():
-        command.run(settings_of(c), PROJECT, variant, image, formats_wanted=format, baseline=baseline, rebuild=rebuild)
+    with show_user_errors():
+        command.run(
+            read_settings(c), PROJECT, variant, image, formats_wanted=format, baseline=baseline, rebuild=rebuild
+        )
 
 
 @task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
@@ -80,8 +82,8 @@ def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
     """Show what the variants weighed, record by record."""
     from weighbridge.commands import trend as command
 
-    with user_errors():
-        command.run(settings_of(c), PROJECT, variant, format)
+    with show_user_errors():
+        command.run(read_settings(c), PROJECT, variant, format)
 
 
 @task(
@@ -92,8 +94,8 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
     """Show what grew from one image to another, package by package."""
     from weighbridge.commands import diff as command
 
-    with user_errors():
-        command.run(settings_of(c), PROJECT, before, after, format)
+    with show_user_errors():
+        command.run(read_settings(c), PROJECT, before, after, format)
 
 
 @task(
@@ -109,8 +111,8 @@ def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = Fal
     """Prove that API and worker run and work, hardened, from each variant."""
     from weighbridge.commands import smoke as command
 
-    with user_errors():
-        command.run(settings_of(c), PROJECT, variant, format, faults=faults, keep=keep)
+    with show_user_errors():
+        command.run(read_settings(c), PROJECT, variant, format, faults=faults, keep=keep)
 
 
 @task(help={"bases": "also the stand-ins for base images, which take a minute to build again"})
@@ -118,8 +120,8 @@ def clean(c: Context, bases: bool = False) -> None:
     """Remove our images and what smoke tests left in the engine."""
     from weighbridge.commands import clean as command
 
-    with user_errors():
-        command.run(settings_of(c), PROJECT, with_bases=bases)
+    with show_user_errors():
+        command.run(read_settings(c), PROJECT, with_bases=bases)
 
 
 @task(help={"quick": "only the tests that need no engine and no server; on two cores they take about 20 seconds"})
@@ -132,7 +134,7 @@ def test(c: Context, quick: bool = False) -> None:
     runs = [f"{ON_ALL_CORES} -m '{small}' --hypothesis-profile quick"]
     if not quick:  # there is one engine: its tests take turns, and measure time
         runs = [f"{ON_ALL_CORES} -m 'not engine'", "-m engine"]
-    with user_errors():
+    with show_user_errors():
         apt.ensure(() if quick else TEST_PACKAGES, "servers and peers for the tests", console.say)
     codes = [0]
     with c.cd(PROJECT):
@@ -158,16 +160,16 @@ def bench(c: Context, runs: str = "5", quick: bool = False, images: bool = False
     from weighbridge.render import formats
     from weighbridge.render.terminal import console
 
-    with user_errors():
-        settings, rounds = settings_of(c), whole_number("--runs", runs)
+    with show_user_errors():
+        settings, rounds = read_settings(c), parse_number("--runs", runs)
         if images:
             show = formats.choose(image_report.FORMATS, format)
-            with console.activity() as shown:
+            with console.show_activity() as shown:
                 compared = comparison.compare(settings, PROJECT, shown, rounds=1 if quick else rounds)
             show(compared)
             return
         render = formats.choose(found.FORMATS, format)
-        with console.activity() as shown:
+        with console.show_activity() as shown:
             results = suite.measure(settings, PROJECT, shown, rounds=rounds, quick=quick)
         render(results)
 
@@ -194,5 +196,5 @@ def lock(c: Context) -> None:
             c.run(f"{compile_} --no-emit-index-url --no-emit-find-links --upgrade {options}")
 
 
-with user_errors():
+with show_user_errors():
     check_configuration(PROJECT)

@@ -19,7 +19,7 @@ from backend.store import MAX_ATTEMPTS, Store, StoredComparison, StoredReport
 from weighbridge.errors import UnreadableRecord
 from weighbridge.report.comparison import Comparison, Refusal, compare_reports
 from weighbridge.report.difference import VariantDifference
-from weighbridge.report.records import from_json
+from weighbridge.report.records import parse_json
 
 _log = logging.getLogger(__name__)
 _ID = re.compile("[0-9a-f]{64}")
@@ -108,7 +108,7 @@ def run_comparison(store: Store, comparison_id: str) -> None:
         store.fail_comparison(comparison_id, f"It was started {MAX_ATTEMPTS} times and never finished.")
         return
     try:
-        before, after = (from_json(get_record(store, key), key) for key in (comparison.before, comparison.after))
+        before, after = (parse_json(get_record(store, key), key) for key in (comparison.before, comparison.after))
     except UnreadableRecord as error:  # its advice is for files
         store.fail_comparison(comparison_id, error.message)
         return

@@ -45,26 +45,26 @@ class Spec:
     layers: tuple[Iterable[Entry], ...]
 
 
-def whiteout(path: str) -> Entry:
+def make_whiteout(path: str) -> Entry:
     """Return the marker that deletes a path of lower layers (OCI image-spec, layer.md, "Whiteouts")."""
     folder, slash, name = path.rpartition("/")
     return Entry(path=f"{folder}{slash}.wh.{name}")
 
 
-def packages(files: int, name: str = "bench:files", layers: int = 4) -> Spec:
+def make_packages(files: int, name: str = "bench:files", layers: int = 4) -> Spec:
     """Return an image of Python packages with that many small files in total; their owners can be found."""
     count = -(-files // PACKAGE_FILES)
     parts = [range(count * layer // layers, count * (layer + 1) // layers) for layer in range(layers)]
-    return Spec(name=name, layers=tuple(_packages(part, files) for part in parts))
+    return Spec(name=name, layers=tuple(_iterate_packages(part, files) for part in parts))
 
 
-def _packages(numbers: Iterable[int], files: int) -> Iterator[Entry]:
+def _iterate_packages(numbers: Iterable[int], files: int) -> Iterator[Entry]:
     for number in numbers:
         first = number * PACKAGE_FILES
-        yield from _package(f"package_{number:05}", min(PACKAGE_FILES, files - first), first)
+        yield from _iterate_package(f"package_{number:05}", min(PACKAGE_FILES, files - first), first)
 
 
-def _package(name: str, files: int, seed: int) -> Iterator[Entry]:
+def _iterate_package(name: str, files: int, seed: int) -> Iterator[Entry]:
     """Yield a package's modules and the metadata that an installer writes."""
     info, size = f"{name}-1.0.dist-info", 300
     modules = [f"{name}/module_{index:02}.py" for index in range(files - 2)]
@@ -77,7 +77,7 @@ def _package(name: str, files: int, seed: int) -> Iterator[Entry]:
     yield Entry(path=f"{SITE}/{info}/RECORD", text=record.encode())
 
 
-def blobs(size: int, name: str = "bench:bytes", files: int = 50) -> Spec:
+def make_blobs(size: int, name: str = "bench:bytes", files: int = 50) -> Spec:
     """Return an image with one layer and that many bytes in a few large files."""
     return Spec(
         name=name,
@@ -91,16 +91,16 @@ def write(path: Path, spec: Spec) -> None:
     """Write an archive with a single image, without keeping the image in memory."""
     with path.open("wb") as file:
         diff_ids = [_add_layer(file, f"{index}/layer.tar", layer) for index, layer in enumerate(spec.layers)]
-        config = json.dumps(_config(diff_ids)).encode()
+        config = json.dumps(_make_config(diff_ids)).encode()
         config_name = f"{hashlib.sha256(config).hexdigest()}.json"
         layers = [f"{index}/layer.tar" for index in range(len(diff_ids))]
         manifest = [{"Config": config_name, "RepoTags": [spec.name], "Layers": layers}]
         with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
             for name, data in ((config_name, config), ("manifest.json", json.dumps(manifest).encode())):
-                archive.addfile(_file(name, len(data)), io.BytesIO(data))
+                archive.addfile(_make_file(name, len(data)), io.BytesIO(data))
 
 
-def _config(diff_ids: Sequence[str]) -> dict[str, object]:
+def _make_config(diff_ids: Sequence[str]) -> dict[str, object]:
     history = [{"created_by": f"COPY layer-{index} /"} for index, _ in enumerate(diff_ids)]
     return {
         "architecture": "amd64",
@@ -121,7 +121,7 @@ def _add_layer(file: BinaryIO, name: str, entries: Iterable[Entry]) -> str:
             _add(layer, entry)
     end = file.tell()
     file.seek(start)
-    file.write(_file(name, end - start - tarfile.BLOCKSIZE).tobuf(tarfile.USTAR_FORMAT))
+    file.write(_make_file(name, end - start - tarfile.BLOCKSIZE).tobuf(tarfile.USTAR_FORMAT))
     file.seek(end)  # a whole record, so that no padding is needed
     return digest.text
 
@@ -132,12 +132,12 @@ def _add(layer: tarfile.TarFile, entry: Entry) -> None:
         info.type, info.mode = tarfile.DIRTYPE, _FOLDER_MODE
         layer.addfile(info)
         return
-    info = _file(entry.path, entry.size if entry.text is None else len(entry.text))
+    info = _make_file(entry.path, entry.size if entry.text is None else len(entry.text))
     info.uid = info.gid = entry.owner
     layer.addfile(info, _Made(entry) if entry.text is None else io.BytesIO(entry.text))
 
 
-def _file(name: str, size: int) -> tarfile.TarInfo:
+def _make_file(name: str, size: int) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, _MODE
     return info
@@ -170,7 +170,7 @@ class _Made(io.RawIOBase):
         """Return the next `size` bytes."""
         parts = []
         while size > 0:
-            part = _block()[self._at : self._at + size]
+            part = _make_block()[self._at : self._at + size]
             parts.append(part)
             size -= len(part)
             self._at = (self._at + len(part)) % _BLOCK_BYTES
@@ -178,5 +178,5 @@ class _Made(io.RawIOBase):
 
 
 @cache
-def _block() -> bytes:
+def _make_block() -> bytes:
     return Random(0).randbytes(_BLOCK_BYTES // 2).hex().encode()  # noqa: S311 - the same bytes every time are wanted

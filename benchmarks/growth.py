@@ -12,9 +12,9 @@ from benchmarks import archives
 from benchmarks.archives import Spec
 from benchmarks.programs import Workplace
 from benchmarks.results import LARGE_FILES, Growth, Point
-from benchmarks.runs import Contender, interleaved
+from benchmarks.runs import Contender, interleave
 from weighbridge.errors import SettingsError
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 
 Kind = Literal["files", "bytes"]
 SIZES: dict[Kind, tuple[int, ...]] = {
@@ -25,7 +25,7 @@ QUICK_SIZES: dict[Kind, tuple[int, ...]] = {
     "files": (1_000, 50_000, LARGE_FILES),
     "bytes": (10 * 10**6, 200 * 10**6),
 }
-_SPECS: dict[Kind, Callable[[int], Spec]] = {"files": archives.packages, "bytes": archives.blobs}
+_SPECS: dict[Kind, Callable[[int], Spec]] = {"files": archives.make_packages, "bytes": archives.make_blobs}
 _ARCHIVED_BYTES: dict[Kind, int] = {"files": 1200, "bytes": 1}
 """Bytes in the archive for each file or byte of the image, at most."""
 
@@ -41,7 +41,7 @@ class _Made:
     @property
     def name(self) -> str:
         """Its name in the progress messages."""
-        return f"an image of {f'{self.amount:,} files' if self.kind == 'files' else size(self.amount)}"
+        return f"an image of {f'{self.amount:,} files' if self.kind == 'files' else format_size(self.amount)}"
 
 
 def measure(
@@ -59,9 +59,9 @@ def measure(
     _check_room(place.folder, sum(_ARCHIVED_BYTES[kind] * sum(amounts) for kind, amounts in sizes.items()))
     made = []
     for kind, amounts in sizes.items():
-        say(f"Writing images of up to {f'{max(amounts):,} files' if kind == 'files' else size(max(amounts))}")
-        made += [_made(place.folder, kind, amount) for amount in amounts]
-    series = interleaved([_contender(place, each) for each in made], rounds, on_run)
+        say(f"Writing images of up to {f'{max(amounts):,} files' if kind == 'files' else format_size(max(amounts))}")
+        made += [_make_image(place.folder, kind, amount) for amount in amounts]
+    series = interleave([_make_contender(place, each) for each in made], rounds, on_run)
     found = list(zip(made, series, strict=True))
     return tuple(
         Growth(
@@ -71,19 +71,21 @@ def measure(
     )
 
 
-def _made(folder: Path, kind: Kind, amount: int) -> _Made:
+def _make_image(folder: Path, kind: Kind, amount: int) -> _Made:
     path, spec = folder / f"{kind}-{amount}.tar", _SPECS[kind](amount)
     archives.write(path, spec)
     return _Made(kind=kind, amount=amount, location=f"archive:{path}#{spec.name}")
 
 
-def _contender(place: Workplace, made: _Made) -> Contender:
-    return Contender(name=made.name, commands=lambda: [place.report([made.location])])
+def _make_contender(place: Workplace, made: _Made) -> Contender:
+    return Contender(name=made.name, commands=lambda: [place.make_report_command([made.location])])
 
 
 def _check_room(folder: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed_bytes:
         advice = "Set TMPDIR to a folder with more room, or use --quick."
-        message = f"The generated images take {size(needed_bytes)}, but {folder} has only {size(free)} free"
+        message = (
+            f"The generated images take {format_size(needed_bytes)}, but {folder} has only {format_size(free)} free"
+        )
         raise SettingsError(message, advice=advice)

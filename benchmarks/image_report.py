@@ -14,7 +14,7 @@ from benchmarks.report import LINE_WIDTH, NOTHING, print_targets
 from benchmarks.starts import ROLES
 from weighbridge.model.report import Pull
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_table
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 
 
 def render(results: ImageResults, stream: TextIO | None = None) -> None:
@@ -22,13 +22,13 @@ def render(results: ImageResults, stream: TextIO | None = None) -> None:
     _print_images(results, stream)
     _print_changes(results, stream)
     print_targets(results.targets, stream)
-    for line in _notes(results):
+    for line in _iterate_notes(results):
         print_line(Cell(line, "dim"), stream=stream)
 
 
 def render_json(results: ImageResults, stream: TextIO | None = None) -> None:
     """Write all figures and every single run."""
-    (stream or sys.stdout).write(json.dumps(_plain(results), indent=2) + "\n")
+    (stream or sys.stdout).write(json.dumps(_export(results), indent=2) + "\n")
 
 
 FORMATS: Mapping[str, Callable[[ImageResults], None]] = {"terminal": render, "json": render_json}
@@ -46,11 +46,11 @@ def _print_images(results: ImageResults, stream: TextIO | None) -> None:
     )
     rows: list[tuple[Cell | str, ...]] = [
         (
-            _name(each),
-            size(each.shipped_bytes),
-            size(each.pull.bytes),
-            *(_seconds(each.start_seconds(role)) for role in ROLES),
-            *(_bytes(each.memory_bytes(role)) for role in ROLES),
+            _format_name(each),
+            format_size(each.shipped_bytes),
+            format_size(each.pull.bytes),
+            *(_format_seconds(each.compute_start_seconds(role)) for role in ROLES),
+            *(_format_bytes(each.compute_memory_bytes(role)) for role in ROLES),
         )
         for each in results.images
     ]
@@ -66,17 +66,17 @@ def _print_changes(results: ImageResults, stream: TextIO | None) -> None:
     )
     rows = [
         (
-            _name(each),
-            _seconds(each.again),
-            _seconds(each.change),
-            _bytes(each.change_pull.bytes if each.change_pull else None),
+            _format_name(each),
+            _format_seconds(each.again),
+            _format_seconds(each.change),
+            _format_bytes(each.change_pull.bytes if each.change_pull else None),
         )
         for each in results.images
     ]
     print_table("What it takes to build each again", columns, rows, stream=stream)
 
 
-def _notes(results: ImageResults) -> Iterator[str]:
+def _iterate_notes(results: ImageResults) -> Iterator[str]:
     yield "Bold: variants of this project; others: patterns, see benchmarks/dockerfiles."
     yield f"Base of all: {results.base}"
     how = f"medians of {results.rounds}, in turns" if results.rounds > 1 else "one run of each"
@@ -89,50 +89,53 @@ def _notes(results: ImageResults) -> Iterator[str]:
         yield textwrap.shorten(f"Left out: {name}, because {reason}", LINE_WIDTH, placeholder=" …")
 
 
-def _name(image: Compared) -> Cell:
+def _format_name(image: Compared) -> Cell:
     return Cell(image.name, "bold" if image.is_ours else "")
 
 
-def _seconds(value: float | None) -> str:
+def _format_seconds(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.2f} s"
 
 
-def _bytes(value: float | None) -> str:
-    return NOTHING if value is None else size(round(value))
+def _format_bytes(value: float | None) -> str:
+    return NOTHING if value is None else format_size(round(value))
 
 
-def _plain(results: ImageResults) -> dict[str, Any]:
+def _export(results: ImageResults) -> dict[str, Any]:
     return {
         "format": 1,
         "rounds": results.rounds,
         "engine": results.engine,
         "base": results.base,
-        "images": [_plain_image(each) for each in results.images],
+        "images": [_export_image(each) for each in results.images],
         "targets": [{**asdict(target), "meets": target.meets} for target in results.targets],
         "left_out": dict(results.left_out),
     }
 
 
-def _plain_image(image: Compared) -> dict[str, Any]:
+def _export_image(image: Compared) -> dict[str, Any]:
     return {
         "name": image.name,
         "kind": "variant" if image.is_ours else "pattern",
         "shipped_bytes": image.shipped_bytes,
         "pull": asdict(image.pull),
-        "starts": {role: _plain_starts(image, role) for role in ROLES},
+        "starts": {role: _export_starts(image, role) for role in ROLES},
         "nothing_changed": {"median_seconds": image.again, "seconds": image.again_seconds},
         "line_changed": {
             "median_seconds": image.change,
             "seconds": image.change_seconds,
-            "pull": _plain_pull(image.change_pull),
+            "pull": _export_pull(image.change_pull),
         },
     }
 
 
-def _plain_starts(image: Compared, role: str) -> dict[str, Any]:
-    medians = {"median_seconds": image.start_seconds(role), "median_memory_bytes": image.memory_bytes(role)}
+def _export_starts(image: Compared, role: str) -> dict[str, Any]:
+    medians = {
+        "median_seconds": image.compute_start_seconds(role),
+        "median_memory_bytes": image.compute_memory_bytes(role),
+    }
     return {**medians, "runs": [asdict(start) for start in image.starts.get(role, ())]}
 
 
-def _plain_pull(pull: Pull | None) -> dict[str, Any] | None:
+def _export_pull(pull: Pull | None) -> dict[str, Any] | None:
     return None if pull is None else asdict(pull)

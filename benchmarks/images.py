@@ -71,9 +71,11 @@ def compare(settings: Settings, project: Path, shown: Activity, *, rounds: int) 
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as folder, connect() as engine:
         bench = _Bench(engine, docker_cli.find(), settings, shown, rounds, Cache(Path(folder)))
         base, wanted = patterns.plan(engine, settings, project)
-        redis = bases.base_image(engine, "redis", settings.bases.redis).reference
+        redis = bases.find_base_image(engine, "redis", settings.bases.redis).reference
         found = _Found()
-        with patterns.built(bench.client, engine, settings, wanted, lambda name: shown.note(f"Building {name}")) as (
+        with patterns.build_images(
+            bench.client, engine, settings, wanted, lambda name: shown.note(f"Building {name}")
+        ) as (
             subjects,
             faults,
         ):
@@ -82,14 +84,14 @@ def compare(settings: Settings, project: Path, shown: Activity, *, rounds: int) 
             _rebuild(bench, subjects, found)
             _start(bench, subjects, redis, found)
         described = f"Docker {engine.identity.version}, {engine.identity.store}"
-    images = tuple(_compared(each, found) for each in subjects if each.name not in found.faults)
+    images = tuple(_join_figures(each, found) for each in subjects if each.name not in found.faults)
     return ImageResults(rounds=rounds, engine=described, base=base.reference, images=images, left_out=found.faults)
 
 
 def _weigh(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
     """Weigh all images in one pass, so that shared layers are read once."""
     locations = {each.name: Location(DOCKER, each.reference) for each in subjects}
-    progress = bench.shown.reading()
+    progress = bench.shown.track_reading()
     report = weigh.weigh(locations, Path(), cache=bench.cache, engine=bench.engine, on_progress=progress).report
     found.images |= {image.variant: image for image in report.images}
 
@@ -101,7 +103,7 @@ def _rebuild(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
         bench.shown.note(f"Round {number} of {bench.rounds}: building again")
         for subject in (each for each in subjects if each.name not in found.faults):
             try:
-                costs = rebuild.costs(bench.client, bench.engine, [subject.build], tried, cache=bench.cache)
+                costs = rebuild.measure_costs(bench.client, bench.engine, [subject.build], tried, cache=bench.cache)
             except BuildFailed as error:
                 if subject.is_ours:
                     raise
@@ -113,7 +115,7 @@ def _rebuild(bench: _Bench, subjects: Sequence[Subject], found: _Found) -> None:
 
 def _start(bench: _Bench, subjects: Sequence[Subject], redis: str, found: _Found) -> None:
     """In every round start each image in both roles; skip a pattern that has failed."""
-    with starts.stage(bench.engine, bench.client, bench.settings, redis, bench.shown.note) as stage:
+    with starts.set_up_stage(bench.engine, bench.client, bench.settings, redis, bench.shown.note) as stage:
         for number in range(1, bench.rounds + 1):
             bench.shown.note(f"Round {number} of {bench.rounds}: starting")
             for each in subjects:
@@ -131,7 +133,7 @@ def _start(bench: _Bench, subjects: Sequence[Subject], redis: str, found: _Found
                     found.starts.setdefault(each.name, {}).setdefault(role, []).append(start)
 
 
-def _compared(subject: Subject, found: _Found) -> Compared:
+def _join_figures(subject: Subject, found: _Found) -> Compared:
     image, rebuilds = found.images[subject.name], found.rebuilds[subject.name]
     if image.pull is None:
         raise EngineFault(f"The engine did not send all layers of {image.reference}")

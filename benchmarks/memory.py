@@ -20,14 +20,14 @@ def main() -> None:
     anonymous, files = 0, dict[Mapping, int]()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
-            ((_, whole),) = sections((folder / "smaps_rollup").read_text(encoding="utf-8", errors="replace"))
+            ((_, whole),) = parse_sections((folder / "smaps_rollup").read_text(encoding="utf-8", errors="replace"))
             anonymous += whole["Pss_Anon"] + whole["Pss_Shmem"]
-            for mapping, sizes in sections((folder / "smaps").read_text(encoding="utf-8", errors="replace")):
+            for mapping, sizes in parse_sections((folder / "smaps").read_text(encoding="utf-8", errors="replace")):
                 files[mapping] = max(files.get(mapping, 0), sizes["Rss"] - sizes["Anonymous"])
     print((anonymous + sum(files.values())) * 1024)  # noqa: T201 - the output is the point
 
 
-def sections(text: str) -> list[tuple[Mapping, dict[str, int]]]:
+def parse_sections(text: str) -> list[tuple[Mapping, dict[str, int]]]:
     """Return each mapping of a process with its sizes in KiB."""
     found: list[tuple[Mapping, dict[str, int]]] = []
     for words in map(str.split, text.splitlines()):

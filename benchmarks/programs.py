@@ -30,12 +30,14 @@ class Workplace:
     engine: Mapping[str, str] = field(default_factory=dict)
     """Environment variables with the engine's address."""
 
-    def invoke(self, *words: str, cache: Path | None = None, output: Path = Path(os.devnull)) -> Command:
+    def make_invoke_command(self, *words: str, cache: Path | None = None, output: Path = Path(os.devnull)) -> Command:
         """Return the command for a task of this project; its cache of layers is `cache`, or a new folder if None."""
         start = (sys.executable, "-P", "-m", "invoke", "--search-root", str(self.project))
-        return Command(words=(*start, *words), environment=self._environment(cache or self.fresh()), output=output)
+        return Command(
+            words=(*start, *words), environment=self._make_environment(cache or self.make_folder()), output=output
+        )
 
-    def report(
+    def make_report_command(
         self,
         locations: Sequence[str],
         cache: Path | None = None,
@@ -45,45 +47,45 @@ class Workplace:
     ) -> Command:
         """Return the command for `invoke report` on images, each named with its source."""
         images = [word for location in locations for word in ("--image", location)]
-        return self.invoke("report", *images, "--format", format_, cache=cache, output=output)
+        return self.make_invoke_command("report", *images, "--format", format_, cache=cache, output=output)
 
-    def dive(self, peer: Peer, source: str, image: str, json: Path) -> Command:
+    def make_dive_command(self, peer: Peer, source: str, image: str, json: Path) -> Command:
         """Return the command for dive without its user interface, with its results as JSON."""
         words = (str(peer.path), "--source", source, image, "--json", str(json))
-        return Command(words=words, environment={**self._environment(self.folder), "CI": "true"})
+        return Command(words=words, environment={**self._make_environment(self.folder), "CI": "true"})
 
-    def syft(self, peer: Peer, reference: str) -> Command:
+    def make_syft_command(self, peer: Peer, reference: str) -> Command:
         """Return the command for syft on an image of the engine, without its check for updates."""
         words = (str(peer.path), "scan", f"docker:{reference}", "-o", "json", "-q")
         return Command(
-            words=words, environment={**self._environment(self.folder), "SYFT_CHECK_FOR_APP_UPDATE": "false"}
+            words=words, environment={**self._make_environment(self.folder), "SYFT_CHECK_FOR_APP_UPDATE": "false"}
         )
 
-    def fresh(self) -> Path:
+    def make_folder(self) -> Path:
         """Make a new, empty folder."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
-    def _environment(self, cache: Path) -> Mapping[str, str]:
+    def _make_environment(self, cache: Path) -> Mapping[str, str]:
         ours = {"XDG_CACHE_HOME": cache, "INVOKE_REPORTS_DIRECTORY": self.folder / "reports", "TMPDIR": self.folder}
         return {**self.engine, **{name: str(path) for name, path in ours.items()}}
 
 
-def ours(place: Workplace, references: Sequence[str], cache: Path) -> tuple[Contender, ...]:
+def list_our_contenders(place: Workplace, references: Sequence[str], cache: Path) -> tuple[Contender, ...]:
     """Return our own tasks on images of the engine; `cache` already has the images' layers."""
     locations = [f"docker:{reference}" for reference in references]
     return (
-        Contender(name=COLD, commands=lambda: [place.report(locations)]),
-        Contender(name=KNOWN, commands=lambda: [place.report(locations, cache)]),
-        *(Contender(name=name, commands=partial(_drawn, place, locations, cache, name)) for name in AS),
-        Contender(name=MENU, commands=lambda: [place.invoke("--list", cache=cache)]),
+        Contender(name=COLD, commands=lambda: [place.make_report_command(locations)]),
+        Contender(name=KNOWN, commands=lambda: [place.make_report_command(locations, cache)]),
+        *(Contender(name=name, commands=partial(_make_report_commands, place, locations, cache, name)) for name in AS),
+        Contender(name=MENU, commands=lambda: [place.make_invoke_command("--list", cache=cache)]),
     )
 
 
-def _drawn(place: Workplace, locations: Sequence[str], cache: Path, name: str) -> list[Command]:
-    return [place.report(locations, cache, format_=name.rpartition(" ")[2])]
+def _make_report_commands(place: Workplace, locations: Sequence[str], cache: Path, name: str) -> list[Command]:
+    return [place.make_report_command(locations, cache, format_=name.rpartition(" ")[2])]
 
 
-def theirs(
+def list_other_contenders(
     place: Workplace, references: Sequence[str], client: Sequence[str], peers: Sequence[Peer]
 ) -> tuple[Contender, ...]:
     """Return the other programs on the same images, without peers that are not available.
@@ -98,9 +100,9 @@ def theirs(
     there = {peer.name: peer for peer in peers if peer.path}
     if dive := there.get(DIVE):
         json = place.folder / "dive.json"
-        commands = [place.dive(dive, "docker", reference, json) for reference in references]
+        commands = [place.make_dive_command(dive, "docker", reference, json) for reference in references]
         found.append(Contender(name=DIVE, commands=lambda: commands))
     if syft := there.get(SYFT):
-        scans = [place.syft(syft, reference) for reference in references]
+        scans = [place.make_syft_command(syft, reference) for reference in references]
         found.append(Contender(name=SYFT, commands=lambda: scans))
     return tuple(found)

@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import Any, TextIO
 
 from benchmarks.programs import COLD, DIVE, SAVE, SYFT
-from benchmarks.results import Growth, Results, Target, WasteCase, ratio
+from benchmarks.results import Growth, Results, Target, WasteCase, compute_ratio
 from benchmarks.runs import Series
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_table
-from weighbridge.report.units import bar, size
+from weighbridge.report.units import draw_bar, format_size
 
 _BAR_WIDTH = 14
 LINE_WIDTH = 80
@@ -27,13 +27,13 @@ def render(results: Results, stream: TextIO | None = None) -> None:
         _print_growth(growth, stream)
     _print_waste(results.waste, stream)
     print_targets(results.targets, stream)
-    for line in _notes(results):
+    for line in _iterate_notes(results):
         print_line(Cell(line, "dim"), stream=stream)
 
 
 def render_json(results: Results, stream: TextIO | None = None) -> None:
     """Write all figures and every single run."""
-    (stream or sys.stdout).write(json.dumps(_plain(results), indent=2) + "\n")
+    (stream or sys.stdout).write(json.dumps(_export(results), indent=2) + "\n")
 
 
 FORMATS: Mapping[str, Callable[[Results], None]] = {"terminal": render, "json": render_json}
@@ -49,8 +49,8 @@ def _print_speed(results: Results, stream: TextIO | None) -> None:
     )
     rows = []
     for each in results.series:
-        against = ratio(results.series, COLD, each.name) if each.name in (SAVE, DIVE, SYFT) else None
-        ran = (Cell(each.name, "bold"), _seconds(each), _range(each), _peak(each))
+        against = compute_ratio(results.series, COLD, each.name) if each.name in (SAVE, DIVE, SYFT) else None
+        ran = (Cell(each.name, "bold"), _format_seconds(each), _format_range(each), _format_peak(each))
         rows.append((*ran, "" if against is None else f"{against:.2f}"))
     print_table(f"{len(results.images)} images in one engine", columns, rows, stream=stream)
 
@@ -67,11 +67,11 @@ def _print_growth(growth: Growth, stream: TextIO | None) -> None:
     largest = max((point.series.peak_bytes or 0 for point in growth.points), default=0)
     rows = [
         (
-            f"{point.amount:,}" if growth.kind == "files" else size(point.amount),
-            _seconds(point.series),
-            Cell(bar(round(1000 * (point.series.seconds or 0)), round(1000 * slowest), _BAR_WIDTH), "cyan"),
-            _peak(point.series),
-            Cell(bar(point.series.peak_bytes or 0, largest, _BAR_WIDTH), "cyan"),
+            f"{point.amount:,}" if growth.kind == "files" else format_size(point.amount),
+            _format_seconds(point.series),
+            Cell(draw_bar(round(1000 * (point.series.seconds or 0)), round(1000 * slowest), _BAR_WIDTH), "cyan"),
+            _format_peak(point.series),
+            Cell(draw_bar(point.series.peak_bytes or 0, largest, _BAR_WIDTH), "cyan"),
         )
         for point in growth.points
     ]
@@ -86,17 +86,22 @@ def _print_waste(cases: Sequence[WasteCase], stream: TextIO | None) -> None:
         Column(name="dive", right=True),
     )
     rows = [
-        (case.name, size(case.truth_bytes), _said(case, case.ours_bytes), _said(case, case.dive_bytes))
+        (
+            case.name,
+            format_size(case.truth_bytes),
+            _format_answer(case, case.ours_bytes),
+            _format_answer(case, case.dive_bytes),
+        )
         for case in cases
     ]
     print_table("What each says is wasted", columns, rows, stream=stream)
 
 
-def _said(case: WasteCase, answer: int | None) -> Cell:
+def _format_answer(case: WasteCase, answer: int | None) -> Cell:
     if answer is None:
         return Cell(NOTHING)
     right = answer == case.truth_bytes
-    return Cell(f"{size(answer)} ✓ right", "green") if right else Cell(f"{size(answer)} ✗ wrong", "red")
+    return Cell(f"{format_size(answer)} ✓ right", "green") if right else Cell(f"{format_size(answer)} ✗ wrong", "red")
 
 
 def print_targets(targets: Sequence[Target], stream: TextIO | None) -> None:
@@ -108,56 +113,61 @@ def print_targets(targets: Sequence[Target], stream: TextIO | None) -> None:
         Column(name="Verdict"),
     )
     rows = [
-        (target.name, _amount(target, target.limit), _amount(target, target.measured), _verdict(target))
+        (
+            target.name,
+            _format_amount(target, target.limit),
+            _format_amount(target, target.measured),
+            _format_verdict(target),
+        )
         for target in targets
     ]
     print_table("Targets", columns, rows, stream=stream)
 
 
-def _amount(target: Target, value: float | None) -> str:
+def _format_amount(target: Target, value: float | None) -> str:
     if value is None:
         return NOTHING
-    return {"times": f"{value:.2f} x", "seconds": f"{value:.2f} s", "bytes": size(round(value))}[target.unit]
+    return {"times": f"{value:.2f} x", "seconds": f"{value:.2f} s", "bytes": format_size(round(value))}[target.unit]
 
 
-def _verdict(target: Target) -> Cell:
+def _format_verdict(target: Target) -> Cell:
     verdicts = {True: Cell("✓ meets", "green"), False: Cell("✗ misses", "red")}
     return Cell("not measured", "dim") if target.meets is None else verdicts[target.meets]
 
 
-def _notes(results: Results) -> Iterator[str]:
+def _iterate_notes(results: Results) -> Iterator[str]:
     yield f"Images: {', '.join(results.images)}"
     yield f"Engine: {results.engine}; peers: {', '.join(results.peers) or 'none'}"
     how = f"medians of {results.rounds}, in turns" if results.rounds > 1 else "one run of each"
-    yield f"Whole processes, {how}; dive and syft: the sum of one process per image."
+    yield f"Whole processes, {how}; dive and syft: the sum of a process per image."
     yield "Ratio: time of the cold report by the program's. Cold: with an empty cache."
     yield "Memory: the largest process at its peak, without the engine's own memory."
     for name, reason in results.left_out.items():
         yield textwrap.shorten(f"Left out: {name}, because {reason}", LINE_WIDTH, placeholder=" …")
 
 
-def _seconds(series: Series) -> str:
+def _format_seconds(series: Series) -> str:
     return NOTHING if series.seconds is None else f"{series.seconds:.2f} s"
 
 
-def _range(series: Series) -> str:
+def _format_range(series: Series) -> str:
     return NOTHING if series.range_seconds is None else "{:.2f} - {:.2f}".format(*series.range_seconds)
 
 
-def _peak(series: Series) -> str:
-    return NOTHING if series.peak_bytes is None else size(series.peak_bytes)
+def _format_peak(series: Series) -> str:
+    return NOTHING if series.peak_bytes is None else format_size(series.peak_bytes)
 
 
-def _plain(results: Results) -> dict[str, Any]:
+def _export(results: Results) -> dict[str, Any]:
     return {
         "format": 1,
         "rounds": results.rounds,
         "engine": results.engine,
         "images": results.images,
         "peers": results.peers,
-        "series": [_plain_series(each) for each in results.series],
+        "series": [_export_series(each) for each in results.series],
         "growth": {
-            growth.kind: [{"amount": point.amount, **_plain_series(point.series)} for point in growth.points]
+            growth.kind: [{"amount": point.amount, **_export_series(point.series)} for point in growth.points]
             for growth in results.growths
         },
         "waste": [asdict(case) for case in results.waste],
@@ -166,6 +176,6 @@ def _plain(results: Results) -> dict[str, Any]:
     }
 
 
-def _plain_series(series: Series) -> dict[str, Any]:
+def _export_series(series: Series) -> dict[str, Any]:
     medians = {"median_seconds": series.seconds, "median_peak_bytes": series.peak_bytes}
     return {"name": series.name, **medians, "runs": [asdict(run) for run in series.runs]}

@@ -77,20 +77,22 @@ class Results:
     @property
     def targets(self) -> tuple[Target, ...]:
         """The targets, each with the measured figure."""
-        return (*_times(self.series), *_memory(self.growths))
+        return (*_make_time_targets(self.series), *_make_memory_targets(self.growths))
 
 
-def ratio(series: Sequence[Series], part: str, whole: str) -> float | None:
+def compute_ratio(series: Sequence[Series], part: str, whole: str) -> float | None:
     """Return the ratio of two contenders' median times; None if either was not measured."""
     seconds = {each.name: each.seconds for each in series}
     over, under = seconds.get(part), seconds.get(whole)
     return over / under if over and under else None
 
 
-def _times(series: Sequence[Series]) -> tuple[Target, ...]:
+def _make_time_targets(series: Sequence[Series]) -> tuple[Target, ...]:
     seconds = {each.name: each.seconds for each in series}
     against = [
-        Target(name=f"cold report against {name}", unit="times", limit=limit, measured=ratio(series, COLD, name))
+        Target(
+            name=f"cold report against {name}", unit="times", limit=limit, measured=compute_ratio(series, COLD, name)
+        )
         for name, limit in ((SAVE, 1.10), (DIVE, 0.8), (SYFT, 0.3))
     ]
     alone = [
@@ -100,7 +102,7 @@ def _times(series: Sequence[Series]) -> tuple[Target, ...]:
     return (*against, *alone)
 
 
-def _memory(growths: Sequence[Growth]) -> tuple[Target, ...]:
+def _make_memory_targets(growths: Sequence[Growth]) -> tuple[Target, ...]:
     points = [point for growth in growths if growth.kind == "files" for point in growth.points]
     peaks = {point.amount: point.series.peak_bytes for point in points}
     return (
@@ -110,11 +112,11 @@ def _memory(growths: Sequence[Growth]) -> tuple[Target, ...]:
             limit=120 * 10**6,
             measured=peaks.get(LARGE_FILES),
         ),
-        Target(name="memory for each file more", unit="bytes", limit=500, measured=_slope(peaks)),
+        Target(name="memory for each file more", unit="bytes", limit=500, measured=_compute_slope(peaks)),
     )
 
 
-def _slope(peaks: Mapping[int, int | None]) -> float | None:
+def _compute_slope(peaks: Mapping[int, int | None]) -> float | None:
     """Return how many bytes the peak grows for each file, from the smallest image to the largest."""
     known = sorted((amount, peak) for amount, peak in peaks.items() if peak is not None)
     if len(known) < 2:  # noqa: PLR2004 - a line needs two points

@@ -76,7 +76,7 @@ class ProgramFailed(Exception):
     """A timed program ended with an error; the message is the last line of its output."""
 
 
-def interleaved(
+def interleave(
     contenders: Sequence[Contender], rounds: int, on_run: Callable[[int, str], object] = lambda _round, _name: None
 ) -> tuple[Series, ...]:
     """Run each contender once in every round, in turns; a contender that fails is skipped from then on.
@@ -94,34 +94,34 @@ def interleaved(
                 continue
             on_run(number, each.name)
             try:
-                runs[each.name].append(together([timed(command) for command in each.commands()]))
+                runs[each.name].append(combine([measure_command(command) for command in each.commands()]))
             except ProgramFailed as error:
                 faults[each.name] = str(error)
     return tuple(Series(name=name, runs=tuple(done), fault=faults.get(name, "")) for name, done in runs.items())
 
 
-def together(runs: Sequence[Run]) -> Run:
+def combine(runs: Sequence[Run]) -> Run:
     """Combine runs in sequence into one: the sum of their times and the largest memory."""
     return Run(seconds=sum(run.seconds for run in runs), peak_bytes=max(run.peak_bytes for run in runs))
 
 
-def timed(command: Command) -> Run:
+def measure_command(command: Command) -> Run:
     """Run a program to its end.
 
     Raises:
         ProgramFailed: The program cannot be started, or its exit code is not 0.
     """
-    output, errors = _finished(_started(command))
+    output, errors = _finish(_start(command))
     try:
         seconds, peak, code = output.split()
     except ValueError:  # the stopwatch itself failed and started nothing
-        raise ProgramFailed(_last_line(errors) or f"{command.words[0]} did not start") from None
+        raise ProgramFailed(_find_last_line(errors) or f"{command.words[0]} did not start") from None
     if code != "0":
-        raise ProgramFailed(_last_line(errors) or f"exit code {code}")
+        raise ProgramFailed(_find_last_line(errors) or f"exit code {code}")
     return Run(seconds=float(seconds), peak_bytes=int(peak))
 
 
-def _started(command: Command) -> subprocess.Popen[str]:
+def _start(command: Command) -> subprocess.Popen[str]:
     # With -I -S the stopwatch loads nothing that it does not need. It gets a process group of its own, so that Ctrl-C
     # reaches only us, and we end the program in order.
     words = [sys.executable, "-I", "-S", str(STOPWATCH), str(command.output), *command.words]
@@ -137,7 +137,7 @@ def _started(command: Command) -> subprocess.Popen[str]:
     )
 
 
-def _finished(process: subprocess.Popen[str]) -> tuple[str, str]:
+def _finish(process: subprocess.Popen[str]) -> tuple[str, str]:
     """Wait for a process; end it first if anything interrupts us."""
     with process:
         try:
@@ -157,5 +157,5 @@ def _end(process: subprocess.Popen[str]) -> None:
             return
 
 
-def _last_line(text: str) -> str:
+def _find_last_line(text: str) -> str:
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

@@ -30,7 +30,7 @@ from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.start import redis_starts
 from weighbridge.smoke.stack import runs, signals
-from weighbridge.smoke.stack.containers import Stack, running
+from weighbridge.smoke.stack.containers import Stack, run_stack
 
 ROLES: tuple[RoleName, ...] = ("api", "worker")
 READY = " ready."
@@ -71,48 +71,48 @@ class Stage:
         """
         stack, mark = replace(self.stack, image=image), secrets.token_hex(4)
         try:
-            created = stack.engine.create_container(_spec(stack, role, mark))
+            created = stack.engine.create_container(_make_spec(stack, role, mark))
             stack.engine.start(created.id)
-            began, address = self._begun(created.id)
+            began, address = self._read_begin(created.id)
             if not address:  # it has ended already
                 _check(stack, role, in_time=False)
-            ended = self._served(stack, role, address)
+            ended = self._await_role(stack, role, address)
             self._rest()
-            return Start(seconds=ended - began, memory_bytes=_memory_bytes(stack, role))
+            return Start(seconds=ended - began, memory_bytes=_read_memory_bytes(stack, role))
         finally:
             stack.engine.remove_labelled(f"{_LABEL}={mark}")
 
-    def _served(self, stack: Stack, role: RoleName, address: str) -> float:
+    def _await_role(self, stack: Stack, role: RoleName, address: str) -> float:
         """Wait until a role serves, and return when that was, in seconds since the epoch."""
         match role:
             case "api":
-                return self._api_serves(stack, address)
+                return self._await_api(stack, address)
             case "worker":
-                return self._worker_serves(stack)
+                return self._await_worker(stack)
             case _:
                 assert_never(role)
 
-    def _begun(self, container: str) -> tuple[float, str]:
+    def _read_begin(self, container: str) -> tuple[float, str]:
         """Return the start of a container in seconds since the epoch, and its address, empty if it has ended."""
         words = "{{.State.StartedAt}} {{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        started, _, address = self._docker("inspect", "--format", words, container).strip().partition(" ")
-        return _seconds(started), address
+        started, _, address = self._run_docker("inspect", "--format", words, container).strip().partition(" ")
+        return _parse_time(started), address
 
-    def _api_serves(self, stack: Stack, address: str) -> float:
+    def _await_api(self, stack: Stack, address: str) -> float:
         port = stack.settings.roles.api.port
-        return _until(stack, "api", _POLL_SECONDS, lambda: time.time() if _answers(address, port) else None)
+        return _poll(stack, "api", _POLL_SECONDS, lambda: time.time() if _is_answering(address, port) else None)
 
-    def _worker_serves(self, stack: Stack) -> float:
-        _until(stack, "worker", 0.1, lambda: 1.0 if READY in stack.log("worker", 1000) else None)
-        lines = self._docker("logs", "--timestamps", stack.name("worker")).splitlines()
+    def _await_worker(self, stack: Stack) -> float:
+        _poll(stack, "worker", 0.1, lambda: 1.0 if READY in stack.read_log("worker", 1000) else None)
+        lines = self._run_docker("logs", "--timestamps", stack.build_name("worker")).splitlines()
         line = next((line for line in lines if READY in line), None)
         if line is None:  # the line is on standard error, which the client keeps separate
             raise EngineFault("The worker's `ready` is not on its standard output", advice=_SEE_LOG)
-        return _seconds(line.split()[0])
+        return _parse_time(line.split()[0])
 
-    def _docker(self, *words: str) -> str:
+    def _run_docker(self, *words: str) -> str:
         """Run the command-line client for times and addresses, which our own engine client does not offer."""
-        environment = self.client.environment(self.stack.engine.host)
+        environment = self.client.build_environment(self.stack.engine.host)
         done = subprocess.run([self.client.path, *words], env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise EngineFault(f"`docker {words[0]}` failed: {done.stderr.strip()}")
@@ -125,7 +125,7 @@ class Stage:
 
 
 @contextmanager
-def stage(
+def set_up_stage(
     engine: Engine, client: BuildClient, settings: Settings, redis: str, note: Callable[[str], None]
 ) -> Iterator[Stage]:
     """Set up the network and Redis; remove all containers, networks and volumes at the end, also after Ctrl-C.
@@ -134,9 +134,9 @@ def stage(
         EngineFault: Redis does not start.
     """
     runs.sweep(engine, note)
-    with signals.deferred() as interruption, runs.begin(keep=False) as run:
+    with signals.defer() as interruption, runs.begin(keep=False) as run:
         stack = Stack(engine=engine, settings=settings, image="", redis=redis, run=run, interruption=interruption)
-        with running(stack, note):
+        with run_stack(stack, note):
             try:
                 redis_starts(stack)
             except CheckFailed as error:
@@ -144,13 +144,13 @@ def stage(
             yield Stage(stack, client)
 
 
-def _spec(stack: Stack, role: RoleName, mark: str) -> ContainerSpec:
+def _make_spec(stack: Stack, role: RoleName, mark: str) -> ContainerSpec:
     """Return the specification of a role's container. Its volume is new, because the first user becomes the owner."""
     labels, volume = {**stack.run.labels, _LABEL: mark}, f"{stack.run.name}-{mark}"
     stack.engine.create_volume(volume, labels)
-    settings = stack.role(role)
+    settings = stack.get_role(role)
     return ContainerSpec(
-        name=stack.name(role),
+        name=stack.build_name(role),
         image=stack.image,
         network=stack.run.name,
         command=settings.command or (),
@@ -161,7 +161,7 @@ def _spec(stack: Stack, role: RoleName, mark: str) -> ContainerSpec:
     )
 
 
-def _until(stack: Stack, role: str, pause: float, ask: Callable[[], float | None]) -> float:
+def _poll(stack: Stack, role: str, pause: float, ask: Callable[[], float | None]) -> float:
     """Call `ask` until it returns an answer, and return that; check once a second that the container still runs."""
     looked = time.monotonic()
     deadline = looked + stack.settings.smoke.timeout_seconds
@@ -175,14 +175,14 @@ def _until(stack: Stack, role: str, pause: float, ask: Callable[[], float | None
 
 
 def _check(stack: Stack, role: str, *, in_time: bool) -> None:
-    state, log = stack.state(role), stack.log(role)
+    state, log = stack.read_state(role), stack.read_log(role)
     if not state.running:
         raise EngineFault(f"{stack.image}: the {role} ended with code {state.exit_code}", advice=_SEE_LOG, detail=log)
     if not in_time:
         raise EngineFault(f"{stack.image}: the {role} does not serve in time", advice=_ON_ENGINE, detail=log)
 
 
-def _answers(address: str, port: int) -> bool:
+def _is_answering(address: str, port: int) -> bool:
     connection = http.client.HTTPConnection(address, port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", "/livez")
@@ -193,14 +193,14 @@ def _answers(address: str, port: int) -> bool:
         connection.close()
 
 
-def _seconds(time_of_engine: str) -> float:
+def _parse_time(time_of_engine: str) -> float:
     """Parse the engine's time, such as `2026-11-24T10:00:00.123456789Z`, into seconds since the epoch."""
     return datetime.fromisoformat(time_of_engine).timestamp()
 
 
-def _memory_bytes(stack: Stack, role: str) -> int:
+def _read_memory_bytes(stack: Stack, role: str) -> int:
     command = ("python", "-I", "-S", "-c", MEMORY.read_text(encoding="utf-8"))
-    code, output = stack.engine.execute(stack.name(role), command)
+    code, output = stack.engine.execute(stack.build_name(role), command)
     if code:
         raise EngineFault(f"{stack.image}: the memory of the {role} cannot be read: {output.strip()}")
     return int(json.loads(output))

@@ -11,7 +11,7 @@ from benchmarks import correctness, growth, peers, programs
 from benchmarks.peers import Peer
 from benchmarks.programs import DIVE, KNOWN, SAVE, Workplace
 from benchmarks.results import Results
-from benchmarks.runs import Contender, Series, interleaved
+from benchmarks.runs import Contender, Series, interleave
 from weighbridge.build import bases
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import connect
@@ -45,16 +45,16 @@ def measure(
         raise SettingsError(f"--runs {rounds} would measure nothing", advice="Give 1 or more.")
     rounds, sizes = (1, growth.QUICK_SIZES) if quick else (rounds, growth.SIZES)
     with connect() as engine:
-        images, client = chosen(settings, engine), _client(engine)
+        images, client = choose_images(settings, engine), _find_client(engine)
         described = f"Docker {engine.identity.version}, {engine.identity.store}"
-    others, on_run = peers.ensure(shown.note), _teller(shown, rounds)
+    others, on_run = peers.ensure(shown.note), _make_teller(shown, rounds)
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as name:
         place = Workplace(project=project, folder=Path(name), engine=client.environment)
         contenders = [
-            *programs.ours(place, images, place.fresh()),
-            *programs.theirs(place, images, client.words, others),
+            *programs.list_our_contenders(place, images, place.make_folder()),
+            *programs.list_other_contenders(place, images, client.words, others),
         ]
-        series = _side_by_side(contenders, rounds, on_run)
+        series = _run_side_by_side(contenders, rounds, on_run)
         growths = growth.measure(place, sizes, rounds, shown.note, on_run)
         shown.note("Comparing the waste that programs find with the known waste")
         waste = correctness.measure(place, next(peer for peer in others if peer.name == DIVE))
@@ -66,21 +66,23 @@ def measure(
         series=series,
         growths=growths,
         waste=waste,
-        left_out=_left_out(client, others, [*series, *(point.series for each in growths for point in each.points)]),
+        left_out=_list_left_out(
+            client, others, [*series, *(point.series for each in growths for point in each.points)]
+        ),
     )
 
 
-def chosen(settings: Settings, engine: Engine) -> tuple[str, ...]:
+def choose_images(settings: Settings, engine: Engine) -> tuple[str, ...]:
     """Return the images to measure: all variants, and Python's base image too if they are fewer than three.
 
     Raises:
         NoSuchImage: A variant is not built.
         NoBaseImage: The base image is needed, but the engine does not have it.
     """
-    images = tuple(engine.image(settings.reference(name)).reference for name in settings.variants)
+    images = tuple(engine.inspect_image(settings.name_image(name)).reference for name in settings.variants)
     if len(images) >= FEWEST_IMAGES:
         return images
-    return (*images, bases.base_image(engine, "python", settings.bases.python).reference)
+    return (*images, bases.find_base_image(engine, "python", settings.bases.python).reference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,26 +96,26 @@ class _Client:
     """Why there is no client."""
 
 
-def _client(engine: Engine) -> _Client:
+def _find_client(engine: Engine) -> _Client:
     try:
         found = docker_cli.find()
     except NoBuilder as error:
         return _Client(environment={"DOCKER_HOST": engine.host}, reason=error.message)
-    return _Client(words=(str(found.path),), environment=found.environment(engine.host))
+    return _Client(words=(str(found.path),), environment=found.build_environment(engine.host))
 
 
-def _side_by_side(
+def _run_side_by_side(
     contenders: Sequence[Contender], rounds: int, on_run: Callable[[int, str], object]
 ) -> tuple[Series, ...]:
     """Run all contenders in turns, after one run that does not count.
 
     That run fills the cache of layers, and brings the files that the engine and Python read into memory.
     """
-    interleaved([each for each in contenders if each.name == KNOWN], 1, lambda _round, name: on_run(0, name))
-    return interleaved(contenders, rounds, on_run)
+    interleave([each for each in contenders if each.name == KNOWN], 1, lambda _round, name: on_run(0, name))
+    return interleave(contenders, rounds, on_run)
 
 
-def _teller(shown: Activity, rounds: int) -> Callable[[int, str], None]:
+def _make_teller(shown: Activity, rounds: int) -> Callable[[int, str], None]:
     """Return a callback that shows which round runs and, on a terminal, which program."""
     last = 0
 
@@ -127,7 +129,7 @@ def _teller(shown: Activity, rounds: int) -> Callable[[int, str], None]:
     return tell
 
 
-def _left_out(client: _Client, others: Sequence[Peer], series: Sequence[Series]) -> Mapping[str, str]:
+def _list_left_out(client: _Client, others: Sequence[Peer], series: Sequence[Series]) -> Mapping[str, str]:
     missing = {SAVE: client.reason, **{peer.name: peer.reason for peer in others}}
     failed = {each.name: each.fault for each in series}
     return {name: reason for name, reason in {**missing, **failed}.items() if reason}

@@ -33,26 +33,30 @@ _TABLES: Mapping[str, Iterable[str]] = {
 """A command -> its formats, the default first."""
 
 
-def pages() -> dict[Path, str]:
+def build_pages() -> dict[Path, str]:
     """Return each page with a generated part -> what that part must be; a page need not exist yet."""
-    commands = {FOLDER / "commands" / f"{name}.md": _command(name) for name in _TASKS}
+    commands = {FOLDER / "commands" / f"{name}.md": _describe_command(name) for name in _TASKS}
     names = dict.fromkeys(name for table in _TABLES.values() for name in table)
-    return commands | {FOLDER / "formats" / f"{name}.md": _format(name) for name in names} | {index(): _contents(names)}
+    return (
+        commands
+        | {FOLDER / "formats" / f"{name}.md": _describe_format(name) for name in names}
+        | {locate_index(): _build_contents(names)}
+    )
 
 
-def index() -> Path:
+def locate_index() -> Path:
     """Return the page that lists the others."""
     return FOLDER / "README.md"
 
 
-def arguments(task: Task[Any]) -> list[Argument]:
+def list_arguments(task: Task[Any]) -> list[Argument]:
     """Return a task's arguments. Invoke removes their help from the task as it reads it, so this reads a copy."""
     asked = copy(task)
     asked.help = dict(task.help)
     return asked.get_arguments()
 
 
-def renewed(text: str, written: str) -> str:
+def renew(text: str, written: str) -> str:
     """Return a page's text with `written` between the marks.
 
     Raises:
@@ -65,13 +69,13 @@ def renewed(text: str, written: str) -> str:
     return text
 
 
-def _command(name: str) -> str:
+def _describe_command(name: str) -> str:
     """Return usage, options and formats of a task."""
-    taken = sorted(arguments(_TASKS[name]), key=lambda each: not _is_place(each))
-    lines = [f"    {' '.join(('invoke', name, *map(_usage, taken)))}", "", _first_line(_TASKS[name])]
+    taken = sorted(list_arguments(_TASKS[name]), key=lambda each: not _is_place(each))
+    lines = [f"    {' '.join(('invoke', name, *map(_format_usage, taken)))}", "", _read_first_line(_TASKS[name])]
     if taken:
         lines += ["", "| option | meaning |", "|---|---|"]
-        lines += [f"| {_named(each)} | {_cell(_said(each))} |" for each in taken]
+        lines += [f"| {_format_names(each)} | {_escape_cell(_format_help(each))} |" for each in taken]
     for command, names in _TABLES.items():
         if command.split()[1] == name:
             listed = ", ".join(f"[{each}](../formats/{each}.md)" for each in names)
@@ -79,7 +83,7 @@ def _command(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _format(name: str) -> str:
+def _describe_format(name: str) -> str:
     """Return the commands that have a format, without `--format` where it is the default."""
     lines = []
     for command, names in _TABLES.items():
@@ -89,8 +93,10 @@ def _format(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _contents(names: Iterable[str]) -> str:
-    commands = [f"| [`invoke {name}`](commands/{name}.md) | {_cell(_first_line(_TASKS[name]))} |" for name in _TASKS]
+def _build_contents(names: Iterable[str]) -> str:
+    commands = [
+        f"| [`invoke {name}`](commands/{name}.md) | {_escape_cell(_read_first_line(_TASKS[name]))} |" for name in _TASKS
+    ]
     known = [
         f"| [`{name}`](formats/{name}.md) | {', '.join(f'`{each}`' for each in _TABLES if name in _TABLES[each])} |"
         for name in names
@@ -99,7 +105,7 @@ def _contents(names: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _first_line(task: Task[Any]) -> str:
+def _read_first_line(task: Task[Any]) -> str:
     return (task.__doc__ or "").splitlines()[0]
 
 
@@ -108,42 +114,42 @@ def _is_place(argument: Argument) -> bool:
     return bool(argument.positional) and argument.kind is not list
 
 
-def _usage(argument: Argument) -> str:
+def _format_usage(argument: Argument) -> str:
     if _is_place(argument):
-        return _option(argument).upper()
-    value = "" if argument.kind is bool else f" {_option(argument).upper()}"
-    return f"[--{_option(argument)}{value}]{'…' if argument.kind is list else ''}"
+        return _name_option(argument).upper()
+    value = "" if argument.kind is bool else f" {_name_option(argument).upper()}"
+    return f"[--{_name_option(argument)}{value}]{'…' if argument.kind is list else ''}"
 
 
-def _option(argument: Argument) -> str:
+def _name_option(argument: Argument) -> str:
     """Return the long name as the user types it; `Argument.name` may be the Python name instead."""
     return max(argument.names, key=len)
 
 
-def _named(argument: Argument) -> str:
+def _format_names(argument: Argument) -> str:
     if _is_place(argument):
-        return f"`{_option(argument).upper()}`"
+        return f"`{_name_option(argument).upper()}`"
     return ", ".join(f"`{'--' if len(name) > 1 else '-'}{name}`" for name in argument.names)
 
 
-def _said(argument: Argument) -> str:
+def _format_help(argument: Argument) -> str:
     default = argument.default if argument.kind in {int, str} else None
     return f"{argument.help}; default: `{default}`" if default else str(argument.help)
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _lagging() -> Iterator[tuple[Path, str]]:
+def _find_lagging() -> Iterator[tuple[Path, str]]:
     """Yield the pages that are out of date, with their new text."""
-    for path, written in pages().items():
+    for path, written in build_pages().items():
         text = path.read_text(encoding="utf-8")
-        new = renewed(text, written)
+        new = renew(text, written)
         if new != text:
             yield path, new
 
 
 if __name__ == "__main__":
-    for path, new in _lagging():
+    for path, new in _find_lagging():
         path.write_text(new, encoding="utf-8")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.images import Entry
 from tests.support.layers import directory, hard_link, layer, symbolic_link
-from weighbridge.cache import Cache, user_folder
+from weighbridge.cache import Cache, locate_user_folder
 
 CONTENT = layer(
     directory("d"),
@@ -35,16 +35,16 @@ def files(folder: Path) -> list[Path]:
 def test_layer_comes_back(tmp_path: Path) -> None:
     """All columns, links and documents are what they were, for another process too."""
     Cache(tmp_path).keep_layer(KEY, CONTENT)
-    assert Cache(tmp_path).layer(KEY) == CONTENT
+    assert Cache(tmp_path).read_layer(KEY) == CONTENT
     assert Cache(tmp_path).has(KEY)
-    assert Cache(tmp_path).layer("sha256:other") is None
+    assert Cache(tmp_path).read_layer("sha256:other") is None
 
 
 def test_document_comes_back(tmp_path: Path) -> None:
     """A JSON object is what it was; a key may hold slashes."""
     Cache(tmp_path).keep_document("member-blobs/x", {"a": [1, None]})
-    assert Cache(tmp_path).document("member-blobs/x") == {"a": [1, None]}
-    assert Cache(tmp_path).document("member-other") is None
+    assert Cache(tmp_path).read_document("member-blobs/x") == {"a": [1, None]}
+    assert Cache(tmp_path).read_document("member-other") is None
 
 
 @given(st.data())
@@ -56,8 +56,8 @@ def test_damage_is_as_good_as_nothing(tmp_path_factory: pytest.TempPathFactory, 
     content = bytearray(path.read_bytes())
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    assert Cache(folder).layer(KEY) in (None, CONTENT)
-    assert Cache(folder).document(KEY) is None
+    assert Cache(folder).read_layer(KEY) in (None, CONTENT)
+    assert Cache(folder).read_document(KEY) is None
 
 
 def test_cache_stays_below_its_limit(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_cache_stays_below_its_limit(tmp_path: Path) -> None:
         cache.keep_layer(str(number), CONTENT)
         for age, path in enumerate(sorted(files(tmp_path), key=lambda path: path.name)):
             os.utime(path, (1000 + age, 1000 + age))
-        assert cache.layer("0") == CONTENT, "it was used just now"
+        assert cache.read_layer("0") == CONTENT, "it was used just now"
     assert [path.name for path in files(tmp_path)] == ["0", "4", "5"]
 
 
@@ -81,13 +81,13 @@ def test_nothing_fails_without_a_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     cache = Cache(tmp_path / "file" / "cache")
     cache.keep_layer(KEY, CONTENT)
-    assert cache.layer(KEY) is None
+    assert cache.read_layer(KEY) is None
     other = Cache(tmp_path)
     other.keep_layer("x", CONTENT)
     (files(tmp_path)[0].parent / "y").mkdir()
     other.keep_layer("y", CONTENT)
-    assert other.layer("y") is None
-    assert other.layer("x") == CONTENT
+    assert other.read_layer("y") is None
+    assert other.read_layer("x") == CONTENT
 
 
 @pytest.mark.slow
@@ -99,7 +99,7 @@ def test_several_processes_at_once(tmp_path: Path) -> None:
         "cache = Cache(Path(sys.argv[1]))\n"
         "for _ in range(60):\n"
         "    cache.keep_layer(KEY, CONTENT)\n"
-        "    assert cache.layer(KEY) == CONTENT\n"
+        "    assert cache.read_layer(KEY) == CONTENT\n"
     )
     root = Path(__file__).parents[1]
     command = [sys.executable, "-c", script, str(tmp_path)]
@@ -111,7 +111,7 @@ def test_several_processes_at_once(tmp_path: Path) -> None:
 def test_users_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is where the user's desktop keeps caches."""
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert user_folder() == Path("/somewhere/weighbridge")
+    assert locate_user_folder() == Path("/somewhere/weighbridge")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/me")
-    assert user_folder() == Path("/home/me/.cache/weighbridge")
+    assert locate_user_folder() == Path("/home/me/.cache/weighbridge")

@@ -34,7 +34,7 @@ def graph() -> grimp.ImportGraph:
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_closure(entry: str, graph: grimp.ImportGraph) -> None:
     """Nothing that a module imports is left out; nothing else is in it but packages on the way, and their scripts."""
-    found = {module_of(file) for file in code_digest.closure(entry)}
+    found = {module_of(file) for file in code_digest.collect_files(entry)}
     upstream = {entry} | graph.find_upstream_modules(entry)
     assert found >= upstream
     assert all(
@@ -54,7 +54,7 @@ def _read(name: str, upstream: set[str]) -> bool:
 def test_digest_follows_the_code(entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change of any file of the closure is another digest; a change elsewhere is none."""
     module = importlib.import_module(entry)
-    files = code_digest.closure(entry)
+    files = code_digest.collect_files(entry)
     copy = tmp_path / "weighbridge"
     for path in ROOT.rglob("*.py"):
         (copy / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
@@ -62,8 +62,8 @@ def test_digest_follows_the_code(entry: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(code_digest, "_ROOT", copy)
 
     def digest() -> str:
-        code_digest._of.cache_clear()
-        return code_digest.of(module)
+        code_digest._compute_digest.cache_clear()
+        return code_digest.compute_digest(module)
 
     before = digest()
     elsewhere = [path for path in copy.rglob("*.py") if path.relative_to(copy).as_posix() not in files]
@@ -76,11 +76,11 @@ def test_digest_follows_the_code(entry: str, tmp_path: Path, monkeypatch: pytest
         assert digest() != before, path
         path.write_text(text)
     assert digest() == before
-    code_digest._of.cache_clear()
+    code_digest._compute_digest.cache_clear()
 
 
 def test_scripts_are_code() -> None:
     """What is sent into containers as text decides on a proof as much as what is imported."""
     scripts = {f"smoke/scripts/{path.name}" for path in (ROOT / "smoke" / "scripts").glob("*.py")}
     assert len(scripts) > 5
-    assert scripts < code_digest.closure("weighbridge.smoke.runner")
+    assert scripts < code_digest.collect_files("weighbridge.smoke.runner")

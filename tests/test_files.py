@@ -115,8 +115,8 @@ def test_what_is_created_is_for_all(tmp_path: Path) -> None:
 
 def test_names_are_numbered() -> None:
     """The first name has no number."""
-    assert [*islice(files.numbered("a", ".json"), 3)] == ["a.json", "a-1.json", "a-2.json"]
-    assert next(files.numbered("a")) == "a"
+    assert [*islice(files.generate_names("a", ".json"), 3)] == ["a.json", "a-1.json", "a-2.json"]
+    assert next(files.generate_names("a")) == "a"
 
 
 @pytest.mark.parametrize(

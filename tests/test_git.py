@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge.errors import SettingsError
-from weighbridge.git import Revision, current, source, source_time
+from weighbridge.git import Revision, read_revision, read_source_time, read_source_url
 
 UNKNOWN = Revision(commit=None, dirty=False)
 
@@ -35,33 +35,33 @@ def git(folder: Path, *words: str) -> str:
 def test_clean_tree(repository: Path) -> None:
     """The commit's full hash is told, from any folder inside."""
     (repository / "sub").mkdir()
-    assert current(repository / "sub") == Revision(commit=git(repository, "rev-parse", "HEAD"), dirty=False)
+    assert read_revision(repository / "sub") == Revision(commit=git(repository, "rev-parse", "HEAD"), dirty=False)
 
 
 @pytest.mark.parametrize("name", ["a", "new"])
 def test_changed_tree(repository: Path, name: str) -> None:
     """A file that changed makes the tree dirty, and so does a new one: both get into the image."""
     (repository / name).write_text("2")
-    assert current(repository).dirty
+    assert read_revision(repository).dirty
 
 
 def test_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside a repository, before its first commit, and without Git there is no commit, and that is no error."""
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert current(tmp_path) == UNKNOWN
+    assert read_revision(tmp_path) == UNKNOWN
     git(tmp_path, "init", "--quiet")
-    assert current(tmp_path) == UNKNOWN
-    assert current(tmp_path / "missing") == UNKNOWN
+    assert read_revision(tmp_path) == UNKNOWN
+    assert read_revision(tmp_path / "missing") == UNKNOWN
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert current(tmp_path) == UNKNOWN
+    assert read_revision(tmp_path) == UNKNOWN
 
 
 def test_dirty_tree_is_marked(repository: Path) -> None:
     """What is called by the commit is what the commit holds; all else has a mark behind it."""
     commit = git(repository, "rev-parse", "HEAD")
-    assert current(repository).described == commit
+    assert read_revision(repository).described == commit
     (repository / "a").write_text("2")
-    assert current(repository).described == f"{commit}-dirty"
+    assert read_revision(repository).described == f"{commit}-dirty"
     assert UNKNOWN.described == ""
 
 
@@ -71,17 +71,17 @@ def test_time_is_the_commits(repository: Path) -> None:
     who = ("-c", "user.name=n", "-c", "user.email=e")
     command = ["git", *who, "commit", "--quiet", "--allow-empty", "--message=m"]
     subprocess.run(command, cwd=repository, env={**os.environ, **dates}, check=True)
-    assert source_time(repository) == 1012608122
+    assert read_source_time(repository) == 1012608122
     (repository / "a").write_text("2")
-    assert source_time(repository) == 1012608122
+    assert read_source_time(repository) == 1012608122
 
 
 def test_time_of_the_environment_comes_first(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SOURCE_DATE_EPOCH is believed as it stands; empty counts as not set."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    assert source_time(repository) == 0
+    assert read_source_time(repository) == 0
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "")
-    assert source_time(repository) == int(git(repository, "show", "--no-patch", "--format=%ct"))
+    assert read_source_time(repository) == int(git(repository, "show", "--no-patch", "--format=%ct"))
 
 
 @pytest.mark.parametrize("value", ["now", "-1", "1.5", "\u0661", "9" * 12])
@@ -89,16 +89,16 @@ def test_time_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, valu
     """A variable that holds no time is an error of the user's, and not passed over."""
     monkeypatch.setenv("SOURCE_DATE_EPOCH", value)
     with pytest.raises(SettingsError, match=r"SOURCE_DATE_EPOCH is .* which is not a time\. Set it "):
-        source_time(tmp_path)
+        read_source_time(tmp_path)
 
 
 def test_no_commit_has_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside a repository and before its first commit nothing is known, and now is no substitute."""
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert source_time(tmp_path) is None
+    assert read_source_time(tmp_path) is None
     git(tmp_path, "init", "--quiet")
-    assert source_time(tmp_path) is None
+    assert read_source_time(tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_source_holds_no_secret(repository: Path, remote: str, expected: str) ->
     """Where the commits come from is told as a URL for everybody: no user, no password, no folder of this machine."""
     if remote:
         git(repository, "config", "remote.origin.url", remote)
-    assert source(repository) == expected
+    assert read_source_url(repository) == expected

@@ -7,43 +7,53 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from weighbridge import quoting
-from weighbridge.quoting import LISTED, TEXT_LENGTH, cut, escaped, listed, on_one_line, printable, quoted, shortened
+from weighbridge.quoting import (
+    LISTED,
+    TEXT_LENGTH,
+    cut,
+    escape,
+    flatten,
+    join_names,
+    quote,
+    replace_unprintable,
+    shorten,
+)
 
 
 @given(st.text() | st.text().map(lambda text: text * 1000))
 def test_any_text_fits(text: str) -> None:
     """Whatever the text, it is printable, on one line, and no longer than it may be."""
-    assert quoted(text).isprintable()
-    assert len(quoted(text)) <= TEXT_LENGTH
+    assert quote(text).isprintable()
+    assert len(quote(text)) <= TEXT_LENGTH
 
 
 def test_plain_text_stays() -> None:
     """Only what is long or cannot be printed is changed."""
-    assert quoted("é: a/b:1 — 日本") == "é: a/b:1 — 日本"
-    assert quoted("a\x1b[31m\n\tb\u202e\udcff") == "a [31m b"
-    assert quoted("a" * 200) == "a" * (TEXT_LENGTH - 1) + "…"
+    assert quote("é: a/b:1 — 日本") == "é: a/b:1 — 日本"
+    assert quote("a\x1b[31m\n\tb\u202e\udcff") == "a [31m b"
+    assert quote("a" * 200) == "a" * (TEXT_LENGTH - 1) + "…"
 
 
 def test_many_names() -> None:
     """Of many names the first are listed, and the others counted."""
-    assert listed(["a", "b\n"]) == "a, b"
-    assert listed(range(LISTED + 2)).endswith(f"{LISTED - 1} and 2 more")
+    assert join_names(["a", "b\n"]) == "a, b"
+    assert join_names(range(LISTED + 2)).endswith(f"{LISTED - 1} and 2 more")
 
 
 @given(st.text())
 def test_line_has_no_sign_that_terminals_obey(text: str) -> None:
     """Whatever the text and the mark, it is one line that stays as it is when it is made one again."""
     for mark in ("\ufffd", " "):
-        line = on_one_line(text, mark)
+        line = flatten(text, mark)
         assert line.isprintable()
-        assert line == " ".join(line.split(" ")) == on_one_line(line, mark)
+        assert line == " ".join(line.split(" ")) == flatten(line, mark)
 
 
 def test_what_cannot_be_shown_is_marked() -> None:
     """Line ends and blanks are one space, what terminals obey is a mark, or one space with them."""
-    assert on_one_line(" a\x1b[31m\r\n\tb\u202e\u2028 c\xa0") == "a\ufffd[31m b\ufffd c"
-    assert on_one_line(" a\x1b[31m\r\n\tb\u202e\u2028 c\xa0", mark=" ") == "a [31m b c"
-    assert printable(" a\x1b[31m\r\n") == " a\ufffd[31m\ufffd\ufffd"
+    assert flatten(" a\x1b[31m\r\n\tb\u202e\u2028 c\xa0") == "a\ufffd[31m b\ufffd c"
+    assert flatten(" a\x1b[31m\r\n\tb\u202e\u2028 c\xa0", mark=" ") == "a [31m b c"
+    assert replace_unprintable(" a\x1b[31m\r\n") == " a\ufffd[31m\ufffd\ufffd"
     assert cut("a\nbc\x1b", 4) == "a b…"
 
 
@@ -52,29 +62,29 @@ def test_what_cannot_be_shown_is_marked() -> None:
 )
 def test_long_text_loses_its_end(text: str, end: str, short: str) -> None:
     """What takes the place of the end counts to the length."""
-    assert shortened(text, 4, end) == short
+    assert shorten(text, 4, end) == short
 
 
 @given(st.text(), st.integers(1, 50))
 def test_nothing_hides_in_an_escaped_text(text: str, longest: int) -> None:
     """Every sign of it can be seen; where all can be and it is not long, it stays."""
-    assert escaped(text, longest).isprintable()
-    assert not (text.isprintable() and len(text) <= longest) or escaped(text, longest) == text
+    assert escape(text, longest).isprintable()
+    assert not (text.isprintable() and len(text) <= longest) or escape(text, longest) == text
 
 
 def test_escapes_are_those_of_python() -> None:
     """Control signs, turned writing and undecodable bytes become their numbers; of a long text the middle goes."""
-    assert escaped("a\n\x1b\u202e\udcff") == r"a\n\x1b\u202e\udcff"
-    assert escaped("abcdefgh", 6) == "abc … fgh"
+    assert escape("a\n\x1b\u202e\udcff") == r"a\n\x1b\u202e\udcff"
+    assert escape("abcdefgh", 6) == "abc … fgh"
 
 
 @given(st.text(st.characters()))
 @example("\x1b]0;title\x07\u202e\x9b")
 def test_one_line(text: str) -> None:
     """Whatever the text, it becomes one line that prints as it is; one that was so stays the same."""
-    line = on_one_line(text)
+    line = flatten(text)
     assert line.isprintable()
-    assert on_one_line(line) == line
+    assert flatten(line) == line
     assert len(line) <= len(text)
 
 
@@ -86,7 +96,7 @@ texts = st.text(st.one_of(st.characters(), st.sampled_from("\0\x1b\t\r\n\x85\u20
 def test_only_what_xml_cannot_hold_is_replaced(text: str) -> None:
     """Signs that XML has stay, one for one."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    held = quoting.held_by_xml(text)
+    held = quoting.replace_invalid_xml(text)
     assert len(held) == len(lines)
     for sign, kept in zip(lines, held, strict=True):
         code = ord(sign)

@@ -31,9 +31,9 @@ ISSUED = {
 def test_issued(words: str, token: str) -> None:
     """Each shape is told by name, also in the middle of a line, and is gone from what is let go."""
     text = f"use '{token}' here"
-    assert secret_detection.found(text) == words
-    assert secret_detection.found(secret_detection.redacted(text)) == ""
-    assert token[-20:] not in secret_detection.redacted(text)
+    assert secret_detection.find_secret(text) == words
+    assert secret_detection.find_secret(secret_detection.redact(text)) == ""
+    assert token[-20:] not in secret_detection.redact(text)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_issued(words: str, token: str) -> None:
 )
 def test_private_keys(text: str) -> None:
     """In every format, with its headers, and on one line as in JSON."""
-    assert secret_detection.issued(text.encode()) == "a private key"
+    assert secret_detection.find_issued_secret(text.encode()) == "a private key"
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_private_keys(text: str) -> None:
 )
 def test_no_token(text: str) -> None:
     """Examples of manuals, what only names a shape, and URLs without a password."""
-    assert secret_detection.found(text) == ""
+    assert secret_detection.find_secret(text) == ""
 
 
 @pytest.mark.parametrize("url", ["redis://:hunter2@redis:6379", "--index-url https://me:hunter2@host/simple -q"])
 def test_password_in_a_url(url: str) -> None:
     """It is told, and the rest of the URL stays."""
-    assert secret_detection.found(url) == "a password inside a URL"
-    assert "hunter2" not in secret_detection.redacted(url)
-    assert "@" in secret_detection.redacted(url)
+    assert secret_detection.find_secret(url) == "a password inside a URL"
+    assert "hunter2" not in secret_detection.redact(url)
+    assert "@" in secret_detection.redact(url)
 
 
 @pytest.mark.parametrize(
@@ -133,21 +133,21 @@ def test_names_of_none(name: str, value: str) -> None:
 )
 def test_assignments(line: str, names: tuple[str, ...]) -> None:
     """A line's secrets are told by name, and their values hidden."""
-    assert secret_detection.assigned(line) == names
-    assert secret_detection.assigned(secret_detection.redacted(line)) == ()
+    assert secret_detection.find_assigned_names(line) == names
+    assert secret_detection.find_assigned_names(secret_detection.redact(line)) == ()
     if not names:
-        assert secret_detection.redacted(line) == line
+        assert secret_detection.redact(line) == line
 
 
 @given(st.text(), st.sampled_from([*ISSUED.values(), "redis://:hunter2@redis", "TOKEN=abc"]), st.text())
 def test_nothing_is_let_go(before: str, secret: str, after: str) -> None:
     """Whatever stands around a secret, what is let go holds none that can be told."""
-    shown = secret_detection.redacted(f"{before} {secret} {after}")
-    assert secret_detection.found(shown) == ""
-    assert secret_detection.assigned(shown) == ()
+    shown = secret_detection.redact(f"{before} {secret} {after}")
+    assert secret_detection.find_secret(shown) == ""
+    assert secret_detection.find_assigned_names(shown) == ()
 
 
 @given(st.binary())
 def test_any_bytes(data: bytes) -> None:
     """No bytes raise anything, and none of these few hold a secret by chance."""
-    assert secret_detection.issued(data) == ""
+    assert secret_detection.find_issued_secret(data) == ""

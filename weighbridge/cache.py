@@ -27,7 +27,7 @@ LIMIT_BYTES = 256 * 2**20
 _COLUMNS = ("paths", "kinds", "sizes", "digests")
 
 
-def user_folder() -> Path:
+def locate_user_folder() -> Path:
     """Return our folder in the user's cache folder; it need not exist."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weighbridge"
 
@@ -36,18 +36,18 @@ class Cache:
     """Layers and images that were read before."""
 
     def __init__(self, folder: Path | None = None, limit_bytes: int = LIMIT_BYTES) -> None:
-        self._folder = (folder or user_folder() / "layers") / f"{VERSION}-{sys.byteorder}"
+        self._folder = (folder or locate_user_folder() / "layers") / f"{VERSION}-{sys.byteorder}"
         self._limit_bytes = limit_bytes
 
     def has(self, key: str) -> bool:
         """Tell whether the cache has a file for a key."""
-        return self._path(key).exists()
+        return self._locate(key).exists()
 
-    def layer(self, diff_id: str) -> LayerContent | None:
+    def read_layer(self, diff_id: str) -> LayerContent | None:
         """Return a layer's content; None if the cache does not have it."""
         data = self._read(diff_id)
         try:
-            return None if data is None else _unpacked(zlib.decompress(data))
+            return None if data is None else _unpack(zlib.decompress(data))
         except (zlib.error, ValueError, LookupError, TypeError, OverflowError):
             self._drop(diff_id)
             return None
@@ -55,10 +55,10 @@ class Cache:
     def keep_layer(self, diff_id: str, content: LayerContent) -> None:
         """Write a layer's content to the cache."""
         packer = zlib.compressobj(1)
-        parts = [packer.compress(part) for part in _parts(content)]
+        parts = [packer.compress(part) for part in _iterate_parts(content)]
         self._write(diff_id, b"".join([*parts, packer.flush()]))
 
-    def document(self, key: str) -> Mapping[str, object] | None:
+    def read_document(self, key: str) -> Mapping[str, object] | None:
         """Return the JSON object of a key; None if the cache does not have it."""
         data = self._read(key)
         try:
@@ -72,18 +72,18 @@ class Cache:
         """Write a JSON object to the cache."""
         self._write(key, zlib.compress(json.dumps(value).encode(), 1))
 
-    def _path(self, key: str) -> Path:
+    def _locate(self, key: str) -> Path:
         return self._folder / key.replace(":", "-").replace("/", "-")
 
     def _drop(self, key: str) -> None:
         """Delete a damaged file, so that it is written again."""
         with suppress(OSError):
-            self._path(key).unlink()
+            self._locate(key).unlink()
 
     def _read(self, key: str) -> bytes | None:
         try:
-            data = self._path(key).read_bytes()
-            os.utime(self._path(key))  # marks it as used
+            data = self._locate(key).read_bytes()
+            os.utime(self._locate(key))  # marks it as used
         except OSError:
             return None
         return data
@@ -91,7 +91,7 @@ class Cache:
     def _write(self, key: str, data: bytes) -> None:
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            files.replace(self._path(key), data, private=True)
+            files.replace(self._locate(key), data, private=True)
             self._shrink()
 
     def _shrink(self) -> None:
@@ -106,7 +106,7 @@ class Cache:
             excess -= size
 
 
-def _parts(content: LayerContent) -> Iterator[bytes | memoryview]:
+def _iterate_parts(content: LayerContent) -> Iterator[bytes | memoryview]:
     """Yield a line of JSON with all numbers and lengths, then each column, then each document."""
     columns = [memoryview(getattr(content, name)).cast("B") for name in _COLUMNS]
     head = {
@@ -123,7 +123,7 @@ def _parts(content: LayerContent) -> Iterator[bytes | memoryview]:
     yield from content.documents.values()
 
 
-def _unpacked(data: bytes) -> LayerContent:
+def _unpack(data: bytes) -> LayerContent:
     line, _, rest = data.partition(b"\n")
     head = json.loads(line)
     lengths: Sequence[int] = [*head["columns"], *(length for _, length in head["documents"])]

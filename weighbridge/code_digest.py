@@ -14,34 +14,34 @@ _IMPORT = re.compile(rf"^[ \t]*from ({_ROOT.name}[\w.]*) import (\([^)]*\)|[^\n]
 _NAME = re.compile(r"(\w+)(?:\s+as\s+\w+)?")
 
 
-def of(*modules: ModuleType) -> str:
+def compute_digest(*modules: ModuleType) -> str:
     """Return a digest of modules of this package, and of its modules that they import, at any depth.
 
     If a module imports a whole package by name, all modules of that package count, because it may read their text, as
     the smoke test reads its scripts.
     """
-    return _of(*sorted(module.__name__ for module in modules))
+    return _compute_digest(*sorted(module.__name__ for module in modules))
 
 
 @cache
-def _of(*names: str) -> str:
-    files = sorted(closure(*names))
+def _compute_digest(*names: str) -> str:
+    files = sorted(collect_files(*names))
     texts = (f"{file}\0".encode() + (_ROOT / file).read_bytes() for file in files)
     return hashlib.sha256(b"\0".join(hashlib.sha256(text).digest() for text in texts)).hexdigest()
 
 
-def closure(*names: str) -> frozenset[str]:
+def collect_files(*names: str) -> frozenset[str]:
     """Return the files of these modules and of all that they import, as paths relative to the package's folder."""
     found, waiting = set[str](), set(names)
     while waiting:
-        for file in _files(waiting.pop()):
+        for file in _iterate_files(waiting.pop()):
             if file not in found:
                 found.add(file)
-                waiting |= set(_imported((_ROOT / file).read_text(encoding="utf-8")))
+                waiting |= set(_iterate_imports((_ROOT / file).read_text(encoding="utf-8")))
     return frozenset(found)
 
 
-def _files(name: str) -> Iterator[str]:
+def _iterate_files(name: str) -> Iterator[str]:
     """Yield the files that importing a module runs: its own, and `__init__.py` of each package above it."""
     parts = name.split(".")[1:]
     above = ["/".join(parts[:count]) for count in range(len(parts))]
@@ -53,7 +53,7 @@ def _files(name: str) -> Iterator[str]:
         yield f"{own}.py"
 
 
-def _imported(text: str) -> Iterator[str]:
+def _iterate_imports(text: str) -> Iterator[str]:
     """Yield the modules of this package that a module's text imports, anywhere in it."""
     for package, names in _IMPORT.findall(text):
         folder = _ROOT.joinpath(*package.split(".")[1:])

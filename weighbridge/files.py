@@ -30,7 +30,7 @@ def replace(path: Path, data: bytes, *, private: bool = False) -> None:
     Raises:
         OSError: The file cannot be written; an existing file is unchanged.
     """
-    with _draft(path.parent, data) as draft:
+    with _write_draft(path.parent, data) as draft:
         if not private:
             before = path.stat() if path.exists() else None
             if before and before.st_uid != os.getuid():
@@ -51,9 +51,9 @@ def create(folder: Path, names: Iterable[str], data: bytes) -> Path:
         FileExistsError: All of the names are taken.
         OSError: The file cannot be written.
     """
-    with _draft(folder, data, lasting=True) as draft:
+    with _write_draft(folder, data, lasting=True) as draft:
         draft.chmod(_FILE_MODE)
-        return _named(folder, names, lambda path: path.hardlink_to(draft))  # fails if the name is taken
+        return _take_name(folder, names, lambda path: path.hardlink_to(draft))  # fails if the name is taken
 
 
 def create_folder(folder: Path, names: Iterable[str], contents: Mapping[str, bytes]) -> Path:
@@ -73,19 +73,19 @@ def create_folder(folder: Path, names: Iterable[str], contents: Mapping[str, byt
         for name, data in contents.items():
             (draft / name).write_bytes(data)
         draft.chmod(_FOLDER_MODE)
-        return draft.rename(_named(folder, names, Path.mkdir))  # over the empty folder, in one step
+        return draft.rename(_take_name(folder, names, Path.mkdir))  # over the empty folder, in one step
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def numbered(stem: str, suffix: str = "") -> Iterator[str]:
+def generate_names(stem: str, suffix: str = "") -> Iterator[str]:
     """Yield names without end: `STEM`, `STEM-1`, `STEM-2` and so on, each with the suffix."""
     yield f"{stem}{suffix}"
     yield from (f"{stem}-{number}{suffix}" for number in itertools.count(1))
 
 
 @contextmanager
-def _draft(folder: Path, data: bytes, *, lasting: bool = False) -> Iterator[Path]:
+def _write_draft(folder: Path, data: bytes, *, lasting: bool = False) -> Iterator[Path]:
     """Write a draft that only its owner may read; at the end of the block its name is gone.
 
     With `lasting`, the data is on the disk before the block begins, so that not even a crash of the machine leaves half
@@ -104,7 +104,7 @@ def _draft(folder: Path, data: bytes, *, lasting: bool = False) -> Iterator[Path
         draft.unlink(missing_ok=True)
 
 
-def _named(folder: Path, names: Iterable[str], take: Callable[[Path], None]) -> Path:
+def _take_name(folder: Path, names: Iterable[str], take: Callable[[Path], None]) -> Path:
     """Take the first name that is free, and return its path."""
     for name in names:
         path = folder / name

@@ -33,16 +33,16 @@ class Revision:
         return f"{self.commit}-dirty" if self.commit and self.dirty else self.commit or ""
 
 
-def current(folder: Path) -> Revision:
+def read_revision(folder: Path) -> Revision:
     """Return the revision of the repository around `folder`. Never fails: a report matters more than its commit."""
-    lines = git(folder, "status", "--porcelain=v2", "--branch").splitlines()
+    lines = run_git(folder, "status", "--porcelain=v2", "--branch").splitlines()
     found = re.match(r"# branch\.oid ([0-9a-f]{40,64})$", lines[0] if lines else "")
     if not found:
         return Revision(commit=None, dirty=False)
     return Revision(commit=found[1], dirty=any(not line.startswith("#") for line in lines))
 
 
-def source_time(folder: Path) -> int | None:
+def read_source_time(folder: Path) -> int | None:
     """Return the time to stamp builds with, in seconds since 1970: never the present, so that builds are reproducible.
 
     It is SOURCE_DATE_EPOCH if the environment sets it (reproducible-builds.org, "SOURCE_DATE_EPOCH"), else the time of
@@ -53,7 +53,7 @@ def source_time(folder: Path) -> int | None:
         SettingsError: The variable does not hold such a number.
     """
     given = os.environ.get(_SOURCE_DATE)
-    text = given or git(folder, "-c", "log.showSignature=false", "show", "--no-patch", "--format=%ct", "HEAD")
+    text = given or run_git(folder, "-c", "log.showSignature=false", "show", "--no-patch", "--format=%ct", "HEAD")
     found = text.strip()
     if found.isascii() and found.isdecimal() and len(found) <= _LONGEST_TIME:
         return int(found)
@@ -63,12 +63,12 @@ def source_time(folder: Path) -> int | None:
     return None
 
 
-def source(folder: Path) -> str:
+def read_source_url(folder: Path) -> str:
     """Return the URL of the remote `origin`, without user and password; empty if it has none that others can use.
 
     A folder of this machine, for example, is of no use to others.
     """
-    text = git(folder, "config", "--get", "remote.origin.url").strip()
+    text = run_git(folder, "config", "--get", "remote.origin.url").strip()
     if short := _SHORT_FORM.fullmatch(text):
         return f"ssh://{short['host']}/{short['path']}"
     try:
@@ -79,7 +79,7 @@ def source(folder: Path) -> str:
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme in _PUBLIC and host else ""
 
 
-def trouble(folder: Path) -> str:
+def describe_trouble(folder: Path) -> str:
     """Return Git's own words on why it refuses a folder; empty if it does not."""
     try:
         answer = subprocess.run(
@@ -93,7 +93,7 @@ def trouble(folder: Path) -> str:
     return said[0].removeprefix("fatal: ") if answer.returncode and said else ""
 
 
-def git(folder: Path, *words: str) -> str:
+def run_git(folder: Path, *words: str) -> str:
     """Return what Git prints; empty if it fails or is not installed."""
     command = ["git", "--no-optional-locks", *words]
     try:

@@ -16,23 +16,23 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped."""
 
 
-def quoted(text: object, length: int = TEXT_LENGTH) -> str:
+def quote(text: object, length: int = TEXT_LENGTH) -> str:
     """Return text on one line, without control characters and surrogates; a long one loses its end."""
-    return shortened(on_one_line(str(text)[: 8 * length], mark=" "), length)
+    return shorten(flatten(str(text)[: 8 * length], mark=" "), length)
 
 
-def listed(names: Iterable[object]) -> str:
+def join_names(names: Iterable[object]) -> str:
     """Return names separated by commas; of many names, the first few and the number of the others."""
-    known = [quoted(name) for name in names]
+    known = [quote(name) for name in names]
     return ", ".join(known[:LISTED]) + (f" and {len(known) - LISTED} more" if len(known) > LISTED else "")
 
 
 def cut(text: str, length: int) -> str:
-    """Return text as `on_one_line` does; a long one loses its end."""
-    return shortened(on_one_line(text), length)
+    """Return text as `flatten` does; a long one loses its end."""
+    return shorten(flatten(text), length)
 
 
-def on_one_line(text: str, mark: str = _MARK) -> str:
+def flatten(text: str, mark: str = _MARK) -> str:
     """Return text on one line, and put `mark` in place of control characters and invisible ones.
 
     A run of line ends and blanks becomes a single blank.
@@ -42,17 +42,17 @@ def on_one_line(text: str, mark: str = _MARK) -> str:
     return " ".join(text.split())
 
 
-def printable(text: str) -> str:
+def replace_unprintable(text: str) -> str:
     """Return text with a mark in place of each control character and each invisible one."""
     return "".join(sign if sign.isprintable() else _MARK for sign in text)
 
 
-def shortened(text: str, length: int, end: str = "…") -> str:
+def shorten(text: str, length: int, end: str = "…") -> str:
     """Return at most `length` characters of a text; `end` replaces what is cut off."""
     return text if len(text) <= length else text[: length - len(end)] + end
 
 
-def escaped(text: str, longest: int = _LONGEST) -> str:
+def escape(text: str, longest: int = _LONGEST) -> str:
     """Return text with an escape in place of each unprintable character, so that none hides or reorders the others.
 
     Unprintable are control characters, characters that change the direction of writing, line separators and undecodable
@@ -65,6 +65,6 @@ def escaped(text: str, longest: int = _LONGEST) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
-def held_by_xml(text: str) -> str:
+def replace_invalid_xml(text: str) -> str:
     """Return text that XML can hold: with plain line feeds, and a mark in place of each character that XML excludes."""
     return _NO_XML.sub(_MARK, text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -1,7 +1,7 @@
 """Detects secrets by the shapes that their issuers publish, and by the names that people give to variables.
 
-This module stores no secret, and only `url_passwords` returns one: the other functions describe in words what they
-found.
+This module stores no secret, and only `extract_url_passwords` returns one: the other functions describe in words what
+they found.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _WORD_AFTER = re.compile(r"((?:--password|--token|--api-key|-u|[Bb]earer|[Bb]asi
 _HIDDEN = "***"
 
 
-def issued(data: bytes) -> str:
+def find_issued_secret(data: bytes) -> str:
     """Say which token or private key the data contains; empty if there is none.
 
     Examples from manuals do not count, nor do tokens that are plainly not random.
@@ -92,31 +92,31 @@ def issued(data: bytes) -> str:
     return ""
 
 
-def url_password(text: str) -> str:
+def find_url_password(text: str) -> str:
     """Say that a text contains a URL with a password; empty if it does not."""
     return "a password inside a URL" if _URL_PASSWORD.search(text) else ""
 
 
-def found(text: str) -> str:
+def find_secret(text: str) -> str:
     """Say which secret a text contains, judged by its shape; empty if there is none."""
-    return issued(text.encode(errors="surrogateescape")) or url_password(text)
+    return find_issued_secret(text.encode(errors="surrogateescape")) or find_url_password(text)
 
 
 def is_secret(name: str, value: str) -> bool:
     """Tell whether a variable's name says that its value is a secret, and the value may be one."""
     value = value.strip("\"' ")
-    if not value or _NO_SECRET.fullmatch(value) or (_URL.match(value) and not url_password(value)):
+    if not value or _NO_SECRET.fullmatch(value) or (_URL.match(value) and not find_url_password(value)):
         return False
     return bool(_NAME.search(name.replace("-", "_"))) and not _TELLS_ABOUT_ONE.search(name.replace("-", "_"))
 
 
-def assigned(text: str) -> tuple[str, ...]:
+def find_assigned_names(text: str) -> tuple[str, ...]:
     """Return the names to which a line of a shell or of an image's history assigns a secret."""
     pairs = (match.groups() for match in _ASSIGNMENT.finditer(text))
     return tuple(dict.fromkeys(name.lstrip("-") for name, value in pairs if is_secret(name, value)))
 
 
-def url_passwords(text: str) -> tuple[str, ...]:
+def extract_url_passwords(text: str) -> tuple[str, ...]:
     """Return the passwords in a text's URLs. If the text is a single URL, its password may contain an @.
 
     A password that equals another part of its URL, as in `postgresql://app:app@db`, does not count: masking it would
@@ -129,7 +129,7 @@ def url_passwords(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def masked(text: str) -> str:
+def mask(text: str) -> str:
     """Return a text with `***` in place of secrets that their shape, a URL or an assignment gives away."""
 
     def hide(match: re.Match[str]) -> str:
@@ -140,8 +140,10 @@ def masked(text: str) -> str:
     return _ANY_SHAPE.sub(_HIDDEN, text)
 
 
-def redacted(text: str) -> str:
+def redact(text: str) -> str:
     """Return a step of an image's history, or a part of one, with `***` in place of the secrets found in it."""
-    if _ARGUMENTS.match(text) and assigned(text):  # the values are not quoted: it is unclear where each one ends
+    if _ARGUMENTS.match(text) and find_assigned_names(
+        text
+    ):  # the values are not quoted: it is unclear where each one ends
         text = _ARGUMENTS.sub(rf"\1{_HIDDEN}\3", text)
-    return masked(_WORD_AFTER.sub(rf"\1{_HIDDEN}", text))
+    return mask(_WORD_AFTER.sub(rf"\1{_HIDDEN}", text))

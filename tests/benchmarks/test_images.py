@@ -152,7 +152,7 @@ def test_json_is_alone(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_times_of_the_engine() -> None:
     """A time with nanoseconds, as engines tell it, is read to the microsecond."""
-    assert starts._seconds("1970-01-02T00:00:00.123456789Z") == pytest.approx(86400.123456, abs=1e-6)
+    assert starts._parse_time("1970-01-02T00:00:00.123456789Z") == pytest.approx(86400.123456, abs=1e-6)
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs a Linux that adds mappings up")
@@ -163,7 +163,7 @@ def test_mappings_are_all_of_a_process() -> None:
         process.stdout.readline()  # from now on it waits, and its memory stays as it is
         texts = [Path(f"/proc/{process.pid}", name).read_text(encoding="utf-8") for name in ("smaps", "smaps_rollup")]
         process.kill()
-    single, ((_, whole),) = map(memory.sections, texts)
+    single, ((_, whole),) = map(memory.parse_sections, texts)
 
     for kind in ("Rss", "Anonymous"):
         assert sum(sizes[kind] for _, sizes in single) == whole[kind]
@@ -173,5 +173,5 @@ def test_mappings_are_all_of_a_process() -> None:
 def test_no_run_at_all() -> None:
     """A comparison of no run is an error of the user's."""
     settings = check({"variants": {"multi": {}}})
-    with console.activity() as shown, pytest.raises(SettingsError, match="--runs 0"):
+    with console.show_activity() as shown, pytest.raises(SettingsError, match="--runs 0"):
         images.compare(settings, PROJECT, shown, rounds=0)

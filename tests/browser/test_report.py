@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 
 pytestmark = [pytest.mark.services]
 
@@ -147,7 +147,7 @@ def test_sizes_are_written_as_everywhere(opened: Open) -> None:
     for count in (0, 1, 999, 1000, 9995, 99_949, 99_950, 999_499, 999_500, 12_345_678, 10**9, 123 * 10**15):
         page.evaluate(WEIGHING, count)
         page.evaluate(script)
-        assert place(page).endswith(f" {size(count)}")
+        assert place(page).endswith(f" {format_size(count)}")
 
 
 WEIGHING = """(count) => {

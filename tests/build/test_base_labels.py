@@ -43,7 +43,7 @@ class Shelf:
     def __init__(self, labels: Mapping[str, str], digest: str = "") -> None:
         self._labels, self._digest = labels, digest
 
-    def image(self, reference: str) -> LocalImage:
+    def inspect_image(self, reference: str) -> LocalImage:
         """Return that image; capitals are no name."""
         if reference != reference.lower():
             raise EngineFault("The engine says: repository name must be lowercase")

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from weighbridge.build import bases
-from weighbridge.build.bases import BaseImage, base_image, ensure_base_image, tell_compose
+from weighbridge.build.bases import BaseImage, ensure_base_image, find_base_image, tell_compose
 from weighbridge.engine import apt
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
@@ -40,7 +40,7 @@ class Shelf:
 @pytest.fixture(autouse=True)
 def usual_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this be a machine with its certificates where compose.yaml looks for them."""
-    monkeypatch.setattr("weighbridge.build.buildkit.certificates", lambda: bases._COMPOSE_BUNDLE)
+    monkeypatch.setattr("weighbridge.build.buildkit.find_certificates", lambda: bases._COMPOSE_BUNDLE)
 
 
 def shelf(*images: str, registry: tuple[str, ...] = ()) -> Engine:
@@ -54,7 +54,7 @@ def shelf(*images: str, registry: tuple[str, ...] = ()) -> Engine:
 )
 def test_present(present: tuple[str, ...], expected: str) -> None:
     """The official image comes before a stand-in."""
-    base = base_image(shelf(*present), "python", OFFICIAL)
+    base = find_base_image(shelf(*present), "python", OFFICIAL)
     assert (base.reference, base.official, base.how) == (expected, OFFICIAL, "present")
     assert base.is_standin is (expected == STANDIN)
 
@@ -64,20 +64,20 @@ def test_nothing_present() -> None:
     with pytest.raises(
         NoBaseImage, match=r"^The engine does not have the base image python:3.13-slim-trixie[.] Run `invoke engine`"
     ):
-        base_image(shelf("python:3.12"), "python", OFFICIAL)
+        find_base_image(shelf("python:3.12"), "python", OFFICIAL)
 
 
 @pytest.mark.parametrize("official", ["python:3.12-slim", "python:3.14", "pypy:3.11", "debian:trixie"])
 def test_standin_of_another_series_is_none(official: str) -> None:
     """A stand-in does not take the place of another series of Python."""
     with pytest.raises(NoBaseImage, match=official):
-        base_image(shelf(STANDIN), "python", official)
+        find_base_image(shelf(STANDIN), "python", official)
 
 
 def test_described() -> None:
     """A stand-in is told as one, so that nobody is mistaken."""
-    assert base_image(shelf(OFFICIAL), "python", OFFICIAL).described == f"{OFFICIAL}, present"
-    assert base_image(shelf(STANDIN), "python", OFFICIAL).described == (
+    assert find_base_image(shelf(OFFICIAL), "python", OFFICIAL).described == f"{OFFICIAL}, present"
+    assert find_base_image(shelf(STANDIN), "python", OFFICIAL).described == (
         f"{STANDIN}, our stand-in for {OFFICIAL}, present"
     )
 
@@ -207,7 +207,7 @@ def test_compose_gets_the_certificates(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: Path | None, value: str
 ) -> None:
     """A bundle in another place than compose.yaml's is named, or that there is none; nothing chosen, nothing said."""
-    monkeypatch.setattr("weighbridge.build.buildkit.certificates", lambda: bundle)
+    monkeypatch.setattr("weighbridge.build.buildkit.find_certificates", lambda: bundle)
     tell_compose(tmp_path, OFFICIALS)
     assert (tmp_path / ".env").read_text(encoding="utf-8") == f"WEIGHBRIDGE_CA_BUNDLE={value}\n"
     tell_compose(tmp_path, ())

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.build.buildkit import OUTPUT_LINES, Build, Progress, build, certificates
-from weighbridge.build.plan import builds
+from weighbridge.build.buildkit import OUTPUT_LINES, Build, Progress, build, find_certificates
+from weighbridge.build.plan import plan_builds
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import BuildFailed
@@ -138,7 +138,7 @@ def read(*texts: str) -> tuple[Progress, list[Step]]:
 
 def failure(*texts: str) -> BuildFailed:
     """Return the error that transcripts end in."""
-    return read(*texts)[0].failure(WANTED)
+    return read(*texts)[0].describe_failure(WANTED)
 
 
 @pytest.mark.parametrize("client", ["20.10", "buildx"])
@@ -316,7 +316,7 @@ def test_any_text_is_read(text: list[str]) -> None:
         progress.feed(line)
     assert len(progress.instructions) <= len(text)
     assert {step.state for step in told} <= {"running", "done", "cached", "cancelled", "failed"}
-    assert progress.failure(WANTED).exit_code == 5
+    assert progress.describe_failure(WANTED).exit_code == 5
 
 
 def client(folder: Path, script: str) -> BuildClient:
@@ -332,7 +332,7 @@ class Shelf:
 
     host = "unix:///e"
 
-    def image(self, reference: str) -> LocalImage:
+    def inspect_image(self, reference: str) -> LocalImage:
         """Return that image."""
         return LocalImage(reference=reference, id="sha256:abc", platform="linux/amd64", diff_ids=(), labels={}, user="")
 
@@ -391,7 +391,7 @@ def test_words_of_a_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setenv("HTTPS_PROXY", "http://user:password@proxy")
     variants = {"multi": {"target": "t", "context": "sub", "arguments": {"A": "own"}}, "other": {}}
     settings = check({"variants": variants})
-    (wanted,) = builds(settings, Path("/p"), ["multi"], {"A": "common", "B": "b b"}, no_cache=True)
+    (wanted,) = plan_builds(settings, Path("/p"), ["multi"], {"A": "common", "B": "b b"}, no_cache=True)
     record = tmp_path / "words"
     build(client(tmp_path, f'printf "%s\\n" "$@" > {record}'), SHELF, wanted)
     words = record.read_text().splitlines()
@@ -420,10 +420,10 @@ def test_certificates_that_are_named_but_missing(monkeypatch: pytest.MonkeyPatch
     for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "missing"))
     monkeypatch.setattr("weighbridge.settings.certificates._SYSTEM", (tmp_path / "also missing",))
-    assert certificates() is None
+    assert find_certificates() is None
     (tmp_path / "bundle").touch()
     monkeypatch.setattr("weighbridge.settings.certificates._SYSTEM", (tmp_path / "also missing", tmp_path / "bundle"))
-    assert certificates() == tmp_path / "bundle"
+    assert find_certificates() == tmp_path / "bundle"
 
 
 def test_words_of_what_is_built(tmp_path: Path) -> None:
@@ -431,7 +431,7 @@ def test_words_of_what_is_built(tmp_path: Path) -> None:
     (tmp_path / "docker").mkdir()
     said = client(tmp_path / "docker", f'printf "%s\\n" "$@" > {tmp_path}/words')
     settings = check({"variants": {"multi": {"target": "multi", "arguments": {"VERSION": "2"}}}})
-    (wanted,) = builds(
+    (wanted,) = plan_builds(
         settings,
         tmp_path,
         ["multi"],

@@ -12,7 +12,7 @@ from invoke.config import Config
 from weighbridge.build import changes
 from weighbridge.build.context import Context
 from weighbridge.errors import BuildFailed, SettingsError
-from weighbridge.settings.project import Change, Settings, check, from_config
+from weighbridge.settings.project import Change, Settings, check, read_config
 
 PROJECT = Path(__file__).parents[2]
 LINE = Change(file="code.py", append="WORD = '{unique}'")
@@ -27,7 +27,7 @@ def settings_in(folder: Path) -> Settings:
     """Return the settings of a folder's invoke.yaml."""
     config = Config(project_location=folder)
     config.load_project()
-    return from_config(dict(config.items()), Config.global_defaults())
+    return read_config(dict(config.items()), Config.global_defaults())
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def context(tmp_path: Path) -> Context:
 @pytest.mark.parametrize(("before", "begin"), [("", ""), ("x\n", "x\n"), ("x", "x\n")])
 def test_append(before: str, begin: str) -> None:
     """The line comes last, on a line of its own, with another word each time."""
-    first, second = changes.changed(before, "mine", LINE), changes.changed(before, "mine", LINE)
+    first, second = changes.change_text(before, "mine", LINE), changes.change_text(before, "mine", LINE)
     assert first.startswith(f"{begin}WORD = '")
     assert first.endswith("'\n")
     assert len(first) == len(begin) + len("WORD = ''\n") + 8
@@ -50,7 +50,7 @@ def test_append(before: str, begin: str) -> None:
 def test_find_and_replace() -> None:
     r"""The first match goes; what takes its place is plain text; the unique word is the same in both."""
     change = Change(file="x", find=r"b(.)\n", replace=r"\1-{unique}" + "\n", append="{unique}")
-    text, last = changes.changed("a\nbc\nbc\n", "mine", change).rsplit("\n", 2)[:2]
+    text, last = changes.change_text("a\nbc\nbc\n", "mine", change).rsplit("\n", 2)[:2]
     assert text == f"a\n\\1-{last}\nbc"
 
 
@@ -60,7 +60,7 @@ def test_the_projects_own() -> None:
     changes.check(settings, PROJECT, settings.variants)
     change = settings.changes["lock"]
     before = (PROJECT / change.file).read_text(encoding="utf-8")
-    after = changes.changed(before, "lock", change)
+    after = changes.change_text(before, "lock", change)
     assert pins(after).keys() == pins(before).keys()
     (changed,) = (name for name, pin in pins(after).items() if pin != pins(before)[name])
     assert re.fullmatch(r"==\S+ +--hash=sha256:[0-9a-f]{64}", pins(after)[changed])
@@ -79,7 +79,7 @@ def test_applied_and_undone(context: Context) -> None:
     path = context.folder / "code.py"
     before = path.read_bytes()
     path.chmod(0o444)
-    with changes.applied(context, "mine", LINE):
+    with changes.apply(context, "mine", LINE):
         assert path.read_bytes().startswith(before + b"WORD = '")
     assert path.read_bytes() == before
 
@@ -87,7 +87,7 @@ def test_applied_and_undone(context: Context) -> None:
 def test_undone_after_an_error(context: Context) -> None:
     """A build that fails leaves no change behind."""
     before = (context.folder / "code.py").read_bytes()
-    with pytest.raises(BuildFailed), changes.applied(context, "mine", LINE):
+    with pytest.raises(BuildFailed), changes.apply(context, "mine", LINE):
         raise BuildFailed("as it happens")
     assert (context.folder / "code.py").read_bytes() == before
 

@@ -52,7 +52,7 @@ def test_rules(context: Context, tmp_path: Path, rules: str, left: set[str]) -> 
     (context.folder / ".dockerignore").write_text(rules, encoding="utf-8")
     copy = context.copy_to(tmp_path / "copy")
     assert files(copy.folder) - {".dockerignore"} == left
-    assert {name for name in FILES if context.sends(name)} | {"Dockerfile"} == left
+    assert {name for name in FILES if context.is_sent(name)} | {"Dockerfile"} == left
     assert copy.dockerfile == tmp_path / "copy" / "Dockerfile"
     assert all((copy.folder / name).read_text() == name for name in left)
 
@@ -104,8 +104,8 @@ def test_no_file_of_the_context(context: Context, path: str) -> None:
     """A folder, a path that leads outside or through a link, and an unusual spelling are no file that may change."""
     (context.folder / "link").symlink_to("a.txt")
     (context.folder / "folder").symlink_to("src")
-    assert context.sends("src/a.txt")
-    assert not context.sends(path)
+    assert context.is_sent("src/a.txt")
+    assert not context.is_sent(path)
 
 
 def test_what_cannot_be_copied_is_told(context: Context, tmp_path: Path) -> None:

@@ -27,11 +27,11 @@ def git(folder: Path, *words: str) -> str:
 
 def test_nothing_known(project: Path) -> None:
     """Without Git and without pyproject.toml nothing is said, and that is no error."""
-    assert labels.arguments(project) == {}
-    assert labels.labels({}) == {}
+    assert labels.collect_arguments(project) == {}
+    assert labels.make_labels({}) == {}
     for text in ("nonsense", "[project]", "project = 1"):
         (project / "pyproject.toml").write_text(text)
-        assert labels.arguments(project) == {}
+        assert labels.collect_arguments(project) == {}
 
 
 def test_all_known(project: Path) -> None:
@@ -42,9 +42,9 @@ def test_all_known(project: Path) -> None:
     git(project, "-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "--message=m")
     git(project, "config", "remote.origin.url", "https://user:secret@example.org/x")
     commit, time = git(project, "show", "--no-patch", "--format=%H %ct").split()
-    found = labels.arguments(project)
+    found = labels.collect_arguments(project)
     assert found["SOURCE_DATE_EPOCH"] == time
-    assert labels.labels(found) == {
+    assert labels.make_labels(found) == {
         "org.opencontainers.image.version": "1.2.3",
         "org.opencontainers.image.revision": commit,
         "org.opencontainers.image.created": found["CREATED"],
@@ -52,9 +52,11 @@ def test_all_known(project: Path) -> None:
     }
     assert datetime.fromisoformat(found["CREATED"]).timestamp() == int(time)
     (project / "new").write_text("")
-    assert labels.arguments(project) == {**found, "REVISION": f"{commit}-dirty"}
+    assert labels.collect_arguments(project) == {**found, "REVISION": f"{commit}-dirty"}
 
 
 def test_arguments_that_are_none_of_ours() -> None:
     """An argument of a variant's own becomes no label; one that overrides ours changes the label with it."""
-    assert labels.labels({"WORD": "x", "VERSION": "9", "REVISION": ""}) == {"org.opencontainers.image.version": "9"}
+    assert labels.make_labels({"WORD": "x", "VERSION": "9", "REVISION": ""}) == {
+        "org.opencontainers.image.version": "9"
+    }

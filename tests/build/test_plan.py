@@ -32,7 +32,7 @@ class Shelf:
         """Tell whether it is the base."""
         return reference == BASE
 
-    def image(self, reference: str) -> LocalImage:
+    def inspect_image(self, reference: str) -> LocalImage:
         """Return the base."""
         assert reference == BASE
         return LocalImage(
@@ -48,7 +48,7 @@ class Shelf:
 
 def test_builds() -> None:
     """Each variant has its own reference, place and target; its own arguments come before those of all."""
-    found = plan.builds(SETTINGS, Path("/p"), ["plain", "api"], {"A": "common", "B": "b"})
+    found = plan.plan_builds(SETTINGS, Path("/p"), ["plain", "api"], {"A": "common", "B": "b"})
     assert [(each.variant, each.reference, each.target) for each in found] == [
         ("plain", "shop:plain", None),
         ("api", "shop:api", "api"),
@@ -63,7 +63,9 @@ def test_base_is_told(tmp_path: Path) -> None:
     engine: Any = Shelf("sha256:d")
     (tmp_path / "Dockerfile").write_text("ARG PYTHON_IMAGE\nFROM $PYTHON_IMAGE AS api\nFROM scratch\n")
     settings = check({"repository": "shop", "variants": {"api": {"target": "api"}, "plain": {}}})
-    base, found = plan.plan(engine, settings, tmp_path, ["api", "plain"], platforms=("linux/amd64",), no_cache=True)
+    base, found = plan.plan_variants(
+        engine, settings, tmp_path, ["api", "plain"], platforms=("linux/amd64",), no_cache=True
+    )
     assert base.reference == BASE
     for each in found:
         assert each.arguments["PYTHON_IMAGE"] == BASE

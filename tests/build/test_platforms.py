@@ -102,7 +102,7 @@ def test_names() -> None:
 def test_own_platform_has_several_names(own: str, named: str, *, same: bool) -> None:
     """The engine's own platform may be pushed and needs no emulation, by whatever name the user calls it."""
     (wanted,) = platforms.parse([named], push=True)
-    assert platforms.are_own(engine(platform=own), [wanted]) is same
+    assert platforms.is_own(engine(platform=own), [wanted]) is same
     if same:
         platforms.check(INSIDE, engine(platform=own), (wanted,), push=True)
     else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from weighbridge.commands.choose import wanted
+from weighbridge.commands.choose import choose_images
 from weighbridge.errors import SettingsError
 from weighbridge.settings.project import check
 from weighbridge.sources.locations import DOCKER, Location
@@ -20,23 +20,23 @@ def docker(variants: Mapping[str, str]) -> dict[str, Location]:
 def test_wanted_images() -> None:
     """Images that are named take the variants' place; a wrong location and both at once are matters of settings."""
     settings = check({"variants": {"multi": {}, "single": {}}})
-    assert wanted(settings, ["multi"], []) == docker({"multi": "backend:multi"})
-    assert list(wanted(settings, [], [])) == ["multi", "single"]
-    assert wanted(settings, [], ["multi", "archive:a.tar#x:1"]) == {
+    assert choose_images(settings, ["multi"], []) == docker({"multi": "backend:multi"})
+    assert list(choose_images(settings, [], [])) == ["multi", "single"]
+    assert choose_images(settings, [], ["multi", "archive:a.tar#x:1"]) == {
         **docker({"multi": "backend:multi"}),
         "archive:a.tar#x:1": Location("archive", "a.tar", "x:1"),
     }
-    assert wanted(settings, [], ["multi=docker:shop:1", "x.y=multi", "archive:a=b.tar", "oci:c=d"]) == {
+    assert choose_images(settings, [], ["multi=docker:shop:1", "x.y=multi", "archive:a=b.tar", "oci:c=d"]) == {
         **docker({"multi": "shop:1", "x.y": "backend:multi"}),
         "archive:a=b.tar": Location("archive", "a=b.tar"),
         "oci:c=d": Location("oci", "c=d"),
     }
-    assert list(wanted(settings, [], ["docker:x", "docker:x"])) == ["docker:x"]
+    assert list(choose_images(settings, [], ["docker:x", "docker:x"])) == ["docker:x"]
     for images in (["a=docker:x", "a=docker:y"], ["multi", "multi=docker:y"]):
         with pytest.raises(SettingsError, match=r"^Two images are called (a|multi)[.] Name each"):
-            wanted(settings, [], images)
+            choose_images(settings, [], images)
     with pytest.raises(SettingsError, match="Use one of them"):
-        wanted(settings, ["multi"], ["docker:x"])
+        choose_images(settings, ["multi"], ["docker:x"])
     for text in ("nonsense", "docker:", "podman:x"):
         with pytest.raises(SettingsError, match=f"^{text} names no image. Write docker:REFERENCE, "):
-            wanted(settings, [], [text])
+            choose_images(settings, [], [text])

@@ -13,7 +13,7 @@ PROJECT = Path(__file__).parents[2]
 # The signal comes while a destructor runs, where Python drops what its handler raises.
 PROGRAM = """
 import os, signal, time
-from weighbridge.commands.cli import user_errors
+from weighbridge.commands.cli import show_user_errors
 
 # A shell that starts the tests in the background has them ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -23,7 +23,7 @@ class Kept:
         os.kill(os.getpid(), {number})
         time.sleep(0.01)
 
-with user_errors():
+with show_user_errors():
     print("begun", flush=True)
     kept = Kept()
     del kept

@@ -63,7 +63,7 @@ def archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Pair]
 def report(path: Path, day: int) -> Report:
     """Return the report of an archive."""
     found = weigh.weigh({"app": Location(ARCHIVE, str(path))}, path.parent, cache=Cache(path.parent / "layers")).report
-    return records.from_object(json.loads(records.to_json(found)) | {"recorded_at": f"2026-11-{day}T10:00:00Z"})
+    return records.parse_object(json.loads(records.dump_json(found)) | {"recorded_at": f"2026-11-{day}T10:00:00Z"})
 
 
 def refuse_diff(before: Path, after: Path) -> str:
@@ -84,7 +84,7 @@ def refuse_baseline(before: Path, after: Path) -> str:
 
 def refuse_trend(before: Path, after: Path) -> str:
     """Return the reason of a trend's break."""
-    (variant,) = trend.of([report(before, 20), report(after, 21)]).variants
+    (variant,) = trend.trace_variants([report(before, 20), report(after, 21)]).variants
     assert variant.points[1].change == trend.Change()
     (found,) = variant.points[1].breaks
     return found.why
@@ -104,7 +104,8 @@ def refuse_service(before: Path, after: Path) -> str:
     store = Store(f"sqlite:///{before.parent}/service.db")
     sent = list[str]()
     ids = [
-        service.add_report(store, records.to_json(each).encode())[0] for each in (report(before, 20), report(after, 21))
+        service.add_report(store, records.dump_json(each).encode())[0]
+        for each in (report(before, 20), report(after, 21))
     ]
     comparison = service.request_comparison(store, sent.append, *ids)
     service.run_comparison(store, comparison.id)

@@ -30,7 +30,7 @@ OTHER = f"sha256:{'0' * 64}"
 )
 def test_targets(text: str | None, variants: list[str], expected: dict[str, str]) -> None:
     """One variant takes the name as it is; of several, each adds its own to the tag."""
-    assert {name: str(target) for name, target in publish.targets(text, variants).items()} == expected
+    assert {name: str(target) for name, target in publish.choose_targets(text, variants).items()} == expected
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_targets(text: str | None, variants: list[str], expected: dict[str, str]
 def test_no_target(text: str, said: str) -> None:
     """What is no name, or becomes none by what is added to it, is refused as the user's own word."""
     with pytest.raises(SettingsError) as caught:
-        publish.targets(text, ["a", "b"])
+        publish.choose_targets(text, ["a", "b"])
     assert said in str(caught.value)
 
 

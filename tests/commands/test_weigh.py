@@ -178,7 +178,7 @@ def test_engine_that_cannot_list_its_images(tmp_path: Path) -> None:
     """Then the base is not known, and the report is made all the same."""
 
     class Closed(Shelf):
-        def named_images(self) -> tuple[LocalImage, ...]:
+        def list_named_images(self) -> tuple[LocalImage, ...]:
             raise EngineFault("The engine says: no")
 
     shelf = Closed([BASE, built(None)], "docker_20")
@@ -284,7 +284,7 @@ def test_damage_of_what_an_engine_sends(layout: str, data: st.DataObject) -> Non
     for place in data.draw(st.lists(st.integers(0, len(content) * 8 - 1), min_size=1, max_size=4)):
         content[place // 8] ^= 1 << place % 8
     try:
-        image = Archive(archive_members.read(io.BytesIO(content), verified=False)).image("x:1")
+        image = Archive(archive_members.read(io.BytesIO(content), verified=False)).assemble_image("x:1")
     except SourceError:
         return
     hold_sums(weighing.weigh("x", "docker", image, None).image)

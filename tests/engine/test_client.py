@@ -61,7 +61,7 @@ def made(kind: type[Exception]) -> Exception:
 @pytest.mark.parametrize("kind", DOCKER)
 def test_every_error_of_the_sdk_is_mapped(kind: type[Exception]) -> None:
     """The SDK's exceptions about an answer become `EngineFault` or `NoSuchImage`, with their cause."""
-    with pytest.raises(WeighbridgeError) as caught, client.mapped_errors():
+    with pytest.raises(WeighbridgeError) as caught, client.map_errors():
         raise made(kind)
     assert type(caught.value) is (NoSuchImage if kind is docker.errors.ImageNotFound else EngineFault)
     assert type(caught.value.__cause__) is kind
@@ -71,7 +71,7 @@ def test_every_error_of_the_sdk_is_mapped(kind: type[Exception]) -> None:
 @pytest.mark.parametrize("kind", HTTP)
 def test_every_error_of_the_http_libraries_is_mapped(kind: type[Exception]) -> None:
     """Exceptions of the libraries below the SDK become `NoEngine`."""
-    with pytest.raises(NoEngine, match=r"^The engine does not answer: .") as caught, client.mapped_errors():
+    with pytest.raises(NoEngine, match=r"^The engine does not answer: .") as caught, client.map_errors():
         raise made(kind)
     assert type(caught.value.__cause__) is kind
 
@@ -79,7 +79,7 @@ def test_every_error_of_the_http_libraries_is_mapped(kind: type[Exception]) -> N
 @pytest.mark.parametrize("kind", [KeyError, ValueError, KeyboardInterrupt])
 def test_faults_of_ours_are_not_hidden(kind: type[BaseException]) -> None:
     """All other exceptions pass unchanged."""
-    with pytest.raises(kind), client.mapped_errors():
+    with pytest.raises(kind), client.map_errors():
         raise kind("ours")
 
 
@@ -92,7 +92,7 @@ def test_error_without_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         client.connect() as found,
     ):
         with pytest.raises(EngineFault, match=r"^The engine says: 500 Server Error"):
-            found.state("c")
+            found.read_state("c")
         with pytest.raises(NoBaseImage, match=r"^x:1 cannot be pulled: 500 Server Error"):
             found.pull("x:1")
 
@@ -100,7 +100,7 @@ def test_error_without_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 def test_words_of_the_engine_come_through() -> None:
     """The message has the engine's own explanation, not the SDK's sentence about a URL."""
     error = docker.errors.APIError("500 Server Error for http+docker://x", explanation="no space left\non device.")
-    with pytest.raises(EngineFault) as caught, client.mapped_errors():
+    with pytest.raises(EngineFault) as caught, client.map_errors():
         raise error
     assert caught.value.message == "The engine says: no space left on device"
 
@@ -310,7 +310,7 @@ def test_images_with_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     faults = {"/images/d/json": (404, '{"message": "no such image"}'), "/images/e/json": (500, '{"message": "no"}')}
     listed = {"/images/json": (200, json.dumps(rows))}
     with serving(tmp_path / "s", ANSWERS | listed | answers | faults), client.connect() as found:
-        images = found.named_images()
+        images = found.list_named_images()
     assert [(each.id, each.names, each.diff_ids) for each in images] == [
         ("a", ("x:1", "y:2"), ("sha256:l",)),
         ("f", ("z:1",), ("sha256:l",)),

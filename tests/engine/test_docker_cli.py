@@ -153,7 +153,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the user names no engine, the client gets ours; BuildKit is on, attestations are off."""
     monkeypatch.setenv("OF_THE_USER", "kept")
     for client, builder in ((NEW, "default"), (OLD, None)):
-        variables = client.environment("unix:///e")
+        variables = client.build_environment("unix:///e")
         assert variables["DOCKER_HOST"] == "unix:///e"
         assert variables.get("BUILDX_BUILDER") == builder
         assert variables["DOCKER_BUILDKIT"] == "1"
@@ -164,7 +164,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_environment_of_a_named_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """DOCKER_HOST stays as the user wrote it, and goes with buildx's own builder for it."""
     monkeypatch.setenv("DOCKER_HOST", "tcp://named:2376")
-    variables = NEW.environment("tcp://resolved:2376")
+    variables = NEW.build_environment("tcp://resolved:2376")
     assert (variables["DOCKER_HOST"], variables["BUILDX_BUILDER"]) == ("tcp://named:2376", "default")
 
 
@@ -174,7 +174,7 @@ def test_environment_of_a_context(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     meta = tmp_path / ".docker/contexts/meta" / hashlib.sha256(b"remote").hexdigest()
     meta.mkdir(parents=True)
     (meta / "meta.json").write_text('{"Endpoints": {"docker": {"Host": "ssh://far"}}}')
-    variables = NEW.environment("ssh://far")
+    variables = NEW.build_environment("ssh://far")
     assert "DOCKER_HOST" not in variables
     assert variables["BUILDX_BUILDER"] == "remote"
 
@@ -194,7 +194,7 @@ def test_environment_of_a_context(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def test_platforms_of_buildx(tmp_path: Path, printed: str, expected: tuple[str, ...]) -> None:
     """The platforms are those of all nodes in `buildx inspect`, without marks; the first outputs are real."""
     path = install(tmp_path, "28.2.2", f'printf "Name: default\\n{printed}\\n"')
-    assert BuildClient(path=path, version="28.2.2", buildx="0.13.1").platforms("unix:///x") == tuple(
+    assert BuildClient(path=path, version="28.2.2", buildx="0.13.1").list_platforms("unix:///x") == tuple(
         map(parse, expected)
     )
-    assert BuildClient(path=path, version="20.10", buildx=None).platforms("unix:///x") == ()
+    assert BuildClient(path=path, version="20.10", buildx=None).list_platforms("unix:///x") == ()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from weighbridge.engine.endpoint import Place, named, own
+from weighbridge.engine.endpoint import Place, find_named, list_own
 from weighbridge.errors import NoEngine
 
 
@@ -45,16 +45,16 @@ REMOTE = {"Name": "remote", "Metadata": {}, "Endpoints": {"docker": {"Host": "tc
 
 def test_nobody_names_one(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """An empty variable, a configuration that is no JSON, and the context `default` do not name an engine."""
-    assert named() is None
+    assert find_named() is None
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         monkeypatch.setenv(name, "")
     folder.mkdir()
     for text in ("{}", "[]", "no JSON", '{"currentContext": ""}', '{"currentContext": "default"}'):
         (folder / "config.json").write_text(text)
-        assert named() is None
+        assert find_named() is None
     monkeypatch.setenv("DOCKER_CONTEXT", "default")
     (folder / "config.json").write_text('{"currentContext": "nope"}')
-    assert named() is None
+    assert find_named() is None
 
 
 def test_order(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -63,11 +63,11 @@ def test_order(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         make_context(folder, name, {"Endpoints": {"docker": {"Host": f"unix:///{name}"}}})
     (folder / "config.json").write_text('{"currentContext": "one"}')
     undo = "type `docker context use default`"
-    assert named() == Place(host="unix:///one", context="one", undo=undo)
+    assert find_named() == Place(host="unix:///one", context="one", undo=undo)
     monkeypatch.setenv("DOCKER_CONTEXT", "two")
-    assert named() == Place(host="unix:///two", context="two", undo="unset DOCKER_CONTEXT")
+    assert find_named() == Place(host="unix:///two", context="two", undo="unset DOCKER_CONTEXT")
     monkeypatch.setenv("DOCKER_HOST", "tcp://h:1")
-    assert named() == Place(host="tcp://h:1", undo="unset DOCKER_HOST", verified=False)
+    assert find_named() == Place(host="tcp://h:1", undo="unset DOCKER_HOST", verified=False)
 
 
 def test_other_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_other_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "other"))
     monkeypatch.setenv("DOCKER_CONTEXT", "remote")
     make_context(tmp_path / "other", "remote", REMOTE)
-    place = named()
+    place = find_named()
     assert place
     assert place.host == "tcp://10.0.0.1:2376"
 
@@ -84,12 +84,12 @@ def test_certificates_of_a_context(monkeypatch: pytest.MonkeyPatch, folder: Path
     """The certificates of a context are used, and the engine's is verified unless the context says otherwise."""
     monkeypatch.setenv("DOCKER_CONTEXT", "remote")
     tls = make_context(folder, "remote", REMOTE)
-    place = named()
+    place = find_named()
     assert place
     assert place.certificates is None
     tls.mkdir(parents=True)
     (tls / "cert.pem").touch()
-    place = named()
+    place = find_named()
     assert place
     assert (place.certificates, place.verified) == (tls, True)
 
@@ -122,7 +122,7 @@ def test_certificates_of_the_environment(
     """
     for name, value in {"DOCKER_HOST": "tcp://h:1", **variables}.items():
         monkeypatch.setenv(name, value)
-    place = named()
+    place = find_named()
     assert place
     assert place.certificates == (tmp_path / certificates if certificates else None)
     assert place.verified is verified
@@ -139,7 +139,7 @@ def test_unknown_context(monkeypatch: pytest.MonkeyPatch, folder: Path, setting:
     with pytest.raises(
         NoEngine, match=r"^There is no Docker context nope[.] Choose one that `docker context ls` lists"
     ):
-        named()
+        find_named()
 
 
 @pytest.mark.parametrize("meta", ["", "no JSON", [], {}, {"Endpoints": {}}, {"Endpoints": {"docker": "x"}}])
@@ -148,14 +148,14 @@ def test_damaged_context(monkeypatch: pytest.MonkeyPatch, folder: Path, meta: An
     monkeypatch.setenv("DOCKER_CONTEXT", "broken")
     make_context(folder, "broken", meta)
     with pytest.raises(NoEngine, match=r"^The Docker context broken cannot be read[.] Create it again"):
-        named()
+        find_named()
 
 
 def test_own(tmp_path: Path) -> None:
     """The usual socket comes first; those of rootless Docker and Docker Desktop follow if they exist."""
-    assert [place.host for place in own()] == ["unix:///var/run/docker.sock"]
+    assert [place.host for place in list_own()] == ["unix:///var/run/docker.sock"]
     rootless = tmp_path / "run/docker.sock"
     rootless.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(rootless))
-        assert [place.host for place in own()] == ["unix:///var/run/docker.sock", f"unix://{rootless}"]
+        assert [place.host for place in list_own()] == ["unix:///var/run/docker.sock", f"unix://{rootless}"]

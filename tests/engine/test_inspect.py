@@ -14,7 +14,7 @@ STATE = {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
 
 def test_container_without_a_health_check() -> None:
     """Without a health check, health is `none`; fields that engines omit have defaults."""
-    state = inspect.container({"State": STATE})
+    state = inspect.read_container({"State": STATE})
     assert (state.health, state.health_output, state.exit_code, state.out_of_memory) == ("none", "", 137, True)
 
 
@@ -23,7 +23,7 @@ def test_container_without_a_health_check() -> None:
 )
 def test_last_run_of_a_health_check(log: list[dict[str, str]] | None, output: str) -> None:
     """The output is that of the last run of the check, if there was one."""
-    state = inspect.container({"State": {**STATE, "Health": {"Status": "unhealthy", "Log": log}}})
+    state = inspect.read_container({"State": {**STATE, "Health": {"Status": "unhealthy", "Log": log}}})
     assert (state.health, state.health_output) == ("unhealthy", output)
 
 
@@ -40,13 +40,13 @@ def test_last_run_of_a_health_check(log: list[dict[str, str]] | None, output: st
 )
 def test_times(time: str, seconds: float) -> None:
     """Times of an engine have nanoseconds; the year 1 means never."""
-    assert inspect.seconds_of(time) == pytest.approx(seconds, abs=1e-6)
+    assert inspect.parse_time(time) == pytest.approx(seconds, abs=1e-6)
 
 
 @pytest.mark.parametrize("word", ["", "stopped", "Running", "none "])
 def test_words_that_docker_does_not_have(word: str) -> None:
     """An engine with other words than Docker's has an unknown state, which counts neither as running nor as healthy."""
-    state = inspect.container({"State": {**STATE, "Status": word, "Health": {"Status": word}}})
+    state = inspect.read_container({"State": {**STATE, "Status": word, "Health": {"Status": word}}})
     assert (state.status, state.health, state.running) == ("unknown", "unknown", False)
 
 
@@ -54,8 +54,8 @@ def test_words_that_docker_does_not_have(word: str) -> None:
 def test_users_of_processes(titles: list[str]) -> None:
     """The column is found by its name."""
     rows = [[{"PID": "1", "UID": uid, "CMD": "x"}[title] for title in titles] for uid in ("0", "10001", "0")]
-    assert inspect.users({"Titles": titles, "Processes": rows}) == {0, 10001}
-    assert inspect.users({"Titles": titles, "Processes": None}) == set()
+    assert inspect.read_users({"Titles": titles, "Processes": rows}) == {0, 10001}
+    assert inspect.read_users({"Titles": titles, "Processes": None}) == set()
 
 
 @pytest.mark.parametrize(
@@ -71,16 +71,16 @@ def test_users_of_processes(titles: list[str]) -> None:
 def test_what_a_container_uses(facts: dict[str, Any], words: list[str]) -> None:
     """Only the given networks and volumes count, and containers are named as the user named them."""
     row = {"Id": "0123456789abcdef", "Names": ["/mine"], **facts}
-    assert list(inspect.uses(row, {"n", "v"})) == words
+    assert list(inspect.list_uses(row, {"n", "v"})) == words
 
 
 def test_interval_counts_from_the_start() -> None:
     """An interval also shortens the start period, for engines from 25 on; without one, the image's values hold."""
     spec = ContainerSpec(name="n", image="i", network="w", health_interval_seconds=0.5)
-    assert inspect.health_check(spec) == {"interval": 5 * 10**8, "start_period": 10**6}
-    assert inspect.health_check(ContainerSpec(name="n", image="i", network="w")) == {}
+    assert inspect.build_health_check(spec) == {"interval": 5 * 10**8, "start_period": 10**6}
+    assert inspect.build_health_check(ContainerSpec(name="n", image="i", network="w")) == {}
     spec = ContainerSpec(name="n", image="i", network="w", health_command=("CMD", "true"))
-    assert inspect.health_check(spec) == {"test": ["CMD", "true"]}
+    assert inspect.build_health_check(spec) == {"test": ["CMD", "true"]}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_interval_counts_from_the_start() -> None:
 )
 def test_digest_of_an_image(reference: str, known: list[str] | None, expected: str) -> None:
     """The digest is that of the image's name; an image that was built here has none."""
-    assert inspect.image(reference, {"Id": "sha256:x", "RepoDigests": known}).digest == expected
+    assert inspect.read_image(reference, {"Id": "sha256:x", "RepoDigests": known}).digest == expected
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_digest_of_an_image(reference: str, known: list[str] | None, expected: s
 )
 def test_platform_of_an_engine(machine: str, name: str) -> None:
     """The engine's platform has Go's name of the architecture, whatever the kernel calls it."""
-    assert inspect.identity({"Architecture": machine, "OSType": "linux"}).platform == name
+    assert inspect.read_identity({"Architecture": machine, "OSType": "linux"}).platform == name
 
 
 def test_platform_of_an_image() -> None:
     """An image's platform includes the variant, if the engine names one."""
     facts = {"Id": "sha256:a", "Os": "linux", "Architecture": "arm"}
-    assert inspect.image("x", facts).platform == "linux/arm"
-    assert inspect.image("x", {**facts, "Variant": "v7"}).platform == "linux/arm/v7"
+    assert inspect.read_image("x", facts).platform == "linux/arm"
+    assert inspect.read_image("x", {**facts, "Variant": "v7"}).platform == "linux/arm/v7"

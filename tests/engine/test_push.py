@@ -29,7 +29,7 @@ END: list[dict[str, Any]] = [
 def test_digest_and_bytes(end: list[dict[str, Any]]) -> None:
     """The digest is the one that the engine reports at the end; the bytes are the sum over all layers."""
     seen = list[int]()
-    assert push.digest("127.0.0.1:5000/x:1", [*BEGIN, *end], seen.append) == DIGEST
+    assert push.read_digest("127.0.0.1:5000/x:1", [*BEGIN, *end], seen.append) == DIGEST
     assert seen == [512, 2048, 2536]
 
 
@@ -54,14 +54,14 @@ def test_reason_leads_to_advice(reason: str, advice: str) -> None:
     """The message has the engine's reason on one line, and advice that fits it; the rest of the events is read."""
     events = iter([*BEGIN, {"errorDetail": {"message": reason}, "error": reason}, {"status": "later"}])
     with pytest.raises(PushRefused) as caught:
-        push.digest("r.example:5000/x:1", events, lambda _: None)
+        push.read_digest("r.example:5000/x:1", events, lambda _: None)
     assert str(caught.value).startswith(f"r.example:5000/x:1 cannot be pushed: {reason}. {advice}")
     assert list(events) == []
 
 
 def test_reason_is_one_short_line() -> None:
     """What a registry says is shown on one line, without control characters."""
-    error = push.refused("r/x:1", "a\n\x1b[31mb.\r" + 1000 * "c")
+    error = push.build_refusal("r/x:1", "a\n\x1b[31mb.\r" + 1000 * "c")
     assert error.message.startswith("r/x:1 cannot be pushed: a [31mb. ccc")
     assert error.message.isprintable()
     assert len(error.message) < 400
@@ -70,4 +70,4 @@ def test_reason_is_one_short_line() -> None:
 def test_push_without_a_digest() -> None:
     """If the engine stops in the middle, there is no digest, which is an error."""
     with pytest.raises(PushRefused, match="the engine reports no digest"):
-        push.digest("r/x:1", BEGIN, lambda _: None)
+        push.read_digest("r/x:1", BEGIN, lambda _: None)

@@ -34,7 +34,7 @@ def needs(
     """Return what packages are there for, by their names."""
     gathering = Gathering([command], sources or {})
     assert [*gathering.watch(packages)] == [*packages]
-    told = [read(path, content) for path, content in gathering.sources().items()]
+    told = [read(path, content) for path, content in gathering.list_sources().items()]
     return {
         name: need for (_, name, _), need in gathering.resolve("linux/amd64", (*filter(None, told), *asked)).items()
     }

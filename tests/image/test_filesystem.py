@@ -18,7 +18,7 @@ from weighbridge.image.layer import LayerContent
 
 def seen(view: Filesystem) -> dict[str, int]:
     """Return the files that are seen, by path, with their sizes."""
-    return {path: view.size(number) for path, number in view.files()}
+    return {path: view.get_size(number) for path, number in view.iterate_files()}
 
 
 def lost(view: Filesystem) -> set[tuple[str, int, int, int, str]]:
@@ -31,12 +31,12 @@ def lost(view: Filesystem) -> set[tuple[str, int, int, int, str]]:
 
 def hold(layers: Sequence[LayerContent], view: Filesystem) -> None:
     """Check what must hold for every stack: each shipped byte is either seen or lost."""
-    live = view.live_bytes()
+    live = view.sum_live_bytes()
     wasted = [0] * len(layers)
     for loss in view.losses.values():
         wasted[loss.shipped_by] += loss.size_bytes
     assert [content.shipped_bytes for content in layers] == [a + b for a, b in zip(live, wasted, strict=True)]
-    assert sum(live) == sum({number: view.size(number) for _, number in view.files()}.values())
+    assert sum(live) == sum({number: view.get_size(number) for _, number in view.iterate_files()}.values())
 
 
 BIG = b"x" * 100
@@ -333,9 +333,9 @@ def test_any_layers(layers: list[list[Entry]]) -> None:
     contents = [layer_of(entries) for entries in layers]
     view = stack(contents)
     expected = naive(layers)
-    assert {path: view.locate(number) for path, number in view.files()} == {
+    assert {path: view.locate(number) for path, number in view.iterate_files()} == {
         path: (number, place) for path, (number, place, _) in expected.items()
     }
     hold(contents, view)
     live = {(number, place): size for number, place, size in expected.values()}
-    assert sum(view.live_bytes()) == sum(live.values())
+    assert sum(view.sum_live_bytes()) == sum(live.values())

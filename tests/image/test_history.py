@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weighbridge.image.content import HistoryEntry
-from weighbridge.image.history import clean, instructions
+from weighbridge.image.history import clean, list_instructions
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,11 @@ def step(created_by: str, comment: str = "", *, empty: bool = False) -> HistoryE
 def test_steps_without_a_layer_are_left_out() -> None:
     """Only what made a layer is paired with one, in order; an imported layer has but a comment."""
     history = [step("", "Imported from -"), step("ENV a=b", empty=True), step("COPY a b # buildkit")]
-    assert instructions(history, 2) == ("Imported from -", "COPY a b")
+    assert list_instructions(history, 2) == ("Imported from -", "COPY a b")
 
 
 def test_history_and_layers_need_not_match() -> None:
     """A layer that the history does not tell of is `(missing)`; steps beyond the layers are dropped."""
-    assert instructions([step("ADD x"), step("")], 4) == ("ADD x", "(missing)", "(missing)", "(missing)")
-    assert instructions([step("ADD x"), step("ADD y")], 1) == ("ADD x",)
-    assert instructions([], 0) == ()
+    assert list_instructions([step("ADD x"), step("")], 4) == ("ADD x", "(missing)", "(missing)", "(missing)")
+    assert list_instructions([step("ADD x"), step("ADD y")], 1) == ("ADD x",)
+    assert list_instructions([], 0) == ()

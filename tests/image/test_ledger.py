@@ -11,8 +11,8 @@ from tests.support.owned import PYTHON, SYSTEM, rows, told
 from weighbridge.image import filesystem
 from weighbridge.image.categories import CATEGORIES
 from weighbridge.image.dependencies import Key, Needs
-from weighbridge.image.ledger import breakdown
-from weighbridge.image.owners import owned
+from weighbridge.image.ledger import build_ledger
+from weighbridge.image.owners import find_owners
 
 
 def test_kind_of_what_is_in_the_base() -> None:
@@ -65,6 +65,6 @@ def test_what_packages_are_there_for() -> None:
     contents = [layer_of(entries) for entries in (SYSTEM, PYTHON)]
     view = filesystem.stack(contents)
     for base_layers, expected in [(0, {"redis": ("celery",), "libc6": ()}), (1, {"redis": ("celery",)})]:
-        found = breakdown(view, base_layers, owned(view, "/app"), (), needs)
+        found = build_ledger(view, base_layers, find_owners(view, "/app"), (), needs)
         assert {row.name: row.required_by for row in found if row.required_by is not None} == expected
         assert {row.name for row in found if row.requested is not None} == expected.keys()

@@ -9,7 +9,7 @@ from tests.support.images import Entry
 from tests.support.layers import layer_of, symbolic_link
 from tests.support.owned import PYTHON, RECORD, SYSTEM, rows, told
 from weighbridge.image import filesystem
-from weighbridge.image.owners import owners
+from weighbridge.image.owners import assign_owners
 from weighbridge.image.packages import Package
 
 
@@ -61,8 +61,8 @@ def package(name: str, *, paths: tuple[str, ...] = (), folders: tuple[str, ...] 
 def owned(entries: list[Entry], *packages: Package) -> dict[str, str]:
     """Return the owner of each file."""
     view = filesystem.stack([layer_of(entries)])
-    known, places = owners(view, packages, ())
-    return {path: known[places[number]].name for path, number in view.files()}
+    known, places = assign_owners(view, packages, ())
+    return {path: known[places[number]].name for path, number in view.iterate_files()}
 
 
 def test_folders() -> None:
@@ -92,7 +92,7 @@ def test_bytecode_in_a_folder() -> None:
     )
     assert set(found.values()) == {"a"}
     view = filesystem.stack([layer_of([Entry("n/a/__pycache__/x.cpython-313.pyc", b"1")])])
-    known, _ = owners(view, [package("a", folders=("n/a",))], ())
+    known, _ = assign_owners(view, [package("a", folders=("n/a",))], ())
     assert "bytecode" in {owner.category for owner in known}
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.support.wheels import wheel
 from weighbridge.image import requirers
-from weighbridge.image.packages import Package, found, is_database
+from weighbridge.image.packages import Package, is_database, parse_packages
 from weighbridge.image.packages.requirements import normalize, split_requirement
 from weighbridge.image.requirers import Node, link, link_distributions
 
@@ -133,7 +133,7 @@ def test_what_pip_shows(tmp_path: Path) -> None:
         for name, requirers in re.findall(r"^Name: (.*)$(?:.|\n)*?^Required-by: ?(.*)$", shown, re.MULTILINE)
     }
     documents = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    nodes = [Node(package=each) for each in found(documents)]
+    nodes = [Node(package=each) for each in parse_packages(documents)]
     assert link_distributions(nodes, "linux/amd64", {})
     ours = {node.package.name: node.requirers for node in nodes}
     assert ours.pop("wb-speed") == {"wb-queue"}  # by an extra, of which `pip show` says nothing
@@ -150,7 +150,7 @@ def test_what_this_environment_requires() -> None:
         for path in Path(str(distribution.locate_file(""))).glob("*.dist-info/*")
         if is_database(str(path).lstrip("/"))
     }
-    nodes = [Node(package=each) for each in found(documents)]
+    nodes = [Node(package=each) for each in parse_packages(documents)]
     assert link_distributions(nodes, "linux/amd64", {})
     ours = {node.package.name: node.requirers for node in nodes}
     plain = 0
@@ -169,7 +169,7 @@ def test_what_this_environment_requires() -> None:
 def test_what_apt_says_of_this_machine(tmp_path: Path) -> None:
     """Each installed package that depends on another by its name, in apt's word, requires it in ours."""
     status = Path("/var/lib/dpkg/status").read_bytes()
-    nodes = [Node(package=each) for each in found({"var/lib/dpkg/status": status})]
+    nodes = [Node(package=each) for each in parse_packages({"var/lib/dpkg/status": status})]
     assert link(nodes)
     ours = {node.package.name: node.requirers for node in nodes}
     names = sorted(ours)[:: max(1, len(ours) // 50)]

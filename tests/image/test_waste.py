@@ -16,8 +16,8 @@ def rows(layers: Sequence[Sequence[Entry]], instructions: Sequence[str], base_la
     """Return the waste of layers, and check its sum."""
     contents = [layer_of(entries) for entries in layers]
     view = filesystem.stack(contents)
-    found = waste.rows(view.losses.values(), instructions, base_layers)
-    shipped, live = sum(content.shipped_bytes for content in contents), sum(view.live_bytes())
+    found = waste.list_waste(view.losses.values(), instructions, base_layers)
+    shipped, live = sum(content.shipped_bytes for content in contents), sum(view.sum_live_bytes())
     assert sum(row.bytes for row in found) == shipped - live
     return found
 

@@ -111,7 +111,7 @@ class Project:
         if not name.exists():
             return frozenset()
         begin = name.read_text(encoding="ascii")
-        return frozenset(run for run in engine.label_values(RUN_LABEL) if begin and run.startswith(begin))
+        return frozenset(run for run in engine.list_label_values(RUN_LABEL) if begin and run.startswith(begin))
 
 
 @contextmanager
@@ -129,7 +129,7 @@ def made(engine: DockerEngine, folder: Path) -> Iterator[Project]:
     finally:
         for run in project.runs(engine):
             engine.remove_labelled(f"{RUN_LABEL}={run}")
-        named = [name for name in engine.labelled_images(LABEL) if name.startswith(f"{project.repository}:")]
+        named = [name for name in engine.list_labelled_images(LABEL) if name.startswith(f"{project.repository}:")]
         for image in (*named, *project.images):
             with suppress(EngineError):
                 engine.remove_image(image)
@@ -169,7 +169,7 @@ def redis_base(engine: DockerEngine) -> bases.BaseImage:
 
 def _base(engine: DockerEngine, role: BaseRole, official: str) -> bases.BaseImage:
     try:
-        return bases.base_image(engine, role, official)
+        return bases.find_base_image(engine, role, official)
     except NoBaseImage as error:
         pytest.skip(str(error))
 

@@ -82,7 +82,7 @@ def saved(engine: DockerEngine, references: Sequence[str]) -> Iterator[IO[bytes]
     """Give the stream of `docker save`, as the client writes it."""
     client = docker_cli.find()
     command = [str(client.path), "save", *references]
-    with subprocess.Popen(command, env=client.environment(engine.host), stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, env=client.build_environment(engine.host), stdout=subprocess.PIPE) as process:
         yield cast("IO[bytes]", process.stdout)
         assert process.wait() == 0
 

@@ -106,7 +106,7 @@ def prove(
     **options: Any,
 ) -> tuple[Proof, ...]:
     """Prove variants, as `invoke smoke` does; what is known of their images is this test's own."""
-    references = {name: settings.reference(name) for name in variants}
+    references = {name: settings.name_image(name) for name in variants}
     held = image.screen(engine, references.values(), Cache())
     trial = runner.Trial(engine=engine, settings=settings, redis=redis, **options)
     return runner.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher or Told())
@@ -116,8 +116,8 @@ def prove(
 def standins(engine: DockerEngine, folder: Path) -> Iterator[Standins]:
     """Build the images in `folder`, under names that no other run of the tests has; skip where a base is missing."""
     try:
-        python = bases.base_image(engine, "python", "python:3.13-slim-trixie").reference
-        redis = bases.base_image(engine, "redis", "redis:8-alpine").reference
+        python = bases.find_base_image(engine, "python", "python:3.13-slim-trixie").reference
+        redis = bases.find_base_image(engine, "redis", "redis:8-alpine").reference
     except NoBaseImage as error:
         pytest.skip(str(error))
     shutil.copy(STANDIN, folder)

@@ -107,7 +107,7 @@ def prepare(engine: DockerEngine, project: Project) -> None:
     project.configure(variants)
     done = project.invoke("build")
     assert done.code == 0, done.stdout + done.stderr
-    project.images.extend(engine.image(project.reference(name)).id for name in variants)
+    project.images.extend(engine.inspect_image(project.reference(name)).id for name in variants)
 
 
 def record(engine: DockerEngine, project: Project, name: str) -> Report:
@@ -117,11 +117,11 @@ def record(engine: DockerEngine, project: Project, name: str) -> Report:
     project.configure({_VARIANT: variant}, bases={"python": project.reference(f"base-{case.base}")})
     done = project.invoke("build")
     assert done.code == 0, done.stdout + done.stderr
-    project.images.append(engine.image(project.reference(_VARIANT)).id)
+    project.images.append(engine.inspect_image(project.reference(_VARIANT)).id)
     done = project.invoke("report", "--format", "json")
     assert done.code == 0, done.stdout + done.stderr
     text = done.stdout.replace(f"{project.repository}:base-", f"{BASE}:").replace(project.repository, "regression")
-    return records.from_json(text)
+    return records.parse_json(text)
 
 
 def _write_wheel(folder: Path, version: str, count: int) -> None:
@@ -147,10 +147,10 @@ def _payload(seed: str, count: int) -> bytes:
 def main() -> None:
     """Write all records."""
     with connect() as engine, tempfile.TemporaryDirectory() as folder, made(engine, Path(folder)) as project:
-        bases.base_image(engine, "python", OFFICIAL.python)
+        bases.find_base_image(engine, "python", OFFICIAL.python)
         prepare(engine, project)
         for name in CASES:
-            (RECORDS / f"{name}.json").write_text(records.to_json(record(engine, project, name)), encoding="utf-8")
+            (RECORDS / f"{name}.json").write_text(records.dump_json(record(engine, project, name)), encoding="utf-8")
 
 
 if __name__ == "__main__":

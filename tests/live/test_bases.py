@@ -48,7 +48,9 @@ def docker(engine: DockerEngine, words: Sequence[str]) -> str:
     """Run the client and return what it prints."""
     client = docker_cli.find()
     command = [str(client.path), *words]
-    done = subprocess.run(command, env=client.environment(engine.host), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=client.build_environment(engine.host), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -89,14 +91,14 @@ def test_python_weighs_what_the_official_image_does(engine: DockerEngine, python
 
 def test_standins_are_ours(engine: DockerEngine, python: str, redis: str) -> None:
     """They and what they stand on carry our label, and both begin with the layer of that root."""
-    root = engine.image(ROOT)
+    root = engine.inspect_image(ROOT)
     assert len(root.diff_ids) == 1
     for reference in (python, redis):
-        image = engine.image(reference)
+        image = engine.inspect_image(reference)
         assert image.labels[LABEL] == "image"
         assert image.diff_ids[:1] == root.diff_ids
     assert root.labels[LABEL] == "image"
-    assert {ROOT, python, redis} <= set(bases.standins(engine))
+    assert {ROOT, python, redis} <= set(bases.list_standins(engine))
 
 
 def test_redis_answers_hardened(engine: DockerEngine, redis: str) -> None:
@@ -106,7 +108,7 @@ def test_redis_answers_hardened(engine: DockerEngine, redis: str) -> None:
     try:
         deadline = time.monotonic() + _SECONDS
         while engine.execute(container, ["redis-cli", "ping"]) != (0, "PONG\n"):
-            assert time.monotonic() < deadline, engine.log(container)
+            assert time.monotonic() < deadline, engine.read_log(container)
             time.sleep(0.1)
         status = engine.execute(container, ["grep", "Uid:", "/proc/1/status"])[1]
         assert set(status.split()[1:]) == {"999"}
@@ -122,7 +124,7 @@ def test_engine_changes_nothing_that_is_there(
     env = project.folder / ".env"
     env.write_text("TOKEN=the user's\n", encoding="utf-8")
     references = [python_base.reference, redis_base.reference]
-    before = [engine.image(reference).id for reference in references]
+    before = [engine.inspect_image(reference).id for reference in references]
     first = project.invoke("engine")
     assert first.code == 0, first.stderr
     told = env.read_text(encoding="utf-8").splitlines()
@@ -132,7 +134,7 @@ def test_engine_changes_nothing_that_is_there(
     stamp = env.stat().st_mtime_ns
     assert project.invoke("engine") == first
     assert (env.read_text(encoding="utf-8").splitlines(), env.stat().st_mtime_ns) == (told, stamp)
-    assert [engine.image(reference).id for reference in references] == before
+    assert [engine.inspect_image(reference).id for reference in references] == before
     lines = [line.split(maxsplit=1) for line in first.stdout.splitlines()]
     assert [name for name, _ in lines] == ["Engine", "Builder", "Python", "Redis"]
     assert [text for _, text in lines[2:]] == [python_base.described, redis_base.described]

@@ -42,7 +42,7 @@ def built(
     """Build the good image and all that spoil it; return their settings."""
     good = buildkit.Build(
         variant=otherapp.VARIANT,
-        reference=chosen.reference(otherapp.VARIANT),
+        reference=chosen.name_image(otherapp.VARIANT),
         context=otherapp.FOLDER,
         dockerfile=otherapp.FOLDER / "Dockerfile",
         arguments={"PYTHON_IMAGE": python_base.reference},
@@ -53,7 +53,7 @@ def built(
             spoilt = replace(
                 good,
                 variant=name,
-                reference=chosen.reference(name),
+                reference=chosen.name_image(name),
                 context=faulty.FOLDER,
                 dockerfile=faulty.dockerfile(name),
                 arguments={"GOOD": good.reference},
@@ -63,7 +63,7 @@ def built(
     finally:
         for name in chosen.variants:
             with suppress(EngineError):
-                engine.remove_image(chosen.reference(name))
+                engine.remove_image(chosen.name_image(name))
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_table_counts_steps(engine: DockerEngine, two_steps: Project) -> None:
     for words in ([], [], ["--no-cache"]):
         (row,) = build(two_steps, *words)
         counts.append((row.variant, row.run, row.cached))
-        assert row.image_id == engine.image(two_steps.reference("a")).id.removeprefix("sha256:")[:12]
+        assert row.image_id == engine.inspect_image(two_steps.reference("a")).id.removeprefix("sha256:")[:12]
     assert counts == [("a", 2, 0), ("a", 0, 2), ("a", 2, 0)]
     two_steps.write("two", secrets.token_hex())
     (row,) = build(two_steps)
@@ -101,7 +101,7 @@ def test_variant_says_what_is_built(engine: DockerEngine, project: Project, pyth
     variant = {"dockerfile": "Other.Dockerfile", "context": "sub", "target": "wanted", "arguments": {"WORD": "heard"}}
     project.configure({"a": variant})
     build(project)
-    labels = engine.image(project.reference("a")).labels
+    labels = engine.inspect_image(project.reference("a")).labels
     ours = {
         "weighbridge": "image",
         "weighbridge.repository": project.repository,
@@ -120,7 +120,7 @@ def test_failing_step_is_shown(engine: DockerEngine, two_steps: Project) -> None
     assert error.startswith(f"error: a: step [2/2] {step} failed: exit code 9. Correct the step")
     assert done.stderr.splitlines()[-21:-1] == [f"  line {number}" for number in range(1011, 1031)]
     assert done.stdout == ""
-    assert engine.image(two_steps.reference("a")).id.removeprefix("sha256:").startswith(before.image_id)
+    assert engine.inspect_image(two_steps.reference("a")).id.removeprefix("sha256:").startswith(before.image_id)
 
 
 def test_first_failure_ends_the_build(engine: DockerEngine, project: Project) -> None:

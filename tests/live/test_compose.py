@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge.build.bases import BaseImage, tell_compose
-from weighbridge.engine.subnets import free_subnet
+from weighbridge.engine.subnets import choose_subnet
 
 pytestmark = pytest.mark.engine
 
@@ -40,7 +40,7 @@ def compose(
     if probe.returncode or not probe.stdout.lstrip("v").startswith(("2", "5")):
         pytest.skip(f"{' '.join(program)} is not there in version 2 or later")
     override = tmp_path / "override.yaml"
-    network = {"default": {"ipam": {"config": [{"subnet": free_subnet(())}]}}}
+    network = {"default": {"ipam": {"config": [{"subnet": choose_subnet(())}]}}}
     override.write_text(json.dumps({"networks": network}), encoding="utf-8")
     tell_compose(tmp_path, (python_base, redis_base))
     variables = tmp_path / ".env"

@@ -44,7 +44,7 @@ class Gallery:
     def files(self, name: str) -> Mapping[str, int]:
         """Return the size of each file that is seen of an image, by its path."""
         view = filesystem.stack(self.contents[name].layers)
-        return {path: view.size(number) for path, number in view.files()}
+        return {path: view.get_size(number) for path, number in view.iterate_files()}
 
     def covered_bytes(self, name: str) -> int:
         """Return the bytes of an image's files that the engine covers with its own in every container."""

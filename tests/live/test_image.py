@@ -61,7 +61,11 @@ def config(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> 
 def docker(client: docker_cli.BuildClient, engine: DockerEngine, *words: str) -> str:
     """Run the client on the engine and return what it prints."""
     done = subprocess.run(
-        [client.path, *words], env=dict(client.environment(engine.host)), capture_output=True, text=True, check=True
+        [client.path, *words],
+        env=dict(client.build_environment(engine.host)),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout
 
@@ -77,7 +81,7 @@ def files(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> d
     """All that a container of the image sees, by its path."""
     name = docker(client, engine, "create", image).strip()
     try:
-        words, environment = [str(client.path), "export", name], dict(client.environment(engine.host))
+        words, environment = [str(client.path), "export", name], dict(client.build_environment(engine.host))
         with (
             subprocess.Popen(words, env=environment, stdout=subprocess.PIPE) as process,
             tarfile.open(fileobj=process.stdout, mode="r|") as archive,
@@ -353,7 +357,7 @@ def test_nothing_of_the_host_leaks_in(
     assert package
     for name in ("requirements.txt", "requirements-build.txt"):
         (project / "backend" / name).write_text(f"# {tmp_path}\n{package[0]}", encoding="utf-8")
-    real = buildkit.certificates()
+    real = buildkit.find_certificates()
     bundle.write_text(f"{real.read_text() if real else ''}\n# {CANARY}\n")
     monkeypatch.setenv("PIP_CERT", str(bundle))
     reference = "weighbridge-test-image:leak"
@@ -373,7 +377,7 @@ def test_nothing_of_the_host_leaks_in(
         engine.remove_image(reference)
 
     assert [step.state for step in steps if "/run/secrets/ca" in step.name] == ["done"]
-    assert buildkit.certificates() == bundle
+    assert buildkit.find_certificates() == bundle
     assert held == []
 
 

@@ -87,7 +87,7 @@ def test_interrupted_smoke_leaves_nothing(
         run = run_of(engine, endless, process)
         os.killpg(process.pid, number)
         assert end(process).code == code
-    assert run not in engine.label_values(RUN_LABEL)
+    assert run not in engine.list_label_values(RUN_LABEL)
     assert not endless.runs(engine)
 
 
@@ -109,7 +109,7 @@ def test_killed_smoke_is_removed_by_the_next(
     if task == "clean":
         assert done.code == 0
         assert done.stdout.startswith("Removed 5 containers, networks and volumes, and ")
-    assert run not in engine.label_values(RUN_LABEL)
+    assert run not in engine.list_label_values(RUN_LABEL)
 
 
 def clients(project: Project) -> list[str]:
@@ -209,7 +209,7 @@ def test_interrupted_report_records_nothing(
     assert list((project.folder / "reports").iterdir()) == []
     assert project.invoke("report").code == 0
     (record,) = (project.folder / "reports").iterdir()
-    assert records.from_json(record.read_bytes()).images[0].variant == "a"
+    assert records.parse_json(record.read_bytes()).images[0].variant == "a"
 
 
 def nameless_image_of_another(engine: DockerEngine, project: Project) -> str:
@@ -218,7 +218,7 @@ def nameless_image_of_another(engine: DockerEngine, project: Project) -> str:
     another.configure({"b": {}})
     another.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /first\n")
     assert another.invoke("build").code == 0
-    lost = engine.image(another.reference("b")).id
+    lost = engine.inspect_image(another.reference("b")).id
     another.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /second\n")
     assert another.invoke("build").code == 0
     project.images.extend([lost, another.reference("b")])
@@ -232,7 +232,7 @@ def test_clean_removes_this_projects_images_alone(engine: DockerEngine, project:
     project.write("Dockerfile", "FROM scratch\nARG WORD\nCOPY Dockerfile /\nLABEL word=${WORD}\n")
     assert project.invoke("build").code == 0
     project.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /rebuilt\n")
-    nameless = engine.image(project.reference("b")).id
+    nameless = engine.inspect_image(project.reference("b")).id
     assert project.invoke("build", "--variant", "b").code == 0
     users_own = f"{project.repository}-mine:1"
     engine._api.tag(project.reference("a"), users_own)

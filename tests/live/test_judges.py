@@ -52,7 +52,7 @@ def image(
 
 def judge(engine: DockerEngine, client: docker_cli.BuildClient, *words: str | Path) -> str:
     """Run a program on our engine; it ends with 0, or shows what it found."""
-    environment = {**client.environment(engine.host), "CI": "true", "HOME": os.environ.get("HOME", "/")}
+    environment = {**client.build_environment(engine.host), "CI": "true", "HOME": os.environ.get("HOME", "/")}
     done = subprocess.run(words, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout + done.stderr

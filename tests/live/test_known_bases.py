@@ -69,8 +69,8 @@ class Bench:
         place = {"x": Location(DOCKER, reference)}
         found = weigh(place, self.folder, cache=Cache(self.folder / "cache"), engine=self.engine).report.images[0].base
         if found and found.layers:
-            layers = self.engine.image(found.reference).diff_ids
-            assert layers == self.engine.image(reference).diff_ids[: found.layers]
+            layers = self.engine.inspect_image(found.reference).diff_ids
+            assert layers == self.engine.inspect_image(reference).diff_ids[: found.layers]
             assert len(layers) == found.layers
         return found
 
@@ -118,7 +118,7 @@ def test_stages_are_those_of_the_builder(
     """BuildKit lists the same stages of a Dockerfile as we read, or refuses it."""
     (tmp_path / "Dockerfile").write_text(READ[name][0])
     words = [str(client.path), "buildx", "build", "--call=targets,format=json", str(tmp_path)]
-    done = subprocess.run(words, env=client.environment(engine.host), capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env=client.build_environment(engine.host), capture_output=True, text=True, check=False)
     if done.returncode:
         if "unknown flag: --call" in done.stderr or client.buildx is None:
             pytest.skip("this client lists no stages")
@@ -178,7 +178,7 @@ def test_own_repository(bench: Bench) -> None:
     bench.engine.tag(image, f"{copy}:2")
     bench.images.append(f"{copy}:2")
     assert bench.known(image) == (bench.python, "layers")
-    assert bench.known(bench.engine.image(image).id) == (bench.python, "layers")
+    assert bench.known(bench.engine.inspect_image(image).id) == (bench.python, "layers")
 
 
 def test_inherited_labels(bench: Bench) -> None:
@@ -202,7 +202,7 @@ def test_named_images(bench: Bench) -> None:
     image = bench.build("named:1", "FROM scratch\nCOPY own /\n")
     bench.engine.tag(image, f"{bench.name}-named:2")
     bench.images.append(f"{bench.name}-named:2")
-    listed = [(name, each.id) for each in bench.engine.named_images() for name in each.names]
+    listed = [(name, each.id) for each in bench.engine.list_named_images() for name in each.names]
     assert sorted(listed) == sorted(_listed(bench.engine))
     assert {f"{bench.name}-named:1", f"{bench.name}-named:2"} <= {name for name, _ in listed}
 
@@ -210,7 +210,9 @@ def test_named_images(bench: Bench) -> None:
 def _listed(engine: DockerEngine) -> Sequence[tuple[str, str]]:
     client = docker_cli.find()
     command = [str(client.path), "images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"]
-    done = subprocess.run(command, env=client.environment(engine.host), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=client.build_environment(engine.host), capture_output=True, text=True, check=True
+    )
     rows = [tuple(line.split()) for line in done.stdout.splitlines()]
     return [(name, image) for name, image in rows if "<none>" not in name]
 
@@ -232,7 +234,7 @@ def test_baseline_in_a_file(plain: Project, bench: Bench) -> None:
     """The engine of the report's own images tells the base of the baseline's, too, so that they can be compared."""
     done = plain.invoke("report", "--baseline", "archive:saved.tar", "--format", "terminal:out", "--format", "json")
     assert done.code == 0, done.stderr
-    (image,) = records.from_json(done.stdout).images
+    (image,) = records.parse_json(done.stdout).images
     assert image.base is not None
     assert (image.base.reference, image.base.known_by) == (bench.python, "layers")
     text = (plain.folder / "out").read_text(encoding="utf-8")

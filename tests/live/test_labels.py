@@ -51,7 +51,7 @@ def built(request: pytest.FixtureRequest, engine: DockerEngine, python_base: bas
         client = docker_cli.find()
     except EngineError as error:
         pytest.skip(str(error))
-    _, (wanted,) = plan.plan(engine, settings(), PROJECT, [request.param])
+    _, (wanted,) = plan.plan_variants(engine, settings(), PROJECT, [request.param])
     name = f"weighbridge-test-{secrets.token_hex(4)}:{request.param}"
     buildkit.build(client, engine, replace(wanted, reference=name))
     yield name
@@ -88,7 +88,7 @@ def test_version_answers_what_the_labels_say(built: str) -> None:
 def test_labels_are_true(built: str) -> None:
     """The labels say what Git says; the time is the commit's, so that the same commit gives the same image."""
     labels = json.loads(docker("image", "inspect", built))[0]["Config"]["Labels"]
-    commit, time = git.current(PROJECT), git.source_time(PROJECT)
+    commit, time = git.read_revision(PROJECT), git.read_source_time(PROJECT)
     assert labels.get(f"{SPEC}.revision", "") == commit.described
     if time is not None:
         assert datetime.fromisoformat(labels[f"{SPEC}.created"]) == datetime.fromtimestamp(time, UTC)

@@ -123,9 +123,11 @@ def loaded(engine: DockerEngine, tmp_path_factory: pytest.TempPathFactory) -> It
     data, client = images.tar_of(images.docker_20(specs)), docker_cli.find()
     try:
         words = [str(client.path), "load", "--quiet"]
-        subprocess.run(words, input=data, env=client.environment(engine.host), check=True, capture_output=True)
+        subprocess.run(words, input=data, env=client.build_environment(engine.host), check=True, capture_output=True)
         read = Archive(archive_members.read(io.BytesIO(data)))
-        views = {name: filesystem.stack(read.image(reference).layers) for name, reference in references.items()}
+        views = {
+            name: filesystem.stack(read.assemble_image(reference).layers) for name, reference in references.items()
+        }
         yield Loaded(engine, tmp_path_factory.mktemp("loaded"), references, views)
     finally:
         for reference in references.values():
@@ -138,7 +140,7 @@ def test_files_are_those_of_an_export(loaded: Loaded, name: str) -> None:
     """The engine unpacks the layers to the same files, paths and sizes, and they weigh what it exports."""
     exported = evidence.exported(loaded.engine, loaded.references[name], loaded.folder / "export.tar")
     assert sizes(loaded.views[name]) == exported.files
-    assert sum(loaded.views[name].live_bytes()) == exported.live_bytes
+    assert sum(loaded.views[name].sum_live_bytes()) == exported.live_bytes
 
 
 @pytest.mark.parametrize("name", REPEATED)
@@ -170,9 +172,9 @@ def check(layer: bytes, folder: Path) -> None:
     found = {str(path.relative_to(folder)): path.lstat() for path in folder.rglob("*") if path.is_file()}
     view = filesystem.stack([read_layer(io.BytesIO(layer), layer[:512]).content])
     assert sizes(view) == {name: status.st_size for name, status in found.items()}
-    assert sum(view.live_bytes()) == sum({status.st_ino: status.st_size for status in found.values()}.values())
+    assert sum(view.sum_live_bytes()) == sum({status.st_ino: status.st_size for status in found.values()}.values())
 
 
 def sizes(view: Filesystem) -> Mapping[str, int]:
     """Return the size of each file that is seen, by its path."""
-    return {path: view.size(number) for path, number in view.files()}
+    return {path: view.get_size(number) for path, number in view.iterate_files()}

@@ -81,7 +81,7 @@ def everywhere(
 ) -> Iterator[Everywhere]:
     """Build images and copy them with skopeo."""
     copies.need("skopeo", "docker-registry")
-    folder, base = tmp_path_factory.mktemp("everywhere"), engine.image(python_base.reference)
+    folder, base = tmp_path_factory.mktemp("everywhere"), engine.inspect_image(python_base.reference)
     stages.write(folder)
     arguments = {"PYTHON": python_base.reference, "BUILT": PRESENT}
     labels = {TOP_LABEL: f"{len(base.diff_ids)} {base.diff_ids[-1]}"}
@@ -175,7 +175,7 @@ def test_files_are_those_that_umoci_unpacks(everywhere: Everywhere, tmp_path: Pa
     assert everywhere.image(name, LAYOUT).live_bytes == unpacked.live_bytes
     location = everywhere.location(name, LAYOUT)
     view = filesystem.stack(opener.read([location], Means(cache=Cache(tmp_path)))[location].layers)
-    assert {path: view.size(number) for path, number in view.files()} == unpacked.files
+    assert {path: view.get_size(number) for path, number in view.iterate_files()} == unpacked.files
 
 
 def test_image_that_umoci_changed(everywhere: Everywhere, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from weighbridge.engine.client import DockerEngine
 from weighbridge.model.engine import ContainerState
 from weighbridge.settings import project
 from weighbridge.smoke.stack import runs, signals
-from weighbridge.smoke.stack.containers import Stack, running
+from weighbridge.smoke.stack.containers import Stack, run_stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -39,7 +39,7 @@ def stack(
     )
     buildkit.build(client, engine, wanted)
     chosen = project.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
-    with signals.deferred() as interruption, runs.begin(keep=False) as run:
+    with signals.defer() as interruption, runs.begin(keep=False) as run:
         made = Stack(
             engine=engine,
             settings=chosen,
@@ -48,7 +48,7 @@ def stack(
             run=run,
             interruption=interruption,
         )
-        with running(made, runs.ignore):
+        with run_stack(made, runs.ignore):
             yield made
     engine.remove_image(REFERENCE)
 
@@ -61,7 +61,7 @@ def test_outage_of_redis(stack: Stack) -> None:
 
     def process() -> str:
         # Process 1 is the engine's init; the worker's main process started as its first child.
-        code, started = stack.engine.execute(stack.name("worker"), ["python", "-c", _STARTED])
+        code, started = stack.engine.execute(stack.build_name("worker"), ["python", "-c", _STARTED])
         assert code == 0
         return started
 
@@ -69,12 +69,12 @@ def test_outage_of_redis(stack: Stack) -> None:
     stack.start("worker", health_command=(), health_interval_seconds=0.5)
     assert becomes("healthy").health == "healthy"
     before = process()
-    stack.engine.signal(stack.name("redis"), "SIGKILL")
+    stack.engine.send_signal(stack.build_name("redis"), "SIGKILL")
     away = becomes("unhealthy")
     assert (away.status, away.health) == ("running", "unhealthy")
     assert "last heartbeat" in away.health_output
     assert process() == before
-    stack.engine.start(stack.name("redis"))
+    stack.engine.start(stack.build_name("redis"))
     assert becomes("healthy").health == "healthy"
     assert process() == before
 

@@ -136,7 +136,7 @@ def owned(
     engine: DockerEngine, python_base: bases.BaseImage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Owned]:
     """Build the image, measure it, and ask a container of it."""
-    folder, base = tmp_path_factory.mktemp("owned"), engine.image(python_base.reference)
+    folder, base = tmp_path_factory.mktemp("owned"), engine.inspect_image(python_base.reference)
     write(folder)
     arguments, labels = {"PYTHON": python_base.reference}, {TOP_LABEL: f"{len(base.diff_ids)} {base.diff_ids[-1]}"}
     with evidence.built(engine, folder, (PLAIN, LABELLED), arguments, labels) as names:
@@ -153,7 +153,7 @@ def owned(
         inside = subprocess.run(
             [*command, "python3", "-I", "-B", "-"],
             input=INSIDE.read_bytes(),
-            env=client.environment(engine.host),
+            env=client.build_environment(engine.host),
             capture_output=True,
             check=True,
         )

@@ -44,7 +44,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def left(engine: DockerEngine, cache: Path) -> set[str]:
     """Return the runs of a cache folder of which the engine still has anything."""
     name = (cache / "weighbridge" / "runs" / "name").read_text(encoding="ascii")
-    return {run for run in engine.label_values(RUN_LABEL) if run.startswith(name)}
+    return {run for run in engine.list_label_values(RUN_LABEL) if run.startswith(name)}
 
 
 def ignore(_: str) -> None:
@@ -62,8 +62,8 @@ def test_patterns_build_and_serve(
     bad = replace(chosen[0], name="bad", build=replace(chosen[0].build, dockerfile=PROJECT / "README.md"))
 
     with (
-        patterns.built(client, engine, settings, [*chosen, bad], ignore) as (found, faults),
-        starts.stage(engine, client, settings, redis_base.reference, ignore) as stage,
+        patterns.build_images(client, engine, settings, [*chosen, bad], ignore) as (found, faults),
+        starts.set_up_stage(engine, client, settings, redis_base.reference, ignore) as stage,
     ):
         served = {each.name: [stage.start(each.reference, role) for role in starts.ROLES] for each in found}
 
@@ -73,7 +73,7 @@ def test_patterns_build_and_serve(
         assert 0.1 < api.seconds < 60
         assert 0.1 < worker.seconds < 60
         assert 20 * 10**6 < api.memory_bytes < worker.memory_bytes < 500 * 10**6
-    assert not buildkit.images(engine, settings.bench_repository)
+    assert not buildkit.list_images(engine, settings.bench_repository)
     assert not left(engine, cache)
 
 
@@ -83,7 +83,7 @@ def test_image_that_does_not_serve(
     """One that ends at once is told with its exit code, and the stage is cleared all the same."""
     with (
         pytest.raises(EngineFault, match="the api ended with code 0"),
-        starts.stage(engine, docker_cli.find(), settings, redis_base.reference, ignore) as stage,
+        starts.set_up_stage(engine, docker_cli.find(), settings, redis_base.reference, ignore) as stage,
     ):
         stage.start(python_base.reference, "api")
 

@@ -64,7 +64,7 @@ def change(engine: DockerEngine, project: Project) -> None:
     path.write_text(f"{path.read_text(encoding='utf-8')}# {secrets.token_hex()}\n", encoding="utf-8")
     for name in map(project.reference, ("good", "root", "twin")):
         if engine.has_image(name):
-            project.images.append(engine.image(name).id)
+            project.images.append(engine.inspect_image(name).id)
 
 
 def served(host: str, name: str, target: str) -> tuple[str, dict[str, Any]]:
@@ -101,7 +101,7 @@ def test_proven_image_is_pushed(engine: DockerEngine, standin: Project, registry
     digest, manifest = served(registry, "team/x", "1")
     assert pushed(first) == {"good": f"{registry}/team/x@{digest}"}
     reference = standin.reference("good")
-    assert engine.image(reference).id in {manifest["config"]["digest"], digest}
+    assert engine.inspect_image(reference).id in {manifest["config"]["digest"], digest}
     own = [name for name in names(engine, reference) if not name.startswith(f"{standin.repository}@")]
     assert own == [reference]
     again = standin.invoke("build", "--variant", "good", "--push", f"{registry}/team/x:2")
@@ -165,7 +165,7 @@ def test_name_that_another_image_has(
     try:
         done = standin.invoke("build", "--variant", "good", "--push", name)
         assert pushed(done)["good"].startswith(f"{registry}/taken@")
-        assert engine.image(name).id == engine.image(redis_base.reference).id
+        assert engine.inspect_image(name).id == engine.inspect_image(redis_base.reference).id
         assert not [each for each in names(engine, standin.reference("good")) if each.startswith(registry)]
     finally:
         engine.remove_image(name)

@@ -51,7 +51,7 @@ def report(project: Project, *words: str) -> dict[str, Image]:
     """Return the images of a report with rebuilds, by variant."""
     done = project.invoke("report", "--rebuild", "--format", "json", *words, TMPDIR=str(project.folder / "tmp"))
     assert done.code == 0, done.stderr
-    return {image.variant: image for image in records.from_json(done.stdout).images}
+    return {image.variant: image for image in records.parse_json(done.stdout).images}
 
 
 def rebuilds(image: Image) -> dict[str | None, Rebuild]:
@@ -61,7 +61,7 @@ def rebuilds(image: Image) -> dict[str | None, Rebuild]:
 
 def everything(engine: DockerEngine, project: Project) -> set[str]:
     """Return the names of the project's images, also of those that a build has named for itself, and the nameless."""
-    return set(buildkit.images(engine, project.repository))
+    return set(buildkit.list_images(engine, project.repository))
 
 
 def tree(project: Project) -> dict[str, str]:
@@ -117,10 +117,10 @@ def test_nothing_changed_costs_nothing(two_files: Project) -> None:
 def test_nothing_is_left_but_the_record(engine: DockerEngine, two_files: Project) -> None:
     """Images, their names, the temporary folder and the project's files are as before."""
     images, files = everything(engine, two_files), tree(two_files)
-    ids = [engine.image(two_files.reference(name)).id for name in "ab"]
+    ids = [engine.inspect_image(two_files.reference(name)).id for name in "ab"]
     report(two_files)
     assert everything(engine, two_files) == images
-    assert [engine.image(two_files.reference(name)).id for name in "ab"] == ids
+    assert [engine.inspect_image(two_files.reference(name)).id for name in "ab"] == ids
     assert tree(two_files) == files
     assert list((two_files.folder / "tmp").iterdir()) == []
     assert len(list((two_files.folder / "reports").iterdir())) == 1
@@ -142,7 +142,7 @@ def test_terminal(two_files: Project) -> None:
 def test_no_rebuild_without_the_option(two_files: Project) -> None:
     """A plain report builds nothing and records no rebuild."""
     done = two_files.invoke("report", "--format", "json")
-    assert [image.rebuilds for image in records.from_json(done.stdout).images] == [(), ()]
+    assert [image.rebuilds for image in records.parse_json(done.stdout).images] == [(), ()]
     assert "[" not in done.stderr
 
 

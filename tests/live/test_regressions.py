@@ -11,7 +11,7 @@ from tests.live.conftest import made
 from weighbridge.build import bases
 from weighbridge.engine.client import DockerEngine
 from weighbridge.model.report import Image, Report
-from weighbridge.render.verdict import cause
+from weighbridge.render.verdict import describe_cause
 from weighbridge.report import baseline, records
 from weighbridge.report.summary import Summary
 
@@ -30,13 +30,13 @@ def test_recorded_chown_is_built_again(engine: DockerEngine, python_base: bases.
 
 
 def _recorded(name: str) -> Report:
-    return records.from_json((regressions.RECORDS / f"{name}.json").read_bytes(), name)
+    return records.parse_json((regressions.RECORDS / f"{name}.json").read_bytes(), name)
 
 
 def _told(before: Report, after: Report) -> tuple[int, str]:
     compared = baseline.compare(before, after, "before")
     (found,) = compared.comparisons
-    return found.delta_bytes, cause(Summary(report=after, baseline=compared), found)
+    return found.delta_bytes, describe_cause(Summary(report=after, baseline=compared), found)
 
 
 def _own(report: Report) -> list[tuple[str, int, int | None]]:

@@ -57,7 +57,7 @@ def report(built: Project) -> Report:
     """Return the record of both images."""
     done = built.invoke("report", "--format", "json")
     assert done.code == 0, done.stderr
-    return records.from_json(done.stdout)
+    return records.parse_json(done.stdout)
 
 
 def test_json_is_the_record(built: Project, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_layers_weigh_what_gnu_tar_lists(report: Report, tmp_path: Path) -> None
 def test_layers_are_those_of_the_engine(engine: DockerEngine, built: Project, report: Report) -> None:
     """Diff ids and their order are the engine's own; the figures are of the images that `build` made."""
     for image in report.images:
-        known = engine.image(built.reference(image.variant))
+        known = engine.inspect_image(built.reference(image.variant))
         assert tuple(layer.diff_id for layer in image.layers) == known.diff_ids
         assert image.reference == known.reference
     assert report.engine == engine.identity
@@ -108,7 +108,7 @@ def test_base_is_marked(engine: DockerEngine, python_base: bases.BaseImage, repo
     assert based.base is not None
     assert (based.base.reference, based.base.known_by) == (python_base.reference, "dockerfile")
     marked = tuple(layer.diff_id for layer in based.layers if layer.in_base)
-    assert marked == engine.image(python_base.reference).diff_ids
+    assert marked == engine.inspect_image(python_base.reference).diff_ids
     assert marked == tuple(layer.diff_id for layer in based.layers[: based.base.layers])
 
 
@@ -142,7 +142,7 @@ def test_chosen_variant_alone_is_weighed(built: Project, tmp_path: Path) -> None
     """`--variant` leaves the others out of the record."""
     words = ("report", "--variant", "small", "--format", "json")
     done = built.invoke(*words, INVOKE_REPORTS_DIRECTORY=str(tmp_path))
-    assert [image.variant for image in records.from_json(done.stdout).images] == ["small"]
+    assert [image.variant for image in records.parse_json(done.stdout).images] == ["small"]
 
 
 def test_image_that_is_not_built(project: Project) -> None:

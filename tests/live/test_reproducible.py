@@ -29,7 +29,7 @@ def test_the_same_commit_is_the_same_image(engine: DockerEngine, client: docker_
     Twice in a row: what an older cache holds may come from packages that Debian has replaced since.
     """
     chosen = project.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
-    _, planned = plan.plan(engine, chosen, PROJECT, ["multi", "minimal"])
+    _, planned = plan.plan_variants(engine, chosen, PROJECT, ["multi", "minimal"])
     first, again = (tuple(afresh(engine, client, planned)) for _ in range(2))
     assert [image.diff_ids for image in first] == [image.diff_ids for image in again]
     if int(engine.identity.version.partition(".")[0]) >= FIRST_WITH_TIMES:
@@ -45,7 +45,7 @@ def afresh(
         reference = f"weighbridge-test-reproducible:{each.variant}"
         try:
             buildkit.build(client, engine, replace(each, reference=reference, no_cache=no_cache))
-            yield engine.image(reference)
+            yield engine.inspect_image(reference)
         finally:
             engine.remove_image(reference)
         no_cache = False

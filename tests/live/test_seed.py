@@ -49,7 +49,7 @@ def seed(project: Project) -> Project:
     assert text.count("FROM python:3.10-slim AS ") == 2
     text = text.replace("python:3.10-slim", project.reference("base")).replace("python3.10", "python3.13")
     (backend / "Dockerfile").write_text(text, encoding="utf-8")
-    certificates = buildkit.certificates()
+    certificates = buildkit.find_certificates()
     if certificates is None:
         pytest.skip("this machine has no bundle of certificates")
     (project.folder / "base").mkdir()

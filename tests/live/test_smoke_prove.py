@@ -19,7 +19,7 @@ from weighbridge.model.engine import ContainerSpec, Created
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.smoke import artifacts, runner
 from weighbridge.smoke.stack.runs import RUN_LABEL
-from weighbridge.smoke.suite import rules
+from weighbridge.smoke.suite import build_rules
 
 pytestmark = pytest.mark.engine
 
@@ -71,8 +71,8 @@ def seen(engine: DockerEngine, images: Standins, tmp_path_factory: pytest.TempPa
     found: list[Mapping[str, Any]] = []
 
     class Looking(Told):
-        def checked(self, variant: str, check: Check) -> None:
-            super().checked(variant, check)
+        def end_rule(self, variant: str, check: Check) -> None:
+            super().end_rule(variant, check)
             if (variant, check.role, check.rule) == ("good", "api", "starts"):
                 network = check.detail.removesuffix("-api")
                 found.extend([engine._api.inspect_container(check.detail), engine._api.inspect_network(network)])
@@ -82,7 +82,7 @@ def seen(engine: DockerEngine, images: Standins, tmp_path_factory: pytest.TempPa
         told = Looking()
         proofs = prove(engine, images.settings(timeout=12), images.redis, *TARGETS, watcher=told, at_once=4)
         own = Path(os.environ["XDG_CACHE_HOME"], "weighbridge", "runs", "name").read_text(encoding="ascii")
-        left = frozenset(run for run in engine.label_values(RUN_LABEL) if run.startswith(own))
+        left = frozenset(run for run in engine.list_label_values(RUN_LABEL) if run.startswith(own))
         yield Seen({proof.variant: proof for proof in proofs}, told, found[0], found[1], left)
 
 
@@ -90,7 +90,7 @@ def test_good_image_passes(seen: Seen, images: Standins) -> None:
     """Every rule is tried in order, told as it begins and as it is done, and figures are taken."""
     proof = seen.proofs["good"]
     assert failures(proof) == {}
-    expected = [rule.title for rule in rules(images.settings(), contents())]
+    expected = [rule.title for rule in build_rules(images.settings(), contents())]
     assert [check.title for check in proof.checks] == expected
     for event in ("began", "checked"):
         assert [title for kind, variant, title in seen.told.events if (kind, variant) == (event, "good")] == expected

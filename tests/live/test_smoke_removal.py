@@ -35,7 +35,7 @@ from weighbridge.engine.client import connect
 from weighbridge.settings.project import check
 
 class Telling(Told):
-    def checked(self, variant, check):
+    def end_rule(self, variant, check):
         print(check.role, check.rule, check.ok, check.detail, flush=True)
 
 # A shell that starts this in the background would have it ignore Ctrl-C.
@@ -104,7 +104,7 @@ def test_two_runs_at_once_do_not_meet(engine: DockerEngine, started: list[Starte
     assert len(ids) == 2
     assert runs.sweep(engine) == 0
     assert [each.end()[0] for each in started] == [0, 0]
-    assert not ids & engine.label_values(RUN_LABEL)
+    assert not ids & engine.list_label_values(RUN_LABEL)
 
 
 @pytest.mark.parametrize("rules", [("image has-python", "api starts"), ("stack redis-starts", "worker starts")])
@@ -159,7 +159,7 @@ def test_users_container_on_a_runs_network(engine: DockerEngine, images: Standin
         assert told == [f"Left network {run.name}: container mine-{run.name} uses it."]
         assert runs.clean(engine, told.append) == 0
         assert time.monotonic() - began < 5
-        assert engine.state(users).running
+        assert engine.read_state(users).running
     finally:
         engine._api.remove_container(users, force=True)
     assert runs.sweep(engine) == 1
@@ -173,13 +173,13 @@ def test_killed_run_is_swept(engine: DockerEngine, images: Standins, started: li
     killed.process.kill()
     killed.process.wait()
     kept = alive.run_id()
-    assert {run, kept} <= engine.label_values(RUN_LABEL)
+    assert {run, kept} <= engine.list_label_values(RUN_LABEL)
     with users_things(engine, images.redis) as things:
         assert runs.sweep(engine) == 5, "three containers, the network and the volume"
         assert runs.sweep(engine) == 0
         assert things.are_there()
-    assert run not in engine.label_values(RUN_LABEL)
-    assert kept in engine.label_values(RUN_LABEL)
+    assert run not in engine.list_label_values(RUN_LABEL)
+    assert kept in engine.list_label_values(RUN_LABEL)
     assert alive.end()[0] == 0
 
 
@@ -190,14 +190,14 @@ def test_kept_run_stays_until_clean(engine: DockerEngine, images: Standins) -> N
     (run,) = own_runs(engine)
     try:
         assert runs.sweep(engine) == 0
-        assert run in engine.label_values(KEPT_LABEL)
-        told = runs.remains(engine)
+        assert run in engine.list_label_values(KEPT_LABEL)
+        told = runs.list_kept_commands(engine)
         assert f"docker logs weighbridge-{run}-api" in told
         assert told[-1] == "invoke clean"
     finally:
         removed = runs.clean(engine)
     assert removed == 6, "four containers, the network and the volume"
-    assert runs.remains(engine) == ()
+    assert runs.list_kept_commands(engine) == ()
     assert not own_runs(engine)
 
 
@@ -215,7 +215,7 @@ def wait_for_command(engine: DockerEngine, role: str, command: str) -> None:
 
 def own_runs(engine: DockerEngine) -> set[str]:
     """Return the runs of this test's cache folder of which the engine has anything."""
-    return {run for run in engine.label_values(RUN_LABEL) if run.startswith(own_name())}
+    return {run for run in engine.list_label_values(RUN_LABEL) if run.startswith(own_name())}
 
 
 def own_name() -> str:

@@ -58,7 +58,7 @@ def build(engine: DockerEngine, tmp_path: Path) -> Iterator[Build]:
         name = f"weighbridge-test:{uuid.uuid4().hex}"
         client = docker_cli.find()
         command = [*client.command, "--tag", name, "--label", f"{LABEL}=test", "--file", "-", str(tmp_path)]
-        environment = client.environment(engine.host)
+        environment = client.build_environment(engine.host)
         subprocess.run(command, input=dockerfile.encode(), env=environment, check=True, capture_output=True)
         names.append(name)
         return name
@@ -115,8 +115,8 @@ def test_layers_weigh_what_gnu_tar_lists(engine: DockerEngine, build: Build, tmp
     assert [figures(image) for image in report.images] == [by_tar(one, tmp_path / "s1"), by_tar(many, tmp_path / "s2")]
     assert [layer.instruction.split()[0] for layer in report.images[1].layers] == ["ADD", "ADD", "COPY", "ADD", "COPY"]
     for reference, image in zip((one, many), report.images, strict=True):
-        assert tuple(layer.diff_id for layer in image.layers) == engine.image(reference).diff_ids
-        assert image.platform.startswith(engine.image(reference).platform)
+        assert tuple(layer.diff_id for layer in image.layers) == engine.inspect_image(reference).diff_ids
+        assert image.platform.startswith(engine.inspect_image(reference).platform)
 
 
 def test_image_of_one_layer_weighs_what_a_container_exports(engine: DockerEngine, build: Build) -> None:
@@ -159,7 +159,7 @@ def test_client_and_engine_save_the_same(engine: DockerEngine, build: Build, tmp
     name, seen = build(MANY), list[int]()
     (streamed,) = daemon.read(engine, [name], Cache(tmp_path / "cache"), seen.append).values()
     saved = docker("save", name)
-    assert Archive(archive_members.read(io.BytesIO(saved))).image(name) == streamed
+    assert Archive(archive_members.read(io.BytesIO(saved))).assemble_image(name) == streamed
     assert seen[-1] == len(saved)
 
 

@@ -6,7 +6,7 @@ import platform
 
 import pytest
 
-from weighbridge.model.platform import Platform, listed, of_machine, own, parse
+from weighbridge.model.platform import Platform, detect_own, find_platforms, parse, parse_machine
 
 
 @pytest.mark.parametrize(
@@ -66,13 +66,13 @@ def test_written() -> None:
 def test_machines(machine: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine's platform has Go's name of its architecture, and its containers run Linux."""
     monkeypatch.setattr(platform, "machine", lambda: machine)
-    assert own() == of_machine("linux", machine) == parse(f"linux/{machine}") == parse(name)
-    assert str(own()) == name
+    assert detect_own() == parse_machine("linux", machine) == parse(f"linux/{machine}") == parse(name)
+    assert str(detect_own()) == name
 
 
 def test_listed() -> None:
     """All platforms of a line are found, whatever stands between them."""
-    assert list(listed("linux/amd64*, linux/amd64/v2 (+3), linux/arm/v7")) == [
+    assert list(find_platforms("linux/amd64*, linux/amd64/v2 (+3), linux/arm/v7")) == [
         Platform("linux", "amd64"),
         Platform("linux", "amd64", "v2"),
         Platform("linux", "arm", "v7"),

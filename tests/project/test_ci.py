@@ -408,7 +408,7 @@ def test_commands_name_tasks_and_options_that_are() -> None:
 
 def arguments(name: str) -> list[Any]:
     """Return the options of a task; of no task none."""
-    return generate.arguments(TASKS[name]) if name in TASKS else []
+    return generate.list_arguments(TASKS[name]) if name in TASKS else []
 
 
 def test_least_permissions() -> None:

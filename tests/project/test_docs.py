@@ -19,7 +19,7 @@ from invoke.collection import Collection
 from pydantic import ByteSize, TypeAdapter
 
 import tasks
-from docs.generate import arguments
+from docs.generate import list_arguments
 from tests.live import otherapp
 from tests.support.fakes import contents
 from tests.support.reports import MB, image, report
@@ -68,7 +68,9 @@ def test_readme_names_no_option_that_is_none() -> None:
     """Each `--option` beside a task in README is an option of that task."""
     rows = re.findall(r"^\| `invoke (\w+)(.*?)` \|", README, re.MULTILINE)
     named = {(task, option) for task, words in rows for option in re.findall(r"--([a-z-]+)", words)}
-    known = {(task, str(argument.name).replace("_", "-")) for task, _ in rows for argument in arguments(TASKS[task])}
+    known = {
+        (task, str(argument.name).replace("_", "-")) for task, _ in rows for argument in list_arguments(TASKS[task])
+    }
 
     assert named
     assert named <= known
@@ -100,8 +102,8 @@ def test_examples_of_budgets_are_right() -> None:
 
     assert first["budgets"]["variants"].keys() <= SETTINGS["variants"].keys()
     assert limits.noise == Budgets().noise
-    assert limits.of("single").growth is None
-    assert limits.of("multi").growth == limits.default.growth
+    assert limits.get_limits("single").growth is None
+    assert limits.get_limits("multi").growth == limits.default.growth
     assert Limits.model_validate(second).growth
 
 
@@ -206,7 +208,7 @@ def test_every_rule_of_the_smoke_test_is_told() -> None:
         if title.startswith("`")
     }
     chosen, rules = check(SETTINGS), dict[str, list[str]]()
-    for rule in (*suite.rules(chosen, contents()), *suite.fault_rules(chosen)):
+    for rule in (*suite.build_rules(chosen, contents()), *suite.build_fault_rules(chosen)):
         rules.setdefault(rule.role, []).append(rule.name)
     rules["worker"].append("stops-on-sigterm")  # what others have in place of a job that is running
 
@@ -258,7 +260,7 @@ def test_example_of_accepted_rules_names_rules() -> None:
     accepted = {rule for variant in variants.values() for rule in variant.accepts}
 
     assert accepted
-    assert accepted <= suite.names(check(SETTINGS), contents())
+    assert accepted <= suite.list_names(check(SETTINGS), contents())
 
 
 def test_json_of_the_smoke_test_has_the_fields_that_are_told() -> None:
@@ -266,7 +268,7 @@ def test_json_of_the_smoke_test_has_the_fields_that_are_told() -> None:
     checks = (Check(role="api", rule="live", outcome="failed", detail="", seconds=0),)
     (example,) = json.loads(*blocks("json"))["variants"]
 
-    assert shape(example) == shape(smoke.as_object(Proof(variant="multi", seconds=1, checks=checks)))
+    assert shape(example) == shape(smoke.serialize_proof(Proof(variant="multi", seconds=1, checks=checks)))
 
 
 def test_rules_in_the_readme_are_rules() -> None:
@@ -274,7 +276,7 @@ def test_rules_in_the_readme_are_rules() -> None:
     named = re.findall(r"^     (\w+) +([a-z-]+) +[✓~]", README, re.MULTILINE)
 
     assert named
-    assert {" ".join(each) for each in named} <= suite.names(check(SETTINGS), contents())
+    assert {" ".join(each) for each in named} <= suite.list_names(check(SETTINGS), contents())
 
 
 def test_compose_runs_the_worker_as_the_smoke_test_does() -> None:

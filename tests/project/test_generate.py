@@ -15,7 +15,7 @@ from weighbridge.render import formats
 
 PROJECT = Path(__file__).parents[2]
 TASKS = Collection.from_module(tasks).tasks
-WRITTEN = generate.pages()
+WRITTEN = generate.build_pages()
 FORMATS = (formats.REPORTS, formats.DIFFERENCES, formats.PROOFS, formats.TRENDS)
 
 
@@ -25,7 +25,7 @@ def test_written_parts_of_pages_are_up_to_date(path: Path) -> None:
     assert path.exists(), f"write {path.relative_to(PROJECT)}, with the two marks of docs/generate.py in it"
     text = path.read_text(encoding="utf-8")
 
-    assert generate.renewed(text, WRITTEN[path]) == text, "run `python -m docs.generate`"
+    assert generate.renew(text, WRITTEN[path]) == text, "run `python -m docs.generate`"
 
 
 def test_every_task_and_format_has_a_page() -> None:
@@ -34,7 +34,7 @@ def test_every_task_and_format_has_a_page() -> None:
 
     assert commands == set(TASKS)
     assert kinds == {name for table in FORMATS for name in table}
-    assert {path for path in WRITTEN if path != generate.index()} == {
+    assert {path for path in WRITTEN if path != generate.locate_index()} == {
         *(PROJECT / "docs" / "commands").iterdir(),
         *(PROJECT / "docs" / "formats").iterdir(),
     }
@@ -55,11 +55,11 @@ def test_every_option_is_on_its_page(name: str, capsys: pytest.CaptureFixture[st
 def test_page_without_one_place_to_write_is_refused(count: int) -> None:
     """A page whose marks are missing, or are there twice, is not written into."""
     with pytest.raises(ValueError, match=f"^{count} parts"):
-        generate.renewed(f"{generate.BEGIN}\nold\n{generate.END}\n" * count, "new\n")
+        generate.renew(f"{generate.BEGIN}\nold\n{generate.END}\n" * count, "new\n")
 
 
 def test_what_is_written_replaces_the_old() -> None:
     """All between the marks is written anew, as it is; the rest of the page stays."""
     text = f"# A\n\n{generate.BEGIN}\nold\n{generate.END}\n\nB\n"
 
-    assert generate.renewed(text, r"\1 new" + "\n") == text.replace("\nold\n", "\n\n\\1 new\n\n")
+    assert generate.renew(text, r"\1 new" + "\n") == text.replace("\nold\n", "\n\n\\1 new\n\n")

@@ -18,7 +18,7 @@ from invoke.loader import FilesystemLoader
 from invoke.program import Program
 from invoke.tasks import Task
 
-from docs.generate import arguments
+from docs.generate import list_arguments
 from tests.support.images import Entry, ImageSpec, docker_25, tar_of
 from weighbridge.errors import EXIT_CODES
 
@@ -160,7 +160,7 @@ def test_menu(run: Run) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_every_option_has_help(name: str) -> None:
     """Every option of a task is explained."""
-    for argument in arguments(TASKS[name]):
+    for argument in list_arguments(TASKS[name]):
         assert argument.help, f"{name} --{argument.name}"
 
 

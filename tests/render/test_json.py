@@ -48,8 +48,8 @@ def test_report(capsys: pytest.CaptureFixture[str]) -> None:
     """The JSON is the record and nothing else, and reads back as the same report."""
     json.render(summary())
     out, err = capsys.readouterr()
-    assert records.from_json(out) == summary().report
-    assert out == records.to_json(summary().report)
+    assert records.parse_json(out) == summary().report
+    assert out == records.dump_json(summary().report)
     assert not err
 
 

@@ -24,7 +24,7 @@ from weighbridge.render.html import report as html
 from weighbridge.render.markdown import report as markdown
 from weighbridge.render.svg import report as svg
 from weighbridge.render.terminal import report
-from weighbridge.render.verdict import cause, drift, remedy
+from weighbridge.render.verdict import describe_cause, describe_drift, find_remedy
 from weighbridge.report import baseline, budgets, records
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.summary import Summary
@@ -64,7 +64,7 @@ CASES = pytest.mark.parametrize("case", EXPECTED)
 @cache
 def summary(case: str) -> Summary:
     """Return the summary of `invoke report --baseline` for a case."""
-    before, after = (records.from_json((RECORDS / f"{name}.json").read_bytes(), name) for name in ("before", case))
+    before, after = (records.parse_json((RECORDS / f"{name}.json").read_bytes(), name) for name in ("before", case))
     compared = baseline.compare(before, after, LABEL)
     return Summary(report=budgets.check(after, SETTINGS, compared), baseline=compared)
 
@@ -108,7 +108,7 @@ def test_difference_is_the_change_that_was_made(case: str) -> None:
     assert sum(each.delta_bytes for each in found.growth.causes) == found.delta_bytes > 0
     if expected:
         assert abs(found.delta_bytes - expected) < 100
-    assert cause(summary(case), found)
+    assert describe_cause(summary(case), found)
 
 
 @pytest.mark.parametrize("columns", [80, 120])
@@ -151,7 +151,7 @@ def test_svg(case: str) -> None:
 @CASES
 def test_json(case: str) -> None:
     """The record has the findings, and its owners and waste have the cause's names."""
-    written = records.from_json(drawn(json.render, case))
+    written = records.parse_json(drawn(json.render, case))
     assert written == summary(case).report
     (found,) = written.images
     told = [f"{row.name} {row.version}" for row in found.ledger]
@@ -189,7 +189,7 @@ def test_same_base_does_not_drift(case: str) -> None:
 def test_records_tell_nothing_of_the_machine() -> None:
     """Records contain only the names of the cases, and no path or name of one machine or run."""
     for path in RECORDS.glob("*.json"):
-        (found,) = records.from_json(path.read_bytes()).images
+        (found,) = records.parse_json(path.read_bytes()).images
         assert found.reference == "regression:app"
         assert found.base is not None
         assert re.fullmatch(r"weighbridge-test-base:[12]", found.base.reference)
@@ -199,17 +199,17 @@ def test_records_tell_nothing_of_the_machine() -> None:
 
 def test_packages_that_went_are_one_cause() -> None:
     """Packages that are removed together are one cause, and the text says so."""
-    after, before = (records.from_json((RECORDS / f"{name}.json").read_bytes(), name) for name in ("before", "apt"))
+    after, before = (records.parse_json((RECORDS / f"{name}.json").read_bytes(), name) for name in ("before", "apt"))
     compared = baseline.compare(before, after, LABEL)
-    told = cause(Summary(report=after, baseline=compared), compared.comparisons[0])
+    told = describe_cause(Summary(report=after, baseline=compared), compared.comparisons[0])
     assert re.fullmatch(r"removed Debian packages libonig5, libjq1, jq \(-1\.\d\d MB\)", told)
 
 
 @pytest.mark.parametrize("case", ["dependency", "apt", "base"])
 def test_remedy_is_of_waste_alone(case: str) -> None:
     """Only waste has a remedy; if another cause is larger, no remedy is shown."""
-    assert remedy(summary("chown"), difference("chown")) == image("chown").waste[0].remedy
-    assert not remedy(summary(case), difference(case))
+    assert find_remedy(summary("chown"), difference("chown")) == image("chown").waste[0].remedy
+    assert not find_remedy(summary(case), difference(case))
 
 
 def test_long_verdict_is_cut_in_the_picture() -> None:
@@ -240,7 +240,7 @@ def test_drift_is_told_beside_a_larger_cause() -> None:
         for name in ("jq", "libjq1")
     ]
     both = explain(replace(found.difference, delta_bytes=found.delta_bytes + 4_000_000, ledger=(*new, base)))
-    assert cause(summary("base"), both) == "new Debian packages jq, libjq1 (+4.00 MB)"
-    assert drift(both) == "base image +2.40 MB, all else +4.00 MB"
-    assert drift(found) == "all else 0 B"
-    assert not drift(difference("chown"))
+    assert describe_cause(summary("base"), both) == "new Debian packages jq, libjq1 (+4.00 MB)"
+    assert describe_drift(both) == "base image +2.40 MB, all else +4.00 MB"
+    assert describe_drift(found) == "all else 0 B"
+    assert not describe_drift(difference("chown"))

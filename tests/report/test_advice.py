@@ -9,7 +9,7 @@ import pytest
 
 from weighbridge.model.report import Base, Basis, Finding, Image, Layer, LedgerRow, Pull, Report, Waste, WasteCause
 from weighbridge.model.smoke import Standing
-from weighbridge.report.advice import Cut, reason, to_cut, to_ship
+from weighbridge.report.advice import Cut, choose_cut, choose_image, explain_choice
 from weighbridge.report.summary import Summary
 
 
@@ -87,21 +87,21 @@ def summary(*images: Image, tried: Mapping[str, bool] | None = None) -> Summary:
 def test_to_ship(tried: dict[str, bool], choice: str | None, why: str) -> None:
     """What passed comes before what was not tried, what failed is never named, and the smallest wins."""
     told = summary(BIG, SMALL, MIDDLE, tried=tried)
-    chosen = to_ship(told)
-    assert (chosen.variant if chosen else None, reason(told)) == (choice, why)
+    chosen = choose_image(told)
+    assert (chosen.variant if chosen else None, explain_choice(told)) == (choice, why)
 
 
 def test_alone() -> None:
     """One image is compared with none; what is no variant is not sent to the smoke test, which knows variants only."""
-    assert reason(summary(SMALL, tried={"small": True})) == "Its smoke test passed."
-    assert reason(summary(SMALL)) == "No smoke test has tried it: prove it with `invoke smoke`."
-    assert not reason(summary(replace(SMALL, variant="archive:x.tar")))
-    assert reason(summary()) == "There is no image."
+    assert explain_choice(summary(SMALL, tried={"small": True})) == "Its smoke test passed."
+    assert explain_choice(summary(SMALL)) == "No smoke test has tried it: prove it with `invoke smoke`."
+    assert not explain_choice(summary(replace(SMALL, variant="archive:x.tar")))
+    assert explain_choice(summary()) == "There is no image."
 
 
 def test_two_are_both() -> None:
     """Two are told as people tell them."""
-    assert "of both, and none was tried" in reason(summary(SMALL, BIG))
+    assert "of both, and none was tried" in explain_choice(summary(SMALL, BIG))
 
 
 def test_errors_come_last() -> None:
@@ -109,19 +109,19 @@ def test_errors_come_last() -> None:
     faulty = replace(SMALL, findings=(Finding(rule="budget-pull", level="error", message="x"),))
     warned = replace(MIDDLE, findings=(Finding(rule="budget-pull", level="warning", message="x"),))
     told = summary(BIG, faulty, warned, tried=dict.fromkeys(("big", "middle", "small"), True))
-    assert to_ship(told) == warned
-    assert reason(told).endswith("small is smaller, but has errors.")
+    assert choose_image(told) == warned
+    assert explain_choice(told).endswith("small is smaller, but has errors.")
     alone = summary(faulty, tried={"small": True})
-    assert to_ship(alone) == faulty
-    assert reason(alone) == "Its smoke test passed. It has 1 error, listed below."
+    assert choose_image(alone) == faulty
+    assert explain_choice(alone) == "Its smoke test passed. It has 1 error, listed below."
 
 
 @pytest.mark.parametrize("other", [image("big", 20, basis="exact", shipped=10**9), image("big", None, shipped=10**9)])
 def test_unlike_pulls_are_not_compared(other: Image) -> None:
     """Where pulls are of unlike basis, or one is unknown, shipped bytes decide, and the reason says so."""
     told = summary(other, SMALL)
-    assert to_ship(told) == SMALL
-    assert reason(told).startswith("It ships the fewest bytes of both")
+    assert choose_image(told) == SMALL
+    assert explain_choice(told).startswith("It ships the fewest bytes of both")
 
 
 def waste(cause: WasteCause, size: int, path: str, remedy: str = "Do x.", layers: tuple[int, int] = (2, 3)) -> Waste:
@@ -163,14 +163,14 @@ LEDGER = owned(
 def test_waste_is_cut_first(cause: WasteCause, deed: str) -> None:
     """What one change to an instruction saves is one cut, of all that it would save."""
     rows = (waste(cause, 900_000, "/venv/lib"), waste(cause, 200_000, "/venv/bin"))
-    found = to_cut(replace(SMALL, waste=rows, ledger=LEDGER))
+    found = choose_cut(replace(SMALL, waste=rows, ledger=LEDGER))
     assert found == Cut(bytes=1_100_000, what=f"/venv/lib and 1 more, {deed}", remedy="Do x.", sure=True)
 
 
 def test_waste_that_does_not_pay_is_left() -> None:
     """Below 1 % of the image, or inside the base image, waste is not what to cut; the largest owner is."""
     rows = (waste("replaced", 999_999, "/a"), waste("replaced", 30_000_000, "/b", layers=(0, 0)))
-    found = to_cut(replace(SMALL, waste=rows, ledger=LEDGER))
+    found = choose_cut(replace(SMALL, waste=rows, ledger=LEDGER))
     assert found is not None
     assert (found.bytes, found.what, found.sure) == (7_000_000, "Python package sqlalchemy", False)
 
@@ -180,23 +180,23 @@ def test_build_tools_are_one_cut() -> None:
     names = ("gcc-14-x86-64-linux-gnu", "g++-14", "cpp-14", "binutils", "libpq-dev", "linux-libc-dev", "libasan8")
     tools = owned(*(("debian", name, 1_000_000) for name in names), ("debian", "gcc-14-x86-64-linux-gnu", 2_000_000))
     runs = owned(("debian", "libgcc-s1", 60_000_000), ("debian", "libstdc++6", 9), ("base", "gcc-14-base", 9))
-    found = to_cut(replace(SMALL, ledger=(*runs, *tools[:-1])))
+    found = choose_cut(replace(SMALL, ledger=(*runs, *tools[:-1])))
     assert found is not None
     assert (found.bytes, found.what) == (7_000_000, "build tools (gcc-14-x86-64-linux-gnu and 6 more)")
 
 
 def test_nothing_to_cut() -> None:
     """An image that is its base image and no more has nothing to cut, and one without a ledger tells nothing."""
-    assert to_cut(replace(SMALL, ledger=owned(("base", "libc6", 5)))) is None
-    assert to_cut(SMALL) is None
-    assert to_cut(replace(SMALL, shipped_bytes=0, layers=())) is None
+    assert choose_cut(replace(SMALL, ledger=owned(("base", "libc6", 5)))) is None
+    assert choose_cut(SMALL) is None
+    assert choose_cut(replace(SMALL, shipped_bytes=0, layers=())) is None
 
 
 def test_base_that_is_unknown() -> None:
     """What a base wastes by itself cannot be told from ours, and its packages may be what makes it run."""
     layer = Layer(index=0, diff_id="", instruction="", in_base=None, shipped_bytes=100_000_000, file_count=1)
     rows = (waste("replaced", 30_000_000, "/b", layers=(0, 0)),)
-    found = to_cut(replace(SMALL, base=None, layers=(layer,), waste=rows))
+    found = choose_cut(replace(SMALL, base=None, layers=(layer,), waste=rows))
     assert found is None or not found.sure
 
 
@@ -209,11 +209,11 @@ def test_package_that_nothing_requires() -> None:
         ),
         *LEDGER,
     ]
-    found = to_cut(replace(SMALL, ledger=tuple(rows)))
+    found = choose_cut(replace(SMALL, ledger=tuple(rows)))
     assert found is not None
     assert (found.bytes, found.sure) == (1_100_000, True)
-    assert found.told == "Python package httpx, which nothing requires, with 1 package that only it needs (certifi)"
-    rest = to_cut(replace(SMALL, ledger=tuple(rows[1:])))
+    assert found.headline == "Python package httpx, which nothing requires, with 1 package that only it needs (certifi)"
+    rest = choose_cut(replace(SMALL, ledger=tuple(rows[1:])))
     assert rest is not None
     assert not rest.sure
 
@@ -227,7 +227,7 @@ def test_what_is_required_is_never_named() -> None:
         LedgerRow(category="bytecode", name="pydantic", version=None, bytes=9_000_000),
         LedgerRow(category="python", name="fastapi", version="1", bytes=1_000_000, required_by=(), requested=True),
     ]
-    found = to_cut(replace(SMALL, ledger=tuple(rows)))
+    found = choose_cut(replace(SMALL, ledger=tuple(rows)))
     assert found is not None
-    assert found.told == "Nothing is certainly removable. The largest part is Python package fastapi"
-    assert to_cut(replace(SMALL, ledger=tuple(rows[:2]))) is None
+    assert found.headline == "Nothing is certainly removable. The largest part is Python package fastapi"
+    assert choose_cut(replace(SMALL, ledger=tuple(rows[:2]))) is None

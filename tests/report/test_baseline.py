@@ -140,10 +140,10 @@ def test_what_is_no_record(project: Path) -> None:
 
 def test_folder_that_cannot_be_read(tmp_path: Path) -> None:
     """A missing folder has no records; a folder that cannot be opened is an error."""
-    assert records.history(tmp_path / "missing").reports == ()
+    assert records.read_history(tmp_path / "missing").reports == ()
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"file cannot be read: Not a directory\. Make it a readable folder, "):
-        records.history(tmp_path / "file")
+        records.read_history(tmp_path / "file")
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_no_git(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_label(text: str, fields: dict[str, Any], words: str) -> None:
     """A baseline's label has the name that the user gave, its commit and its day."""
-    assert baseline.described(text, report(**fields)) == words
+    assert baseline.describe(text, report(**fields)) == words
 
 
 def test_variants_are_paired() -> None:

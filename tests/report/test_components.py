@@ -15,7 +15,7 @@ from weighbridge.report.components import Inventory
 
 def found(image: Image) -> Inventory:
     """Return the inventory of an image that has a ledger."""
-    result = components.of(image)
+    result = components.take_inventory(image)
     assert result is not None
     return result
 
@@ -85,5 +85,5 @@ def test_record_that_does_not_tell_the_manager() -> None:
 
 def test_record_without_a_ledger() -> None:
     """Nothing is made up."""
-    assert components.of(replace(image_of("a"), shipped_bytes=1)) is None
+    assert components.take_inventory(replace(image_of("a"), shipped_bytes=1)) is None
     assert found(image_of("a")).components == ()

@@ -61,7 +61,7 @@ def test_causes_are_closed(before: Owned, after: Owned, *, ledger: bool, count: 
     difference = subtract_images("x", image(before, ledger=ledger), image(after, ledger=ledger))
     grown = explain_growth(difference)
     assert sum(cause.delta_bytes for cause in grown.causes) == grown.delta_bytes == difference.delta_bytes
-    shown, rest = grown.largest(count)
+    shown, rest = grown.split_largest(count)
     assert (*shown, *rest) == grown.causes
     assert len(rest) != 1
     sizes = [abs(cause.delta_bytes) for cause in grown.causes]

@@ -41,7 +41,7 @@ def test_round_trip() -> None:
     """A record reads back as the value that was written, even without engine, commit and images."""
     bare = replace(REPORT, commit=None, engine=None, images=())
     for report in (REPORT, bare):
-        assert records.from_json(records.to_json(report)) == report
+        assert records.parse_json(records.dump_json(report)) == report
 
 
 # Seconds are finite, which their type does not say, and JSON has no other numbers.
@@ -51,17 +51,17 @@ st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False
 @given(st.builds(Report))
 def test_round_trip_of_anything(report: Report) -> None:
     """Any text and any numbers in a report read back unchanged."""
-    assert records.from_json(records.to_json(report)) == report
+    assert records.parse_json(records.dump_json(report)) == report
 
 
 def changed(**fields: Any) -> str:
     """Return the record with fields added or replaced."""
-    return json.dumps(json.loads(records.to_json(REPORT)) | fields)
+    return json.dumps(json.loads(records.dump_json(REPORT)) | fields)
 
 
 def test_unknown_fields_are_ignored() -> None:
     """A record of a later version still reads; its additional fields are ignored."""
-    assert records.from_json(changed(later={"a": 1})) == REPORT
+    assert records.parse_json(changed(later={"a": 1})) == REPORT
 
 
 @pytest.mark.parametrize(
@@ -79,29 +79,29 @@ def test_unknown_fields_are_ignored() -> None:
 def test_what_is_no_record_is_told(text: str, message: str) -> None:
     """For each kind of invalid record, the error is one line with the file's name and the first wrong place."""
     with pytest.raises(UnreadableRecord, match=message) as caught:
-        records.from_json(text, "x.json")
+        records.parse_json(text, "x.json")
     assert "\n" not in str(caught.value)
 
 
 def test_what_the_quick_reader_refuses_is_read_the_long_way() -> None:
     """A lone surrogate and UTF-16, which Python's JSON accepts but the fast reader does not, are still read."""
-    text = records.to_json(REPORT)
-    assert records.from_json(text.encode("utf-16")) == REPORT
+    text = records.dump_json(REPORT)
+    assert records.parse_json(text.encode("utf-16")) == REPORT
     odd = text.replace(REPORT.recorded_at, "\\ud800")
-    assert records.from_json(odd) == replace(REPORT, recorded_at="\ud800")
+    assert records.parse_json(odd) == replace(REPORT, recorded_at="\ud800")
 
 
 def test_bytes_that_are_no_text() -> None:
     """A binary file is not a record either."""
     with pytest.raises(UnreadableRecord, match="record is not JSON"):
-        records.from_json(b"\xff\xfe\x00")
+        records.parse_json(b"\xff\xfe\x00")
 
 
 def test_save_names_the_file_by_time_and_commit(tmp_path: Path) -> None:
     """The folder is made; the names of records sort by time; other users may read the file."""
-    path = records.save(REPORT, records.prepared(tmp_path / "new" / "reports"))
+    path = records.save(REPORT, records.prepare_folder(tmp_path / "new" / "reports"))
     assert path == tmp_path / "new/reports/20261123T100000Z-0123456789ab.json"
-    assert records.from_json(path.read_bytes()) == REPORT
+    assert records.parse_json(path.read_bytes()) == REPORT
     assert path.stat().st_mode & 0o777 == 0o644
     assert records.save(replace(REPORT, commit=None), tmp_path).name == "20261123T100000Z-uncommitted.json"
 
@@ -111,8 +111,8 @@ def test_two_records_of_one_second_both_stay(tmp_path: Path) -> None:
     first = records.save(REPORT, tmp_path)
     second = records.save(replace(REPORT, dirty=False), tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([first, second])
-    assert records.from_json(first.read_bytes()).dirty
-    assert not records.from_json(second.read_bytes()).dirty
+    assert records.parse_json(first.read_bytes()).dirty
+    assert not records.parse_json(second.read_bytes()).dirty
 
 
 def test_crash_before_the_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,5 +144,5 @@ def test_history(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(b"\xff")
     (tmp_path / "a.json").mkdir()
     (tmp_path / "README.md").write_text("")
-    assert records.history(tmp_path) == records.History(reports=(early, late), unreadable=("a.json", "b.json"))
-    assert records.history(tmp_path / "missing") == records.History(reports=(), unreadable=())
+    assert records.read_history(tmp_path) == records.History(reports=(early, late), unreadable=("a.json", "b.json"))
+    assert records.read_history(tmp_path / "missing") == records.History(reports=(), unreadable=())

@@ -30,7 +30,7 @@ def report(minute: int, commit: str | None, *images: Image, dirty: bool = False)
 
 def points(*reports: Report) -> tuple[Point, ...]:
     """Return the points of the only variant."""
-    (found,) = trend.of(reports).variants
+    (found,) = trend.trace_variants(reports).variants
     return found.points
 
 
@@ -117,15 +117,15 @@ def test_variants() -> None:
         report(1, "b", single),
         report(2, "c", single, IMAGE),
     )
-    found = trend.of(reports).variants
+    found = trend.trace_variants(reports).variants
     assert [(each.variant, [point.commit for point in each.points]) for each in found] == [
         ("single", ["b", "c"]),
         ("multi", ["a", "c"]),
         ("old", ["a"]),
     ]
     assert found[1].points[1].change.shipped_bytes == 0
-    assert [each.variant for each in trend.of(reports, ["old"]).variants] == ["old"]
-    assert trend.of([]).variants == ()
+    assert [each.variant for each in trend.trace_variants(reports, ["old"]).variants] == ["old"]
+    assert trend.trace_variants([]).variants == ()
 
 
 IMAGES = st.builds(

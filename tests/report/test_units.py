@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from weighbridge.report.units import bar, seconds, size
+from weighbridge.report.units import draw_bar, format_seconds, format_size
 
 counts = st.integers(0, 999 * 10**18) | st.builds(
     lambda power, add: 10**power + add, st.integers(0, 20), st.integers(-9, 9)
@@ -34,7 +34,7 @@ counts = st.integers(0, 999 * 10**18) | st.builds(
 )
 def test_size(count: int, text: str) -> None:
     """A size has three digits and a decimal unit; a value that rounds up to a thousand takes the next unit."""
-    assert size(count) == text
+    assert format_size(count) == text
 
 
 def value(text: str) -> float:
@@ -46,7 +46,7 @@ def value(text: str) -> float:
 @given(counts)
 def test_three_digits(count: int) -> None:
     """A size has three digits from 1 kB on, is never `1000 …`, and is correct within half a percent."""
-    text = size(max(count, 0))
+    text = format_size(max(count, 0))
     assert re.fullmatch(r"\d{1,3} B|(\d\.\d\d|\d\d\.\d|\d{3}) [kMGTPE]B", text)
     assert value(text) == pytest.approx(max(count, 0), rel=0.005)
 
@@ -56,19 +56,19 @@ def test_three_digits(count: int) -> None:
 def test_order_is_kept(one: int, other: int) -> None:
     """A larger number never looks smaller."""
     low, high = sorted((one, other))
-    assert value(size(max(low, 0))) <= value(size(max(high, 0)))
+    assert value(format_size(max(low, 0))) <= value(format_size(max(high, 0)))
 
 
 @given(st.integers(1, 10**18))
 def test_sign(count: int) -> None:
     """A negative size is the positive one with a minus sign."""
-    assert size(-count) == f"-{size(count)}"
+    assert format_size(-count) == f"-{format_size(count)}"
 
 
 @given(st.integers(-5, 10**12), st.integers(-5, 10**12), st.integers(1, 40))
 def test_bar(part: int, whole: int, width: int) -> None:
     """A bar is as long as its share, to an eighth of a character; 0 is empty, and more than 0 is not."""
-    drawn = bar(min(part, whole), whole, width)
+    drawn = draw_bar(min(part, whole), whole, width)
     assert len(drawn) <= width
     assert bool(drawn) is (min(part, whole) > 0)
     if drawn:
@@ -78,4 +78,4 @@ def test_bar(part: int, whole: int, width: int) -> None:
 
 def test_seconds() -> None:
     """Seconds have one decimal place."""
-    assert [seconds(value) for value in (0, 0.04, 0.06, 75)] == ["0.0 s", "0.0 s", "0.1 s", "75.0 s"]
+    assert [format_seconds(value) for value in (0, 0.04, 0.06, 75)] == ["0.0 s", "0.0 s", "0.1 s", "75.0 s"]

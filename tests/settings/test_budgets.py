@@ -68,12 +68,12 @@ def test_limits_of_a_variant() -> None:
             "variants": {"multi": {"shipped": "7 MB", "pull": None, "waste": "1 MB"}},
         }
     )
-    own = given.of("multi").model_dump(exclude_none=True)
+    own = given.get_limits("multi").model_dump(exclude_none=True)
     assert {key: value["hard"] for key, value in own.items() if key != "growth"} == {
         "shipped": "7 MB",
         "waste": "1 MB",
     }
     assert own["growth"] == {"percent": {"hard": 5}}
-    assert given.of("single") == given.default
-    assert budgets({}).of("multi").model_dump(exclude_none=True) == {}
+    assert given.get_limits("single") == given.default
+    assert budgets({}).get_limits("multi").model_dump(exclude_none=True) == {}
     assert budgets({}).noise.bytes == 10_000

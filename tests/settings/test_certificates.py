@@ -15,7 +15,7 @@ def test_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("B_BUNDLE", "")
     monkeypatch.delenv("C_BUNDLE", raising=False)
     monkeypatch.setenv("D_BUNDLE", "./nowhere//d/")
-    found = list(certificates.named("D_BUNDLE", "C_BUNDLE", "B_BUNDLE", "A_BUNDLE"))
+    found = list(certificates.find_named("D_BUNDLE", "C_BUNDLE", "B_BUNDLE", "A_BUNDLE"))
     assert found == [("D_BUNDLE", "./nowhere//d/"), ("A_BUNDLE", "/nowhere/a")]
 
 
@@ -24,9 +24,9 @@ def test_every_distribution(place: Path, monkeypatch: pytest.MonkeyPatch, tmp_pa
     """The bundle is found in each distribution's place; a folder of that name does not count."""
     moved = tuple(tmp_path / each.relative_to("/") for each in certificates._SYSTEM)
     monkeypatch.setattr(certificates, "_SYSTEM", moved)
-    assert certificates.of_system() is None
+    assert certificates.find_system_bundle() is None
     (tmp_path / place.relative_to("/")).mkdir(parents=True)
-    assert certificates.of_system() is None
+    assert certificates.find_system_bundle() is None
     (tmp_path / place.relative_to("/")).rmdir()
     (tmp_path / place.relative_to("/")).touch()
-    assert certificates.of_system() == tmp_path / place.relative_to("/")
+    assert certificates.find_system_bundle() == tmp_path / place.relative_to("/")

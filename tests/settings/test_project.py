@@ -13,7 +13,7 @@ from invoke.config import Config
 from pydantic import ValidationError
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings.project import Settings, check, from_config
+from weighbridge.settings.project import Settings, check, read_config
 
 PROJECT = Path(__file__).parents[2]
 VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
@@ -24,7 +24,7 @@ def settings_in(folder: Path) -> Settings:
     config = Config(project_location=folder)
     config.load_project()
     config.load_shell_env()
-    return from_config(dict(config.items()), Config.global_defaults())
+    return read_config(dict(config.items()), Config.global_defaults())
 
 
 def test_the_projects_own() -> None:
@@ -38,9 +38,9 @@ def test_the_projects_own() -> None:
 def test_defaults() -> None:
     """Variants are all that must be set."""
     settings = check({"variants": VARIANTS})
-    assert settings.reference("multi") == "backend:multi"
+    assert settings.name_image("multi") == "backend:multi"
     assert settings.variants["multi"].target is None
-    assert settings.bases.by_role() == {"python": "python:3.13-slim-trixie", "redis": "redis:8-alpine"}
+    assert settings.bases.map_roles() == {"python": "python:3.13-slim-trixie", "redis": "redis:8-alpine"}
 
 
 def test_variable_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,21 +154,21 @@ def test_repository_that_no_engine_takes(name: str) -> None:
 @given(st.permutations(["a", "b", "c"]), st.lists(st.sampled_from(["a", "b", "c"])))
 def test_chosen(order: list[str], names: list[str]) -> None:
     """The named variants come once each, in the order of invoke.yaml; without names, all come."""
-    chosen = check({"variants": {name: {} for name in order}}).chosen(names)
+    chosen = check({"variants": {name: {} for name in order}}).select_variants(names)
     assert chosen == tuple(name for name in order if name in (names or order))
 
 
 def test_unknown_variant() -> None:
     """The error names the unknown variants, and the advice the known ones."""
     with pytest.raises(SettingsError) as caught:
-        check({"variants": VARIANTS}).chosen(["nope", "multi", "also"])
+        check({"variants": VARIANTS}).select_variants(["nope", "multi", "also"])
     assert str(caught.value) == "Unknown variant also, nope. Choose from single, multi (invoke.yaml, variants)."
 
 
 def test_empty_variant() -> None:
     """An empty name, as of an unset variable in a script, is an error: nothing would be tested."""
     with pytest.raises(SettingsError, match=r"^Unknown variant ''\. "):
-        check({"variants": VARIANTS}).chosen([""])
+        check({"variants": VARIANTS}).select_variants([""])
 
 
 def test_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +183,6 @@ def test_keys_of_invoke_are_no_mistake() -> None:
     """Invoke's own settings in the same mapping are left out."""
     own = Config.global_defaults()
     assert "run" in own
-    assert from_config({**own, "variants": VARIANTS}, own).variants.keys() == VARIANTS.keys()
+    assert read_config({**own, "variants": VARIANTS}, own).variants.keys() == VARIANTS.keys()
     with pytest.raises(SettingsError, match="ruin"):
-        from_config({**own, "ruin": {}, "variants": VARIANTS}, own)
+        read_config({**own, "ruin": {}, "variants": VARIANTS}, own)

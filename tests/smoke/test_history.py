@@ -10,7 +10,7 @@ import pytest
 from tests.support.reports import image, report
 from weighbridge.cache import Cache
 from weighbridge.model.smoke import Check, Outcome, Proof, RuleCounts, StartCosts
-from weighbridge.render.overview import stood
+from weighbridge.render.overview import describe_standing
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import history
 
@@ -36,12 +36,12 @@ def proof(image_id: str = ID, *, ok: bool = True) -> Proof:
 
 def test_only_that_image_is_proven() -> None:
     """A proof is valid for one id only; the last one counts."""
-    assert not history.proven(SETTINGS, CODE, ID)
+    assert not history.is_proven(SETTINGS, CODE, ID)
     history.remember(SETTINGS, CODE, proof())
-    assert history.proven(SETTINGS, CODE, ID)
-    assert not history.proven(SETTINGS, CODE, OTHER)
+    assert history.is_proven(SETTINGS, CODE, ID)
+    assert not history.is_proven(SETTINGS, CODE, OTHER)
     history.remember(SETTINGS, CODE, proof(ok=False))
-    assert not history.proven(SETTINGS, CODE, ID)
+    assert not history.is_proven(SETTINGS, CODE, ID)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +59,13 @@ def test_other_settings_are_another_proof(changed: dict[str, object], counts: bo
     """The settings of roles and smoke test, and waived rules, are part of a proof; names are not."""
     history.remember(SETTINGS, CODE, proof())
     settings: Settings = check({"variants": {"a": {}}, **changed})
-    assert history.proven(settings, CODE, ID) is counts
+    assert history.is_proven(settings, CODE, ID) is counts
 
 
 def test_other_rules_are_another_proof() -> None:
     """A rule that was added or changed since then has not been tried."""
     history.remember(SETTINGS, CODE, proof())
-    assert not history.proven(SETTINGS, "4567", ID)
+    assert not history.is_proven(SETTINGS, "4567", ID)
 
 
 def test_damaged_memory_proves_nothing(cache: Path) -> None:
@@ -74,16 +74,16 @@ def test_damaged_memory_proves_nothing(cache: Path) -> None:
     (path,) = cache.rglob("proof-*")
     for data in (b"", b"nonsense", path.read_bytes()[:-3]):
         path.write_bytes(data)
-        assert not history.proven(SETTINGS, CODE, ID)
+        assert not history.is_proven(SETTINGS, CODE, ID)
     history.remember(SETTINGS, CODE, proof())
-    assert history.proven(SETTINGS, CODE, ID)
+    assert history.is_proven(SETTINGS, CODE, ID)
 
 
 def test_folder_that_cannot_be_written(cache: Path) -> None:
     """If the cache cannot be written, nothing fails, but nothing counts as proven."""
     (cache / "weighbridge").write_text("no folder")
     history.remember(SETTINGS, CODE, proof())
-    assert not history.proven(SETTINGS, CODE, ID)
+    assert not history.is_proven(SETTINGS, CODE, ID)
 
 
 def proof_of(outcome: Outcome = "passed") -> Proof:
@@ -101,11 +101,11 @@ def RULES(outcome: Outcome) -> tuple[tuple[str, Outcome], ...]:  # noqa: N802 - 
 def test_last_word_counts() -> None:
     """The last result counts; an image that was never tried has none."""
     history.remember(SETTINGS, CODE, proof_of("failed"))
-    found = history.standings(report(SMALL, LARGE))
+    found = history.read_standings(report(SMALL, LARGE))
     assert found.keys() == {"small"}
     assert (found["small"].ok, found["small"].rules, found["small"].failed) == (False, 2, ("api ready",))
     history.remember(SETTINGS, CODE, proof_of())
-    after = history.standings(report(replace(SMALL, variant="another name")))["another name"]
+    after = history.read_standings(report(replace(SMALL, variant="another name")))["another name"]
     assert (after.ok, after.failed, after.figures) == (
         True,
         (),
@@ -117,28 +117,28 @@ def test_last_word_counts() -> None:
 def test_waived_rules_are_counted() -> None:
     """A waived rule does not count as held."""
     history.remember(SETTINGS, CODE, proof_of("waived"))
-    found = history.standings(report(SMALL))["small"]
+    found = history.read_standings(report(SMALL))["small"]
     assert (found.ok, found.counts, found.failed) == (True, RuleCounts(held=1, failed=0, waived=1, untried=0), ())
-    assert stood(found) == "✓ 1 of 2 rules holds, 1 waived"
+    assert describe_standing(found) == "✓ 1 of 2 rules holds, 1 waived"
 
 
 def test_untried_rules_are_counted() -> None:
     """A rule that was not tried counts neither as held nor as failed."""
     history.remember(SETTINGS, CODE, proof_of("skipped"))
-    found = history.standings(report(SMALL))["small"]
+    found = history.read_standings(report(SMALL))["small"]
     assert (found.ok, found.counts) == (False, RuleCounts(held=1, failed=0, waived=0, untried=1))
-    assert stood(found) == "✗ 1 of 2 rules holds, 1 not tried"
+    assert describe_standing(found) == "✗ 1 of 2 rules holds, 1 not tried"
 
 
 def test_standing_kept_before_untried_rules_were_counted() -> None:
     """A document without the count is read, and its untried rules count as none."""
     kept = {"ok": False, "at": "2026-11-24T09:00:00Z", "rules": 45, "failed": ["worker ready"], "waived": 2}
     Cache().keep_document(f"standing-{SMALL.id}", kept)
-    assert stood(history.standings(report(SMALL))["small"]) == "✗ 1 of 45 rules fails, 2 waived"
+    assert describe_standing(history.read_standings(report(SMALL))["small"]) == "✗ 1 of 45 rules fails, 2 waived"
 
 
 @pytest.mark.parametrize("kept", [{}, {"ok": "perhaps"}, {"ok": True, "at": "now", "rules": 1}])
 def test_damaged_standing(kept: dict[str, object]) -> None:
     """A damaged document counts as no result."""
     Cache().keep_document(f"standing-{SMALL.id}", kept)
-    assert history.standings(report(SMALL)) == {}
+    assert history.read_standings(report(SMALL)) == {}

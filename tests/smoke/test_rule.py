@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes import FakeEngine, Told, stack_on
 from weighbridge.errors import EngineFault
-from weighbridge.smoke.rule import ALL_BEFORE, Rule, first_failed, try_all
+from weighbridge.smoke.rule import ALL_BEFORE, Rule, find_first_failed, try_all
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.containers import Stack
 
@@ -104,5 +104,5 @@ def test_first_failure() -> None:
     """The first rule that failed and has a log comes before those without one."""
     rules = (holding("a"), failing("b"), failing("c"))
     checks = try_all(rules, stack_on(FakeEngine()), "good", Told(), {"b": "we know"})
-    assert first_failed(rules, checks) is rules[2]
-    assert first_failed(rules[:1], checks[:1]) is None
+    assert find_first_failed(rules, checks) is rules[2]
+    assert find_first_failed(rules[:1], checks[:1]) is None

@@ -18,21 +18,21 @@ OURS = check(yaml.safe_load((Path(__file__).parents[2] / "invoke.yaml").read_tex
 @pytest.mark.parametrize("chosen", [OURS, settings()], ids=["all", "fewest"])
 def test_needs_come_before(chosen: Settings) -> None:
     """When a rule's turn comes, the rules that it needs have been tried or are left out; titles are unique."""
-    for rules in (suite.rules(chosen, contents()), suite.fault_rules(chosen)):
+    for rules in (suite.build_rules(chosen, contents()), suite.build_fault_rules(chosen)):
         tried: list[str] = []
-        everything = suite.names(OURS, contents())
+        everything = suite.list_names(OURS, contents())
         for rule in rules:
             for need in set(rule.needs) - {ALL_BEFORE}:
                 assert need in everything, f"{rule.title} needs {need}, which is no rule"
-                assert need in tried or need not in {each.title for each in suite.rules(chosen, contents())}
+                assert need in tried or need not in {each.title for each in suite.build_rules(chosen, contents())}
             assert rule.title not in tried
             tried.append(rule.title)
 
 
 def test_what_settings_do_not_say_is_not_tried() -> None:
     """Without jobs, probes and OpenAPI there are fewer rules, and the worker only has to stop."""
-    few = [rule.title for rule in suite.rules(settings({"openapi": None}), contents())]
-    all_ = [rule.title for rule in suite.rules(OURS, contents())]
+    few = [rule.title for rule in suite.build_rules(settings({"openapi": None}), contents())]
+    all_ = [rule.title for rule in suite.build_rules(OURS, contents())]
     assert [title for title in all_ if title not in few] == [
         "api serves-openapi",
         "api answers-every-get",
@@ -47,9 +47,9 @@ def test_what_settings_do_not_say_is_not_tried() -> None:
 
 def test_faults_that_can_be_tried() -> None:
     """Faults of Redis can always be tried; the others need a job to lose and something to write."""
-    few = [rule.name for rule in suite.fault_rules(settings())]
+    few = [rule.name for rule in suite.build_fault_rules(settings())]
     assert few == ["stack-starts", "survives-restart-of-redis", "survives-outage-of-redis"]
-    assert [rule.name for rule in suite.fault_rules(OURS)] == [
+    assert [rule.name for rule in suite.build_fault_rules(OURS)] == [
         "stack-starts",
         "killed-worker-loses-no-job",
         *few[1:],

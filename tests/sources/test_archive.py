@@ -29,7 +29,7 @@ def read(files: dict[str, bytes], seed: int = 0) -> Archive:
 def test_only_image_needs_no_name() -> None:
     """Its layers, blobs and config are those that the manifest leads to."""
     blobs = OciBlobs()
-    image = read(blobs.files(blobs.add_image(SPEC))).image()
+    image = read(blobs.files(blobs.add_image(SPEC))).assemble_image()
     assert image.diff_ids == SPEC.diff_ids
     assert [layer.shipped_bytes for layer in image.layers] == [1000, 2]
     assert [blob and blobs.by_digest[blob.digest] for blob in image.blobs] == [
@@ -48,10 +48,10 @@ def test_image_is_found_by_its_name(seed: int) -> None:
         blobs.add_image(SPEC, annotations=named("one")["annotations"]),
         blobs.add_image(OTHER, annotations=named("two")["annotations"]),
     )
-    assert read(files, seed).image("two").diff_ids == OTHER.diff_ids
+    assert read(files, seed).assemble_image("two").diff_ids == OTHER.diff_ids
     for name in ("", "three"):
         with pytest.raises(NoSuchImage, match="one, two"):
-            read(files, seed).image(name)
+            read(files, seed).assemble_image(name)
 
 
 def test_platform_is_chosen() -> None:
@@ -63,9 +63,9 @@ def test_platform_is_chosen() -> None:
         blobs.add_image(OTHER, platform={"os": "unknown", "architecture": "unknown"}),
     ]
     saved = read(blobs.files(blobs.add_index(*images)))
-    assert saved.image(platform="linux/arm64").diff_ids == OTHER.diff_ids
+    assert saved.assemble_image(platform="linux/arm64").diff_ids == OTHER.diff_ids
     with pytest.raises(NoSuchImage, match="linux/s390x, but for linux/amd64, linux/arm64"):
-        saved.image(platform="linux/s390x")
+        saved.assemble_image(platform="linux/s390x")
 
 
 def test_index_that_names_itself_ends() -> None:
@@ -75,7 +75,7 @@ def test_index_that_names_itself_ends() -> None:
     outer = json.dumps({"manifests": [{"digest": digest, "size": len(inner), "mediaType": ""}]}).encode()
     files = {"index.json": outer, f"blobs/{digest.replace(':', '/')}": outer}
     with pytest.raises(UnreadableImage, match=r"A manifest of The image (has \d+ bytes|is damaged)"):
-        read(files).image()
+        read(files).assemble_image()
 
 
 @pytest.mark.parametrize("part", ["manifest", "config", "layer"])
@@ -88,7 +88,7 @@ def test_missing_part_is_named(part: str) -> None:
     files = blobs.files(described)
     del files[f"blobs/{lost['digest'].replace(':', '/')}"]
     with pytest.raises(UnreadableImage, match=r"missing|leads to no image"):
-        read(files).image()
+        read(files).assemble_image()
 
 
 def test_archive_with_neither_kind_of_entry() -> None:
@@ -96,7 +96,7 @@ def test_archive_with_neither_kind_of_entry() -> None:
     blobs = OciBlobs()
     manifest = blobs.by_digest[blobs.add_image(SPEC)["digest"]]
     with pytest.raises(UnreadableImage, match=r"index\.json holds a manifest instead of an index"):
-        read({"index.json": manifest}).image()
+        read({"index.json": manifest}).assemble_image()
 
 
 def test_directory_in_an_archive_is_no_member() -> None:
@@ -106,4 +106,4 @@ def test_directory_in_an_archive_is_no_member() -> None:
     buffer = io.BytesIO(
         tar_of([Entry("blobs", type=tarfile.DIRTYPE), *(Entry(name, data) for name, data in files.items())])
     )
-    assert Archive(archive_members.read(buffer)).image().diff_ids == SPEC.diff_ids
+    assert Archive(archive_members.read(buffer)).assemble_image().diff_ids == SPEC.diff_ids

@@ -72,8 +72,8 @@ def read(members: list[Member], *, verified: bool = True) -> Archive:
 def test_every_layout_gives_the_same_figures(layout: str, *, verified: bool) -> None:
     """An image weighs the same however it was saved, believed or proved; repeated and empty layers included."""
     saved = read(LAYOUTS[layout]([MULTI, SINGLE]), verified=verified)
-    check(saved.image("backend:multi"), MULTI)
-    check(saved.image("backend:single"), SINGLE)
+    check(saved.assemble_image("backend:multi"), MULTI)
+    check(saved.assemble_image("backend:single"), SINGLE)
     assert saved.references == ("backend:multi", "backend:latest", "backend:single")
 
 
@@ -83,13 +83,13 @@ def test_order_of_members_is_of_no_meaning(layout: str) -> None:
     members = [replace(member, name=f"./{member.name}") for member in LAYOUTS[layout]([MULTI, SINGLE])]
     for seed in range(5):
         random.Random(seed).shuffle(members)  # noqa: S311 - no secret
-        check(read(members).image("backend:multi"), MULTI)
+        check(read(members).assemble_image("backend:multi"), MULTI)
 
 
 def test_config_is_told() -> None:
     """Platform, labels and history come from the config; what it lacks is empty."""
     saved = read(docker_20([MULTI, SINGLE]))
-    multi, single = saved.image("backend:multi"), saved.image("backend:single")
+    multi, single = saved.assemble_image("backend:multi"), saved.assemble_image("backend:single")
     assert (multi.platform, single.platform) == ("linux/amd64", "linux/amd64/v8")
     assert (multi.labels, single.labels) == ({"a": "b"}, {})
     assert multi.history == (
@@ -112,14 +112,14 @@ def test_config_is_told() -> None:
 def test_image_is_found_by_name(tag: str, reference: str) -> None:
     """A tag may be left out for `latest`, and a registry where there is only one image of that name."""
     saved = read(docker_20([replace(SINGLE, tags=(tag,)), replace(MULTI, tags=("other:1",))]))
-    check(saved.image(reference), SINGLE)
+    check(saved.assemble_image(reference), SINGLE)
 
 
 def test_image_without_a_name_is_found_by_its_digest() -> None:
     """What was saved by its id has no tag; the config's digest finds it, as reference or beside one."""
     saved, digest = read(docker_20([replace(MULTI, tags=())])), f"sha256:{hexdigest(MULTI.config)}"
-    check(saved.image(digest), MULTI)
-    check(saved.image("any:name", digest), MULTI)
+    check(saved.assemble_image(digest), MULTI)
+    check(saved.assemble_image("any:name", digest), MULTI)
 
 
 def test_unknown_name_is_told_with_the_known() -> None:
@@ -127,20 +127,20 @@ def test_unknown_name_is_told_with_the_known() -> None:
     twins = [replace(MULTI, tags=("one/backend:x",)), replace(SINGLE, tags=("two/backend:x",))]
     for name in ("backend:x", "other"):
         with pytest.raises(NoSuchImage, match=f"no image {name}; it has one/backend:x, two/backend:x"):
-            read(docker_20(twins)).image(name)
+            read(docker_20(twins)).assemble_image(name)
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, members_gzip])
 def test_gzip_around_the_whole_is_undone(compress: Callable[[bytes], bytes]) -> None:
     """`docker save | gzip` reads like `docker save`, of one member or several."""
     saved = Archive(archive_members.read(io.BytesIO(compress(tar_of(docker_20([MULTI]))))))
-    check(saved.image("backend:multi"), MULTI)
+    check(saved.assemble_image("backend:multi"), MULTI)
 
 
 def test_layer_is_found_by_content_where_its_name_is_missing() -> None:
     """The containerd store leaves out a layer that it wrote before under another compressed digest; it still counts."""
     packed = read(containerd([MULTI], lambda data: gzip.compress(data, 1)) + containerd([MULTI])[-3:])
-    check(packed.image("backend:multi"), MULTI)
+    check(packed.assemble_image("backend:multi"), MULTI)
 
 
 def test_progress_counts_the_bytes_of_the_stream() -> None:
@@ -200,14 +200,14 @@ LAYER = f"{hexdigest(SINGLE.archives[0])}/layer.tar"
 def test_missing_or_wrong_part_is_named(name: str, data: bytes | None, message: str) -> None:
     """Each part that is missing, damaged or not to be read gives one line that names it."""
     with pytest.raises(UnreadableImage, match=message) as caught:
-        damaged(docker_20([SINGLE]), name, data).image("backend:single")
+        damaged(docker_20([SINGLE]), name, data).assemble_image("backend:single")
     assert "\n" not in str(caught.value)
 
 
 def test_fault_of_one_image_leaves_the_others() -> None:
     """A fault of an image is raised when that image is asked for."""
     check(
-        damaged(docker_20([MULTI, SINGLE]), f"{hexdigest(b''.join(SINGLE.archives))}/layer.tar", None).image(
+        damaged(docker_20([MULTI, SINGLE]), f"{hexdigest(b''.join(SINGLE.archives))}/layer.tar", None).assemble_image(
             "backend:multi"
         ),
         MULTI,
@@ -230,9 +230,9 @@ def zstd_frames(data: bytes) -> bytes:
 
 def test_zstd_is_undone_where_a_library_is() -> None:
     """Layers compressed with zstd read to their end, and damage in them is one clear error."""
-    check(read(containerd([MULTI], zstd_frames)).image("backend:multi"), MULTI)
+    check(read(containerd([MULTI], zstd_frames)).assemble_image("backend:multi"), MULTI)
     with pytest.raises(UnreadableImage, match=r"Layer 0 of backend:multi, .* cannot be read: "):
-        read(containerd([MULTI], lambda data: zstd_frames(data)[:90] + b"?" * 99)).image("backend:multi")
+        read(containerd([MULTI], lambda data: zstd_frames(data)[:90] + b"?" * 99)).assemble_image("backend:multi")
 
 
 def test_zstd_without_a_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +241,7 @@ def test_zstd_without_a_library_says_what_to_install(monkeypatch: pytest.MonkeyP
     with pytest.raises(
         UnreadableImage, match=r"Layer 0 of .*: This Python cannot decompress Zstandard\. Install .* backports\.zstd\."
     ):
-        read(containerd([SINGLE], lambda data: b"\x28\xb5\x2f\xfd" + data)).image("backend:single")
+        read(containerd([SINGLE], lambda data: b"\x28\xb5\x2f\xfd" + data)).assemble_image("backend:single")
 
 
 class Breaking(io.RawIOBase):
@@ -264,7 +264,7 @@ def test_unknown_fields_and_members_are_ignored() -> None:
     name = f"{hexdigest(config)}.json"
     manifest = [{"Config": name, "RepoTags": ["new:1"], "Layers": [], "Later": {"a": 1}}]
     more = [Member(name, config), Member("manifest.json", json.dumps(manifest).encode()), Member("signatures/x", b"?")]
-    assert read([*docker_20([SINGLE])[:-2], *more]).image("new:1").diff_ids == SINGLE.diff_ids
+    assert read([*docker_20([SINGLE])[:-2], *more]).assemble_image("new:1").diff_ids == SINGLE.diff_ids
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1, max_size=120)
@@ -283,7 +283,7 @@ def test_any_image_in_any_layout_and_order(image: ImageSpec, layout: str, chance
     """Bytes, counts and order are those of the entries, for random layers in a random layout and order."""
     members = LAYOUTS[layout]([image])
     chance.shuffle(members)
-    check(read(members).image("x:1"), image)
+    check(read(members).assemble_image("x:1"), image)
 
 
 WHOLE = {layout: tar_of(write([MULTI, SINGLE])) for layout, write in LAYOUTS.items()}
@@ -292,7 +292,7 @@ WHOLE = {layout: tar_of(write([MULTI, SINGLE])) for layout, write in LAYOUTS.ite
 def outcome(content: bytes) -> ImageContent | SourceError:
     """Return what reading gives, an image or one of our errors; any other exception goes on."""
     try:
-        return Archive(archive_members.read(io.BytesIO(content))).image("backend:single")
+        return Archive(archive_members.read(io.BytesIO(content))).assemble_image("backend:single")
     except SourceError as error:
         return error
 

@@ -41,7 +41,9 @@ def with_config(change: Callable[[dict[str, Any]], object]) -> ImageContent:
     paths = [f"{index}/layer.tar" for index in range(count)]
     manifest = [{"Config": "c.json", "RepoTags": None, "Layers": paths or None}]
     members = [Member(path, data) for path, data in zip(paths, SPEC.archives, strict=False)]
-    return read([*members, Member("c.json", text), Member("manifest.json", json.dumps(manifest).encode())]).image()
+    return read(
+        [*members, Member("c.json", text), Member("manifest.json", json.dumps(manifest).encode())]
+    ).assemble_image()
 
 
 CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], int]] = {
@@ -91,7 +93,7 @@ def test_null_in_a_manifest(tmp_path: Path) -> None:
     for name, data in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    for image in (read([Member(*each) for each in files.items()]).image(), oci_layout.read(tmp_path)):
+    for image in (read([Member(*each) for each in files.items()]).assemble_image(), oci_layout.read(tmp_path)):
         assert image.layers == ()
 
 
@@ -109,7 +111,7 @@ def test_layer_of_no_bytes(layout: str) -> None:
         )
         for each in LAYOUTS[layout]([spec])
     ]
-    image = read(members).image("x:1")
+    image = read(members).assemble_image("x:1")
     assert [layer.shipped_bytes for layer in image.layers] == [5000, 0, 2]
 
 
@@ -128,7 +130,7 @@ def test_more_layers_than_diff_ids_are_refused() -> None:
         members = [Member(f"{at}.tar", data) for at, data in enumerate(SPEC.archives)]
         members += [Member("c.json", config), Member("manifest.json", json.dumps(manifest).encode())]
         with pytest.raises(UnreadableImage, match=rf"x:1 has 2 layers, but its config lists {count} diff IDs"):
-            read(members).image("x:1")
+            read(members).assemble_image("x:1")
 
 
 def test_wrong_diff_id_tells_both_digests() -> None:
@@ -138,7 +140,7 @@ def test_wrong_diff_id_tells_both_digests() -> None:
     members = [Member(f"{at}.tar", data) for at, data in enumerate(SPEC.archives)]
     members += [Member("c.json", config), Member("manifest.json", json.dumps(manifest).encode())]
     with pytest.raises(UnreadableImage, match=rf"its digest is {SPEC.diff_ids[1][:19]}…, not sha256:1{{12}}…"):
-        read(members).image("x:1")
+        read(members).assemble_image("x:1")
 
 
 @pytest.mark.parametrize("compress", [lzma.compress, bz2.compress])
@@ -147,10 +149,10 @@ def test_rare_compressions(compress: Callable[[bytes], bytes], around: str) -> N
     """Layers and whole archives in xz and bzip2 are read, as Docker loads them."""
     if around == "layers":
         blobs = OciBlobs()
-        found = read([Member(*each) for each in blobs.files(blobs.add_image(SPEC, compress)).items()]).image()
+        found = read([Member(*each) for each in blobs.files(blobs.add_image(SPEC, compress)).items()]).assemble_image()
         assert [blob and blob.size_bytes for blob in found.blobs] == [len(compress(data)) for data in SPEC.archives]
     else:
-        found = Archive(archive_members.read(io.BytesIO(compress(tar_of(docker_25([SPEC])))))).image("x:1")
+        found = Archive(archive_members.read(io.BytesIO(compress(tar_of(docker_25([SPEC])))))).assemble_image("x:1")
     assert [layer.shipped_bytes for layer in found.layers] == [5000, 2]
 
 
@@ -171,7 +173,7 @@ def test_archive_that_tar_repacked_without_holes(tmp_path: Path, form: list[str]
     packed = tmp_path / "packed.tar"
     subprocess.run(["tar", "-S", *form, "-C", str(folder), "-cf", str(packed), "."], check=True)
     assert packed.stat().st_size < len(HOLES) // 2
-    image = archive.read(packed).image("x:1")
+    image = archive.read(packed).assemble_image("x:1")
     assert image.diff_ids == spec.diff_ids
     assert [layer.shipped_bytes for layer in image.layers] == [len(HOLES), 2]
 
@@ -216,7 +218,7 @@ def test_folder_of_skopeo(tmp_path: Path, layout: Path) -> None:
     )
     packed = tmp_path / "dir.tar"
     subprocess.run(["tar", "-C", str(folder), "-cf", str(packed), "."], check=True)
-    assert [layer.shipped_bytes for layer in archive.read(packed).image().layers] == [5000, 2]
+    assert [layer.shipped_bytes for layer in archive.read(packed).assemble_image().layers] == [5000, 2]
     with pytest.raises(UnreadableImage, match=r"has the form of skopeo's dir:.* Copy it: `skopeo copy dir:") as caught:
         oci_layout.read(folder)
     assert caught.value.exit_code == 3
@@ -235,12 +237,12 @@ def test_images_without_names() -> None:
     saved = read(docker_25([first, second]))
     digests = [f"sha256:{hexdigest(each.config)[:12]}" for each in (first, second)]
     with pytest.raises(NoSuchImage, match=f"several images: {digests[0]}, {digests[1]}"):
-        saved.image()
+        saved.assemble_image()
     for text in (digests[1], hexdigest(second.config)[:6], f"sha256:{hexdigest(second.config)}"):
-        assert saved.image(text).diff_ids == second.diff_ids
+        assert saved.assemble_image(text).diff_ids == second.diff_ids
     for text in ("nope", hexdigest(second.config)[:3]):
         with pytest.raises(NoSuchImage, match=digests[0]):
-            saved.image(text)
+            saved.assemble_image(text)
 
 
 def artifact(
@@ -302,7 +304,7 @@ def test_what_is_no_image_is_named(tmp_path: Path, case: str) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
     attempts: list[Callable[[], ImageContent]] = [
-        lambda: read([Member(*each) for each in files.items()]).image(),
+        lambda: read([Member(*each) for each in files.items()]).assemble_image(),
         lambda: oci_layout.read(tmp_path),
     ]
     for attempt in attempts:
@@ -320,7 +322,7 @@ def test_index_of_artifacts_alone() -> None:
         {"a": 1}, "image.manifest", annotations={"vnd.docker.reference.type": "attestation-manifest"}
     )
     with pytest.raises(UnreadableImage, match="The archive holds no image, but a cosign signature, attestation"):
-        read([Member(*each) for each in blobs.files(artifacts, attestation).items()]).image()
+        read([Member(*each) for each in blobs.files(artifacts, attestation).items()]).assemble_image()
 
 
 def test_layer_that_registries_must_not_keep(layout: Path) -> None:

@@ -36,8 +36,8 @@ from weighbridge.errors import SourceError
 from weighbridge.sources import archive_members as archive
 from weighbridge.sources.archive import Archive
 try:
-    image = Archive(archive.read(Path(sys.argv[1]).open("rb"))).image("x:1")
-    told = sum(filesystem.stack(image.layers).live_bytes())
+    image = Archive(archive.read(Path(sys.argv[1]).open("rb"))).assemble_image("x:1")
+    told = sum(filesystem.stack(image.layers).sum_live_bytes())
 except SourceError as error:
     told = error.message
 status = Path("/proc/self/status").read_text()
@@ -137,7 +137,7 @@ def test_links_between_members_that_go_round() -> None:
     links = [Member(layer.name, target="other.tar"), Member(other, target="layer.tar")]
     read = Archive(archive_members.read(io.BytesIO(tar_of([*others, *links]))))
     with pytest.raises(UnreadableImage, match=r"Layer 0 of x:1, .*layer.tar, is missing or damaged"):
-        read.image("x:1")
+        read.assemble_image("x:1")
 
 
 def test_blob_that_is_not_what_its_name_says() -> None:
@@ -148,7 +148,7 @@ def test_blob_that_is_not_what_its_name_says() -> None:
     other = tar_of([Entry("a", b"2")])
     read = Archive(archive_members.read(io.BytesIO(tar_of([*others, Member(hit.name, other)]))))
     with pytest.raises(UnreadableImage, match=r"Layer 0 of x:1, .* cannot be read: its digest is not sha256:"):
-        read.image("x:1")
+        read.assemble_image("x:1")
 
 
 BOMBS = {
@@ -164,7 +164,7 @@ BOMBS = {
 def test_bombs(data: bytes) -> None:
     """Each is one clear error on one line."""
     with pytest.raises(UnreadableImage) as caught:
-        Archive(archive_members.read(io.BytesIO(data))).image("x:1")
+        Archive(archive_members.read(io.BytesIO(data))).assemble_image("x:1")
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
 
@@ -183,7 +183,7 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         Entry("hard", type=tarfile.LNKTYPE, target="../../../etc/passwd"),
     )
     spec = ImageSpec(tags=("x:1",), layers=(entries,))
-    image = Archive(archive_members.read(io.BytesIO(tar_of(docker_20([spec]))))).image("x:1")
+    image = Archive(archive_members.read(io.BytesIO(tar_of(docker_20([spec]))))).assemble_image("x:1")
     assert image.layers[0].file_count == 3
     assert list(tmp_path.rglob("*")) == []
 

@@ -220,7 +220,7 @@ def test_image_that_is_damaged(kind: str, tmp_path: Path) -> None:
         assert str(caught.value).isprintable()
     with in_an_archive(tmp_path, damaged=False) as sound:
         whole = sound.read(tmp_path / "other", "second")[0]
-    known = [Cache(tmp_path / "cache").layer(each) for each in whole.diff_ids]
+    known = [Cache(tmp_path / "cache").read_layer(each) for each in whole.diff_ids]
     assert all(kept is None or kept == layer for kept, layer in zip(known, whole.layers, strict=True))
 
 
@@ -261,7 +261,7 @@ def test_no_engine(tmp_path: Path) -> None:
 )
 def test_locations(text: str, location: Location) -> None:
     """A source stands before the first colon; a name follows a file or a folder alone."""
-    assert opener.names_source(text)
+    assert opener.has_source(text)
     assert parse(text) == location
 
 

@@ -59,7 +59,7 @@ class Tree:
 
     def installed(self) -> list[Package]:
         """Return the packages that are found in the tree."""
-        return list(owners.packages(filesystem.stack([layer_of(self.entries)])))
+        return list(owners.read_packages(filesystem.stack([layer_of(self.entries)])))
 
 
 def recorded(name: str) -> Tree:

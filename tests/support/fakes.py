@@ -70,11 +70,11 @@ class FakeEngine:
         """Tell whether the image is known."""
         return reference in self.known
 
-    def state(self, _container: str) -> ContainerState:
+    def read_state(self, _container: str) -> ContainerState:
         """Return the next state."""
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
 
-    def log(self, _container: str, lines: int | None, *, times: bool = False) -> str:
+    def read_log(self, _container: str, lines: int | None, *, times: bool = False) -> str:
         """Return the end of the log; every line is of the first second of 2026."""
         wanted = self.text.splitlines()[-(lines or 0) :]
         return "\n".join(f"2026-01-01T00:00:01Z {line}" if times else line for line in wanted)
@@ -97,7 +97,7 @@ class FakeEngine:
                 on_line(line)
         return int(code), output
 
-    def users(self, _container: str) -> frozenset[int]:
+    def list_users(self, _container: str) -> frozenset[int]:
         """Return who the processes run as, outside."""
         return self.outside
 
@@ -106,7 +106,7 @@ class FakeEngine:
         self.removed.append(container)
         return True
 
-    def signal(self, _container: str, name: SignalName) -> None:
+    def send_signal(self, _container: str, name: SignalName) -> None:
         """Note the signal."""
         self.signals.append(name)
 
@@ -185,15 +185,15 @@ class Told:
         self.events: list[tuple[str, ...]] = []
         self.checks: list[Check] = []
 
-    def began(self, variant: str, role: str, rule: str) -> None:
+    def begin_rule(self, variant: str, role: str, rule: str) -> None:
         """Note a rule that is being tried."""
         self.events.append(("began", variant, f"{role} {rule}"))
 
-    def checked(self, variant: str, check: Check) -> None:
+    def end_rule(self, variant: str, check: Check) -> None:
         """Note a rule that has been tried."""
         self.events.append(("checked", variant, check.title))
         self.checks.append(check)
 
-    def ended(self, variant: str, proof: Proof) -> None:
+    def end_variant(self, variant: str, proof: Proof) -> None:
         """Note that a variant is done."""
         self.events.append(("ended", variant, "passed" if proof.ok else "failed"))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from tests.support.images import Entry
 from tests.support.layers import hard_link, layer_of, symbolic_link
 from weighbridge.image import filesystem, waste
-from weighbridge.image.ledger import breakdown
-from weighbridge.image.owners import owned
+from weighbridge.image.ledger import build_ledger
+from weighbridge.image.owners import find_owners
 from weighbridge.model.report import LedgerRow
 
 STATUS = b"""Package: libc6
@@ -60,8 +60,8 @@ def rows(layers: Sequence[Sequence[Entry]], base_layers: int = 0, working_dir: s
     """Return the ledger of layers, held to its sum."""
     contents = [layer_of(entries) for entries in layers]
     view = filesystem.stack(contents)
-    wasted = waste.rows(view.losses.values(), ["RUN x"] * len(contents), base_layers)
-    found = breakdown(view, base_layers, owned(view, working_dir), wasted)
+    wasted = waste.list_waste(view.losses.values(), ["RUN x"] * len(contents), base_layers)
+    found = build_ledger(view, base_layers, find_owners(view, working_dir), wasted)
     assert sum(row.bytes for row in found) == sum(content.shipped_bytes for content in contents)
     return found
 

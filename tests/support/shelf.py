@@ -24,7 +24,7 @@ class Shelf:
         self._images, self._layout, self.saves = images, layout, 0
         self.listed = 0
 
-    def image(self, reference: str) -> LocalImage:
+    def inspect_image(self, reference: str) -> LocalImage:
         """Return an image; a name with a space is no name, as in the real engine."""
         if " " in reference:
             raise EngineFault("The engine says: invalid reference format")
@@ -42,10 +42,10 @@ class Shelf:
                 )
         raise NoSuchImage(f"The engine has no image {reference}")
 
-    def named_images(self) -> tuple[LocalImage, ...]:
+    def list_named_images(self) -> tuple[LocalImage, ...]:
         """Return all of them that have a name."""
         self.listed += 1
-        return tuple(self.image(spec.tags[0]) for spec in self._images if spec.tags)
+        return tuple(self.inspect_image(spec.tags[0]) for spec in self._images if spec.tags)
 
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:

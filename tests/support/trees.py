@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tests.support.images import Entry
 from tests.support.layers import layer_of
 from weighbridge.image import filesystem, tree
-from weighbridge.image.owners import owners, packages
+from weighbridge.image.owners import assign_owners, read_packages
 from weighbridge.model.tree import LIMIT, Node
 
 
@@ -15,8 +15,8 @@ def image(layers: Sequence[Sequence[Entry]], base_layers: int = 0, limit: int = 
     """Return the tree of an image, held to what its layers ship."""
     contents = [layer_of(entries) for entries in layers]
     view = filesystem.stack(contents)
-    owned = owners(view, packages(view), ["app"])
-    root = tree.of_image(view, owned, [f"RUN {number}" for number in range(len(layers))], base_layers, limit=limit)
+    owned = assign_owners(view, read_packages(view), ["app"])
+    root = tree.build_tree(view, owned, [f"RUN {number}" for number in range(len(layers))], base_layers, limit=limit)
     assert [child.bytes for child in root.children] == [content.shipped_bytes for content in contents]
     hold(root)
     return root

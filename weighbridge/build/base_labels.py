@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from weighbridge.build.dockerfile import SCRATCH, find_base
-from weighbridge.build.platforms import are_own
+from weighbridge.build.platforms import is_own
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage
 from weighbridge.image.base_image import (
@@ -51,7 +51,7 @@ def describe_base(
     if base == SCRATCH:
         return {FROM_LABEL: NOTHING}
     found = _find(engine, base)
-    known = found if found and are_own(engine, platforms) else None
+    known = found if found and is_own(engine, platforms) else None
     written = {NAME_LABEL: base, FROM_LABEL: base}
     if found and found.digest:
         written[DIGEST_LABEL] = found.digest
@@ -62,7 +62,7 @@ def describe_base(
 
 def _find(engine: Engine, reference: str) -> LocalImage | None:
     try:
-        return engine.image(reference)
+        return engine.inspect_image(reference)
     except (NoSuchImage, EngineFault):  # the builder may find it elsewhere, or say what is wrong with the name
         return None
 

@@ -82,13 +82,13 @@ class BaseImage:
         return self.reference != self.official
 
 
-def base_image(engine: Engine, role: BaseRole, official: str) -> BaseImage:
+def find_base_image(engine: Engine, role: BaseRole, official: str) -> BaseImage:
     """Return the base image that the engine has for a role, the official one rather than a stand-in.
 
     Raises:
         NoBaseImage: The engine has neither.
     """
-    for reference in filter(None, (official, _standin(role, official))):
+    for reference in filter(None, (official, _name_standin(role, official))):
         if engine.has_image(reference):
             return BaseImage(role=role, official=official, reference=reference, how="present")
     raise NoBaseImage(f"The engine does not have the base image {official}")
@@ -101,13 +101,13 @@ def ensure_base_image(engine: Engine, client: BuildClient, role: BaseRole, offic
         NoBaseImage: None of these ways works.
     """
     try:
-        return base_image(engine, role, official)
+        return find_base_image(engine, role, official)
     except NoBaseImage:
         say(f"Pulling {official}")
     try:
         engine.pull(official)
     except NoBaseImage as error:
-        standin = _standin(role, official)
+        standin = _name_standin(role, official)
         if standin is None:
             known = ", ".join(f"{prefix}…" for prefix, _ in _STANDINS.values())
             advice = (
@@ -122,7 +122,7 @@ def ensure_base_image(engine: Engine, client: BuildClient, role: BaseRole, offic
     return BaseImage(role=role, official=official, reference=official, how="pulled")
 
 
-def _standin(role: BaseRole, official: str) -> str | None:
+def _name_standin(role: BaseRole, official: str) -> str | None:
     """Return the stand-in's name; None if it is not of the same series as the official image."""
     prefix, standin = _STANDINS[role]
     return standin if official.startswith(prefix) else None
@@ -165,9 +165,9 @@ def _make_root(archive: Path) -> None:
     apt.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
 
 
-def standins(engine: Engine) -> tuple[str, ...]:
+def list_standins(engine: Engine) -> tuple[str, ...]:
     """Return the names of the engine's stand-ins, and of the Debian image under them."""
-    return tuple(name for name in engine.labelled_images(f"{LABEL}=image") if name.startswith(_OURS))
+    return tuple(name for name in engine.list_labelled_images(f"{LABEL}=image") if name.startswith(_OURS))
 
 
 def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
@@ -184,7 +184,7 @@ def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
     path = project / ".env"
     try:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
-        new = "".join(f"{line}\n" for line in _with_ours(old.splitlines(), chosen))
+        new = "".join(f"{line}\n" for line in _merge_lines(old.splitlines(), chosen))
         if new and new != old:
             files.replace(path.resolve(), new.encode())
         elif old and not new:
@@ -197,11 +197,11 @@ def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
         ) from error
 
 
-def _with_ours(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]:
+def _merge_lines(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]:
     kept = [line for line in lines if not _is_ours(line)]
-    taken = {_variable(line) for line in kept}
+    taken = {_parse_variable(line) for line in kept}
     ours = {f"{base.role.upper()}_IMAGE": base.reference for base in chosen if base.is_standin}
-    bundle = buildkit.certificates()
+    bundle = buildkit.find_certificates()
     if chosen and bundle != _COMPOSE_BUNDLE:
         # Without a bundle the build's secret is an empty file, which the Dockerfile ignores.
         ours[_BUNDLE_VARIABLE] = shlex.quote(str(bundle.absolute() if bundle else os.devnull))
@@ -209,10 +209,10 @@ def _with_ours(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]:
 
 
 def _is_ours(line: str) -> bool:
-    name, value = _variable(line), line.partition("=")[2]
+    name, value = _parse_variable(line), line.partition("=")[2]
     images = {f"{role.upper()}_IMAGE" for role in _STANDINS}
     return name == _BUNDLE_VARIABLE or (name in images and value.startswith(_OURS))
 
 
-def _variable(line: str) -> str:
+def _parse_variable(line: str) -> str:
     return line.partition("=")[0].strip().removeprefix("export ").strip()

@@ -72,44 +72,44 @@ def build(client: BuildClient, engine: Engine, wanted: Build, on_step: OnStep = 
             cannot be read.
     """
     started, progress = time.monotonic(), Progress(on_step)
-    with _started(
-        (*client.command, *_options(wanted), str(wanted.context)), client.environment(engine.host)
+    with _run_client(
+        (*client.command, *_list_options(wanted), str(wanted.context)), client.build_environment(engine.host)
     ) as process:
         for line in process.stdout or ():
             progress.feed(line.rstrip("\n"))
         code = process.wait()
     if code:
-        raise progress.failure(wanted)
+        raise progress.describe_failure(wanted)
     return Built(
         variant=wanted.variant,
         # Asks the engine, because on the containerd store buildx prints a digest that the engine does not know.
-        image_id=engine.image(wanted.reference).id,
+        image_id=engine.inspect_image(wanted.reference).id,
         seconds=time.monotonic() - started,
         steps=progress.instructions,
     )
 
 
-def images(engine: Engine, repository: str) -> tuple[str, ...]:
+def list_images(engine: Engine, repository: str) -> tuple[str, ...]:
     """Return the images that a project's builds made, including those whose name a newer build has taken."""
-    found = engine.labelled_images(_label(repository))
+    found = engine.list_labelled_images(_make_label(repository))
     return tuple(name for name in found if name.startswith(("sha256:", f"{repository}:")))
 
 
-def certificates() -> Path | None:
+def find_certificates() -> Path | None:
     """Return this machine's bundle of certificates, which builds get as a secret: it may have a proxy's certificate."""
-    named = (Path(path) for _, path in trusted.named(*_BUNDLE_VARIABLES))
-    return next((path for path in named if path.is_file()), None) or trusted.of_system()
+    named = (Path(path) for _, path in trusted.find_named(*_BUNDLE_VARIABLES))
+    return next((path for path in named if path.is_file()), None) or trusted.find_system_bundle()
 
 
-def _label(repository: str) -> str:
+def _make_label(repository: str) -> str:
     """Return the label that still names the repository after a newer build has taken the image's name."""
     return f"{LABEL}.repository={repository}"
 
 
-def _options(wanted: Build) -> Iterator[str]:
+def _list_options(wanted: Build) -> Iterator[str]:
     yield from ("--progress", "plain", "--tag", wanted.reference, "--file", str(wanted.dockerfile))
-    own = (f"{LABEL}=image", _label(wanted.reference.rpartition(":")[0]))
-    given = {**labels.labels(wanted.arguments), **wanted.labels}
+    own = (f"{LABEL}=image", _make_label(wanted.reference.rpartition(":")[0]))
+    given = {**labels.make_labels(wanted.arguments), **wanted.labels}
     for label in (*own, *(f"{name}={value}" for name, value in given.items())):
         yield from ("--label", label)
     if wanted.target:
@@ -118,7 +118,7 @@ def _options(wanted: Build) -> Iterator[str]:
         yield from ("--platform", ",".join(wanted.platforms))
     if wanted.no_cache:
         yield "--no-cache"
-    bundle = certificates()
+    bundle = find_certificates()
     if bundle:
         yield from ("--secret", f"id=ca,src={bundle}")
     for name, value in wanted.arguments.items():
@@ -129,7 +129,7 @@ def _options(wanted: Build) -> Iterator[str]:
 
 
 @contextmanager
-def _started(command: Iterable[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def _run_client(command: Iterable[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     """Run the client; make sure that it has ended when the block ends."""
     with subprocess.Popen(
         list(command),
@@ -177,12 +177,12 @@ class Progress:
             return
         if text.startswith("ERROR: "):
             self._faults[number] = text.removeprefix("ERROR: ")
-        changed = self._advanced(step, text)
+        changed = self._advance(step, text)
         self._steps[number] = changed
         if changed.state != step.state:
             self._tell(changed)
 
-    def _advanced(self, step: Step, text: str) -> Step:
+    def _advance(self, step: Step, text: str) -> Step:
         outcome = _OUTCOME.match(text)
         if outcome:
             states: dict[str, StepState] = {"CACHED": "cached", "CANCELED": "cancelled"}
@@ -197,7 +197,7 @@ class Progress:
         if _is_instruction(step.name):
             self._on_step(step)
 
-    def failure(self, wanted: Build) -> BuildFailed:
+    def describe_failure(self, wanted: Build) -> BuildFailed:
         """Return the error that the lines so far describe."""
         number = next(
             (n for n, step in self._steps.items() if step.state == "failed" and _is_instruction(step.name)), ""

@@ -14,7 +14,7 @@ from weighbridge.settings.project import Change, Settings
 from weighbridge.settings.values import UNIQUE
 
 
-def context_of(settings: Settings, project: Path, variant: str) -> Context:
+def find_context(settings: Settings, project: Path, variant: str) -> Context:
     """Return the build context of a variant."""
     chosen = settings.variants[variant]
     return Context(folder=project / chosen.context, dockerfile=project / chosen.dockerfile)
@@ -26,20 +26,20 @@ def check(settings: Settings, project: Path, variants: Iterable[str]) -> None:
     Raises:
         SettingsError: A change does not apply; the message says why.
     """
-    for context in {context_of(settings, project, variant) for variant in variants}:
+    for context in {find_context(settings, project, variant) for variant in variants}:
         for name, change in settings.changes.items():
-            changed(_text(context, name, change), name, change)
+            change_text(_read_text(context, name, change), name, change)
 
 
 @contextmanager
-def applied(context: Context, name: str, change: Change) -> Iterator[None]:
+def apply(context: Context, name: str, change: Change) -> Iterator[None]:
     """Apply a change to a context, which must be a copy of ours, and undo it when the block ends.
 
     Raises:
         SettingsError: The change does not apply, as in `check`.
     """
-    path, before = context.folder / change.file, _text(context, name, change)
-    after = changed(before, name, change)
+    path, before = context.folder / change.file, _read_text(context, name, change)
+    after = change_text(before, name, change)
     _write(path, after)
     try:
         yield
@@ -55,7 +55,7 @@ def _write(path: Path, text: str) -> None:
     path.chmod(mode)
 
 
-def changed(text: str, name: str, change: Change) -> str:
+def change_text(text: str, name: str, change: Change) -> str:
     """Return a file's text after a change; the result is different each time.
 
     Raises:
@@ -75,8 +75,8 @@ def changed(text: str, name: str, change: Change) -> str:
     return f"{begin}{change.append.replace(UNIQUE, word)}\n"
 
 
-def _text(context: Context, name: str, change: Change) -> str:
-    if not context.sends(change.file):
+def _read_text(context: Context, name: str, change: Change) -> str:
+    if not context.is_sent(change.file):
         raise SettingsError(
             f"The change {name} does not apply: {change.file} is not a regular file of the build context "
             f"{context.folder}",

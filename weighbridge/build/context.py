@@ -34,7 +34,7 @@ class _Rule:
     begin: str
     """The part of the pattern before its first wildcard."""
 
-    def reaches_into(self, folder: str) -> bool:
+    def can_match_below(self, folder: str) -> bool:
         """Tell whether anything below a folder may match."""
         below = f"{folder}/"
         return self.begin.startswith(below) or below.startswith(self.begin)
@@ -47,17 +47,17 @@ class Context:
     folder: Path
     dockerfile: Path
 
-    def sends(self, path: str) -> bool:
+    def is_sent(self, path: str) -> bool:
         """Tell whether a path is a regular file that builds get, and not reached through a symbolic link."""
         parts = path.split("/")
         steps = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-        rules = _rules(self)
-        matched = reduce(lambda above, step: _matched(rules, step, above), steps, (False,) * len(rules))
+        rules = _read_rules(self)
+        matched = reduce(lambda above, step: _match_rules(rules, step, above), steps, (False,) * len(rules))
         return (
             not {"", ".", ".."}.intersection(parts)
             and not any((self.folder / step).is_symlink() for step in steps)
             and (self.folder / path).is_file()
-            and not _left_out(rules, matched)
+            and not _is_left_out(rules, matched)
         )
 
     def copy_to(self, target: Path) -> Context:
@@ -69,21 +69,21 @@ class Context:
         Raises:
             SettingsError: A file cannot be read, or the copy cannot be written.
         """
-        with _copying(self.folder):
-            rules = _rules(self)
+        with _translate_errors(self.folder):
+            rules = _read_rules(self)
             # Lists all files first: the copy may lie within the folder, and must not be copied into itself.
             paths = [*_walk(self.folder, "", (False,) * len(rules), rules)]
             target.mkdir()
             for path in paths:
                 _copy(self.folder, target, path)
-            return self._of_copy(target)
+            return self._copy_dockerfile(target)
 
-    def _of_copy(self, target: Path) -> Context:
+    def _copy_dockerfile(self, target: Path) -> Context:
         """Copy the Dockerfile and the ignore files, which builds get even if the rules exclude them."""
         if not self.dockerfile.is_relative_to(self.folder):
             return Context(folder=target, dockerfile=self.dockerfile)
         dockerfile = target / self.dockerfile.relative_to(self.folder)
-        own = (self.dockerfile, dockerfile), (_own_rules(self.dockerfile), _own_rules(dockerfile))
+        own = (self.dockerfile, dockerfile), (_locate_own_rules(self.dockerfile), _locate_own_rules(dockerfile))
         for source, copy in (*own, (self.folder / _IGNORE, target / _IGNORE)):
             if source.is_file() and not copy.exists():
                 copy.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ class Context:
 
 
 @contextmanager
-def _copying(folder: Path) -> Iterator[None]:
+def _translate_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -102,21 +102,21 @@ def _copying(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _own_rules(dockerfile: Path) -> Path:
+def _locate_own_rules(dockerfile: Path) -> Path:
     """Return the path of the ignore file of this one Dockerfile, which replaces the folder's ignore file."""
     return dockerfile.with_name(f"{dockerfile.name}{_IGNORE}")
 
 
-def _rules(context: Context) -> tuple[_Rule, ...]:
-    own = _own_rules(context.dockerfile)
+def _read_rules(context: Context) -> tuple[_Rule, ...]:
+    own = _locate_own_rules(context.dockerfile)
     path = own if own.is_file() else context.folder / _IGNORE
     if not path.is_file():
         return ()
     lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
-    return tuple(rule for line in lines if not line.startswith("#") for rule in _parsed(line.strip(), path.name))
+    return tuple(rule for line in lines if not line.startswith("#") for rule in _parse_rule(line.strip(), path.name))
 
 
-def _parsed(line: str, name: str) -> Iterator[_Rule]:
+def _parse_rule(line: str, name: str) -> Iterator[_Rule]:
     keeps, text = line.startswith("!"), line.removeprefix("!").strip()
     # Docker's documentation: "For historical reasons, the pattern . is ignored".
     text = posixpath.normpath(text).lstrip("/") if text else ""
@@ -124,12 +124,14 @@ def _parsed(line: str, name: str) -> Iterator[_Rule]:
         return
     try:
         wildcard = _WILDCARD.search(text)
-        yield _Rule(re.compile(_expression(text), re.DOTALL), keeps, text[: wildcard.start()] if wildcard else text)
+        yield _Rule(
+            re.compile(_build_expression(text), re.DOTALL), keeps, text[: wildcard.start()] if wildcard else text
+        )
     except re.error as error:
         raise SettingsError(f"{name}: {text} is not a valid pattern: {error}", advice="Correct it there.") from error
 
 
-def _expression(pattern: str) -> str:
+def _build_expression(pattern: str) -> str:
     """Return the regular expression for a pattern of Go's `filepath.Match` with `**`."""
     parts, at = list[str](), 0
     for token in _TOKEN.finditer(pattern):
@@ -141,12 +143,12 @@ def _expression(pattern: str) -> str:
     return "".join([*parts, re.escape(pattern[at:])])
 
 
-def _matched(rules: Sequence[_Rule], path: str, above: Sequence[bool]) -> tuple[bool, ...]:
+def _match_rules(rules: Sequence[_Rule], path: str, above: Sequence[bool]) -> tuple[bool, ...]:
     """Return for each rule whether it applies to a path; `above` says which rules apply to the path's folder."""
     return tuple(was or bool(rule.pattern.fullmatch(path)) for rule, was in zip(rules, above, strict=True))
 
 
-def _left_out(rules: Sequence[_Rule], matched: Sequence[bool]) -> bool:
+def _is_left_out(rules: Sequence[_Rule], matched: Sequence[bool]) -> bool:
     return next((not rule.keeps for rule, holds in reversed([*zip(rules, matched, strict=True)]) if holds), False)
 
 
@@ -154,11 +156,11 @@ def _walk(root: Path, folder: str, above: Sequence[bool], rules: Sequence[_Rule]
     """Yield the paths below a folder that builds get, each folder before its contents."""
     for entry in sorted((root / folder).iterdir()):
         path = f"{folder}/{entry.name}" if folder else entry.name
-        matched = _matched(rules, path, above)
-        left_out, is_folder = _left_out(rules, matched), entry.is_dir() and not entry.is_symlink()
+        matched = _match_rules(rules, path, above)
+        left_out, is_folder = _is_left_out(rules, matched), entry.is_dir() and not entry.is_symlink()
         if not left_out:
             yield path
-        if is_folder and (not left_out or any(rule.keeps and rule.reaches_into(path) for rule in rules)):
+        if is_folder and (not left_out or any(rule.keeps and rule.can_match_below(path) for rule in rules)):
             yield from _walk(root, path, matched, rules)
 
 

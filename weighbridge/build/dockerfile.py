@@ -46,7 +46,7 @@ class _Stages:
     def add(self, words: Sequence[str]) -> None:
         """Take the words of a FROM, flags left out."""
         begun = len(words) in {_PLAIN, _NAMED} and (len(words) == _PLAIN or words[1].lower() == "as")
-        base = self._expanded(words[0]) if begun else None
+        base = self._expand(words[0]) if begun else None
         # Only what stands above is a stage to it: below its own name, a stage may use an image of that name.
         known = self.numbers.get((base or "").lower())
         self.bases.append(base if known is None else self.bases[known])
@@ -61,15 +61,15 @@ class _Stages:
         elif not equals or name in _OF_BUILDER:
             self.variables |= {name: None} if name in self.variables else {}
         else:
-            self.variables[name] = self._expanded(default)
+            self.variables[name] = self._expand(default)
 
-    def _expanded(self, word: str) -> str | None:
+    def _expand(self, word: str) -> str | None:
         try:
             return expand(word, self.variables, self.escape)
         except Unclear:
             return None
 
-    def base_of(self, target: str | None) -> str | None:
+    def find_base(self, target: str | None) -> str | None:
         """Return what a stage stands on: the last, or that of a name or a number."""
         number = len(self.bases) - 1 if target is None else self.numbers.get(target.lower())
         if number is None and target and target.isascii() and target.isdigit():
@@ -98,11 +98,11 @@ def find_base(text: str, target: str | None, arguments: Mapping[str, str]) -> st
     stages = _Stages(arguments, escape, {name: arguments.get(name) for name in _OF_BUILDER})
     for name, rest in _read_instructions(lines, escape):
         if name == "from":
-            stages.add(_without_flags(_BLANKS.split(rest)))
+            stages.add(_drop_flags(_BLANKS.split(rest)))
         elif name == "arg" and not stages.bases:
             for word in split_words(rest, escape):
                 stages.set_variable(word)
-    base = stages.base_of(target)
+    base = stages.find_base(target)
     return base if base and _REFERENCE.fullmatch(base) else None
 
 
@@ -123,17 +123,17 @@ def _read_instructions(lines: Sequence[str], escape: str) -> Iterator[tuple[str,
     # As BuildKit: an escape character that is itself escaped does not continue the line.
     continued = re.compile(rf"(^|[^{re.escape(escape)}]){re.escape(escape)}[ \t]*$")
     for line in rest:
-        whole = _joined(line.lstrip(), rest, continued)
+        whole = _join_lines(line.lstrip(), rest, continued)
         if not whole.strip():
             continue
         name, *behind = _BLANKS.split(whole.strip(), maxsplit=1)
         arguments = behind[0] if behind else ""
         yield name.lower(), arguments
-        for tabs, end in _heredocs(name.lower(), arguments):
+        for tabs, end in _find_heredocs(name.lower(), arguments):
             _skip(rest, tabs=tabs, end=end)
 
 
-def _joined(begin: str, rest: Iterator[str], continued: re.Pattern[str]) -> str:
+def _join_lines(begin: str, rest: Iterator[str], continued: re.Pattern[str]) -> str:
     """Return a line with those that continue it; comments and empty lines between them do not end it."""
     parts, line = list[str](), "" if begin.startswith("#") else begin.rstrip("\r")
     while matched := continued.search(line):
@@ -142,7 +142,7 @@ def _joined(begin: str, rest: Iterator[str], continued: re.Pattern[str]) -> str:
     return "".join([*parts, line])
 
 
-def _heredocs(name: str, arguments: str) -> Iterator[tuple[bool, str]]:
+def _find_heredocs(name: str, arguments: str) -> Iterator[tuple[bool, str]]:
     """Yield of each heredoc of an instruction whether tabs before its lines are left out, and the line that ends it."""
     if name == "onbuild":
         name = arguments.partition(" ")[0].lower()
@@ -160,6 +160,6 @@ def _skip(rest: Iterator[str], *, tabs: bool, end: str) -> None:
             return
 
 
-def _without_flags(words: Sequence[str]) -> Sequence[str]:
+def _drop_flags(words: Sequence[str]) -> Sequence[str]:
     first = next((number for number, word in enumerate(words) if not word.startswith("--")), len(words))
     return words[first:]

@@ -72,22 +72,22 @@ class _Reader:
 
     def read_until(self, end: str) -> str:
         """Return what stands before `end`, which is passed over; empty: the end of the text."""
-        return "".join(self._parts(end))
+        return "".join(self._read_parts(end))
 
-    def _parts(self, end: str) -> Iterator[str]:
-        while (char := self._next()) != end:
+    def _read_parts(self, end: str) -> Iterator[str]:
+        while (char := self._take_next()) != end:
             if not char:
                 raise Unclear(f"{end} is missing")
             if char == "'":
-                yield self._single_quoted()
+                yield self._read_single_quoted()
             elif char == '"':
-                yield "".join(self._double_quoted())
+                yield "".join(self._read_double_quoted())
             elif char == "$":
-                yield self._variable()
+                yield self._read_variable()
             else:
-                yield self._next() if char == self.escape else char
+                yield self._take_next() if char == self.escape else char
 
-    def _next(self) -> str:
+    def _take_next(self) -> str:
         """Return the next character; empty at the end."""
         char = self.text[self.at : self.at + 1]
         self.at += 1
@@ -96,53 +96,53 @@ class _Reader:
     def _peek(self) -> str:
         return self.text[self.at : self.at + 1]
 
-    def _single_quoted(self) -> str:
+    def _read_single_quoted(self) -> str:
         inside, quote, _ = self.text[self.at :].partition("'")
         if not quote:
             raise Unclear("a quote is not closed")
         self.at += len(inside) + 1
         return inside
 
-    def _double_quoted(self) -> Iterator[str]:
-        while (char := self._next()) != '"':
+    def _read_double_quoted(self) -> Iterator[str]:
+        while (char := self._take_next()) != '"':
             if not char:
                 raise Unclear("a quote is not closed")
             if char == "$":
-                yield self._variable()
+                yield self._read_variable()
             elif char == self.escape:
                 # Only these are escaped in double quotes; before others the character stands for itself.
                 escaped = self._peek() and self._peek() in f'"${self.escape}'
-                yield self._next() if escaped else self.escape * bool(self._peek())
+                yield self._take_next() if escaped else self.escape * bool(self._peek())
             else:
                 yield char
 
-    def _variable(self) -> str:
+    def _read_variable(self) -> str:
         if self.values is None:
             return "$"
         if self._peek() != "{":
             name = self._name()
             if not name and self._peek() and self._peek() in "@*#?-$!":
                 raise Unclear("a special parameter of the shell is not set in a build")
-            return self._value(name) or "" if name else "$"
+            return self._get_value(name) or "" if name else "$"
         self.at += 1
-        name, sign = self._name(), self._next()
+        name, sign = self._name(), self._take_next()
         if not name:
             raise Unclear("a variable has no name")
         if sign == "}":
-            return self._value(name) or ""
+            return self._get_value(name) or ""
         empty_is_unset = sign == ":"
         if empty_is_unset:
-            sign = self._next()
+            sign = self._take_next()
         if not sign or sign not in "-+?":
             raise Unclear("patterns are not read")
-        return self._modified(name, sign, empty_is_unset=empty_is_unset)
+        return self._apply_modifier(name, sign, empty_is_unset=empty_is_unset)
 
-    def _modified(self, name: str, sign: str, *, empty_is_unset: bool) -> str:
+    def _apply_modifier(self, name: str, sign: str, *, empty_is_unset: bool) -> str:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise Unclear("too many variables stand in one another")
         # BuildKit, too, reads the other word first, and finds fault with it even where it is not taken.
-        other, value = self.read_until("}"), self._value(name)
+        other, value = self.read_until("}"), self._get_value(name)
         self.depth -= 1
         is_set = bool(value) if empty_is_unset else value is not None
         if sign == "?" and not is_set:
@@ -161,7 +161,7 @@ class _Reader:
                 self.at += 1
         return self.text[begin : self.at]
 
-    def _value(self, name: str) -> str | None:
+    def _get_value(self, name: str) -> str | None:
         """Return a variable's value; None where it is not set."""
         if not self.values or name not in self.values:
             return None

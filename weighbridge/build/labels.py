@@ -27,29 +27,29 @@ _BY_ARGUMENT = {
 }
 
 
-def arguments(project: Path) -> dict[str, str]:
+def collect_arguments(project: Path) -> dict[str, str]:
     """Return the build arguments that identify what is built; unknown ones are left out.
 
     Raises:
-        SettingsError: SOURCE_DATE_EPOCH is not a time, see `git.source_time`.
+        SettingsError: SOURCE_DATE_EPOCH is not a time, see `git.read_source_time`.
     """
-    time = git.source_time(project)
+    time = git.read_source_time(project)
     found = {
-        "VERSION": _version(project),
-        "REVISION": git.current(project).described,
+        "VERSION": _read_version(project),
+        "REVISION": git.read_revision(project).described,
         "CREATED": "" if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "SOURCE": git.source(project),
+        "SOURCE": git.read_source_url(project),
         TIME_ARGUMENT: "" if time is None else str(time),
     }
     return {name: value for name, value in found.items() if value}
 
 
-def labels(given: Mapping[str, str]) -> dict[str, str]:
+def make_labels(given: Mapping[str, str]) -> dict[str, str]:
     """Return the labels for a build's arguments."""
     return {label: given[name] for name, label in _BY_ARGUMENT.items() if given.get(name)}
 
 
-def _version(project: Path) -> str:
+def _read_version(project: Path) -> str:
     """Return the version from pyproject.toml, its only source; empty if there is none."""
     try:
         found = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]

@@ -13,7 +13,7 @@ from weighbridge.engine.protocol import Engine
 from weighbridge.settings.project import Settings
 
 
-def plan(
+def plan_variants(
     engine: Engine,
     settings: Settings,
     project: Path,
@@ -28,17 +28,17 @@ def plan(
         NoBaseImage: The engine has no base image.
         SettingsError: SOURCE_DATE_EPOCH is not a time.
     """
-    base = bases.base_image(engine, "python", settings.bases.python)
-    arguments = {labels.BASE_ARGUMENT: base.reference, **labels.arguments(project)}
-    wanted = builds(settings, project, names, arguments, platforms=platforms, no_cache=no_cache)
-    return base, tuple(replace(each, labels=_base_of(engine, each)) for each in wanted)
+    base = bases.find_base_image(engine, "python", settings.bases.python)
+    arguments = {labels.BASE_ARGUMENT: base.reference, **labels.collect_arguments(project)}
+    wanted = plan_builds(settings, project, names, arguments, platforms=platforms, no_cache=no_cache)
+    return base, tuple(replace(each, labels=_describe_base(engine, each)) for each in wanted)
 
 
-def _base_of(engine: Engine, wanted: Build) -> dict[str, str]:
+def _describe_base(engine: Engine, wanted: Build) -> dict[str, str]:
     return base_labels.describe_base(engine, wanted.dockerfile, wanted.target, wanted.arguments, wanted.platforms)
 
 
-def builds(
+def plan_builds(
     settings: Settings,
     project: Path,
     variants: Iterable[str],
@@ -52,7 +52,7 @@ def builds(
     return tuple(
         Build(
             variant=name,
-            reference=settings.reference(name),
+            reference=settings.name_image(name),
             context=project / variant.context,
             dockerfile=project / variant.dockerfile,
             target=variant.target,

@@ -20,13 +20,13 @@ def parse(texts: Iterable[str], *, push: bool) -> tuple[str, ...]:
     Raises:
         SettingsError: A text is not a platform; or several are to be pushed, of which only one can be tested here.
     """
-    platforms = tuple(dict.fromkeys(str(each) for each in _parsed(texts)))
+    platforms = tuple(dict.fromkeys(str(each) for each in _parse_all(texts)))
     if push and len(platforms) > 1:
-        raise _unproven(", ".join(platforms))
+        raise _refuse_push(", ".join(platforms))
     return platforms
 
 
-def _parsed(texts: Iterable[str]) -> Iterator[Platform]:
+def _parse_all(texts: Iterable[str]) -> Iterator[Platform]:
     for text in texts:
         found = platform.parse(text)
         if found is None:
@@ -50,17 +50,17 @@ def check(client: BuildClient, engine: Engine, platforms: tuple[str, ...], *, pu
     """
     if not platforms:
         return
-    own, store = _own(engine), engine.identity.store
-    foreign = [each for each in _parsed(platforms) if each.full != own.full]
+    own, store = _find_own(engine), engine.identity.store
+    foreign = [each for each in _parse_all(platforms) if each.full != own.full]
     if push and foreign:
-        raise _unproven(str(foreign[0]))
+        raise _refuse_push(str(foreign[0]))
     if len(platforms) > 1 and (client.buildx is None or store != "containerd"):
         raise NoBuilder(
             "An image for several platforms needs buildx and the containerd image store; this machine has "
             f"{client.described} and the store {store}",
             advice="Name one --platform at a time, or change the engine's image store and install docker-buildx.",
         )
-    known = dict.fromkeys((own, *(client.platforms(engine.host) if foreign else ())))
+    known = dict.fromkeys((own, *(client.list_platforms(engine.host) if foreign else ())))
     for each in foreign:
         if each.full not in {one.full for one in known}:
             raise NoBuilder(
@@ -70,16 +70,16 @@ def check(client: BuildClient, engine: Engine, platforms: tuple[str, ...], *, pu
             )
 
 
-def are_own(engine: Engine, platforms: Iterable[str]) -> bool:
+def is_own(engine: Engine, platforms: Iterable[str]) -> bool:
     """Tell whether all of these platforms, however they are spelt, are the engine's own."""
-    return {each.full for each in _parsed(platforms)} <= {_own(engine).full}
+    return {each.full for each in _parse_all(platforms)} <= {_find_own(engine).full}
 
 
-def _own(engine: Engine) -> Platform:
+def _find_own(engine: Engine) -> Platform:
     return platform.parse(engine.identity.platform) or Platform()
 
 
-def _unproven(platforms: str) -> SettingsError:
+def _refuse_push(platforms: str) -> SettingsError:
     return SettingsError(
         f"--push sends only images that passed the smoke test, and this engine cannot test {platforms}",
         advice="Build and push on a machine of each platform, then join them: `docker buildx imagetools create`.",

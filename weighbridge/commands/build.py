@@ -25,16 +25,16 @@ def run(
     no_cache: bool = False,
 ) -> None:
     """Build the named variants, or all of them; with `push`, push each one to its target."""
-    names = settings.chosen(variants)
-    targets, wanted = publish.targets(push, names), platform_names.parse(platforms, push=push is not None)
+    names = settings.select_variants(variants)
+    targets, wanted = publish.choose_targets(push, names), platform_names.parse(platforms, push=push is not None)
     with connect() as engine:
-        with console.activity() as shown:
-            client, steps = docker_cli.find(), partial(build_progress.steps, shown)
+        with console.show_activity() as shown:
+            client, steps = docker_cli.find(), partial(build_progress.show_steps, shown)
             platform_names.check(client, engine, wanted, push=push is not None)
-            base, builds = plan.plan(engine, settings, project, names, platforms=wanted, no_cache=no_cache)
+            base, builds = plan.plan_variants(engine, settings, project, names, platforms=wanted, no_cache=no_cache)
             built = [buildkit.build(client, engine, each, steps(each.variant)) for each in builds]
         build_progress.print_built(built, base.described)
-        with console.activity() as shown:
-            watcher, folder = partial(smoke_progress.progress, shown), project / settings.reports.directory
+        with console.show_activity() as shown:
+            watcher, folder = partial(smoke_progress.show_progress, shown), project / settings.reports.directory
             pushed = publish.publish(engine, settings, built, targets, shown=shown, watcher=watcher, folder=folder)
     build_progress.print_facts([(each.variant, each.reference) for each in pushed])

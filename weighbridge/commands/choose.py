@@ -13,7 +13,7 @@ from weighbridge.sources.opener import parse
 _NAMED = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*)=(?P<place>.+)")
 
 
-def wanted(settings: Settings, variants: Sequence[str], images: Sequence[str]) -> dict[str, Location]:
+def choose_images(settings: Settings, variants: Sequence[str], images: Sequence[str]) -> dict[str, Location]:
     """Return name in the report -> location of what to weigh: the images that the user named, else the variants.
 
     An image's name in the report is what the user wrote, or `NAME` for `NAME=SOURCE:REFERENCE`. With a variant's name,
@@ -28,28 +28,28 @@ def wanted(settings: Settings, variants: Sequence[str], images: Sequence[str]) -
     if images:
         found = dict[str, Location]()
         for text in images:
-            name, place = _named(text)
-            location = located(settings, place)
+            name, place = _split_name(text)
+            location = locate_image(settings, place)
             if found.setdefault(name, location) != location:
                 raise SettingsError(f"Two images are called {name}", advice="Name each: --image NAME=SOURCE:REFERENCE.")
         return found
-    return {name: Location(DOCKER, settings.reference(name)) for name in settings.chosen(variants)}
+    return {name: Location(DOCKER, settings.name_image(name)) for name in settings.select_variants(variants)}
 
 
-def _named(text: str) -> tuple[str, str]:
+def _split_name(text: str) -> tuple[str, str]:
     """Split `NAME=PLACE`; without such a name, which also a path with an equals sign lacks, the text is both."""
     named = _NAMED.fullmatch(text)
     return (named["name"], named["place"]) if named else (text, text)
 
 
-def located(settings: Settings, text: str) -> Location:
+def locate_image(settings: Settings, text: str) -> Location:
     """Return the location that a user names: a variant, or an image with its source.
 
     Raises:
         SettingsError: The text is neither.
     """
     if text in settings.variants:
-        return Location(DOCKER, settings.reference(text))
+        return Location(DOCKER, settings.name_image(text))
     try:
         return parse(text)
     except SettingsError as error:

@@ -16,10 +16,10 @@ def run(settings: Settings, project: Path, *, with_bases: bool = False) -> None:
     """Remove our images and leftovers; `with_bases`, also the stand-ins for base images and their lines in `.env`."""
     artifacts.clean(project / settings.reports.directory)
     with connect() as engine:
-        things, images = runs.clean(engine, console.print_line), buildkit.images(engine, settings.repository)
-        images += buildkit.images(engine, settings.bench_repository)
+        things, images = runs.clean(engine, console.print_line), buildkit.list_images(engine, settings.repository)
+        images += buildkit.list_images(engine, settings.bench_repository)
         if with_bases:
-            images += bases.standins(engine)
+            images += bases.list_standins(engine)
             bases.tell_compose(project, ())
         removed = sum(engine.remove_image(name) for name in images)
         left = [name for name in images if engine.has_image(name)]

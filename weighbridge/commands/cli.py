@@ -34,7 +34,7 @@ _MORE = "INVOKE_RUNTIME_CONFIG"
 
 
 @contextmanager
-def user_errors() -> Iterator[None]:
+def show_user_errors() -> Iterator[None]:
     """Show our own errors as one line instead of a traceback, and exit with their code; treat SIGTERM like Ctrl-C."""
     rates = gc.get_threshold()
     gc.set_threshold(_COLLECT_AFTER, *rates[1:])
@@ -44,7 +44,7 @@ def user_errors() -> Iterator[None]:
     for number in caught:  # a signal that is ignored, as under nohup, stays ignored
         signal.signal(number, _stop)
     try:
-        with _writable_output():
+        with _show_output_errors():
             yield
     except WeighbridgeError as error:
         from weighbridge.render.terminal.console import print_error  # noqa: PLC0415 - the menu opens without Rich
@@ -59,7 +59,7 @@ def user_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _writable_output() -> Iterator[None]:
+def _show_output_errors() -> Iterator[None]:
     """Report a full disk as an error of ours; end silently if the reader of standard output has gone, as under `head`.
 
     This also writes what Python still has in its buffer, because Python would show a failure at exit as a traceback.
@@ -109,14 +109,14 @@ def _raise_again(otherwise: Callable[[sys.UnraisableHookArgs], object], dropped:
     threading.Timer(_MOMENT_SECONDS, os.kill, (os.getpid(), number)).start()  # later, after the destructor's end
 
 
-def settings_of(c: Context) -> Settings:
+def read_settings(c: Context) -> Settings:
     """Return the checked settings of invoke.yaml and the environment."""
-    from weighbridge.settings.project import from_config  # noqa: PLC0415 - the menu opens without pydantic
+    from weighbridge.settings.project import read_config  # noqa: PLC0415 - the menu opens without pydantic
 
-    return from_config(dict(c.config.items()), Config.global_defaults())
+    return read_config(dict(c.config.items()), Config.global_defaults())
 
 
-def whole_number(option: str, text: str) -> int:
+def parse_number(option: str, text: str) -> int:
     """Parse an option's whole number. Invoke could parse it too, but would show a traceback for anything else.
 
     Raises:

@@ -12,9 +12,9 @@ from weighbridge.settings.project import Settings
 
 def run(settings: Settings, project: Path) -> None:
     """Find or set up the engine, the client and the base images, tell Compose the bases, and print all of them."""
-    with console.activity() as shown, provision.ensure_engine(shown.note) as found:
+    with console.show_activity() as shown, provision.ensure_engine(shown.note) as found:
         client = provision.ensure_client(shown.note)
-        wanted = settings.bases.by_role().items()
+        wanted = settings.bases.map_roles().items()
         images = [bases.ensure_base_image(found, client, role, name, shown.note) for role, name in wanted]
         bases.tell_compose(project, images)
         lines = [("Engine", found.described), ("Builder", client.described)]

@@ -48,14 +48,14 @@ class Pushed:
 class Shown(smoke.Shown, Protocol):
     """Shows progress to the user."""
 
-    def counting(self, name: str) -> Callable[[int], None]:
+    def track_bytes(self, name: str) -> Callable[[int], None]:
         """Return a callback that shows how many bytes have been sent."""
 
     def finish(self, *words: str) -> None:
         """Show what is done."""
 
 
-def targets(text: str | None, variants: Sequence[str]) -> dict[str, Reference]:
+def choose_targets(text: str | None, variants: Sequence[str]) -> dict[str, Reference]:
     """Return variant -> where to push it: the named tag for a single variant, `TAG-VARIANT` for each of several.
 
     Args:
@@ -69,16 +69,16 @@ def targets(text: str | None, variants: Sequence[str]) -> dict[str, Reference]:
         return {}
     if not text:  # such as a script's unset variable
         raise SettingsError("--push names nothing", advice="Write it as HOST/NAME:TAG, or leave it out.")
-    named = _parsed(text, text)
+    named = _parse_target(text, text)
     if named.digest:
         advice = "Give a tag instead."
         raise SettingsError(f"--push {text} has a digest, which only the push itself determines", advice=advice)
     if len(variants) == 1:
         return {variants[0]: named}
-    return {name: _parsed(f"{named}-{name}", text) for name in variants}
+    return {name: _parse_target(f"{named}-{name}", text) for name in variants}
 
 
-def _parsed(reference: str, text: str) -> Reference:
+def _parse_target(reference: str, text: str) -> Reference:
     try:
         return references.parse(reference)
     except NoSuchImage as error:
@@ -112,19 +112,19 @@ def publish(
         NoBaseImage: There is no Redis image for the smoke test.
     """
     chosen = [each for each in built if each.variant in wanted]
-    unproven = _unproven(engine, settings, chosen, shown)
+    unproven = _find_unproven(engine, settings, chosen, shown)
     if unproven:
         names = tuple(unproven)
         prove = partial(smoke.prove, engine, settings, names, shown=shown, watcher=partial(watcher, names))
         _check(settings, unproven, prove(folder=folder))
-    return tuple(_pushed(engine, each, wanted[each.variant], shown) for each in chosen)
+    return tuple(_push(engine, each, wanted[each.variant], shown) for each in chosen)
 
 
-def _unproven(engine: Engine, settings: Settings, chosen: Sequence[Built], shown: Shown) -> dict[str, str]:
+def _find_unproven(engine: Engine, settings: Settings, chosen: Sequence[Built], shown: Shown) -> dict[str, str]:
     """Return variant -> id of the images that have not passed the smoke test yet."""
     found = {}
     for each in chosen:
-        if smoke.proven(engine, settings, each.image_id):
+        if smoke.is_proven(engine, settings, each.image_id):
             shown.note(f"{each.variant}: {each.image_id[:_SHORT]} has passed the smoke test before")
         else:
             found[each.variant] = each.image_id
@@ -139,17 +139,17 @@ def _check(settings: Settings, wanted: Mapping[str, str], proofs: Sequence[Proof
         raise SmokeFailed(f"Nothing is pushed: {error.message}", detail=error.detail) from error
     for each in proofs:
         if each.image_id != wanted[each.variant]:
-            name = settings.reference(each.variant)
+            name = settings.name_image(each.variant)
             raise EngineFault(
                 f"{name} is no longer the image that was built", advice="Run the command again, and only one at a time."
             )
 
 
-def _pushed(engine: Engine, built: Built, target: Reference, shown: Shown) -> Pushed:
+def _push(engine: Engine, built: Built, target: Reference, shown: Shown) -> Pushed:
     name = str(target)
     shown.note(f"{built.variant}: pushing to {name}")
-    with _named(engine, built.image_id, name):
-        digest = engine.push(name, shown.counting(f"{built.variant}: pushing"))
+    with _tag_temporarily(engine, built.image_id, name):
+        digest = engine.push(name, shown.track_bytes(f"{built.variant}: pushing"))
     reference = f"{target.host}/{target.repository}@{digest}"
     _verify(reference, built.image_id)
     shown.finish(f"{built.variant}: {reference}")  # at once: the next variant may fail
@@ -157,9 +157,9 @@ def _pushed(engine: Engine, built: Built, target: Reference, shown: Shown) -> Pu
 
 
 @contextmanager
-def _named(engine: Engine, image_id: str, name: str) -> Iterator[None]:
+def _tag_temporarily(engine: Engine, image_id: str, name: str) -> Iterator[None]:
     """Tag an image with the name to push it by; afterwards remove the tag, or return it to the image that had it."""
-    before = engine.image(name).id if engine.has_image(name) else ""
+    before = engine.inspect_image(name).id if engine.has_image(name) else ""
     if before == image_id:
         yield
         return
@@ -177,7 +177,7 @@ def _named(engine: Engine, image_id: str, name: str) -> Iterator[None]:
 def _verify(reference: str, image_id: str) -> None:
     """Make sure that the registry has the tested image under that digest, by its content and not by a name."""
     try:
-        found = client.digests(reference)
+        found = client.fetch_digests(reference)
     except SourceError as error:
         raise PushRefused(
             f"{reference} was pushed, but cannot be checked: {error.message}", advice=error.advice

@@ -57,24 +57,26 @@ def check(settings: Settings, project: Path, names: Sequence[str], images: Seque
             "--rebuild and --image are both given",
             advice="Leave one out: only the variants of invoke.yaml can be built again.",
         )
-    changes.check(settings, project, settings.chosen(names))
+    changes.check(settings, project, settings.select_variants(names))
 
 
-def added(
+def add_costs(
     report: Report,
     settings: Settings,
     project: Path,
     on_build: OnBuild,
     on_progress: Callable[[], Progress],
 ) -> Report:
-    """Return the report with the cost that each change in the settings has for each variant; see `costs`."""
+    """Return the report with the cost that each change in the settings has for each variant; see `measure_costs`."""
     with connect() as engine:
-        _, wanted = plan.plan(engine, settings, project, [image.variant for image in report.images])
-        found = costs(docker_cli.find(), engine, wanted, settings.changes, on_build=on_build, on_progress=on_progress)
+        _, wanted = plan.plan_variants(engine, settings, project, [image.variant for image in report.images])
+        found = measure_costs(
+            docker_cli.find(), engine, wanted, settings.changes, on_build=on_build, on_progress=on_progress
+        )
     return replace(report, images=tuple(replace(image, rebuilds=found[image.variant]) for image in report.images))
 
 
-def costs(
+def measure_costs(
     client: BuildClient,
     engine: Engine,
     wanted: Iterable[Build],
@@ -89,7 +91,7 @@ def costs(
     Args:
         client: The client that drives BuildKit.
         engine: The engine that has the images for a while.
-        wanted: What to build, from `plan.plan`; the images of these names stay as they are.
+        wanted: What to build, from `plan.plan_variants`; the images of these names stay as they are.
         tried: Name -> change.
         cache: The cache of layers; the user's, if None.
         on_build: Called before each build.
@@ -103,11 +105,11 @@ def costs(
         BuildFailed: The message names the variant and the change.
     """
     with _Names(client, engine, on_build) as names:
-        trials = {each.variant: tuple(_trials(names, each, tried)) for each in wanted}
+        trials = {each.variant: tuple(_run_trials(names, each, tried)) for each in wanted}
         locations = {name: Location(DOCKER, name) for name in names.given}
         weighed = weigh.weigh(locations, Path(), cache=cache, engine=engine, on_progress=on_progress())
     images = {image.variant: image for image in weighed.report.images}
-    return {variant: tuple(_cost(trial, images) for trial in found) for variant, found in trials.items()}
+    return {variant: tuple(_compute_cost(trial, images) for trial in found) for variant, found in trials.items()}
 
 
 class _Names:
@@ -133,7 +135,7 @@ class _Names:
         return name, buildkit.build(self._client, self._engine, own, self._on_build(title))
 
 
-def _trials(names: _Names, wanted: Build, tried: Mapping[str, Change]) -> Iterator[_Trial]:
+def _run_trials(names: _Names, wanted: Build, tried: Mapping[str, Change]) -> Iterator[_Trial]:
     """Build one variant again and again in a copy of its context."""
     with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
         context = Context(folder=wanted.context, dockerfile=wanted.dockerfile).copy_to(Path(folder, "context"))
@@ -142,12 +144,12 @@ def _trials(names: _Names, wanted: Build, tried: Mapping[str, Change]) -> Iterat
         after, built = names.build(copied, _UNCHANGED)
         yield _Trial(None, built, before, after)
         for name, change in tried.items():
-            with changes.applied(context, name, change):
+            with changes.apply(context, name, change):
                 after, built = names.build(copied, name)
             yield _Trial(name, built, before, after)
 
 
-def _cost(trial: _Trial, images: Mapping[str, Image]) -> Rebuild:
+def _compute_cost(trial: _Trial, images: Mapping[str, Image]) -> Rebuild:
     before, after = images[trial.before], images[trial.after]
     found = difference.subtract_images("", before, after)
     # A difference lists every layer of the later image in order, then those that only the earlier one had.

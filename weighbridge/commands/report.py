@@ -39,32 +39,32 @@ def run(
         OverBudget: An image is over a hard limit; raised after everything is recorded and rendered.
     """
     outputs = formats.Outputs(formats.REPORTS, formats_wanted)
-    wanted = choose.wanted(settings, variants, images)
+    wanted = choose.choose_images(settings, variants, images)
     if rebuild:
         from weighbridge.commands import rebuild as rebuilding  # noqa: PLC0415 - it takes a tenth of a second
 
         rebuilding.check(settings, project, variants, images)
-    folder = records.prepared(project / settings.reports.directory)
-    compared = baseline_locations(baseline, wanted)
+    folder = records.prepare_folder(project / settings.reports.directory)
+    compared = locate_baseline(baseline, wanted)
     before = None if compared or not baseline else baselines.find(baseline, folder, project)
     demands = requirements.find_demands(settings, project, wanted)
     # One engine for both: a base that is found by its layers on one side is found on the other, too.
-    with console.activity() as shown, weigh.connected((*wanted.values(), *compared.values())) as engine:
+    with console.show_activity() as shown, weigh.connect_if_needed((*wanted.values(), *compared.values())) as engine:
         if compared:
-            before = weigh_baseline(compared, project, engine=engine, on_progress=shown.reading())
-        weighed = weigh.weigh(wanted, project, engine=engine, on_progress=shown.reading(), demands=demands)
+            before = weigh_baseline(compared, project, engine=engine, on_progress=shown.track_reading())
+        weighed = weigh.weigh(wanted, project, engine=engine, on_progress=shown.track_reading(), demands=demands)
         result = weighed.report
         if rebuild:
-            steps = partial(build_progress.steps, shown)
-            result = rebuilding.added(result, settings, project, steps, shown.reading)
-    summary = summarized(result, before, baseline, settings, folder=folder, trees=weighed.trees)
+            steps = partial(build_progress.show_steps, shown)
+            result = rebuilding.add_costs(result, settings, project, steps, shown.track_reading)
+    summary = summarize(result, before, baseline, settings, folder=folder, trees=weighed.trees)
     path = records.save(summary.report, folder)
     outputs.write(summary)
     console.say(f"Recorded in {path}")
     budgets.enforce(summary.report)
 
 
-def baseline_locations(text: str, names: Iterable[str]) -> dict[str, Location]:
+def locate_baseline(text: str, names: Iterable[str]) -> dict[str, Location]:
     """Return the images that `--baseline` names, by the name of the image to compare each with; empty if it names none.
 
     Args:
@@ -74,7 +74,7 @@ def baseline_locations(text: str, names: Iterable[str]) -> dict[str, Location]:
     Raises:
         SettingsError: It names a source, and no image there.
     """
-    if not opener.names_source(text):
+    if not opener.has_source(text):
         return {}
     return {name: opener.parse(text.replace("{variant}", name)) for name in names}
 
@@ -82,7 +82,7 @@ def baseline_locations(text: str, names: Iterable[str]) -> dict[str, Location]:
 def weigh_baseline(
     compared: Mapping[str, Location], project: Path, *, engine: Engine | None, on_progress: Progress
 ) -> Report:
-    """Weigh the images of `baseline_locations` now, and ask `engine`, if the run has one, for their bases.
+    """Weigh the images of `locate_baseline` now, and ask `engine`, if the run has one, for their bases.
 
     Raises:
         NoSuchImage, UnreadableImage, EngineError: As the sources raise them.
@@ -92,7 +92,7 @@ def weigh_baseline(
     return replace(report, commit=None, dirty=False)
 
 
-def summarized(
+def summarize(
     report: Report, before: Report | None, text: str, settings: Settings, *, folder: Path, trees: Trees
 ) -> Summary:
     """Return the value that every format renders; its images include the findings of the budgets.
@@ -105,15 +105,15 @@ def summarized(
         folder: The folder of the earlier records; this report must not be in it yet.
         trees: Returns the parts of the images.
     """
-    earlier_ones = records.recorded(folder)  # listed now, before this report is among them
+    earlier_ones = records.list_files(folder)  # listed now, before this report is among them
     compared: Baseline | None = None
     if before:
-        compared = baselines.compare(before, report, baselines.described(text, before), settings.budgets.noise.bytes)
+        compared = baselines.compare(before, report, baselines.describe(text, before), settings.budgets.noise.bytes)
     checked = budgets.check(report, settings, compared)
     return Summary(
         report=checked,
         baseline=compared,
-        standings=history.standings(checked),
+        standings=history.read_standings(checked),
         history=cache(lambda: records.read(earlier_ones).reports),
         trees=trees,
     )

@@ -42,7 +42,7 @@ def find_demands(settings: Settings, project: Path, names: Iterable[str]) -> dic
 
 def _read(folder: Path, root: Path) -> Iterator[Requirements]:
     """Yield what the files of a folder ask for, and those that they include from there or from below the root."""
-    waiting = [folder / place for place in _places(folder) if requirements.is_source(place)]
+    waiting = [folder / place for place in _list_places(folder) if requirements.is_source(place)]
     seen = set[Path]()
     while waiting:
         path = waiting.pop(0)
@@ -62,7 +62,7 @@ def _read(folder: Path, root: Path) -> Iterator[Requirements]:
             waiting += map(Path, found.includes)
 
 
-def _places(folder: Path) -> Iterator[str]:
+def _list_places(folder: Path) -> Iterator[str]:
     """Yield the files of a folder and of those below it, by their paths from there: the nearest first, and sorted."""
     waiting, looked_at = [("", 0)], 0
     while waiting and looked_at < _MOST_FOLDERS:

@@ -28,7 +28,7 @@ class Shown(Protocol):
     def note(self, message: str) -> None:
         """Show what has begun."""
 
-    def reading(self) -> Callable[[int], None]:
+    def track_reading(self) -> Callable[[int], None]:
         """Return a callback that shows how many bytes of the images have been read."""
 
 
@@ -45,7 +45,7 @@ def prove(
 ) -> tuple[Proof, ...]:
     """Remove what dead runs left, read the variants' images, then start all of them side by side and try the rules.
 
-    The outcome is stored for `proven`. The logs of a variant that fails are kept in the folder of the records.
+    The outcome is stored for `is_proven`. The logs of a variant that fails are kept in the folder of the records.
 
     Args:
         engine: The engine that has the images.
@@ -63,18 +63,18 @@ def prove(
         SettingsError: A variant accepts a rule that does not exist, or a folder cannot be written.
         EngineError: The engine fails or goes away.
     """
-    references = {name: settings.reference(name) for name in variants}
-    redis = bases.base_image(engine, "redis", settings.bases.redis)
+    references = {name: settings.name_image(name) for name in variants}
+    redis = bases.find_base_image(engine, "redis", settings.bases.redis)
     runs.sweep(engine, shown.note)
     runner.check_images(engine, tuple(references.values()))
     shown.note(f"Redis: {redis.described}")
-    held = image.screen(engine, references.values(), Cache(), shown.reading())
+    held = image.screen(engine, references.values(), Cache(), shown.track_reading())
     trial = runner.Trial(
         engine=engine, settings=settings, redis=redis.reference, faults=faults, keep=keep, note=shown.note
     )
     found = runner.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher())
     for each in found:
-        history.remember(settings, _code(engine), each)
+        history.remember(settings, _compute_code_digest(engine), each)
     kept = artifacts.keep(found, folder)
     if kept:
         shown.note(f"Kept {len(kept)} files in {kept[0].parent}")
@@ -90,24 +90,24 @@ def run(
         SmokeFailed: A rule does not hold.
     """
     render = formats.choose(formats.PROOFS, format_name)
-    names, folder = settings.chosen(variants), project / settings.reports.directory
+    names, folder = settings.select_variants(variants), project / settings.reports.directory
     with connect() as engine:
-        with console.activity() as shown:
-            watcher = partial(smoke_progress.progress, shown, names)
+        with console.show_activity() as shown:
+            watcher = partial(smoke_progress.show_progress, shown, names)
             proofs = prove(
                 engine, settings, names, shown=shown, watcher=watcher, folder=folder, faults=faults, keep=keep
             )
         render(proofs)
-        for line in runs.remains(engine) if keep else ():
+        for line in runs.list_kept_commands(engine) if keep else ():
             console.say(line)
     runner.check(proofs)
 
 
-def proven(engine: Engine, settings: Settings, image_id: str) -> bool:
+def is_proven(engine: Engine, settings: Settings, image_id: str) -> bool:
     """Tell whether the last smoke test of exactly this image passed, with the present code and settings."""
-    return history.proven(settings, _code(engine), image_id)
+    return history.is_proven(settings, _compute_code_digest(engine), image_id)
 
 
-def _code(engine: Engine) -> str:
+def _compute_code_digest(engine: Engine) -> str:
     """Return a digest of the code that decides the outcome: the rules, the scan, and the engine's client."""
-    return code_digest.of(runner, image, sys.modules[type(engine).__module__])
+    return code_digest.compute_digest(runner, image, sys.modules[type(engine).__module__])

@@ -40,7 +40,7 @@ class Weighed:
 
 
 @contextmanager
-def connected(locations: Iterable[Location]) -> Iterator[Engine | None]:
+def connect_if_needed(locations: Iterable[Location]) -> Iterator[Engine | None]:
     """Connect to the user's engine where one of these images is there; else to none, as an archive needs none.
 
     Raises:
@@ -79,7 +79,7 @@ def weigh(
         NoSuchImage, UnreadableImage, EngineError: As in `opener.read`.
     """
     with ExitStack() as stack:
-        engine = engine or stack.enter_context(connected(locations.values()))
+        engine = engine or stack.enter_context(connect_if_needed(locations.values()))
         means = Means(cache=cache or Cache(), engine=engine, on_progress=on_progress)
         contents = opener.read(locations.values(), means)
         local = _LocalImages(engine)
@@ -89,7 +89,7 @@ def weigh(
             for demand in [(demands or {}).get(name, Demand())]
         ]
         identity = engine.identity if engine else None
-    now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), git.current(project)
+    now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), git.read_revision(project)
     images = tuple(each.image for each in found)
     report = Report(
         recorded_at=now,
@@ -97,12 +97,12 @@ def weigh(
         dirty=commit.dirty,
         engine=identity,
         images=images,
-        sharing=sharing.shared(images, _fingerprints(contents.values())),
+        sharing=sharing.measure_sharing(images, _collect_fingerprints(contents.values())),
     )
     return Weighed(report=report, trees=once(lambda: {each.image.variant: each.tree() for each in found}))
 
 
-def _fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerprint]:
+def _collect_fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerprint]:
     return {
         diff_id: layer.fingerprint
         for content in contents
@@ -118,16 +118,16 @@ class _LocalImages:
 
     def find(self, reference: str) -> LocalImage | None:
         try:
-            return self._engine.image(reference) if self._engine else None
+            return self._engine.inspect_image(reference) if self._engine else None
         except (NoSuchImage, EngineFault):  # a fault: the label's text is no name that the engine understands
             return None
 
-    def named(self) -> tuple[LocalImage, ...]:
+    def list_named(self) -> tuple[LocalImage, ...]:
         return self._named
 
     @cached_property
     def _named(self) -> tuple[LocalImage, ...]:
         try:
-            return self._engine.named_images() if self._engine else ()
+            return self._engine.list_named_images() if self._engine else ()
         except EngineFault:
             return ()

@@ -104,10 +104,10 @@ def run(command: Sequence[str]) -> None:
         raise EngineError(
             f"`{' '.join(command[:4])} …` failed with exit code {done.returncode}",
             advice="Fix what its output says and run `invoke engine` again.",
-            detail=last_lines(done.stdout + done.stderr),
+            detail=take_last_lines(done.stdout + done.stderr),
         )
 
 
-def last_lines(text: str) -> str:
+def take_last_lines(text: str) -> str:
     """Return the last lines of a program's output, as many as an error shows."""
     return "\n".join(text.splitlines()[-_SHOWN_LINES:])

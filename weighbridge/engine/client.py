@@ -20,7 +20,7 @@ import requests
 import urllib3.exceptions
 
 from weighbridge.engine import endpoint, execution, inspect, ownership, push, reasons
-from weighbridge.engine.subnets import free_subnet
+from weighbridge.engine.subnets import choose_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage, SignalName
 from weighbridge.model.report import EngineIdentity
@@ -32,35 +32,35 @@ _FOREIGN = (docker.errors.DockerException, requests.RequestException, urllib3.ex
 
 
 @contextmanager
-def mapped_errors() -> Iterator[None]:
+def map_errors() -> Iterator[None]:
     """Turn each exception of the SDK and its HTTP libraries into one of ours. Works as a decorator, too."""
     try:
         yield
     except docker.errors.ImageNotFound as error:
-        raise NoSuchImage(f"The engine says: {reasons.plain(error, _FOREIGN)}") from error
+        raise NoSuchImage(f"The engine says: {reasons.find_reason(error, _FOREIGN)}") from error
     except docker.errors.APIError as error:
-        raise EngineFault(f"The engine says: {reasons.plain(error, _FOREIGN)}") from error
+        raise EngineFault(f"The engine says: {reasons.find_reason(error, _FOREIGN)}") from error
     except (docker.errors.DockerException, docker.errors.StreamParseError) as error:
-        raise EngineFault(f"The engine cannot be reached: {reasons.plain(error, _FOREIGN)}") from error
+        raise EngineFault(f"The engine cannot be reached: {reasons.find_reason(error, _FOREIGN)}") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise NoEngine(f"The engine does not answer: {reasons.plain(error, _FOREIGN)}") from error
+        raise NoEngine(f"The engine does not answer: {reasons.find_reason(error, _FOREIGN)}") from error
     except (LookupError, TypeError) as error:
         # The SDK raises these if a request failed and the JSON of the answer is not what it expects.
         if not isinstance(error.__context__, requests.HTTPError):
             raise
-        raise EngineFault(f"The engine says: {reasons.plain(error, _FOREIGN)}") from error
+        raise EngineFault(f"The engine says: {reasons.find_reason(error, _FOREIGN)}") from error
 
 
 @contextmanager
-def _of_registry(fault: Callable[[str], EngineError]) -> Iterator[None]:
+def _map_registry_errors(fault: Callable[[str], EngineError]) -> Iterator[None]:
     """Turn errors that a registry caused, also a timeout, into those of `fault`, unless the engine went away."""
     try:
-        with mapped_errors():
+        with map_errors():
             yield
     except (EngineFault, NoSuchImage, NoEngine) as error:
-        if isinstance(error, NoEngine) and not reasons.timed_out(error):
+        if isinstance(error, NoEngine) and not reasons.has_timed_out(error):
             raise
-        raise fault(reasons.plain(error, _FOREIGN)) from error
+        raise fault(reasons.find_reason(error, _FOREIGN)) from error
 
 
 def connect() -> DockerEngine:
@@ -69,29 +69,31 @@ def connect() -> DockerEngine:
     Raises:
         NoEngine: No engine answers; the message names the first that was tried.
     """
-    named, faults = endpoint.named(), []
-    for place in (named,) if named else endpoint.own():
+    named, faults = endpoint.find_named(), []
+    for place in (named,) if named else endpoint.list_own():
         try:
-            return DockerEngine(_answering(place), place.host)
+            return DockerEngine(_open_client(place), place.host)
         except NoEngine as error:
             faults.append(error)
     raise faults[0]
 
 
-def _answering(place: endpoint.Place) -> docker.DockerClient:
+def _open_client(place: endpoint.Place) -> docker.DockerClient:
     if place.host.startswith("ssh://"):
         raise NoEngine(f"Weighbridge does not connect through SSH, as {place.host} requires", advice=place.way_by_ssh)
     try:
-        tls, timeout = _tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
+        tls, timeout = _configure_tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
         client = docker.DockerClient(base_url=place.host, version="auto", timeout=timeout, tls=tls)
     except (*_FOREIGN, ValueError) as error:
-        advice = place.advice(closed=reasons.lacks_permission(error))
-        raise NoEngine(f"No engine answers at {place.host}: {reasons.plain(error, _FOREIGN)}", advice=advice) from error
+        advice = place.advise(closed=reasons.lacks_permission(error))
+        raise NoEngine(
+            f"No engine answers at {place.host}: {reasons.find_reason(error, _FOREIGN)}", advice=advice
+        ) from error
     client.api.timeout = _REQUEST_TIMEOUT_SECONDS
     return client
 
 
-def _tls(folder: Path | None, *, verified: bool) -> docker.tls.TLSConfig | bool:
+def _configure_tls(folder: Path | None, *, verified: bool) -> docker.tls.TLSConfig | bool:
     if folder is None:
         return False
     authority, certificate, key = (str(folder / f"{name}.pem") for name in ("ca", "cert", "key"))
@@ -121,14 +123,14 @@ class DockerEngine:
     @cached_property
     def identity(self) -> EngineIdentity:
         """Version, image store and platform of the engine."""
-        with mapped_errors():
-            return inspect.identity(self._api.info())
+        with map_errors():
+            return inspect.read_identity(self._api.info())
 
-    def image(self, reference: str) -> LocalImage:
+    def inspect_image(self, reference: str) -> LocalImage:
         """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""
         try:
-            with mapped_errors():
-                return inspect.image(reference, self._api.inspect_image(reference))
+            with map_errors():
+                return inspect.read_image(reference, self._api.inspect_image(reference))
         except NoSuchImage as error:
             raise NoSuchImage(f"The engine has no image {reference}") from error
         except EngineFault as error:
@@ -139,18 +141,18 @@ class DockerEngine:
     def has_image(self, reference: str) -> bool:
         """Tell whether the engine has an image of that name."""
         with suppress(NoSuchImage):
-            self.image(reference)
+            self.inspect_image(reference)
             return True
         return False
 
-    def named_images(self) -> tuple[LocalImage, ...]:
+    def list_named_images(self) -> tuple[LocalImage, ...]:
         """Return all images that have a name; without those that cannot be asked for, as one that is just removed."""
-        with mapped_errors():
-            ids = [each["Id"] for each in self._api.images() if inspect.tags(each)]
+        with map_errors():
+            ids = [each["Id"] for each in self._api.images() if inspect.read_tags(each)]
         found = list[LocalImage]()
         for each in ids:
             with suppress(NoSuchImage, EngineFault):
-                found.append(self.image(each))
+                found.append(self.inspect_image(each))
         return tuple(found)
 
     @contextmanager
@@ -161,89 +163,89 @@ class DockerEngine:
         """
         api, named = self._api, {"names": list(references)}
         url = f"{api.base_url}/v{api.api_version}/images/get"
-        with mapped_errors(), api.get(url, params=named, stream=True, timeout=None) as answer:
+        with map_errors(), api.get(url, params=named, stream=True, timeout=None) as answer:
             if not answer.ok:
                 raise EngineFault(f"The engine cannot save {', '.join(references)}: {answer.text.strip()}")
             yield cast("BinaryIO", answer.raw)
 
     def pull(self, reference: str) -> None:
         """Pull an image; raise `NoBaseImage` if no registry answers, none has it, or no data comes for too long."""
-        with _of_registry(lambda reason: NoBaseImage(f"{reference} cannot be pulled: {reason}")):
+        with _map_registry_errors(lambda reason: NoBaseImage(f"{reference} cannot be pulled: {reason}")):
             for event in self._api.pull(reference, stream=True, decode=True):
                 if "error" in event:
                     raise NoBaseImage(f"{reference} cannot be pulled: {event['error']}")
 
-    @mapped_errors()
+    @map_errors()
     def tag(self, image: str, reference: str) -> None:
         """Give an image one more name; an image that had this name loses it."""
         self._api.tag(image, *reference.rsplit(":", 1))
 
     def push(self, reference: str, on_progress: Callable[[int], None]) -> str:
         """Push an image, report the bytes sent, return its digest; raise `PushRefused` if the registry refuses it."""
-        with _of_registry(partial(push.refused, reference)):
-            return push.digest(reference, self._api.push(reference, stream=True, decode=True), on_progress)
+        with _map_registry_errors(partial(push.build_refusal, reference)):
+            return push.read_digest(reference, self._api.push(reference, stream=True, decode=True), on_progress)
 
-    @mapped_errors()
+    @map_errors()
     def remove_image(self, reference: str) -> bool:
         """Remove an image, or only this name if it has others; return False if it is gone or a container uses it."""
-        return _done(lambda: self._api.remove_image(reference))
+        return _try_removal(lambda: self._api.remove_image(reference))
 
-    @mapped_errors()
-    def labelled_images(self, label: str) -> tuple[str, ...]:
+    @map_errors()
+    def list_labelled_images(self, label: str) -> tuple[str, ...]:
         """Return the names of all images with that label; of an image without any name or repository digest, its id."""
         found = self._api.images(filters={"label": label})
-        return tuple(sorted({name for image in found for name in inspect.names(image)}))
+        return tuple(sorted({name for image in found for name in inspect.read_names(image)}))
 
-    @mapped_errors()
+    @map_errors()
     def create_container(self, spec: ContainerSpec) -> Created:
         """Create a container without starting it."""
         api, named = self._api, self._api.create_endpoint_config(aliases=list(spec.aliases))
         created = api.create_container(
             spec.image,
-            **inspect.creation(spec),
-            host_config=api.create_host_config(**inspect.confinement(spec)),
+            **inspect.build_creation(spec),
+            host_config=api.create_host_config(**inspect.build_confinement(spec)),
             networking_config=api.create_networking_config({spec.network: named}),
         )
         return Created(id=str(created["Id"]), warnings=tuple(created.get("Warnings") or ()))
 
-    @mapped_errors()
+    @map_errors()
     def start(self, container: str) -> None:
         """Start a container; raise `EngineFault` if it cannot start, for example because its command does not exist."""
         self._api.start(container)
 
-    @mapped_errors()
+    @map_errors()
     def remove_container(self, container: str) -> bool:
         """Remove a container, even a running one; return False if it is gone already."""
-        return _done(lambda: self._api.remove_container(container, force=True, v=True))
+        return _try_removal(lambda: self._api.remove_container(container, force=True, v=True))
 
-    @mapped_errors()
-    def state(self, container: str) -> ContainerState:
+    @map_errors()
+    def read_state(self, container: str) -> ContainerState:
         """Return the state of a container now."""
-        return inspect.container(self._api.inspect_container(container))
+        return inspect.read_container(self._api.inspect_container(container))
 
-    @mapped_errors()
-    def log(self, container: str, lines: int | None = 1000, *, times: bool = False) -> str:
+    @map_errors()
+    def read_log(self, container: str, lines: int | None = 1000, *, times: bool = False) -> str:
         """Return the last lines of a container's output, or all of it; with `times`, each line begins with its time."""
         return str(self._api.logs(container, tail=lines or "all", timestamps=times), errors="replace")
 
-    @mapped_errors()
+    @map_errors()
     def execute(
         self, container: str, command: Sequence[str], seconds: float = 60, on_line: Callable[[str], None] | None = None
     ) -> tuple[int, str]:
         """Run a command in a running container and return its exit code and output, as `execution.execute` does."""
         return execution.execute(self._api, container, command, seconds, on_line)
 
-    @mapped_errors()
-    def users(self, container: str) -> frozenset[int]:
+    @map_errors()
+    def list_users(self, container: str) -> frozenset[int]:
         """Return the users of a container's processes, as seen by the host; raise `EngineFault` if `ps` fails."""
-        return inspect.users(self._api.top(container, ps_args="-eo pid,uid"))
+        return inspect.read_users(self._api.top(container, ps_args="-eo pid,uid"))
 
-    @mapped_errors()
-    def signal(self, container: str, name: SignalName) -> None:
+    @map_errors()
+    def send_signal(self, container: str, name: SignalName) -> None:
         """Send a signal to a container's first process."""
         self._api.kill(container, signal=name)
 
-    @mapped_errors()
+    @map_errors()
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a bridge network without access to the outside; choose a subnet if the engine has none left."""
         make = partial(self._api.create_network, name, driver="bridge", internal=True, labels=dict(labels))
@@ -252,41 +254,41 @@ class DockerEngine:
         except docker.errors.APIError as error:
             if "address pool" not in str(error):
                 raise
-            subnet = free_subnet(inspect.subnets(self._api.networks()))
+            subnet = choose_subnet(inspect.read_subnets(self._api.networks()))
             make(ipam={"Driver": "default", "Config": [{"Subnet": subnet}]})
 
-    @mapped_errors()
+    @map_errors()
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a volume of the local driver."""
         self._api.create_volume(name, labels=dict(labels))
 
-    @mapped_errors()
+    @map_errors()
     def remove_labelled(self, label: str) -> int:
         """Remove our containers, networks and volumes with `label` (`key` or `key=value`); return how many.
 
         Things that are in use, or that somebody else removes at the same time, are no error and do not count.
         """
         api, (containers, networks, volumes) = self._api, self._find_owned(label)
-        gone = sum(_done(partial(api.remove_container, each["Id"], force=True, v=True)) for each in containers)
-        gone += sum(_done(partial(api.remove_network, each["Id"])) for each in networks)
-        return gone + sum(_done(partial(api.remove_volume, each["Name"], force=True)) for each in volumes)
+        gone = sum(_try_removal(partial(api.remove_container, each["Id"], force=True, v=True)) for each in containers)
+        gone += sum(_try_removal(partial(api.remove_network, each["Id"])) for each in networks)
+        return gone + sum(_try_removal(partial(api.remove_volume, each["Name"], force=True)) for each in volumes)
 
-    @mapped_errors()
-    def held(self, label: str) -> tuple[str, ...]:
+    @map_errors()
+    def list_held(self, label: str) -> tuple[str, ...]:
         """Return a sentence for each network and volume with `label` that a container without it uses."""
         containers, *things = self._find_owned(label)
-        return inspect.held(containers, things, self._api.containers(all=True))
+        return inspect.list_held(containers, things, self._api.containers(all=True))
 
-    @mapped_errors()
-    def label_values(self, label: str) -> frozenset[str]:
+    @map_errors()
+    def list_label_values(self, label: str) -> frozenset[str]:
         """Return the values of `label` on our containers, networks and volumes that carry it."""
         return frozenset(ownership.read_label(each, label) for kind in self._find_owned(label) for each in kind)
 
     def _find_owned(self, label: str) -> tuple[ownership.Rows, ownership.Rows, ownership.Rows]:
-        return ownership.find_owned(self._api, label, self.image)
+        return ownership.find_owned(self._api, label, self.inspect_image)
 
 
-def _done(step: Callable[[], object]) -> bool:
+def _try_removal(step: Callable[[], object]) -> bool:
     """Run a removal; return False if the thing is gone already, is just being removed, or is in use."""
     try:
         step()

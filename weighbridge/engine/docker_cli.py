@@ -15,7 +15,7 @@ from pathlib import Path
 
 from weighbridge.engine import endpoint
 from weighbridge.errors import NoBuilder
-from weighbridge.model.platform import Platform, listed
+from weighbridge.model.platform import Platform, find_platforms
 
 _BUILDKIT_INSIDE = range(18, 23)
 # Podman's `docker` has a `buildx`, too, which is not BuildKit.
@@ -43,18 +43,18 @@ class BuildClient:
         # --load puts the image into the engine, whatever driver the user's builder has.
         return (str(self.path), "buildx", "build", "--load") if self.buildx else (str(self.path), "build")
 
-    def platforms(self, host: str) -> tuple[Platform, ...]:
+    def list_platforms(self, host: str) -> tuple[Platform, ...]:
         """Return the platforms that the engine at `host` says it can build for; empty if it does not say."""
         if not self.buildx:
             return ()
-        output = _printed(self.path, "buildx", "inspect", environment=self.environment(host))
+        output = _capture_output(self.path, "buildx", "inspect", environment=self.build_environment(host))
         lines = (line.removeprefix("Platforms:") for line in output.splitlines() if line.startswith("Platforms:"))
-        return tuple(dict.fromkeys(platform for line in lines for platform in listed(line)))
+        return tuple(dict.fromkeys(platform for line in lines for platform in find_platforms(line)))
 
-    def environment(self, host: str) -> Mapping[str, str]:
+    def build_environment(self, host: str) -> Mapping[str, str]:
         """Return the environment for a build on the engine at `host`: that of this process, with our changes."""
         chosen = dict(os.environ)
-        named = endpoint.named()
+        named = endpoint.find_named()
         # If the user names the engine, the client finds it as we did, with its certificates.
         if not named:
             chosen["DOCKER_HOST"] = host
@@ -76,13 +76,13 @@ def find() -> BuildClient:
     """
     seen: list[str] = []
     inside: BuildClient | None = None
-    for path in _on_path():
-        version = _answer(path, "version", "--format", "{{.Client.Version}}")
-        buildx = _answer(path, "buildx", "version")
+    for path in _find_on_path():
+        version = _read_last_line(path, "version", "--format", "{{.Client.Version}}")
+        buildx = _read_last_line(path, "buildx", "version")
         found = _BUILDX.search(buildx)
         if found:
             return BuildClient(path=path, version=version, buildx=found[1])
-        if _major(version) in _BUILDKIT_INSIDE and inside is None:
+        if _read_major_version(version) in _BUILDKIT_INSIDE and inside is None:
             inside = BuildClient(path=path, version=version, buildx=None)
         seen.append(f"{path} {version or 'that does not answer'}")
     if inside:
@@ -90,7 +90,7 @@ def find() -> BuildClient:
     raise NoBuilder(f"No Docker client can build with BuildKit (found: {', '.join(seen) or 'none'})")
 
 
-def _on_path() -> Iterator[Path]:
+def _find_on_path() -> Iterator[Path]:
     known = set()
     for folder in os.get_exec_path():
         path = Path(folder, "docker")
@@ -99,13 +99,13 @@ def _on_path() -> Iterator[Path]:
             yield path
 
 
-def _answer(path: Path, *words: str) -> str:
+def _read_last_line(path: Path, *words: str) -> str:
     """Return the last line that the client prints: it prints its own version even if no engine answers."""
-    lines = _printed(path, *words).splitlines()
+    lines = _capture_output(path, *words).splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _printed(path: Path, *words: str, environment: Mapping[str, str] | None = None) -> str:
+def _capture_output(path: Path, *words: str, environment: Mapping[str, str] | None = None) -> str:
     try:
         done = subprocess.run(
             [path, *words], env=environment, capture_output=True, timeout=_ANSWER_SECONDS, check=False
@@ -115,6 +115,6 @@ def _printed(path: Path, *words: str, environment: Mapping[str, str] | None = No
     return done.stdout.decode(errors="replace")
 
 
-def _major(version: str) -> int:
+def _read_major_version(version: str) -> int:
     found = re.match(r"\d+", version)
     return int(found[0]) if found else 0

@@ -29,7 +29,7 @@ class Place:
     verified: bool = True
     """Whether to verify the engine's certificate."""
 
-    def advice(self, *, closed: bool) -> str | None:
+    def advise(self, *, closed: bool) -> str | None:
         """Return what to do if no engine answers; `closed`: the operating system denies this user access to it."""
         if closed:
             return "Join the group that owns it (`sudo usermod -aG docker $USER`) and log in again."
@@ -42,7 +42,7 @@ class Place:
         return f"Forward its socket with `{forward}` and set DOCKER_HOST=unix:///tmp/docker.sock."
 
 
-def named() -> Place | None:
+def find_named() -> Place | None:
     """Return the place that the user names, or None for the machine's own engine, wherever its socket is.
 
     Looks at DOCKER_HOST, then DOCKER_CONTEXT, then the current context in the client's configuration.
@@ -55,33 +55,33 @@ def named() -> Place | None:
         verified = bool(os.environ.get("DOCKER_TLS_VERIFY"))
         # Like the client: DOCKER_CERT_PATH alone, or a socket of this machine, means no TLS.
         secured = (verified or os.environ.get("DOCKER_TLS")) and not host.startswith(_WITHOUT_TLS)
-        certificates = Path(os.environ.get("DOCKER_CERT_PATH") or _configuration()) if secured else None
+        certificates = Path(os.environ.get("DOCKER_CERT_PATH") or _find_configuration()) if secured else None
         return Place(host=host, undo="unset DOCKER_HOST", certificates=certificates, verified=verified)
     context = os.environ.get("DOCKER_CONTEXT")
     if context:
-        return _of_context(context, "unset DOCKER_CONTEXT")
+        return _read_context(context, "unset DOCKER_CONTEXT")
     try:
-        context = json.loads((_configuration() / "config.json").read_text(encoding="utf-8")).get("currentContext")
+        context = json.loads((_find_configuration() / "config.json").read_text(encoding="utf-8")).get("currentContext")
     except (OSError, ValueError, AttributeError):
         return None
-    return _of_context(str(context), "type `docker context use default`") if context else None
+    return _read_context(str(context), "type `docker context use default`") if context else None
 
 
-def own() -> tuple[Place, ...]:
+def list_own() -> tuple[Place, ...]:
     """Return where the machine's own engine may answer: the usual socket, then those of rootless Docker and Desktop."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     sockets = (Path(runtime, "docker.sock"), Path.home() / ".docker/run/docker.sock")
     return Place(host=_MACHINES_OWN), *(Place(host=f"unix://{socket}") for socket in sockets if socket.is_socket())
 
 
-def _configuration() -> Path:
+def _find_configuration() -> Path:
     return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
 
 
-def _of_context(name: str, undo: str) -> Place | None:
+def _read_context(name: str, undo: str) -> Place | None:
     if name == "default":
         return None
-    contexts, digest = _configuration() / "contexts", hashlib.sha256(name.encode()).hexdigest()
+    contexts, digest = _find_configuration() / "contexts", hashlib.sha256(name.encode()).hexdigest()
     try:
         text = (contexts / "meta" / digest / "meta.json").read_text(encoding="utf-8")
         endpoint = json.loads(text)["Endpoints"]["docker"]

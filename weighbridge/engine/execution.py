@@ -39,11 +39,11 @@ def execute(
             while len(header := answer.raw.read(_FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES:
                 output.add(answer.raw.read(int.from_bytes(header[4:])))
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        if not reasons.timed_out(error):
+        if not reasons.has_timed_out(error):
             raise
-        return TIMED_OUT, f"{output.text()}\nno output for {seconds:g} s".lstrip()
+        return TIMED_OUT, f"{output.decode()}\nno output for {seconds:g} s".lstrip()
     code = api.exec_inspect(job)["ExitCode"]
-    return (-1 if code is None else int(code)), output.text()
+    return (-1 if code is None else int(code)), output.decode()
 
 
 class _Output:
@@ -59,5 +59,5 @@ class _Output:
             for line in lines:
                 self._on_line(line.decode(errors="replace"))
 
-    def text(self) -> str:
+    def decode(self) -> str:
         return self._parts.decode(errors="replace")

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, ContainerStatus, HealthStatus, LocalImage
-from weighbridge.model.platform import Platform, of_machine
+from weighbridge.model.platform import Platform, parse_machine
 from weighbridge.model.report import EngineIdentity
 
 _MAX_LOG = "16m"
@@ -16,18 +16,18 @@ _MAX_LOG = "16m"
 _SHORTEST_NANOSECONDS = 10**6
 
 
-def identity(info: dict[str, Any]) -> EngineIdentity:
+def read_identity(info: dict[str, Any]) -> EngineIdentity:
     """Read `GET /info`."""
     # The status of the driver names the containerd store by its plug-in type.
     drivers = {str(value) for _, value in info.get("DriverStatus") or ()}
     return EngineIdentity(
         version=info.get("ServerVersion", "unknown"),
         store="containerd" if "io.containerd.snapshotter.v1" in drivers else info.get("Driver", "unknown"),
-        platform=str(of_machine(info.get("OSType", "linux"), info.get("Architecture", ""))),
+        platform=str(parse_machine(info.get("OSType", "linux"), info.get("Architecture", ""))),
     )
 
 
-def image(reference: str, facts: dict[str, Any]) -> LocalImage:
+def read_image(reference: str, facts: dict[str, Any]) -> LocalImage:
     """Read `GET /images/{name}/json`, in which engines from version 29 on omit empty fields."""
     config = facts.get("Config") or {}
     return LocalImage(
@@ -37,50 +37,50 @@ def image(reference: str, facts: dict[str, Any]) -> LocalImage:
         diff_ids=tuple((facts.get("RootFS") or {}).get("Layers") or ()),
         labels=config.get("Labels") or {},
         user=config.get("User") or "",
-        names=tags(facts),
-        digest=_digest(reference, facts.get("RepoDigests") or ()),
-        environment=_words(config.get("Env")),
-        entrypoint=_words(config.get("Entrypoint")),
-        command=_words(config.get("Cmd")),
-        health_check=_words((config.get("Healthcheck") or {}).get("Test")),
-        ports=_words(sorted(config.get("ExposedPorts") or ())),
+        names=read_tags(facts),
+        digest=_find_digest(reference, facts.get("RepoDigests") or ()),
+        environment=_read_words(config.get("Env")),
+        entrypoint=_read_words(config.get("Entrypoint")),
+        command=_read_words(config.get("Cmd")),
+        health_check=_read_words((config.get("Healthcheck") or {}).get("Test")),
+        ports=_read_words(sorted(config.get("ExposedPorts") or ())),
     )
 
 
-def _words(value: Iterable[str] | None) -> tuple[str, ...]:
+def _read_words(value: Iterable[str] | None) -> tuple[str, ...]:
     """Return the words of a list that the engine may omit, or give as null."""
     return tuple(map(str, value or ()))
 
 
-def _digest(reference: str, known: Iterable[str]) -> str:
+def _find_digest(reference: str, known: Iterable[str]) -> str:
     """Return the digest of an image in the registry of this name, from the engine's list of `NAME@sha256:…`."""
     name, _, digest = reference.partition("@")
     head, slash, tail = name.rpartition("/")
-    wanted = _short(f"{head}{slash}{tail.partition(':')[0]}")
+    wanted = _shorten_name(f"{head}{slash}{tail.partition(':')[0]}")
     found = (each.rpartition("@") for each in known)
-    return digest or next((each for name, _, each in found if _short(name) == wanted), "")
+    return digest or next((each for name, _, each in found if _shorten_name(name) == wanted), "")
 
 
-def _short(name: str) -> str:
+def _shorten_name(name: str) -> str:
     """Return a name without Docker Hub's prefixes, which engines omit."""
     return name.removeprefix("docker.io/").removeprefix("library/")
 
 
-def names(facts: dict[str, Any]) -> tuple[str, ...]:
+def read_names(facts: dict[str, Any]) -> tuple[str, ...]:
     """Read a row of `GET /images/json`: its names; if it has neither a name nor a repository digest, its id."""
-    return tags(facts) if tags(facts) or _named(facts, "RepoDigests") else (facts["Id"],)
+    return read_tags(facts) if read_tags(facts) or _read_names(facts, "RepoDigests") else (facts["Id"],)
 
 
-def tags(facts: dict[str, Any]) -> tuple[str, ...]:
+def read_tags(facts: dict[str, Any]) -> tuple[str, ...]:
     """Read an image's names, `NAME:TAG` each, from a row of `GET /images/json` or from `GET /images/{name}/json`."""
-    return _named(facts, "RepoTags")
+    return _read_names(facts, "RepoTags")
 
 
-def _named(facts: dict[str, Any], key: str) -> tuple[str, ...]:
+def _read_names(facts: dict[str, Any], key: str) -> tuple[str, ...]:
     return tuple(str(name) for name in facts.get(key) or () if not name.startswith("<none>"))
 
 
-def creation(spec: ContainerSpec) -> dict[str, Any]:
+def build_creation(spec: ContainerSpec) -> dict[str, Any]:
     """Return the arguments of the SDK for a container's command, names and environment."""
     return {
         "entrypoint": list(spec.entrypoint) or None,
@@ -89,11 +89,11 @@ def creation(spec: ContainerSpec) -> dict[str, Any]:
         "user": spec.user or None,
         "environment": dict(spec.environment),
         "labels": dict(spec.labels),
-        "healthcheck": health_check(spec) or None,
+        "healthcheck": build_health_check(spec) or None,
     }
 
 
-def confinement(spec: ContainerSpec) -> dict[str, Any]:
+def build_confinement(spec: ContainerSpec) -> dict[str, Any]:
     """Return the arguments of the SDK for a container's mounts, rights and limits."""
     return {
         "binds": {
@@ -111,7 +111,7 @@ def confinement(spec: ContainerSpec) -> dict[str, Any]:
     }
 
 
-def health_check(spec: ContainerSpec) -> dict[str, Any]:
+def build_health_check(spec: ContainerSpec) -> dict[str, Any]:
     """Return the arguments of the SDK for a container's health check; the image's own values hold for all others.
 
     Engines from version 25 on check every 5 s during the image's start period, so we set the shortest start period.
@@ -121,7 +121,7 @@ def health_check(spec: ContainerSpec) -> dict[str, Any]:
     return timing | ({"test": list(spec.health_command)} if spec.health_command else {})
 
 
-def container(facts: dict[str, Any]) -> ContainerState:
+def read_container(facts: dict[str, Any]) -> ContainerState:
     """Read `GET /containers/{id}/json`."""
     state, health = facts["State"], facts["State"].get("Health") or {}
     runs = health.get("Log") or [{}]
@@ -131,7 +131,7 @@ def container(facts: dict[str, Any]) -> ContainerState:
         health_output=str(runs[-1].get("Output", "")).strip(),
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
-        started_at=seconds_of(str(state.get("StartedAt", ""))),
+        started_at=parse_time(str(state.get("StartedAt", ""))),
     )
 
 
@@ -145,7 +145,7 @@ def _read_health(text: str) -> HealthStatus:
     return known.get(text, "unknown")
 
 
-def seconds_of(time: str) -> float:
+def parse_time(time: str) -> float:
     """Return an RFC 3339 time in seconds since the epoch; 0 for no time, and for the year 1, which means never."""
     try:
         return max(0.0, datetime.fromisoformat(time).timestamp())
@@ -153,7 +153,7 @@ def seconds_of(time: str) -> float:
         return 0.0
 
 
-def held(
+def list_held(
     ours: Iterable[dict[str, Any]], things: Iterable[Iterable[dict[str, Any]]], containers: Iterable[dict[str, Any]]
 ) -> tuple[str, ...]:
     """Return a sentence for each of our networks and volumes that a container which is not ours uses.
@@ -165,10 +165,10 @@ def held(
     """
     known, names = {each["Id"] for each in ours}, {each["Name"] for kind in things for each in kind}
     others = (each for each in containers if each["Id"] not in known)
-    return tuple(words for each in others for words in uses(each, names))
+    return tuple(words for each in others for words in list_uses(each, names))
 
 
-def uses(facts: dict[str, Any], names: Collection[str]) -> Iterator[str]:
+def list_uses(facts: dict[str, Any], names: Collection[str]) -> Iterator[str]:
     """Read a row of `GET /containers/json`: yield a sentence for each of these networks and volumes that it uses."""
     user = (facts.get("Names") or [facts["Id"][:12]])[0].removeprefix("/")
     networks = (facts.get("NetworkSettings") or {}).get("Networks") or {}
@@ -177,13 +177,13 @@ def uses(facts: dict[str, Any], names: Collection[str]) -> Iterator[str]:
         yield from (f"{kind} {name}: container {user} uses it" for name in found if name in names)
 
 
-def subnets(networks: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+def read_subnets(networks: Iterable[dict[str, Any]]) -> tuple[str, ...]:
     """Read `GET /networks`: return the subnets that are in use."""
     plans = [(network.get("IPAM") or {}).get("Config") or () for network in networks]
     return tuple(each["Subnet"] for plan in plans for each in plan if "Subnet" in each)
 
 
-def users(table: dict[str, Any]) -> frozenset[int]:
+def read_users(table: dict[str, Any]) -> frozenset[int]:
     """Read `GET /containers/{id}/top`: return the processes' users; raise `EngineFault` if it does not list them."""
     titles = [str(title).upper() for title in table["Titles"]]
     if "UID" not in titles:

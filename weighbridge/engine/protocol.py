@@ -34,13 +34,13 @@ class Engine(Protocol):
     def identity(self) -> EngineIdentity:
         """Version, image store and platform of the engine."""
 
-    def image(self, reference: str) -> LocalImage:
+    def inspect_image(self, reference: str) -> LocalImage:
         """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""
 
     def has_image(self, reference: str) -> bool:
         """Tell whether the engine has an image of that name."""
 
-    def named_images(self) -> tuple[LocalImage, ...]:
+    def list_named_images(self) -> tuple[LocalImage, ...]:
         """Return all images that have a name; without those that cannot be asked for, as one that is just removed."""
 
     def save(self, references: Sequence[str]) -> AbstractContextManager[BinaryIO]:
@@ -61,7 +61,7 @@ class Engine(Protocol):
     def remove_image(self, reference: str) -> bool:
         """Remove an image, or only this name if it has others; return False if it is gone or a container uses it."""
 
-    def labelled_images(self, label: str) -> tuple[str, ...]:
+    def list_labelled_images(self, label: str) -> tuple[str, ...]:
         """Return the names of all images with that label; of an image without any name or repository digest, its id."""
 
     def create_container(self, spec: ContainerSpec) -> Created:
@@ -73,10 +73,10 @@ class Engine(Protocol):
     def remove_container(self, container: str) -> bool:
         """Remove a container, even a running one; return False if it is gone already."""
 
-    def state(self, container: str) -> ContainerState:
+    def read_state(self, container: str) -> ContainerState:
         """Return the state of a container now."""
 
-    def log(self, container: str, lines: int | None = 1000, *, times: bool = False) -> str:
+    def read_log(self, container: str, lines: int | None = 1000, *, times: bool = False) -> str:
         """Return the last lines of a container's output, or all of it; with `times`, each line begins with its time."""
 
     def execute(
@@ -91,10 +91,10 @@ class Engine(Protocol):
             on_line: Called with each complete line of output as soon as it is printed.
         """
 
-    def users(self, container: str) -> frozenset[int]:
+    def list_users(self, container: str) -> frozenset[int]:
         """Return the users of a container's processes, as seen by the host; raise `EngineFault` if `ps` fails."""
 
-    def signal(self, container: str, name: SignalName) -> None:
+    def send_signal(self, container: str, name: SignalName) -> None:
         """Send a signal to a container's first process."""
 
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
@@ -104,13 +104,13 @@ class Engine(Protocol):
         """Create a volume of the local driver."""
 
     def remove_labelled(self, label: str) -> int:
-        """Remove all containers, networks and volumes with `label` (`key` or `key=value`); return how many.
+        """Remove our containers, networks and volumes with `label` (`key` or `key=value`); return how many.
 
         Things that are in use, or that somebody else removes at the same time, are no error and do not count.
         """
 
-    def held(self, label: str) -> tuple[str, ...]:
+    def list_held(self, label: str) -> tuple[str, ...]:
         """Return a sentence for each network and volume with `label` that a container without it uses."""
 
-    def label_values(self, label: str) -> frozenset[str]:
-        """Return the values of `label` on all containers, networks and volumes that carry it."""
+    def list_label_values(self, label: str) -> frozenset[str]:
+        """Return the values of `label` on our containers, networks and volumes that carry it."""

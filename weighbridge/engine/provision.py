@@ -58,7 +58,7 @@ def ensure_client(say: Say) -> BuildClient:
 
 def _check_may_provide(error: NoEngine) -> None:
     """Raise `NoEngine` if we may not provide an engine: the user names one, it denies access, or we are not root."""
-    if endpoint.named() or reasons.lacks_permission(error):
+    if endpoint.find_named() or reasons.lacks_permission(error):
         raise error
     if apt.may_install() or (os.getuid() == 0 and shutil.which("dockerd")):
         return
@@ -77,20 +77,20 @@ def _start(say: Say) -> DockerEngine:
     say("Starting the container engine")
     if _SYSTEMD.exists():
         apt.run(["systemctl", "start", "docker"])
-        return _answering(None, "`journalctl -u docker` says why.")
+        return _wait_for_engine(None, "`journalctl -u docker` says why.")
     with _LOG.open("ab") as log:
         begin = log.tell()
         process = subprocess.Popen(
             ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        return _answering(process, f"Fix what its log says ({_LOG}) and run `invoke engine` again.")
+        return _wait_for_engine(process, f"Fix what its log says ({_LOG}) and run `invoke engine` again.")
     except NoEngine as error:
-        error.detail = apt.last_lines(_LOG.read_bytes()[begin:].decode(errors="replace"))
+        error.detail = apt.take_last_lines(_LOG.read_bytes()[begin:].decode(errors="replace"))
         raise
 
 
-def _answering(process: subprocess.Popen[bytes] | None, advice: str) -> DockerEngine:
+def _wait_for_engine(process: subprocess.Popen[bytes] | None, advice: str) -> DockerEngine:
     """Wait until the engine answers and return it; `process` is the engine, unless systemd started it."""
     deadline = time.monotonic() + _START_SECONDS
     while True:

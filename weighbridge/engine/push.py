@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from weighbridge.errors import PushRefused
-from weighbridge.quoting import on_one_line
+from weighbridge.quoting import flatten
 
 _LONGEST = 300
 _DIGEST = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: \d+$")
@@ -33,7 +33,7 @@ _ADVICE = (
 """Pattern of an engine's message -> what to do; the first that matches counts. Engines do not name kinds of errors."""
 
 
-def digest(reference: str, events: Iterable[Mapping[str, Any]], on_progress: Callable[[int], None]) -> str:
+def read_digest(reference: str, events: Iterable[Mapping[str, Any]], on_progress: Callable[[int], None]) -> str:
     """Read all events of `POST /images/{name}/push` and return the digest of the image in the registry.
 
     Args:
@@ -55,14 +55,14 @@ def digest(reference: str, events: Iterable[Mapping[str, Any]], on_progress: Cal
             sent[str(event.get("id"))] = count
             on_progress(sum(sent.values()))
     if reason or not found:
-        raise refused(reference, reason or "the engine reports no digest")
+        raise build_refusal(reference, reason or "the engine reports no digest")
     return found
 
 
-def refused(reference: str, reason: str) -> PushRefused:
+def build_refusal(reference: str, reason: str) -> PushRefused:
     """Return the error for a push that failed: the reason on one line, and what to do."""
     host, words = reference.partition("/")[0], reason.lower()
-    text = on_one_line(reason, mark=" ")[:_LONGEST]
+    text = flatten(reason, mark=" ")[:_LONGEST]
     advice = next((advice for signs, advice in _ADVICE if re.search(signs, words)), None)
     return PushRefused(
         f"{reference} cannot be pushed: {text.rstrip('.')}", advice=advice.format(host=host) if advice else None

@@ -10,13 +10,13 @@ import requests
 import urllib3.exceptions
 
 
-def plain(error: BaseException, foreign: tuple[type[Exception], ...]) -> str:
+def find_reason(error: BaseException, foreign: tuple[type[Exception], ...]) -> str:
     """Return the reason on one line, without a full stop.
 
     That is the server's explanation; without one, the operating system's; without that, the message of the innermost
     exception of the `foreign` libraries.
     """
-    links = tuple(chain(error))
+    links = tuple(walk_chain(error))
     said = [str(text) for text in (getattr(each, "explanation", None) for each in links) if text]
     if any(text.lstrip().startswith("<") for text in said) or any(map(_is_no_engine, links)):
         return "what answers there is no container engine"
@@ -28,7 +28,7 @@ def plain(error: BaseException, foreign: tuple[type[Exception], ...]) -> str:
     return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
-def chain(error: BaseException | None) -> Iterator[BaseException]:
+def walk_chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception, then its cause, the cause of that, and so on."""
     while error:
         yield error
@@ -37,12 +37,12 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def lacks_permission(error: BaseException) -> bool:
     """Tell whether an exception came from the operating system denying access to this user."""
-    return any(isinstance(each, PermissionError) for each in chain(error))
+    return any(isinstance(each, PermissionError) for each in walk_chain(error))
 
 
-def timed_out(error: BaseException) -> bool:
+def has_timed_out(error: BaseException) -> bool:
     """Tell whether an exception came from a timeout."""
-    return any(isinstance(each, requests.Timeout | urllib3.exceptions.TimeoutError) for each in chain(error))
+    return any(isinstance(each, requests.Timeout | urllib3.exceptions.TimeoutError) for each in walk_chain(error))
 
 
 def _is_no_engine(error: BaseException) -> bool:

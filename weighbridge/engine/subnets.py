@@ -11,15 +11,15 @@ _RANGE = IPv4Network("198.18.0.0/15")
 _PREFIX_LENGTH = 27
 
 
-def free_subnet(taken: Iterable[str]) -> str:
+def choose_subnet(taken: Iterable[str]) -> str:
     """Return a random subnet for up to 29 hosts that overlaps none of `taken`.
 
     It is random so that two runs hardly ever choose the same one at the same time; the engine would refuse the second.
     """
     known = [ip_network(each, strict=False) for each in taken]
-    subnets = [subnet for subnet in _RANGE.subnets(new_prefix=_PREFIX_LENGTH) if not _meets(subnet, known)]
+    subnets = [subnet for subnet in _RANGE.subnets(new_prefix=_PREFIX_LENGTH) if not _overlaps_any(subnet, known)]
     return str(random.choice(subnets))  # noqa: S311 - it is no secret
 
 
-def _meets(subnet: IPv4Network, known: Iterable[IPv4Network | IPv6Network]) -> bool:
+def _overlaps_any(subnet: IPv4Network, known: Iterable[IPv4Network | IPv6Network]) -> bool:
     return any(isinstance(other, IPv4Network) and subnet.overlaps(other) for other in known)

@@ -31,7 +31,7 @@ class LocalImages(Protocol):
     def find(self, reference: str) -> LocalImage | None:
         """Return the image of a name; None where there is none."""
 
-    def named(self) -> Sequence[LocalImage]:
+    def list_named(self) -> Sequence[LocalImage]:
         """Return all images that have a name."""
 
 
@@ -83,7 +83,7 @@ def _count_layers(top: str, diff_ids: Sequence[str]) -> int:
 
 
 def _find_by_layers(content: ImageContent, images: LocalImages) -> tuple[str, int, KnownBy] | None:
-    named, itself = images.named(), images.find(content.reference)
+    named, itself = images.list_named(), images.find(content.reference)
     own = {content.reference, *(itself.names if itself else ())}
     own.update(name for each in named if each.id == content.config_digest for name in each.names)
     found = find_deepest(content.diff_ids, own, named)

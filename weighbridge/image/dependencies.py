@@ -67,7 +67,7 @@ class Gathering:
             commands: The words of what runs in the image.
             sources: Path -> bytes of files in the image that may ask for packages.
         """
-        self._names, self._modules = _named(commands)
+        self._names, self._modules = _collect_names(commands)
         self._programs = tuple(f"{folder}/{name}" for name in sorted(self._names) for folder in ("bin", "sbin"))
         self._sources, self._owned = sources, set[str]()
         self._nodes = list[_Node]()
@@ -79,7 +79,7 @@ class Gathering:
             self._add(package)
             yield package
 
-    def sources(self) -> dict[str, bytes]:
+    def list_sources(self) -> dict[str, bytes]:
         """Return the files in the image that may ask for packages and belong to none of those that passed."""
         return {path: content for path, content in self._sources.items() if path not in self._owned}
 
@@ -95,15 +95,15 @@ class Gathering:
             kinds[node.package.kind].append(node)
         found = dict[Key, Needs]()
         for kind, nodes in kinds.items():
-            named = _asked(kind, nodes, wanted)
+            named = _find_asked(kind, nodes, wanted)
             is_complete = link_distributions(nodes, platform, named or {}) if kind in _WITH_EXTRAS else link(nodes)
             is_known = is_complete and all(node.package.has_metadata for node in nodes)
             is_told = any(node.package.requested for node in nodes)
             for node in nodes:
-                requested = self._requested(node, named, is_told=is_told)
+                requested = self._is_requested(node, named, is_told=is_told)
                 required_by = tuple(sorted(node.requirers)) if node.requirers or is_known else None
                 key = (kind, node.package.name, node.package.version or None)
-                found[key] = _both(found.get(key), Needs(required_by=required_by, requested=requested))
+                found[key] = _combine(found.get(key), Needs(required_by=required_by, requested=requested))
         return found
 
     def _add(self, package: Package) -> None:
@@ -134,7 +134,7 @@ class Gathering:
         places = tuple(f"{folder}/{name}{end}".lstrip("/") for name in self._modules for end in ("/", "."))
         return any(path.startswith(places) for path in package.paths)
 
-    def _requested(self, node: _Node, named: Mapping[str, frozenset[str]] | None, *, is_told: bool) -> bool | None:
+    def _is_requested(self, node: _Node, named: Mapping[str, frozenset[str]] | None, *, is_told: bool) -> bool | None:
         """Return whether somebody asked for a package; None where that is not known.
 
         A file that asks for packages has the last word. Without one, a manager's word counts, if it wrote of any
@@ -152,7 +152,7 @@ class Gathering:
         return package.requested
 
 
-def _named(commands: Iterable[Sequence[str]]) -> tuple[frozenset[str], frozenset[str]]:
+def _collect_names(commands: Iterable[Sequence[str]]) -> tuple[frozenset[str], frozenset[str]]:
     """Return what commands may name: programs, and Python's modules."""
     words = [word for command in commands for text in command for word in _WORD.findall(text)]
     words += [word.partition("=")[2] for word in words if "=" in word]
@@ -160,7 +160,7 @@ def _named(commands: Iterable[Sequence[str]]) -> tuple[frozenset[str], frozenset
     return programs, frozenset(found[0] for word in words if (found := _MODULE.match(word)))
 
 
-def _asked(
+def _find_asked(
     kind: str, nodes: Iterable[_Node], requirements: Iterable[Requirements]
 ) -> Mapping[str, frozenset[str]] | None:
     """Return the names that count files ask for, with extras; None where no file names a package of the image."""
@@ -174,7 +174,7 @@ def _asked(
     return names if counts else None
 
 
-def _both(one: Needs | None, other: Needs) -> Needs:
+def _combine(one: Needs | None, other: Needs) -> Needs:
     """Return what two packages of one name and version, such as those of two environments, are there for together."""
     if one is None:
         return other

@@ -77,17 +77,17 @@ class Filesystem:
         layer = bisect_right(self.offsets, number) - 1
         return layer, number - self.offsets[layer]
 
-    def kind(self, number: int) -> int:
+    def get_kind(self, number: int) -> int:
         """Return an entry's kind, one of those in `layer`."""
         layer, index = self.locate(number)
         return self.layers[layer].kinds[index]
 
-    def size(self, number: int) -> int:
+    def get_size(self, number: int) -> int:
         """Return the bytes of a regular file; 0 for any other entry."""
         layer, index = self.locate(number)
         return self.layers[layer].sizes[index]
 
-    def files(self) -> Iterator[tuple[str, int]]:
+    def iterate_files(self) -> Iterator[tuple[str, int]]:
         """Yield the path and number of every regular file that is seen, once for each of its names."""
         waiting, kinds = [("", self.root)], b"".join(content.kinds for content in self.layers)
         while waiting:
@@ -102,11 +102,11 @@ class Filesystem:
         """Return what a path leads to. Links on the way are followed, but a link at the end is not."""
         return _find(self, self.root, path)
 
-    def flat(self) -> Filesystem:
+    def strip_paths(self) -> Filesystem:
         """Return a copy with only the layers and link counts, a few bytes per file, for callers that need no paths."""
         return Filesystem(self.layers, offsets=self.offsets, links=self.links)
 
-    def live_bytes(self) -> tuple[int, ...]:
+    def sum_live_bytes(self) -> tuple[int, ...]:
         """Return for each layer how many of its bytes are seen."""
         return tuple(
             sum(
@@ -137,7 +137,7 @@ class _Layer:
     def apply(self) -> None:
         """Unpack the layer into an empty folder, then lay it over the merged view."""
         number = self._merged.offsets[self._index]
-        for entry in self._merged.layers[self._index].entries():
+        for entry in self._merged.layers[self._index].iterate_entries():
             if entry.path:
                 self._unpack(entry, number)
             number += 1
@@ -146,7 +146,7 @@ class _Layer:
     def _unpack(self, entry: Entry, number: int) -> None:
         folder, _, name = entry.path.rpartition("/")
         if folder != self._parent_path:
-            self._parent, self._parent_path = self._made(folder), folder
+            self._parent, self._parent_path = self._make_folder(folder), folder
         parent = self._parent
         if name.startswith(WHITEOUT):
             if name == OPAQUE:
@@ -181,7 +181,7 @@ class _Layer:
             self._drop(old, REPLACED, path, node)
         parent.children[name] = node
 
-    def _made(self, folder: str) -> Directory:
+    def _make_folder(self, folder: str) -> Directory:
         """Return a folder of this layer. Missing parents are made, and parents that are not folders become folders."""
         found = _find(self._merged, self._own, folder + "/.") if folder else self._own
         if isinstance(found, Directory):
@@ -227,7 +227,7 @@ class _Layer:
         """Remove a name, and all names below it."""
         if isinstance(node, int):
             folder = path.rpartition("/")[0]
-            if successor is not None and self._same(node, successor):
+            if successor is not None and self._has_same_bytes(node, successor):
                 why = METADATA_ONLY
             self._unlink(node, Cause(why, self._index, path if why == OPAQUE_DIRECTORY else folder), path)
             return
@@ -239,7 +239,7 @@ class _Layer:
                 else:
                     self._unlink(child, cause, path)
 
-    def _same(self, old: int, new: Directory | int) -> bool:
+    def _has_same_bytes(self, old: int, new: Directory | int) -> bool:
         """Tell whether two files hold the same bytes."""
         if isinstance(new, Directory):
             return False
@@ -253,7 +253,7 @@ class _Layer:
 
     def _unlink(self, number: int, cause: Cause, path: str) -> None:
         self._merged.links[number] -= 1
-        size = 0 if self._merged.links[number] else self._merged.size(number)
+        size = 0 if self._merged.links[number] else self._merged.get_size(number)
         if size:
             key = (cause, self._merged.locate(number)[0])
             loss = self._merged.losses.setdefault(key, Loss(*key))
@@ -278,7 +278,7 @@ def _find(view: Filesystem, root: Directory, path: str) -> Directory | int | Non
             at = node
         elif node is None or not names:
             return node
-        elif view.kind(node) != SYMBOLIC_LINK or followed >= _MAX_LINKS:
+        elif view.get_kind(node) != SYMBOLIC_LINK or followed >= _MAX_LINKS:
             return None
         else:
             followed += 1

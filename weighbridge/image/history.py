@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from weighbridge.image.content import HistoryEntry
-from weighbridge.quoting import on_one_line
+from weighbridge.quoting import flatten
 
 MISSING = "(missing)"
 
@@ -16,7 +16,7 @@ _NO_OPERATION = re.compile(r"^/bin/sh -c #\(nop\) ")
 _ARGUMENTS = re.compile(r"^(RUN )?\|\d+ .*?(?=/bin/sh -c )")
 
 
-def instructions(history: Sequence[HistoryEntry], count: int) -> tuple[str, ...]:
+def list_instructions(history: Sequence[HistoryEntry], count: int) -> tuple[str, ...]:
     """Return the instruction of each of `count` layers, oldest first; `(missing)` if the history is too short."""
     told = [clean(step.created_by or step.comment) or MISSING for step in history if not step.empty_layer]
     return tuple(told[:count] + [MISSING] * (count - len(told)))
@@ -24,7 +24,7 @@ def instructions(history: Sequence[HistoryEntry], count: int) -> tuple[str, ...]
 
 def clean(text: str) -> str:
     """Return an instruction on one line, as in the Dockerfile, without what the builder added."""
-    line = on_one_line(text, mark=" ").removesuffix(" # buildkit")
+    line = flatten(text, mark=" ").removesuffix(" # buildkit")
     if _NO_OPERATION.match(line):
         return _NO_OPERATION.sub("", line)
     line = _ARGUMENTS.sub(r"\1", line)

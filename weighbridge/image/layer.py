@@ -75,7 +75,7 @@ class LayerContent:
         """How many entries the layer's archive has, of any kind."""
         return len(self.kinds)
 
-    def entries(self) -> Iterator[Entry]:
+    def iterate_entries(self) -> Iterator[Entry]:
         """Yield all entries in the order of the archive."""
         begin, paths, targets = 0, self.paths, self.targets
         for index, (kind, size, digest) in enumerate(zip(self.kinds, self.sizes, self.digests, strict=True)):

@@ -15,7 +15,7 @@ from weighbridge.model.report import LedgerRow, Waste
 _ORDER = {category: place for place, category in enumerate(CATEGORIES)}
 
 
-def breakdown(
+def build_ledger(
     view: Filesystem,
     base_layers: int,
     owned: tuple[Sequence[Owner], array[int]],
@@ -28,7 +28,7 @@ def breakdown(
         view: The merged layers.
         base_layers: How many of them came with the base image. Files of these layers count to the base, whoever
             owns them.
-        owned: What `owners.owned` returns for `view`.
+        owned: What `owners.find_owners` returns for `view`.
         waste: The image's wasted bytes.
         needs: What packages are there for. It is told of those alone that did not come with the base image.
     """
@@ -48,7 +48,7 @@ def breakdown(
         rows[category, who.name, who.version, who.category if category == BASE else None] += size
     for each in waste:
         rows[WASTED, each.cause, None, None] += each.bytes
-    return _sorted(
+    return _sort_rows(
         LedgerRow(
             category=category,
             name=name,
@@ -63,9 +63,9 @@ def breakdown(
     )
 
 
-def _sorted(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
-    return tuple(sorted(rows, key=_place))
+def _sort_rows(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
+    return tuple(sorted(rows, key=_rank_row))
 
 
-def _place(row: LedgerRow) -> tuple[object, ...]:
+def _rank_row(row: LedgerRow) -> tuple[object, ...]:
     return _ORDER[row.category], -row.bytes, row.name, row.version or "", row.kind or ""

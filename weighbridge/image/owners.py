@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from weighbridge.image.filesystem import Directory, Filesystem
-from weighbridge.image.packages import Package, found, is_document
+from weighbridge.image.packages import Package, is_document, parse_packages
 
 _BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<stem>[^/]+?)\.[a-z]+-?\d+[a-z]*(?:\.opt-\w+)?\.pyc")
 """PEP 3147 and PEP 488: `__pycache__/module.cpython-313.opt-1.pyc` belongs to `module.py` beside the folder."""
@@ -32,7 +32,9 @@ class Owner:
     version: str | None = None
 
 
-def owners(view: Filesystem, packages: Iterable[Package], application: Iterable[str]) -> tuple[list[Owner], array[int]]:
+def assign_owners(
+    view: Filesystem, packages: Iterable[Package], application: Iterable[str]
+) -> tuple[list[Owner], array[int]]:
     """Return all owners, and for each file the index of its owner.
 
     Args:
@@ -44,10 +46,10 @@ def owners(view: Filesystem, packages: Iterable[Package], application: Iterable[
         The owners, and an array with an index into them for each number in `view`; 0 for anything that is not a
         visible regular file.
     """
-    return _Claims(view, packages, tuple(application)).settled()
+    return _Claims(view, packages, tuple(application)).settle()
 
 
-def owned(
+def find_owners(
     view: Filesystem, working_dir: str, packages: Iterable[Package] | None = None
 ) -> tuple[list[Owner], array[int]]:
     """Return all owners, and by number of a file the place of its owner among them.
@@ -58,22 +60,26 @@ def owned(
         packages: All packages; None: those that the image's own databases name.
     """
     application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
-    return owners(view, found(documents(view)) if packages is None else packages, application)
+    return assign_owners(view, parse_packages(collect_documents(view)) if packages is None else packages, application)
 
 
-def packages(view: Filesystem) -> Iterator[Package]:
+def read_packages(view: Filesystem) -> Iterator[Package]:
     """Yield all packages that the image's own databases name."""
-    return found(documents(view))
+    return parse_packages(collect_documents(view))
 
 
-def documents(view: Filesystem) -> dict[str, bytes]:
+def collect_documents(view: Filesystem) -> dict[str, bytes]:
     """Return what `packages.is_database` asks for, as far as it is seen: path -> bytes."""
     kept = {
         offset + index: document
         for content, offset in zip(view.layers, view.offsets, strict=True)
         for index, document in content.documents.items()
     }
-    return {path: kept[number] for path, number in view.files() if number in kept and is_document(path, kept[number])}
+    return {
+        path: kept[number]
+        for path, number in view.iterate_files()
+        if number in kept and is_document(path, kept[number])
+    }
 
 
 class _Claims:
@@ -87,7 +93,7 @@ class _Claims:
         self._owner = array("i", bytes(4 * len(view.links)))
         folders = list[tuple[str, int]]()
         for package in packages:
-            place = self._place(Owner(package.kind, package.name, package.version or None))
+            place = self._register(Owner(package.kind, package.name, package.version or None))
             for path in package.paths:
                 number = self._find(path)
                 if isinstance(number, int) and not self._owner[number]:
@@ -101,7 +107,7 @@ class _Claims:
         """Give a package the bytecode that an image without sources has in place of a module."""
         number = self._find(path)
         if isinstance(number, int) and not self._owner[number]:
-            self._owner[number] = self._place(Owner("bytecode", name))
+            self._owner[number] = self._register(Owner("bytecode", name))
 
     def _claim_folders(self, folders: Iterable[tuple[str, int]]) -> None:
         """Give each file that no list names to the deepest of the folders around it; of one folder, to the first."""
@@ -121,23 +127,23 @@ class _Claims:
                     elif node not in tops:
                         waiting.append(node)
 
-    def settled(self) -> tuple[list[Owner], array[int]]:
+    def settle(self) -> tuple[list[Owner], array[int]]:
         """Give each visible file its owner, and return all owners."""
         bytecode = []
-        for path, number in self._view.files():
+        for path, number in self._view.iterate_files():
             if path.endswith(".pyc") and (found := _BYTECODE.fullmatch(path)):
                 bytecode.append((number, f"{found['folder']}{found['stem']}.py"))
             elif not self._owner[number]:
-                self._owner[number] = self._place(self._ownerless(path))
+                self._owner[number] = self._register(self._choose_fallback(path))
         for number, source in bytecode:  # only now does every source have an owner
-            self._owner[number] = self._place(Owner("bytecode", self._of_source(source)))
+            self._owner[number] = self._register(Owner("bytecode", self._name_source_owner(source)))
         return self._known, self._owner
 
-    def _of_source(self, path: str) -> str:
+    def _name_source_owner(self, path: str) -> str:
         source = self._find(path)
         if isinstance(source, int) and self._owner[source]:
             return self._known[self._owner[source]].name
-        return area(path)
+        return name_area(path)
 
     def _find(self, path: str) -> Directory | int | None:
         """Return what a path leads to. Folders are remembered, because the paths of a package share them."""
@@ -148,20 +154,20 @@ class _Claims:
         directory = self._folders[folder]
         return directory.children.get(name) if directory else None
 
-    def _ownerless(self, path: str) -> Owner:
+    def _choose_fallback(self, path: str) -> Owner:
         for folder in self._application:
             if path.startswith(f"{folder}/"):
                 return Owner("application", f"/{folder}")
-        return Owner("unowned", area(path))
+        return Owner("unowned", name_area(path))
 
-    def _place(self, owner: Owner) -> int:
+    def _register(self, owner: Owner) -> int:
         if owner not in self._places:
             self._places[owner] = len(self._known)
             self._known.append(owner)
         return self._places[owner]
 
 
-def area(path: str) -> str:
+def name_area(path: str) -> str:
     """Return the part of the filesystem that a path is in: Python's library, or the first folders of the path."""
     folder = path.rpartition("/")[0]
     if (found := _PYTHON.match(folder)) and found[0]:

@@ -46,13 +46,13 @@ def strip_prelude(instruction: str) -> str:
     begin = _RUN.match(instruction)
     if begin is None or len(instruction) > _LONGEST:
         return instruction
-    at = _skipped(instruction, begin.end(), _FLAG)
-    at = _skipped(instruction, at, _STATEMENT, _GUARD)
+    at = _skip(instruction, begin.end(), _FLAG)
+    at = _skip(instruction, at, _STATEMENT, _GUARD)
     rest = instruction[at:]
     return f"RUN {rest}" if at > begin.end() and rest.strip() else instruction
 
 
-def _skipped(text: str, at: int, *patterns: re.Pattern[str]) -> int:
+def _skip(text: str, at: int, *patterns: re.Pattern[str]) -> int:
     """Return where, from `at` on, none of the patterns matches any more."""
     while found := next((each for pattern in patterns if (each := pattern.match(text, at))), None):
         at = found.end()

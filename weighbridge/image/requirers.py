@@ -32,7 +32,7 @@ def link(nodes: Sequence[Node]) -> bool:
     Returns:
         Whether all links were followed; there may be more than anybody's image has.
     """
-    index, left = _index(nodes), MOST_LINKS
+    index, left = _build_index(nodes), MOST_LINKS
     for node in nodes:
         for name in node.package.requires:
             required = index.get(name, ())
@@ -65,7 +65,7 @@ def link_distributions(nodes: Sequence[Node], platform: str, named: Mapping[str,
     return found.is_complete
 
 
-def _index(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+def _build_index(nodes: Iterable[Node]) -> dict[str, list[Node]]:
     found = defaultdict[str, list[Node]](list)
     for node in nodes:
         for name in dict.fromkeys((node.package.name, *node.package.provides)):
@@ -93,14 +93,14 @@ class _Distributions:
 
     def __init__(self, nodes: Sequence[Node], platform: str, named: Mapping[str, frozenset[str]]) -> None:
         self._nodes, self._left, self.is_complete = nodes, MOST_LINKS, True
-        self._where = {node.folder: markers.environment(platform, node.folder) for node in nodes}
+        self._where = {node.folder: markers.describe_environment(platform, node.folder) for node in nodes}
         self._own = defaultdict[int, list[_Requirement]](list)
         self._on = defaultdict[int, list[_Requirement]](list)
         folders = defaultdict[str, list[Node]](list)
         for node in nodes:
             folders[node.folder].append(node)
             node.extras = named.get(node.package.name, frozenset())
-        everywhere, near = _index(nodes), {folder: _index(group) for folder, group in folders.items()}
+        everywhere, near = _build_index(nodes), {folder: _build_index(group) for folder, group in folders.items()}
         for node in nodes:
             for text in node.package.requires:
                 found = split_requirement(text)
@@ -142,7 +142,7 @@ class _Distributions:
             if node.requirers or package.requested or package.is_application:
                 continue
             for each in self._on[id(node)]:
-                extras, where = markers.extras_of(each.marker), self._where[each.requirer.folder]
+                extras, where = markers.find_extras(each.marker), self._where[each.requirer.folder]
                 if extras and each.requirer is not node and markers.holds(each.marker, where, extras):
                     found.append((each.requirer, extras))
         for requirer, extras in found:

@@ -10,7 +10,7 @@ from weighbridge.image.layer import Fingerprint
 from weighbridge.model.report import Image, OwnBytes, Sharing, Twins
 
 
-def shared(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> Sharing | None:
+def measure_sharing(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> Sharing | None:
     """Return what the images share; None for fewer than two images.
 
     Args:
@@ -34,11 +34,11 @@ def shared(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> 
         shipped_bytes=sum(layer.shipped_bytes for layer in layers.values()),
         pull_bytes=sum(layer.pull_bytes or 0 for layer in layers.values()),
         unique=tuple(unique),
-        twins=tuple(_twins(images, fingerprints)),
+        twins=tuple(_find_twins(images, fingerprints)),
     )
 
 
-def _twins(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> Iterator[Twins]:
+def _find_twins(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> Iterator[Twins]:
     """Yield pairs of layers that have the same files but different diff IDs, except layers without bytes."""
     places = dict[str, str]()
     sizes = dict[str, int]()
@@ -52,11 +52,11 @@ def _twins(images: Sequence[Image], fingerprints: Mapping[str, Fingerprint]) -> 
         groups.setdefault(fingerprints[diff_id].content, []).append(diff_id)
     for group in groups.values():
         for first, second in combinations(group, 2):
-            why = _why(fingerprints[first], fingerprints[second])
+            why = _explain_twins(fingerprints[first], fingerprints[second])
             yield Twins(first=places[first], second=places[second], shipped_bytes=sizes[first], why=why)
 
 
-def _why(first: Fingerprint, second: Fingerprint) -> str:
+def _explain_twins(first: Fingerprint, second: Fingerprint) -> str:
     differ = [
         words
         for words, same in (

@@ -9,7 +9,7 @@ from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.layer import FILE
 from weighbridge.image.owners import Owner
 from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.tree import LIMIT, WASTED, Node, common, folded
+from weighbridge.model.tree import LIMIT, WASTED, Node, find_common, fold
 
 _BASE = "base"
 _DEPTH = 24
@@ -20,7 +20,7 @@ _Folder = dict[str, "int | _Folder"]
 folder at the same path."""
 
 
-def of_image(
+def build_tree(
     view: Filesystem,
     owned: tuple[Sequence[Owner], array[int]],
     instructions: Sequence[str],
@@ -32,7 +32,7 @@ def of_image(
 
     Args:
         view: The merged layers.
-        owned: What `owners.owners` returns for `view`.
+        owned: What `owners.assign_owners` returns for `view`.
         instructions: The instruction of each layer.
         base_layers: How many layers came with the base image. Files of these layers count to the base, whoever owns
             them.
@@ -46,26 +46,28 @@ def of_image(
     layers = []
     for index, instruction in enumerate(instructions):
         parts = dict[tuple[str, str], _Folder]()
-        for path, number, size in _shipped(view, index):
-            owner = _owner(known[places[number]], seen=view.links[number] > 0, base=index < base_layers)
+        for path, number, size in _iterate_shipped(view, index):
+            owner = _name_owner(known[places[number]], seen=view.links[number] > 0, base=index < base_layers)
             _put(parts.setdefault(owner, {}), path, size)
-        owners = [_node(name, folder, category) for (category, name), folder in parts.items()]
+        owners = [_build_node(name, folder, category) for (category, name), folder in parts.items()]
         layers.append(
-            _joined(
-                f"{index}: {strip_prelude(instruction)}", _by_size(owners), common([each.category for each in owners])
+            _join(
+                f"{index}: {strip_prelude(instruction)}",
+                _sort_by_size(owners),
+                find_common([each.category for each in owners]),
             )
         )
-    return folded(_joined("", tuple(layers), ""), limit)
+    return fold(_join("", tuple(layers), ""), limit)
 
 
-def _shipped(view: Filesystem, layer: int) -> Iterator[tuple[str, int, int]]:
+def _iterate_shipped(view: Filesystem, layer: int) -> Iterator[tuple[str, int, int]]:
     """Yield path, number and bytes of a layer's files, including those that a container no longer sees."""
-    for number, entry in enumerate(view.layers[layer].entries(), view.offsets[layer]):
+    for number, entry in enumerate(view.layers[layer].iterate_entries(), view.offsets[layer]):
         if entry.kind == FILE and entry.size:
             yield entry.path, number, entry.size
 
 
-def _owner(owner: Owner, *, seen: bool, base: bool) -> tuple[str, str]:
+def _name_owner(owner: Owner, *, seen: bool, base: bool) -> tuple[str, str]:
     if not seen:
         return WASTED, WASTED
     return _BASE if base else owner.category, f"{owner.name} {owner.version or ''}".rstrip()
@@ -81,7 +83,7 @@ def _put(folder: _Folder, path: str, size: int) -> None:
     folder[name] = size + (old if isinstance(old, int) else 0)  # an archive may hold a path twice; it ships both
 
 
-def _node(name: str, found: int | _Folder, category: str) -> Node:
+def _build_node(name: str, found: int | _Folder, category: str) -> Node:
     if isinstance(found, int):
         return Node(name=name, bytes=found, category=category)
     nodes = []
@@ -90,11 +92,11 @@ def _node(name: str, found: int | _Folder, category: str) -> Node:
         while isinstance(held, dict) and len(held) == 1:  # a folder with a single entry tells nothing
             [(last, held)] = held.items()
             title += last
-        nodes.append(_node(title.rstrip("/"), held, category))
-    return _joined(name, _by_size(nodes), category)
+        nodes.append(_build_node(title.rstrip("/"), held, category))
+    return _join(name, _sort_by_size(nodes), category)
 
 
-def _joined(name: str, children: tuple[Node, ...], category: str) -> Node:
+def _join(name: str, children: tuple[Node, ...], category: str) -> Node:
     return Node(
         name=name,
         bytes=sum(child.bytes for child in children),
@@ -104,5 +106,5 @@ def _joined(name: str, children: tuple[Node, ...], category: str) -> Node:
     )
 
 
-def _by_size(nodes: Sequence[Node]) -> tuple[Node, ...]:
+def _sort_by_size(nodes: Sequence[Node]) -> tuple[Node, ...]:
     return tuple(sorted(nodes, key=lambda node: (-node.bytes, node.name)))

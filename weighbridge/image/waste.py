@@ -23,7 +23,7 @@ _CACHES = (
 )
 
 
-def rows(losses: Iterable[Loss], instructions: Sequence[str], base_layers: int) -> tuple[Waste, ...]:
+def list_waste(losses: Iterable[Loss], instructions: Sequence[str], base_layers: int) -> tuple[Waste, ...]:
     """Return the wasted bytes, the largest first.
 
     Args:
@@ -32,11 +32,11 @@ def rows(losses: Iterable[Loss], instructions: Sequence[str], base_layers: int) 
         base_layers: How many layers came with the base image; 0 if that is unknown.
     """
     found = []
-    for (name, shipped_by, killed_by), group in groupby(sorted(losses, key=_key), _key):
+    for (name, shipped_by, killed_by), group in groupby(sorted(losses, key=_make_key), _make_key):
         places = [(loss.path, loss.size_bytes, loss.file_count) for loss in group]
         if len(places) > MAX_ROWS:
             paths, sizes, counts = zip(*places, strict=True)
-            places = [(_common(paths), sum(sizes), sum(counts))]
+            places = [(_find_common_folder(paths), sum(sizes), sum(counts))]
         found += [
             Waste(
                 cause=name,
@@ -45,40 +45,40 @@ def rows(losses: Iterable[Loss], instructions: Sequence[str], base_layers: int) 
                 killed_by=killed_by,
                 path=f"/{path}",
                 file_count=count,
-                remedy=_remedy(name, (shipped_by, killed_by), path, instructions, base_layers),
+                remedy=_choose_remedy(name, (shipped_by, killed_by), path, instructions, base_layers),
             )
             for path, size, count in places
         ]
     return tuple(sorted(found, key=lambda row: (-row.bytes, row.shipped_by, row.killed_by, row.path)))
 
 
-def _key(loss: Loss) -> tuple[WasteCause, int, int]:
+def _make_key(loss: Loss) -> tuple[WasteCause, int, int]:
     return loss.cause.name, loss.shipped_by, loss.cause.killed_by
 
 
-def _common(paths: Iterable[str]) -> str:
+def _find_common_folder(paths: Iterable[str]) -> str:
     """Return the deepest folder that contains all paths."""
     return posixpath.commonpath([f"/{path}" for path in paths]).strip("/")
 
 
-def _remedy(
+def _choose_remedy(
     cause: WasteCause, layers: tuple[int, int], path: str, instructions: Sequence[str], base_layers: int
 ) -> str:
     shipped_by, killed_by = layers
     if killed_by < base_layers:
         return "The base image wastes this by itself: take another base."
     if shipped_by < base_layers:
-        return _base_remedy(cause, killed_by)
+        return _choose_base_remedy(cause, killed_by)
     if cause == METADATA_ONLY:
-        return _ownership_remedy(instructions[shipped_by], instructions[killed_by])
+        return _choose_ownership_remedy(instructions[shipped_by], instructions[killed_by])
     if shipped_by == killed_by:
         return "The layer's own archive holds it twice: fix the tool that built the image, or use another one."
     if cause == REPLACED:
         return f"Ship it once: make its final form in the instruction of either layer {shipped_by} or {killed_by}."
-    return _deletion_remedy(cause, shipped_by, path, instructions[shipped_by])
+    return _choose_deletion_remedy(cause, shipped_by, path, instructions[shipped_by])
 
 
-def _base_remedy(cause: WasteCause, killed_by: int) -> str:
+def _choose_base_remedy(cause: WasteCause, killed_by: int) -> str:
     again = f"Layer {killed_by} ships these files of the base image again"
     match cause:
         case "metadata-only":
@@ -90,7 +90,7 @@ def _base_remedy(cause: WasteCause, killed_by: int) -> str:
     assert_never(cause)
 
 
-def _deletion_remedy(cause: WasteCause, shipped_by: int, path: str, maker: str) -> str:
+def _choose_deletion_remedy(cause: WasteCause, shipped_by: int, path: str, maker: str) -> str:
     for folder, words in _CACHES:
         if f"{path}/".startswith(f"{folder}/"):
             return f"This is {words}."
@@ -100,7 +100,7 @@ def _deletion_remedy(cause: WasteCause, shipped_by: int, path: str, maker: str) 
     return f"Delete {what} in the instruction that makes {what} (layer {shipped_by}), or make it in an earlier stage."
 
 
-def _ownership_remedy(maker: str, changer: str) -> str:
+def _choose_ownership_remedy(maker: str, changer: str) -> str:
     copied = re.match(r"COPY|ADD", maker)
     for word in ("chown", "chmod"):
         if copied and word in changer:

@@ -12,9 +12,9 @@ from weighbridge.image import filesystem, ledger, owners, tree, waste
 from weighbridge.image.content import Blob, ImageContent
 from weighbridge.image.dependencies import Demand, Gathering, Key, Needs
 from weighbridge.image.filesystem import Filesystem
-from weighbridge.image.history import instructions
+from weighbridge.image.history import list_instructions
 from weighbridge.image.owners import Owner
-from weighbridge.image.packages import found, requirements
+from weighbridge.image.packages import parse_packages, requirements
 from weighbridge.model.report import Base, Image, Layer, Pull
 from weighbridge.model.tree import Node
 
@@ -46,11 +46,11 @@ def weigh(
         demand: What is asked of it besides what it says itself.
     """
     view = filesystem.stack(content.layers)
-    owned, needs = _owned(view, content, demand)
+    owned, needs = _find_owners(view, content, demand)
     base_layers = base.layers if base else 0
-    told = instructions(content.history, len(content.diff_ids))
-    wasted = waste.rows(view.losses.values(), told, base_layers)
-    live = view.live_bytes()
+    told = list_instructions(content.history, len(content.diff_ids))
+    wasted = waste.list_waste(view.losses.values(), told, base_layers)
+    live = view.sum_live_bytes()
     layers = tuple(
         Layer(
             index=index,
@@ -78,44 +78,44 @@ def weigh(
         live_bytes=sum(live),
         wasted_bytes=sum(each.bytes for each in wasted),
         file_count=sum(layer.file_count for layer in layers),
-        pull=_pull(layers, content.blobs, len(content.config)),
+        pull=_compute_pull(layers, content.blobs, len(content.config)),
         base=base,
         layers=layers,
-        ledger=ledger.breakdown(view, base_layers, owned, wasted, needs),
+        ledger=ledger.build_ledger(view, base_layers, owned, wasted, needs),
         waste=wasted,
     )
-    return Weighed(image=image, tree=partial(tree.of_image, view.flat(), owned, told, base_layers))
+    return Weighed(image=image, tree=partial(tree.build_tree, view.strip_paths(), owned, told, base_layers))
 
 
-def _pull(layers: Iterable[Layer], blobs: Sequence[Blob | None], config_bytes: int) -> Pull:
+def _compute_pull(layers: Iterable[Layer], blobs: Sequence[Blob | None], config_bytes: int) -> Pull:
     """Return what a node that has none of the layers pulls: each blob once, and the config."""
     once = {layer.diff_id: layer.pull_bytes or 0 for layer in layers}
     return Pull(bytes=config_bytes + sum(once.values()), basis="exact" if all(blobs) else "estimated")
 
 
-def _owned(
+def _find_owners(
     view: Filesystem, content: ImageContent, demand: Demand
 ) -> tuple[tuple[list[Owner], array[int]], Mapping[Key, Needs]]:
     """Return whose each file is, and what the packages are there for."""
-    documents = owners.documents(view)
+    documents = owners.collect_documents(view)
     places = sorted(filter(requirements.is_source, documents), key=lambda path: (path.count("/"), path))
     sources = {path: documents[path] for path in places[:_MOST_SOURCES]}
-    gathering = Gathering((*_commands(content.config), *demand.commands), sources)
-    owned = owners.owned(view, content.working_dir, gathering.watch(found(documents)))
-    told = (requirements.read(path, text) for path, text in gathering.sources().items())
+    gathering = Gathering((*_list_commands(content.config), *demand.commands), sources)
+    owned = owners.find_owners(view, content.working_dir, gathering.watch(parse_packages(documents)))
+    told = (requirements.read(path, text) for path, text in gathering.list_sources().items())
     return owned, gathering.resolve(content.platform, (*filter(None, told), *demand.requirements))
 
 
-def _commands(config: bytes) -> list[tuple[str, ...]]:
+def _list_commands(config: bytes) -> list[tuple[str, ...]]:
     """Return the words of what an image runs: its entry point with its command, and its health check."""
     try:
-        execution = _table(_table(json.loads(config)).get("config"))
+        execution = _build_table(_build_table(json.loads(config)).get("config"))
     except (ValueError, RecursionError):  # it was checked before, by a parser with other limits
         return []
-    check = _table(execution.get("Healthcheck")).get("Test")
+    check = _build_table(execution.get("Healthcheck")).get("Test")
     words = (execution.get("Entrypoint"), execution.get("Cmd"), check)
     return [tuple(word for word in each if isinstance(word, str)) for each in words if isinstance(each, list)]
 
 
-def _table(value: object) -> Mapping[str, object]:
+def _build_table(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}

@@ -64,24 +64,24 @@ class Platform:
 def parse(text: str) -> Platform | None:
     """Return the platform that a text names, with Go's name of its architecture; None if it names none."""
     match = _GRAMMAR.fullmatch(text.lower())
-    return _named(*match.groups()) if match else None
+    return _build_platform(*match.groups()) if match else None
 
 
-def listed(text: str) -> Iterator[Platform]:
+def find_platforms(text: str) -> Iterator[Platform]:
     """Yield all platforms that a text names, such as a line that a builder prints."""
-    yield from (_named(*match.groups()) for match in _GRAMMAR.finditer(text))
+    yield from (_build_platform(*match.groups()) for match in _GRAMMAR.finditer(text))
 
 
-def of_machine(os: str, machine: str) -> Platform:
+def parse_machine(os: str, machine: str) -> Platform:
     """Return the platform of a machine by its kernel's name of it: `armv7l` is `linux/arm/v7`."""
-    return _named(os, machine.lower(), None)
+    return _build_platform(os, machine.lower(), None)
 
 
-def own() -> Platform:
+def detect_own() -> Platform:
     """Return the platform of containers on this machine."""
-    return of_machine("linux", platform.machine())
+    return parse_machine("linux", platform.machine())
 
 
-def _named(os: str, name: str, variant: str | None) -> Platform:
+def _build_platform(os: str, name: str, variant: str | None) -> Platform:
     architecture, implied = _ARCHITECTURES.get(name, (name, ""))
     return Platform(os, architecture, variant or implied)

@@ -16,7 +16,7 @@ Outcome = Literal["passed", "failed", "skipped", "waived"]
 says why that is accepted."""
 
 
-def title_of(role: CheckRole, rule: str) -> str:
+def build_title(role: CheckRole, rule: str) -> str:
     """Return the unique name of a rule, such as `worker ready`."""
     return f"{role} {rule}"
 
@@ -36,7 +36,7 @@ class Check:
     @property
     def title(self) -> str:
         """The unique name of the rule, such as `worker ready`."""
-        return title_of(self.role, self.rule)
+        return build_title(self.role, self.rule)
 
     @property
     def ok(self) -> bool:
@@ -110,7 +110,7 @@ class Proof:
         return all(check.ok for check in self.checks)
 
 
-def as_object(proof: Proof) -> dict[str, Any]:
+def serialize_proof(proof: Proof) -> dict[str, Any]:
     """Return a proof as scripts get it, ready for JSON: everything but the logs."""
     counts = count_outcomes(proof.checks)
     return {

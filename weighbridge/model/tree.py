@@ -26,7 +26,7 @@ class Node:
     """How many files are in it."""
 
 
-def common(categories: Sequence[str]) -> str:
+def find_common(categories: Sequence[str]) -> str:
     """Return the category if all are the same; empty if there are several, or none."""
     return categories[0] if len(set(categories)) == 1 else ""
 
@@ -36,7 +36,7 @@ def count(node: Node) -> int:
     return 1 + sum(map(count, node.children))
 
 
-def folded(node: Node, limit: int, what: str = "files") -> Node:
+def fold(node: Node, limit: int, what: str = "files") -> Node:
     """Return the tree with its smallest parts merged, so that little more than `limit` nodes remain.
 
     All parts of the first level remain. The bytes of children still add up to those of their parent.
@@ -49,24 +49,24 @@ def folded(node: Node, limit: int, what: str = "files") -> Node:
     if not node.bytes or count(node) <= limit:
         return node
     least = max(1, node.bytes // (_FINENESS * limit))
-    while (more := max(least + 1, least * 5 // 4)) <= node.bytes and 1 + _left(node.children, least) > limit:
+    while (more := max(least + 1, least * 5 // 4)) <= node.bytes and 1 + _count_left(node.children, least) > limit:
         least = more
-    return replace(node, children=tuple(_without(child, least, what) for child in node.children))
+    return replace(node, children=tuple(_merge_small(child, least, what) for child in node.children))
 
 
-def _left(nodes: Sequence[Node], least: int) -> int:
-    """Return how many nodes would remain of these after `_without`."""
+def _count_left(nodes: Sequence[Node], least: int) -> int:
+    """Return how many nodes would remain of these after `_merge_small`."""
     left = len(nodes)
     for node in nodes:
         if node.children:
             kept = [child for child in node.children if child.bytes >= least]
-            left += _left(kept, least) + (len(kept) < len(node.children))
+            left += _count_left(kept, least) + (len(kept) < len(node.children))
     return left
 
 
-def _without(node: Node, least: int, what: str) -> Node:
+def _merge_small(node: Node, least: int, what: str) -> Node:
     """Return a tree in which, in each folder, all parts smaller than `least` bytes are merged into one."""
-    kept = tuple(_without(child, least, what) for child in node.children if child.bytes >= least)
+    kept = tuple(_merge_small(child, least, what) for child in node.children if child.bytes >= least)
     rest = [child for child in node.children if child.bytes < least]
     if len(rest) == 1 and not rest[0].children:
         return replace(node, children=(*kept, *rest))
@@ -79,7 +79,7 @@ def _without(node: Node, least: int, what: str) -> Node:
     together = Node(
         name=name,
         bytes=sum(child.bytes for child in rest),
-        category=common([child.category for child in rest]),
+        category=find_common([child.category for child in rest]),
         files=files,
     )
     return replace(node, children=(*kept, together))

@@ -59,19 +59,19 @@ def compute_bars(scheme: Scheme) -> Mapping[str, str]:
 
 def mix(colour: str, other: str, share: int) -> str:
     """Return so many hundredths of a colour with the rest of another."""
-    pairs = zip(_channels(colour), _channels(other), strict=True)
+    pairs = zip(_split_channels(colour), _split_channels(other), strict=True)
     return "#" + "".join(f"{round((one * share + two * (_STEPS - share)) / _STEPS):02x}" for one, two in pairs)
 
 
 def measure_contrast(colour: str, other: str) -> float:
     """Return the contrast ratio of two colours, 1 to 21."""
-    darker, lighter = sorted((_luminance(colour), _luminance(other)))
+    darker, lighter = sorted((_compute_luminance(colour), _compute_luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _luminance(colour: str) -> float:
+def _compute_luminance(colour: str) -> float:
     """Return the relative luminance, as WCAG 2 defines it for sRGB."""
-    shares = [channel / 255 for channel in _channels(colour)]
+    shares = [channel / 255 for channel in _split_channels(colour)]
     red, green, blue = (
         share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4  # noqa: PLR2004 - sRGB's own numbers
         for share in shares
@@ -79,5 +79,5 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def _channels(colour: str) -> tuple[int, ...]:
+def _split_channels(colour: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(colour.removeprefix("#")))

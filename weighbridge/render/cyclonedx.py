@@ -27,7 +27,7 @@ from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.model.report import Image, Report
 from weighbridge.report.components import Component as Part
 from weighbridge.report.components import Inventory
-from weighbridge.report.components import of as inventory
+from weighbridge.report.components import take_inventory as inventory
 from weighbridge.report.summary import Summary
 
 _SERIAL_NUMBERS = UUID("f24ed6fc-1b7c-4a3c-9d8e-6f0b5f6f9f2d")
@@ -43,63 +43,63 @@ _Systems = Mapping[str, tuple[str, str | None]]
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
     """Write one document for all images. The same record always gives the same bytes."""
-    (stream or sys.stdout).write(document(summary.report) + "\n")
+    (stream or sys.stdout).write(build_document(summary.report) + "\n")
 
 
-def document(report: Report) -> str:
+def build_document(report: Report) -> str:
     """Return the document. A single image is its subject; several images are components of a subject without bytes."""
-    subject, several = _subject(report), len(report.images) != 1
+    subject, several = _build_subject(report), len(report.images) != 1
     bom = Bom(
-        serial_number=_serial_number(report),
+        serial_number=_derive_serial_number(report),
         metadata=BomMetaData(
             timestamp=datetime.fromisoformat(report.recorded_at),
             tools=ToolRepository(components=[Component(name="weighbridge", type=ComponentType.APPLICATION)]),
             component=subject,
-            properties=_properties({"commit": report.commit, "dirty": str(report.dirty).lower()}),
+            properties=_list_properties({"commit": report.commit, "dirty": str(report.dirty).lower()}),
         ),
     )
-    held = [_held(bom, image, _image(image) if several else subject) for image in report.images]
+    held = [_add_contents(bom, image, _describe_image(image) if several else subject) for image in report.images]
     if several:
         bom.components.update(held)
-        _hold(bom, subject, held)
+        _link_parts(bom, subject, held)
     return JsonV1Dot6(bom).output_as_string(indent=2)
 
 
-def _subject(report: Report) -> Component:
+def _build_subject(report: Report) -> Component:
     if len(report.images) == 1:
-        return _image(report.images[0])
+        return _describe_image(report.images[0])
     return Component(name="images", type=ComponentType.APPLICATION, bom_ref="images")
 
 
-def _serial_number(report: Report) -> UUID:
+def _derive_serial_number(report: Report) -> UUID:
     """Return a serial number that depends only on the record."""
     images = (f"{image.variant} {image.id} {image.shipped_bytes}" for image in report.images)
     return uuid5(_SERIAL_NUMBERS, "\n".join((report.recorded_at, report.commit or "", *images)))
 
 
-def _held(bom: Bom, image: Image, container: Component) -> Component:
+def _add_contents(bom: Bom, image: Image, container: Component) -> Component:
     """Add the components of an image to the document, and return the image's own component."""
     found = inventory(image)
-    parts = list(_parts(image.variant, found)) if found else []
+    parts = list(_list_parts(image.variant, found)) if found else []
     bom.components.update(parts)
     bom.dependencies.update(Dependency(part.bom_ref) for part in parts)
-    _hold(bom, container, parts)
+    _link_parts(bom, container, parts)
     return container
 
 
-def _hold(bom: Bom, whole: Component, parts: Sequence[Component]) -> None:
+def _link_parts(bom: Bom, whole: Component, parts: Sequence[Component]) -> None:
     """Record which parts a component has. The library's own method takes quadratic time in the number of parts."""
     bom.dependencies.add(Dependency(whole.bom_ref, [Dependency(part.bom_ref) for part in parts]))
 
 
-def _image(image: Image) -> Component:
+def _describe_image(image: Image) -> Component:
     found = inventory(image)
     return Component(
         name=image.reference or image.variant,
         version=image.id,
         type=ComponentType.CONTAINER,
         bom_ref=f"{image.variant}|image",
-        properties=_properties(
+        properties=_list_properties(
             {
                 "variant": image.variant,
                 "platform": image.platform,
@@ -115,15 +115,15 @@ def _image(image: Image) -> Component:
     )
 
 
-def _parts(variant: str, found: Inventory) -> Iterator[Component]:
-    systems = _systems(found.components)
+def _list_parts(variant: str, found: Inventory) -> Iterator[Component]:
+    systems = _find_systems(found.components)
     for name, release in list(systems.values())[:1]:
         yield Component(
             name=name,
             version=release,
             type=ComponentType.OPERATING_SYSTEM,
             bom_ref=f"{variant}|system",
-            properties=_properties({"variant": variant}),
+            properties=_list_properties({"variant": variant}),
         )
     for each in found.components:
         yield Component(
@@ -131,8 +131,8 @@ def _parts(variant: str, found: Inventory) -> Iterator[Component]:
             version=each.version,
             type=_TYPES.get(each.kind, ComponentType.LIBRARY),
             bom_ref=f"{variant}|{each.kind}|{each.name}|{each.version or ''}",
-            purl=_purl(each, systems),
-            properties=_properties(
+            purl=_build_purl(each, systems),
+            properties=_list_properties(
                 {
                     "variant": variant,
                     "kind": each.kind,
@@ -144,20 +144,20 @@ def _parts(variant: str, found: Inventory) -> Iterator[Component]:
         )
 
 
-def _properties(values: Mapping[str, str | int | None]) -> list[Property]:
+def _list_properties(values: Mapping[str, str | int | None]) -> list[Property]:
     """Return the values that are known, under names with our prefix."""
     return [
         Property(name=f"weighbridge:{name}", value=str(value)) for name, value in values.items() if value is not None
     ]
 
 
-def _purl(part: Part, systems: _Systems) -> PackageURL | None:
+def _build_purl(part: Part, systems: _Systems) -> PackageURL | None:
     """Return the package's URL. It has no architecture, because a record does not contain that."""
     if part.kind not in _PURLS:
         return None
     purl = _PURLS[part.kind]
     vendor, release = systems.get(part.kind, (purl.vendor, None))
-    scope, name = _scoped(part.name) if purl.is_scoped else ("", part.name)
+    scope, name = _split_scope(part.name) if purl.is_scoped else ("", part.name)
     if not name.replace("/", "").strip():  # of which the library makes no URL
         return None
     found = purl.version.fullmatch(part.version or "")
@@ -168,12 +168,12 @@ def _purl(part: Part, systems: _Systems) -> PackageURL | None:
     return PackageURL(purl.type, scope or vendor, name, version, known)
 
 
-def _scoped(name: str) -> tuple[str, str]:
+def _split_scope(name: str) -> tuple[str, str]:
     scope, _, last = name.rpartition("/")
     return scope, last
 
 
-def _systems(parts: Sequence[Part]) -> _Systems:
+def _find_systems(parts: Sequence[Part]) -> _Systems:
     """Return distributions and their releases, from the versions of the packages that describe the distribution.
 
     Scanners need both to find a package's advisories.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _of(module: str, name: str = "render", *, machine: bool = True) -> Callable[..., None]:
+def _defer(module: str, name: str = "render", *, machine: bool = True) -> Callable[..., None]:
     """Return a renderer that imports its module, which is below this folder, on the first call.
 
     The renderer takes the value and a stream; without a stream it writes to standard output. Formats for machines are
@@ -41,26 +41,26 @@ def _of(module: str, name: str = "render", *, machine: bool = True) -> Callable[
 
 
 REPORTS: Mapping[str, Callable[..., None]] = {
-    "terminal": _of("terminal.report", machine=False),
-    "json": _of("json"),
-    "markdown": _of("markdown.report"),
-    "html": _of("html.report"),
-    "svg": _of("svg.report"),
-    "badge": _of("svg.badge"),
-    "cyclonedx": _of("cyclonedx"),
+    "terminal": _defer("terminal.report", machine=False),
+    "json": _defer("json"),
+    "markdown": _defer("markdown.report"),
+    "html": _defer("html.report"),
+    "svg": _defer("svg.report"),
+    "badge": _defer("svg.badge"),
+    "cyclonedx": _defer("cyclonedx"),
 }
 DIFFERENCES: Mapping[str, Callable[[Comparison], None]] = {
-    "terminal": _of("terminal.difference", machine=False),
-    "json": _of("json", "render_difference"),
+    "terminal": _defer("terminal.difference", machine=False),
+    "json": _defer("json", "render_difference"),
 }
 PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
-    "terminal": _of("terminal.smoke", machine=False),
-    "json": _of("json", "render_proofs"),
-    "junit": _of("junit"),
+    "terminal": _defer("terminal.smoke", machine=False),
+    "json": _defer("json", "render_proofs"),
+    "junit": _defer("junit"),
 }
 TRENDS: Mapping[str, Callable[[Trend], None]] = {
-    "terminal": _of("terminal.trend", machine=False),
-    "json": _of("json", "render_trend"),
+    "terminal": _defer("terminal.trend", machine=False),
+    "json": _defer("json", "render_trend"),
 }
 
 
@@ -126,18 +126,18 @@ class Outputs:
                 continue
             drawn = io.StringIO()  # complete before the old file is touched
             each.render(value, drawn)
-            with _writing(each.path):
+            with _translate_errors(each.path):
                 each.path.write_text(drawn.getvalue(), encoding="utf-8")
 
 
 def _try_to_write(path: Path) -> None:
     """Check that a file can be written, without changing or creating it."""
-    with _writing(path), path.open("ab") if path.exists() else tempfile.TemporaryFile(dir=path.parent):
+    with _translate_errors(path), path.open("ab") if path.exists() else tempfile.TemporaryFile(dir=path.parent):
         pass
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

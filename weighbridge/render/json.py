@@ -12,14 +12,14 @@ from weighbridge.model import smoke
 from weighbridge.model.report import FORMAT_VERSION
 from weighbridge.model.smoke import Proof
 from weighbridge.report.comparison import Comparison
-from weighbridge.report.records import to_json
+from weighbridge.report.records import dump_json
 from weighbridge.report.summary import Summary
 from weighbridge.report.trend import Trend
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
     """Write the record."""
-    (stream or sys.stdout).write(to_json(summary.report))
+    (stream or sys.stdout).write(dump_json(summary.report))
 
 
 def render_difference(comparison: Comparison, stream: TextIO | None = None) -> None:
@@ -35,7 +35,7 @@ def render_difference(comparison: Comparison, stream: TextIO | None = None) -> N
 
 def render_proofs(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
     """Write the results of the smoke test, one object per variant."""
-    variants = [smoke.as_object(proof) for proof in proofs]
+    variants = [smoke.serialize_proof(proof) for proof in proofs]
     (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, "variants": variants}, indent=2) + "\n")
 
 

@@ -8,38 +8,38 @@ from typing import TextIO, assert_never
 from xml.etree import ElementTree as ET
 
 from weighbridge.model.smoke import Check, Outcome, Proof
-from weighbridge.quoting import held_by_xml
+from weighbridge.quoting import replace_invalid_xml
 
 
 def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
     """Write the document, in ASCII, so that it is correct whatever the encoding of the stream."""
     checks = [check for proof in proofs for check in proof.checks]
     longest = max((proof.seconds for proof in proofs), default=0)  # they run side by side
-    root = ET.Element("testsuites", {"name": "smoke", **_counts(checks), "time": _seconds(longest)})
+    root = ET.Element("testsuites", {"name": "smoke", **_count_outcomes(checks), "time": _format_seconds(longest)})
     for proof in proofs:
-        root.append(_suite(proof))
+        root.append(_build_suite(proof))
     ET.indent(root)
     (stream or sys.stdout).write(ET.tostring(root, encoding="us-ascii", xml_declaration=True).decode("ascii") + "\n")
 
 
-def _suite(proof: Proof) -> ET.Element:
-    about = {"name": f"smoke.{proof.variant}", **_counts(proof.checks), "time": _seconds(proof.seconds)}
+def _build_suite(proof: Proof) -> ET.Element:
+    about = {"name": f"smoke.{proof.variant}", **_count_outcomes(proof.checks), "time": _format_seconds(proof.seconds)}
     suite = ET.Element("testsuite", about)
     for check in proof.checks:
-        suite.append(_case(proof, check))
+        suite.append(_build_case(proof, check))
     return suite
 
 
-def _case(proof: Proof, check: Check) -> ET.Element:
+def _build_case(proof: Proof, check: Check) -> ET.Element:
     case = ET.Element(
-        "testcase", classname=f"{proof.variant}.{check.role}", name=check.rule, time=_seconds(check.seconds)
+        "testcase", classname=f"{proof.variant}.{check.role}", name=check.rule, time=_format_seconds(check.seconds)
     )
-    detail = held_by_xml(check.detail)
+    detail = replace_invalid_xml(check.detail)
     match check.outcome:
         case "failed":
             failure = ET.SubElement(case, "failure", message=detail)
             if check.title == proof.log_of:
-                failure.text = held_by_xml(proof.log)
+                failure.text = replace_invalid_xml(proof.log)
         case "skipped":
             ET.SubElement(case, "skipped", message=detail)
         case "waived":
@@ -51,12 +51,12 @@ def _case(proof: Proof, check: Check) -> ET.Element:
     return case
 
 
-def _counts(checks: Sequence[Check]) -> dict[str, str]:
+def _count_outcomes(checks: Sequence[Check]) -> dict[str, str]:
     def count(outcome: Outcome) -> str:
         return str(sum(check.outcome == outcome for check in checks))
 
     return {"tests": str(len(checks)), "failures": count("failed"), "errors": "0", "skipped": count("skipped")}
 
 
-def _seconds(value: float) -> str:
+def _format_seconds(value: float) -> str:
     return f"{value:.3f}"

@@ -10,7 +10,7 @@ from weighbridge.model.report import Image, Layer, Pull, Rebuild
 from weighbridge.model.smoke import RuleCounts, Standing
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.summary import Summary
-from weighbridge.report.units import seconds, size
+from weighbridge.report.units import format_seconds, format_size
 
 UNKNOWN = "unknown"
 MISSING = "–"  # noqa: RUF001 - a dash, where there is no value
@@ -25,7 +25,7 @@ class Answer:
     cells: tuple[str, ...]
 
 
-def answers(summary: Summary) -> tuple[Answer, ...]:
+def list_answers(summary: Summary) -> tuple[Answer, ...]:
     """Return the columns, without those for which no variant has data."""
     found = []
     for name, told in _QUESTIONS.items():
@@ -35,51 +35,51 @@ def answers(summary: Summary) -> tuple[Answer, ...]:
     return tuple(found)
 
 
-def known(count: int | None) -> str:
+def format_bytes(count: int | None) -> str:
     """Return bytes as text; `unknown` if they were not measured."""
-    return UNKNOWN if count is None else size(count)
+    return UNKNOWN if count is None else format_size(count)
 
 
-def pulled(pull: Pull | None) -> str:
+def format_pull(pull: Pull | None) -> str:
     """Return the bytes of a pull as text, with `~` before an estimate."""
     if pull is None:
         return UNKNOWN
     match pull.basis:
         case "exact":
-            return size(pull.bytes)
+            return format_size(pull.bytes)
         case "estimated":
-            return f"~{size(pull.bytes)}"
+            return f"~{format_size(pull.bytes)}"
     assert_never(pull.basis)
 
 
-def pull_of(layer: Layer) -> Pull | None:
+def read_layer_pull(layer: Layer) -> Pull | None:
     """Return what a layer adds to a pull; None if that is unknown."""
     if layer.pull_bytes is None:
         return None
     return Pull(bytes=layer.pull_bytes, basis="exact" if layer.blob else "estimated")
 
 
-def versions(before: str | None, after: str | None) -> str:
+def format_versions(before: str | None, after: str | None) -> str:
     """Return an owner's version, or both versions if it changed; empty if it has no version."""
     return after or "" if before == after else f"{before or 'none'} → {after or 'none'}"
 
 
-def origin(layer: Layer) -> str:
+def name_origin(layer: Layer) -> str:
     """Return whether a layer came with the base: `base`, `ours` or `unknown`."""
     return {True: "base", False: "ours", None: UNKNOWN}[layer.in_base]
 
 
-def signed(count: int) -> str:
+def format_delta(count: int) -> str:
     """Return a change in bytes, with its sign unless it is 0."""
-    return f"+{size(count)}" if count > 0 else size(count)
+    return f"+{format_size(count)}" if count > 0 else format_size(count)
 
 
-def of_variant(summary: Summary, variant: str) -> Comparison | None:
+def find_comparison(summary: Summary, variant: str) -> Comparison | None:
     """Return what changed in a variant since the baseline; None if it is not compared."""
     return summary.baseline.find(variant) if summary.baseline else None
 
 
-def stood(standing: Standing | None) -> str:
+def describe_standing(standing: Standing | None) -> str:
     """Return how the last smoke test went, in a sign and words: `✓ 42 of 44 rules hold, 2 waived`."""
     if standing is None:
         return "not tried"
@@ -95,7 +95,7 @@ def describe_rules(counts: RuleCounts, noun: str = "rule") -> str:
     """
     count, verb = (counts.failed, "fail") if counts.failed else (counts.held, "hold")
     ending = "s" if 1 in {count, counts.total} else ""
-    told = [f"{count} of {counted(counts.total, noun)} {verb}{ending}"]
+    told = [f"{count} of {format_count(counts.total, noun)} {verb}{ending}"]
     told += [f"{counts.waived} waived"] if counts.waived else []
     told += [f"{counts.untried} not tried"] if counts.untried else []
     return ", ".join(told)
@@ -107,31 +107,31 @@ def describe_proof(summary: Summary, variant: str) -> str:
     return describe_rules(standing.counts, "smoke rule") if standing else ""
 
 
-def counted(count: int, noun: str) -> str:
+def format_count(count: int, noun: str) -> str:
     """Return a number and a noun: `1 rule`, `2 rules`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def moment(stamp: str) -> str:
+def format_moment(stamp: str) -> str:
     """Return a record's ISO 8601 time as `2026-11-24 13:44`."""
     return stamp[:16].replace("T", " ")
 
 
-def over_base(image: Image) -> str:
+def format_over_base(image: Image) -> str:
     """Return how many bytes an image ships in addition to its base; `unknown` without a base."""
-    return size(image.shipped_bytes - image.base.shipped_bytes) if image.base else UNKNOWN
+    return format_size(image.shipped_bytes - image.base.shipped_bytes) if image.base else UNKNOWN
 
 
-def stands_on(image: Image) -> str:
+def describe_base(image: Image) -> str:
     """Return what an image stands on, and how that is known where no label tells it."""
     if image.base is None:
         return "base unknown or changed since the build"
     return f"on {image.base.reference}{' (by its layers)' if image.base.known_by == 'layers' else ''}"
 
 
-def wasted(image: Image) -> str:
+def format_waste(image: Image) -> str:
     """Return how many bytes an image wastes."""
-    return known(image.wasted_bytes)
+    return format_bytes(image.wasted_bytes)
 
 
 def is_new(summary: Summary, variant: str) -> bool:
@@ -139,50 +139,50 @@ def is_new(summary: Summary, variant: str) -> bool:
     return summary.baseline is not None and summary.baseline.find_image(variant) is None
 
 
-def ready(standing: Standing | None) -> str:
+def format_ready(standing: Standing | None) -> str:
     """Return how long the API took to be ready in the last smoke test."""
     after = standing.figures.api_ready_seconds if standing else None
-    return MISSING if after is None else seconds(after)
+    return MISSING if after is None else format_seconds(after)
 
 
-def _change(image: Image, summary: Summary) -> str:
-    found = of_variant(summary, image.variant)
+def _describe_change(image: Image, summary: Summary) -> str:
+    found = find_comparison(summary, image.variant)
     if found is not None:
-        return signed(found.delta_bytes)
+        return format_delta(found.delta_bytes)
     if is_new(summary, image.variant):
         return "new"
     return "not compared" if summary.baseline and image.variant in summary.baseline.refusals else MISSING
 
 
-def _code_change(image: Image, _: Summary) -> str:
-    found = code_change(image)
-    return f"{pulled(found.pull)}, {seconds(found.seconds)}" if found else MISSING
+def _describe_code_change(image: Image, _: Summary) -> str:
+    found = find_code_change(image)
+    return f"{format_pull(found.pull)}, {format_seconds(found.seconds)}" if found else MISSING
 
 
-def code_change(image: Image) -> Rebuild | None:
+def find_code_change(image: Image) -> Rebuild | None:
     """Return the cost of the change named `code`; None if it was not measured."""
     return next((each for each in image.rebuilds if each.change == _CODE), None)
 
 
-def _smoke(image: Image, summary: Summary) -> str:
-    return stood(summary.standings.get(image.variant))
+def _describe_smoke(image: Image, summary: Summary) -> str:
+    return describe_standing(summary.standings.get(image.variant))
 
 
-def _findings(image: Image, _: Summary) -> str:
+def _count_findings(image: Image, _: Summary) -> str:
     levels: Sequence[str] = [each.level for each in image.findings]
-    told = [counted(levels.count(level), level) for level in ("error", "warning") if level in levels]
+    told = [format_count(levels.count(level), level) for level in ("error", "warning") if level in levels]
     return ", ".join(told) or MISSING
 
 
 _QUESTIONS: Mapping[str, Callable[[Image, Summary], str]] = {
-    "Shipped": lambda image, _: size(image.shipped_bytes),
-    "Pull": lambda image, _: pulled(image.pull),
-    "Over base": lambda image, _: over_base(image),
-    "Waste": lambda image, _: wasted(image),
-    "Change": _change,
-    "Code change": _code_change,
-    "API ready": lambda image, summary: ready(summary.standings.get(image.variant)),
-    "Smoke": _smoke,
-    "Findings": _findings,
+    "Shipped": lambda image, _: format_size(image.shipped_bytes),
+    "Pull": lambda image, _: format_pull(image.pull),
+    "Over base": lambda image, _: format_over_base(image),
+    "Waste": lambda image, _: format_waste(image),
+    "Change": _describe_change,
+    "Code change": _describe_code_change,
+    "API ready": lambda image, summary: format_ready(summary.standings.get(image.variant)),
+    "Smoke": _describe_smoke,
+    "Findings": _count_findings,
 }
 _ALWAYS = {"Shipped", "Smoke"}

@@ -43,99 +43,99 @@ class Cut:
     """Whether it can be removed without loss. If not, it is the image's largest part, and a person has to decide."""
 
     @property
-    def told(self) -> str:
+    def headline(self) -> str:
         """`what`, introduced by a sentence that says so if it may be needed."""
         return self.what if self.sure else f"Nothing is certainly removable. The largest part is {self.what}"
 
 
-def to_ship(summary: Summary) -> Image | None:
+def choose_image(summary: Summary) -> Image | None:
     """Return the smallest image that passed its smoke test; if there is none, the smallest untested image.
 
     Images with an error among their findings come last. Images are compared by pull bytes, or by shipped bytes if the
     pulls are unknown or cannot be compared. None if there is no image, or every image failed.
     """
-    candidates = _passed(summary) or _untried(summary)
-    sound = [image for image in candidates if not _errors(image)] or candidates
-    return min(sound, key=_measure(summary.report.images), default=None)
+    candidates = _select_passed(summary) or _select_untried(summary)
+    sound = [image for image in candidates if not _count_errors(image)] or candidates
+    return min(sound, key=_choose_measure(summary.report.images), default=None)
 
 
-def reason(summary: Summary) -> str:
-    """Return the reason for the choice of `to_ship`, in one or two sentences without figures."""
-    choice, images = to_ship(summary), summary.report.images
+def explain_choice(summary: Summary) -> str:
+    """Return the reason for the choice of `choose_image`, in one or two sentences without figures."""
+    choice, images = choose_image(summary), summary.report.images
     if choice is None:
         return "No variant passes its smoke test: `invoke smoke` says what fails." if images else "There is no image."
-    passed = _passed(summary)
+    passed = _select_passed(summary)
     if not passed:
-        told = _unproven(summary, choice)
+        told = _explain_unproven(summary, choice)
     elif len(passed) == 1:
         told = "Its smoke test passed." if len(images) == 1 else "It is the only one whose smoke test passed."
     else:
-        sound = sum(not _errors(image) for image in passed) or len(passed)
+        sound = sum(not _count_errors(image) for image in passed) or len(passed)
         which = f"the {sound} whose smoke test passed" if sound == len(passed) else "those that pass without errors"
-        told = f"It {_is_smallest(images)} of {which}."
-    return " ".join(filter(None, (told, _but(summary, choice))))
+        told = f"It {_describe_smallest(images)} of {which}."
+    return " ".join(filter(None, (told, _state_objection(summary, choice))))
 
 
-def to_cut(image: Image) -> Cut | None:
+def choose_cut(image: Image) -> Cut | None:
     """Return what to cut from an image first; None where it has nothing of its own.
 
     That is the largest of what has a sure remedy and is at least 1 % of the image: waste, tools that only a build
     needs, and packages that nothing requires and nobody asked for. Where there is none, it is the largest owner that
     did not come with the base image and that no other package requires.
     """
-    found = (*_wasted(image), *_build_tools(image), *_unneeded(image))
+    found = (*_list_waste(image), *_list_build_tools(image), *_list_unneeded(image))
     sure = [cut for cut in found if cut.bytes >= WORTHWHILE * image.shipped_bytes]
-    return max(sure or _owners(image), key=lambda cut: cut.bytes, default=None)
+    return max(sure or _list_owners(image), key=lambda cut: cut.bytes, default=None)
 
 
-def by_pull(images: Sequence[Image]) -> bool:
+def can_compare_pulls(images: Sequence[Image]) -> bool:
     """Return whether images can be compared by pull bytes: all are known, and all are exact or all estimated."""
     bases = {image.pull.basis if image.pull else None for image in images}
     return len(bases) == 1 and None not in bases
 
 
-def _passed(summary: Summary) -> list[Image]:
+def _select_passed(summary: Summary) -> list[Image]:
     return [image for image in summary.report.images if (known := summary.standings.get(image.variant)) and known.ok]
 
 
-def _untried(summary: Summary) -> list[Image]:
+def _select_untried(summary: Summary) -> list[Image]:
     return [image for image in summary.report.images if image.variant not in summary.standings]
 
 
-def _errors(image: Image) -> int:
+def _count_errors(image: Image) -> int:
     return sum(finding.level == "error" for finding in image.findings)
 
 
-def _measure(images: Sequence[Image]) -> Callable[[Image], int]:
+def _choose_measure(images: Sequence[Image]) -> Callable[[Image], int]:
     """Return the figure by which images are compared."""
-    if by_pull(images):
+    if can_compare_pulls(images):
         return lambda image: image.pull.bytes if image.pull else 0
     return lambda image: image.shipped_bytes
 
 
-def _is_smallest(images: Sequence[Image]) -> str:
-    return "is the smallest to pull" if by_pull(images) else "ships the fewest bytes"
+def _describe_smallest(images: Sequence[Image]) -> str:
+    return "is the smallest to pull" if can_compare_pulls(images) else "ships the fewest bytes"
 
 
-def _unproven(summary: Summary, choice: Image) -> str:
+def _explain_unproven(summary: Summary, choice: Image) -> str:
     """Return why an untested variant was chosen, and what to do first."""
     images = summary.report.images
     if ":" in choice.variant:  # a location such as `archive:x.tar`, of which the smoke test knows nothing
-        return "" if len(images) == 1 else f"It {_is_smallest(images)} of {len(images)}, and none was tried."
+        return "" if len(images) == 1 else f"It {_describe_smallest(images)} of {len(images)}, and none was tried."
     prove = "prove it with `invoke smoke`."
     if len(images) == 1:
         return f"No smoke test has tried it: {prove}"
-    untried = len(_untried(summary))
+    untried = len(_select_untried(summary))
     every = "both" if untried == len(images) == 2 else f"all {untried}"  # noqa: PLR2004 - two are both
     which = every if untried == len(images) else f"the {untried} that did not fail"
     if untried == 1:
         return f"All others fail their smoke test, and it was never tried: {prove}"
-    return f"It {_is_smallest(images)} of {which}, and none was tried: {prove}"
+    return f"It {_describe_smallest(images)} of {which}, and none was tried: {prove}"
 
 
-def _but(summary: Summary, choice: Image) -> str:
+def _state_objection(summary: Summary, choice: Image) -> str:
     """Return an objection to the choice: its errors, or a smaller variant that was not chosen."""
-    errors, measured = _errors(choice), _measure(summary.report.images)
+    errors, measured = _count_errors(choice), _choose_measure(summary.report.images)
     if errors:
         return f"It has {errors} error{'s' if errors > 1 else ''}, listed below."
     smaller = [image for image in summary.report.images if measured(image) < measured(choice)]
@@ -148,7 +148,7 @@ def _but(summary: Summary, choice: Image) -> str:
     return f"{least.variant} is smaller, but {'has errors' if standing.ok else 'its smoke test fails'}."
 
 
-def _wasted(image: Image) -> Iterator[Cut]:
+def _list_waste(image: Image) -> Iterator[Cut]:
     """Yield what one change to an instruction saves, without what the base image wastes by itself."""
     if image.base is None:
         return  # without a known base, its own waste cannot be distinguished from ours
@@ -164,7 +164,7 @@ def _wasted(image: Image) -> Iterator[Cut]:
         yield Cut(bytes=sum(row.bytes for row in rows), what=f"{first.path}{more}, {deed}", remedy=remedy, sure=True)
 
 
-def _build_tools(image: Image) -> Iterator[Cut]:
+def _list_build_tools(image: Image) -> Iterator[Cut]:
     """Yield the build tools, such as compilers and headers, that the image installs on top of its base."""
     found = {row.name: row.bytes for row in image.ledger if row.category in _SYSTEMS and _BUILD_TOOL.match(row.name)}
     if found:
@@ -178,14 +178,14 @@ def _build_tools(image: Image) -> Iterator[Cut]:
         )
 
 
-def _unneeded(image: Image) -> Iterator[Cut]:
+def _list_unneeded(image: Image) -> Iterator[Cut]:
     """Yield the packages that nothing requires and nobody asked for, each with what only it needs."""
     for each in (found for found in find_removals(image) if found.category in _KINDS):
         what = f"{_KINDS[each.category].describe(each.name)}, {each.reason}"
         yield Cut(bytes=each.bytes, what=what, remedy=each.remedy, sure=True)
 
 
-def _owners(image: Image) -> list[Cut]:
+def _list_owners(image: Image) -> list[Cut]:
     """Return each owner that the image's maker decides on, a package together with its bytecode.
 
     What another package requires goes only with that one.

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from weighbridge.errors import SettingsError, UnreadableRecord
-from weighbridge.git import git, trouble
+from weighbridge.git import describe_trouble, run_git
 from weighbridge.model.report import Report
 from weighbridge.report import records
 from weighbridge.report.comparison import NOISE_BYTES, Comparison, Refusal, compare_images
-from weighbridge.report.records import _SUFFIX, history
+from weighbridge.report.records import _SUFFIX, read_history
 from weighbridge.report.summary import Baseline
 
 LAST = "last"
@@ -40,23 +40,25 @@ def find(text: str, folder: Path, project: Path) -> Report:
     """
     path = Path(text)
     if path.suffix == _SUFFIX or path.is_file():
-        return _file(path)
-    if why := trouble(project):
+        return _read_file(path)
+    if why := describe_trouble(project):
         advice = f"Give the path of a record, or fix the repository: `git -C {project} status` says how."
         raise SettingsError(f"--baseline {text} is not a file, and Git finds no commits: {why}", advice=advice)
-    tip = _main(project) if text == LAST else text
-    commit = _commit(project, tip)
+    tip = _find_main_branch(project) if text == LAST else text
+    commit = _resolve_commit(project, tip)
     if not commit:
         advice = "Give the path of a record, a branch, a commit, or `last`."
-        raise SettingsError(f"--baseline {text} is neither a record nor a commit", advice=_deepen(project) or advice)
+        raise SettingsError(
+            f"--baseline {text} is neither a record nor a commit", advice=_advise_deepening(project) or advice
+        )
     branch = text == LAST or (
-        tip not in _PRESENT and bool(git(project, "rev-parse", "--symbolic-full-name", tip).startswith("refs/"))
+        tip not in _PRESENT and bool(run_git(project, "rev-parse", "--symbolic-full-name", tip).startswith("refs/"))
     )
-    wanted = set(git(project, "rev-list", commit).split()) if branch else {commit}
-    return _newest(text, folder, wanted, advice=_deepen(project) if branch else "")
+    wanted = set(run_git(project, "rev-list", commit).split()) if branch else {commit}
+    return _find_newest(text, folder, wanted, advice=_advise_deepening(project) if branch else "")
 
 
-def described(text: str, report: Report) -> str:
+def describe(text: str, report: Report) -> str:
     """Return a label for people, such as `main, 3f2a9c1, 2026-11-20`.
 
     Args:
@@ -99,44 +101,44 @@ def compare(before: Report, after: Report, label: str, noise_bytes: int = NOISE_
     return Baseline(label=label, report=before, comparisons=tuple(comparisons), refusals=refusals)
 
 
-def _file(path: Path) -> Report:
+def _read_file(path: Path) -> Report:
     advice = "Give the path of a record that `invoke report` wrote."
     try:
-        return records.from_json(path.read_bytes(), str(path))
+        return records.parse_json(path.read_bytes(), str(path))
     except UnreadableRecord as error:  # the user may have named any file, so the usual advice does not fit
         raise UnreadableRecord(error.message, advice=advice) from error
     except OSError as error:
         raise SettingsError(f"--baseline {path} cannot be read: {error.strerror}", advice=advice) from error
 
 
-def _main(project: Path) -> str:
+def _find_main_branch(project: Path) -> str:
     """Return the first of the usual names of a main branch that the repository has."""
     for name in _MAIN:
-        if _commit(project, name):
+        if _resolve_commit(project, name):
             return name
     advice = "Give a branch, a commit or the path of a record."
     message = f"--baseline {LAST} finds no main branch; it tried {', '.join(_MAIN)}"
-    raise SettingsError(message, advice=_deepen(project) or advice)
+    raise SettingsError(message, advice=_advise_deepening(project) or advice)
 
 
-def _commit(project: Path, name: str) -> str:
+def _resolve_commit(project: Path, name: str) -> str:
     """Return the full hash of a commit; empty if there is none. With the suffix, no name is an option of Git."""
-    return git(project, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
+    return run_git(project, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
 
 
-def _deepen(project: Path) -> str:
+def _advise_deepening(project: Path) -> str:
     """Return advice for a shallow clone, as CI makes them; empty if the clone has its whole history."""
-    shallow = git(project, "rev-parse", "--is-shallow-repository").strip() == "true"
+    shallow = run_git(project, "rev-parse", "--is-shallow-repository").strip() == "true"
     return "The clone is shallow: fetch the rest with `git fetch --unshallow`, then try again." if shallow else ""
 
 
-def _newest(text: str, folder: Path, commits: Collection[str], advice: str) -> Report:
+def _find_newest(text: str, folder: Path, commits: Collection[str], advice: str) -> Report:
     """Return the newest record of one of these commits.
 
     Raises:
         SettingsError: There is none.
     """
-    known = history(folder)
+    known = read_history(folder)
     found = [report for report in known.reports if report.commit in commits]
     clean = [report for report in found if not report.dirty]
     if clean:

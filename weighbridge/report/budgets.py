@@ -11,9 +11,9 @@ from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Finding, Image, Level, Report
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.difference import LedgerDifference, VariantDifference
-from weighbridge.report.metrics import METRICS, Figure, Metric, owned
+from weighbridge.report.metrics import METRICS, Figure, Metric, name_owner
 from weighbridge.report.summary import Baseline
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 from weighbridge.settings.budgets import Budgets, Growth, Limit
 from weighbridge.settings.project import Settings
 from weighbridge.settings.values import Size
@@ -42,7 +42,7 @@ def check(report: Report, settings: Settings, baseline: Baseline | None = None) 
         settings: The project's settings.
         baseline: The earlier report; without one, growth is not checked.
     """
-    return replace(report, images=tuple(_checked(image, settings, baseline) for image in report.images))
+    return replace(report, images=tuple(_check_image(image, settings, baseline) for image in report.images))
 
 
 def enforce(report: Report) -> None:
@@ -64,26 +64,26 @@ def enforce(report: Report) -> None:
         raise OverBudget(f"Over budget: {', '.join(told)}")
 
 
-def _checked(image: Image, settings: Settings, baseline: Baseline | None) -> Image:
+def _check_image(image: Image, settings: Settings, baseline: Baseline | None) -> Image:
     others = tuple(each for each in image.findings if not each.rule.startswith(PREFIX))
-    found = _found(image, settings.budgets, baseline) if image.variant in settings.variants else ()
+    found = _list_findings(image, settings.budgets, baseline) if image.variant in settings.variants else ()
     return replace(image, findings=(*others, *found))
 
 
-def _found(image: Image, budgets: Budgets, baseline: Baseline | None) -> Iterator[Finding]:
+def _list_findings(image: Image, budgets: Budgets, baseline: Baseline | None) -> Iterator[Finding]:
     """Yield the findings of one variant, at most one for each limit."""
-    limits = budgets.of(image.variant)
+    limits = budgets.get_limits(image.variant)
     comparison = baseline.find(image.variant) if baseline else None
     earlier = baseline.find_image(image.variant) if baseline and comparison else None
     for metric in METRICS:
         limit: Limit[Size] | None = getattr(limits, metric.name)
         if limit:
             rule = f"{PREFIX}{metric.name.replace('_', '-')}"
-            told = _size(metric, image, limit, earlier, baseline.label if baseline else "")
+            told = _check_size(metric, image, limit, earlier, baseline.label if baseline else "")
             if told:
                 yield Finding(rule=rule, level=told[0], message=told[1])
     if limits.growth and baseline and comparison and earlier:
-        told = _growth(image, limits.growth, baseline.label, comparison, earlier)
+        told = _check_growth(image, limits.growth, baseline.label, comparison, earlier)
         if told:
             yield Finding(rule=_GROWTH, level=told[0], message=told[1])
     elif limits.growth and baseline:
@@ -92,7 +92,7 @@ def _found(image: Image, budgets: Budgets, baseline: Baseline | None) -> Iterato
         yield Finding(rule=_GROWTH_UNJUDGED, level="warning", message=message)
 
 
-def _size(metric: Metric, image: Image, limit: Limit[Size], earlier: Image | None, label: str) -> _Excess | None:
+def _check_size(metric: Metric, image: Image, limit: Limit[Size], earlier: Image | None, label: str) -> _Excess | None:
     """Return level and message if a figure is over its limit; otherwise None."""
     figure = metric.figure(image)
     if figure is None:
@@ -100,55 +100,55 @@ def _size(metric: Metric, image: Image, limit: Limit[Size], earlier: Image | Non
     for kind, level in _LEVELS:
         allowed: Size | None = getattr(limit, kind)
         if allowed and figure.bytes > allowed.bytes:
-            told = f"{metric.title}: {_over(figure, allowed, kind)}"
-            already = _already(metric.figure(earlier) if earlier else None, figure, allowed, label)
-            return level, _joined(told, already, figure.largest)
+            told = f"{metric.title}: {_describe_excess(figure, allowed, kind)}"
+            already = _describe_earlier(metric.figure(earlier) if earlier else None, figure, allowed, label)
+            return level, _join(told, already, figure.largest)
     return None
 
 
-def _over(figure: Figure, allowed: Size, kind: _Kind) -> str:
+def _describe_excess(figure: Figure, allowed: Size, kind: _Kind) -> str:
     """Return the figure and its excess: `160 MB is 10.0 MB over the limit of 150 MB`."""
-    excess, limit = figure.bytes - allowed.bytes, f"{_limit(kind)} of {_told(allowed)}"
+    excess, limit = figure.bytes - allowed.bytes, f"{_name_limit(kind)} of {_format_limit(allowed)}"
     if figure.estimated:
-        return f"~{size(figure.bytes)} (estimated) is ~{size(excess)} over the {limit}"
-    amount = f"{figure.bytes:,} B" if excess * _CLOSE < figure.bytes else size(figure.bytes)
-    return f"{amount} is {size(excess)} over the {limit}"
+        return f"~{format_size(figure.bytes)} (estimated) is ~{format_size(excess)} over the {limit}"
+    amount = f"{figure.bytes:,} B" if excess * _CLOSE < figure.bytes else format_size(figure.bytes)
+    return f"{amount} is {format_size(excess)} over the {limit}"
 
 
-def _limit(kind: _Kind) -> str:
+def _name_limit(kind: _Kind) -> str:
     return "limit" if kind == "hard" else f"{kind} limit"
 
 
-def _told(allowed: Size) -> str:
+def _format_limit(allowed: Size) -> str:
     """Return a limit as it is written in invoke.yaml, and in decimal units as well if it is written in binary ones."""
     if allowed.written.isdecimal():
-        return size(allowed.bytes)
-    return f"{allowed.written} ({size(allowed.bytes)})" if allowed.written.endswith(_BINARY) else allowed.written
+        return format_size(allowed.bytes)
+    return f"{allowed.written} ({format_size(allowed.bytes)})" if allowed.written.endswith(_BINARY) else allowed.written
 
 
-def _already(earlier: Figure | None, figure: Figure, allowed: Size, label: str) -> str:
+def _describe_earlier(earlier: Figure | None, figure: Figure, allowed: Size, label: str) -> str:
     """Say that the earlier image was over the limit, too: then the change is not to blame."""
     if earlier is None or earlier.estimated != figure.estimated or earlier.bytes <= allowed.bytes:
         return ""
-    return f"already over it in {label}: {'~' if earlier.estimated else ''}{size(earlier.bytes)}"
+    return f"already over it in {label}: {'~' if earlier.estimated else ''}{format_size(earlier.bytes)}"
 
 
-def _growth(image: Image, growth: Growth, label: str, comparison: Comparison, earlier: Image) -> _Excess | None:
+def _check_growth(image: Image, growth: Growth, label: str, comparison: Comparison, earlier: Image) -> _Excess | None:
     """Return level and message if an image grew too much, apart from its base; otherwise None."""
     change = comparison.difference
     base, own = comparison.growth.base_bytes, comparison.growth.own_bytes
     whole = earlier.shipped_bytes - (earlier.base.shipped_bytes if earlier.base else 0)
     for kind, level in _LEVELS if own >= comparison.noise_bytes else ():
-        allowed = _allowed(growth, kind, whole)
+        allowed = _compute_allowance(growth, kind, whole)
         if allowed and own > allowed[0]:
             share = f" ({100 * own / whole:.1f} %)" if whole else ""
-            told = f"growth since {label}: {size(own)}{share} of its own"
-            told += f" is {size(own - allowed[0])} over the {_limit(kind)} of {allowed[1]}"
-            return level, _joined(told, _grown(change, image), _drifted(base))
+            told = f"growth since {label}: {format_size(own)}{share} of its own"
+            told += f" is {format_size(own - allowed[0])} over the {_name_limit(kind)} of {allowed[1]}"
+            return level, _join(told, _name_largest_growth(change, image), _describe_drift(base))
     return None
 
 
-def _allowed(growth: Growth, kind: _Kind, whole: int) -> tuple[int, str] | None:
+def _compute_allowance(growth: Growth, kind: _Kind, whole: int) -> tuple[int, str] | None:
     """Return how many bytes of growth are allowed, and the limits in words; None if there is no limit of that kind.
 
     Growth is too much if it exceeds both the bytes and the percentage, so the larger of the two counts. If only one of
@@ -161,34 +161,34 @@ def _allowed(growth: Growth, kind: _Kind, whole: int) -> tuple[int, str] | None:
     for part in parts:
         value: Size | float = next(each for each in (getattr(part, kind), part.hard, part.soft) if each is not None)
         counts.append(value.bytes if isinstance(value, Size) else int(whole * value / 100))
-        words.append(_told(value) if isinstance(value, Size) else f"{value:g} %")
+        words.append(_format_limit(value) if isinstance(value, Size) else f"{value:g} %")
     return max(counts), " and ".join(words)
 
 
-def _grown(change: VariantDifference, image: Image) -> str:
+def _name_largest_growth(change: VariantDifference, image: Image) -> str:
     """Return the owner that grew most, apart from the base, with its versions; for waste, the instruction behind it."""
     rows = (row for row in change.ledger if row.category != "base" and row.delta_bytes > 0)
     row = max(rows, key=lambda row: row.delta_bytes, default=None)
     if row is None:
         return ""
-    told = owned(row.name, row.category, _versions(row))
+    told = name_owner(row.name, row.category, _format_versions(row))
     if row.category == "wasted":
         worst = max((each for each in image.waste if each.cause == row.name), key=lambda each: each.bytes, default=None)
         made = next((each.instruction for each in image.layers if worst and each.index == worst.killed_by), "")
         told = f"{row.name} waste by {strip_prelude(made)}" if made else told
-    return f"largest: {told}, +{size(row.delta_bytes)}"
+    return f"largest: {told}, +{format_size(row.delta_bytes)}"
 
 
-def _versions(row: LedgerDifference) -> str | None:
+def _format_versions(row: LedgerDifference) -> str | None:
     if row.before_version == row.after_version:
         return row.after_version
     return f"{row.before_version or 'none'} -> {row.after_version or 'none'}"
 
 
-def _drifted(base: int) -> str:
+def _describe_drift(base: int) -> str:
     """Say how much the base changed, which does not count against the variant."""
-    return f"the base {'grew' if base > 0 else 'shrank'} by {size(abs(base))} apart from that" if base else ""
+    return f"the base {'grew' if base > 0 else 'shrank'} by {format_size(abs(base))} apart from that" if base else ""
 
 
-def _joined(*parts: str) -> str:
+def _join(*parts: str) -> str:
     return "; ".join(filter(None, parts))

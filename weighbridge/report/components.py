@@ -53,11 +53,11 @@ class Inventory:
         return sum(each.bytes + each.bytecode_bytes for each in self.components)
 
 
-def of(image: Image) -> Inventory | None:
+def take_inventory(image: Image) -> Inventory | None:
     """Return an image's components; None if its record has no ledger."""
     if image.shipped_bytes and not image.ledger:
         return None
-    return _Sums(image).inventory()
+    return _Sums(image).build_inventory()
 
 
 class _Sums:
@@ -70,17 +70,17 @@ class _Sums:
         self._nobody = Counter[str]()
         bytecode = []
         for row in image.ledger:
-            if self._kind(row) == BYTECODE:
+            if self._infer_kind(row) == BYTECODE:
                 bytecode.append(row)
             elif row.category in (UNOWNED, WASTED):
                 self._nobody[row.category] += row.bytes
             else:
-                self._add(self._bytes, self._key(row), row)
-        owners = self._owners()
+                self._add(self._bytes, self._make_key(row), row)
+        owners = self._find_owners()
         for row in bytecode:  # only now are all components known that it may belong to
-            self._add(self._bytecode, owners.get(row.name) or self._around(row), row)
+            self._add(self._bytecode, owners.get(row.name) or self._find_surrounding(row), row)
 
-    def inventory(self) -> Inventory:
+    def build_inventory(self) -> Inventory:
         """Return the sums."""
         keys = sorted({*self._bytes, *self._bytecode}, key=lambda key: (_KINDS.index(key[0]), key[1], key[2] or ""))
         return Inventory(
@@ -107,7 +107,7 @@ class _Sums:
         if row.category == BASE:
             self._in_base[key] += row.bytes
 
-    def _kind(self, row: LedgerRow) -> str:
+    def _infer_kind(self, row: LedgerRow) -> str:
         """Return a row's kind. For rows of the base in older records, which have no kind, infer it from the name."""
         if row.category != BASE or row.kind:
             return row.kind or row.category
@@ -115,22 +115,22 @@ class _Sums:
             return UNOWNED
         return BYTECODE if row.version is None and row.name in self._versions else UNKNOWN
 
-    def _key(self, row: LedgerRow) -> _Key:
-        kind = self._kind(row)
+    def _make_key(self, row: LedgerRow) -> _Key:
+        kind = self._infer_kind(row)
         if row.category == BASE and kind not in (*_PACKAGES, UNKNOWN):
             return self._base
         return kind, row.name, row.version
 
-    def _owners(self) -> dict[str, _Key]:
+    def _find_owners(self) -> dict[str, _Key]:
         """Return name -> the component that its bytecode counts to: of several, the largest one of the first kind."""
         found = sorted(self._bytes, key=lambda key: (_KINDS.index(key[0]), -self._bytes[key], key[2] or ""))
         return {key[1]: key for key in reversed(found) if key[0] != BASE}
 
-    def _around(self, row: LedgerRow) -> _Key | None:
+    def _find_surrounding(self, row: LedgerRow) -> _Key | None:
         """Return the component for bytecode whose name is not a component's; None if there is none."""
         if row.category == BASE:
             return self._base
-        return next((key for key in self._application() if row.name.startswith(f"{key[1]}/")), None)
+        return next((key for key in self._iterate_application() if row.name.startswith(f"{key[1]}/")), None)
 
-    def _application(self) -> Iterable[_Key]:
+    def _iterate_application(self) -> Iterable[_Key]:
         return (key for key in self._bytes if key[0] == APPLICATION)

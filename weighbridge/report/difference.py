@@ -113,12 +113,12 @@ def _list_layers(after: Sequence[Layer], match: _Match) -> tuple[LayerDifference
     """Return every layer of `after` in order, followed by the layers that only the earlier image had."""
     added = {id(layer) for layer in match.added}
     return (
-        *(_row(layer, "added" if id(layer) in added else "same") for layer in after),
-        *(_row(layer, "removed") for layer in match.removed),
+        *(_build_row(layer, "added" if id(layer) in added else "same") for layer in after),
+        *(_build_row(layer, "removed") for layer in match.removed),
     )
 
 
-def _row(layer: Layer, change: LayerChange) -> LayerDifference:
+def _build_row(layer: Layer, change: LayerChange) -> LayerDifference:
     return LayerDifference(
         instruction=layer.instruction, diff_id=layer.diff_id, change=change, shipped_bytes=layer.shipped_bytes
     )
@@ -129,7 +129,7 @@ def _subtract_ledgers(before: Image | None, after: Image | None, match: _Match) 
     if any(image and image.shipped_bytes and not image.ledger for image in (before, after)):
         return ()  # recorded by a version that kept no ledger
     by_kind = _has_base_in_both(before, after, match)
-    old, new = (_by_owner(image.ledger if image else (), by_kind=by_kind) for image in (before, after))
+    old, new = (_sum_by_owner(image.ledger if image else (), by_kind=by_kind) for image in (before, after))
     rows = []
     for category, name in [*new, *(owner for owner in old if owner not in new)]:
         (was, old_version), (now, new_version) = (side.get((category, name), (0, None)) for side in (old, new))
@@ -180,7 +180,7 @@ def _has_base_in_both(before: Image | None, after: Image | None, match: _Match) 
     return bases[0] == bases[1]
 
 
-def _by_owner(ledger: tuple[LedgerRow, ...], *, by_kind: bool) -> dict[tuple[str, str], tuple[int, str | None]]:
+def _sum_by_owner(ledger: tuple[LedgerRow, ...], *, by_kind: bool) -> dict[tuple[str, str], tuple[int, str | None]]:
     """Return the bytes and version of each owner.
 
     With `by_kind`, bytes of the base count with the same owner's bytes in later layers. The base did not change, so if

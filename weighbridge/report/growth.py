@@ -58,7 +58,7 @@ class Growth:
         """How much of the difference does not come from the base image."""
         return self.delta_bytes - self.base_bytes
 
-    def largest(self, count: int) -> tuple[tuple[Cause, ...], tuple[Cause, ...]]:
+    def split_largest(self, count: int) -> tuple[tuple[Cause, ...], tuple[Cause, ...]]:
         """Return the largest causes and the rest. The rest is never a single cause: its own row takes no more room."""
         if len(self.causes) <= count + 1:
             return self.causes, ()
@@ -68,14 +68,14 @@ class Growth:
 def explain_growth(difference: VariantDifference) -> Growth:
     """Return the causes of a difference: by owner, or by layer if one of the images has no ledger."""
     base = [row for row in difference.ledger if row.category == BASE]
-    causes = [_owner(row) for row in difference.ledger if row.category != BASE]
+    causes = [_build_owner_cause(row) for row in difference.ledger if row.category != BASE]
     drift = difference.base_delta_bytes
     if base:
-        causes.append(_base_image(base, drift))
+        causes.append(_build_base_cause(base, drift))
         if hidden := sum(row.delta_bytes for row in base) - drift:
             causes.append(Cause(category="wasted", name=HIDDEN, delta_bytes=hidden))
     if not difference.ledger:
-        causes = [_layer(row) for row in difference.layers if _SIGNS[row.change]]
+        causes = [_build_layer_cause(row) for row in difference.layers if _SIGNS[row.change]]
     return Growth(
         delta_bytes=difference.delta_bytes,
         base_bytes=drift,
@@ -83,7 +83,7 @@ def explain_growth(difference: VariantDifference) -> Growth:
     )
 
 
-def _base_image(rows: Sequence[LedgerDifference], drift: int) -> Cause:
+def _build_base_cause(rows: Sequence[LedgerDifference], drift: int) -> Cause:
     return Cause(
         category=BASE,
         name="",
@@ -92,7 +92,7 @@ def _base_image(rows: Sequence[LedgerDifference], drift: int) -> Cause:
     )
 
 
-def _owner(row: LedgerDifference) -> Cause:
+def _build_owner_cause(row: LedgerDifference) -> Cause:
     return Cause(
         category=row.category,
         name=row.name,
@@ -102,5 +102,5 @@ def _owner(row: LedgerDifference) -> Cause:
     )
 
 
-def _layer(row: LayerDifference) -> Cause:
+def _build_layer_cause(row: LayerDifference) -> Cause:
     return Cause(category=LAYER, name=row.instruction, delta_bytes=_SIGNS[row.change] * row.shipped_bytes)

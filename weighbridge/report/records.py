@@ -29,61 +29,61 @@ _OF_ONE_SECOND = 1000
 
 
 @cache
-def _adapter() -> TypeAdapter[Report]:
+def _build_adapter() -> TypeAdapter[Report]:
     """Build the validator on first use and keep it, because building takes longer than reading a record."""
     return TypeAdapter(Report)
 
 
-def to_json(report: Report) -> str:
+def dump_json(report: Report) -> str:
     """Return the record as JSON text, indented, with a final newline."""
-    return _adapter().dump_json(report, indent=2).decode() + "\n"
+    return _build_adapter().dump_json(report, indent=2).decode() + "\n"
 
 
-def from_json(text: str | bytes, name: str = "record") -> Report:
+def parse_json(text: str | bytes, name: str = "record") -> Report:
     """Return the report in a record.
 
     Args:
-        text: The record's JSON, as `to_json` writes it.
+        text: The record's JSON, as `dump_json` writes it.
         name: What an error calls the record, such as its path.
 
     Raises:
         UnreadableRecord: `text` is not JSON, lacks a field, or has a format that this version does not read.
     """
     try:  # one step takes a third of the time; if it fails, the two steps below find out why
-        report = _adapter().validate_json(text)
+        report = _build_adapter().validate_json(text)
     except ValidationError:
         pass
     else:
         if report.format == FORMAT_VERSION:
             return report
     try:
-        return from_object(json.loads(text), name)
+        return parse_object(json.loads(text), name)
     except (ValueError, RecursionError) as error:
-        raise UnreadableRecord(f"{name} is not JSON: {_first_line(error)}") from error
+        raise UnreadableRecord(f"{name} is not JSON: {_read_first_line(error)}") from error
 
 
-def from_object(value: Any, name: str = "record") -> Report:
-    """Return the report in parsed JSON; see `from_json`."""
+def parse_object(value: Any, name: str = "record") -> Report:
+    """Return the report in parsed JSON; see `parse_json`."""
     if isinstance(value, dict) and value.get("format", FORMAT_VERSION) != FORMAT_VERSION:
         raise UnreadableRecord(
             f"{name} has format {value['format']!r}, and this version reads {FORMAT_VERSION}",
             advice="Use the version of Weighbridge that wrote it.",
         )
     try:
-        return _adapter().validate_python(value)
+        return _build_adapter().validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise UnreadableRecord(f"{name} is not a record: {place}: {first['msg']}") from error
 
 
-def prepared(folder: Path) -> Path:
+def prepare_folder(folder: Path) -> Path:
     """Make the folder of the records if it is missing, and return it; called early, before a long measurement.
 
     Raises:
         SettingsError: The folder cannot be made or written to.
     """
-    with _writing(folder):
+    with _translate_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     return folder
@@ -98,16 +98,16 @@ def save(report: Report, folder: Path) -> Path:
         SettingsError: The folder cannot be written to.
     """
     stem = f"{re.sub('[-:]', '', report.recorded_at)}-{(report.commit or 'uncommitted')[:12]}"
-    names = islice(files.numbered(stem, _SUFFIX), _OF_ONE_SECOND)
-    with _writing(folder):
+    names = islice(files.generate_names(stem, _SUFFIX), _OF_ONE_SECOND)
+    with _translate_errors(folder):
         try:
-            return files.create(folder, names, to_json(report).encode())
+            return files.create(folder, names, dump_json(report).encode())
         except FileExistsError as error:
             raise FileExistsError(error.errno, "it has a thousand records of the same second") from error
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _translate_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -117,7 +117,7 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _first_line(error: Exception) -> str:
+def _read_first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
@@ -131,16 +131,16 @@ class History:
     """Names of the files that are not records, sorted."""
 
 
-def history(folder: Path) -> History:
+def read_history(folder: Path) -> History:
     """Return all records in a folder; no records if the folder is missing.
 
     Raises:
         SettingsError: The folder cannot be read.
     """
-    return read(recorded(folder))
+    return read(list_files(folder))
 
 
-def recorded(folder: Path) -> Sequence[Path]:
+def list_files(folder: Path) -> Sequence[Path]:
     """Return the files of a folder that may be records, by their names; no files if the folder is missing.
 
     Raises:
@@ -160,7 +160,7 @@ def read(paths: Iterable[Path]) -> History:
     found, unreadable = list[tuple[str, str, Report]](), []
     for path in paths:
         try:
-            report = from_json(path.read_bytes(), path.name)
+            report = parse_json(path.read_bytes(), path.name)
         except (OSError, UnreadableRecord):
             unreadable.append(path.name)
         else:

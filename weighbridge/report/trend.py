@@ -86,7 +86,7 @@ class Trend:
     """Smaller changes count as no change."""
 
 
-def of(reports: Sequence[Report], variants: Collection[str] = (), noise_bytes: int = NOISE_BYTES) -> Trend:
+def trace_variants(reports: Sequence[Report], variants: Collection[str] = (), noise_bytes: int = NOISE_BYTES) -> Trend:
     """Return how variants changed, by commit.
 
     If a commit has several records, the last one counts. Records with uncommitted changes get a separate point, and so
@@ -102,15 +102,15 @@ def of(reports: Sequence[Report], variants: Collection[str] = (), noise_bytes: i
         for image in report.images:
             if not variants or image.variant in variants:
                 measured.setdefault(image.variant, []).append((report, image))
-    trends = (VariantTrend(variant=name, points=_points(found)) for name, found in measured.items())
+    trends = (VariantTrend(variant=name, points=_build_points(found)) for name, found in measured.items())
     return Trend(variants=tuple(trends), noise_bytes=noise_bytes)
 
 
-def _points(measured: Sequence[tuple[Report, Image]]) -> tuple[Point, ...]:
+def _build_points(measured: Sequence[tuple[Report, Image]]) -> tuple[Point, ...]:
     """Return the points of one variant, oldest first. `measured` is sorted by time, newest first."""
     points = dict[tuple[str, bool], tuple[Point, Image]]()
     for report, image in measured:
-        key, point = (report.commit or report.recorded_at, report.dirty), _point(report, image)
+        key, point = (report.commit or report.recorded_at, report.dirty), _build_point(report, image)
         known, weighed = points.setdefault(key, (point, image))
         if known.code is None:  # the later report of the same sources did not measure the change
             points[key] = replace(known, code=point.code), weighed
@@ -118,7 +118,7 @@ def _points(measured: Sequence[tuple[Report, Image]]) -> tuple[Point, ...]:
     return (*(point for point, _ in ordered[:1]), *(_compare(before, after) for before, after in pairwise(ordered)))
 
 
-def _point(report: Report, image: Image) -> Point:
+def _build_point(report: Report, image: Image) -> Point:
     return Point(
         recorded_at=report.recorded_at,
         commit=report.commit,
@@ -141,14 +141,14 @@ def _compare(earlier: tuple[Point, Image], later: tuple[Point, Image]) -> Point:
         return replace(after, breaks=apart)
     return replace(
         after,
-        breaks=tuple(_unlike_pulls(before, after)),
+        breaks=tuple(_find_unlike_pulls(before, after)),
         change=Change(
             shipped_bytes=after.shipped_bytes - before.shipped_bytes,
             base_bytes=subtract_bases(old, new) if before.base and after.base else None,
-            live_bytes=_less(after.live_bytes, before.live_bytes),
-            wasted_bytes=_less(after.wasted_bytes, before.wasted_bytes),
-            pull_bytes=_less_pull(after.pull, before.pull),
-            code_bytes=_less_pull(after.code, before.code),
+            live_bytes=_subtract(after.live_bytes, before.live_bytes),
+            wasted_bytes=_subtract(after.wasted_bytes, before.wasted_bytes),
+            pull_bytes=_subtract_pulls(after.pull, before.pull),
+            code_bytes=_subtract_pulls(after.code, before.code),
         ),
     )
 
@@ -157,7 +157,7 @@ def _shorten(refusal: Refusal) -> str:
     return f"{refusal.obstacle} {refusal.before} -> {refusal.after}"
 
 
-def _unlike_pulls(before: Point, after: Point) -> Iterator[Break]:
+def _find_unlike_pulls(before: Point, after: Point) -> Iterator[Break]:
     old, new = (point.pull.basis if point.pull else "unknown" for point in (before, after))
     if old != new:
         yield Break(figure="pull", why=f"pull {old} -> {new}")
@@ -166,9 +166,9 @@ def _unlike_pulls(before: Point, after: Point) -> Iterator[Break]:
         yield Break(figure="code", why=f"code change {before.code.basis} -> {after.code.basis}")
 
 
-def _less(after: int | None, before: int | None) -> int | None:
+def _subtract(after: int | None, before: int | None) -> int | None:
     return None if after is None or before is None else after - before
 
 
-def _less_pull(after: Pull | None, before: Pull | None) -> int | None:
+def _subtract_pulls(after: Pull | None, before: Pull | None) -> int | None:
     return after.bytes - before.bytes if after and before and after.basis == before.basis else None

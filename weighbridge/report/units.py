@@ -6,7 +6,7 @@ _STEP = 1000
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
-def size(count: int) -> str:
+def format_size(count: int) -> str:
     """Return a byte count in decimal units with three digits: `118 MB`, `1.23 kB`, `999 B`. MB is 10^6 bytes."""
     value, unit = float(abs(count)), 0
     # Round first, so that 999.95 kB becomes 1.00 MB and not 1000 kB.
@@ -19,12 +19,12 @@ def size(count: int) -> str:
     return f"{sign}{value:.{digits}f} {_UNITS[unit]}"
 
 
-def seconds(value: float) -> str:
+def format_seconds(value: float) -> str:
     """Return a duration: `0.4 s`, `75.0 s`."""
     return f"{value:.1f} s"
 
 
-def bar(part: int, whole: int, width: int) -> str:
+def draw_bar(part: int, whole: int, width: int) -> str:
     """Return a bar of at most `width` characters, in eighths of one; empty for 0, never empty for more than 0."""
     if part <= 0 or whole <= 0:
         return ""

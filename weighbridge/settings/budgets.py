@@ -21,11 +21,11 @@ class Limit(Section, Generic[_Value]):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_value_is_hard(cls, value: Any) -> Any:
+    def _wrap_hard_value(cls, value: Any) -> Any:
         return value if isinstance(value, (Mapping, cls)) else {"hard": value}
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _check_limit(self) -> Self:
         if self.soft is None and self.hard is None:
             raise ValueError("a limit is one value, or has `soft`, `hard` or both")
         if self.soft is not None and self.hard is not None and self.soft >= self.hard:
@@ -41,7 +41,7 @@ class Growth(Section):
     """Percent of what the earlier image has over its base. If `bytes` is given, too, growth must exceed both."""
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
+    def _check_growth(self) -> Self:
         if self.bytes is None and self.percent is None:
             raise ValueError("growth has `bytes`, `percent` or both")
         return self
@@ -71,7 +71,7 @@ class Budgets(Section):
     noise: Bytes = Size(10_000, "10 kB")
     """Smaller growth does not count, because builds of the same sources differ a little."""
 
-    def of(self, variant: str) -> Limits:
+    def get_limits(self, variant: str) -> Limits:
         """Return the limits of a variant: its own, and the default ones for what its own do not mention."""
         own = self.variants.get(variant, Limits())
         return self.default.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})

@@ -16,11 +16,11 @@ _SYSTEM = (
 """The bundle on Debian, Fedora (older, newer), openSUSE, and Alpine or macOS."""
 
 
-def named(*variables: str) -> Iterator[tuple[str, str]]:
+def find_named(*variables: str) -> Iterator[tuple[str, str]]:
     """Yield each of these variables that is set, and its value: a path, which need not exist."""
     yield from ((name, path) for name in variables if (path := os.environ.get(name)))
 
 
-def of_system() -> Path | None:
+def find_system_bundle() -> Path | None:
     """Return the distribution's bundle, to which a company may have added its own; None if there is none."""
     return next((path for path in _SYSTEM if path.is_file()), None)

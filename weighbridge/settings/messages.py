@@ -27,7 +27,7 @@ _SECRET = {"environment", "headers"}
 """Sections whose values may be secrets, so that we never show them."""
 
 
-def worded(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[str, str]:
+def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[str, str]:
     """Return one line that names the first wrong key and what it should be, and advice where to correct it.
 
     Args:
@@ -38,36 +38,36 @@ def worded(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[s
     first = min(errors, key=lambda error: error["type"] == "missing")
     place = [str(part) for part in first["loc"] if part != "[key]"]
     if first["type"] == "extra_forbidden":
-        words = f"there is no such setting; choose from {', '.join(_keys(place, settings))}"
+        words = f"there is no such setting; choose from {', '.join(_list_keys(place, settings))}"
     elif first["type"] == "value_error":
         words = str(first["ctx"]["error"])
     else:
         words = _WORDS.get(first["type"], first["msg"].replace("Input should be", "it has to be"))
-        words += "" if _SECRET & set(place) else _seen(first["input"])
+        words += "" if _SECRET & set(place) else _describe_value(first["input"])
     variable = "_".join(["INVOKE", *place]).upper()
     files = " or ".join(filter(None, ("invoke.yaml", os.environ.get("INVOKE_RUNTIME_CONFIG"))))
     advice = f"Correct {variable}, which sets it." if variable in os.environ else f"Correct it in {files}."
     return f"invoke.yaml: {'.'.join(place)}: {words}", advice
 
 
-def _seen(value: Any) -> str:
+def _describe_value(value: Any) -> str:
     """Return `, not VALUE` for a short single value; empty for anything else."""
     text = repr(value)
     return f", not {text}" if isinstance(value, str | int | float) and len(text) <= _SHOWN else ""
 
 
-def _keys(place: Sequence[str], settings: type[BaseModel]) -> list[str]:
+def _list_keys(place: Sequence[str], settings: type[BaseModel]) -> list[str]:
     """Return the keys that exist in the section of a wrong one."""
     sections = [settings]
     for part in place[:-1]:  # other parts are names that the user gave, or numbers of items
         kinds = [each.model_fields[part].annotation for each in sections if part in each.model_fields]
-        sections = [inner for kind in kinds for inner in _sections(kind)] or sections
+        sections = [inner for kind in kinds for inner in _find_sections(kind)] or sections
     return [*dict.fromkeys(name for each in sections for name in each.model_fields)]
 
 
-def _sections(kind: Any) -> Iterator[type[BaseModel]]:
+def _find_sections(kind: Any) -> Iterator[type[BaseModel]]:
     """Yield the sections in a type annotation, such as `Growth | None` or `dict[Name, Variant]`."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         yield kind
     for each in get_args(kind):
-        yield from _sections(each)
+        yield from _find_sections(each)

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
-from weighbridge.settings.messages import worded
+from weighbridge.settings.messages import describe_error
 from weighbridge.settings.smoke import Roles, Smoke
 from weighbridge.settings.values import UNIQUE, Name, Pattern, Reference, Repository, Section
 
@@ -25,7 +25,7 @@ class Bases(Section):
     python: Reference = "python:3.13-slim-trixie"
     redis: Reference = "redis:8-alpine"
 
-    def by_role(self) -> dict[BaseRole, str]:
+    def map_roles(self) -> dict[BaseRole, str]:
         """Return role -> name."""
         return {"python": self.python, "redis": self.redis}
 
@@ -62,7 +62,7 @@ class Change(Section):
     """A line to add at the end of the file; empty: none."""
 
     @model_validator(mode="after")
-    def _is_new_each_time(self) -> Self:
+    def _check_is_new(self) -> Self:
         """Refuse a change that is the same each time: the second build would come from the cache."""
         if UNIQUE not in (self.replace if self.find else "") + self.append:
             raise ValueError(f"neither the replacement nor the line to append contains {UNIQUE}")
@@ -85,14 +85,14 @@ class Settings(Section):
 
     @field_validator("budgets")
     @classmethod
-    def _has_budgets_of_variants(cls, value: Budgets, info: ValidationInfo) -> Budgets:
+    def _check_budgets(cls, value: Budgets, info: ValidationInfo) -> Budgets:
         """Refuse limits of an unknown variant: they would never be checked."""
         known = info.data.get("variants", value.variants)
         if unknown := sorted(set(value.variants) - set(known)):
             raise ValueError(f"{', '.join(unknown)} is no variant: choose from {', '.join(known)}")
         return value
 
-    def reference(self, variant: str) -> str:
+    def name_image(self, variant: str) -> str:
         """Return the image name of a variant."""
         return f"{self.repository}:{variant}"
 
@@ -101,7 +101,7 @@ class Settings(Section):
         """Name of the images of `invoke bench --images`, without the tag."""
         return f"{self.repository}-bench"
 
-    def chosen(self, names: Iterable[str]) -> tuple[str, ...]:
+    def select_variants(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return these variants in the order of invoke.yaml, or all variants if `names` is empty.
 
         Raises:
@@ -115,19 +115,19 @@ class Settings(Section):
         return tuple(name for name in self.variants if not wanted or name in wanted)
 
 
-def from_config(config: Mapping[str, Any], invokes_own: Iterable[str]) -> Settings:
+def read_config(config: Mapping[str, Any], invokes_own: Iterable[str]) -> Settings:
     """Return the settings in Invoke's merged configuration, without Invoke's own keys.
 
     Raises:
         SettingsError: See `check`.
     """
     own = set(invokes_own)
-    return check({key: _plain(value) for key, value in config.items() if key not in own})
+    return check({key: _unwrap(value) for key, value in config.items() if key not in own})
 
 
-def _plain(value: Any) -> Any:
+def _unwrap(value: Any) -> Any:
     """Turn Invoke's mappings, at any depth, into dicts."""
-    return {key: _plain(each) for key, each in value.items()} if hasattr(value, "items") else value
+    return {key: _unwrap(each) for key, each in value.items()} if hasattr(value, "items") else value
 
 
 def check(values: Mapping[str, Any]) -> Settings:
@@ -139,5 +139,5 @@ def check(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        message, advice = worded(error.errors(), Settings)
+        message, advice = describe_error(error.errors(), Settings)
         raise SettingsError(message, advice=advice) from error

@@ -6,8 +6,19 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from weighbridge.model.smoke import title_of
-from weighbridge.settings.values import UNIQUE, Bytes, Command, Name, Pattern, Seconds, Section, Size, UrlPath, matching
+from weighbridge.model.smoke import build_title
+from weighbridge.settings.values import (
+    UNIQUE,
+    Bytes,
+    Command,
+    Name,
+    Pattern,
+    Seconds,
+    Section,
+    Size,
+    UrlPath,
+    require_match,
+)
 
 Method = Literal["GET", "POST"]
 _LEAST_MEMORY_BYTES = 6 * 2**20
@@ -30,7 +41,7 @@ class Role(Section):
 
     @field_validator("memory")
     @classmethod
-    def _engine_takes_it(cls, value: Size) -> Size:
+    def _check_memory(cls, value: Size) -> Size:
         if value.bytes < _LEAST_MEMORY_BYTES:
             raise ValueError(f"{value.written} is below 6 MiB, the least that an engine gives a container")
         return value
@@ -79,16 +90,16 @@ class Request(Section):
     """Sent as JSON."""
     status: tuple[int, ...] = ()
     """Allowed statuses of the answer; empty: any below 400."""
-    keep: dict[Annotated[str, matching(r"[A-Za-z0-9_]+", "name of letters, digits and `_`")], str] = {}
+    keep: dict[Annotated[str, require_match(r"[A-Za-z0-9_]+", "name of letters, digits and `_`")], str] = {}
     """Name -> path of the field to keep of the answer, such as `items.0.id`."""
 
     @field_validator("status", mode="before")
     @classmethod
-    def _one_is_enough(cls, value: Any) -> Any:
+    def _wrap_status(cls, value: Any) -> Any:
         return (value,) if isinstance(value, int) else value
 
     @model_validator(mode="after")
-    def _has_one_path(self) -> Self:
+    def _check_path(self) -> Self:
         if (self.get is None) == (self.post is None):
             raise ValueError("a request has either `get` or `post`")
         return self
@@ -134,7 +145,7 @@ class Faults(Section):
     """Path that answers 200 if what was written is stored."""
 
     @model_validator(mode="after")
-    def _reads_what_it_writes(self) -> Self:
+    def _check_write_and_read(self) -> Self:
         if (self.write is None) != (self.read is None):
             raise ValueError("`write` and `read` belong together")
         if self.write and (len(self.write.keep) != 1 or UNIQUE not in str(self.write.body)):
@@ -151,7 +162,7 @@ class Smoke(Section):
     """Number of the user that both roles must run as."""
     environment: dict[str, str] = {"REDIS_URL": "redis://redis:6379/0"}
     """Variables of both roles. They reach Redis as `redis`, port 6379."""
-    data: Annotated[str, matching(r"(/[A-Za-z0-9_.-]+)+", "absolute path of a folder, such as `/data`")] | None = (
+    data: Annotated[str, require_match(r"(/[A-Za-z0-9_.-]+)+", "absolute path of a folder, such as `/data`")] | None = (
         "/data"
     )
     """The only folder, besides /tmp, where both roles may write; they share it. None: they need none."""
@@ -165,10 +176,10 @@ class Smoke(Section):
     faults: Faults = Faults()
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
+    def _check_data_and_probes(self) -> Self:
         if self.data == "/tmp":  # noqa: S108 - in a container
             raise ValueError("data: the roles can write to /tmp anyway; set it to null if they need no other folder")
-        titles = [title_of(probe.role, probe.rule) for probe in self.probes]
+        titles = [build_title(probe.role, probe.rule) for probe in self.probes]
         twice = next((title for title in titles if titles.count(title) > 1), None)
         if twice:
             raise ValueError(f"probes: two are called `{twice}`")

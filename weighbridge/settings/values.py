@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 
 
-def matching(pattern: str, words: str) -> AfterValidator:
+def require_match(pattern: str, words: str) -> AfterValidator:
     """Return a validator for a text that must match as a whole; `words` say what it should be."""
 
     def matched(value: str) -> str:
@@ -26,23 +26,23 @@ def matching(pattern: str, words: str) -> AfterValidator:
 Name = Annotated[
     str,
     StringConstraints(max_length=64),
-    matching(r"[a-z0-9][a-z0-9_.-]*", "name of lower-case letters, digits, `.`, `_` and `-`"),
+    require_match(r"[a-z0-9][a-z0-9_.-]*", "name of lower-case letters, digits, `.`, `_` and `-`"),
 ]
 """The name of a variant, which becomes the tag of an image."""
 Repository = Annotated[
     str,
     StringConstraints(max_length=200),
-    matching(rf"{_COMPONENT}(?:/{_COMPONENT})*", "image name in lower case and without a tag, such as `shop/api`"),
+    require_match(rf"{_COMPONENT}(?:/{_COMPONENT})*", "image name in lower case and without a tag, such as `shop/api`"),
 ]
 """An image name without a tag, by the grammar of `<name>` in the OCI distribution specification."""
-Reference = Annotated[str, StringConstraints(max_length=250), matching(r"[\w][\w.:/@-]*", "image name")]
+Reference = Annotated[str, StringConstraints(max_length=250), require_match(r"[\w][\w.:/@-]*", "image name")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 UNIQUE = "{unique}"
 """Placeholder in a change, or in the body of a request, for a word that is new each time."""
 
 
-def _expression(value: str) -> str:
+def _check_expression(value: str) -> str:
     """Return the text if it is a valid regular expression."""
     try:
         re.compile(value)
@@ -70,7 +70,7 @@ class Size:
     """`152 MiB`, or a bare number."""
 
 
-def _size(value: Any) -> Any:
+def _parse_size(value: Any) -> Any:
     """Return the size that a value of invoke.yaml means; a `Size` is returned as it is."""
     if isinstance(value, Size):
         return value
@@ -88,15 +88,15 @@ def _size(value: Any) -> Any:
     raise ValueError(f"{value!r} is no size with a unit, such as `160 MB` or `152 MiB`: one of {', '.join(_UNITS)}")
 
 
-def _as_written(size: Size) -> str | int:
+def _serialize_size(size: Size) -> str | int:
     """Return a size as invoke.yaml writes it."""
     return size.bytes if size.written.isdecimal() else size.written
 
 
-Bytes = Annotated[Size, BeforeValidator(_size), PlainSerializer(_as_written)]
+Bytes = Annotated[Size, BeforeValidator(_parse_size), PlainSerializer(_serialize_size)]
 """`160 MB` is 160 * 10^6 bytes, `152 MiB` 152 * 2^20; a fraction of a byte is cut off."""
-UrlPath = Annotated[str, matching(r"/[!-~]*", "path such as `/livez`")]
-Pattern = Annotated[str, AfterValidator(_expression)]
+UrlPath = Annotated[str, require_match(r"/[!-~]*", "path such as `/livez`")]
+Pattern = Annotated[str, AfterValidator(_check_expression)]
 
 
 class Section(BaseModel):

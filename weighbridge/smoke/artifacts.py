@@ -18,7 +18,7 @@ from pathlib import Path
 from weighbridge import files
 from weighbridge.errors import SettingsError
 from weighbridge.model.report import FORMAT_VERSION
-from weighbridge.model.smoke import Proof, as_object
+from weighbridge.model.smoke import Proof, serialize_proof
 
 _KEPT = 10
 _FOLDER = "smoke"
@@ -39,13 +39,13 @@ def keep(proofs: Sequence[Proof], folder: Path) -> tuple[Path, ...]:
     Raises:
         SettingsError: The folder cannot be written to.
     """
-    contents = dict(itertools.chain.from_iterable(_contents(proof) for proof in proofs if not proof.ok))
+    contents = dict(itertools.chain.from_iterable(_iterate_contents(proof) for proof in proofs if not proof.ok))
     if not contents:
         return ()
     runs = folder / _FOLDER
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        kept = files.create_folder(runs, files.numbered(datetime.now(UTC).strftime(_STAMP)), contents)
+        kept = files.create_folder(runs, files.generate_names(datetime.now(UTC).strftime(_STAMP)), contents)
         _remove_oldest(runs)
     except OSError as error:
         raise SettingsError(
@@ -63,9 +63,9 @@ def clean(folder: Path) -> int:
     return sum(not draft.exists() for draft in drafts)
 
 
-def _contents(proof: Proof) -> Iterator[tuple[str, bytes]]:
+def _iterate_contents(proof: Proof) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each file."""
-    document = json.dumps({"format": FORMAT_VERSION, **as_object(proof)}, indent=2)
+    document = json.dumps({"format": FORMAT_VERSION, **serialize_proof(proof)}, indent=2)
     yield f"{proof.variant}.json", f"{document}\n".encode()
     for role, log in proof.logs.items():
         # A log keeps its line ends; a surrogate, which UTF-8 cannot hold, is written as its number.

@@ -28,8 +28,8 @@ def remember(settings: Settings, code: str, proof: Proof) -> None:
         proof: The result.
     """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    passed = {"ok": proof.ok, "by": _rules(settings, code), "variant": proof.variant, "at": now}
-    Cache().keep_document(_proof_key(proof.image_id), passed)
+    passed = {"ok": proof.ok, "by": _digest_rules(settings, code), "variant": proof.variant, "at": now}
+    Cache().keep_document(_build_proof_key(proof.image_id), passed)
     counts = count_outcomes(proof.checks)
     standing = Standing(
         ok=proof.ok,
@@ -40,37 +40,37 @@ def remember(settings: Settings, code: str, proof: Proof) -> None:
         untried=counts.untried,
         figures=proof.figures,
     )
-    Cache().keep_document(_standing_key(proof.config_digest), asdict(standing))
+    Cache().keep_document(_build_standing_key(proof.config_digest), asdict(standing))
 
 
-def proven(settings: Settings, code: str, image_id: str) -> bool:
+def is_proven(settings: Settings, code: str, image_id: str) -> bool:
     """Tell whether the last smoke test of exactly this image passed, under these settings and with this code."""
-    kept = Cache().document(_proof_key(image_id)) or {}
-    return kept.get("ok") is True and kept.get("by") == _rules(settings, code)
+    kept = Cache().read_document(_build_proof_key(image_id)) or {}
+    return kept.get("ok") is True and kept.get("by") == _digest_rules(settings, code)
 
 
-def standings(report: Report) -> dict[str, Standing]:
+def read_standings(report: Report) -> dict[str, Standing]:
     """Return variant -> result of its last smoke test, for each image of a report that a smoke test has tried."""
     cache, adapter = Cache(), TypeAdapter(Standing)
     found = {}
     for image in report.images:
         try:
-            found[image.variant] = adapter.validate_python(cache.document(_standing_key(image.id)))
+            found[image.variant] = adapter.validate_python(cache.read_document(_build_standing_key(image.id)))
         except ValidationError:
             continue  # never tried, or somebody damaged the cache
     return found
 
 
-def _rules(settings: Settings, code: str) -> str:
+def _digest_rules(settings: Settings, code: str) -> str:
     """Return a digest of all that decides the outcome: the code of the rules, and the settings that they read."""
     relevant = settings.model_dump_json(include={"roles", "smoke"})
     accepted = sorted((name, sorted(variant.accepts.items())) for name, variant in settings.variants.items())
     return hashlib.sha256(f"{code}{relevant}{accepted!r}".encode()).hexdigest()
 
 
-def _proof_key(image_id: str) -> str:
+def _build_proof_key(image_id: str) -> str:
     return f"proof-{image_id}"
 
 
-def _standing_key(config_digest: str) -> str:
+def _build_standing_key(config_digest: str) -> str:
     return f"standing-{config_digest}"

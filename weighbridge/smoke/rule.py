@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from weighbridge.errors import EngineFault
-from weighbridge.model.smoke import Check, CheckRole, Outcome, title_of
+from weighbridge.model.smoke import Check, CheckRole, Outcome, build_title
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.containers import Stack
 
@@ -35,16 +35,16 @@ class Rule:
     @property
     def title(self) -> str:
         """The unique name of the rule, such as `worker ready`."""
-        return title_of(self.role, self.name)
+        return build_title(self.role, self.name)
 
 
 class Watcher(Protocol):
     """Follows what happens to each variant. Variants are tried side by side, so calls come from several threads."""
 
-    def began(self, variant: str, role: CheckRole, rule: str) -> None:
+    def begin_rule(self, variant: str, role: CheckRole, rule: str) -> None:
         """A rule is being tried."""
 
-    def checked(self, variant: str, check: Check) -> None:
+    def end_rule(self, variant: str, check: Check) -> None:
         """A rule has been tried."""
 
 
@@ -63,26 +63,26 @@ def try_all(
     checks: dict[str, Check] = {}
     for rule in rules:
         stack.interruption.check()
-        watcher.began(variant, rule.role, rule.name)
-        missing = _missing(rule, checks)
+        watcher.begin_rule(variant, rule.role, rule.name)
+        missing = _find_missing_need(rule, checks)
         reason = accepted.get(rule.title) or accepted.get(rule.name, "")
-        check = _skipped(rule, missing) if missing else _tried(rule, stack, reason)
+        check = _build_skipped(rule, missing) if missing else _try_rule(rule, stack, reason)
         cause = next((title for title in rule.explained_by if title in checks and not checks[title].ok), "")
         if cause and check.outcome == "failed":
-            check = _skipped(rule, cause, f"{check.detail}; ")
+            check = _build_skipped(rule, cause, f"{check.detail}; ")
         checks[rule.title] = check
-        watcher.checked(variant, check)
+        watcher.end_rule(variant, check)
     return tuple(checks.values())
 
 
-def first_failed(rules: Sequence[Rule], checks: Iterable[Check]) -> Rule | None:
+def find_first_failed(rules: Sequence[Rule], checks: Iterable[Check]) -> Rule | None:
     """Return the first rule that failed and has a log to show; if none has a log, the first that failed."""
     failed = {check.title for check in checks if check.outcome == "failed"}
     found = [rule for rule in rules if rule.title in failed]
     return next((rule for rule in found if rule.log_of), found[0] if found else None)
 
 
-def _missing(rule: Rule, checks: Mapping[str, Check]) -> str:
+def _find_missing_need(rule: Rule, checks: Mapping[str, Check]) -> str:
     """Return the title of a rule because of which this one cannot be tried; empty: it can be tried."""
     needed = checks if rule.needs == (ALL_BEFORE,) else [title for title in rule.needs if title in checks]
     broken = [title for title in needed if not checks[title].ok]
@@ -90,12 +90,12 @@ def _missing(rule: Rule, checks: Mapping[str, Check]) -> str:
     return next((title for title in broken if checks[title].outcome == "failed"), broken[0] if broken else "")
 
 
-def _skipped(rule: Rule, missing: str, seen: str = "") -> Check:
+def _build_skipped(rule: Rule, missing: str, seen: str = "") -> Check:
     detail = f"{seen}see `{missing}`" if seen else f"not tried, because `{missing}` does not hold"
     return Check(role=rule.role, rule=rule.name, outcome="skipped", detail=detail, seconds=0.0)
 
 
-def _tried(rule: Rule, stack: Stack, accepted: str) -> Check:
+def _try_rule(rule: Rule, stack: Stack, accepted: str) -> Check:
     began = time.monotonic()
     outcome: Outcome = "failed"
     try:
@@ -104,7 +104,7 @@ def _tried(rule: Rule, stack: Stack, accepted: str) -> Check:
         detail = str(error)
     except EngineFault as error:  # for example, the container disappeared while the rule was tried
         detail = error.message
-    detail = stack.masked(detail)
+    detail = stack.mask(detail)
     if accepted and outcome == "failed":
         detail, outcome = f"{detail}; accepted: {accepted}", "waived"
     return Check(role=rule.role, rule=rule.name, outcome=outcome, detail=detail, seconds=time.monotonic() - began)

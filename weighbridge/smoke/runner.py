@@ -18,7 +18,7 @@ from weighbridge.settings.project import Settings
 from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
 from weighbridge.smoke.stack import runs, signals, start_costs
-from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack, running
+from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack, run_stack
 
 _LOOK_SECONDS = 0.1
 
@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.1
 class Watcher(rule.Watcher, Protocol):
     """Follows what happens, from several threads."""
 
-    def ended(self, variant: str, proof: Proof) -> None:
+    def end_variant(self, variant: str, proof: Proof) -> None:
         """All rules of a variant have been tried."""
 
 
@@ -70,15 +70,15 @@ def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) ->
         raise NoSuchImage(f"The engine has no image {trial.redis}", advice="Run `invoke engine`.")
     for variant, contents in images.items():
         _check_accepted(trial.settings, variant, contents)
-    with signals.deferred() as interruption:
+    with signals.defer() as interruption:
         trials = [
             _Variant(trial=trial, name=name, contents=contents, watcher=watcher, interruption=interruption)
             for name, contents in images.items()
         ]
-        return _side_by_side(trial, trials)
+        return _prove_side_by_side(trial, trials)
 
 
-def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ...]:
+def _prove_side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ...]:
     """Prove each variant in its own thread; once all threads have ended, raise the first error of any.
 
     The threads are daemons, so that whoever presses Ctrl-C twice need not wait for a busy container.
@@ -92,7 +92,7 @@ def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ..
             with places:
                 variant.interruption.check()
                 found[variant.name] = variant.prove()
-            variant.watcher.ended(variant.name, found[variant.name])
+            variant.watcher.end_variant(variant.name, found[variant.name])
         except BaseException as error:  # noqa: BLE001 - raised again below, in the main thread
             errors.append(error)
 
@@ -104,7 +104,7 @@ def _side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Proof, ..
         for thread in threads:
             while thread.is_alive():
                 thread.join(_LOOK_SECONDS)
-                has_said_so = has_said_so or _told_of_stop(trial, variants)
+                has_said_so = has_said_so or _announce_stop(trial, variants)
     except BaseException:
         for run_id in [*trial.live]:
             runs.remove(trial.engine, run_id, trial.note)
@@ -146,7 +146,7 @@ def check(proofs: Sequence[Proof]) -> None:
 
 def _check_accepted(settings: Settings, variant: str, contents: ScannedImage) -> None:
     accepted = settings.variants[variant].accepts
-    unknown = sorted(accepted.keys() - suite.names(settings, contents))
+    unknown = sorted(accepted.keys() - suite.list_names(settings, contents))
     if unknown:
         raise SettingsError(
             f"invoke.yaml: variants.{variant}.accepts: there is no rule {', '.join(unknown)}",
@@ -154,7 +154,7 @@ def _check_accepted(settings: Settings, variant: str, contents: ScannedImage) ->
         )
 
 
-def _told_of_stop(trial: Trial, variants: Sequence[_Variant]) -> bool:
+def _announce_stop(trial: Trial, variants: Sequence[_Variant]) -> bool:
     """Say that a signal has come, because the containers may take a while to stop; return whether it has come."""
     if not variants[0].interruption.noted:
         return False
@@ -189,9 +189,9 @@ class _Variant:
     def prove(self) -> Proof:
         """Try the rules and, if all of them hold or are waived, the faults."""
         began, settings = time.monotonic(), self.trial.settings
-        played = [self._play(tuple(suite.rules(settings, self.contents)), {})]
+        played = [self._play(tuple(suite.build_rules(settings, self.contents)), {})]
         if self.trial.faults and all(check.ok for check in played[0].checks):
-            played.append(self._play(tuple(suite.fault_rules(settings)), settings.smoke.faults.environment))
+            played.append(self._play(tuple(suite.build_fault_rules(settings)), settings.smoke.faults.environment))
         return Proof(
             variant=self.name,
             seconds=time.monotonic() - began,
@@ -207,7 +207,7 @@ class _Variant:
     def _play(self, rules: tuple[Rule, ...], environment: Mapping[str, str]) -> _Played:
         """Set up a stack, try the rules on it, and take it down."""
         trial = self.trial
-        with runs.begin(keep=trial.keep) as run, self._noted(run):
+        with runs.begin(keep=trial.keep) as run, self._note_run(run):
             stack = Stack(
                 engine=trial.engine,
                 settings=trial.settings,
@@ -220,15 +220,15 @@ class _Variant:
                 health_check=self.contents.health_check,
                 environment=environment,
             )
-            with running(stack, trial.note):
+            with run_stack(stack, trial.note):
                 with suppress(EngineFault):  # `redis-starts` reports it; meanwhile the rules on the image are tried
                     stack.start(REDIS)
                 accepted = trial.settings.variants[self.name].accepts
                 checks = rule.try_all(rules, stack, self.name, self.watcher, accepted)
-                return _looked_back(stack, checks, rule.first_failed(rules, checks))
+                return _collect_results(stack, checks, rule.find_first_failed(rules, checks))
 
     @contextmanager
-    def _noted(self, run: runs.Run) -> Iterator[None]:
+    def _note_run(self, run: runs.Run) -> Iterator[None]:
         """List the run in `trial.live` for as long as it has things in the engine that must be removed."""
         if run.keep:
             self.trial.note(f"{self.name}: its containers stay, and are called {run.name}-…")
@@ -240,12 +240,12 @@ class _Variant:
             self.trial.live.discard(run.id)
 
 
-def _looked_back(stack: Stack, checks: tuple[Check, ...], failed: Rule | None) -> _Played:
+def _collect_results(stack: Stack, checks: tuple[Check, ...], failed: Rule | None) -> _Played:
     """Return the outcome together with start costs and logs, before the stack is removed."""
-    figures = start_costs.of(stack.observed)
+    figures = start_costs.compute(stack.observed)
     if failed is None:
         return _Played(checks=checks, figures=figures)
-    logs = {name: log for name in (REDIS, API, WORKER, CLIENT) if (log := stack.log(name, None))}
-    log = stack.log(failed.log_of) if failed.log_of else ""
+    logs = {name: log for name in (REDIS, API, WORKER, CLIENT) if (log := stack.read_log(name, None))}
+    log = stack.read_log(failed.log_of) if failed.log_of else ""
     logs = {**stack.observed.logs, **logs}
     return _Played(checks=checks, figures=figures, log=log, log_of=failed.title, logs=logs)

@@ -45,16 +45,16 @@ _WORKER_READY, _JOBS = "worker ready", "worker registers-its-jobs"
 _LOADABLE = ("image code-is-for-this-platform", "image libraries-resolve")
 
 
-def rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
+def build_rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
     """Yield the rules on an image and on the containers that run from it."""
-    yield from _on_image(settings, contents)
-    yield from _on_beginning(settings)
+    yield from _build_image_rules(settings, contents)
+    yield from _build_first_rules(settings)
     arrival = Arrival()
-    yield from _on_role(settings.roles.api, API, arrival.begin)
-    yield from _on_answers(settings, arrival)
-    yield from _on_role(settings.roles.worker, WORKER)
-    yield from _on_work(settings)
-    yield from _on_ends(settings)
+    yield from _build_role_rules(settings.roles.api, API, arrival.begin)
+    yield from _build_answer_rules(settings, arrival)
+    yield from _build_role_rules(settings.roles.worker, WORKER)
+    yield from _build_work_rules(settings)
+    yield from _build_end_rules(settings)
     yield Rule(
         role="stack",
         name="no-error-in-logs",
@@ -63,15 +63,15 @@ def rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
     )
 
 
-def fault_rules(settings: Settings) -> Iterator[Rule]:
+def build_fault_rules(settings: Settings) -> Iterator[Rule]:
     """Yield the rules on faults, except those for which the settings do not say how to cause or check them."""
     yield Rule(role="fault", name="stack-starts", holds=_start_all, log_of=API)
-    for name, fault in _faults(settings):
-        holds = partial(faults.restored, fault=fault)
+    for name, fault in _list_faults(settings):
+        holds = partial(faults.try_and_restore, fault=fault)
         yield Rule(role="fault", name=name, holds=holds, needs=("fault stack-starts",), log_of=_LOGS.get(name, API))
 
 
-def _faults(settings: Settings) -> Iterator[tuple[str, Callable[[Stack], str]]]:
+def _list_faults(settings: Settings) -> Iterator[tuple[str, Callable[[Stack], str]]]:
     """Yield the name of each rule on a fault, and the function that causes the fault and checks what follows."""
     worker, chosen, probes = settings.roles.worker, settings.smoke.faults, settings.smoke.probes
     if worker.slow_job and worker.job_result:
@@ -86,26 +86,26 @@ def _faults(settings: Settings) -> Iterator[tuple[str, Callable[[Stack], str]]]:
             yield "says-when-data-is-full", partial(faults.says_when_data_is_full, write=chosen.write)
 
 
-def names(settings: Settings, contents: ScannedImage) -> frozenset[str]:
+def list_names(settings: Settings, contents: ScannedImage) -> frozenset[str]:
     """Return the names and titles of all rules: a variant may waive a rule by either."""
-    known = [*rules(settings, contents), *fault_rules(settings)]
+    known = [*build_rules(settings, contents), *build_fault_rules(settings)]
     return frozenset(name for rule in known for name in (rule.name, rule.title))
 
 
-def _on_image(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
+def _build_image_rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
     for judge in _IMAGE_RULES:
         name = judge.__name__.replace("_", "-")
         needs = (_NON_ROOT,) if judge is image.code_is_not_writable else ()
-        yield Rule(role="image", name=name, holds=_judged(judge, contents, settings), needs=needs)
+        yield Rule(role="image", name=name, holds=_bind_judge(judge, contents, settings), needs=needs)
 
 
-def _judged(
+def _bind_judge(
     judge: Callable[[ScannedImage, Settings], str], contents: ScannedImage, settings: Settings
 ) -> Callable[[Stack], str]:
     return lambda _: judge(contents, settings)
 
 
-def _on_beginning(settings: Settings) -> Iterator[Rule]:
+def _build_first_rules(settings: Settings) -> Iterator[Rule]:
     """Yield the rules that nearly all later ones need: an interpreter in the image, and a Redis that answers."""
     yield Rule(role="image", name="has-python", holds=start.has_python, log_of=CLIENT)
     yield Rule(role="image", name="libraries-resolve", holds=libraries.libraries_resolve, needs=(_PYTHON,))
@@ -115,7 +115,9 @@ def _on_beginning(settings: Settings) -> Iterator[Rule]:
     yield Rule(role="stack", name="redis-starts", holds=start.redis_starts, log_of=REDIS)
 
 
-def _on_role(settings: Role, role: RoleName, on_start: Callable[[Stack], None] = lambda _: None) -> Iterator[Rule]:
+def _build_role_rules(
+    settings: Role, role: RoleName, on_start: Callable[[Stack], None] = lambda _: None
+) -> Iterator[Rule]:
     """Yield the rules on how a role starts and what its processes may do."""
 
     def of(name: str, holds: Callable[..., str], *needs: str) -> Rule:
@@ -132,14 +134,14 @@ def _on_role(settings: Role, role: RoleName, on_start: Callable[[Stack], None] =
     yield of("listens-where-declared", hardening.listens_where_declared, runs)
 
 
-def _on_answers(settings: Settings, arrival: Arrival) -> Iterator[Rule]:
+def _build_answer_rules(settings: Settings, arrival: Arrival) -> Iterator[Rule]:
     """Yield the rules on what the API answers before any probe has sent it data."""
 
     def of_api(name: str, holds: Callable[[Stack], str], *needs: str) -> Rule:
         return Rule(role=API, name=name, holds=holds, needs=needs, log_of=API)
 
-    yield of_api("live", lambda stack: api.live(stack, arrival.seen(stack)), "api runs-on-read-only-root")
-    yield of_api("ready", lambda stack: api.ready(stack, arrival.seen(stack)), _LIVE)
+    yield of_api("live", lambda stack: api.live(stack, arrival.wait(stack)), "api runs-on-read-only-root")
+    yield of_api("ready", lambda stack: api.ready(stack, arrival.wait(stack)), _LIVE)
     path = settings.roles.api.openapi
     if path:
         yield of_api("serves-openapi", partial(api.serves_openapi, path=path), _LIVE)
@@ -147,7 +149,7 @@ def _on_answers(settings: Settings, arrival: Arrival) -> Iterator[Rule]:
         yield of_api("answers-every-get", partial(api.answers_every_get, path=path), *described)
 
 
-def _on_work(settings: Settings) -> Iterator[Rule]:
+def _build_work_rules(settings: Settings) -> Iterator[Rule]:
     """Yield the rules on the worker at work, and the probes, which need both roles."""
     jobs = settings.roles.worker.jobs
     running = "worker runs-on-read-only-root"
@@ -168,7 +170,7 @@ def _on_work(settings: Settings) -> Iterator[Rule]:
         yield Rule(role=probe.role, name=probe.rule, holds=holds, needs=needs, log_of=log_of)
 
 
-def _on_ends(settings: Settings) -> Iterator[Rule]:
+def _build_end_rules(settings: Settings) -> Iterator[Rule]:
     """Yield the rules on how both roles end."""
     worker, needs = settings.roles.worker, (_WORKER_READY, _JOBS)
     if worker.slow_job:

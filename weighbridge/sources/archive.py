@@ -22,9 +22,9 @@ from weighbridge.sources.archive_members import Members
 from weighbridge.sources.assembly import Progress, assemble, check_count, check_layer
 from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest
-from weighbridge.sources.oci.manifests import Index, Manifest, choose, digest_of, parse_document
-from weighbridge.sources.oci.naming import named
-from weighbridge.sources.tar.layer import ReadLayer, plain
+from weighbridge.sources.oci.manifests import Index, Manifest, choose, compute_digest, parse_document
+from weighbridge.sources.oci.naming import select_images
+from weighbridge.sources.tar.layer import ReadLayer, normalise_path
 
 _SHORT, _LEAST = 12, 4
 """Signs of a digest that tell one image from others here, and the fewest that may stand for one."""
@@ -46,7 +46,7 @@ def read(path: Path, on_progress: Progress | None = None) -> Archive:
 
 @dataclass(frozen=True)
 class Archive:
-    """The images of one archive. `image` assembles an image on request, so a damaged image fails only then."""
+    """The images of one archive. `assemble_image` assembles an image on request, so a damaged image fails only then."""
 
     members: Members
 
@@ -56,31 +56,34 @@ class Archive:
         text = self.members.documents.get("manifest.json")
         if text is None:
             return ()
-        return (self._of_folder(text),) if text.lstrip()[:1] == b"{" else parse_manifest(text)
+        return (self._read_folder(text),) if text.lstrip()[:1] == b"{" else parse_manifest(text)
 
     @property
     def references(self) -> tuple[str, ...]:
         """All names that the archive gives to its images."""
         return tuple(tag for entry in self.entries for tag in entry.repo_tags)
 
-    def image(self, reference: str = "", config_digest: str = "", platform: str = "") -> ImageContent:
+    def assemble_image(self, reference: str = "", config_digest: str = "", platform: str = "") -> ImageContent:
         """Return one image: the one with this config digest, else the one with this name, else the only one.
 
         Raises:
             NoSuchImage: The archive has no image of that name.
             UnreadableImage: A part of the image is missing or damaged.
         """
-        entry = self._entry(reference, config_digest) if self.entries else self._of_index(reference, platform)
-        text, name = self._config(entry), f"The config of {reference or entry.config}"
+        entry = self._find_entry(reference, config_digest) if self.entries else self._follow_index(reference, platform)
+        text, name = self._read_config(entry), f"The config of {reference or entry.config}"
         if text is None:
-            raise self._lacks(name, entry.config)
-        if re.fullmatch(r"[0-9a-f]{64}", stated := _stated_hex(entry.config)) and digest_of(text) != f"sha256:{stated}":
+            raise self._describe_lack(name, entry.config)
+        if (
+            re.fullmatch(r"[0-9a-f]{64}", stated := _extract_digest(entry.config))
+            and compute_digest(text) != f"sha256:{stated}"
+        ):
             raise UnreadableImage(f"{name} is damaged: its digest is not {stated[:12]}…")
-        layers = self._layers(reference, entry, parse_config(text, name))
-        shown = reference or next(iter(entry.repo_tags), digest_of(text))
+        layers = self._find_layers(reference, entry, parse_config(text, name))
+        shown = reference or next(iter(entry.repo_tags), compute_digest(text))
         return assemble(shown, text, [each.content for each in layers], [each.blob for each in layers])
 
-    def _entry(self, reference: str, config_digest: str) -> ManifestEntry:
+    def _find_entry(self, reference: str, config_digest: str) -> ManifestEntry:
         """Choose by digest, by exact name, by a digest's beginning, or by a name that is unique without registry."""
         name = reference if ":" in reference.rpartition("/")[2] else f"{reference}:latest"
         tags = [(entry, tag) for entry in self.entries for tag in entry.repo_tags]
@@ -94,18 +97,18 @@ class Archive:
         ):
             if len({entry.config for entry in found}) == 1:
                 return found[0]
-        raise no_such_image(reference, [name for entry in self.entries for name in self._names(entry)])
+        raise describe_missing_image(reference, [name for entry in self.entries for name in self._list_names(entry)])
 
-    def _of_index(self, reference: str, platform: str) -> ManifestEntry:
+    def _follow_index(self, reference: str, platform: str) -> ManifestEntry:
         """Follow index.json to an image, and return the entry that manifest.json would have for it."""
-        index = parse_document(self._member("index.json"), "index.json")
+        index = parse_document(self._read_member("index.json"), "index.json")
         if not isinstance(index, Index):
             raise UnreadableImage("index.json holds a manifest instead of an index")
-        images, name = named(index, reference, "The archive"), reference or "The image"
-        manifest = choose(images, name, self._document, platform=platform, present=self._has)
-        return self._describe(name, manifest, _path)
+        images, name = select_images(index, reference, "The archive"), reference or "The image"
+        manifest = choose(images, name, self._read_document, platform=platform, present=self._has)
+        return self._describe(name, manifest, _locate_blob)
 
-    def _of_folder(self, text: bytes) -> ManifestEntry:
+    def _read_folder(self, text: bytes) -> ManifestEntry:
         """Return the entry for the manifest of skopeo's folder, whose blobs have their digests as names.
 
         Raises:
@@ -121,75 +124,75 @@ class Archive:
         """Return the entry that manifest.json would have for a manifest; `locate` takes a digest, returns a member."""
         refuse_artifact(name, manifest)
         config, *layers = (locate(each.digest) for each in (manifest.config, *manifest.layers))
-        if (text := self.members.documents.get(self.members.resolved(config))) is not None:
+        if (text := self.members.documents.get(self.members.resolve(config))) is not None:
             parse_image_config(name, manifest, text)
         return ManifestEntry(Config=config, Layers=tuple(layers))
 
     def _has(self, digest: str) -> bool:
-        return _path(digest) in self.members.documents
+        return _locate_blob(digest) in self.members.documents
 
-    def _document(self, digest: str) -> bytes:
-        return self._member(_path(digest))
+    def _read_document(self, digest: str) -> bytes:
+        return self._read_member(_locate_blob(digest))
 
-    def _member(self, name: str) -> bytes:
+    def _read_member(self, name: str) -> bytes:
         if name not in self.members.documents:
-            raise self._lacks("A document", name)
+            raise self._describe_lack("A document", name)
         return self.members.documents[name]
 
     def _digest(self, entry: ManifestEntry) -> str:
-        return digest_of(self._config(entry) or b"")
+        return compute_digest(self._read_config(entry) or b"")
 
-    def _names(self, entry: ManifestEntry) -> Sequence[str]:
+    def _list_names(self, entry: ManifestEntry) -> Sequence[str]:
         """Return an image's names; its short digest where it has none, as `docker save` of an id gives it none."""
         return entry.repo_tags or (self._digest(entry)[: len("sha256:") + _SHORT],)
 
-    def _config(self, entry: ManifestEntry) -> bytes | None:
-        return self.members.documents.get(self.members.resolved(entry.config))
+    def _read_config(self, entry: ManifestEntry) -> bytes | None:
+        return self.members.documents.get(self.members.resolve(entry.config))
 
-    def _layers(self, reference: str, entry: ManifestEntry, config: Config) -> Sequence[ReadLayer]:
+    def _find_layers(self, reference: str, entry: ManifestEntry, config: Config) -> Sequence[ReadLayer]:
         """Return the layers in the order of the config's diff IDs, lowest layer first."""
         image = reference or "the image"
         if entry.layers:  # without any, the diff IDs alone say which layers the image has
             check_count(image, config, len(entry.layers))
         found = []
         for index, (diff_id, member) in enumerate(zip_longest(config.rootfs.diff_ids, entry.layers, fillvalue="")):
-            name, layer = f"Layer {index} of {image}", self.members.layer(member)
+            name, layer = f"Layer {index} of {image}", self.members.find_layer(member)
             if layer is None or (layer.diff_id and layer.diff_id != diff_id):
                 # If the containerd store has written a layer under another compressed digest, it does not repeat it.
                 layer, other = self._by_diff_id.get(diff_id), layer
                 if layer is None and other:
                     check_layer(other, diff_id=diff_id, digest="", name=name)
             if layer is None:
-                raise self._lacks(name, member or diff_id)
+                raise self._describe_lack(name, member or diff_id)
             found.append(layer)
         return found
 
     @cached_property
     def _by_diff_id(self) -> Mapping[str, ReadLayer]:
         proved = {layer.diff_id: layer for layer in self.members.layers.values() if layer.diff_id}
-        claimed = {diff_id: self.members.layers[name] for diff_id, name in self.names()}
+        claimed = {diff_id: self.members.layers[name] for diff_id, name in self.iterate_names()}
         return {diff_id: layer for diff_id, layer in claimed.items() if not layer.diff_id} | proved
 
-    def names(self) -> Iterator[tuple[str, str]]:
+    def iterate_names(self) -> Iterator[tuple[str, str]]:
         """Yield the diff ID of each layer, as stated in the config of an image with that layer, and its member's name.
 
         The result is only as true as the configs: nothing is hashed here.
         """
         for entry in self.entries:
-            text, names = self._config(entry), entry.layers
+            text, names = self._read_config(entry), entry.layers
             diff_ids = parse_config(text, "A config").rootfs.diff_ids if text else ()
             if len(diff_ids) == len(names):
-                pairs = ((diff_id, self.members.resolved(name)) for diff_id, name in zip(diff_ids, names, strict=True))
+                pairs = ((diff_id, self.members.resolve(name)) for diff_id, name in zip(diff_ids, names, strict=True))
                 yield from ((diff_id, name) for diff_id, name in pairs if name in self.members.layers)
 
-    def _lacks(self, part: str, name: str) -> UnreadableImage:
+    def _describe_lack(self, part: str, name: str) -> UnreadableImage:
         """Return the error that says why a part of the image is not available."""
-        if fault := self.members.faults.get(self.members.resolved(name)):
+        if fault := self.members.faults.get(self.members.resolve(name)):
             return UnreadableImage(f"{part}, {name}, cannot be read: {fault.message}", advice=fault.advice)
         return UnreadableImage(f"{part}, {name}, is missing or damaged")
 
 
-def no_such_image(reference: str, names: Sequence[str]) -> NoSuchImage:
+def describe_missing_image(reference: str, names: Sequence[str]) -> NoSuchImage:
     """Return the error for an unknown name; it lists the names that the archive has."""
     there = ", ".join(names) or "images without a name"
     if not reference:
@@ -203,13 +206,13 @@ def _is_short(text: str, digest: str) -> bool:
     return len(hexadecimal) >= _LEAST and digest.startswith(f"sha256:{hexadecimal}")
 
 
-def _path(digest: str) -> str:
+def _locate_blob(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/', 1)}"
 
 
-def _stated_hex(name: str) -> str:
+def _extract_digest(name: str) -> str:
     """Return the digest in a config's name: `<hex>.json`, `blobs/sha256/<hex>`, or `sha256:<hex>`."""
-    return posixpath.basename(plain(name)).removesuffix(".json").removeprefix("sha256:")
+    return posixpath.basename(normalise_path(name)).removesuffix(".json").removeprefix("sha256:")
 
 
 def _is_tail(long: str, short: str) -> bool:

@@ -17,9 +17,9 @@ from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob
 from weighbridge.image.layer import FILE, HARD_LINK, SYMBOLIC_LINK, LayerContent
 from weighbridge.sources.tar import compression
-from weighbridge.sources.tar.compression import decompressed, is_compressed
+from weighbridge.sources.tar.compression import decompress, is_compressed
 from weighbridge.sources.tar.headers import DamagedArchive, Header, is_tar
-from weighbridge.sources.tar.layer import ReadLayer, Watch, plain, read_layer, watch_layer
+from weighbridge.sources.tar.layer import ReadLayer, Watch, normalise_path, read_layer, watch_layer
 from weighbridge.sources.tar.reader import Meter, Part, Tape
 from weighbridge.sources.tar.sparse import SparsePart, open_member
 
@@ -44,12 +44,12 @@ Watching = Callable[[str], "Watch | None"]
 """Takes a member's name; returns the watch that inspects this layer, whether it is known or not, or None."""
 
 
-def nothing_known(_name: str) -> LayerContent | None:
+def know_nothing(_name: str) -> LayerContent | None:
     """Return None: no layer is known already."""
     return None
 
 
-def nobody_watches(_name: str) -> Watch | None:
+def watch_nothing(_name: str) -> Watch | None:
     """Return None: no watch inspects the layer."""
     return None
 
@@ -59,8 +59,8 @@ def read(
     on_progress: Callable[[int], None] | None = None,
     *,
     verified: bool = True,
-    known: Known = nothing_known,
-    watching: Watching = nobody_watches,
+    known: Known = know_nothing,
+    watching: Watching = watch_nothing,
 ) -> Members:
     """Read an archive to its end, and decompress it if it is compressed as a whole.
 
@@ -79,13 +79,13 @@ def read(
     draft = _Draft(verified=verified, known=known, watching=watching)
     try:
         source = Meter(stream, on_progress)
-        tape = Tape(decompressed(source, source.head))
-        for header in tape.members():
+        tape = Tape(decompress(source, source.head))
+        for header in tape.iterate_members():
             draft.add(header, tape)
         tape.drain()  # to the end of the stream, where gzip has its checksum
     except _DAMAGE as error:
-        raise UnreadableImage(f"The archive is cut off or damaged: {reason(error)}") from error
-    return draft.finished()
+        raise UnreadableImage(f"The archive is cut off or damaged: {describe_error(error)}") from error
+    return draft.finish()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +100,13 @@ class Members:
     faults: Mapping[str, UnreadableImage]
     """Why a member could not be read."""
 
-    def layer(self, name: str) -> ReadLayer | None:
+    def find_layer(self, name: str) -> ReadLayer | None:
         """Follow links, and return the layer of that name, or None."""
-        return self.layers.get(self.resolved(name))
+        return self.layers.get(self.resolve(name))
 
-    def resolved(self, name: str) -> str:
+    def resolve(self, name: str) -> str:
         """Follow links from a name to the name of a member."""
-        name = plain(name)
+        name = normalise_path(name)
         for _ in self.links:  # follows each link at most once, so that a loop ends
             if name not in self.links:
                 break
@@ -136,10 +136,10 @@ class _Draft:
         self.count += 1
         if self.count > MAX_MEMBERS:
             raise DamagedArchive(f"it has more than {MAX_MEMBERS} members")
-        name = plain(header.name)
+        name = normalise_path(header.name)
         if header.kind in (SYMBOLIC_LINK, HARD_LINK):
             folder = posixpath.dirname(name) if header.kind == SYMBOLIC_LINK else ""
-            self.links[name] = plain(posixpath.join(folder, header.target))
+            self.links[name] = normalise_path(posixpath.join(folder, header.target))
         elif header.kind == FILE:
             part = open_member(tape, header) if header.is_sparse else Part(tape, header.stored)
             self._add_file(name, part, header.size)
@@ -166,7 +166,7 @@ class _Draft:
         except UnreadableImage as error:
             self.faults[name] = error
         except _DAMAGE as error:
-            self.faults[name] = UnreadableImage(reason(error))
+            self.faults[name] = UnreadableImage(describe_error(error))
         else:
             self._keep(name, layer, stated)
 
@@ -187,7 +187,7 @@ class _Draft:
         self.documents[name] = part.read(size)
         self.documents_bytes += size
 
-    def finished(self) -> Members:
+    def finish(self) -> Members:
         if not {"manifest.json", "index.json"} & set(self.documents):
             if self.documents.get("repositories", b"{}").strip() != b"{}":
                 raise UnreadableImage(
@@ -200,6 +200,6 @@ class _Draft:
         return Members(documents=self.documents, layers=self.layers, links=self.links, faults=self.faults)
 
 
-def reason(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return an exception's text on one line."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -10,18 +10,18 @@ from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.platform import UNKNOWN, Platform
-from weighbridge.quoting import quoted
+from weighbridge.quoting import quote
 from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.descriptors import Descriptor
 from weighbridge.sources.oci.documents import Config, parse_config
 from weighbridge.sources.oci.manifests import (
     Document,
     Manifest,
-    asked,
     check_algorithm,
-    digest_of,
-    fetched,
-    no_such_platform,
+    compute_digest,
+    describe_missing_platform,
+    fetch_document,
+    require_platform,
 )
 from weighbridge.sources.tar import compression
 from weighbridge.sources.tar.bounded import Bounded
@@ -41,7 +41,7 @@ Progress = Callable[[int], None]
 _DAMAGE: tuple[type[Exception], ...] = (DamagedArchive, *compression.DAMAGE)
 
 
-def nothing_known(_diff_id: str) -> LayerContent | None:
+def know_nothing(_diff_id: str) -> LayerContent | None:
     """Return None: no layer is known already."""
     return None
 
@@ -67,9 +67,9 @@ def assemble(
         raise ValueError("there must be one blob, or None, for each layer")
     return ImageContent(
         reference=reference,
-        config_digest=digest_of(config),
+        config_digest=compute_digest(config),
         config=config,
-        platform=str(_platform(content)),
+        platform=str(_read_platform(content)),
         diff_ids=diff_ids,
         history=tuple(HistoryEntry(**step.model_dump()) for step in content.history),
         labels=content.config.labels,
@@ -116,7 +116,7 @@ def fetch(
     config: Document,
     blob: Open,
     platform: str = "",
-    known: Known = nothing_known,
+    known: Known = know_nothing,
     on_progress: Progress | None = None,
     plain_blobs: bool = False,
 ) -> ImageContent:
@@ -136,9 +136,9 @@ def fetch(
         NoSuchImage: The image runs on another platform.
         UnreadableImage: A part is missing or damaged, or two parts contradict each other.
     """
-    data, content = _config(reference, manifest, config)
-    if platform and not _platform(content).suits(wanted := asked(platform)):
-        raise no_such_platform(reference, wanted, [_platform(content)])
+    data, content = _fetch_config(reference, manifest, config)
+    if platform and not _read_platform(content).suits(wanted := require_platform(platform)):
+        raise describe_missing_platform(reference, wanted, [_read_platform(content)])
     check_count(reference, content, len(manifest.layers))
     reader = _Reader(blob, on_progress)
     layers, blobs = dict[str, LayerContent](), list[Blob | None]()
@@ -159,9 +159,9 @@ def _read_layer(reader: _Reader, described: Descriptor, diff_id: str, name: str)
     except UnreadableImage as error:
         if not described.is_foreign:
             raise
-        place = f"it comes from {quoted(described.urls[0])}" if described.urls else "nobody says from where it comes"
+        place = f"it comes from {quote(described.urls[0])}" if described.urls else "nobody says from where it comes"
         raise UnreadableImage(
-            f"{name} is not kept with the image ({quoted(described.media_type)}): {place}",
+            f"{name} is not kept with the image ({quote(described.media_type)}): {place}",
             advice="Pull the image with an engine that may fetch it, then weigh what `docker save` writes there.",
         ) from error
 
@@ -181,7 +181,7 @@ class _Reader:
             try:
                 read = read_layer(stream, stream.peek(4))
             except _DAMAGE as error:
-                raise UnreadableImage(f"{name} is damaged: {quoted(error) or type(error).__name__}") from error
+                raise UnreadableImage(f"{name} is damaged: {quote(error) or type(error).__name__}") from error
             except UnreadableImage as error:
                 if error is bounded.fault:
                     raise
@@ -195,12 +195,12 @@ class _Reader:
             self._on_progress(self._total)
 
 
-def _config(reference: str, manifest: Manifest, document: Document) -> tuple[bytes, Config]:
+def _fetch_config(reference: str, manifest: Manifest, document: Document) -> tuple[bytes, Config]:
     refuse_artifact(reference, manifest)
-    data = fetched(manifest.config, document, f"The config of {reference}")
+    data = fetch_document(manifest.config, document, f"The config of {reference}")
     return data, parse_image_config(reference, manifest, data)
 
 
-def _platform(config: Config) -> Platform:
+def _read_platform(config: Config) -> Platform:
     """Return what an image runs on; what its config leaves out is unknown, and no reason not to weigh it."""
     return Platform(config.os or UNKNOWN, config.architecture or UNKNOWN, config.variant)

@@ -56,9 +56,9 @@ def read(
         UnreadableImage: What the engine sends is damaged.
         EngineError: The engine fails or goes away in mid-stream.
     """
-    images = {reference: engine.image(reference) for reference in references}
-    found = {reference: _remembered(reference, image, cache) for reference, image in images.items()}
-    unknown = [name for name, content in found.items() if content is None or not _seen(images[name], watches)]
+    images = {reference: engine.inspect_image(reference) for reference in references}
+    found = {reference: _read_remembered(reference, image, cache) for reference, image in images.items()}
+    unknown = [name for name, content in found.items() if content is None or not _is_seen(images[name], watches)]
     saver = _Saver(engine, cache, on_progress, watches)
     found |= saver.save_all({name: images[name] for name in unknown}) if unknown else {}
     return {reference: content for reference, content in found.items() if content}
@@ -92,13 +92,13 @@ class _Saver:
                 stream,
                 self.on_progress,
                 verified=False,
-                known=lambda name: _known(name, self.cache),
+                known=lambda name: _find_known(name, self.cache),
                 watching=begun.watch,
             )
         saved = Archive(members)
         begun.keep(saved)
         # A graph driver's id is the config digest. The containerd store's id is not, and the name decides.
-        found = {reference: saved.image(reference, image.id) for reference, image in images.items()}
+        found = {reference: saved.assemble_image(reference, image.id) for reference, image in images.items()}
         _remember(self.cache, saved, {images[reference].id: content for reference, content in found.items()})
         return found
 
@@ -118,10 +118,10 @@ def _describe_empty(image: LocalImage) -> ImageContent:
     )
 
 
-def _remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent | None:
+def _read_remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent | None:
     """Return an image from the cache; None if the cache lacks any part of it."""
-    kept: Mapping[str, Any] = cache.document(image.id) or {}
-    layers = [cache.layer(diff_id) for diff_id in image.diff_ids] if kept else [None]
+    kept: Mapping[str, Any] = cache.read_document(image.id) or {}
+    layers = [cache.read_layer(diff_id) for diff_id in image.diff_ids] if kept else [None]
     if any(layer is None for layer in layers):
         return None
     try:
@@ -132,7 +132,7 @@ def _remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent
         return None  # someone changed the cached file: it does not describe an image
 
 
-def _seen(image: LocalImage, watches: Watches | None) -> bool:
+def _is_seen(image: LocalImage, watches: Watches | None) -> bool:
     return watches is None or all(map(watches.has, image.diff_ids))
 
 
@@ -144,27 +144,27 @@ class _Begun:
 
     def watch(self, name: str) -> Watch | None:
         """Return a watch for a member, or None if that layer was inspected before."""
-        if self._watches is None or ((diff_id := _diff_id(name, self._cache)) and self._watches.has(diff_id)):
+        if self._watches is None or ((diff_id := _find_diff_id(name, self._cache)) and self._watches.has(diff_id)):
             return None
         return self._by_name.setdefault(name, self._watches.begin())
 
     def keep(self, saved: Archive) -> None:
         """Keep what the watches found in the layers that could be read."""
-        for diff_id, name in saved.names() if self._watches else ():
+        for diff_id, name in saved.iterate_names() if self._watches else ():
             if self._watches and name in self._by_name:
                 self._watches.keep(diff_id, self._by_name[name])
 
 
-def _diff_id(name: str, cache: Cache) -> str:
+def _find_diff_id(name: str, cache: Cache) -> str:
     """Return the diff ID that the cache has for a member's name; empty if it has none."""
-    kept = cache.document(f"member-{name}") or {}
+    kept = cache.read_document(f"member-{name}") or {}
     return str(kept.get("diff_id", ""))
 
 
-def _known(name: str, cache: Cache) -> LayerContent | None:
+def _find_known(name: str, cache: Cache) -> LayerContent | None:
     """Return the cached layer of a member's name: engines name members by their content, so the name is enough."""
-    diff_id = _diff_id(name, cache)
-    return cache.layer(diff_id) if diff_id else None
+    diff_id = _find_diff_id(name, cache)
+    return cache.read_layer(diff_id) if diff_id else None
 
 
 def _remember(cache: Cache, saved: Archive, images: Mapping[str, ImageContent | None]) -> None:
@@ -174,5 +174,5 @@ def _remember(cache: Cache, saved: Archive, images: Mapping[str, ImageContent | 
         blobs = [(blob.digest, blob.size_bytes) if blob else None for blob in content.blobs]
         text = content.config.decode(errors="surrogateescape")
         cache.keep_document(image_id, {"config": text, "blobs": blobs})
-    for diff_id, name in saved.names():
+    for diff_id, name in saved.iterate_names():
         cache.keep_document(f"member-{name}", {"diff_id": diff_id})

@@ -15,10 +15,10 @@ from typing import BinaryIO
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import ImageContent
-from weighbridge.quoting import quoted
-from weighbridge.sources.assembly import Known, Progress, fetch, nothing_known
+from weighbridge.quoting import quote
+from weighbridge.sources.assembly import Known, Progress, fetch, know_nothing
 from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES, Index, choose, parse_document
-from weighbridge.sources.oci.naming import named
+from weighbridge.sources.oci.naming import select_images
 
 _OPENING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _ADVICE = "Write one with `skopeo copy SOURCE oci:DIRECTORY:NAME` or `docker buildx build --output type=oci,tar=false`."
@@ -30,7 +30,7 @@ def read(
     platform: str = "",
     on_progress: Progress | None = None,
     *,
-    known: Known = nothing_known,
+    known: Known = know_nothing,
 ) -> ImageContent:
     """Return one image of a layout.
 
@@ -46,15 +46,19 @@ def read(
         UnreadableImage: The directory is not a layout, or a part is missing, damaged, or not a regular file.
     """
     layout = _Layout(path)
-    reference = quoted(f"{path}:{name}" if name else path)
+    reference = quote(f"{path}:{name}" if name else path)
     chosen = choose(
-        named(layout.index(), name, layout), reference, layout.document, platform=platform, present=layout.has
+        select_images(layout.read_index(), name, layout),
+        reference,
+        layout.read_document,
+        platform=platform,
+        present=layout.has,
     )
     return fetch(
         reference,
         chosen,
-        config=layout.document,
-        blob=lambda described: layout.opened(described.digest),
+        config=layout.read_document,
+        blob=lambda described: layout.open_blob(described.digest),
         platform=platform,
         known=known,
         on_progress=on_progress,
@@ -68,39 +72,39 @@ class _Layout:
         self._path, self._real = path, os.path.realpath(path)
 
     def __str__(self) -> str:
-        return quoted(self._path)
+        return quote(self._path)
 
-    def index(self) -> Index:
+    def read_index(self) -> Index:
         """Read index.json."""
         name = f"index.json of {self}"
         if not self._exists("index.json") and self._exists("version") and self._exists("manifest.json"):
             advice = f"Copy it: `skopeo copy dir:{self} oci:FOLDER`, and weigh that."
             raise UnreadableImage(f"{self} has the form of skopeo's dir:, which is no OCI layout", advice=advice)
-        found = parse_document(self._document("index.json", name, _ADVICE), name)
+        found = parse_document(self._read_file("index.json", name, _ADVICE), name)
         if not isinstance(found, Index):
             raise UnreadableImage(f"{name} holds a manifest instead of an index")
         return found
 
     def has(self, digest: str) -> bool:
         """Tell whether there is a blob of that digest."""
-        return self._exists(_blob(digest))
+        return self._exists(_locate_blob(digest))
 
     def _exists(self, file: str) -> bool:
-        return os.path.lexists(self._file(file))
+        return os.path.lexists(self._locate(file))
 
-    def document(self, digest: str) -> bytes:
+    def read_document(self, digest: str) -> bytes:
         """Read a JSON blob."""
-        return self._document(_blob(digest), f"Blob {digest[:19]}… of {self}")
+        return self._read_file(_locate_blob(digest), f"Blob {digest[:19]}… of {self}")
 
     @contextmanager
-    def opened(self, digest: str) -> Iterator[BinaryIO]:
+    def open_blob(self, digest: str) -> Iterator[BinaryIO]:
         """Open a blob."""
-        with self._opened(_blob(digest), f"Blob {digest[:19]}… of {self}") as file:
+        with self._open_file(_locate_blob(digest), f"Blob {digest[:19]}… of {self}") as file:
             yield file
 
-    def _document(self, file: str, name: str, advice: str | None = None) -> bytes:
+    def _read_file(self, file: str, name: str, advice: str | None = None) -> bytes:
         try:
-            with self._opened(file, name, advice) as stream:
+            with self._open_file(file, name, advice) as stream:
                 data = stream.read(MAX_DOCUMENT_BYTES + 1)
         except OSError as error:
             raise UnreadableImage(f"{name} cannot be read: {error.strerror}") from error
@@ -108,12 +112,12 @@ class _Layout:
             raise UnreadableImage(f"{name} has more than {MAX_DOCUMENT_BYTES} bytes, which is too long")
         return data
 
-    def _file(self, file: str) -> str:
+    def _locate(self, file: str) -> str:
         return os.path.join(self._real, file)  # noqa: PTH118 - like `realpath`, for which pathlib has no equal
 
-    def _opened(self, file: str, name: str, advice: str | None = None) -> BinaryIO:
+    def _open_file(self, file: str, name: str, advice: str | None = None) -> BinaryIO:
         """Open a regular file inside the directory, never a device or a pipe, which would block."""
-        real = os.path.realpath(self._file(file))
+        real = os.path.realpath(self._locate(file))
         if not real.startswith(f"{self._real.rstrip('/')}/"):
             raise UnreadableImage(f"{name} is a symbolic link that leads out of the directory", advice="")
         try:
@@ -126,5 +130,5 @@ class _Layout:
             raise UnreadableImage(f"{name} cannot be opened: {error.strerror}", advice="") from error
 
 
-def _blob(digest: str) -> str:
+def _locate_blob(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/', 1)}"

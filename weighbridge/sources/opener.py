@@ -40,30 +40,32 @@ class Source(Protocol):
         """
 
 
-def _of_engine(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+def _read_from_engine(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     if means.engine is None:
         raise NoEngine("No engine is connected, and the images are in one")
     contents = daemon.read(means.engine, [each.place for each in locations], means.cache, means.on_progress)
     return {each: contents[each.place] for each in locations}
 
 
-def _of_archives(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+def _read_from_archives(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     found = dict[Location, ImageContent]()
     for place in dict.fromkeys(each.place for each in locations):
         saved = archive.read(Path(place), means.on_progress)
-        found |= {each: saved.image(each.name) for each in locations if each.place == place}
+        found |= {each: saved.assemble_image(each.name) for each in locations if each.place == place}
     return found
 
 
-def _of_layouts(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
-    known, progress = means.cache.layer, means.on_progress
+def _read_from_layouts(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+    known, progress = means.cache.read_layer, means.on_progress
     return {each: oci_layout.read(Path(each.place), each.name, on_progress=progress, known=known) for each in locations}
 
 
-def _of_registries(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+def _read_from_registries(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     from weighbridge.sources.registry import client  # noqa: PLC0415 - an archive is measured without HTTP
 
-    return {each: client.read(each.place, on_progress=means.on_progress, known=means.cache.layer) for each in locations}
+    return {
+        each: client.read(each.place, on_progress=means.on_progress, known=means.cache.read_layer) for each in locations
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +78,14 @@ class Row:
 
 
 SOURCES: Mapping[SourceName, Row] = {
-    DOCKER: Row(form="REFERENCE", images=_of_engine),
-    ARCHIVE: Row(form="FILE[#NAME]", images=_of_archives),
-    OCI: Row(form="FOLDER-OR-FILE[#NAME]", images=_of_layouts),
-    REGISTRY: Row(form="HOST/NAME[:TAG]", images=_of_registries),
+    DOCKER: Row(form="REFERENCE", images=_read_from_engine),
+    ARCHIVE: Row(form="FILE[#NAME]", images=_read_from_archives),
+    OCI: Row(form="FOLDER-OR-FILE[#NAME]", images=_read_from_layouts),
+    REGISTRY: Row(form="HOST/NAME[:TAG]", images=_read_from_registries),
 }
 
 
-def names_source(text: str) -> bool:
+def has_source(text: str) -> bool:
     """Tell whether a text begins with the name of a source."""
     source, colon, _ = text.partition(":")
     return bool(colon) and source in SOURCES
@@ -115,7 +117,7 @@ def read(locations: Iterable[Location], means: Means) -> dict[Location, ImageCon
     wanted = dict.fromkeys(locations)
     found = dict[Location, ImageContent]()
     for name, row in SOURCES.items():
-        if own := [each for each in wanted if _source_of(each) == name]:
+        if own := [each for each in wanted if _find_source(each) == name]:
             found |= row.images(own, means)
     for content in found.values():
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
@@ -124,7 +126,7 @@ def read(locations: Iterable[Location], means: Means) -> dict[Location, ImageCon
     return found
 
 
-def _source_of(location: Location) -> SourceName:
+def _find_source(location: Location) -> SourceName:
     """Return the source that reads a location: an OCI layout in a single file is read as an archive."""
     match location.source:
         case "oci":

@@ -41,7 +41,7 @@ R:crontabs
 
 def read(content: bytes) -> list[Package]:
     """Return the packages of an image whose database this is."""
-    return list(apk.installed({DATABASE: content}))
+    return list(apk.parse_packages({DATABASE: content}))
 
 
 def paths(*lines: str) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ def test_packages_with_their_files() -> None:
 @pytest.mark.parametrize("path", ["lib/apk/db/installed", "usr/lib/apk/db/installed"])
 def test_both_places(path: str) -> None:
     """The database is found where apk 2 keeps it and where an image with a merged `/usr` does."""
-    assert [package.name for package in apk.installed({path: b"P:a\n", "etc/apk/world": b"P:b\n"})] == ["a"]
+    assert [package.name for package in apk.parse_packages({path: b"P:a\n", "etc/apk/world": b"P:b\n"})] == ["a"]
 
 
 def test_blank_lines_divide() -> None:
@@ -167,4 +167,4 @@ def test_what_packages_need_and_provide() -> None:
 def test_what_somebody_asked_for(world: bytes | None, requested: tuple[bool | None, ...]) -> None:
     """The world lists it, by a name or by what provides that; of what `install_if` brings, apk does not say it."""
     documents = {DATABASE: DEPENDENT} | ({} if world is None else {apk.WORLD: world})
-    assert tuple(package.requested for package in apk.installed(documents)) == requested
+    assert tuple(package.requested for package in apk.parse_packages(documents)) == requested

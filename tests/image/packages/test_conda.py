@@ -23,7 +23,7 @@ def record(**fields: object) -> bytes:
 
 def read(content: bytes, path: str = f"{META}/demo-1.0-h0_0.json") -> Package:
     """Return the one package of an image with this record."""
-    (package,) = conda.installed({path: content})
+    (package,) = conda.parse_packages({path: content})
     return package
 
 
@@ -104,7 +104,7 @@ def test_requested(fields: dict[str, object], history: bytes, requested: tuple[b
         f"{META}/other-1.0-h0_0.json": record(name="other"),
         f"{META}/history": history,
     }
-    assert tuple(package.requested for package in conda.installed(documents)) == requested
+    assert tuple(package.requested for package in conda.parse_packages(documents)) == requested
 
 
 def test_prefixes_are_apart() -> None:
@@ -113,7 +113,7 @@ def test_prefixes_are_apart() -> None:
         "a/conda-meta/demo-1.0-h0_0.json": record(requested_spec="demo"),
         "b/conda-meta/demo-1.0-h0_0.json": record(),
     }
-    assert [package.requested for package in conda.installed(documents)] == [True, None]
+    assert [package.requested for package in conda.parse_packages(documents)] == [True, None]
 
 
 def test_recorded() -> None:
@@ -148,7 +148,7 @@ def test_databases(path: str, expected: bool) -> None:  # noqa: FBT001 - a param
 
 def test_record_beyond_the_systems_limit() -> None:
     """A record that no system could open says nothing."""
-    assert list(conda.installed({"a/" * LONGEST_PATH + "conda-meta/a.json": b"{}"})) == []
+    assert list(conda.parse_packages({"a/" * LONGEST_PATH + "conda-meta/a.json": b"{}"})) == []
 
 
 @given(
@@ -161,8 +161,8 @@ def test_record_beyond_the_systems_limit() -> None:
 )
 def test_anything(documents: dict[str, bytes]) -> None:
     """Nothing is raised, and no path leads outside."""
-    packages = list(conda.installed(documents))
-    assert packages == list(conda.installed(dict(reversed(documents.items()))))
+    packages = list(conda.parse_packages(documents))
+    assert packages == list(conda.parse_packages(dict(reversed(documents.items()))))
     assert len(packages) == sum(path.endswith(".json") for path in documents)
     assert all(stays_inside(path) for package in packages for path in package.paths)
 

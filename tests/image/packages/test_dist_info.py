@@ -27,7 +27,7 @@ RECORD = f"{SITE}/demo-1.0.dist-info/RECORD"
 
 def read(content: bytes, path: str = RECORD) -> Package:
     """Return the one package of an image with this RECORD."""
-    (package,) = dist_info.installed({path: content})
+    (package,) = dist_info.parse_packages({path: content})
     return package
 
 
@@ -120,13 +120,13 @@ def test_anywhere() -> None:
     folders = ["", "usr/lib/python3/dist-packages/", "srv/vendored/", "a.dist-info/"]
     documents = {f"{folder}demo-1.dist-info/RECORD": b"demo.py,,\n" for folder in folders}
     others = ["RECORD", ".dist-info/RECORD", "a/.dist-info/RECORD", "a/demo-1.egg-info/RECORD", "a/b.dist-info/RECORDS"]
-    packages = list(dist_info.installed(documents | dict.fromkeys(others, b"x,,\n")))
+    packages = list(dist_info.parse_packages(documents | dict.fromkeys(others, b"x,,\n")))
     assert [package.paths[0] for package in packages] == [f"{folder}demo.py" for folder in sorted(folders)]
 
 
 def test_folder_beyond_the_systems_limit() -> None:
     """A RECORD that no system could open says nothing."""
-    assert list(dist_info.installed({"a/" * LONGEST_PATH + "demo-1.dist-info/RECORD": b"x,,\n"})) == []
+    assert list(dist_info.parse_packages({"a/" * LONGEST_PATH + "demo-1.dist-info/RECORD": b"x,,\n"})) == []
 
 
 @given(NAMES, VERSIONS, PATHS, st.lists(PATHS))
@@ -171,7 +171,7 @@ FOLDER = RECORD.removesuffix("RECORD")
 def described(**files: bytes) -> Package:
     """Return the distribution whose folder has these files besides its RECORD, which lists REQUESTED."""
     documents = {f"{FOLDER}{name}": content for name, content in files.items()}
-    (package,) = dist_info.installed({RECORD: b"demo-1.0.dist-info/REQUESTED,,\n"} | documents)
+    (package,) = dist_info.parse_packages({RECORD: b"demo-1.0.dist-info/REQUESTED,,\n"} | documents)
     return package
 
 
@@ -213,7 +213,7 @@ def test_metadata_without_end() -> None:
 )
 def test_who_asked(record: bytes, installer: bytes, requested: bool | None) -> None:  # noqa: FBT001 - a case
     """REQUESTED is there where somebody asked; that it is missing says something of pip alone."""
-    (package,) = dist_info.installed({RECORD: record, f"{FOLDER}INSTALLER": installer})
+    (package,) = dist_info.parse_packages({RECORD: record, f"{FOLDER}INSTALLER": installer})
     assert package.requested is requested
 
 
@@ -248,7 +248,7 @@ def test_what_pip_writes(tmp_path: Path) -> None:
     words = ["asked", str(next(folder.iterdir()))]
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", *options, *words], check=True)
     documents = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
-    found = {package.name: package for package in dist_info.installed(documents)}
+    found = {package.name: package for package in dist_info.parse_packages(documents)}
     assert {name: package.requested for name, package in found.items()} == {"asked": True, "pulled": False, "own": True}
     assert {name: package.is_application for name, package in found.items()} == {
         "asked": False,

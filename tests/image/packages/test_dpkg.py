@@ -84,13 +84,13 @@ def package(name: str, version: str, *paths: str) -> Package:
 
 def paths_of(content: bytes, diversions: bytes = b"") -> tuple[str, ...]:
     """Return what the package `x` owns by this list."""
-    (found,) = dpkg.installed({f"{DPKG}/info/x.list": content, f"{DPKG}/diversions": diversions})
+    (found,) = dpkg.parse_packages({f"{DPKG}/info/x.list": content, f"{DPKG}/diversions": diversions})
     return found.paths
 
 
 def test_installed_packages() -> None:
     """What is installed counts, each architecture with its own list; what was removed owns nothing."""
-    assert list(dpkg.installed(MACHINE)) == [
+    assert list(dpkg.parse_packages(MACHINE)) == [
         package("bash", "5.2-2", "usr", "usr/bin", "usr/bin/bash", "bin/sh.distrib", "etc/issue.old"),
         package("libc6", "2.41-1", "lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu/libc.so.6", "usr/bin/bash.real"),
         package("libc6", "2.41-1", "lib/i386-linux-gnu", "lib/i386-linux-gnu/libc.so.6"),
@@ -113,19 +113,19 @@ def test_states(status: str, *, counts: bool) -> None:
     """The third word of the status decides."""
     stanza = f"Package: x\nStatus: {status}\nVersion: 1\n".encode()
     documents = {f"{DPKG}/status": stanza, f"{DPKG}/info/x.list": b"/a\n"}
-    assert list(dpkg.installed(documents)) == ([package("x", "1", "a")] if counts else [])
+    assert list(dpkg.parse_packages(documents)) == ([package("x", "1", "a")] if counts else [])
 
 
 def test_stanza_without_a_list() -> None:
     """As for dpkg, such a package is installed and has no files."""
     stanza = b"Package: x\nStatus: install ok installed\nVersion: 1\n"
-    assert list(dpkg.installed({f"{DPKG}/status": stanza})) == [package("x", "1")]
+    assert list(dpkg.parse_packages({f"{DPKG}/status": stanza})) == [package("x", "1")]
 
 
 def test_list_without_a_stanza() -> None:
     """An image may have lost its status; a list still tells whose the files are."""
     documents = {f"{DPKG}/info/x.list": b"/a\n", f"{DPKG}/info/y:amd64.list": b"/b\n"}
-    assert list(dpkg.installed(documents)) == [package("x", "", "a"), package("y", "", "b")]
+    assert list(dpkg.parse_packages(documents)) == [package("x", "", "a"), package("y", "", "b")]
 
 
 @pytest.mark.parametrize("multi_arch", ["same", "foreign"])
@@ -134,7 +134,7 @@ def test_either_name_of_a_list(multi_arch: str, stem: str) -> None:
     """Old versions of dpkg never named the architecture: what is there counts."""
     stanza = f"package: x\nSTATUS: install ok installed\nArchitecture: amd64\nMulti-Arch: {multi_arch}\nVersion: 1\n"
     documents = {f"{DPKG}/status": stanza.encode(), f"{DPKG}/info/{stem}.list": b"/a\n"}
-    assert list(dpkg.installed(documents)) == [package("x", "1", "a")]
+    assert list(dpkg.parse_packages(documents)) == [package("x", "1", "a")]
 
 
 def test_both_names_of_a_list() -> None:
@@ -142,9 +142,9 @@ def test_both_names_of_a_list() -> None:
     lists = {f"{DPKG}/info/x.list": b"/plain\n", f"{DPKG}/info/x:amd64.list": b"/own\n"}
     stanza = b"Package: x\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n"
     documents = lists | {f"{DPKG}/status": stanza + b"Multi-Arch: same\n"}
-    assert list(dpkg.installed(documents)) == [package("x", "1", "own"), package("x", "", "plain")]
+    assert list(dpkg.parse_packages(documents)) == [package("x", "1", "own"), package("x", "", "plain")]
     documents = lists | {f"{DPKG}/status": stanza}
-    assert list(dpkg.installed(documents)) == [package("x", "1", "plain"), package("x", "", "own")]
+    assert list(dpkg.parse_packages(documents)) == [package("x", "1", "plain"), package("x", "", "own")]
 
 
 def test_removed_architecture_leaves_the_list() -> None:
@@ -155,7 +155,7 @@ def test_removed_architecture_leaves_the_list() -> None:
     ]
     for order in (stanzas, stanzas[::-1]):
         documents = {f"{DPKG}/status": b"\n".join(order), f"{DPKG}/info/x.list": b"/a\n"}
-        assert list(dpkg.installed(documents)) == [package("x", "2", "a")]
+        assert list(dpkg.parse_packages(documents)) == [package("x", "2", "a")]
 
 
 def test_lines_of_a_list() -> None:
@@ -167,7 +167,7 @@ def test_damaged_stanzas() -> None:
     """A stanza without a name is passed over with its fields, and so is a line without a colon."""
     stanza = b"Status: install ok installed\nVersion: 1\n\n\nnonsense\nPackage: x\n\tVersion: 3\nVersion: 2\nStatus:"
     documents = {f"{DPKG}/status": stanza + b" install ok installed"}
-    assert list(dpkg.installed(documents)) == [package("x", "2")]
+    assert list(dpkg.parse_packages(documents)) == [package("x", "2")]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_distroless() -> None:
         f"{DPKG}/status.d/gone.md5sums": b"0123  etc/gone\n",
         f"{DPKG}/status.d/lost.md5sums": b"0123  etc/lost\n",
     }
-    assert list(dpkg.installed(documents)) == [
+    assert list(dpkg.parse_packages(documents)) == [
         package("base-files", "13", "etc/os-release", "usr/a b", "usr/c", "d"),
         package("tzdata", "2025b"),
         package("lost", "", "etc/lost"),
@@ -208,7 +208,7 @@ def test_distroless() -> None:
 def test_damaged_checksums() -> None:
     """A line of another form is passed over, and checksums are never taken for a stanza."""
     content = b"\n0123\n0123 a\n  b\n0123  \nPackage: none\n\n0123  ok\n"
-    (found,) = dpkg.installed({f"{DPKG}/status.d/x.md5sums": content})
+    (found,) = dpkg.parse_packages({f"{DPKG}/status.d/x.md5sums": content})
     assert found.paths == ("ok",)
 
 
@@ -288,7 +288,7 @@ def databases(draw: st.DrawFn) -> Database:
 @given(databases())
 def test_round_trip(database: Database) -> None:
     """What is written comes back, and diverted files where they are."""
-    assert list(dpkg.installed(database.documents())) == list(database.packages())
+    assert list(dpkg.parse_packages(database.documents())) == list(database.packages())
 
 
 WORDS = (
@@ -312,7 +312,7 @@ WORDS = (
 )
 def test_anything(contents: dict[str, bytes]) -> None:
     """Nothing is raised, and no path leads outside."""
-    packages = dpkg.installed({f"{DPKG}/{name}": content for name, content in contents.items()})
+    packages = dpkg.parse_packages({f"{DPKG}/{name}": content for name, content in contents.items()})
     assert all(stays_inside(path) for found in packages for path in found.paths)
 
 
@@ -345,7 +345,7 @@ def dpkgs_paths(folder: str, packages: Iterable[str]) -> Iterator[set[str]]:
 def check_against_dpkg(documents: dict[str, bytes], folder: str) -> None:
     """Compare all packages of a database with what dpkg says of it. Two architectures of one name count as one."""
     theirs = dpkgs_versions(folder)
-    packages = list(dpkg.installed(documents))
+    packages = list(dpkg.parse_packages(documents))
     assert sorted((found.name, found.version) for found in packages) == sorted(theirs.values())
     expected: dict[str, set[str]] = defaultdict(set)
     for (name, _), paths in zip(theirs.values(), dpkgs_paths(folder, theirs), strict=True):
@@ -397,7 +397,7 @@ Priority: required
 
 def test_what_packages_need_and_provide() -> None:
     """Names alone: of those of which one would do, all; without versions and architectures."""
-    found = {each.name: each for each in dpkg.installed({f"{DPKG}/status": NEEDY})}
+    found = {each.name: each for each in dpkg.parse_packages({f"{DPKG}/status": NEEDY})}
     assert found["postgresql"].requires == (
         "init-system-helpers",
         "libpq5",
@@ -417,7 +417,7 @@ def test_what_somebody_asked_for() -> None:
         for name, number in [("libpq5", 1), ("dash", 1), ("libc-bin", 1), ("postgresql", 0)]
     )
     documents = {f"{DPKG}/status": NEEDY, dpkg.EXTENDED_STATES: states.encode()}
-    assert {each.name: each.requested for each in dpkg.installed(documents)} == {
+    assert {each.name: each.requested for each in dpkg.parse_packages(documents)} == {
         "postgresql": True,
         "libpq5": False,
         "dash": True,
@@ -434,7 +434,7 @@ def test_what_apt_says_of_this_machine() -> None:
         pytest.skip("apt has written down nothing here")
     shown = subprocess.run(["apt-mark", "showauto"], check=True, capture_output=True, text=True).stdout
     automatic = {line.partition(":")[0] for line in shown.split()}
-    found = {each.name for each in dpkg.installed(documents) if each.requested is False}
+    found = {each.name for each in dpkg.parse_packages(documents) if each.requested is False}
     format_ = "${Package} ${Essential} ${Protected} ${Priority}\n"
     listed = subprocess.run(["dpkg-query", "-Wf", format_], check=True, capture_output=True, text=True).stdout
     vital = {line.split()[0] for line in listed.splitlines() if {"yes", "required"} & set(line.split()[1:])}

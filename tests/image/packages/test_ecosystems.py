@@ -47,17 +47,17 @@ def test_rows_are_apart() -> None:
 PARSER = '''
 """What a manager that nobody has installed: one line of name, version and files."""
 
-from weighbridge.image.packages.package import Package, from_root
+from weighbridge.image.packages.package import Package, normalise_paths
 
 
 def is_database(path):
     return path == "var/lib/novel/list"
 
 
-def installed(documents):
+def parse_packages(documents):
     for line in documents.get("var/lib/novel/list", b"").decode().splitlines():
         name, version, *paths = line.split()
-        yield Package(kind="novel", name=name, version=version, paths=from_root(paths))
+        yield Package(kind="novel", name=name, version=version, paths=normalise_paths(paths))
 '''
 ROW = '''
     Ecosystem(
@@ -76,7 +76,7 @@ PROGRAM = """
 import io, json
 from dataclasses import replace
 from weighbridge.image import filesystem, owners, waste
-from weighbridge.image.ledger import breakdown
+from weighbridge.image.ledger import build_ledger
 from weighbridge.render import formats, verdict
 from weighbridge.report import advice, baseline, components
 from weighbridge.report.summary import Summary
@@ -87,15 +87,15 @@ from weighbridge.model.report import Report
 
 layer = [Entry("var/lib/novel/list", b"saga 2.1 opt/saga\\n"), Entry("opt/saga", b"s" * 5_000_000)]
 view = filesystem.stack([layer_of(layer)])
-ledger = breakdown(view, 0, owners.owned(view, ""), ())
+ledger = build_ledger(view, 0, owners.find_owners(view, ""), ())
 image = image_of("a", *ledger)
 report = Report(recorded_at="2026-11-23T10:00:00Z", commit=None, dirty=False, engine=None, images=(image,))
 before = replace(report, images=(image_of("a", replace(ledger[-1], bytes=1)),))
 summary = Summary(report=report, baseline=baseline.compare(before, report, "main"))
 told = {"ledger": [[row.category, row.name, row.version, row.bytes] for row in ledger]}
-told["advice"] = [advice.to_cut(image).what, advice.to_cut(image).remedy]
-told["inventory"] = [[each.kind, each.name] for each in components.of(image).components]
-told["verdict"] = verdict.verdict(summary)
+told["advice"] = [advice.choose_cut(image).what, advice.choose_cut(image).remedy]
+told["inventory"] = [[each.kind, each.name] for each in components.take_inventory(image).components]
+told["verdict"] = verdict.state_verdict(summary)
 for name, render in formats.REPORTS.items():
     stream = io.StringIO()
     render(summary, stream)

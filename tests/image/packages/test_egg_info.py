@@ -19,7 +19,7 @@ METADATA = b"Metadata-Version: 2.1\nName: Demo.Pkg\nVersion: 1.5\n\nName: of the
 
 def read(documents: dict[str, bytes]) -> Package:
     """Return the one package of an image with these files."""
-    (package,) = egg_info.installed(documents)
+    (package,) = egg_info.parse_packages(documents)
     return package
 
 
@@ -96,7 +96,7 @@ def test_recorded() -> None:
 
 def test_place_beyond_the_systems_limit() -> None:
     """Metadata that no system could open says nothing."""
-    assert list(egg_info.installed({"a/" * LONGEST_PATH + "a.egg-info/PKG-INFO": METADATA})) == []
+    assert list(egg_info.parse_packages({"a/" * LONGEST_PATH + "a.egg-info/PKG-INFO": METADATA})) == []
 
 
 PATHS = st.sampled_from(
@@ -112,6 +112,8 @@ WORDS = damaged(b"Name: ", b"Version: ", b"\n", b"../", b"/", b"\0", b"[", b"[:"
 @given(st.dictionaries(PATHS, WORDS))
 def test_anything(documents: dict[str, bytes]) -> None:
     """Nothing is raised, no path leads outside, and files that are no database change nothing."""
-    packages = list(egg_info.installed(documents))
+    packages = list(egg_info.parse_packages(documents))
     assert all(stays_inside(path) for package in packages for path in (*package.paths, *package.folders))
-    assert packages == list(egg_info.installed({p: text for p, text in documents.items() if egg_info.is_database(p)}))
+    assert packages == list(
+        egg_info.parse_packages({p: text for p, text in documents.items() if egg_info.is_database(p)})
+    )

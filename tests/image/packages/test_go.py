@@ -37,7 +37,7 @@ def info(*lines: str) -> bytes:
 )
 def test_name_and_version(lines: list[str], name: str, version: str) -> None:
     """They are those of the main module; without one the name is the command's path, and a checkout has no version."""
-    assert list(go.installed({"usr/bin/b": info(*lines)})) == [
+    assert list(go.parse_packages({"usr/bin/b": info(*lines)})) == [
         Package(kind="go", name=name, version=version, paths=("usr/bin/b",), has_metadata=False)
     ]
 
@@ -45,7 +45,7 @@ def test_name_and_version(lines: list[str], name: str, version: str) -> None:
 def test_programs_of_one_module() -> None:
     """Programs of the same module in the same version are one package; those of another version are another."""
     first, second = info("mod\tk8s.io/k\tv1\t"), info("mod\tk8s.io/k\tv2\t")
-    packages = list(go.installed({"bin/c": second, "bin/b": first, "bin/a": first}))
+    packages = list(go.parse_packages({"bin/c": second, "bin/b": first, "bin/a": first}))
     assert [(package.version, package.paths) for package in packages] == [
         ("v1", ("bin/a", "bin/b")),
         ("v2", ("bin/c",)),
@@ -54,13 +54,13 @@ def test_programs_of_one_module() -> None:
 
 def test_other_documents() -> None:
     """A file of the image, and a program that says nothing of itself, are no packages."""
-    assert list(go.installed({"a": b"path\tx\n", "b": MARK, "c": info("build\tx=y"), "d": info("path\t")})) == []
+    assert list(go.parse_packages({"a": b"path\tx\n", "b": MARK, "c": info("build\tx=y"), "d": info("path\t")})) == []
 
 
 @given(st.dictionaries(st.text(), damaged(b"path\t", b"mod\t", b"dep\t", b"\t", b"\n", b"v1").map(MARK.__add__)))
 def test_anything(documents: dict[str, bytes]) -> None:
     """Nothing is raised, and every package has a name and paths inside."""
-    for package in go.installed(documents):
+    for package in go.parse_packages(documents):
         assert package.name
         assert all(stays_inside(path) for path in package.paths)
 

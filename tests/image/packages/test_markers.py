@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from weighbridge.image.packages import markers
 
 SITE = "opt/venv/lib/python3.13/site-packages"
-HERE = markers.environment("linux/arm64", SITE)
+HERE = markers.describe_environment("linux/arm64", SITE)
 FACTS = {
     "implementation_name": "cpython",
     "os_name": "posix",
@@ -76,14 +76,14 @@ def test_what_an_image_does_not_tell(marker: str, *, counts: bool) -> None:
 )
 def test_environment(platform: str, folder: str, expected: tuple[str, str, tuple[str, ...] | None]) -> None:
     """The image's processor in Linux's word, and the Python that the folder is of; any, where it does not tell."""
-    found = markers.environment(platform, folder)
+    found = markers.describe_environment(platform, folder)
     assert (found.machine, found.implementation) == expected[:2]
     assert found.versions == expected[2] or (expected[2] is None and len(found.versions) > 5)
 
 
 def test_python_of_no_known_version() -> None:
     """What some Python needs counts where nobody knows which it is."""
-    anywhere = markers.environment("linux/amd64", "usr/lib/python3/dist-packages")
+    anywhere = markers.describe_environment("linux/amd64", "usr/lib/python3/dist-packages")
     assert markers.holds("python_version < '3.9'", anywhere, frozenset())
     assert markers.holds("python_version >= '3.14'", anywhere, frozenset())
     assert not markers.holds("python_version < '3'", anywhere, frozenset())
@@ -106,4 +106,4 @@ def test_split(requirement: str) -> None:
 def test_anything(text: str) -> None:
     """Whatever stands in a marker's place, nothing is raised."""
     markers.holds(markers.split_marker(text), HERE, frozenset({"a"}))
-    markers.holds(text, HERE, markers.extras_of(text))
+    markers.holds(text, HERE, markers.find_extras(text))

@@ -24,12 +24,12 @@ def described(**fields: object) -> bytes:
 def folders(*paths: str) -> list[str]:
     """Return the folders that are packages where each of these has a package.json."""
     documents = {f"{path}/package.json".lstrip("/"): b"{}" for path in paths}
-    return [folder for package in npm.installed(documents) for folder in package.folders]
+    return [folder for package in npm.parse_packages(documents) for folder in package.folders]
 
 
 def requested(documents: dict[str, bytes]) -> dict[str, bool | None]:
     """Return by folder whether somebody asked for the package."""
-    return {package.folders[0]: package.requested for package in npm.installed(documents)}
+    return {package.folders[0]: package.requested for package in npm.parse_packages(documents)}
 
 
 def test_a_package() -> None:
@@ -42,7 +42,7 @@ def test_a_package() -> None:
         peerDependencies={"left": "*", "react": ">=18"},
         devDependencies={"linter": "*"},
     )
-    assert list(npm.installed({"app/node_modules/@scope/tool/package.json": content})) == [
+    assert list(npm.parse_packages({"app/node_modules/@scope/tool/package.json": content})) == [
         Package(
             kind="npm",
             name="@scope/tool",
@@ -101,13 +101,13 @@ def test_packages_in_packages() -> None:
 
 def test_description_that_cannot_be_read() -> None:
     """The package is then called by its folder."""
-    (package,) = npm.installed({"app/node_modules/@s/a/package.json": b"{"})
+    (package,) = npm.parse_packages({"app/node_modules/@s/a/package.json": b"{"})
     assert (package.name, package.version, package.requires) == ("@s/a", "", ())
 
 
 def test_alias() -> None:
     """A package under another name has its own, and provides the one that others find it by."""
-    (package,) = npm.installed({"app/node_modules/nick/package.json": described(name="left", version="1")})
+    (package,) = npm.parse_packages({"app/node_modules/nick/package.json": described(name="left", version="1")})
     assert (package.name, package.provides) == ("left", ("nick",))
 
 
@@ -159,7 +159,7 @@ def test_what_npm_installs_here(tmp_path: Path) -> None:
 
 def test_folder_beyond_the_systems_limit() -> None:
     """A package.json that no system could open says nothing."""
-    assert list(npm.installed({"a/" * LONGEST_PATH + "node_modules/a/package.json": b"{}"})) == []
+    assert list(npm.parse_packages({"a/" * LONGEST_PATH + "node_modules/a/package.json": b"{}"})) == []
 
 
 PIECES = st.sampled_from(["node_modules", "a", "@s", ".pnpm", "package.json", "\n"])
@@ -173,8 +173,8 @@ PIECES = st.sampled_from(["node_modules", "a", "@s", ".pnpm", "package.json", "\
 )
 def test_anything(documents: dict[str, bytes]) -> None:
     """Nothing is raised, a package's folder holds its description, and the order of the documents does not matter."""
-    packages = list(npm.installed(documents))
-    assert packages == list(npm.installed(dict(reversed(documents.items()))))
+    packages = list(npm.parse_packages(documents))
+    assert packages == list(npm.parse_packages(dict(reversed(documents.items()))))
     for package in packages:
         assert f"{package.folders[0]}/package.json" in documents
         assert npm.is_database(f"{package.folders[0]}/package.json")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packages import stays_inside
-from weighbridge.image.packages import Package, found, is_database, shorten
+from weighbridge.image.packages import Package, is_database, parse_packages, shorten
 
 DATABASES = [
     "var/lib/dpkg/status",
@@ -143,8 +143,8 @@ def test_order() -> None:
         "d/amqp-1.dist-info/RECORD": b"",
         "etc/passwd": b"Package: nobody\n",
     }
-    packages = list(found(documents))
-    assert packages == list(found(dict(reversed(documents.items()))))
+    packages = list(parse_packages(documents))
+    assert packages == list(parse_packages(dict(reversed(documents.items()))))
     assert [(package.kind, package.name, package.version) for package in packages] == [
         ("conda", "numpy", ""),
         ("python", "amqp", "1"),
@@ -168,15 +168,15 @@ def test_order() -> None:
 
 def test_an_image_without_any() -> None:
     """An image may hold no database at all."""
-    assert list(found({})) == []
+    assert list(parse_packages({})) == []
 
 
 @given(st.dictionaries(st.sampled_from([*DATABASES, *OTHERS]), st.binary()))
 def test_anything(documents: dict[str, bytes]) -> None:
     """Random bytes raise nothing and lead nowhere outside; files that are no database change nothing."""
-    packages = list(found(documents))
+    packages = list(parse_packages(documents))
     assert all(stays_inside(path) for package in packages for path in (*package.paths, *package.folders))
-    assert packages == list(found({path: documents[path] for path in documents if is_database(path)}))
+    assert packages == list(parse_packages({path: documents[path] for path in documents if is_database(path)}))
 
 
 @given(st.sampled_from(DATABASES), st.binary(), st.binary())
@@ -186,7 +186,7 @@ def test_shortened(path: str, head: bytes, tail: bytes) -> None:
     kept = shorten(path, whole)
     assert whole.startswith(kept)
     record = "a/redis-8.1.0.dist-info/RECORD"
-    assert list(found({record: b"", path: kept})) == list(found({record: b"", path: whole}))
+    assert list(parse_packages({record: b"", path: kept})) == list(parse_packages({record: b"", path: whole}))
 
 
 @pytest.mark.slow
@@ -197,6 +197,6 @@ def test_much_of_the_same(line: bytes) -> None:
     """Many short lines, in every database, take seconds at most: nothing grows with the square of their number."""
     documents = dict.fromkeys(DATABASES, b"P:x\nPackage: x\n" + line * (200_000 // len(line)))
     start = time.process_time()
-    packages = list(found(documents))
+    packages = list(parse_packages(documents))
     assert time.process_time() - start < 10
     assert {package.kind for package in packages} == {"conda", "python", "debian", "alpine", "npm"}

@@ -85,12 +85,12 @@ def test_other_files(path: str) -> None:
 @pytest.mark.parametrize("name", KEPT)
 def test_kept_databases(name: str) -> None:
     """Packages, versions, files and needs are those that rpm printed when the database was made."""
-    assert described(list(rpm.installed(kept_documents(name)))) == without_rich(kept_answers(name))
+    assert described(list(rpm.parse_packages(kept_documents(name)))) == without_rich(kept_answers(name))
 
 
 def test_files_that_others_require() -> None:
     """A package provides those of its files that another requires, as that one writes them."""
-    packages = {package.name: package for package in rpm.installed(kept_documents("sqlite"))}
+    packages = {package.name: package for package in rpm.parse_packages(kept_documents("sqlite"))}
     assert packages["shell"].provides == ("shell(posix)", "/bin/shell", "/usr/bin/linker")
     assert not [name for name in packages["library"].provides if name.startswith("/")]
 
@@ -99,22 +99,22 @@ def test_an_empty_log_changes_nothing() -> None:
     """When rpm ends, it leaves a log of no bytes beside its database."""
     documents = kept_documents("sqlite")
     log = {f"{DATABASE}/rpmdb.sqlite-wal": b""}
-    assert list(rpm.installed(documents | log)) == list(rpm.installed(documents))
+    assert list(rpm.parse_packages(documents | log)) == list(rpm.parse_packages(documents))
 
 
 def test_database_in_two_places_counts_once() -> None:
     """An image that keeps an old database beside the new one has each package once, from where rpm now looks."""
     old, new = kept_documents("sqlite"), kept_documents("ndb")
     moved = {path.replace(DATABASE, "usr/lib/sysimage/rpm"): content for path, content in new.items()}
-    assert list(rpm.installed(old | moved)) == list(rpm.installed(moved))
+    assert list(rpm.parse_packages(old | moved)) == list(rpm.parse_packages(moved))
     empty = dict.fromkeys(moved, b"")
-    assert list(rpm.installed(old | empty)) == list(rpm.installed(old))
+    assert list(rpm.parse_packages(old | empty)) == list(rpm.parse_packages(old))
 
 
 @given(st.dictionaries(st.sampled_from(["rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages.db"]), st.binary()))
 def test_anything(contents: dict[str, bytes]) -> None:
     """Any bytes are passed over."""
-    assert list(rpm.installed({f"{DATABASE}/{name}": content for name, content in contents.items()})) == []
+    assert list(rpm.parse_packages({f"{DATABASE}/{name}": content for name, content in contents.items()})) == []
 
 
 CHANGES = st.lists(st.tuples(st.integers(min_value=0), st.binary(min_size=1, max_size=8)), min_size=1, max_size=12)
@@ -130,7 +130,7 @@ def test_damage(name: str, changes: list[tuple[int, bytes]], cut: int | None) ->
             begin = place % len(changed)
             changed[begin : begin + len(replacement)] = replacement
         documents[path] = bytes(changed[: None if cut is None else cut % len(changed)])
-    for package in rpm.installed(documents):
+    for package in rpm.parse_packages(documents):
         assert package.kind == "rpm"
         assert package.name
         assert all(isinstance(word, str) for word in (*package.requires, *package.provides, package.version))
@@ -144,9 +144,9 @@ def test_rpm_reads_a_real_root_alike(tmp_path: Path) -> None:
     install_packages(tmp_path / "root", build_packages(tmp_path / "build"))
     import_key(tmp_path / "root", tmp_path / "key")
     answers = without_rich(ask_rpm(tmp_path / "root"))
-    assert described(list(rpm.installed(read_database(tmp_path / "root")))) == answers
+    assert described(list(rpm.parse_packages(read_database(tmp_path / "root")))) == answers
     run("rpm", *at(tmp_path / "root"), "--rebuilddb")
-    assert described(list(rpm.installed(read_database(tmp_path / "root")))) == answers
+    assert described(list(rpm.parse_packages(read_database(tmp_path / "root")))) == answers
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def test_bounds() -> None:
     start = process_time()
     tracemalloc.start()
     try:
-        assert list(rpm.installed(documents)) == []
+        assert list(rpm.parse_packages(documents)) == []
         assert tracemalloc.get_traced_memory()[1] < 50_000_000
     finally:
         tracemalloc.stop()

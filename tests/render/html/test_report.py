@@ -19,7 +19,7 @@ from tests.support.ledgers import image_of, ledger_rows
 from tests.support.summaries import MB, summary, trees
 from weighbridge.model.report import LedgerRow, Report
 from weighbridge.model.tree import Node
-from weighbridge.quoting import escaped
+from weighbridge.quoting import escape
 from weighbridge.render.html import report as html
 from weighbridge.render.html import tables, treemap
 from weighbridge.report.summary import Summary
@@ -137,7 +137,7 @@ def test_first_table_is_the_answer() -> None:
 
 def test_difference_is_closed_and_keeps_the_base_apart() -> None:
     """The causes add up; the base image is one of them, with its own parts below."""
-    [change] = tables.changes(summary())
+    [change] = tables.list_changes(summary())
     assert [(cause.category, cause.delta_bytes) for cause in change.causes] == [("base", 10 * MB), ("python", 5 * MB)]
     assert sum(cause.delta_bytes for cause in change.causes) + change.rest_bytes == change.comparison.delta_bytes
     assert sum(row.delta_bytes for row in change.base) + change.base_rest_bytes == change.comparison.growth.base_bytes
@@ -203,10 +203,12 @@ def test_no_text_becomes_markup(text: str) -> None:
 def test_data_are_what_was_measured(text: str) -> None:
     """The script gets the names and bytes of the tree, as far as they are shown."""
     found = json.loads(page(summary(text), trees(text)).raw[1][1])
-    expected = treemap.data(treemap.Map(variant="multi", by="layer, owner, folder, file", root=trees(text)["multi"]))
+    expected = treemap.export_map(
+        treemap.Map(variant="multi", by="layer, owner, folder, file", root=trees(text)["multi"])
+    )
     assert expected in found["maps"]
     [mapped] = [each for each in found["maps"] if each["by"].startswith("layer, owner")]
-    assert mapped["root"][3][1][3][0][0] == escaped(f"{text} 8.0", 160)
+    assert mapped["root"][3][1][3][0][0] == escape(f"{text} 8.0", 160)
 
 
 def test_policy_lets_in_only_what_the_page_was_written_with() -> None:

@@ -14,7 +14,7 @@ from weighbridge.render.html import treemap
 def test_tiles_cover_what_their_bytes_are(sizes: list[int]) -> None:
     """Tiles of one level are inside the picture, do not overlap, and are as large as their share."""
     parts = tuple(Node(name="x", bytes=size) for size in sizes)
-    found = treemap.tiles(Node(name="", bytes=sum(sizes), children=parts))
+    found = treemap.build_tiles(Node(name="", bytes=sum(sizes), children=parts))
     for tile in found:
         assert tile.x >= 0
         assert tile.y >= 0

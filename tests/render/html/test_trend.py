@@ -14,7 +14,7 @@ def test_lines_break_where_figures_cannot_be_compared() -> None:
     image = told.history()[0].images[0]
     assert image.pull
     exact = replace(told.history()[0], images=(replace(image, pull=replace(image.pull, basis="exact")),))
-    shipped, pull = trend.charts([exact], told.report)
+    shipped, pull = trend.build_charts([exact], told.report)
     assert {line.variant: [len(run) for run in line.runs] for line in shipped.lines}["multi"] == [2]
     assert {line.variant: [len(run) for run in line.runs] for line in pull.lines}["multi"] == [1, 1]
     assert pull.breaks == 1

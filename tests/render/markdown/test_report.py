@@ -181,7 +181,7 @@ A node that has the earlier image pulls ~14.3 MB.
 @pytest.mark.parametrize(("after", "why"), REGRESSIONS.values(), ids=REGRESSIONS)
 def test_first_screen_names_the_cause(after: Image, why: str) -> None:
     """The heading and the variant's line name what made an image grow."""
-    text = first_screen(markdown.document(summary(report(after))))
+    text = first_screen(markdown.build_document(summary(report(after))))
     heading = next(line for line in text.splitlines() if line.strip())
     assert heading.removesuffix("; all else 0 B").endswith(f"because of {why}")  # the base is told apart
     assert text.count(why) == 2
@@ -213,7 +213,7 @@ def test_first_screen_names_the_cause(after: Image, why: str) -> None:
 )
 def test_verdict(after: Report, before: Report | None, heading: str) -> None:
     """The heading says what happened, even if nothing did."""
-    text = shown(markdown.document(summary(after, before))).text
+    text = shown(markdown.build_document(summary(after, before))).text
     assert text.split("\n")[1 if text.startswith("\n") else 0] == heading
 
 
@@ -221,18 +221,20 @@ def test_without_a_baseline_it_says_what_to_ship_and_to_cut() -> None:
     """Without a baseline the report says what to ship and what to cut."""
     standing = Standing(ok=True, at="2026-11-24T09:00:00Z", rules=45, failed=(), waived=2)
     alone = Summary(report=BEFORE, standings={BEFORE.images[0].variant: standing})
-    text = first_screen(markdown.document(alone))
+    text = first_screen(markdown.build_document(alone))
     assert "ship multi: 43 of 45 smoke rules hold, 2 waived. Its smoke test passed." in text
     assert "cut first Nothing is certainly removable. The largest part is " in text
     assert "✓ 43 of 45 rules hold, 2 waived" in text
-    assert "ship multi" not in first_screen(markdown.document(summary(BEFORE, BEFORE)))
+    assert "ship multi" not in first_screen(markdown.build_document(summary(BEFORE, BEFORE)))
 
 
 def test_what_does_not_run_is_told_first() -> None:
     """A failed smoke test is in the heading with its rules below; a refused comparison has its reason."""
     standing = Standing(ok=False, at="2026-11-24T09:00:00Z", rules=45, failed=("worker ready", "api live"))
     refused = Baseline(label="main", report=BEFORE, comparisons=(), refusals={"multi": "another platform"})
-    text = first_screen(markdown.document(Summary(report=BEFORE, baseline=refused, standings={"multi": standing})))
+    text = first_screen(
+        markdown.build_document(Summary(report=BEFORE, baseline=refused, standings={"multi": standing}))
+    )
     assert text.strip().startswith("Does not run: multi. Nothing can be compared with main")
     assert "does not run multi: worker ready, api live" in text
     assert "not compared multi: another platform" in text
@@ -245,7 +247,7 @@ def test_record_without_ledger_tells_layers() -> None:
     compared = compare_images("multi", before, after)
     assert isinstance(compared, Comparison)
     found = Baseline(label="old", report=BEFORE, comparisons=(compared,))
-    text = shown(markdown.document(Summary(report=report(after), baseline=found))).text
+    text = shown(markdown.build_document(Summary(report=report(after), baseline=found))).text
     assert "multi grew by 12.0 MB because of the layer COPY /out / (+43.0 MB)" in text
     assert re.search(r"\+43\.0 MB\s+layer COPY /out /\s+-31\.0 MB\s+layer COPY /out /\s+\+12\.0 MB\s+in all", text)
 
@@ -280,7 +282,7 @@ def worst(variants: int, rows: int, *, seed: str = WORST) -> Summary:
 def test_never_longer_than_a_comment_may_be(variants: int, rows: int) -> None:
     """However much there is, the document is below 60 kB, complete, and says what it leaves out."""
     drawn = worst(variants, rows)
-    text = markdown.document(drawn)
+    text = markdown.build_document(drawn)
     assert len(text.encode()) <= 60_000
     assert text.startswith(markdown.MARKER)
     assert text.count("<details>") == text.count("</details>")
@@ -296,7 +298,7 @@ def test_never_longer_than_a_comment_may_be(variants: int, rows: int) -> None:
 @given(st.integers(0, 20), st.integers(0, 30), texts)
 def test_any_report_fits_and_stays_in_its_place(variants: int, rows: int, seed: str) -> None:
     """Whatever images contain, each cell stays in its row, and their text never becomes markup."""
-    text = markdown.document(worst(variants, min(rows, 60 // (variants + 1)), seed=seed[:20]))
+    text = markdown.build_document(worst(variants, min(rows, 60 // (variants + 1)), seed=seed[:20]))
     assert len(text.encode("utf-8", "replace")) <= 60_000
     ours = {"h3", "strong", "ul", "li", "p", "sub", "details", "summary", "b", "hr"}
     assert set(shown(text).tags) <= HELD | ours
@@ -306,7 +308,7 @@ def test_any_report_fits_and_stays_in_its_place(variants: int, rows: int, seed: 
 def test_ledger_closes(count: int) -> None:
     """The rows of the difference add up to the change; rows that are left out are summed up in one row."""
     grown = tuple(row("python", f"p{number}", None, 1_000 * (number + 1)) for number in range(count))
-    text = markdown.document(summary(report(image("multi", (*LEDGER, *grown)))))
+    text = markdown.build_document(summary(report(image("multi", (*LEDGER, *grown)))))
     table = text[text.index("| Change |") : text.index("| Layer |")]
     told = [cell.strip(" *+") for cell in re.findall(r"^\| ([^|]*B\S*) \|", table, re.MULTILINE)]
     units = {"kB": 1_000, "MB": 1_000_000}

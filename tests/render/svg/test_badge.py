@@ -12,7 +12,7 @@ from tests.support.pictures import BAD, GOOD, SPACE, SUMMARY, drawn, image, repo
 from weighbridge.model.smoke import Standing
 from weighbridge.render.svg import badge
 from weighbridge.report.summary import Summary
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 
 
 @given(st.text())
@@ -36,12 +36,12 @@ def test_badge_is_of_the_smallest_that_runs(standings: dict[str, Standing], labe
     """The badge shows the variant to ship, or the smallest one if none runs; words go with the colour."""
     summary = replace(SUMMARY, standings=standings)
     root = drawn(badge.render, summary)
-    chosen = badge.chosen(summary)
+    chosen = badge.choose_image(summary)
     assert chosen
-    assert texts(root) == [label, size(chosen.shipped_bytes)]
+    assert texts(root) == [label, format_size(chosen.shipped_bytes)]
     assert {each.get("class") for each in root.iter(f"{SPACE}rect")} == {"label", kind}
     words = {"runs": "✓ 45 of 45 rules hold", "fails": "✗ 1 of 45 rules fails", "untried": "not tried"}[kind]
-    assert root.findtext(f"{SPACE}title") == f"{label}: {size(chosen.shipped_bytes)} shipped, smoke test {words}"
+    assert root.findtext(f"{SPACE}title") == f"{label}: {format_size(chosen.shipped_bytes)} shipped, smoke test {words}"
 
 
 def test_badge_without_images() -> None:

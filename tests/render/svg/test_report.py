@@ -22,7 +22,7 @@ from weighbridge.report.summary import Summary
 def test_smoke_is_told_whole(standing: Standing) -> None:
     """The result of the smoke test fits its column."""
     table = drawn(svg.render, replace(SUMMARY, standings={"single": standing}))
-    assert overview.stood(standing) in [text.text for text in table.iter(f"{SPACE}text")]
+    assert overview.describe_standing(standing) in [text.text for text in table.iter(f"{SPACE}text")]
 
 
 def test_picture_says_everything_in_texts() -> None:
@@ -30,7 +30,7 @@ def test_picture_says_everything_in_texts() -> None:
     assert texts(drawn(svg.render, SUMMARY)) == [
         "What each variant weighs",
         "measured 2026-11-24",
-        f"Ship multi: 45 of 45 smoke rules hold. {advice.reason(SUMMARY)}",
+        f"Ship multi: 45 of 45 smoke rules hold. {advice.explain_choice(SUMMARY)}",
         *("Variant", "Shipped", "Pull", "Over base", "Waste", "API ready", "Smoke"),
         *("single", "480 MB", "~133 MB", "400 MB", "0 B", "–", "✗ 1 of 45 rules fails"),  # noqa: RUF001 - the dash of the output
         *("multi", "120 MB", "~13.3 MB", "40.0 MB", "0 B", "0.4 s", "✓ 45 of 45 rules hold"),

@@ -24,8 +24,8 @@ def step(state: StepState, seconds: float = 0) -> Step:
 
 def test_steps_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     """A step is one line when it ends: variant, state, seconds if it ran, and its full name."""
-    with console.activity() as shown:
-        draw = build_progress.steps(shown, "multi")
+    with console.show_activity() as shown:
+        draw = build_progress.show_steps(shown, "multi")
         for each in (step("running"), step("done", 12.34), step("cached"), step("failed"), step("cancelled")):
             draw(each)
     out, err = capsys.readouterr()
@@ -43,8 +43,8 @@ def test_terminal_lines_are_cut_to_its_width() -> None:
     stream = io.StringIO()
     terminal = Console(file=stream, force_terminal=True, width=40, legacy_windows=False, color_system=None)
     shown = console.Activity(terminal)
-    with shown.shown():
-        build_progress.steps(shown, "multi")(step("done", 1))
+    with shown.show():
+        build_progress.show_steps(shown, "multi")(step("done", 1))
     (line,) = (line for line in stream.getvalue().split("\n") if "done" in line)
     assert "multi    done        1.0 s [builder 2/3…" in line
     assert stream.getvalue().endswith("\x1b[2K")

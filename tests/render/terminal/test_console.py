@@ -15,10 +15,10 @@ def width(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_activity_says_nothing_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     """Progress goes to standard error; a pipe gets no moving lines."""
-    with console.activity() as shown:
+    with console.show_activity() as shown:
         shown.note("Pulling [redis]")
         shown.begin("hidden")
-        shown.reading()(10**7)
+        shown.track_reading()(10**7)
         shown.finish("done")
     console.say("Recorded in [x]")
     assert capsys.readouterr() == ("", "Pulling [redis]\ndone\nRecorded in [x]\n")

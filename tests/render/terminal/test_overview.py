@@ -11,7 +11,7 @@ import pytest
 
 from weighbridge.model.report import Base, Finding, Image, KnownBy, Layer, LedgerRow, Pull, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing, StartCosts
-from weighbridge.render.overview import stands_on
+from weighbridge.render.overview import describe_base
 from weighbridge.render.terminal import report as terminal
 from weighbridge.report.comparison import Comparison, compare_reports
 from weighbridge.report.summary import Baseline, Summary
@@ -381,5 +381,5 @@ def test_names_from_images_move_no_cursor() -> None:
 def test_base_and_how_it_is_known(known_by: KnownBy | None, words: str) -> None:
     """A base that nobody named is told apart from one that the image or its build names."""
     base = Base(reference="debian:slim", layers=1, shipped_bytes=1, known_by=known_by)
-    assert stands_on(replace(image("multi", LEDGER), base=base)) == words
-    assert stands_on(replace(image("multi", LEDGER), base=None)) == "base unknown or changed since the build"
+    assert describe_base(replace(image("multi", LEDGER), base=base)) == words
+    assert describe_base(replace(image("multi", LEDGER), base=None)) == "base unknown or changed since the build"

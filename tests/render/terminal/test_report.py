@@ -248,11 +248,11 @@ def test_rebuilds_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rebuilds_are_recorded() -> None:
     """Rebuilds read back unchanged; records of versions without them have none."""
-    assert records.from_json(records.to_json(CHANGED)) == CHANGED
-    older = json_of(records.to_json(CHANGED))
+    assert records.parse_json(records.dump_json(CHANGED)) == CHANGED
+    older = json_of(records.dump_json(CHANGED))
     for image in older["images"]:
         del image["rebuilds"]
-    assert records.from_object(older) == replace(CHANGED, images=(MULTI,))
+    assert records.parse_object(older) == replace(CHANGED, images=(MULTI,))
 
 
 def test_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:

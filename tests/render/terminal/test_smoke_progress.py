@@ -23,15 +23,15 @@ def width(monkeypatch: pytest.MonkeyPatch) -> None:
 def tried(told: smoke_progress.Progress, proof: Proof) -> None:
     """Report to the watcher what happens while a variant is tried."""
     for each in proof.checks:
-        told.began(proof.variant, each.role, each.rule)
-        told.checked(proof.variant, each)
-    told.ended(proof.variant, proof)
+        told.begin_rule(proof.variant, each.role, each.rule)
+        told.end_rule(proof.variant, each)
+    told.end_variant(proof.variant, proof)
 
 
 def test_progress_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     """A failure is one line at once, and so is a variant's end; all of it on standard error, and nothing else."""
-    with console.activity() as shown:
-        told = smoke_progress.progress(shown, ["single", "multi"])
+    with console.show_activity() as shown:
+        told = smoke_progress.show_progress(shown, ["single", "multi"])
         tried(told, WAIVED)
         tried(told, FAILED)
     out, err = capsys.readouterr()
@@ -61,11 +61,11 @@ def frames(stream: io.StringIO) -> list[list[str]]:
 def test_progress_on_a_terminal(columns: int) -> None:
     """A row per variant says what holds, what fails and what is tried now, and never wraps; at the end it is gone."""
     shown, stream = terminal(columns)
-    with shown.shown():
-        told = smoke_progress.progress(shown, ["multi", "minimal"])
-        told.began("minimal", "worker", "finishes-running-job-on-sigterm")
-        told.began("multi", "worker", "ready")
-        told.checked("multi", FAILED.checks[4])  # what is printed redraws the table below it
+    with shown.show():
+        told = smoke_progress.show_progress(shown, ["multi", "minimal"])
+        told.begin_rule("minimal", "worker", "finishes-running-job-on-sigterm")
+        told.begin_rule("multi", "worker", "ready")
+        told.end_rule("multi", FAILED.checks[4])  # what is printed redraws the table below it
     # The table is the last three lines of the frame with the failure in it.
     header, multi, minimal = next(frame for frame in frames(stream) if any("✗ worker" in line for line in frame))[-3:]
     assert header.startswith("Variant  Hold  Fail  Try")
@@ -79,8 +79,8 @@ def test_progress_on_a_terminal(columns: int) -> None:
 def test_failure_on_a_terminal_wraps_and_is_whole() -> None:
     """The whole reason is printed at once, however narrow the terminal is."""
     shown, stream = terminal(50)
-    with shown.shown():
-        smoke_progress.progress(shown, ["multi"]).checked("multi", FAILED.checks[4])
+    with shown.show():
+        smoke_progress.show_progress(shown, ["multi"]).end_rule("multi", FAILED.checks[4])
     lines = next(frame for frame in frames(stream) if any("✗ worker" in line for line in frame))[:-2]
     assert len(lines) > 1
     assert max(map(len, lines)) <= 50
@@ -90,10 +90,10 @@ def test_failure_on_a_terminal_wraps_and_is_whole() -> None:
 def test_table_goes_when_all_variants_are_done() -> None:
     """While the table is shown, notes appear above it; afterwards the same activity can use the moving line."""
     shown, stream = terminal(80)
-    with shown.shown():
-        told = smoke_progress.progress(shown, ["multi"])
+    with shown.show():
+        told = smoke_progress.show_progress(shown, ["multi"])
         shown.note("left a network")
-        told.ended("multi", FAILED)
+        told.end_variant("multi", FAILED)
         shown.note("pushing")
         shown.finish("pushed")
     seen = frames(stream)
@@ -107,8 +107,8 @@ def test_many_threads() -> None:
     """Nothing is lost when several threads report at once, and no thread deadlocks."""
     shown, stream = terminal(200)
     names = [f"v{number}" for number in range(6)]
-    with shown.shown():
-        told = smoke_progress.progress(shown, names)
+    with shown.show():
+        told = smoke_progress.show_progress(shown, names)
         failures = [check("api", f"rule-{number}", outcome="failed", detail="no") for number in range(20)]
         threads = [
             Thread(target=tried, args=(told, Proof(variant=name, seconds=1, checks=(*failures,))), daemon=True)

@@ -51,7 +51,7 @@ def reports(images: list[Image]) -> list[Report]:
     ]
 
 
-TREND = trend.of(reports(DAYS))
+TREND = trend.trace_variants(reports(DAYS))
 
 
 def drawn(value: Trend) -> str:
@@ -116,7 +116,7 @@ def test_many_points_fit(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     """The sparkline has as many of the last points as fit, and the number of earlier points is printed."""
     monkeypatch.setenv("COLUMNS", str(columns))
     many = [replace(DAYS[day % 6], variant="production") for day in range(50)] * 6
-    found = trend.of(
+    found = trend.trace_variants(
         [replace(each, commit=f"{day:07}") for day, each in enumerate(reports(many[:50]))]
         + [replace(each, commit=f"{day:07}x") for day, each in enumerate(reports(many[50:100]))]
     )
@@ -130,7 +130,7 @@ def test_many_points_fit(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
 def test_one_point(monkeypatch: pytest.MonkeyPatch) -> None:
     """A single point has no change, and its sparkline is one character."""
     monkeypatch.setenv("COLUMNS", "80")
-    lines = drawn(trend.of(reports(DAYS[-1:]))).splitlines()
+    lines = drawn(trend.trace_variants(reports(DAYS[-1:]))).splitlines()
     assert lines[0] == "multi  ▄  157 MB, 1 point"
     assert lines[3].split()[:3] == ["2026-11-01", "10:00", "0f2a9c1"]
     assert lines[3].endswith("  first")
@@ -139,14 +139,14 @@ def test_one_point(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_records() -> None:
     """Without records, the output says how to make one."""
-    assert drawn(trend.of([])) == "No record: `invoke report` writes one.\n"
+    assert drawn(trend.trace_variants([])) == "No record: `invoke report` writes one.\n"
 
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=30))
 def test_sparkline(sizes: list[int]) -> None:
     """Each point has a character; larger images are never lower, and the extremes are the lowest and the highest."""
-    (found,) = trend.of(reports([replace(IMAGE, shipped_bytes=size) for size in sizes])).variants
-    signs = render.sparkline(found.points)
+    (found,) = trend.trace_variants(reports([replace(IMAGE, shipped_bytes=size) for size in sizes])).variants
+    signs = render.draw_sparkline(found.points)
     assert len(signs) == len(sizes)
     pairs = sorted(zip(sizes, signs, strict=True))
     assert [sign for _, sign in pairs] == sorted(signs)

@@ -84,7 +84,7 @@ def test_api_that_is_not_ready(reply: Reply, words: str) -> None:
 def test_arrival_that_never_was() -> None:
     """For an API that never was live, the script prints no answer about its readiness."""
     told = {"live_at": None, "ready_at": None, "live": {"error": "refused", "body": ""}, "ready": None}
-    found = api.arrive(stack_on(FakeEngine(outputs=[f"0 {json.dumps(told)}"])))
+    found = api.watch_arrival(stack_on(FakeEngine(outputs=[f"0 {json.dumps(told)}"])))
     assert found == Arrived(live_at=None, ready_at=None, live=Reply(error="refused"), ready=Reply())
 
 

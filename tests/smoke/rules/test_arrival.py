@@ -39,20 +39,20 @@ def test_look_goes_on_beside() -> None:
     arrival.begin(stack)
     assert engine.asked.wait(10)
     engine.may_answer.set()
-    assert arrival.seen(stack) == arrival.seen(stack) == ARRIVED
+    assert arrival.wait(stack) == arrival.wait(stack) == ARRIVED
     assert len(engine.commands) == 1
 
 
 def test_look_that_was_not_begun() -> None:
     """Without `begin`, watching starts with the first call."""
-    assert Arrival().seen(stack_on(FakeEngine(outputs=[f"0 {json.dumps(CAME)}"]))) == ARRIVED
+    assert Arrival().wait(stack_on(FakeEngine(outputs=[f"0 {json.dumps(CAME)}"]))) == ARRIVED
 
 
 def test_look_that_fails() -> None:
     """Each caller gets the error that ended the watch."""
     arrival, stack = Arrival(), stack_on(FakeEngine(outputs=["1 MemoryError"]))
     for _ in range(2):
-        assert refused(lambda: arrival.seen(stack)) == "arrival.py failed with code 1 inside: MemoryError"
+        assert refused(lambda: arrival.wait(stack)) == "arrival.py failed with code 1 inside: MemoryError"
 
 
 def test_signal_ends_the_wait() -> None:
@@ -61,5 +61,5 @@ def test_signal_ends_the_wait() -> None:
     stack = stack_on(engine)
     stack.interruption.note(15, None)
     with pytest.raises(SystemExit):
-        arrival.seen(stack)
+        arrival.wait(stack)
     engine.may_answer.set()

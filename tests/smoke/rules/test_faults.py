@@ -173,14 +173,14 @@ def test_what_a_fault_leaves_is_restored() -> None:
 
     engine = FakeEngine(KILLED, RUNNING, outputs=["0 PONG", OK, WORKERS])
     stack = started(engine)
-    assert refused(lambda: faults.restored(stack, fail)) == "lost"
+    assert refused(lambda: faults.try_and_restore(stack, fail)) == "lost"
     assert engine.outputs == []
-    assert engine.started[3:] == [stack.name("redis")]
+    assert engine.started[3:] == [stack.build_name("redis")]
 
 
 def test_role_that_does_not_come_back() -> None:
     """If a role does not come back after a fault whose rule holds, it still holds, and the other role is restored."""
     engine = FakeEngine(outputs=["1 nobody"] * 60)
-    assert faults.restored(started(engine, 0.01), lambda _: "survived") == "survived"
+    assert faults.try_and_restore(started(engine, 0.01), lambda _: "survived") == "survived"
     assert "/readyz" in engine.commands[0][-1]
     assert engine.commands[-1][-2:] == ("registered", "--json")

@@ -89,12 +89,12 @@ def test_answer_that_is_another(step: dict[str, Any], answer: tuple[int, object]
 @given(JSON)
 def test_without_anything_kept_all_stays(value: Any) -> None:
     """Braces without a known name in them stay as they are."""
-    assert probes.filled(value, {}) == value
+    assert probes.fill_placeholders(value, {}) == value
 
 
 @given(JSON, st.text() | st.integers())
 def test_placeholder_becomes_the_value_anywhere(value: Any, kept: str | int) -> None:
     """A text that is a placeholder becomes the kept value at any depth; nothing else changes."""
     name = "weighbridge_kept"
-    assert probes.filled({"a": [value, f"{{{name}}}"]}, {name: kept}) == {"a": [value, kept]}
-    assert probes.filled(f"x{{{name}}}", {name: kept}) == f"x{kept}"
+    assert probes.fill_placeholders({"a": [value, f"{{{name}}}"]}, {name: kept}) == {"a": [value, kept]}
+    assert probes.fill_placeholders(f"x{{{name}}}", {name: kept}) == f"x{kept}"

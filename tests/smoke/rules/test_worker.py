@@ -28,7 +28,7 @@ def test_worker_is_asked_again() -> None:
     """The rule asks again if the broker is not there yet, or no worker answers."""
     outputs = ["1 no broker", "0 {}", "0 warning", f"0 {json.dumps(KNOWN)}"]
     engine = FakeEngine(outputs=outputs)
-    assert worker.registered(stack_on(engine, timeout_seconds=5)) == KNOWN
+    assert worker.list_registered_jobs(stack_on(engine, timeout_seconds=5)) == KNOWN
     assert len(engine.commands) == len(outputs)
 
 
@@ -44,7 +44,7 @@ def test_worker_is_asked_again() -> None:
 def test_nobody_answers(output: str, why: str) -> None:
     """The reason has the last attempt and the end of the worker's log on one line."""
     stack = stack_on(FakeEngine(log="a\nI am deaf", outputs=[output] * 30))
-    reason = refused(lambda: worker.registered(stack))
+    reason = refused(lambda: worker.list_registered_jobs(stack))
     assert reason.startswith("no worker answers through Redis after 0.01 s (")
     assert f"{why}); its log ends: I am deaf;" in reason
 

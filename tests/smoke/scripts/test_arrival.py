@@ -55,7 +55,7 @@ def test_server_that_comes_late() -> None:
 def test_never_ready() -> None:
     """When the time is up, the last answer says what is wrong."""
     with serving(Slow(live_after=0, ready_after=10**6)) as port:
-        told = arrival.arrival(host="127.0.0.1", port=port, seconds=0.05, **PATHS)
+        told = arrival.watch_arrival(host="127.0.0.1", port=port, seconds=0.05, **PATHS)
     assert told["live_at"] is not None
     assert told["ready_at"] is None
     assert isinstance(told["ready"], dict)
@@ -86,7 +86,7 @@ def test_request_that_is_wrong_is_not_repeated_for_ever(
 
     before = time.monotonic()
     with serving(app) as port:
-        told = arrival.arrival(host="127.0.0.1", port=port, seconds=seconds, **PATHS)
+        told = arrival.watch_arrival(host="127.0.0.1", port=port, seconds=seconds, **PATHS)
         took = time.monotonic() - before
     assert (told["live_at"] is not None) is is_live
     assert took < most
@@ -96,7 +96,7 @@ def test_request_that_is_wrong_is_not_repeated_for_ever(
 @pytest.mark.parametrize(("host", "why"), [("127.0.0.1", "refused"), ("nowhere.invalid", "")])
 def test_never_there(host: str, why: str) -> None:
     """If nothing listens or the name is unknown, the script prints the error, and that it never asked for ready."""
-    told = arrival.arrival(host=host, port=free_port(), seconds=0.05, **PATHS)
+    told = arrival.watch_arrival(host=host, port=free_port(), seconds=0.05, **PATHS)
     assert (told["live_at"], told["ready_at"], told["ready"]) == (None, None, None)
     assert isinstance(told["live"], dict)
     assert why in told["live"]["error"]
@@ -107,6 +107,6 @@ def test_answer_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrival, "_ASK_SECONDS", 0.1)
     before = time.monotonic()
     with speaking(b"HTTP/1.1 ", *[b"2"] * 40, pause=0.05) as port:
-        told = arrival.arrival(host="127.0.0.1", port=port, seconds=0.01, **PATHS)
+        told = arrival.watch_arrival(host="127.0.0.1", port=port, seconds=0.01, **PATHS)
     assert told["live"] == {"error": "no answer within 0.1 s", "body": ""}
     assert time.monotonic() - before < 1.5

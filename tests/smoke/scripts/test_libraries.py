@@ -21,7 +21,7 @@ NEEDED, MISSING = b"libc.so.6", b"libq.so.6"
 
 def is_glibc() -> bool:
     """Tell whether this machine's interpreter runs on glibc."""
-    return sys.platform == "linux" and "ld-linux" in libraries.loader_of(INTERPRETER)
+    return sys.platform == "linux" and "ld-linux" in libraries.find_loader(INTERPRETER)
 
 
 pytestmark = pytest.mark.skipif(not is_glibc(), reason="patches objects that are linked against glibc")
@@ -61,7 +61,7 @@ def missing(folder: Path) -> list[tuple[str, str]]:
 def test_all_found(good: Path) -> None:
     """Objects that the loader can load are counted, and the interpreter; other files are ignored."""
     assert libraries.examine(INTERPRETER, [str(good)]) == {
-        "loader": libraries.loader_of(INTERPRETER),
+        "loader": libraries.find_loader(INTERPRETER),
         "checked": 2,
         "missing": [],
         "foreign": [],
@@ -135,7 +135,9 @@ def test_as_ldd_says(good: Path) -> None:
     for path in (good / "bad.so", good / "thing" / "fine.so", Path(INTERPRETER)):
         told = subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout
         expected = [line.split()[0] for line in told.splitlines() if line.endswith("=> not found")]
-        assert libraries.libraries_missing(libraries.trace(libraries.loader_of(INTERPRETER), str(path))) == expected
+        assert (
+            libraries.find_missing_libraries(libraries.trace(libraries.find_loader(INTERPRETER), str(path))) == expected
+        )
 
 
 def test_musl() -> None:
@@ -145,7 +147,7 @@ def test_musl() -> None:
         "Error loading shared library libq.so.6: No such file or directory (needed by bad.so)\n"
         "Error relocating bad.so: PyModule_AddIntConstant: symbol not found\n"
     )
-    assert libraries.libraries_missing(said) == ["libq.so.6"]
+    assert libraries.find_missing_libraries(said) == ["libq.so.6"]
 
 
 def test_static_interpreter(tmp_path: Path, good: Path) -> None:
@@ -184,4 +186,4 @@ def test_packages_of_the_system(tmp_path: Path) -> None:
 def test_working_directory_of_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """If the working directory is the root, the system's files do not count as the application's."""
     monkeypatch.chdir("/")
-    assert "/" not in libraries.import_folders()
+    assert "/" not in libraries.list_import_folders()

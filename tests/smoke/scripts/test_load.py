@@ -65,7 +65,7 @@ def test_longest_gap(moments: list[float], gap: float) -> None:
     run = load.Load(**wanted(0))
     run._accepted = [(run._began + moment, None) for moment in moments]
     run._until = run._began + 9
-    assert run._longest_gap() == pytest.approx(gap)
+    assert run._find_longest_gap() == pytest.approx(gap)
 
 
 def test_nothing_accepted() -> None:
@@ -99,5 +99,5 @@ def test_answer_without_the_field(path: str) -> None:
 @given(st.binary(max_size=20) | st.text(max_size=20).map(lambda text: json.dumps({"a": [text]}).encode()))
 def test_field_of_anything(body: bytes) -> None:
     """Looking for the field raises no error, whatever the answer."""
-    found = load.field_of(body, "a")
+    found = load.find_field(body, "a")
     assert found is None or re.match(rb"\s*\{", body)

@@ -236,7 +236,7 @@ def test_filled(schema: object, text: str) -> None:
     """A path's parameter and a required one of the query are filled with a value that the schema allows."""
     get = {"parameters": [{"in": "query", "name": "q q", "required": True, "schema": schema}]}
     item: dict[str, object] = {"parameters": [{"in": "path", "name": "id", "schema": schema}], "get": get}
-    url, headers = openapi.request_for({"components": COMPONENTS}, "/v1/{id}/x", item)
+    url, headers = openapi.build_request({"components": COMPONENTS}, "/v1/{id}/x", item)
     assert (url, headers) == (f"/v1/{text}/x?q%20q={text}", {})
 
 
@@ -258,14 +258,14 @@ def test_filled(schema: object, text: str) -> None:
 def test_parameters(parameter: dict[str, object], url: str) -> None:
     """References to parameters are followed, examples are preferred, and optional parameters are left out."""
     item = {"get": {"parameters": [parameter]}}
-    assert openapi.request_for({"components": COMPONENTS}, "/x/{id}", item)[0] == url
+    assert openapi.build_request({"components": COMPONENTS}, "/x/{id}", item)[0] == url
 
 
 def test_operations_own_parameter_comes_first() -> None:
     """A parameter of the operation replaces that of the path with the same name."""
     both = [{"in": "path", "name": "id", "example": example} for example in ("path's", "operation's")]
     item = {"parameters": both[:1], "get": {"parameters": both[1:]}}
-    assert openapi.request_for({}, "/{id}", item)[0] == "/operation%27s"
+    assert openapi.build_request({}, "/{id}", item)[0] == "/operation%27s"
 
 
 KEYWORDS = ["integer", "number", "string", "array", "boolean", "null", "path", "query", "header", "uuid", "#/a", "#/"]
@@ -292,6 +292,6 @@ PARAMETERS = st.builds(
 def test_whatever_the_document_holds(path: str, parameters: list[object], more: dict[str, object]) -> None:
     """Whatever a document says, the result is a URL that HTTP allows, and headers of one line each."""
     item = {**more, "get": {"parameters": parameters}}
-    url, headers = openapi.request_for({"a": more, "paths": {path: item}}, f"/{path}", item)
+    url, headers = openapi.build_request({"a": more, "paths": {path: item}}, f"/{path}", item)
     assert re.fullmatch(r"/[!-z|~]*", url)
     assert all(re.fullmatch(r"[ -~]*", value) and " " not in name for name, value in headers.items())

@@ -57,7 +57,7 @@ def test_mounts_where_files_may_belong(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "".join(f"1 2 0:3 / {folder} {'ro' if folder == '/' else 'rw'},noatime - x y z\n" for folder in folders)
     monkeypatch.setattr(Path, "read_text", lambda _, encoding: lines if encoding else "")
     monkeypatch.setattr(Path, "is_dir", lambda _: True)
-    assert probe.mounts() == {"/": True, "/developer": False, "/sysdata": False, "/a/dev": False}
+    assert probe.list_mounts() == {"/": True, "/developer": False, "/sysdata": False, "/a/dev": False}
 
 
 def test_whole_output() -> None:
@@ -73,7 +73,7 @@ def test_whole_output() -> None:
 
 def test_start(child: Path) -> None:
     """The start of a process, in ticks since boot, is read correctly whatever its name contains."""
-    (seen,) = (each for each in probe.processes() if each["pid"] == int(child.name))
+    (seen,) = (each for each in probe.list_processes() if each["pid"] == int(child.name))
     assert seen["name"] == "a) (b"
     ago = time.clock_gettime(time.CLOCK_BOOTTIME) - int(str(seen["started"])) / os.sysconf("SC_CLK_TCK")
     assert 0 <= ago < 60
@@ -81,23 +81,23 @@ def test_start(child: Path) -> None:
 
 def test_memory(child: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The memory of a process counts, with its mapped parts of the interpreter's files."""
-    monkeypatch.setattr(probe, "others", lambda: [child])
-    assert 32 * 1024**2 < probe.memory_bytes() < 64 * 1024**2
+    monkeypatch.setattr(probe, "list_others", lambda: [child])
+    assert 32 * 1024**2 < probe.measure_memory() < 64 * 1024**2
 
 
 def test_memory_counts_shared_pages_once(child: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files that two processes map count once; private memory counts for each process."""
-    monkeypatch.setattr(probe, "others", lambda: [child])
-    alone = probe.memory_bytes()
-    monkeypatch.setattr(probe, "others", lambda: [child, Path("/proc/self")])
-    assert alone < probe.memory_bytes() < alone + probe.resident(Path("/proc/self")) * 1024
+    monkeypatch.setattr(probe, "list_others", lambda: [child])
+    alone = probe.measure_memory()
+    monkeypatch.setattr(probe, "list_others", lambda: [child, Path("/proc/self")])
+    assert alone < probe.measure_memory() < alone + probe.read_resident(Path("/proc/self")) * 1024
 
 
 def test_memory_of_a_hidden_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that shows only its status counts with all its pages, and one that has ended with none."""
     (tmp_path / "status").write_text("Name:\tx\nVmRSS:\t    1234 kB\n", encoding="utf-8")
-    monkeypatch.setattr(probe, "others", lambda: [tmp_path, tmp_path / "ended"])
-    assert probe.memory_bytes() == 1234 * 1024
+    monkeypatch.setattr(probe, "list_others", lambda: [tmp_path, tmp_path / "ended"])
+    assert probe.measure_memory() == 1234 * 1024
 
 
 def test_listening() -> None:
@@ -112,7 +112,7 @@ def test_listening() -> None:
         bound.bind(("0.0.0.0", free_udp_port()))  # noqa: S104 - nobody sends to it
         sender.sendto(b"x", ("127.0.0.1", 9))
         connected.connect(("127.0.0.1", 9))
-        seen = probe.listening()
+        seen = probe.list_listening()
         assert {"protocol": "tcp", "address": "127.0.0.1", "port": server.getsockname()[1]} in seen
         assert {"protocol": "udp", "address": "0.0.0.0", "port": bound.getsockname()[1]} in seen  # noqa: S104 - as above
         ports = {(each["protocol"], each["port"]) for each in seen}
@@ -141,7 +141,7 @@ def test_listening_on_ipv6(host: str) -> None:
             pytest.skip("IPv6 is switched off")
         server.listen()
         told = {"protocol": "tcp", "address": host.removeprefix("::ffff:"), "port": server.getsockname()[1]}
-        assert told in probe.listening()
+        assert told in probe.list_listening()
 
 
 def as_kernel(packed: bytes) -> str:
@@ -159,7 +159,7 @@ def test_address(packed: bytes) -> None:
     family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
     expected = IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)
     told = socket.inet_ntop(family, packed).removeprefix("::ffff:")
-    assert probe.address(as_kernel(packed)) in {told, str(expected)}
+    assert probe.decode_address(as_kernel(packed)) in {told, str(expected)}
 
 
 @given(
@@ -173,7 +173,7 @@ def test_table(table: str, rows: list[tuple[bytes, int, int]]) -> None:
     for number, (packed, port, has) in enumerate(rows):
         none = "0" * size * 2
         lines.append(f"{number:4}: {as_kernel(packed[:size])}:{port:04X} {none}:0000 {has:02X} 00000000:00000000 00:0")
-    seen = probe.waiting(table, "\n".join(lines) + "\n")
+    seen = probe.parse_waiting(table, "\n".join(lines) + "\n")
     assert [each["port"] for each in seen] == [port for _, port, has in rows if has == state]
     assert {each["protocol"] for each in seen} <= {table[:3]}
 
@@ -181,5 +181,5 @@ def test_table(table: str, rows: list[tuple[bytes, int, int]]) -> None:
 def test_engines_dns_is_left_out() -> None:
     """The resolver that Docker puts into each network is not reported."""
     lines = [f"0: {as_kernel(bytes((127, 0, 0, last)))}:9C40 00000000:0000 07 rest" for last in (11, 12)]
-    seen = probe.waiting("udp", "\n".join(["header", *lines]))
+    seen = probe.parse_waiting("udp", "\n".join(["header", *lines]))
     assert seen == [{"protocol": "udp", "address": "127.0.0.12", "port": 40000}]

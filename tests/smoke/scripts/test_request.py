@@ -75,7 +75,9 @@ def test_other_errors(port: int, host: str, sent: dict[str, Any]) -> None:
 def test_body_that_breaks_off() -> None:
     """Half an answer counts as no answer."""
     with speaking(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", pause=0.02) as port:
-        told = request.answer_to(host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2)
+        told = request.send_request(
+            host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2
+        )
     assert told == {"error": "IncompleteRead(4 bytes read, 95 more expected)"}
 
 
@@ -84,7 +86,7 @@ def test_answer_that_trickles(pieces: list[bytes]) -> None:
     """A server that sends single bytes, in the head or in the body, cannot extend the time limit."""
     before = time.monotonic()
     with speaking(*pieces, pause=0.02) as port:
-        told = request.answer_to(
+        told = request.send_request(
             host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=0.1
         )
     assert told == {"error": "no answer within 0.1 s"}
@@ -94,5 +96,7 @@ def test_answer_that_trickles(pieces: list[bytes]) -> None:
 def test_connection_that_is_dropped() -> None:
     """A server that closes the connection without an answer is an error in words."""
     with speaking(pause=0.05) as port:
-        told = request.answer_to(host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2)
+        told = request.send_request(
+            host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2
+        )
     assert set(told) == {"error"}

@@ -29,13 +29,13 @@ def traceback(source: str) -> str:
 def test_exception_is_the_cause() -> None:
     """The reason is the last exception of a chain, even if the server logs more after it."""
     log = f"INFO: Started\nERROR:    {traceback(CHAINED)}\nERROR:    Application startup failed. Exiting.\n\n"
-    told = exit_reason.of_end(log, ERRORS)
+    told = exit_reason.find_reason(log, ERRORS)
     assert told == "RuntimeError: no database; its log ends: ERROR:    Application startup failed. Exiting."
 
 
 def test_exception_that_is_the_last_line() -> None:
     """A reason that is also the last line appears once."""
-    assert exit_reason.of_end(traceback("import nowhere_to_be_found"), ERRORS) == (
+    assert exit_reason.find_reason(traceback("import nowhere_to_be_found"), ERRORS) == (
         "ModuleNotFoundError: No module named 'nowhere_to_be_found'"
     )
 
@@ -56,4 +56,4 @@ def test_exception_that_is_the_last_line() -> None:
 )
 def test_other_causes(log: str, told: str) -> None:
     """Without a traceback, the reason is the last line that reports an error, else the last line; a long one is cut."""
-    assert exit_reason.of_end(log, ERRORS) == told
+    assert exit_reason.find_reason(log, ERRORS) == told

@@ -70,18 +70,18 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 def test_post(port: int) -> None:
     """JSON goes out as JSON, and fields of the answer come back."""
     answer = client_of(port).post("/x", {"a": "é"}).expect(200, 201)
-    assert answer.json() == {"type": "application/json", "authorization": "none", "body": {"a": "é"}}
-    assert answer.field("body") == {"a": "é"}
+    assert answer.parse_json() == {"type": "application/json", "authorization": "none", "body": {"a": "é"}}
+    assert answer.get_field("body") == {"a": "é"}
 
 
 def test_headers_of_the_settings(port: int) -> None:
     """Requests have the token of the settings."""
-    assert client_of(port, Authorization="Bearer x").post("/x", {}).field("authorization") == "Bearer x"
+    assert client_of(port, Authorization="Bearer x").post("/x", {}).get_field("authorization") == "Bearer x"
 
 
 def test_many_requests(port: int) -> None:
     """Several requests run in one command, and the answers come in their order."""
-    answers = client_of(port).all("GET", ["/a", "/b"])
+    answers = client_of(port).send_all("GET", ["/a", "/b"])
     assert [(answer.request, answer.status) for answer in answers] == [("GET /a", 503), ("GET /b", 503)]
 
 
@@ -95,19 +95,19 @@ def test_unexpected_status(port: int) -> None:
 def test_no_json(port: int) -> None:
     """A body that is no JSON is quoted in the error."""
     with pytest.raises(CheckFailed, match="GET /x did not answer with JSON: not yet x"):
-        client_of(port).get("/x").json()
+        client_of(port).get("/x").parse_json()
 
 
 @pytest.mark.parametrize("body", ["{}", "[]", "null", '{"a": []}', '{"a": [7]}', '{"a": [{"c": 1}]}', '"ab"'])
 def test_missing_field(body: str) -> None:
     """The error for a missing field names its path, wherever the path ends."""
     with pytest.raises(CheckFailed, match=r"POST /x answered without 'a[.]0[.]b'"):
-        Answer("POST /x", 200, body).field("a.0.b")
+        Answer("POST /x", 200, body).get_field("a.0.b")
 
 
 def test_field_below_others() -> None:
     """Parts of a path are keys of objects and indexes of lists."""
-    assert Answer("GET /x", 200, '{"a": [{"b": null}, {"b": 5}]}').field("a.1.b") == 5
+    assert Answer("GET /x", 200, '{"a": [{"b": null}, {"b": 5}]}').get_field("a.1.b") == 5
 
 
 def test_empty_body() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from weighbridge.errors import EngineFault, SettingsError
 from weighbridge.smoke.stack import runs
-from weighbridge.smoke.stack.runs import KEPT_LABEL, RUN_LABEL, Run, begin, clean, remains, remove, sweep
+from weighbridge.smoke.stack.runs import KEPT_LABEL, RUN_LABEL, Run, begin, clean, list_kept_commands, remove, sweep
 
 BEGIN_AND_WAIT = """
 import time
@@ -30,13 +30,13 @@ class FakeEngine:
         self.refusals = refusals
         self.user = user
 
-    def held(self, label: str) -> tuple[str, ...]:
+    def list_held(self, label: str) -> tuple[str, ...]:
         """Return what the user's container uses, if there is one."""
         key, _, value = label.partition("=")
         held = any(thing.get(key) == value for thing in self.things)
         return (f"network x: container {self.user} uses it",) if held and self.user else ()
 
-    def label_values(self, label: str) -> frozenset[str]:
+    def list_label_values(self, label: str) -> frozenset[str]:
         """Return the label's values."""
         return frozenset(thing[label] for thing in self.things if label in thing)
 
@@ -86,7 +86,7 @@ def test_kept_run_waits_for_clean() -> None:
     with begin(keep=True) as run:
         engine = FakeEngine(run)
     assert sweep(engine) == 0
-    assert remains(engine) == (
+    assert list_kept_commands(engine) == (
         f"docker ps --all --filter label=weighbridge.run={run.id}",
         f"docker logs weighbridge-{run.id}-api",
         f"docker start weighbridge-{run.id}-api",
@@ -94,7 +94,7 @@ def test_kept_run_waits_for_clean() -> None:
         "invoke clean",
     )
     assert clean(engine) == 1
-    assert remains(engine) == ()
+    assert list_kept_commands(engine) == ()
 
 
 def test_strangers_run_is_dead_after_a_day() -> None:
@@ -103,7 +103,7 @@ def test_strangers_run_is_dead_after_a_day() -> None:
     young, old = (Run(f"0123abcd-{now - age:x}-00000000", keep=False) for age in (3600, 25 * 3600))
     engine = FakeEngine(young, old)
     assert sweep(engine) == 1
-    assert engine.label_values(RUN_LABEL) == {young.id}
+    assert engine.list_label_values(RUN_LABEL) == {young.id}
 
 
 def test_foreign_labels_are_left_alone() -> None:
@@ -134,7 +134,7 @@ def test_what_a_users_container_holds_is_left(monkeypatch: pytest.MonkeyPatch) -
 def test_what_cannot_be_removed_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """If a thing cannot be removed for no known reason, the advice is to look into the engine's log."""
     monkeypatch.setattr(runs, "_REMOVAL_SECONDS", 0.0)
-    monkeypatch.setattr(FakeEngine, "held", lambda *_: ())
+    monkeypatch.setattr(FakeEngine, "list_held", lambda *_: ())
     run = Run("0123abcd-1-00000000", keep=False)
     with pytest.raises(EngineFault, match=f"run {run.id} made cannot be removed[.] Look into the engine's log"):
         clean(FakeEngine(run, user="nobody's"))

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from weighbridge.smoke.stack import signals
-from weighbridge.smoke.stack.signals import Interruption, deferred
+from weighbridge.smoke.stack.signals import Interruption, defer
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_interrupt_waits_for_check() -> None:
     steps = []
 
     def run() -> None:
-        with deferred() as interruption:
+        with defer() as interruption:
             send(signal.SIGINT)
             send(signal.SIGINT)
             steps.append("made")
@@ -52,7 +52,7 @@ def test_second_press_raises_at_once(monkeypatch: pytest.MonkeyPatch, second: in
     steps = []
 
     def run() -> None:
-        with deferred():
+        with defer():
             send(signal.SIGINT)
             steps.append("hangs")
             send(second)
@@ -68,7 +68,7 @@ def test_stop_becomes_an_exit_code(number: int, code: int) -> None:
     """SIGTERM ends the process with the shell's exit code for it."""
 
     def run() -> None:
-        with deferred() as interruption:
+        with defer() as interruption:
             send(number)
             interruption.pause()
 
@@ -79,7 +79,7 @@ def test_stop_becomes_an_exit_code(number: int, code: int) -> None:
 
 def test_late_signal_is_not_lost() -> None:
     """A signal that comes during the removal, after the last check, is raised at the end."""
-    with pytest.raises(KeyboardInterrupt), deferred():
+    with pytest.raises(KeyboardInterrupt), defer():
         send(signal.SIGINT)
 
 
@@ -87,7 +87,7 @@ def test_failure_goes_first() -> None:
     """An exception on its way is not replaced by a signal."""
 
     def run() -> None:
-        with deferred():
+        with defer():
             send(signal.SIGINT)
             raise LookupError
 
@@ -99,7 +99,7 @@ def test_ignored_signal_stays_ignored() -> None:
     """Under nohup, a closed terminal does not end the run."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with deferred() as interruption:
+        with defer() as interruption:
             send(signal.SIGHUP)
             interruption.check()
     finally:
@@ -111,7 +111,7 @@ def test_other_thread() -> None:
     seen: list[Interruption] = []
 
     def use() -> None:
-        with deferred() as interruption:
+        with defer() as interruption:
             interruption.pause()
             seen.append(interruption)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.sources.registry.challenges import Challenge, best, parse
+from weighbridge.sources.registry.challenges import Challenge, choose_challenge, parse
 
 HUB = 'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push"'
 
@@ -43,10 +43,10 @@ def test_real_header() -> None:
 def test_token_before_password() -> None:
     """Of several ways the safer is taken, in whatever order they come; unknown ones never."""
     for header in (f'Basic realm="a", {HUB}', f'{HUB}, Basic realm="a"'):
-        found = best(header)
+        found = choose_challenge(header)
         assert found
         assert found.scheme == "bearer"
-    assert best("Negotiate") is None
+    assert choose_challenge("Negotiate") is None
 
 
 @given(st.text(alphabet=st.sampled_from('ab=", \\\t')) | st.text())

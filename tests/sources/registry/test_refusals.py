@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
-from weighbridge.sources.registry.refusals import refusal, words
+from weighbridge.sources.registry.refusals import describe_refusal, extract_reason
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from weighbridge.sources.registry.refusals import refusal, words
 )
 def test_refusal(status: int, kind: type[SourceError], said: str, *, is_image: bool) -> None:
     """Only an image that the registry does not know is no such image; all else is one that cannot be read."""
-    found = refusal(status, host="h", what="a:1", login="h", said="why", is_image=is_image)
+    found = describe_refusal(status, host="h", what="a:1", login="h", said="why", is_image=is_image)
     assert type(found) is kind
     assert str(found).startswith(said)
 
@@ -42,4 +42,4 @@ def test_refusal(status: int, kind: type[SourceError], said: str, *, is_image: b
 )
 def test_words(body: bytes, said: str) -> None:
     """The first error's message, else its code, on one line and without a full stop; a page of HTML says nothing."""
-    assert words(body) == said
+    assert extract_reason(body) == said

@@ -34,7 +34,7 @@ def test_machines(head: bytes, machine: str) -> None:
 
 def test_what_a_machine_runs() -> None:
     """Its own code, an amd64 also what came before it; of an unknown one nothing is known."""
-    assert machines.runs("amd64", "386")
-    assert not machines.runs("arm64", "arm")
-    assert not machines.runs("amd64", "arm64")
-    assert machines.runs("sparc", "amd64")
+    assert machines.can_run("amd64", "386")
+    assert not machines.can_run("arm64", "arm")
+    assert not machines.can_run("amd64", "arm64")
+    assert machines.can_run("sparc", "amd64")

@@ -15,7 +15,7 @@ from tests.support.images import containerd, docker_20, docker_25, tar_of
 from tests.support.modes import File, Stacked, elf, folder
 from tests.test_secret_detection import KEY
 from weighbridge.cache import Cache
-from weighbridge.engine.inspect import image as inspected
+from weighbridge.engine.inspect import read_image as inspected
 from weighbridge.engine.protocol import Engine
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.scan import ScanHit, ScannedImage
@@ -30,7 +30,7 @@ class Saving:
         self.images = {image.tags[0]: image for image in images}
         self.layout, self.saved = layout, list[Sequence[str]]()
 
-    def image(self, reference: str) -> LocalImage:
+    def inspect_image(self, reference: str) -> LocalImage:
         """Return what `docker inspect` says."""
         image = self.images[reference]
         facts = {"Id": f"sha256:{reference}", "Os": "linux", "Architecture": "amd64", "Config": dict(image.told or {})}
@@ -226,4 +226,4 @@ def test_damaged_cache(tmp_path: Path) -> None:
     for traces in ([], [("setuid", "/a", 0, False)]):
         found = screen(cast("Engine", Saving(image)), ["app:good"], Cache(tmp_path))
         assert brief(found["app:good"].traces) == traces
-        Cache(tmp_path).keep_document(f"exposure-{layer.version()}-{image.diff_ids[0]}", wrong)
+        Cache(tmp_path).keep_document(f"exposure-{layer.compute_version()}-{image.diff_ids[0]}", wrong)

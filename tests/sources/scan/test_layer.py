@@ -50,7 +50,7 @@ def detail(path: str, data: bytes) -> str:
 def test_secret(path: str, data: bytes, words: str) -> None:
     """What it is is told in words, and nothing of its value is kept."""
     assert detail(path, data) == words
-    assert "hunter2" not in str(look(File(path=path, data=data)).document())
+    assert "hunter2" not in str(look(File(path=path, data=data)).export_document())
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_watching_changes_nothing() -> None:
     watched = read_layer(io.BytesIO(data), data[:512], watch=found)
     watch_layer(io.BytesIO(data), data[:512], again)
     assert watched == read_layer(io.BytesIO(data), data[:512])
-    assert found.document() == again.document()
+    assert found.export_document() == again.export_document()
     assert [spot.at for spot in found.spots] == [0, 2]
 
 
@@ -179,7 +179,7 @@ def test_kept(tmp_path: Path) -> None:
     Exposures(Cache(tmp_path)).keep("sha256:a", first)
     second = Exposures(Cache(tmp_path))
     assert second.has("sha256:a")
-    assert second.of("sha256:a").document() == first.document()
+    assert second.get_exposure("sha256:a").export_document() == first.export_document()
     assert not second.has("sha256:b")
 
 
@@ -203,7 +203,7 @@ SPOT = ["env-file", "a", 0, FILE, "", 0, 0, 0]
 )
 def test_damaged_documents(tmp_path: Path, document: dict[str, object]) -> None:
     """A document that is not ours is none."""
-    Cache(tmp_path).keep_document(f"exposure-{layer.version()}-sha256:a", document)
+    Cache(tmp_path).keep_document(f"exposure-{layer.compute_version()}-sha256:a", document)
     assert not Exposures(Cache(tmp_path)).has("sha256:a")
 
 
@@ -220,10 +220,10 @@ def test_anything(path: str, data: bytes, mode: int, uid: int, kind: int) -> Non
     wanted = found.see(0, path, _header(mode=mode, size=len(data), uid=uid, kind=kind))
     if wanted:
         found.look(data[:wanted])
-    assert paths.kinds(path, 0) == tuple(each for each in paths.kinds(path, 1) if each != "package-cache")
-    kept = layer._parsed(json.loads(json.dumps(found.document())))
+    assert paths.find_kinds(path, 0) == tuple(each for each in paths.find_kinds(path, 1) if each != "package-cache")
+    kept = layer._parse(json.loads(json.dumps(found.export_document())))
     assert kept
-    assert kept.document() == found.document()
+    assert kept.export_document() == found.export_document()
 
 
 def _header(*, mode: int, size: int, uid: int = 0, kind: int = FILE) -> Header:

@@ -12,7 +12,7 @@ import tarfile
 import pytest
 from backports import zstd
 
-from weighbridge.sources.tar.compression import DAMAGE, decompressed, is_compressed
+from weighbridge.sources.tar.compression import DAMAGE, decompress, is_compressed
 
 DATA = bytes(range(256)) * 300
 FORMS = {
@@ -31,7 +31,7 @@ FORMS = {
 
 def whole(source: bytes) -> bytes:
     """Return all that comes out of a stream."""
-    stream, found = decompressed(io.BytesIO(source), source[:4]), b""
+    stream, found = decompress(io.BytesIO(source), source[:4]), b""
     while block := stream.read(1000):
         found += block
     return found

@@ -28,7 +28,7 @@ def found_in(program: bytes, sizes: list[int]) -> bytes:
         size = sizes[turn % len(sizes)]
         search.feed(memoryview(program)[at : at + size])
         at, turn = at + size, turn + 1
-    return search.document()
+    return search.build_document()
 
 
 def lines_of(document: bytes) -> list[str]:
@@ -112,7 +112,7 @@ def test_memory() -> None:
         assert tracemalloc.get_traced_memory()[1] < 6_000_000
     finally:
         tracemalloc.stop()
-    assert lines_of(search.document()) == told
+    assert lines_of(search.build_document()) == told
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def estimated(data: bytes) -> int:
     deflation = Deflation()
     for at in range(0, len(data) + 1, CHUNK_BYTES):
         deflation.update(data[at : at + CHUNK_BYTES])
-    return deflation.total()
+    return deflation.estimate_bytes()
 
 
 def packed(data: bytes) -> int:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.image.layer import DIRECTORY, FILE, HARD_LINK, OTHER, SYMBOLIC_LINK
-from weighbridge.sources.tar.headers import DamagedArchive, Header, decode, number, pax_records
+from weighbridge.sources.tar.headers import DamagedArchive, Header, decode, parse_number, parse_pax_records
 from weighbridge.sources.tar.reader import Tape
 
 KINDS = {
@@ -75,7 +75,7 @@ def told(header: Header) -> dict[str, Any]:
 def test_headers_are_those_that_tarfile_wrote(form: int, entries: list[tuple[tarfile.TarInfo, bytes]]) -> None:
     """Names of any length and alphabet, numbers beyond octal and times before 1970 come back as they were."""
     data, held = written(form, entries)
-    found = [told(header) for header in Tape(io.BytesIO(data)).members()]
+    found = [told(header) for header in Tape(io.BytesIO(data)).iterate_members()]
     assert found == [
         {
             "name": info.name.rstrip("/"),
@@ -105,7 +105,7 @@ def test_any_block_is_a_header_or_damaged(block: bytes) -> None:
 def test_any_extended_header_is_one_or_damaged(data: bytes) -> None:
     """No bytes raise anything else, and what is read has a name."""
     try:
-        records = pax_records(data)
+        records = parse_pax_records(data)
     except DamagedArchive:
         return
     assert all(isinstance(value, str) for value in records.values())
@@ -121,7 +121,7 @@ def test_extended_header_comes_back(records: dict[str, str]) -> None:
         while length != len(str(length)) + len(rest):
             length = len(str(length)) + len(rest)
         data += str(length).encode() + rest
-    assert pax_records(data) == records
+    assert parse_pax_records(data) == records
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_extended_header_comes_back(records: dict[str, str]) -> None:
 )
 def test_numbers(field: bytes, value: int) -> None:
     """Octal with any padding, and base-256 of either sign, its second highest bit being the sign."""
-    assert number(field) == value
+    assert parse_number(field) == value
 
 
 @pytest.mark.parametrize("field", [b"9999999\0", b"x\0\0\0\0\0\0\0", b"6 4\0\0\0\0\0"])
 def test_what_is_no_number(field: bytes) -> None:
     """Other text is damage."""
     with pytest.raises(DamagedArchive):
-        number(field)
+        parse_number(field)
 
 
 def test_signed_checksum() -> None:
@@ -167,7 +167,7 @@ def test_directory_of_old() -> None:
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for info, _ in infos:
             archive.fileobj.write(info.tobuf(tarfile.GNU_FORMAT))
-    kinds = [header.kind for header in Tape(io.BytesIO(buffer.getvalue())).members()]
+    kinds = [header.kind for header in Tape(io.BytesIO(buffer.getvalue())).iterate_members()]
     assert kinds == [DIRECTORY, FILE]
 
 
@@ -179,4 +179,4 @@ def test_global_header_holds_for_all_that_follow() -> None:
             info = tarfile.TarInfo(name)
             info.pax_headers = own
             archive.addfile(info)
-    assert [header.uid for header in Tape(io.BytesIO(buffer.getvalue())).members()] == [7, 9]
+    assert [header.uid for header in Tape(io.BytesIO(buffer.getvalue())).iterate_members()] == [7, 9]

@@ -42,7 +42,7 @@ def is_document(path: str, content: bytes) -> bool:
     return is_database(path) or go.is_build_info(content)
 
 
-def found(documents: Mapping[str, bytes]) -> Iterator[Package]:
+def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages that an image holds, ecosystem by ecosystem in the order of their table.
 
     Those of one parser are sorted by name. `documents` are the databases of the image as a container sees it: their
@@ -50,7 +50,7 @@ def found(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """
     for ecosystem in ECOSYSTEMS:
         for parser in ecosystem.parsers:
-            packages = parser.installed(documents)
+            packages = parser.parse_packages(documents)
             # A system's database has its packages in an order of its own. All other parsers sort what they read before
             # they list files, since a full environment's are too many to hold all at once.
             if ecosystem.is_system:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from weighbridge.image.packages.package import LONGEST_PATH, Package, from_root, lines
+from weighbridge.image.packages.package import LONGEST_PATH, Package, normalise_paths, split_lines
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
 """Where apk keeps it: an image whose `lib` is a link to `usr/lib` has the first."""
@@ -23,30 +23,30 @@ def is_database(path: str) -> bool:
     return path in DATABASES or path == WORLD
 
 
-def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
+def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages of `documents`, in apk's order. A record without a name owns nothing."""
-    world = _names(" ".join(lines(documents[WORLD]))) if WORLD in documents else None
+    world = _split_names(" ".join(split_lines(documents[WORLD]))) if WORLD in documents else None
     for path in DATABASES:
         record: list[str] = []
-        for line in [*lines(documents.get(path, b"")), ""]:
+        for line in [*split_lines(documents.get(path, b"")), ""]:
             if line:
                 record.append(line)
                 continue
-            if name := _field(record, "P:"):
-                provides = _names(_field(record, "p:"))
+            if name := _read_field(record, "P:"):
+                provides = _split_names(_read_field(record, "p:"))
                 yield Package(
                     kind="alpine",
                     name=name,
-                    version=_field(record, "V:"),
-                    paths=from_root(_files(record)),
-                    requires=_names(_field(record, "D:")),
+                    version=_read_field(record, "V:"),
+                    paths=normalise_paths(_iterate_files(record)),
+                    requires=_split_names(_read_field(record, "D:")),
                     provides=provides,
                     requested=_is_requested({name, *provides}, world, record),
                 )
             record = []
 
 
-def _names(text: str) -> tuple[str, ...]:
+def _split_names(text: str) -> tuple[str, ...]:
     """Return the names of a list of dependencies, without versions; what must not be there is left out."""
     names = (_CONDITION.split(word, maxsplit=1)[0] for word in text.split() if not word.startswith("!"))
     return tuple(dict.fromkeys(filter(None, names)))
@@ -56,15 +56,15 @@ def _is_requested(names: set[str], world: tuple[str, ...] | None, record: list[s
     """Tell whether somebody asked for a package; None of one that apk adds by itself beside others (`install_if`)."""
     if world is None:
         return None
-    return True if not names.isdisjoint(world) else None if _field(record, "i:") else False
+    return True if not names.isdisjoint(world) else None if _read_field(record, "i:") else False
 
 
-def _field(record: list[str], tag: str) -> str:
+def _read_field(record: list[str], tag: str) -> str:
     """Return the value of a field that occurs once; empty if it is missing."""
     return next((line[2:] for line in record if line.startswith(tag)), "")
 
 
-def _files(record: list[str]) -> Iterator[str]:
+def _iterate_files(record: list[str]) -> Iterator[str]:
     """Yield a package's files. Each `R:` line names a file in the folder of the last `F:` line before it."""
     folder: str | None = None
     for line in record:

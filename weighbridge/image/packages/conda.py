@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from weighbridge.image.packages.json_object import is_text, read_object, read_text, read_texts
-from weighbridge.image.packages.package import LONGEST_PATH, Package, from_root, lines
+from weighbridge.image.packages.package import LONGEST_PATH, Package, normalise_paths, split_lines
 
 _FOLDER = "conda-meta"
 _HISTORY = "history"
@@ -30,7 +30,7 @@ def is_database(path: str) -> bool:
     return name == _HISTORY or (name.endswith(".json") and name != ".json")
 
 
-def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
+def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield one package for each record among `documents`, by the record's name, which begins with the package's.
 
     A package has that record, too. Its version is `VERSION=BUILD`, as conda writes it in a specification. What was
@@ -42,34 +42,34 @@ def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
         if record and len(path) <= LONGEST_PATH:
             found.append((record["stem"], record["prefix"] or "", path))
     histories = {
-        prefix: _asked(documents.get(posixpath.join(prefix, _FOLDER, _HISTORY), b"")) for _, prefix, _ in found
+        prefix: _find_asked(documents.get(posixpath.join(prefix, _FOLDER, _HISTORY), b"")) for _, prefix, _ in found
     }
     asking = {path for _, _, path in found if _ASKED.search(documents[path])}
     telling = {prefix for _, prefix, path in found if path in asking or histories[prefix]}
     for stem, prefix, path in sorted(found):
         fields = read_object(documents[path])
-        name = read_text(fields, "name") or _stem_name(stem)
+        name = read_text(fields, "name") or _read_stem_name(stem)
         yield Package(
             kind="conda",
             name=name,
-            version=_version(fields),
-            paths=from_root([*(posixpath.join(prefix, each) for each in read_texts(fields, "files")), path]),
-            requires=tuple(dict.fromkeys(filter(None, map(_spec_name, read_texts(fields, "depends"))))),
+            version=_read_version(fields),
+            paths=normalise_paths([*(posixpath.join(prefix, each) for each in read_texts(fields, "files")), path]),
+            requires=tuple(dict.fromkeys(filter(None, map(_read_spec_name, read_texts(fields, "depends"))))),
             requested=(path in asking or name in histories[prefix]) if prefix in telling else None,
         )
 
 
-def _version(fields: Mapping[str, object]) -> str:
+def _read_version(fields: Mapping[str, object]) -> str:
     version, build = read_text(fields, "version"), read_text(fields, "build")
     return f"{version}={build}" if version and build else version
 
 
-def _stem_name(stem: str) -> str:
+def _read_stem_name(stem: str) -> str:
     """Return the name in `NAME-VERSION-BUILD`; names may hold hyphens, the other two do not."""
     return stem.rsplit("-", maxsplit=2)[0]
 
 
-def _spec_name(spec: str) -> str:
+def _read_spec_name(spec: str) -> str:
     """Return the package of a specification such as `channel::python >=3.11`.
 
     What begins with two underscores is of the machine, and no package.
@@ -78,11 +78,11 @@ def _spec_name(spec: str) -> str:
     return found[1] if found and is_text(found[1]) and not found[1].startswith("__") else ""
 
 
-def _asked(history: bytes) -> frozenset[str]:
+def _find_asked(history: bytes) -> frozenset[str]:
     """Return what was asked for by name and not removed since."""
     names = set[str]()
-    for line in lines(history):
+    for line in split_lines(history):
         if change := _CHANGE.match(line):
-            found = {_spec_name(one or other) for one, other in _SPEC.findall(change["specs"])} - {""}
+            found = {_read_spec_name(one or other) for one, other in _SPEC.findall(change["specs"])} - {""}
             names = names - found if change["deed"] == "remove" else names | found
     return frozenset(names)

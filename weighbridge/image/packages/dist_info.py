@@ -13,7 +13,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 
-from weighbridge.image.packages.package import LONGEST_PATH, Package, from_root
+from weighbridge.image.packages.package import LONGEST_PATH, Package, normalise_paths
 from weighbridge.image.packages.requirements import normalize
 
 METADATA_BYTES = 256 * 2**10
@@ -36,16 +36,16 @@ def is_database(path: str) -> bool:
 
 def shorten(path: str, data: bytes) -> bytes:
     """Return what has to be kept of a database: of METADATA its header."""
-    return _header(data) if path.endswith(f"{_FOLDER}{_METADATA}") else data
+    return _cut_header(data) if path.endswith(f"{_FOLDER}{_METADATA}") else data
 
 
-def _header(metadata: bytes) -> bytes:
+def _cut_header(metadata: bytes) -> bytes:
     """Return what stands before the first blank line."""
     found = _BLANK_LINE.search(metadata, 0, METADATA_BYTES)
     return metadata[: found.start() + 1 if found else METADATA_BYTES]
 
 
-def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
+def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield one package for each RECORD in `documents`, by name and version. It owns its RECORD, listed or not.
 
     The packages are read one at a time, because the paths of a full environment would take too much memory.
@@ -54,31 +54,31 @@ def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
     for path in documents:
         folder, _, stem = path.removesuffix(_RECORD).rpartition("/")
         if path.endswith(_RECORD) and is_database(path) and len(folder) <= LONGEST_PATH:
-            found.append((_identity(stem), folder, path))
+            found.append((_split_identity(stem), folder, path))
     for (name, version), folder, path in sorted(found):
         own = path.removesuffix("RECORD")
         # A path that begins with a slash replaces the folder.
-        recorded = [posixpath.join(folder, entry) for entry in _entries(documents[path])]
+        recorded = [posixpath.join(folder, entry) for entry in _read_entries(documents[path])]
         yield Package(
             kind="python",
             name=name,
             version=version,
-            paths=from_root([*recorded, path]),
-            requires=_requires(documents.get(own + _METADATA, b"")),
+            paths=normalise_paths([*recorded, path]),
+            requires=_read_requirements(documents.get(own + _METADATA, b"")),
             requested=_is_requested(documents.get(own + _INSTALLER, b""), listed=f"{own}REQUESTED" in recorded),
             is_application=_is_local(documents.get(own + _ORIGIN, b"")),
             has_metadata=0 < len(documents.get(own + _METADATA, b"")) < METADATA_BYTES,
         )
 
 
-def _identity(stem: str) -> tuple[str, str]:
+def _split_identity(stem: str) -> tuple[str, str]:
     """Split `Name-Version`. The name is normalised as on the index (PEP 503)."""
     name, *version = _BEFORE_VERSION.split(stem, maxsplit=1)
     return normalize(name), "".join(version)
 
 
-def _requires(metadata: bytes) -> tuple[str, ...]:
-    found = (value.decode("utf-8", "replace").strip() for value in _REQUIRES.findall(_header(metadata)))
+def _read_requirements(metadata: bytes) -> tuple[str, ...]:
+    found = (value.decode("utf-8", "replace").strip() for value in _REQUIRES.findall(_cut_header(metadata)))
     return tuple(filter(None, found))
 
 
@@ -99,7 +99,7 @@ def _is_local(origin: bytes) -> bool:
     return isinstance(value, dict) and str(value.get("url", "")).startswith("file:")
 
 
-def _entries(content: bytes) -> Iterator[str]:
+def _read_entries(content: bytes) -> Iterator[str]:
     """Yield the paths in a RECORD's first column."""
     rows = csv.reader(io.StringIO(content.decode("utf-8", "surrogateescape")))
     while True:

@@ -19,7 +19,7 @@ class Parser(Protocol):
     def is_database(self, path: str, /) -> bool:
         """Tell whether the parser needs a file's bytes. `path` is from the root, without a slash."""
 
-    def installed(self, documents: Mapping[str, bytes], /) -> Iterator[Package]:
+    def parse_packages(self, documents: Mapping[str, bytes], /) -> Iterator[Package]:
         """Yield the packages of `documents`, path -> bytes, whatever else is among them. Nothing is raised."""
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from weighbridge.image.packages.json_object import is_text
-from weighbridge.image.packages.package import LONGEST_PATH, Package, from_root, lines
+from weighbridge.image.packages.package import LONGEST_PATH, Package, normalise_paths, split_lines
 
 _METADATA, _LIST, _NEEDS = "PKG-INFO", "installed-files.txt", "requires.txt"
 _INFO, _EGG = ".egg-info", ".egg/EGG-INFO"
@@ -30,7 +30,7 @@ def is_database(path: str) -> bool:
     return path.endswith(ENDINGS) and _DATABASE.fullmatch(path) is not None
 
 
-def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
+def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield one package for each egg or `.egg-info` among `documents`, by name, version and place.
 
     An egg has its folder. An `.egg-info` has its own and what its list names; without a list it has its own alone, for
@@ -42,44 +42,44 @@ def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
         if match and len(path) <= LONGEST_PATH:
             place = match["folder"] or match["file"]
             metadata = f"{place}/{_METADATA}" if match["folder"] else place
-            found[place] = _identity(documents.get(metadata, b""), match["stem"] or match["name"])
+            found[place] = _read_identity(documents.get(metadata, b""), match["stem"] or match["name"])
     for place, (name, version) in sorted(found.items(), key=lambda each: (each[1], each[0])):
-        recorded = (posixpath.join(place, each) for each in lines(documents.get(f"{place}/{_LIST}", b"")) if each)
+        recorded = (posixpath.join(place, each) for each in split_lines(documents.get(f"{place}/{_LIST}", b"")) if each)
         yield Package(
             kind="python",
             name=name,
             version=version,
-            paths=from_root(recorded),
-            folders=from_root([place.removesuffix("/EGG-INFO")]),
-            requires=tuple(dict.fromkeys(_required(documents.get(f"{place}/{_NEEDS}", b"")))),
+            paths=normalise_paths(recorded),
+            folders=normalise_paths([place.removesuffix("/EGG-INFO")]),
+            requires=tuple(dict.fromkeys(_read_required(documents.get(f"{place}/{_NEEDS}", b"")))),
         )
 
 
-def _identity(metadata: bytes, stem: str) -> tuple[str, str]:
+def _read_identity(metadata: bytes, stem: str) -> tuple[str, str]:
     """Return name and version by the metadata's head; what it lacks, by `NAME-VERSION[-pyX.Y]`.
 
     The name is normalised as on the index (PEP 503).
     """
     fields = dict[str, str]()
-    for line in lines(metadata):
+    for line in split_lines(metadata):
         if not line.strip():  # the description follows
             break
         field, _, value = line.partition(":")
         fields.setdefault(field.lower(), value.strip())
     name, version = (value if is_text(value := fields.get(field, "")) else "" for field in ("name", "version"))
     stem_name, _, rest = stem.partition("-")
-    return _normalised(name or stem_name), version or rest.partition("-")[0]
+    return _normalise(name or stem_name), version or rest.partition("-")[0]
 
 
-def _required(content: bytes) -> Iterator[str]:
+def _read_required(content: bytes) -> Iterator[str]:
     """Yield the names of what is always required, or on some machines; not what an extra asks for."""
     is_extra = False
-    for line in lines(content):
+    for line in split_lines(content):
         if line.startswith("["):  # `[extra:marker]`
             is_extra = not line.startswith("[:")
         elif not is_extra and (found := _REQUIREMENT.match(line)) and is_text(found[1]):
-            yield _normalised(found[1])
+            yield _normalise(found[1])
 
 
-def _normalised(name: str) -> str:
+def _normalise(name: str) -> str:
     return _SEPARATORS.sub("-", name).lower()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from weighbridge.image.packages.package import Package, from_root
+from weighbridge.image.packages.package import Package, normalise_paths
 
 MARK = b"\xff Go buildinf:"
 """The first bytes of each document of this kind. Any file may be a Go program, so that its path cannot show that its
@@ -29,7 +29,7 @@ def is_database(_path: str) -> bool:
     return False
 
 
-def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
+def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield one package for each main module: it owns all programs that were built from it.
 
     A program that was built without modules goes by the path of its command. One that was built from a checkout has no
@@ -37,13 +37,13 @@ def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """
     programs = dict[tuple[str, str], list[str]]()
     for path, document in sorted(documents.items()):
-        if is_build_info(document) and (identity := _identity(document))[0]:
+        if is_build_info(document) and (identity := _read_identity(document))[0]:
             programs.setdefault(identity, []).append(path)
     for (name, version), paths in sorted(programs.items()):
-        yield Package(kind="go", name=name, version=version, paths=from_root(paths), has_metadata=False)
+        yield Package(kind="go", name=name, version=version, paths=normalise_paths(paths), has_metadata=False)
 
 
-def _identity(document: bytes) -> tuple[str, str]:
+def _read_identity(document: bytes) -> tuple[str, str]:
     """Return name and version; two empty strings where the program does not say what it is."""
     text = document[len(MARK) :].decode("utf-8", "surrogateescape")
     command = ""

@@ -55,7 +55,7 @@ class Environment:
 
 
 @lru_cache(_KEPT)
-def environment(platform: str, folder: str) -> Environment:
+def describe_environment(platform: str, folder: str) -> Environment:
     """Return where the distributions of a folder run.
 
     Args:
@@ -78,7 +78,7 @@ def split_marker(requirement: str) -> str:
     return (rest.partition(" ;") if at and ";" not in name else requirement.partition(";"))[2].strip()
 
 
-def extras_of(marker: str) -> frozenset[str]:
+def find_extras(marker: str) -> frozenset[str]:
     """Return the extras that a marker names, normalised."""
     return frozenset(map(normalize, _ANY_EXTRA.findall(marker)))
 
@@ -97,11 +97,11 @@ def holds(marker: str, where: Environment, extras: frozenset[str]) -> bool:
             return True
     if found := _OF_VERSION.fullmatch(marker):
         compare, wanted = _OPERATORS[found[1]], (int(found[2]), int(found[3]))
-        return any(compare(_parts(version), wanted) for version in where.versions)
-    return _holds(marker, where, extras & extras_of(marker))
+        return any(compare(_split_parts(version), wanted) for version in where.versions)
+    return _holds(marker, where, extras & find_extras(marker))
 
 
-def _parts(version: str) -> tuple[int, int]:
+def _split_parts(version: str) -> tuple[int, int]:
     major, _, minor = version.partition(".")
     return int(major), int(minor)
 
@@ -110,12 +110,12 @@ def _parts(version: str) -> tuple[int, int]:
 def _holds(marker: str, where: Environment, extras: frozenset[str]) -> bool:
     if any(word in marker for word in _UNTOLD):
         return True
-    parsed = _parsed(marker)
-    return parsed is None or any(_evaluated(parsed, values) for values in _possible(where, extras))
+    parsed = _parse(marker)
+    return parsed is None or any(_evaluate(parsed, values) for values in _is_possible(where, extras))
 
 
 @lru_cache(_KEPT)
-def _parsed(marker: str) -> Marker | None:
+def _parse(marker: str) -> Marker | None:
     from packaging.markers import InvalidMarker, Marker  # noqa: PLC0415 - it takes ten milliseconds
 
     try:
@@ -124,7 +124,7 @@ def _parsed(marker: str) -> Marker | None:
         return None
 
 
-def _evaluated(marker: Marker, values: Mapping[str, str]) -> bool:
+def _evaluate(marker: Marker, values: Mapping[str, str]) -> bool:
     try:
         return marker.evaluate(dict(values))
     except (
@@ -135,7 +135,7 @@ def _evaluated(marker: Marker, values: Mapping[str, str]) -> bool:
         return True
 
 
-def _possible(where: Environment, extras: frozenset[str]) -> Iterator[dict[str, str]]:
+def _is_possible(where: Environment, extras: frozenset[str]) -> Iterator[dict[str, str]]:
     """Yield every environment that the image may be, for a marker with each extra and without one."""
     name = {"cpython": "CPython", "pypy": "PyPy"}[where.implementation]
     for version in where.versions:

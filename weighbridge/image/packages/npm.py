@@ -47,25 +47,25 @@ def is_database(path: str) -> bool:
     return name == _FILE and (_FOLDER.fullmatch(folder) is not None or _FIRST.search(folder) is None)
 
 
-def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
+def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages of `documents` by name, version and folder; each has its folder.
 
     A `node_modules` in a package belongs to that package, such as to its tests, unless it lies at the package's top.
     """
-    places = _places(documents)
+    places = _list_places(documents)
     stored = Counter((place.project, place.name) for place in places if place.is_stored)
-    asked = {project: _asked(documents, project) for project in {place.project for place in places}}
+    asked = {project: _find_asked(documents, project) for project in {place.project for place in places}}
     packages = []
     for place in places:
         names = asked[place.project]
         requested = None if names is None else place.name in names and (place.is_stored or place.host == place.project)
         if requested and stored[place.project, place.name] > 1:
             requested = None  # one of these versions
-        packages.append(_package(place, read_object(documents[f"{place.folder}/{_FILE}"]), requested=requested))
+        packages.append(_read_package(place, read_object(documents[f"{place.folder}/{_FILE}"]), requested=requested))
     yield from sorted(packages, key=attrgetter("name", "version", "folders"))
 
 
-def _places(documents: Mapping[str, bytes]) -> list[_Place]:
+def _list_places(documents: Mapping[str, bytes]) -> list[_Place]:
     """Return the folders of packages, in an order that does not depend on that of the documents."""
     counted = dict[str, _Place]()
     folders = (path.rpartition("/")[0] for path in documents if path.endswith(f"/{_FILE}") and is_database(path))
@@ -89,13 +89,13 @@ def _is_inside(host: str, counted: Container[str]) -> bool:
     return False
 
 
-def _asked(documents: Mapping[str, bytes], project: str) -> frozenset[str] | None:
+def _find_asked(documents: Mapping[str, bytes], project: str) -> frozenset[str] | None:
     """Return what a project's own description asks for by name; None where there is none to read."""
     fields = read_object(documents.get(f"{project}/{_FILE}".lstrip("/"), b""))
     return frozenset(read_keys(fields, *_NEEDED, "devDependencies")) if fields else None
 
 
-def _package(place: _Place, fields: Mapping[str, object], *, requested: bool | None) -> Package:
+def _read_package(place: _Place, fields: Mapping[str, object], *, requested: bool | None) -> Package:
     name = read_text(fields, "name") or place.name
     return Package(
         kind="npm",

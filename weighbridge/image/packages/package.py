@@ -39,13 +39,13 @@ class Package:
     another."""
 
 
-def lines(content: bytes) -> list[str]:
+def split_lines(content: bytes) -> list[str]:
     """Return the lines of a database. Undecodable bytes become surrogates, as in the paths of a layer."""
     # `splitlines` would also split at form feeds and the like, which a file's name may contain.
     return content.decode("utf-8", "surrogateescape").split("\n")
 
 
-def from_root(recorded: Iterable[str]) -> tuple[str, ...]:
+def normalise_paths(recorded: Iterable[str]) -> tuple[str, ...]:
     """Return paths in the form that layers use, each once, in order. The root and invalid paths are left out.
 
     `..` is resolved textually, without following links, and never leads above the root.

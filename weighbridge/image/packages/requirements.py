@@ -63,7 +63,7 @@ def normalize(name: str) -> str:
 def split_requirement(text: str) -> tuple[str, frozenset[str]] | None:
     """Return name and extras of a requirement such as `celery[redis]>=5`, normalised; None where it has no name."""
     found = _REQUIREMENT.match(text)
-    return (normalize(found[1]), _extras(found[2])) if found else None
+    return (normalize(found[1]), _split_extras(found[2])) if found else None
 
 
 def read(path: str, content: bytes) -> Requirements | None:
@@ -84,22 +84,24 @@ def read(path: str, content: bytes) -> Requirements | None:
 
 def _read(path: str, name: str, text: str) -> Requirements:
     if name == "package.json":
-        return Requirements(path=path, kind="npm", names=_of_npm(json.loads(text)))
+        return Requirements(path=path, kind="npm", names=_read_npm(json.loads(text)))
     if name == "setup.cfg":
-        return Requirements(path=path, kind="python", names=_joined(_of_setup(text)))
+        return Requirements(path=path, kind="python", names=_join_lines(_read_setup(text)))
     if name in _TABLES:
         import tomllib  # noqa: PLC0415 - most images have no such file
 
         table = tomllib.loads(text)
         return Requirements(
-            path=path, kind="python", names=_joined(_of_pipfile(table) if name == "Pipfile" else _of_project(table))
+            path=path,
+            kind="python",
+            names=_join_lines(_read_pipfile(table) if name == "Pipfile" else _read_project(table)),
         )
-    lines = [*_lines(text)]
+    lines = [*_split_lines(text)]
     includes = (posixpath.join(posixpath.dirname(path), found[1]) for line in lines if (found := _INCLUDE.match(line)))
     return Requirements(
         path=path,
         kind="python",
-        names=_joined(_listed(lines)),
+        names=_join_lines(_read_list(lines)),
         includes=tuple(dict.fromkeys(posixpath.normpath(each) for each in includes if "://" not in each)),
     )
 
@@ -107,18 +109,18 @@ def _read(path: str, name: str, text: str) -> Requirements:
 _Asked = tuple[str, frozenset[str]]
 
 
-def _joined(found: Iterable[_Asked]) -> dict[str, frozenset[str]]:
+def _join_lines(found: Iterable[_Asked]) -> dict[str, frozenset[str]]:
     names = dict[str, frozenset[str]]()
     for name, extras in found:
         names[name] = names.get(name, frozenset()) | extras
     return names
 
 
-def _extras(text: str | None) -> frozenset[str]:
+def _split_extras(text: str | None) -> frozenset[str]:
     return frozenset(normalize(extra.strip()) for extra in (text or "").split(",") if extra.strip())
 
 
-def _lines(text: str) -> Iterator[str]:
+def _split_lines(text: str) -> Iterator[str]:
     """Yield the logical lines of a requirements file without comments, blanks around them, and hashes."""
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         kept = re.split(r"(?:^|\s)#|\s--hash", line, maxsplit=1)[0].strip()
@@ -126,47 +128,47 @@ def _lines(text: str) -> Iterator[str]:
             yield kept
 
 
-def _listed(lines: Iterable[str]) -> Iterator[_Asked]:
+def _read_list(lines: Iterable[str]) -> Iterator[_Asked]:
     for line in lines:
         if "egg=" in line and (found := _EGG.search(line)):
-            yield normalize(found[1]), _extras(found[2])
+            yield normalize(found[1]), _split_extras(found[2])
         elif not line.startswith("-") and (asked := split_requirement(line)):
             yield asked
 
 
-def _of_npm(value: object) -> dict[str, frozenset[str]]:
-    table = _table(value)
-    names = [name for key in _NPM for name in _table(table.get(key))]
+def _read_npm(value: object) -> dict[str, frozenset[str]]:
+    table = _get_table(value)
+    names = [name for key in _NPM for name in _get_table(table.get(key))]
     own = table.get("name")
     return dict.fromkeys([*names, *([own] if isinstance(own, str) else [])], frozenset())
 
 
-def _of_project(value: Mapping[str, object]) -> Iterator[_Asked]:
+def _read_project(value: Mapping[str, object]) -> Iterator[_Asked]:
     """Yield what pyproject.toml names; what only its build needs is left out."""
-    project, tool = _table(value.get("project")), _table(value.get("tool"))
-    poetry = _table(tool.get("poetry"))
-    yield from _named(project.get("name"), poetry.get("name"))
-    yield from _strings(project.get("dependencies"))
+    project, tool = _get_table(value.get("project")), _get_table(value.get("tool"))
+    poetry = _get_table(tool.get("poetry"))
+    yield from _collect_names(project.get("name"), poetry.get("name"))
+    yield from _collect_strings(project.get("dependencies"))
     for groups in (
         project.get("optional-dependencies"),
         value.get("dependency-groups"),
-        _table(tool.get("pdm")).get("dev-dependencies"),
+        _get_table(tool.get("pdm")).get("dev-dependencies"),
     ):
-        for group in _table(groups).values():
-            yield from _strings(group)
-    yield from _strings(_table(tool.get("uv")).get("dev-dependencies"))
-    for group in (poetry, {"dependencies": poetry.get("dev-dependencies")}, *_table(poetry.get("group")).values()):
-        yield from _with_extras(_table(group).get("dependencies"))
+        for group in _get_table(groups).values():
+            yield from _collect_strings(group)
+    yield from _collect_strings(_get_table(tool.get("uv")).get("dev-dependencies"))
+    for group in (poetry, {"dependencies": poetry.get("dev-dependencies")}, *_get_table(poetry.get("group")).values()):
+        yield from _merge_extras(_get_table(group).get("dependencies"))
 
 
-def _of_pipfile(value: Mapping[str, object]) -> Iterator[_Asked]:
+def _read_pipfile(value: Mapping[str, object]) -> Iterator[_Asked]:
     """Yield what a Pipfile names: each table but these is a category of packages."""
     for key, table in value.items():
         if key not in {"source", "requires", "pipenv", "scripts"}:
-            yield from _with_extras(table)
+            yield from _merge_extras(table)
 
 
-def _of_setup(text: str) -> Iterator[_Asked]:
+def _read_setup(text: str) -> Iterator[_Asked]:
     import configparser  # noqa: PLC0415 - as above
 
     parser = configparser.RawConfigParser(strict=False)
@@ -174,32 +176,32 @@ def _of_setup(text: str) -> Iterator[_Asked]:
         parser.read_string(text)
     except configparser.Error as error:
         raise ValueError(str(error)) from error
-    yield from _named(parser.get("metadata", "name", fallback=None))
-    yield from _listed(_lines(parser.get("options", "install_requires", fallback="") or ""))
+    yield from _collect_names(parser.get("metadata", "name", fallback=None))
+    yield from _read_list(_split_lines(parser.get("options", "install_requires", fallback="") or ""))
     if parser.has_section("options.extras_require"):
         for value in dict(parser["options.extras_require"]).values():
-            yield from _listed(_lines(value or ""))
+            yield from _read_list(_split_lines(value or ""))
 
 
-def _named(*names: object) -> Iterator[_Asked]:
+def _collect_names(*names: object) -> Iterator[_Asked]:
     for name in names:
         if isinstance(name, str) and (found := split_requirement(name)):
             yield found
 
 
-def _strings(values: object) -> Iterator[_Asked]:
+def _collect_strings(values: object) -> Iterator[_Asked]:
     """Yield the requirements of a list; other things in it, such as a group's `include-group`, are passed over."""
-    yield from _named(*(values if isinstance(values, list) else []))
+    yield from _collect_names(*(values if isinstance(values, list) else []))
 
 
-def _with_extras(values: object) -> Iterator[_Asked]:
+def _merge_extras(values: object) -> Iterator[_Asked]:
     """Yield what a table of Poetry or Pipenv names: name -> version, or a table that may have `extras`."""
-    for name, value in _table(values).items():
-        extras = _table(value).get("extras")
+    for name, value in _get_table(values).items():
+        extras = _get_table(value).get("extras")
         listed = [extra for extra in (extras if isinstance(extras, list) else []) if isinstance(extra, str)]
-        for found, _ in _named(name):
+        for found, _ in _collect_names(name):
             yield found, frozenset(map(normalize, listed))
 
 
-def _table(value: object) -> Mapping[str, object]:
+def _get_table(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}

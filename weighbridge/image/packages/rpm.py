@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from weighbridge.image.packages import rpm_ndb, rpm_sqlite
-from weighbridge.image.packages.package import Package, from_root
+from weighbridge.image.packages.package import Package, normalise_paths
 from weighbridge.image.packages.rpm_header import DamagedHeader, Header, parse_header
 
 FOLDERS = ("usr/lib/sysimage/rpm/", "usr/share/rpm/", "var/lib/rpm/")
@@ -32,22 +32,22 @@ def is_database(path: str) -> bool:
     return path in _DATABASES
 
 
-def installed(documents: Mapping[str, bytes]) -> Iterator[Package]:
+def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages of `documents`, in the order in which rpm installed them.
 
     An image whose database was moved or converted may have kept the old one. The first with packages counts, in the
     order of `FOLDERS` and SQLite before ndb, so that nothing counts twice. A damaged header is passed over.
     """
-    packages = next(filter(None, map(_packages, _databases(documents))), [])
+    packages = next(filter(None, map(_parse_packages, _find_databases(documents))), [])
     wanted = dict[str, set[str]]()
     for name in (name for package in packages for name in package.requires):
         if name.startswith("/"):
-            wanted.setdefault(_merged(name), set()).add(name)
+            wanted.setdefault(_merge(name), set()).add(name)
     for package in packages:
-        yield _with_provided_files(package, wanted)
+        yield _add_provided_files(package, wanted)
 
 
-def _databases(documents: Mapping[str, bytes]) -> Iterator[Iterable[bytes]]:
+def _find_databases(documents: Mapping[str, bytes]) -> Iterator[Iterable[bytes]]:
     """Yield the headers of one database after the other."""
     for folder in FOLDERS:
         if folder + _SQLITE in documents:
@@ -56,7 +56,7 @@ def _databases(documents: Mapping[str, bytes]) -> Iterator[Iterable[bytes]]:
             yield rpm_ndb.read_headers(documents[folder + _NDB])
 
 
-def _packages(headers: Iterable[bytes]) -> list[Package]:
+def _parse_packages(headers: Iterable[bytes]) -> list[Package]:
     """Return the packages that a database's headers describe."""
     packages, left = list[Package](), MAX_PATHS_BYTES
     for blob in headers:
@@ -66,23 +66,23 @@ def _packages(headers: Iterable[bytes]) -> list[Package]:
             continue
         left -= sum(map(len, header.paths)) + _PATH_BYTES * len(header.paths)
         if left >= 0 and header.name != _KEY:
-            packages.append(_package(header))
+            packages.append(_parse_package(header))
     return packages
 
 
-def _package(header: Header) -> Package:
-    requires = (name for required in header.requires for name in _names(required))
+def _parse_package(header: Header) -> Package:
+    requires = (name for required in header.requires for name in _read_names(required))
     return Package(
         kind="rpm",
         name=header.name,
         version=header.version,
-        paths=from_root(header.paths),
+        paths=normalise_paths(header.paths),
         requires=tuple(dict.fromkeys(requires)),
         provides=tuple(name for name in dict.fromkeys(header.provides) if name != header.name),
     )
 
 
-def _names(required: str) -> Iterator[str]:
+def _read_names(required: str) -> Iterator[str]:
     """Yield all names in a requirement. A rich one, such as `(a if b >= 2)`, may have several."""
     if not required.startswith("("):
         yield required
@@ -97,13 +97,13 @@ def _names(required: str) -> Iterator[str]:
         version_follows = bare in _COMPARISONS
 
 
-def _merged(path: str) -> str:
+def _merge(path: str) -> str:
     """Return a path without `/usr` before it: where `/bin` is a link, `/bin/sh` and `/usr/bin/sh` are one file."""
     return path.removeprefix("/").removeprefix("usr/")
 
 
-def _with_provided_files(package: Package, wanted: Mapping[str, Collection[str]]) -> Package:
+def _add_provided_files(package: Package, wanted: Mapping[str, Collection[str]]) -> Package:
     """Return a package that also provides those of its files that some package requires, as it writes them."""
-    files = {name for path in package.paths for name in wanted.get(_merged(path), ())}
+    files = {name for path in package.paths for name in wanted.get(_merge(path), ())}
     more = sorted(files.difference(package.provides))
     return replace(package, provides=(*package.provides, *more)) if more else package

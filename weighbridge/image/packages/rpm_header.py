@@ -81,16 +81,16 @@ def parse_header(blob: bytes) -> Header:
         DamagedHeader: It breaks the rules of its format, or has no name.
     """
     values = _Values(blob)
-    name, version, release = (values.text(tag) for tag in (Tag.NAME, Tag.VERSION, Tag.RELEASE))
+    name, version, release = (values.read_text(tag) for tag in (Tag.NAME, Tag.VERSION, Tag.RELEASE))
     if not name:
         raise DamagedHeader("a package has no name")
-    epoch = "".join(f"{number}:" for number in values.numbers(Tag.EPOCH)[:1])
+    epoch = "".join(f"{number}:" for number in values.read_numbers(Tag.EPOCH)[:1])
     return Header(
         name=name,
         version=epoch + (f"{version}-{release}" if release else version),
-        paths=list(_unpacked(values)),
-        requires=list(_required(values)),
-        provides=values.texts(Tag.PROVIDE_NAME),
+        paths=list(_unpack(values)),
+        requires=list(_read_required(values)),
+        provides=values.read_texts(Tag.PROVIDE_NAME),
     )
 
 
@@ -108,13 +108,13 @@ class _Values:
         entries = _ENTRY.iter_unpack(blob[_INTRO.size : begin])
         self._entries = {tag: (kind, offset, count) for tag, kind, offset, count in entries if tag in _TAGS}
 
-    def text(self, tag: Tag) -> str:
+    def read_text(self, tag: Tag) -> str:
         """Return a tag's only string; empty where it is missing."""
-        return next(iter(self.texts(tag)), "")
+        return next(iter(self.read_texts(tag)), "")
 
-    def texts(self, tag: Tag) -> list[str]:
+    def read_texts(self, tag: Tag) -> list[str]:
         """Return a tag's strings; none where it is missing."""
-        kind, offset, count = self._entry(tag)
+        kind, offset, count = self._find_entry(tag)
         if not count:
             return []
         if kind not in {_STRING, _STRINGS, _TRANSLATED}:
@@ -124,9 +124,9 @@ class _Values:
             raise DamagedHeader("a value goes beyond its header")
         return [text.decode("utf-8", "surrogateescape") for text in found]
 
-    def numbers(self, tag: Tag) -> tuple[int, ...]:
+    def read_numbers(self, tag: Tag) -> tuple[int, ...]:
         """Return a tag's numbers; none where it is missing."""
-        kind, offset, count = self._entry(tag)
+        kind, offset, count = self._find_entry(tag)
         if not count:
             return ()
         if kind not in _NUMBERS:
@@ -136,7 +136,7 @@ class _Values:
         except struct.error:
             raise DamagedHeader("a value goes beyond its header") from None
 
-    def _entry(self, tag: Tag) -> tuple[int, int, int]:
+    def _find_entry(self, tag: Tag) -> tuple[int, int, int]:
         """Return type, offset and number of a tag's values; zeros where it is missing."""
         kind, offset, count = self._entries.get(tag, (0, 0, 0))
         if not 0 <= offset <= len(self._store) or count > MAX_VALUES:
@@ -144,10 +144,10 @@ class _Values:
         return kind, offset, count
 
 
-def _unpacked(values: _Values) -> Iterator[str]:
+def _unpack(values: _Values) -> Iterator[str]:
     """Yield the files that rpm unpacked and that are still the package's own."""
-    paths = _recorded(values)
-    flags, states = (values.numbers(tag) for tag in (Tag.FILE_FLAGS, Tag.FILE_STATES))
+    paths = _read_paths(values)
+    flags, states = (values.read_numbers(tag) for tag in (Tag.FILE_FLAGS, Tag.FILE_STATES))
     if any(column and len(column) != len(paths) for column in (flags, states)):
         raise DamagedHeader("some files have no flags or no state")
     for path, flag, state in zip(paths, flags or repeat(0), states or repeat(0), strict=False):
@@ -155,12 +155,12 @@ def _unpacked(values: _Values) -> Iterator[str]:
             yield path
 
 
-def _recorded(values: _Values) -> list[str]:
+def _read_paths(values: _Values) -> list[str]:
     """Return all files that the package has, in its order. Before rpm 4 they stood there as whole paths."""
-    names, folders = values.texts(Tag.BASE_NAMES), values.texts(Tag.DIR_NAMES)
-    places = values.numbers(Tag.DIR_INDEXES)
+    names, folders = values.read_texts(Tag.BASE_NAMES), values.read_texts(Tag.DIR_NAMES)
+    places = values.read_numbers(Tag.DIR_INDEXES)
     if not names:
-        return values.texts(Tag.OLD_FILE_NAMES)
+        return values.read_texts(Tag.OLD_FILE_NAMES)
     if len(places) != len(names) or max(places) >= len(folders):
         raise DamagedHeader("a file lies in no folder")
     lengths = [len(folder) for folder in folders]
@@ -170,9 +170,9 @@ def _recorded(values: _Values) -> list[str]:
     return [short[place] + name for place, name in zip(places, names, strict=True) if short[place]]
 
 
-def _required(values: _Values) -> Iterator[str]:
+def _read_required(values: _Values) -> Iterator[str]:
     """Yield what the package requires of others, rather than of the rpm that installs it."""
-    names, flags = values.texts(Tag.REQUIRE_NAME), values.numbers(Tag.REQUIRE_FLAGS)
+    names, flags = values.read_texts(Tag.REQUIRE_NAME), values.read_numbers(Tag.REQUIRE_FLAGS)
     if flags and len(flags) != len(names):
         raise DamagedHeader("a requirement has no flags")
     for name, flag in zip(names, flags or repeat(0), strict=False):

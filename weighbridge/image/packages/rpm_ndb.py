@@ -33,7 +33,7 @@ def read_headers(database: bytes) -> Iterator[bytes]:
     seen, left = set[int](), len(database)
     for mark, package, block, blocks in _SLOT.iter_unpack(slots[: len(slots) // _SLOT.size * _SLOT.size]):
         if mark == b"Slot" and block and package not in seen:
-            header = _header(database, package, block * _BLOCK_BYTES, blocks * _BLOCK_BYTES)
+            header = _read_header(database, package, block * _BLOCK_BYTES, blocks * _BLOCK_BYTES)
             left -= len(header)
             if left < 0:
                 return
@@ -42,7 +42,7 @@ def read_headers(database: bytes) -> Iterator[bytes]:
                 yield header
 
 
-def _header(database: bytes, package: int, begin: int, size: int) -> bytes:
+def _read_header(database: bytes, package: int, begin: int, size: int) -> bytes:
     """Return the header in a run of blocks; empty where it is damaged or another package's."""
     end = begin + size
     if end > len(database) or size < _SLOT.size + _TAIL.size:

@@ -46,10 +46,10 @@ def read_headers(database: bytes, log: bytes = b"") -> Iterator[bytes]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
         _restrict(connection, left)
-        connection.deserialize(_without_log(database, log))
+        connection.deserialize(_drop_log(database, log))
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
-        connection.set_authorizer(_permits)
+        connection.set_authorizer(_is_permitted)
         rows = connection.execute("SELECT blob FROM main.Packages ORDER BY rowid LIMIT ?", (MAX_PACKAGES,))
         for (header,) in rows:
             left -= len(header) if isinstance(header, bytes) else 0
@@ -82,7 +82,7 @@ def _restrict(connection: Connection, size: int) -> None:
     connection.set_progress_handler(lambda: int(next(steps, None) is None), _STEPS_BETWEEN)
 
 
-def _permits(action: int, table: str | None, _column: str | None, database: str | None, inner: str | None) -> int:
+def _is_permitted(action: int, table: str | None, _column: str | None, database: str | None, inner: str | None) -> int:
     """Let the one query read the one table: no view, no function, no other table has a part in it."""
     import sqlite3  # noqa: PLC0415 - as above
 
@@ -94,7 +94,7 @@ def _permits(action: int, table: str | None, _column: str | None, database: str 
     return sqlite3.SQLITE_DENY
 
 
-def _without_log(database: bytes, log: bytes) -> bytearray:
+def _drop_log(database: bytes, log: bytes) -> bytearray:
     """Return the database with the pages of its log in place, marked as one that needs none.
 
     A database in memory can have no log, and SQLite opens none that is marked as having one.
@@ -102,7 +102,7 @@ def _without_log(database: bytes, log: bytes) -> bytearray:
     whole = bytearray(database)
     size = int.from_bytes(database[16:18], "big")
     size = 65536 if size == 1 else size
-    pages, count = _logged(log, size)
+    pages, count = _read_log(log, size)
     if count and count * size <= len(database) + len(log):
         whole = whole.ljust(count * size, b"\0")[: count * size]
         for number, begin in pages.items():
@@ -112,7 +112,7 @@ def _without_log(database: bytes, log: bytes) -> bytearray:
     return whole
 
 
-def _logged(log: bytes, size: int) -> tuple[dict[int, int], int]:
+def _read_log(log: bytes, size: int) -> tuple[dict[int, int], int]:
     """Return where in a log the newest committed page of each number begins, and the pages that the database then has.
 
     Frames count up to the last commit whose frames all carry the log's salt and the right checksum.
@@ -124,13 +124,13 @@ def _logged(log: bytes, size: int) -> tuple[dict[int, int], int]:
     order = _LOG_MAGICS.get(magic)
     if order is None or version != _LOG_VERSION or page_size != size or not size:
         return committed, count
-    sums = _checksum(order, log[: _LOG.size - 8], (0, 0))
+    sums = _compute_checksum(order, log[: _LOG.size - 8], (0, 0))
     if sums != (one, two):
         return committed, count
     for begin in range(_LOG.size, len(log) - _FRAME.size - size + 1, _FRAME.size + size):
         number, pages, *frame_salt, one, two = _FRAME.unpack_from(log, begin)
         data = begin + _FRAME.size
-        sums = _checksum(order, log[begin : begin + 8] + log[data : data + size], sums)
+        sums = _compute_checksum(order, log[begin : begin + 8] + log[data : data + size], sums)
         if frame_salt != salt or sums != (one, two):
             break
         pending[number] = data
@@ -141,7 +141,7 @@ def _logged(log: bytes, size: int) -> tuple[dict[int, int], int]:
     return committed, count
 
 
-def _checksum(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
+def _compute_checksum(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
     """Go on with a log's checksum over more bytes: two numbers of 32 bits at a time."""
     first, second = sums
     for one, two in struct.iter_unpack(f"{order}II", data):

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 from weighbridge.image.categories import CATEGORIES, get_title
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.tree import Node
-from weighbridge.quoting import escaped
+from weighbridge.quoting import escape
 from weighbridge.render import colours, overview, verdict
 from weighbridge.render.html import tables, treemap, trend
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
-from weighbridge.report.units import seconds, size
+from weighbridge.report.units import format_seconds, format_size
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -34,27 +34,27 @@ _COARSENESS = 1, 3, 9, 27
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
     """Write the page, in UTF-8. If the summary has no tree of an image, its map shows owners and layers."""
-    (stream or sys.stdout).write(page(summary, summary.trees()))
+    (stream or sys.stdout).write(build_page(summary, summary.trees()))
 
 
-def page(summary: Summary, trees: Mapping[str, Node]) -> str:
+def build_page(summary: Summary, trees: Mapping[str, Node]) -> str:
     """Return the page. Text from outside is escaped, including characters that are not printable.
 
     If the page would be longer than `LARGEST`, its maps get coarser.
     """
     for coarseness in _COARSENESS:
-        text = _page(summary, trees, coarseness)
+        text = _build_page(summary, trees, coarseness)
         if len(text.encode()) <= LARGEST:
             break
     return text
 
 
-def _page(summary: Summary, trees: Mapping[str, Node], coarseness: int) -> str:
+def _build_page(summary: Summary, trees: Mapping[str, Node], coarseness: int) -> str:
     report = summary.report
-    maps = treemap.maps(report, trees, coarseness)
-    columns, rows = tables.answers(summary)
-    choice = advice.to_ship(summary)
-    return _template().render(
+    maps = treemap.build_maps(report, trees, coarseness)
+    columns, rows = tables.list_answers(summary)
+    choice = advice.choose_image(summary)
+    return _load_template().render(
         report=report,
         summary=summary,
         columns=columns,
@@ -65,24 +65,24 @@ def _page(summary: Summary, trees: Mapping[str, Node], coarseness: int) -> str:
             if image.variant in summary.standings
         ],
         choice=choice,
-        reason=advice.reason(summary),
+        reason=advice.explain_choice(summary),
         proven=overview.describe_proof(summary, choice.variant) if choice else "",
-        faults=". ".join(verdict.faults(summary)),
-        change=verdict.change(summary),
-        cut=advice.to_cut(choice) if choice else None,
-        changes=tables.changes(summary),
-        owners=tables.owners(report),
-        wastes=tables.wastes(report),
-        rebuilds=list(tables.rebuilds(report)),
+        faults=". ".join(verdict.list_faults(summary)),
+        change=verdict.describe_change(summary),
+        cut=advice.choose_cut(choice) if choice else None,
+        changes=tables.list_changes(summary),
+        owners=tables.list_owners(report),
+        wastes=tables.list_waste(report),
+        rebuilds=list(tables.list_rebuilds(report)),
         findings=[(image.variant, finding) for image in report.images for finding in image.findings],
-        maps=[(shown, treemap.tiles(shown.root, coarseness)) for shown in maps],
+        maps=[(shown, treemap.build_tiles(shown.root, coarseness)) for shown in maps],
         opened=next((place for place, shown in enumerate(maps) if choice and shown.variant == choice.variant), 0),
-        data=[treemap.data(shown) for shown in maps],
-        charts=trend.charts(summary.history(), report),
-        points=trend.points(summary.history(), report),
-        policy=_policy(),
+        data=[treemap.export_map(shown) for shown in maps],
+        charts=trend.build_charts(summary.history(), report),
+        points=trend.list_points(summary.history(), report),
+        policy=_build_policy(),
         licence=_read(_LICENCE),
-        style=_style(),
+        style=_build_style(),
         scripts=[_read(name) for name in _SCRIPTS],
     )
 
@@ -93,7 +93,7 @@ def _read(name: str) -> str:
 
 
 @cache
-def _style() -> str:
+def _build_style() -> str:
     """Return the page's style, with the colours of the categories."""
     light, dark = (
         "".join(f".c-{name}{{fill:{colour};background-color:{colour}}}\n" for name, colour in areas.items())
@@ -102,25 +102,25 @@ def _style() -> str:
     return f"{_read(_STYLE)}{light}@media (prefers-color-scheme: dark){{\n{dark}}}\n"
 
 
-def _policy() -> str:
+def _build_policy() -> str:
     """Return a content security policy that blocks all loading, and all scripts and styles except the page's own."""
-    scripts = " ".join(_hashed(_read(name)) for name in _SCRIPTS)
-    style = _hashed(_style())
+    scripts = " ".join(_hash(_read(name)) for name in _SCRIPTS)
+    style = _hash(_build_style())
     return f"default-src 'none'; style-src {style}; script-src {scripts}; base-uri 'none'; form-action 'none'"
 
 
-def _hashed(text: str) -> str:
+def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 @cache
-def _template() -> Template:
+def _load_template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only this format needs it
     from markupsafe import Markup  # noqa: PLC0415 - as above
 
     def shown(value: Any) -> Any:
         """Make a value printable before it is written, unless the template itself made it."""
-        return escaped(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+        return escape(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
@@ -132,18 +132,18 @@ def _template() -> Template:
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     environment.filters |= {
-        "size": size,
-        "known": overview.known,
-        "signed": overview.signed,
-        "pulled": overview.pulled,
-        "seconds": seconds,
-        "moment": overview.moment,
-        "many": tables.many,
-        "pull_of": overview.pull_of,
+        "size": format_size,
+        "known": overview.format_bytes,
+        "signed": overview.format_delta,
+        "pulled": overview.format_pull,
+        "seconds": format_seconds,
+        "moment": overview.format_moment,
+        "many": tables.format_count,
+        "pull_of": overview.read_layer_pull,
         "label": get_title,
-        "versions": tables.versions,
-        "origin": overview.origin,
-        "stands_on": overview.stands_on,
+        "versions": tables.format_versions,
+        "origin": overview.name_origin,
+        "stands_on": overview.describe_base,
         "strip_prelude": strip_prelude,
     }
     environment.globals |= {

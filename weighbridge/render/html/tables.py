@@ -9,12 +9,12 @@ from typing import Literal
 from weighbridge.model.report import Image, Rebuild, Report, Waste
 from weighbridge.model.smoke import Standing
 from weighbridge.render import overview, verdict
-from weighbridge.render.overview import signed
+from weighbridge.render.overview import format_delta
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.difference import LedgerDifference
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Summary
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 
 _OWNERS = 600
 _CHANGES = 15
@@ -38,23 +38,23 @@ class AnswerRow:
     """The result of its last smoke test."""
 
 
-def answers(summary: Summary) -> tuple[tuple[str, ...], list[AnswerRow]]:
+def list_answers(summary: Summary) -> tuple[tuple[str, ...], list[AnswerRow]]:
     """Return the names of the first table's columns, and its rows in the order of the report."""
-    columns, images = overview.answers(summary), summary.report.images
+    columns, images = overview.list_answers(summary), summary.report.images
     largest = max((image.shipped_bytes for image in images), default=0)
     rows = [
         AnswerRow(
             variant=image.variant,
             cells=tuple(column.cells[place] for column in columns),
             share=image.shipped_bytes / largest if largest else 0,
-            state=_state(summary.standings.get(image.variant)),
+            state=_name_state(summary.standings.get(image.variant)),
         )
         for place, image in enumerate(images)
     ]
     return tuple(column.name for column in columns), rows
 
 
-def _state(standing: Standing | None) -> SmokeState:
+def _name_state(standing: Standing | None) -> SmokeState:
     if standing is None:
         return "untried"
     return "passed" if standing.ok else "failed"
@@ -72,7 +72,7 @@ class OwnerRow:
     """One for each image of the report; None if that image has no ledger."""
 
 
-def owners(report: Report) -> list[OwnerRow]:
+def list_owners(report: Report) -> list[OwnerRow]:
     """Return the owners, the largest first, with a column per variant; each column adds up to `shipped_bytes`."""
     images = report.images
     found = dict[tuple[str, str], tuple[list[int | None], dict[str, None]]]()
@@ -89,10 +89,10 @@ def owners(report: Report) -> list[OwnerRow]:
     ]
     rows.sort(key=lambda row: (-max(each or 0 for each in row.sizes), row.category, row.name))
     rest = rows[_OWNERS:]
-    return rows[:_OWNERS] + ([_together(rest)] if rest else [])
+    return rows[:_OWNERS] + ([_merge_rows(rest)] if rest else [])
 
 
-def _together(rows: Sequence[OwnerRow]) -> OwnerRow:
+def _merge_rows(rows: Sequence[OwnerRow]) -> OwnerRow:
     columns = zip(*(row.sizes for row in rows), strict=True)
     sizes = tuple(None if None in column else sum(each or 0 for each in column) for column in columns)
     return OwnerRow(category="", name=f"{len(rows):,} smaller owners", version="", sizes=sizes)
@@ -114,25 +114,25 @@ class Change:
     base_rest_bytes: int
 
 
-def changes(summary: Summary) -> list[Change]:
+def list_changes(summary: Summary) -> list[Change]:
     """Return what changed since the baseline. Changes of the base image are one cause with several parts."""
-    return [_change(each) for each in summary.baseline.comparisons] if summary.baseline else []
+    return [_build_change(each) for each in summary.baseline.comparisons] if summary.baseline else []
 
 
-def _change(comparison: Comparison) -> Change:
+def _build_change(comparison: Comparison) -> Change:
     difference = comparison.difference
-    sizes = f"{size(difference.before_bytes)} to {size(difference.after_bytes)}"
+    sizes = f"{format_size(difference.before_bytes)} to {format_size(difference.after_bytes)}"
     growth = comparison.growth
-    causes, rest = growth.largest(_CHANGES)
+    causes, rest = growth.split_largest(_CHANGES)
     base = next((cause.parts for cause in growth.causes if cause.kind == "base"), ())
     return Change(
         comparison=comparison,
-        title=f"{difference.variant}: {signed(difference.delta_bytes)} ({sizes})",
+        title=f"{difference.variant}: {format_delta(difference.delta_bytes)} ({sizes})",
         causes=causes,
-        rest=many(len(rest), "smaller change") if rest else "",
+        rest=format_count(len(rest), "smaller change") if rest else "",
         rest_bytes=sum(cause.delta_bytes for cause in rest),
         base=base[:_CHANGES],
-        base_rest=many(len(base[_CHANGES:]), "smaller change") if base[_CHANGES:] else "",
+        base_rest=format_count(len(base[_CHANGES:]), "smaller change") if base[_CHANGES:] else "",
         base_rest_bytes=sum(row.delta_bytes for row in base[_CHANGES:]),
     )
 
@@ -154,12 +154,12 @@ class WasteTable:
     """A sum of the rows that are not shown at all; empty if all are shown."""
 
 
-def wastes(report: Report) -> list[WasteTable]:
+def list_waste(report: Report) -> list[WasteTable]:
     """Return the waste of each image that has any, the largest first."""
-    return [_waste(image) for image in report.images if image.waste]
+    return [_build_waste_table(image) for image in report.images if image.waste]
 
 
-def _waste(image: Image) -> WasteTable:
+def _build_waste_table(image: Image) -> WasteTable:
     smaller, rest = image.waste[_FIRST_WASTE:], image.waste[_WASTE:]
     return WasteTable(
         image=image,
@@ -167,24 +167,24 @@ def _waste(image: Image) -> WasteTable:
         more=image.waste[_FIRST_WASTE:_WASTE],
         more_count=len(smaller),
         more_bytes=sum(row.bytes for row in smaller),
-        rest=f"{len(rest):,} still smaller, {size(sum(row.bytes for row in rest))} in all" if rest else "",
+        rest=f"{len(rest):,} still smaller, {format_size(sum(row.bytes for row in rest))} in all" if rest else "",
     )
 
 
-def rebuilds(report: Report) -> Iterator[tuple[Image, Rebuild]]:
+def list_rebuilds(report: Report) -> Iterator[tuple[Image, Rebuild]]:
     """Yield what changes to the sources cost, image by image."""
     for image in report.images:
         for each in image.rebuilds:
             yield image, each
 
 
-def versions(row: Cause | LedgerDifference) -> str:
+def format_versions(row: Cause | LedgerDifference) -> str:
     """Return the version of what changed, or both versions; for the base image, its Debian releases if they changed."""
     if isinstance(row, Cause):
-        return verdict.versions(row)
-    return overview.versions(row.before_version, row.after_version)
+        return verdict.format_versions(row)
+    return overview.format_versions(row.before_version, row.after_version)
 
 
-def many(number: int, word: str) -> str:
+def format_count(number: int, word: str) -> str:
     """Return a number and a noun: `1 file`, `2,000 files`."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"

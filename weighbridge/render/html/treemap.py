@@ -12,8 +12,8 @@ from weighbridge.image.prelude import strip_prelude
 from weighbridge.model import tree
 from weighbridge.model.report import Image, Report
 from weighbridge.model.tree import Node
-from weighbridge.quoting import escaped, shortened
-from weighbridge.report.units import size
+from weighbridge.quoting import escape, shorten
+from weighbridge.report.units import format_size
 
 WIDTH, HEIGHT = 960, 440
 """Size of the picture without scripts, in SVG user units."""
@@ -54,7 +54,7 @@ class Map:
     root: Node
 
 
-def maps(report: Report, trees: Mapping[str, Node], coarseness: int = 1) -> list[Map]:
+def build_maps(report: Report, trees: Mapping[str, Node], coarseness: int = 1) -> list[Map]:
     """Return the maps of all images: by owner, and by files if the image's tree is known, otherwise by layer.
 
     Args:
@@ -66,16 +66,18 @@ def maps(report: Report, trees: Mapping[str, Node], coarseness: int = 1) -> list
     found = []
     for image in report.images:
         if image.variant in trees:
-            root = tree.folded(trees[image.variant], min(tree.LIMIT, 2 * limit))
+            root = tree.fold(trees[image.variant], min(tree.LIMIT, 2 * limit))
             found.append(Map(variant=image.variant, by="layer, owner, folder, file", root=root))
         if image.ledger:
-            found.append(Map(variant=image.variant, by="owner", root=tree.folded(_owners(image), limit, "owners")))
+            found.append(
+                Map(variant=image.variant, by="owner", root=tree.fold(_build_owner_tree(image), limit, "owners"))
+            )
         if image.variant not in trees:
-            found.append(Map(variant=image.variant, by="layer", root=_layers(image)))
+            found.append(Map(variant=image.variant, by="layer", root=_build_layer_tree(image)))
     return found
 
 
-def _owners(image: Image) -> Node:
+def _build_owner_tree(image: Image) -> Node:
     """Return a tree of categories and their owners; the ledger is sorted by category."""
     categories = []
     for category, group in groupby(image.ledger, key=lambda row: row.category):
@@ -87,7 +89,7 @@ def _owners(image: Image) -> Node:
     return Node(name="", bytes=sum(each.bytes for each in categories), children=tuple(categories))
 
 
-def _layers(image: Image) -> Node:
+def _build_layer_tree(image: Image) -> Node:
     layers = tuple(
         Node(
             name=f"{layer.index}: {strip_prelude(layer.instruction)}",
@@ -99,22 +101,22 @@ def _layers(image: Image) -> Node:
     return Node(name="", bytes=image.shipped_bytes, children=layers)
 
 
-def data(shown: Map) -> dict[str, Any]:
+def export_map(shown: Map) -> dict[str, Any]:
     """Return a map in the form that the script reads: each node is a list of name, bytes, category and any children."""
-    return {"variant": escaped(shown.variant), "by": shown.by, "root": _listed(shown.root)}
+    return {"variant": escape(shown.variant), "by": shown.by, "root": _export_node(shown.root)}
 
 
-def _listed(node: Node) -> list[Any]:
-    values: list[Any] = [escaped(node.name, _NAME), node.bytes, node.category]
-    return [*values, [_listed(child) for child in node.children]] if node.children else values
+def _export_node(node: Node) -> list[Any]:
+    values: list[Any] = [escape(node.name, _NAME), node.bytes, node.category]
+    return [*values, [_export_node(child) for child in node.children]] if node.children else values
 
 
-def tiles(root: Node, coarseness: int = 1) -> list[Tile]:
+def build_tiles(root: Node, coarseness: int = 1) -> list[Tile]:
     """Return the tiles of the picture without scripts, `WIDTH` by `HEIGHT`. Higher coarseness drops small tiles."""
-    return list(_tiles(root, (0, 0, WIDTH, HEIGHT), _LEVELS, _LEAST_AREA * coarseness))
+    return list(_place_tiles(root, (0, 0, WIDTH, HEIGHT), _LEVELS, _LEAST_AREA * coarseness))
 
 
-def _tiles(node: Node, box: tuple[float, float, float, float], levels: int, least: int) -> Iterator[Tile]:
+def _place_tiles(node: Node, box: tuple[float, float, float, float], levels: int, least: int) -> Iterator[Tile]:
     from squarify import squarify  # type: ignore[import-untyped]  # noqa: PLC0415 - only this format needs it
 
     x, y, width, height = box
@@ -130,20 +132,20 @@ def _tiles(node: Node, box: tuple[float, float, float, float], levels: int, leas
             width=round(wide, 1),
             height=round(high, 1),
             category=part.category if part.category in CATEGORIES else "several",
-            label=_label(part, wide, high),
-            title=f"{escaped(part.name, _NAME)}, {size(part.bytes)}",
+            label=_fit_label(part, wide, high),
+            title=f"{escape(part.name, _NAME)}, {format_size(part.bytes)}",
         )
         inner = high - _HEADER - _GAP
         if levels > 1 and part.children and inner > _HEADER and wide > 2 * _HEADER:
-            yield from _tiles(part, (left + _GAP, top + _HEADER, wide - 2 * _GAP, inner), levels - 1, least)
+            yield from _place_tiles(part, (left + _GAP, top + _HEADER, wide - 2 * _GAP, inner), levels - 1, least)
 
 
-def _label(part: Node, wide: float, high: float) -> str:
+def _fit_label(part: Node, wide: float, high: float) -> str:
     letters = int((wide - 8) / _LETTER)
     if high < _HEADER - _GAP or letters < 4:  # noqa: PLR2004 - fewer say nothing
         return ""
-    figure = size(part.bytes)
-    name, room = escaped(part.name), letters - len(figure) - 1
+    figure = format_size(part.bytes)
+    name, room = escape(part.name), letters - len(figure) - 1
     if len(name) <= room or room >= 8:  # noqa: PLR2004 - enough of a name to recognise it
-        return f"{shortened(name, room)} {figure}"
-    return shortened(name, letters)
+        return f"{shorten(name, room)} {figure}"
+    return shorten(name, letters)

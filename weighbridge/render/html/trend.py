@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from weighbridge.model.report import Report
 from weighbridge.render import overview
-from weighbridge.render.overview import moment
+from weighbridge.render.overview import format_moment
 from weighbridge.report import trend
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 
 WIDTH, HEIGHT = 960, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 130, 14, 26
@@ -55,52 +55,52 @@ class Chart:
     """How often a line is broken."""
 
 
-def points(history: Sequence[Report], report: Report) -> list[tuple[str, trend.Point]]:
+def list_points(history: Sequence[Report], report: Report) -> list[tuple[str, trend.Point]]:
     """Return every point of the charts with its variant, the newest first."""
-    found = [(each.variant, point) for each in _followed(history, report) for point in each.points]
+    found = [(each.variant, point) for each in _follow_variants(history, report) for point in each.points]
     return sorted(found, key=lambda pair: pair[1].recorded_at, reverse=True)
 
 
-def charts(history: Sequence[Report], report: Report) -> list[Chart]:
+def build_charts(history: Sequence[Report], report: Report) -> list[Chart]:
     """Return the charts of shipped bytes and of pulls over time; no charts if no variant has two points."""
-    followed = _followed(history, report)
+    followed = _follow_variants(history, report)
     if all(len(each.points) < 2 for each in followed):  # noqa: PLR2004 - a line
         return []
-    return [_chart("Shipped", followed, _shipped, None), _chart("Pull", followed, _pulled, "pull")]
+    return [_build_chart("Shipped", followed, _read_shipped, None), _build_chart("Pull", followed, _read_pull, "pull")]
 
 
-def _followed(history: Sequence[Report], report: Report) -> list[trend.VariantTrend]:
+def _follow_variants(history: Sequence[Report], report: Report) -> list[trend.VariantTrend]:
     """Return the variants of the report, each with its last points."""
-    found = trend.of([*history, report], [image.variant for image in report.images])
+    found = trend.trace_variants([*history, report], [image.variant for image in report.images])
     return [replace(each, points=each.points[-_MOST:]) for each in found.variants]
 
 
-def _shipped(point: trend.Point) -> tuple[int, str]:
-    return point.shipped_bytes, size(point.shipped_bytes)
+def _read_shipped(point: trend.Point) -> tuple[int, str]:
+    return point.shipped_bytes, format_size(point.shipped_bytes)
 
 
-def _pulled(point: trend.Point) -> tuple[int, str] | None:
-    return (point.pull.bytes, overview.pulled(point.pull)) if point.pull else None
+def _read_pull(point: trend.Point) -> tuple[int, str] | None:
+    return (point.pull.bytes, overview.format_pull(point.pull)) if point.pull else None
 
 
-def _chart(
+def _build_chart(
     title: str, followed: Sequence[trend.VariantTrend], figure: _Figure, name: trend.BrokenFigure | None
 ) -> Chart:
     times = sorted({point.recorded_at for each in followed for point in each.points})
     found = [value[0] for each in followed for point in each.points if (value := figure(point))]
     top = _round_up(max(found, default=0))
-    lines = [line for each in followed if (line := _line(each, figure, name, times, top))]
+    lines = [line for each in followed if (line := _build_line(each, figure, name, times, top))]
     return Chart(
         title=title,
-        lines=tuple(_apart(lines)),
-        grid=tuple((_y(top * part // 4, top), size(top * part // 4)) for part in range(5)),
-        first=moment(times[0]),
-        last=moment(times[-1]),
+        lines=tuple(_spread_labels(lines)),
+        grid=tuple((_scale_y(top * part // 4, top), format_size(top * part // 4)) for part in range(5)),
+        first=format_moment(times[0]),
+        last=format_moment(times[-1]),
         breaks=sum(len(line.runs) - 1 for line in lines),
     )
 
 
-def _line(
+def _build_line(
     each: trend.VariantTrend, figure: _Figure, name: trend.BrokenFigure | None, times: Sequence[str], top: int
 ) -> Line | None:
     runs, told, step = list[list[Point]](), "", (WIDTH - _LEFT - _RIGHT) / max(1, len(times) - 1)
@@ -113,15 +113,15 @@ def _line(
             runs.append([])
         told = value[1]
         commit = f", {point.commit[:7]}{' with changes' if point.dirty else ''}" if point.commit else ""
-        title = f"{each.variant}: {told}, {moment(point.recorded_at)}{commit}"
+        title = f"{each.variant}: {told}, {format_moment(point.recorded_at)}{commit}"
         x = _LEFT + times.index(point.recorded_at) * step
-        runs[-1].append(Point(x=round(x, 1), y=_y(value[0], top), title=title))
+        runs[-1].append(Point(x=round(x, 1), y=_scale_y(value[0], top), title=title))
     if not runs:
         return None
     return Line(variant=each.variant, runs=tuple(map(tuple, runs)), label_y=runs[-1][-1].y, last=told)
 
 
-def _apart(lines: Sequence[Line]) -> list[Line]:
+def _spread_labels(lines: Sequence[Line]) -> list[Line]:
     """Move labels apart that would overlap; the lines keep their order."""
     heights, low = dict[str, float](), 0.0
     for line in sorted(lines, key=lambda line: line.label_y):
@@ -129,7 +129,7 @@ def _apart(lines: Sequence[Line]) -> list[Line]:
     return [Line(variant=line.variant, runs=line.runs, label_y=heights[line.variant], last=line.last) for line in lines]
 
 
-def _y(value: int, top: int) -> float:
+def _scale_y(value: int, top: int) -> float:
     return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value / top if top else 0), 1)
 
 

@@ -1,7 +1,7 @@
 """Makes GitHub-flavoured Markdown from untrusted text: an image's paths, packages and instructions.
 
 Text from outside stays text, in GitHub and in GitLab: it starts no markup, link, table cell or formula, and it mentions
-no user. `quoted` turns it into code, which both leave alone; `plain` keeps it prose.
+no user. `format_code` turns it into code, which both leave alone; `escape_prose` keeps it prose.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _REFERENCE = re.compile(r"([#!~%&$])(?=[\w\"])|(@)(?=\S)|(:)(?=[\w+-])|(GH-)(?=\
 _JOINER = "\u2060"
 
 
-def quoted(text: str, width: int = 80) -> str:
+def format_code(text: str, width: int = 80) -> str:
     """Return text as code, on one line, cut to `width` characters; `(none)` if it is empty."""
-    shown = _escaped(cut(text, width))
+    shown = _escape(cut(text, width))
     # Without the comment, a mail address would become a link.
     return f"<code>{shown.replace('&#64;', '&#64;<!-- -->')}</code>" if shown else "(none)"
 
 
-def plain(text: str, width: int = 240) -> str:
+def escape_prose(text: str, width: int = 240) -> str:
     """Return text as prose, on one line, cut to `width` characters, without any markup or reference."""
-    return _escaped(_REFERENCE.sub(rf"\1\2\3\4{_JOINER}", cut(text, width)))
+    return _escape(_REFERENCE.sub(rf"\1\2\3\4{_JOINER}", cut(text, width)))
 
 
-def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> str:
+def format_table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> str:
     """Return a table.
 
     Args:
@@ -44,10 +44,10 @@ def table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) ->
     return "\n".join((head, line, *("| " + " | ".join(row) + " |" for row in rows))) + "\n"
 
 
-def folded(title: str, body: str) -> str:
+def fold(title: str, body: str) -> str:
     """Return a part that opens on a click. Title and body are already Markdown; the title has no blocks."""
     return f"<details><summary>{title}</summary>\n\n{body.rstrip()}\n\n</details>\n"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return _MARKUP.sub(lambda sign: f"&#{ord(sign[0])};", text)

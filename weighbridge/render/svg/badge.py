@@ -8,11 +8,11 @@ from typing import TextIO
 
 from weighbridge.model.report import Image
 from weighbridge.quoting import cut
-from weighbridge.render.overview import stood
+from weighbridge.render.overview import describe_standing
 from weighbridge.render.svg.canvas import Canvas
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 
 _HEIGHT = 20
 _PADDING = 6
@@ -28,29 +28,29 @@ text { font: 11px Verdana, "DejaVu Sans", sans-serif; fill: #ffffff; }
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
     """Write the badge of the variant to ship, or of the smallest variant if none runs."""
-    image = chosen(summary)
+    image = choose_image(summary)
     label = f"{cut(image.variant, _NAME_SIGNS)} image" if image else "image"
-    value = size(image.shipped_bytes) if image else "unknown"
+    value = format_size(image.shipped_bytes) if image else "unknown"
     standing = summary.standings.get(image.variant) if image else None
-    told = f"{label}: {value} shipped, smoke test {stood(standing)}" if image else "image: none measured"
+    told = f"{label}: {value} shipped, smoke test {describe_standing(standing)}" if image else "image: none measured"
     kind = "untried" if standing is None else "runs" if standing.ok else "fails"
-    left, right = _length(label), _length(value)
+    left, right = _measure_text(label), _measure_text(value)
     divide, width = left + 2 * _PADDING, left + right + 4 * _PADDING
     canvas = Canvas(width, _HEIGHT, title=told, style=_STYLE)
-    canvas.rectangle(0, 0, width, _HEIGHT, "label", radius=3)
-    canvas.rectangle(divide, 0, width - divide, _HEIGHT, kind, radius=3)
-    canvas.rectangle(divide, 0, _PADDING, _HEIGHT, kind)  # no round corners between the two
-    canvas.text(_PADDING, 14, label, length=left)
-    canvas.text(divide + _PADDING, 14, value, length=right)
-    (stream or sys.stdout).write(canvas.written())
+    canvas.draw_rectangle(0, 0, width, _HEIGHT, "label", radius=3)
+    canvas.draw_rectangle(divide, 0, width - divide, _HEIGHT, kind, radius=3)
+    canvas.draw_rectangle(divide, 0, _PADDING, _HEIGHT, kind)  # no round corners between the two
+    canvas.draw_text(_PADDING, 14, label, length=left)
+    canvas.draw_text(divide + _PADDING, 14, value, length=right)
+    (stream or sys.stdout).write(canvas.serialise())
 
 
-def chosen(summary: Summary) -> Image | None:
+def choose_image(summary: Summary) -> Image | None:
     """Return the image for the badge; None if the report has no image."""
     smallest = min(summary.report.images, key=lambda image: image.shipped_bytes, default=None)
-    return advice.to_ship(summary) or smallest
+    return advice.choose_image(summary) or smallest
 
 
-def _length(text: str) -> float:
+def _measure_text(text: str) -> float:
     wide = sum(unicodedata.east_asian_width(sign) in {"W", "F"} for sign in text)
     return round((len(text) - wide) * _SIGN_WIDTH + wide * _WIDE_SIGN_WIDTH, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from weighbridge.quoting import held_by_xml, on_one_line
+from weighbridge.quoting import flatten, replace_invalid_xml
 
 Anchor = Literal["start", "middle", "end"]
 
@@ -26,14 +26,14 @@ class Canvas:
         self._root = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img"})
         self._root.attrib |= {"width": f"{width:g}", "height": f"{height:g}", "viewBox": f"0 0 {width:g} {height:g}"}
         # No ids: two pictures in one page would share them.
-        self._root.set("aria-label", _held(f"{title}. {description}" if description else title))
-        ET.SubElement(self._root, "title").text = _held(title)
+        self._root.set("aria-label", _clean(f"{title}. {description}" if description else title))
+        ET.SubElement(self._root, "title").text = _clean(title)
         if description:
-            ET.SubElement(self._root, "desc").text = _held(description)
+            ET.SubElement(self._root, "desc").text = _clean(description)
         if style:
             ET.SubElement(self._root, "style").text = style
 
-    def text(
+    def draw_text(
         self, x: float, y: float, text: str, kind: str = "", *, anchor: Anchor = "start", length: float = 0
     ) -> None:
         """Write a line of text.
@@ -50,27 +50,27 @@ class Canvas:
         about |= {"class": kind} if kind else {}
         about |= {"text-anchor": anchor} if anchor != "start" else {}
         about |= {"textLength": f"{length:g}"} if length else {}
-        ET.SubElement(self._root, "text", about).text = _held(text)
+        ET.SubElement(self._root, "text", about).text = _clean(text)
 
-    def rectangle(
+    def draw_rectangle(
         self, x: float, y: float, width: float, height: float, kind: str, *, radius: float = 0, title: str = ""
     ) -> None:
         """Draw a rectangle of that class. Its title is shown when the pointer rests on it."""
         about = {"x": f"{x:g}", "y": f"{y:g}", "width": f"{width:g}", "height": f"{height:g}", "class": kind}
         drawn = ET.SubElement(self._root, "rect", about | ({"rx": f"{radius:g}"} if radius else {}))
         if title:
-            ET.SubElement(drawn, "title").text = _held(title)
+            ET.SubElement(drawn, "title").text = _clean(title)
 
-    def line(self, x: float, y: float, width: float) -> None:
+    def draw_line(self, x: float, y: float, width: float) -> None:
         """Draw a horizontal line of class `line`."""
         about = {"x1": f"{x:g}", "x2": f"{x + width:g}", "y1": f"{y:g}", "y2": f"{y:g}", "class": "line"}
         ET.SubElement(self._root, "line", about)
 
-    def written(self) -> str:
+    def serialise(self) -> str:
         """Return the document in ASCII, so that it is correct in any encoding."""
         document: bytes = ET.tostring(self._root, encoding="us-ascii")
         return document.decode("ascii") + "\n"
 
 
-def _held(text: str) -> str:
-    return held_by_xml(on_one_line(text))
+def _clean(text: str) -> str:
+    return replace_invalid_xml(flatten(text))

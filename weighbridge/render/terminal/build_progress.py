@@ -7,7 +7,7 @@ from typing import TextIO
 
 from weighbridge.model.build import Built, Step
 from weighbridge.render.terminal.console import Activity, Cell, Column, Style, print_line, print_table
-from weighbridge.report.units import seconds
+from weighbridge.report.units import format_seconds
 
 _STEP_SIGNS: dict[str, tuple[str, Style]] = {
     "done": ("done     ", "green"),
@@ -17,7 +17,7 @@ _STEP_SIGNS: dict[str, tuple[str, Style]] = {
 }
 
 
-def steps(shown: Activity, variant: str) -> Callable[[Step], None]:
+def show_steps(shown: Activity, variant: str) -> Callable[[Step], None]:
     """Return a callback that shows the steps of one build."""
 
     def draw(step: Step) -> None:
@@ -25,7 +25,7 @@ def steps(shown: Activity, variant: str) -> Callable[[Step], None]:
             shown.begin(f"{variant} {step.title}")
             return
         sign, style = _STEP_SIGNS[step.state]
-        time = f"{seconds(step.seconds):>8} " if step.state == "done" else f"{'':>8} "
+        time = f"{format_seconds(step.seconds):>8} " if step.state == "done" else f"{'':>8} "
         shown.finish(Cell(f"{variant:<8} ", "bold"), Cell(sign, style), time, step.title)
 
     return draw

@@ -22,7 +22,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from weighbridge.quoting import printable
+from weighbridge.quoting import replace_unprintable
 
 Style = Literal["", "dim", "bold", "green", "red", "yellow", "cyan"]
 PIPE_WIDTH = 100
@@ -54,7 +54,7 @@ class Column:
     """Whether it is the only column to be cut if the table is too wide; without such a column, all are cut."""
 
 
-def _console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
+def _make_console(stream: TextIO | None = None, *, stderr: bool = False) -> Console:
     console = Console(file=stream, stderr=stderr, highlight=False, emoji=False)  # `docker:o:x` is no `:o:`
     if console.width < 1 or (not console.is_terminal and "COLUMNS" not in os.environ):
         console.width = PIPE_WIDTH
@@ -71,15 +71,17 @@ def print_table(
     stream: TextIO | None = None,
 ) -> None:
     """Print a table, which fits 80 columns if its columns that do not grow fit."""
-    table = Table(box=box.SIMPLE_HEAD, title=Text(printable(title), style="bold"), title_justify="left", pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD, title=Text(replace_unprintable(title), style="bold"), title_justify="left", pad_edge=False
+    )
     _fill(table, columns, rows)
-    console = _console(stream)
+    console = _make_console(stream)
     console.print(table)
 
 
-def width(stream: TextIO | None = None) -> int:
+def measure_width(stream: TextIO | None = None) -> int:
     """Return the width of the output in columns."""
-    return _console(stream).width
+    return _make_console(stream).width
 
 
 def print_dense_table(
@@ -95,8 +97,8 @@ def print_dense_table(
     _fill(table, columns, rows)
     for column in table.columns:
         column.vertical = "bottom"
-    console = _console(stream)
-    console.print(Text(printable(title), style="bold"))
+    console = _make_console(stream)
+    console.print(Text(replace_unprintable(title), style="bold"))
     console.print(Padding(table, (0, 0, 1, 1), expand=False))
 
 
@@ -104,9 +106,9 @@ def print_entries(rows: Sequence[tuple[Cell, Sequence[Cell | str]]], *, stream: 
     """Print labels in one column and texts, made of styled parts, in a second one, in which they wrap."""
     table = Table.grid(padding=(0, 2, 0, 0))
     for label, parts in rows:
-        table.add_row(_text(label), Text.assemble(*map(_text, parts)))
+        table.add_row(_make_text(label), Text.assemble(*map(_make_text, parts)))
     table.columns[0].no_wrap = True
-    _console(stream).print(table)
+    _make_console(stream).print(table)
 
 
 def _fill(table: Table, columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]]) -> None:
@@ -120,7 +122,7 @@ def _fill(table: Table, columns: Sequence[Column], rows: Sequence[Sequence[Cell 
         )
     table.expand = any(column.grows for column in columns)
     for row in rows:
-        cells = [_text(cell) for cell in row]
+        cells = [_make_text(cell) for cell in row]
         for cell in cells:
             cell.no_wrap = True
         table.add_row(*cells)
@@ -128,26 +130,26 @@ def _fill(table: Table, columns: Sequence[Column], rows: Sequence[Sequence[Cell 
 
 def print_line(*cells: Cell | str, stream: TextIO | None = None) -> None:
     """Print a line made of styled parts; on a terminal a long one wraps."""
-    console = _console(stream)
-    console.print(Text.assemble(*(_text(cell) for cell in cells)), soft_wrap=not console.is_terminal)
+    console = _make_console(stream)
+    console.print(Text.assemble(*(_make_text(cell) for cell in cells)), soft_wrap=not console.is_terminal)
 
 
 def print_paragraph(text: str, style: Style = "", *, indent: int = 0, stream: TextIO | None = None) -> None:
     """Print text as wide as tables are, with all its lines indented by `indent` columns."""
-    _console(stream).print(Padding(Text(printable(text), style=style), (0, 0, 0, indent), expand=False))
+    _make_console(stream).print(Padding(Text(replace_unprintable(text), style=style), (0, 0, 0, indent), expand=False))
 
 
 def say(message: str) -> None:
     """Print on standard error what is being done now."""
-    _console(stderr=True).print(Text(message, style="dim"), soft_wrap=True)
+    _make_console(stderr=True).print(Text(message, style="dim"), soft_wrap=True)
 
 
 def print_error(message: str, detail: str = "") -> None:
     """Print an error on standard error: first the lines of detail, so that the message comes last."""
-    console = _console(stderr=True)
+    console = _make_console(stderr=True)
     for line in detail.splitlines():
-        console.print(Text(f"  {printable(line)}", style="dim"), soft_wrap=True)
-    console.print(Text.assemble(("error: ", "bold red"), printable(message)), soft_wrap=True)
+        console.print(Text(f"  {replace_unprintable(line)}", style="dim"), soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), replace_unprintable(message)), soft_wrap=True)
 
 
 _READING = "Reading the images"
@@ -163,7 +165,7 @@ class Activity:
         self._watched = False
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
+    def show(self) -> Iterator[None]:
         """Show the moving line until the block ends, if this is a terminal."""
         if not self._console.is_terminal:
             yield
@@ -187,12 +189,12 @@ class Activity:
         else:
             self._console.print(Text(message, style="dim"), soft_wrap=True)
 
-    def reading(self) -> Callable[[int], None]:
+    def track_reading(self) -> Callable[[int], None]:
         """Return a callback that takes and shows how many bytes of the images have been read."""
         self.begin("Asking for the images")
-        return self.counting(_READING)
+        return self.track_bytes(_READING)
 
-    def counting(self, name: str) -> Callable[[int], None]:
+    def track_bytes(self, name: str) -> Callable[[int], None]:
         """Return a callback that takes and shows how many bytes of something have been read or sent."""
 
         def tell(count: int) -> None:
@@ -204,14 +206,14 @@ class Activity:
 
     def finish(self, *cells: Cell | str) -> None:
         """Print a finished line."""
-        line = Text.assemble(*(_text(cell) for cell in cells))
+        line = Text.assemble(*(_make_text(cell) for cell in cells))
         if self._console.is_terminal:
             line.truncate(self._console.width, overflow="ellipsis")
         self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def tell(self, *cells: Cell | str) -> None:
         """Print a finished line without cutting it; on a terminal it wraps."""
-        line = Text.assemble(*(_text(cell) for cell in cells))
+        line = Text.assemble(*(_make_text(cell) for cell in cells))
         self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def watch(self, columns: Sequence[Column], rows: Callable[[], Sequence[Sequence[Cell | str]]]) -> bool:
@@ -266,13 +268,17 @@ class _Clock:
 
 
 @contextmanager
-def activity() -> Iterator[Activity]:
+def show_activity() -> Iterator[Activity]:
     """Show progress on standard error while the block runs."""
-    shown = Activity(_console(stderr=True))
-    with shown.shown():
+    shown = Activity(_make_console(stderr=True))
+    with shown.show():
         yield shown
 
 
-def _text(cell: Cell | str) -> Text:
+def _make_text(cell: Cell | str) -> Text:
     """Return printable text: names and paths of images may contain characters that control a terminal."""
-    return Text(printable(cell)) if isinstance(cell, str) else Text(printable(cell.text), style=cell.style)
+    return (
+        Text(replace_unprintable(cell))
+        if isinstance(cell, str)
+        else Text(replace_unprintable(cell.text), style=cell.style)
+    )

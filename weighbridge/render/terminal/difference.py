@@ -7,15 +7,15 @@ from typing import TextIO, assert_never
 
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image
-from weighbridge.quoting import shortened
-from weighbridge.render.overview import counted, pulled, signed, versions
+from weighbridge.quoting import shorten
+from weighbridge.render.overview import format_count, format_delta, format_pull, format_versions
 from weighbridge.render.terminal.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.report.base_release import find_release_change
 from weighbridge.report.comparison import Comparison
 from weighbridge.report.difference import LayerChange, LayerDifference, LedgerDifference
 from weighbridge.report.growth import Cause
 from weighbridge.report.summary import Baseline, Summary
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 
 _ROWS = 20
 _ROWS_OF_REPORT = 10
@@ -43,13 +43,13 @@ _Pair = tuple[Image | None, Image | None]
 
 def render(comparison: Comparison, stream: TextIO | None = None) -> None:
     """Print what changed, the largest first, in rows that add up to the whole change."""
-    difference, title = comparison.difference, f"{comparison.variant}: {_change(comparison)}"
+    difference, title = comparison.difference, f"{comparison.variant}: {_format_change(comparison)}"
     _print_causes(comparison, title, _ROWS, stream=stream)
-    rows = [_layer(row) for row in difference.layers if row.change != "same"]
+    rows = [_build_layer_row(row) for row in difference.layers if row.change != "same"]
     same = len(difference.layers) - len(rows)
     print_table(f"Layers: {same} the same", _LAYERS, rows, stream=stream)
     if difference.cost is not None:
-        cost = pulled(difference.cost)
+        cost = format_pull(difference.cost)
         print_line(f"A node that has the first image pulls {cost} for the second.", stream=stream)
 
 
@@ -59,39 +59,39 @@ def render_growth(summary: Summary, stream: TextIO | None = None) -> None:
     if baseline is None:
         return
     earlier, later = ({each.variant: each for each in it.images} for it in (baseline.report, summary.report))
-    grown = [each for each in baseline.comparisons if _tells(each)]
+    grown = [each for each in baseline.comparisons if _has_changed(each)]
     for each in grown:
-        title = f"{each.variant}: {_change(each)} since {baseline.label}"
+        title = f"{each.variant}: {_format_change(each)} since {baseline.label}"
         pair = earlier.get(each.variant), later.get(each.variant)
         _print_causes(each, title, _ROWS_OF_REPORT, pair, stream=stream)
         if each.difference.cost is not None:
-            cost = pulled(each.difference.cost)
+            cost = format_pull(each.difference.cost)
             print_line(f"A node that has the earlier image pulls {cost} for this one.", stream=stream)
         print_line("", stream=stream)
-    lines = _others(baseline, [each for each in baseline.comparisons if not _tells(each)])
+    lines = _list_others(baseline, [each for each in baseline.comparisons if not _has_changed(each)])
     for line in lines:
         print_paragraph(line, stream=stream)
     if lines:
         print_line("", stream=stream)
 
 
-def _change(comparison: Comparison) -> str:
+def _format_change(comparison: Comparison) -> str:
     difference = comparison.difference
-    before, after = size(difference.before_bytes), size(difference.after_bytes)
-    return f"{signed(difference.delta_bytes)} ({before} to {after})"
+    before, after = format_size(difference.before_bytes), format_size(difference.after_bytes)
+    return f"{format_delta(difference.delta_bytes)} ({before} to {after})"
 
 
-def _tells(comparison: Comparison) -> bool:
+def _has_changed(comparison: Comparison) -> bool:
     """Return whether a cause is larger than the noise limit."""
     return any(abs(each.delta_bytes) >= comparison.noise_bytes for each in comparison.growth.causes)
 
 
-def _others(baseline: Baseline, quiet: Sequence[Comparison]) -> list[str]:
+def _list_others(baseline: Baseline, quiet: Sequence[Comparison]) -> list[str]:
     lines = [f"{variant} is not compared: {why}" for variant, why in baseline.refusals.items()]
     same = [each.variant for each in quiet if not each.delta_bytes]
     if same:
         lines.append(f"Unchanged in size since {baseline.label}: {', '.join(same)}.")
-    slight = [f"{each.variant} {signed(each.delta_bytes)}" for each in quiet if each.delta_bytes]
+    slight = [f"{each.variant} {format_delta(each.delta_bytes)}" for each in quiet if each.delta_bytes]
     if slight:
         lines.append(f"Almost unchanged since {baseline.label}: {', '.join(slight)}.")
     return lines
@@ -102,48 +102,48 @@ def _print_causes(
 ) -> None:
     """Print the largest causes, the others in one row, and the whole change."""
     grown = comparison.growth
-    shown, rest = grown.largest(count)
-    rows = [_cause(each, pair) for each in shown]
+    shown, rest = grown.split_largest(count)
+    rows = [_build_cause_row(each, pair) for each in shown]
     if rest:
-        many = f"and {counted(len(rest), 'smaller change')}"
-        rows.append((Cell(signed(sum(each.delta_bytes for each in rest)), "dim"), "", Cell(many, "dim"), ""))
-    rows.append((Cell(signed(grown.delta_bytes), "bold"), Cell("in all", "bold"), "", ""))
+        many = f"and {format_count(len(rest), 'smaller change')}"
+        rows.append((Cell(format_delta(sum(each.delta_bytes for each in rest)), "dim"), "", Cell(many, "dim"), ""))
+    rows.append((Cell(format_delta(grown.delta_bytes), "bold"), Cell("in all", "bold"), "", ""))
     print_table(title, _CAUSES, rows, stream=stream)
     if grown.base_bytes:
-        base, own = signed(grown.base_bytes), signed(grown.own_bytes)
+        base, own = format_delta(grown.base_bytes), format_delta(grown.own_bytes)
         print_line(f"The base image changed by {base}, the rest by {own}.", stream=stream)
 
 
-def _cause(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
-    name = shortened(cause.name, _NAME_LENGTH)
-    owner, detail = cause.category, versions(cause.before_version, cause.after_version)
+def _build_cause_row(cause: Cause, pair: _Pair) -> Sequence[Cell | str]:
+    name = shorten(cause.name, _NAME_LENGTH)
+    owner, detail = cause.category, format_versions(cause.before_version, cause.after_version)
     match cause.kind:
         case "base":
-            owner, (name, detail) = "base image", _base(cause.parts, pair)
+            owner, (name, detail) = "base image", _describe_base(cause.parts, pair)
         case "layer":
             name, detail = "added" if cause.delta_bytes >= 0 else "removed", strip_prelude(cause.name)
         case "waste":
-            detail = _place(pair[1], cause.name) if pair[1] else ""
+            detail = _locate_waste(pair[1], cause.name) if pair[1] else ""
         case "bytecode" | "owner":
             pass
         case _:
             assert_never(cause.kind)
     style: Style = "yellow" if cause.delta_bytes > 0 else "green"
-    return Cell(signed(cause.delta_bytes), style), owner, Cell(name, "bold"), detail
+    return Cell(format_delta(cause.delta_bytes), style), owner, Cell(name, "bold"), detail
 
 
-def _base(parts: Sequence[LedgerDifference], pair: _Pair) -> tuple[str, str]:
+def _describe_base(parts: Sequence[LedgerDifference], pair: _Pair) -> tuple[str, str]:
     """Return a name and what changed most in the base image, starting with its new reference if that changed."""
     releases = find_release_change(parts)
-    name = f"{releases[0]} {releases[1]} → {releases[2]}" if releases else counted(len(parts), "package")
-    told = [f"{row.name} {signed(row.delta_bytes)}" for row in parts[:_PARTS] if row.delta_bytes]
+    name = f"{releases[0]} {releases[1]} → {releases[2]}" if releases else format_count(len(parts), "package")
+    told = [f"{row.name} {format_delta(row.delta_bytes)}" for row in parts[:_PARTS] if row.delta_bytes]
     before, after = (image.base.reference if image and image.base else "" for image in pair)
     if before and after and before != after:
         told.insert(0, f"{before} → {after}")
     return name, ", ".join(told)
 
 
-def _place(image: Image, cause: str) -> str:
+def _locate_waste(image: Image, cause: str) -> str:
     """Return where most was wasted for that reason; the ledger's row has only the sum."""
     rows = [row for row in image.waste if row.cause == cause]
     if not rows:
@@ -152,6 +152,6 @@ def _place(image: Image, cause: str) -> str:
     return f"layer {worst.shipped_by} → {worst.killed_by}: {worst.path}"
 
 
-def _layer(row: LayerDifference) -> Sequence[Cell | str]:
+def _build_layer_row(row: LayerDifference) -> Sequence[Cell | str]:
     words, style = _CHANGES[row.change]
-    return Cell(words, style), size(row.shipped_bytes), strip_prelude(row.instruction)
+    return Cell(words, style), format_size(row.shipped_bytes), strip_prelude(row.instruction)

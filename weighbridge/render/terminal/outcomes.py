@@ -16,7 +16,7 @@ SIGNS: Mapping[Outcome, tuple[str, Style]] = {
 }
 
 
-def having(outcome: Outcome, checks: Sequence[Check]) -> list[Check]:
+def filter_checks(outcome: Outcome, checks: Sequence[Check]) -> list[Check]:
     """Return the checks with that outcome."""
     return [check for check in checks if check.outcome == outcome]
 

@@ -11,34 +11,34 @@ from weighbridge.model.smoke import Standing
 from weighbridge.render.overview import (
     MISSING,
     UNKNOWN,
-    code_change,
     describe_proof,
     describe_rules,
+    find_code_change,
+    find_comparison,
+    format_bytes,
+    format_delta,
+    format_over_base,
+    format_pull,
+    format_ready,
+    format_waste,
     is_new,
-    known,
-    of_variant,
-    over_base,
-    pulled,
-    ready,
-    signed,
-    wasted,
 )
 from weighbridge.render.terminal.console import (
     DENSE_GAP,
     Cell,
     Column,
     Style,
+    measure_width,
     print_dense_table,
     print_entries,
     print_line,
     print_paragraph,
-    width,
 )
-from weighbridge.render.verdict import cause
+from weighbridge.render.verdict import describe_cause
 from weighbridge.report import advice
 from weighbridge.report.comparison import find_largest
 from weighbridge.report.summary import Summary
-from weighbridge.report.units import bar, seconds, size
+from weighbridge.report.units import draw_bar, format_seconds, format_size
 
 _VARIANT = "Variant"
 _BAR_WIDTH = 8
@@ -61,16 +61,18 @@ class _Answers:
     @property
     def width(self) -> int:
         """How many columns of the terminal it takes, including the gap before it."""
-        return DENSE_GAP + max(len(text) for text in (*self.name.splitlines(), *map(_plain, self.cells)))
+        return DENSE_GAP + max(len(text) for text in (*self.name.splitlines(), *map(_strip_style, self.cells)))
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:
     """Print the verdict, the table with as many columns as fit, and the findings."""
-    print_entries([*_verdict(summary)], stream=stream)
+    print_entries([*_build_verdict(summary)], stream=stream)
     print_line("", stream=stream)
-    images, choice = summary.report.images, advice.to_ship(summary)
+    images, choice = summary.report.images, advice.choose_image(summary)
     names = tuple(Cell(image.variant, "bold" if image is choice else "") for image in images)
-    shown = _that_fit(summary, width(stream) - 1, max(len(name) for name in (_VARIANT, *(each.text for each in names))))
+    shown = _select_columns(
+        summary, measure_width(stream) - 1, max(len(name) for name in (_VARIANT, *(each.text for each in names)))
+    )
     columns = [Column(name=_VARIANT, shrinks=True), *(Column(name=each.name, right=each.right) for each in shown)]
     rows = zip(names, *(each.cells for each in shown), strict=True)
     print_dense_table("What each variant weighs", columns, [*rows], stream=stream)
@@ -78,39 +80,39 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
     if incomplete:
         print_paragraph(incomplete, "dim", stream=stream)
         print_line("", stream=stream)
-    findings = [_finding(image, each) for image in images for each in image.findings]
+    findings = [_build_finding(image, each) for image in images for each in image.findings]
     if findings:
         print_entries(findings, stream=stream)
         print_line("", stream=stream)
 
 
-def cut(image: Image) -> _Entry | None:
+def build_cut_entry(image: Image) -> _Entry | None:
     """Return a label and what to cut from an image first; None if there is nothing to cut."""
-    found = advice.to_cut(image)
+    found = advice.choose_cut(image)
     if found is None:
         return None
     share = f" ({found.bytes / image.shipped_bytes:.0%} of it)" if image.shipped_bytes else ""
-    bytes_ = Cell(size(found.bytes), "bold")
-    return Cell("Cut first", "bold"), (f"{found.told}: ", bytes_, f"{share}. {found.remedy}")
+    bytes_ = Cell(format_size(found.bytes), "bold")
+    return Cell("Cut first", "bold"), (f"{found.headline}: ", bytes_, f"{share}. {found.remedy}")
 
 
-def _verdict(summary: Summary) -> Iterator[_Entry]:
-    choice, why = advice.to_ship(summary), advice.reason(summary)
+def _build_verdict(summary: Summary) -> Iterator[_Entry]:
+    choice, why = advice.choose_image(summary), advice.explain_choice(summary)
     if choice is None:
         yield Cell("Ship none", "bold"), (why,)
     else:
-        pull = f"{pulled(choice.pull)} to pull, " if choice.pull else ""
+        pull = f"{format_pull(choice.pull)} to pull, " if choice.pull else ""
         proven = describe_proof(summary, choice.variant)
-        figures = f": {pull}{size(choice.shipped_bytes)} shipped{'; ' if proven else ''}{proven}. {why}".rstrip()
+        figures = f": {pull}{format_size(choice.shipped_bytes)} shipped{'; ' if proven else ''}{proven}. {why}".rstrip()
         yield Cell("Ship", "bold"), (Cell(choice.variant, "bold"), figures)
-        told = cut(choice)
+        told = build_cut_entry(choice)
         if told:
             yield told
     if summary.baseline:
-        yield Cell("Growth", "bold"), (_growth(summary),)
+        yield Cell("Growth", "bold"), (_describe_growth(summary),)
 
 
-def _growth(summary: Summary) -> str:
+def _describe_growth(summary: Summary) -> str:
     """Return what changed most since the baseline, and why."""
     baseline = summary.baseline
     if baseline is None or not baseline.comparisons:
@@ -119,20 +121,20 @@ def _growth(summary: Summary) -> str:
     if not most.delta_bytes:
         return f"none since {baseline.label}."
     if most.is_noise:
-        return f"almost none since {baseline.label}: {most.variant} {signed(most.delta_bytes)}."
-    because = cause(summary, most)
+        return f"almost none since {baseline.label}: {most.variant} {format_delta(most.delta_bytes)}."
+    because = describe_cause(summary, most)
     why = f"; largest cause: {because}" if because else ""
-    return f"{most.variant} {signed(most.delta_bytes)} since {baseline.label}{why}."
+    return f"{most.variant} {format_delta(most.delta_bytes)} since {baseline.label}{why}."
 
 
-def _finding(image: Image, finding: Finding) -> _Entry:
+def _build_finding(image: Image, finding: Finding) -> _Entry:
     words, style = _LEVELS[finding.level]
     return Cell(words, style), (Cell(image.variant, "bold"), f": {finding.message}")
 
 
-def _that_fit(summary: Summary, room: int, name_length: int) -> list[_Answers]:
+def _select_columns(summary: Summary, room: int, name_length: int) -> list[_Answers]:
     """Return the columns that have data, without the least important ones if all together are too wide."""
-    known = [each for each in _answers(summary) if each is not None]
+    known = [each for each in _list_columns(summary) if each is not None]
     taken, shown = 0, set[str]()
     for names, for_variant in ((_NEEDED, min(name_length, _LONGEST_NAME)), (_WELCOME, name_length)):
         for name in names:
@@ -149,41 +151,41 @@ _WELCOME = ("Rebuild", "Live", "Files", "Of the\nlargest")
 """Columns for wider terminals."""
 
 
-def _answers(summary: Summary) -> Iterator[_Answers | None]:
+def _list_columns(summary: Summary) -> Iterator[_Answers | None]:
     """Yield all columns in order; None for a column without data."""
     images = summary.report.images
-    changes = [code_change(image) for image in images]
+    changes = [find_code_change(image) for image in images]
     standings = [summary.standings.get(image.variant) for image in images]
     largest = max((image.shipped_bytes for image in images), default=0)
-    yield _column("Shipped", [size(image.shipped_bytes) for image in images])
-    yield _column("Over\nbase", [over_base(image) for image in images])
-    yield _column("Pull", [pulled(image.pull) for image in images])
-    yield _column("Waste", [wasted(image) for image in images])
-    yield _column("Code\nchange", [pulled(each.pull) if each else UNKNOWN for each in changes])
-    yield _column("Rebuild", [seconds(each.seconds) if each else UNKNOWN for each in changes])
-    yield _column("API\nready", [ready(each) for each in standings])
+    yield _build_column("Shipped", [format_size(image.shipped_bytes) for image in images])
+    yield _build_column("Over\nbase", [format_over_base(image) for image in images])
+    yield _build_column("Pull", [format_pull(image.pull) for image in images])
+    yield _build_column("Waste", [format_waste(image) for image in images])
+    yield _build_column("Code\nchange", [format_pull(each.pull) if each else UNKNOWN for each in changes])
+    yield _build_column("Rebuild", [format_seconds(each.seconds) if each else UNKNOWN for each in changes])
+    yield _build_column("API\nready", [format_ready(each) for each in standings])
     if summary.standings:
-        yield _Answers(name="Smoke\nrules", cells=tuple(map(_smoke, standings)), right=False)
+        yield _Answers(name="Smoke\nrules", cells=tuple(map(_format_smoke, standings)), right=False)
     if summary.baseline:
-        yield _Answers(name="Growth", cells=tuple(_change(summary, image.variant) for image in images))
-    yield _column("Live", [known(image.live_bytes) for image in images])
-    yield _column("Files", [f"{image.file_count:,}" for image in images])
-    bars = tuple(Cell(_share(image.shipped_bytes, largest), "cyan") for image in images)
+        yield _Answers(name="Growth", cells=tuple(_format_change(summary, image.variant) for image in images))
+    yield _build_column("Live", [format_bytes(image.live_bytes) for image in images])
+    yield _build_column("Files", [f"{image.file_count:,}" for image in images])
+    bars = tuple(Cell(_format_share(image.shipped_bytes, largest), "cyan") for image in images)
     yield _Answers(name="Of the\nlargest", cells=bars, right=False) if len(images) > 1 else None
 
 
-def _column(name: str, texts: Sequence[str]) -> _Answers | None:
+def _build_column(name: str, texts: Sequence[str]) -> _Answers | None:
     absent = {UNKNOWN, MISSING}
     if absent.issuperset(texts):
         return None
     return _Answers(name=name, cells=tuple(Cell(text, "dim") if text in absent else text for text in texts))
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:4.0%} {bar(part, whole, _BAR_WIDTH)}" if whole else ""
+def _format_share(part: int, whole: int) -> str:
+    return f"{part / whole:4.0%} {draw_bar(part, whole, _BAR_WIDTH)}" if whole else ""
 
 
-def _smoke(standing: Standing | None) -> Cell:
+def _format_smoke(standing: Standing | None) -> Cell:
     """Return how many of all rules hold, or how many fail; short, so that the needed columns fit 80 signs."""
     if standing is None:
         return _NEVER
@@ -202,12 +204,14 @@ def _describe_incomplete_tests(summary: Summary) -> str:
     return f"Smoke test {'; '.join(told)}." if told else ""
 
 
-def _change(summary: Summary, variant: str) -> Cell:
-    found = of_variant(summary, variant)
+def _format_change(summary: Summary, variant: str) -> Cell:
+    found = find_comparison(summary, variant)
     if found is None:
         return Cell("new" if is_new(summary, variant) else "refused", "dim")
-    return Cell(signed(found.delta_bytes), "yellow" if found.delta_bytes > 0 else "green" if found.delta_bytes else "")
+    return Cell(
+        format_delta(found.delta_bytes), "yellow" if found.delta_bytes > 0 else "green" if found.delta_bytes else ""
+    )
 
 
-def _plain(cell: Cell | str) -> str:
+def _strip_style(cell: Cell | str) -> str:
     return cell if isinstance(cell, str) else cell.text

@@ -8,7 +8,7 @@ from typing import TextIO
 from weighbridge.image.categories import CATEGORIES, WASTED
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
-from weighbridge.render.overview import counted, origin, pull_of, pulled, stands_on
+from weighbridge.render.overview import describe_base, format_count, format_pull, name_origin, read_layer_pull
 from weighbridge.render.terminal import difference, overview
 from weighbridge.render.terminal.console import (
     Cell,
@@ -21,7 +21,7 @@ from weighbridge.render.terminal.console import (
 )
 from weighbridge.report import advice
 from weighbridge.report.summary import Summary
-from weighbridge.report.units import bar, size
+from weighbridge.report.units import draw_bar, format_size
 
 _BAR_WIDTH = 12
 _NARROW_BAR_WIDTH = 8
@@ -34,23 +34,25 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
     overview.render(summary, stream)
     difference.render_growth(summary, stream)
     if report.sharing:
-        for line in _together(report.sharing):
+        for line in _describe_sharing(report.sharing):
             print_paragraph(line, stream=stream)
         print_line("", stream=stream)
-    rebuilds = [_rebuilt(image.variant, each) for image in report.images for each in image.rebuilds]
+    rebuilds = [_build_rebuild_row(image.variant, each) for image in report.images for each in image.rebuilds]
     if rebuilds:
         print_table("What a change costs, with a warm cache", _REBUILDS, rebuilds, stream=stream)
-    choice = advice.to_ship(summary)
+    choice = advice.choose_image(summary)
     for image in report.images:
-        told = None if image is choice else overview.cut(image)  # the overview has the choice's
+        told = None if image is choice else overview.build_cut_entry(image)  # the overview has the choice's
         if image.ledger:
-            print_table(f"{image.variant}: who owns the bytes", _OWNERS, _owners(image), stream=stream)
-        print_table(f"{image.variant}: {_summary(image)}", _LAYERS, _layers(image.layers), stream=stream)
+            print_table(f"{image.variant}: who owns the bytes", _OWNERS, _build_owner_rows(image), stream=stream)
+        print_table(
+            f"{image.variant}: {_summarise_image(image)}", _LAYERS, _build_layer_rows(image.layers), stream=stream
+        )
         if told:
             print_entries([told], stream=stream)
             print_line("", stream=stream)
         _print_waste(image, stream)
-    for line in _basis(summary):
+    for line in _describe_basis(summary):
         print_paragraph(line, "dim", stream=stream)
 
 
@@ -80,7 +82,7 @@ _REBUILDS = (
 _ORIGINS: dict[bool | None, Style] = {True: "dim", False: "bold", None: "yellow"}
 
 
-def _rebuilt(variant: str, rebuild: Rebuild) -> Sequence[Cell | str]:
+def _build_rebuild_row(variant: str, rebuild: Rebuild) -> Sequence[Cell | str]:
     instructions = ", ".join(strip_prelude(layer.instruction) for layer in rebuild.layers)
     return (
         Cell(variant, "bold"),
@@ -88,51 +90,53 @@ def _rebuilt(variant: str, rebuild: Rebuild) -> Sequence[Cell | str]:
         f"{rebuild.seconds:.1f}",
         str(rebuild.steps_run),
         str(rebuild.steps_cached),
-        pulled(rebuild.pull),
+        format_pull(rebuild.pull),
         f"{len(rebuild.layers)}: {instructions}" if rebuild.layers else "none",
     )
 
 
-def _together(sharing: Sharing) -> Iterator[str]:
-    alone = ", ".join(f"{each.variant} {size(each.shipped_bytes)}" for each in sharing.unique)
-    yield f"Shared layers once: {size(sharing.shipped_bytes)}. Each alone: {alone}."
+def _describe_sharing(sharing: Sharing) -> Iterator[str]:
+    alone = ", ".join(f"{each.variant} {format_size(each.shipped_bytes)}" for each in sharing.unique)
+    yield f"Shared layers once: {format_size(sharing.shipped_bytes)}. Each alone: {alone}."
     for twins in sharing.twins:
         names = f"{twins.first} and {twins.second}"
-        yield f"Sharing lost: {names} hold the same {size(twins.shipped_bytes)}; {twins.why}."
+        yield f"Sharing lost: {names} hold the same {format_size(twins.shipped_bytes)}; {twins.why}."
 
 
-def _summary(image: Image) -> str:
-    return f"{size(image.shipped_bytes)} in {counted(len(image.layers), 'layer')}, {stands_on(image)}"
+def _summarise_image(image: Image) -> str:
+    return f"{format_size(image.shipped_bytes)} in {format_count(len(image.layers), 'layer')}, {describe_base(image)}"
 
 
-def _owners(image: Image) -> list[Sequence[Cell | str]]:
+def _build_owner_rows(image: Image) -> list[Sequence[Cell | str]]:
     owned = {category: [row for row in image.ledger if row.category == category] for category in CATEGORIES}
     totals = {category: sum(row.bytes for row in rows) for category, rows in owned.items()}
     return [
         (
             Cell(CATEGORIES[category].title, "bold"),
-            size(totals[category]),
-            Cell(bar(totals[category], image.shipped_bytes, _BAR_WIDTH), "yellow" if category == WASTED else "cyan"),
-            _largest(rows),
+            format_size(totals[category]),
+            Cell(
+                draw_bar(totals[category], image.shipped_bytes, _BAR_WIDTH), "yellow" if category == WASTED else "cyan"
+            ),
+            _list_largest(rows),
         )
         for category, rows in owned.items()
         if rows
     ]
 
 
-def _largest(rows: Sequence[LedgerRow]) -> str:
-    return ", ".join(f"{row.name} {size(row.bytes)}" for row in rows[:_WASTE_ROWS])
+def _list_largest(rows: Sequence[LedgerRow]) -> str:
+    return ", ".join(f"{row.name} {format_size(row.bytes)}" for row in rows[:_WASTE_ROWS])
 
 
-def _layers(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
+def _build_layer_rows(layers: Sequence[Layer]) -> list[Sequence[Cell | str]]:
     largest = max((layer.shipped_bytes for layer in layers), default=0)
     return [
         (
             str(layer.index),
-            size(layer.shipped_bytes),
-            pulled(pull_of(layer)),
-            Cell(bar(layer.shipped_bytes, largest, _NARROW_BAR_WIDTH), "dim" if layer.in_base else "cyan"),
-            Cell(origin(layer), _ORIGINS[layer.in_base]),
+            format_size(layer.shipped_bytes),
+            format_pull(read_layer_pull(layer)),
+            Cell(draw_bar(layer.shipped_bytes, largest, _NARROW_BAR_WIDTH), "dim" if layer.in_base else "cyan"),
+            Cell(name_origin(layer), _ORIGINS[layer.in_base]),
             Cell(strip_prelude(layer.instruction), "dim" if layer.in_base else ""),
         )
         for layer in layers
@@ -144,20 +148,20 @@ def _print_waste(image: Image, stream: TextIO | None) -> None:
     if not image.waste:
         return
     rest = image.waste[_WASTE_ROWS:]
-    more = f", of which {size(sum(row.bytes for row in rest))} in {len(rest)} smaller causes" if rest else ""
-    print_line(Cell(f"{image.variant}: {size(image.wasted_bytes or 0)} wasted{more}", "bold"), stream=stream)
+    more = f", of which {format_size(sum(row.bytes for row in rest))} in {len(rest)} smaller causes" if rest else ""
+    print_line(Cell(f"{image.variant}: {format_size(image.wasted_bytes or 0)} wasted{more}", "bold"), stream=stream)
     for row in image.waste[:_WASTE_ROWS]:
-        print_paragraph(f"{size(row.bytes):>7}  {_told(row)}", indent=2, stream=stream)
+        print_paragraph(f"{format_size(row.bytes):>7}  {_describe_waste(row)}", indent=2, stream=stream)
         print_paragraph(row.remedy, "dim", indent=11, stream=stream)
     print_line("", stream=stream)
 
 
-def _told(row: Waste) -> str:
+def _describe_waste(row: Waste) -> str:
     files = "1 file" if row.file_count == 1 else f"{row.file_count:,} files"
     return f"{row.cause.replace('-', ' ')}, layer {row.shipped_by} → {row.killed_by}: {row.path}, {files}"
 
 
-def _basis(summary: Summary) -> Iterator[str]:
+def _describe_basis(summary: Summary) -> Iterator[str]:
     """Yield what the figures mean, and how they were measured."""
     report = summary.report
     engine = report.engine

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO, get_args
 
 from weighbridge.model.smoke import Check, CheckRole, Outcome, Proof, StartCosts, count_outcomes
-from weighbridge.quoting import on_one_line
-from weighbridge.render.overview import counted, describe_rules
+from weighbridge.quoting import flatten
+from weighbridge.render.overview import describe_rules, format_count
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_paragraph, print_table
-from weighbridge.render.terminal.outcomes import SIGNS, describe_time, having
-from weighbridge.report.units import seconds, size
+from weighbridge.render.terminal.outcomes import SIGNS, describe_time, filter_checks
+from weighbridge.report.units import format_seconds, format_size
 
 _ROLES: Sequence[CheckRole] = get_args(CheckRole)
 _TELLING_SECONDS = 0.05
@@ -37,13 +37,13 @@ def render(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
     _print_rules(proofs, stream)
     _print_reasons(proofs, stream)
     if any(proof.figures != StartCosts() for proof in proofs):
-        print_table("Starts and memory", _FIGURES, [_figures(proof) for proof in proofs], stream=stream)
+        print_table("Starts and memory", _FIGURES, [_build_figures_row(proof) for proof in proofs], stream=stream)
     print_line("Where the time went", stream=stream)
     width = max((len(proof.variant) for proof in proofs), default=0)
     for proof in proofs:
-        print_line(Cell(f"{proof.variant:<{width}}  ", "bold"), _where_time_went(proof), stream=stream)
+        print_line(Cell(f"{proof.variant:<{width}}  ", "bold"), _describe_time_spent(proof), stream=stream)
     print_line("", stream=stream)
-    for cells in _verdicts(proofs):
+    for cells in _build_verdicts(proofs):
         print_line(*cells, stream=stream)
 
 
@@ -56,19 +56,19 @@ def _print_rules(proofs: Sequence[Proof], stream: TextIO | None) -> None:
         columns.append(Column(name="What was seen", grows=True))
     rows: list[Sequence[Cell | str]] = []
     before = ""
-    for role, rule in _rules(proofs):
+    for role, rule in _order_rules(proofs):
         row: list[Cell | str] = [Cell(role if role != before else "", "bold"), rule]
-        row += [_outcome(found.get((proof.variant, role, rule))) for proof in proofs]
+        row += [_build_outcome_cell(found.get((proof.variant, role, rule))) for proof in proofs]
         if alone is not None:
-            row.append(_seen(found[alone, role, rule]))
+            row.append(_build_seen_cell(found[alone, role, rule]))
         rows.append(row)
         before = role
     print_table("Smoke test", columns, rows, stream=stream)
-    print_paragraph(_key(proofs), "dim", stream=stream)
+    print_paragraph(_describe_signs(proofs), "dim", stream=stream)
     print_line("", stream=stream)
 
 
-def _rules(proofs: Sequence[Proof]) -> list[tuple[CheckRole, str]]:
+def _order_rules(proofs: Sequence[Proof]) -> list[tuple[CheckRole, str]]:
     """Return all rules, role by role, in the order in which they were tried, even if only some variants have them."""
     order: list[tuple[CheckRole, str]] = []
     for proof in proofs:
@@ -81,7 +81,7 @@ def _rules(proofs: Sequence[Proof]) -> list[tuple[CheckRole, str]]:
     return sorted(order, key=lambda rule: _ROLES.index(rule[0]))
 
 
-def _outcome(check: Check | None) -> Cell:
+def _build_outcome_cell(check: Check | None) -> Cell:
     """Return a sign and the seconds; an empty cell if the variant does not have this rule."""
     if check is None:
         return Cell("")
@@ -89,12 +89,12 @@ def _outcome(check: Check | None) -> Cell:
     return Cell(f"{sign} {check.seconds:4.1f}" if check.seconds >= _TELLING_SECONDS else sign, style)
 
 
-def _seen(check: Check) -> Cell:
+def _build_seen_cell(check: Check) -> Cell:
     """Return what the rule saw; if it fails or is waived, the full reason is printed below the table."""
-    return Cell(on_one_line(check.detail) if check.outcome in {"passed", "skipped"} else "see below", "dim")
+    return Cell(flatten(check.detail) if check.outcome in {"passed", "skipped"} else "see below", "dim")
 
 
-def _key(proofs: Sequence[Proof]) -> str:
+def _describe_signs(proofs: Sequence[Proof]) -> str:
     """Return the meanings of the signs in the table."""
     there = {check.outcome for proof in proofs for check in proof.checks}
     signs = ", ".join(f"{SIGNS[outcome][0]} {meaning}" for outcome, meaning in _MEANINGS.items() if outcome in there)
@@ -103,34 +103,34 @@ def _key(proofs: Sequence[Proof]) -> str:
 
 def _print_reasons(proofs: Sequence[Proof], stream: TextIO | None) -> None:
     """Print why rules do not hold, in the order of the table; a reason that several variants share is printed once."""
-    order = _rules(proofs)
+    order = _order_rules(proofs)
     for outcome in ("failed", "waived"):
         reasons: dict[tuple[int, str], list[str]] = {}
         for proof in proofs:
-            for check in having(outcome, proof.checks):
-                where = order.index((check.role, check.rule)), on_one_line(check.detail)
+            for check in filter_checks(outcome, proof.checks):
+                where = order.index((check.role, check.rule)), flatten(check.detail)
                 reasons.setdefault(where, []).append(proof.variant)
         for (place, detail), variants in sorted(reasons.items()):
             sign, style = SIGNS[outcome]
-            whose = f", {_listed(variants)}" if len(proofs) > 1 else ""
+            whose = f", {_join_words(variants)}" if len(proofs) > 1 else ""
             print_line(Cell(f"{sign} ", style), Cell(f"{' '.join(order[place])}{whose}", "bold"), stream=stream)
             print_paragraph(detail, indent=2, stream=stream)
         if reasons:
             print_line("", stream=stream)
 
 
-def _figures(proof: Proof) -> Sequence[Cell | str]:
+def _build_figures_row(proof: Proof) -> Sequence[Cell | str]:
     known = proof.figures
     times = known.api_live_seconds, known.api_ready_seconds, known.worker_ready_seconds
     memory = known.api_memory_bytes, known.worker_memory_bytes
     return (
         Cell(proof.variant, "bold"),
-        *("unknown" if each is None else seconds(each) for each in times),
-        *("unknown" if each is None else size(each) for each in memory),
+        *("unknown" if each is None else format_seconds(each) for each in times),
+        *("unknown" if each is None else format_size(each) for each in memory),
     )
 
 
-def _where_time_went(proof: Proof) -> str:
+def _describe_time_spent(proof: Proof) -> str:
     """Return the seconds that the rules of each role took, the largest first, and those spent on anything else."""
     spent = defaultdict[str, float](float)
     for check in proof.checks:
@@ -138,17 +138,17 @@ def _where_time_went(proof: Proof) -> str:
     spent["other"] = proof.seconds - sum(spent.values())
     by_size = sorted(spent.items(), key=lambda item: -item[1])
     parts = [f"{role} {took:.1f}" for role, took in by_size if took >= _TELLING_SECONDS]
-    return f"{seconds(proof.seconds)}: {', '.join(parts)}" if parts else seconds(proof.seconds)
+    return f"{format_seconds(proof.seconds)}: {', '.join(parts)}" if parts else format_seconds(proof.seconds)
 
 
-def _verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
+def _build_verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
     """Yield one line about all variants that run, then one about each that does not."""
     running = [proof for proof in proofs if proof.ok]
     if running:
         names = [proof.variant for proof in running]
-        who = f"{len(names)} variants" if len(names) == len(proofs) > 1 else _listed(names)
+        who = f"{len(names)} variants" if len(names) == len(proofs) > 1 else _join_words(names)
         counts = count_outcomes(check for proof in running for check in proof.checks)
-        took = seconds(max(proof.seconds for proof in running))  # they run side by side
+        took = format_seconds(max(proof.seconds for proof in running))  # they run side by side
         yield (
             Cell("✓ ", "green"),
             Cell(f"{who} run{'' if len(names) > 1 else 's'}", "bold"),
@@ -156,21 +156,21 @@ def _verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
         )
     for proof in proofs:
         if not proof.ok:
-            yield Cell("✗ ", "red"), Cell(proof.variant, "bold"), _what_fails(proof)
+            yield Cell("✗ ", "red"), Cell(proof.variant, "bold"), _describe_failures(proof)
 
 
-def _what_fails(proof: Proof) -> str:
+def _describe_failures(proof: Proof) -> str:
     """Return which rules a variant fails, and how many of the others hold, are waived, or were not tried."""
-    counts, failed = count_outcomes(proof.checks), having("failed", proof.checks)
+    counts, failed = count_outcomes(proof.checks), filter_checks("failed", proof.checks)
     if not failed:
         return f": {describe_rules(counts)}"
     rest = [f"{counts.held} hold{'s' if counts.held == 1 else ''}"]
     rest += [f"{counts.waived} waived"] if counts.waived else []
     rest += [f"{counts.untried} not tried"] if counts.untried else []
     titles = ", ".join(check.title for check in failed)
-    return f" fails {len(failed)} of {counted(counts.total, 'rule')}: {titles}; {', '.join(rest)}"
+    return f" fails {len(failed)} of {format_count(counts.total, 'rule')}: {titles}; {', '.join(rest)}"
 
 
-def _listed(words: Sequence[str]) -> str:
+def _join_words(words: Sequence[str]) -> str:
     """Return `a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

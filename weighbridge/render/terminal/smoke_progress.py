@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from weighbridge.model.smoke import Check, CheckRole, Proof, count_outcomes
-from weighbridge.quoting import on_one_line
+from weighbridge.quoting import flatten
 from weighbridge.render.terminal.console import Activity, Cell, Column
-from weighbridge.render.terminal.outcomes import SIGNS, describe_time, having
-from weighbridge.report.units import seconds
+from weighbridge.render.terminal.outcomes import SIGNS, describe_time, filter_checks
+from weighbridge.report.units import format_seconds
 
 _COLUMNS = (
     Column(name="Variant"),
@@ -23,7 +23,7 @@ _COLUMNS = (
 )
 
 
-def progress(shown: Activity, variants: Sequence[str]) -> Progress:
+def show_progress(shown: Activity, variants: Sequence[str]) -> Progress:
     """Return a watcher that shows the progress on these variants; each may be tried in a thread of its own."""
     return Progress(shown, variants)
 
@@ -39,7 +39,7 @@ class _State:
     rule_began: float = 0
     proof: Proof | None = None
 
-    def seconds(self, now: float) -> float:
+    def measure_seconds(self, now: float) -> float:
         """Return for how long the variant has been tried, or was."""
         if self.proof:
             return self.proof.seconds
@@ -53,16 +53,16 @@ class Progress:
         self._shown = shown
         self._lock = Lock()  # never held while something is printed, because that draws the table, which takes the lock
         self._states = {variant: _State() for variant in variants}
-        self._moves = shown.watch(_COLUMNS, self._rows)
+        self._moves = shown.watch(_COLUMNS, self._build_rows)
 
-    def began(self, variant: str, role: CheckRole, rule: str) -> None:
+    def begin_rule(self, variant: str, role: CheckRole, rule: str) -> None:
         """Show which rule is being tried."""
         now = time.monotonic()
         with self._lock:
             state = self._states[variant]
             state.trying, state.rule_began, state.began = f"{role} {rule}", now, state.began or now
 
-    def checked(self, variant: str, check: Check) -> None:
+    def end_rule(self, variant: str, check: Check) -> None:
         """Count the outcome of a rule; print a failure at once and in full."""
         with self._lock:
             state = self._states[variant]
@@ -70,7 +70,7 @@ class Progress:
             state.trying = ""
         if check.outcome == "failed":
             sign, style = SIGNS["failed"]
-            detail = on_one_line(check.detail)
+            detail = flatten(check.detail)
             self._shown.tell(
                 Cell(f"{variant} ", "bold"),
                 Cell(f"{sign} ", style),
@@ -78,31 +78,31 @@ class Progress:
                 f": {detail}",
             )
 
-    def ended(self, variant: str, proof: Proof) -> None:
+    def end_variant(self, variant: str, proof: Proof) -> None:
         """Show that a variant is done."""
         with self._lock:
             self._states[variant].proof = proof
             last = all(state.proof for state in self._states.values())
         if not self._moves:
             sign, style = SIGNS["passed" if proof.ok else "failed"]
-            told = describe_time(count_outcomes(proof.checks), seconds(proof.seconds))
+            told = describe_time(count_outcomes(proof.checks), format_seconds(proof.seconds))
             self._shown.tell(Cell(f"{variant} ", "bold"), Cell(f"{sign} ", style), told)
         if last:
             self._shown.unwatch()
 
-    def _rows(self) -> list[Sequence[Cell | str]]:
+    def _build_rows(self) -> list[Sequence[Cell | str]]:
         now = time.monotonic()
         with self._lock:
-            return [_row(variant, state, now) for variant, state in self._states.items()]
+            return [_build_row(variant, state, now) for variant, state in self._states.items()]
 
 
-def _row(variant: str, state: _State, now: float) -> Sequence[Cell | str]:
-    holding, failed = sum(check.ok for check in state.checks), len(having("failed", state.checks))
+def _build_row(variant: str, state: _State, now: float) -> Sequence[Cell | str]:
+    holding, failed = sum(check.ok for check in state.checks), len(filter_checks("failed", state.checks))
     return (
         Cell(variant, "bold"),
         Cell(f"✓ {holding}", "green"),
         Cell(f"✗ {failed}", "red") if failed else "",
         Cell("done", "dim") if state.proof else state.trying,
-        seconds(now - state.rule_began) if state.trying and not state.proof else "",
-        seconds(state.seconds(now)),
+        format_seconds(now - state.rule_began) if state.trying and not state.proof else "",
+        format_seconds(state.measure_seconds(now)),
     )

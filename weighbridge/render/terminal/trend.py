@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge.render.overview import counted, known, moment, pulled, signed
+from weighbridge.render.overview import format_bytes, format_count, format_delta, format_moment, format_pull
 from weighbridge.render.terminal.console import (
     Cell,
     Column,
     Style,
+    measure_width,
     print_dense_table,
     print_line,
     print_paragraph,
-    width,
 )
 from weighbridge.report.trend import BrokenFigure, Point, Trend, VariantTrend
-from weighbridge.report.units import size
+from weighbridge.report.units import format_size
 
 _ROWS = 20
 _SIGNS = "▁▂▃▄▅▆▇█"
@@ -46,22 +46,26 @@ def render(trend: Trend, stream: TextIO | None = None) -> None:
     if not trend.variants:
         print_line("No record: `invoke report` writes one.", stream=stream)
         return
-    for line in _basis(trend):
+    for line in _describe_basis(trend):
         print_paragraph(line, "dim", stream=stream)
 
 
 def _print_variant(trend: VariantTrend, noise_bytes: int, stream: TextIO | None) -> None:
-    columns = width(stream)
+    columns = measure_width(stream)
     wide = columns >= _WIDE
     room = columns - (_WIDE_NOTE if wide else _NARROW_NOTE)
     shown = trend.points[: -_ROWS - 1 : -1]
     code = any(point.code for point in shown)
-    rows = [_row(point, noise_bytes, code=code, wide=wide, room=room) for point in shown]
+    rows = [_build_row(point, noise_bytes, code=code, wide=wide, room=room) for point in shown]
     if len(shown) == len(trend.points):
         rows[-1] = (*rows[-1][:-1], Cell("first", "dim"))
     headings = (*_COLUMNS, *((_CODE,) if code else ()), *(_MORE_COLUMNS if wide else ()), _NOTE)
-    print_dense_table(_heading(trend, columns), headings, rows, stream=stream)
-    lines = [f"{_commit(point)}: {_note(point)}" for point in shown if point.breaks and len(_note(point)) > room]
+    print_dense_table(_build_heading(trend, columns), headings, rows, stream=stream)
+    lines = [
+        f"{_format_commit(point)}: {_write_note(point)}"
+        for point in shown
+        if point.breaks and len(_write_note(point)) > room
+    ]
     if len(shown) < len(trend.points):
         lines.append(f"And {len(trend.points) - len(shown)} earlier points; --format json has all of them.")
     for line in lines:
@@ -70,19 +74,23 @@ def _print_variant(trend: VariantTrend, noise_bytes: int, stream: TextIO | None)
         print_line("", stream=stream)
 
 
-def _heading(trend: VariantTrend, columns: int) -> str:
+def _build_heading(trend: VariantTrend, columns: int) -> str:
     """Return the variant, its sparkline, and the sizes of its lowest and highest points."""
     # Subtract the longest text that can follow, because the actual one depends on how many points fit.
     room = columns - len(trend.variant) - len("  last 9999 points  ") - 2 * len("~1,234 MB") - len(" to ")
-    points = _fitting(trend.points, max(1, room))
+    points = _select_fitting(trend.points, max(1, room))
     sizes = [point.shipped_bytes for point in points]
     whole = len(points) == len(trend.points)
-    count = f"{'' if whole else 'last '}{counted(len(points), 'point')}"
-    span = size(min(sizes)) if size(min(sizes)) == size(max(sizes)) else f"{size(min(sizes))} to {size(max(sizes))}"
-    return f"{trend.variant}  {sparkline(points)}  {span}, {count}"
+    count = f"{'' if whole else 'last '}{format_count(len(points), 'point')}"
+    span = (
+        format_size(min(sizes))
+        if format_size(min(sizes)) == format_size(max(sizes))
+        else f"{format_size(min(sizes))} to {format_size(max(sizes))}"
+    )
+    return f"{trend.variant}  {draw_sparkline(points)}  {span}, {count}"
 
 
-def _fitting(points: Sequence[Point], room: int) -> Sequence[Point]:
+def _select_fitting(points: Sequence[Point], room: int) -> Sequence[Point]:
     """Return as many of the last points as fit the sparkline."""
     taken = 0
     for count, point in enumerate(reversed(points)):
@@ -92,7 +100,7 @@ def _fitting(points: Sequence[Point], room: int) -> Sequence[Point]:
     return points
 
 
-def sparkline(points: Sequence[Point]) -> str:
+def draw_sparkline(points: Sequence[Point]) -> str:
     """Return a character for each point's shipped bytes, oldest first, with a blank between points not compared."""
     low, high = (pick(point.shipped_bytes for point in points) for pick in (min, max))
     signs = []
@@ -103,32 +111,35 @@ def sparkline(points: Sequence[Point]) -> str:
     return "".join(signs)
 
 
-def _row(point: Point, noise_bytes: int, *, code: bool, wide: bool, room: int) -> Sequence[Cell | str]:
+def _build_row(point: Point, noise_bytes: int, *, code: bool, wide: bool, room: int) -> Sequence[Cell | str]:
     estimated = "~" if point.pull and point.pull.basis == "estimated" else ""
     more = (
-        (_changed(point, "pull", point.change.pull_bytes, noise_bytes, estimated), known(point.wasted_bytes))
+        (
+            _format_change(point, "pull", point.change.pull_bytes, noise_bytes, estimated),
+            format_bytes(point.wasted_bytes),
+        )
         if wide
         else ()
     )
-    note = _note(point) if len(_note(point)) <= room else _short_note(point)
+    note = _write_note(point) if len(_write_note(point)) <= room else _shorten_note(point)
     return (
-        moment(point.recorded_at),
-        Cell(_commit(point), "bold"),
-        size(point.shipped_bytes),
-        _changed(point, None, point.change.shipped_bytes, noise_bytes),
-        pulled(point.pull),
-        *((pulled(point.code) if point.code else "",) if code else ()),
+        format_moment(point.recorded_at),
+        Cell(_format_commit(point), "bold"),
+        format_size(point.shipped_bytes),
+        _format_change(point, None, point.change.shipped_bytes, noise_bytes),
+        format_pull(point.pull),
+        *((format_pull(point.code) if point.code else "",) if code else ()),
         *more,
         Cell(note, "yellow" if point.breaks else "dim"),
     )
 
 
-def _commit(point: Point) -> str:
+def _format_commit(point: Point) -> str:
     """Return the start of the commit's hash, with `+` if the tree had uncommitted changes."""
     return f"{point.commit[:_COMMIT]}{'+' if point.dirty else ''}" if point.commit else "none"
 
 
-def _changed(
+def _format_change(
     point: Point, figure: BrokenFigure | None, change: int | None, noise_bytes: int, sign: str = ""
 ) -> Cell | str:
     """Return a change, after `sign`, such as the `~` of an estimate. A change below the noise limit has no colour."""
@@ -137,25 +148,25 @@ def _changed(
     if not change:
         return "" if change is None else Cell("=", "dim")
     style: Style = "dim" if abs(change) < noise_bytes else "yellow" if change > 0 else "green"
-    return Cell(f"{sign}{signed(change)}", style)
+    return Cell(f"{sign}{format_delta(change)}", style)
 
 
-def _note(point: Point) -> str:
+def _write_note(point: Point) -> str:
     """Return why the point is not compared, in full, and how much the base image changed."""
-    return "; ".join([*(f"{_APART} {each.why}" for each in point.breaks), *_drift(point)])
+    return "; ".join([*(f"{_APART} {each.why}" for each in point.breaks), *_describe_drift(point)])
 
 
-def _short_note(point: Point) -> str:
+def _shorten_note(point: Point) -> str:
     causes = ", ".join(each.why.partition(" ")[0] for each in point.breaks)
-    return f"{_APART} {causes}" if causes else "; ".join(_drift(point))
+    return f"{_APART} {causes}" if causes else "; ".join(_describe_drift(point))
 
 
-def _drift(point: Point) -> Iterator[str]:
+def _describe_drift(point: Point) -> Iterator[str]:
     if point.change.base_bytes:
-        yield f"base {signed(point.change.base_bytes)}"
+        yield f"base {format_delta(point.change.base_bytes)}"
 
 
-def _basis(trend: Trend) -> Iterator[str]:
+def _describe_basis(trend: Trend) -> Iterator[str]:
     points = [point for each in trend.variants for point in each.points]
     yield "Change: of shipped bytes, since the row below; = no change."
     if any(point.code for point in points):

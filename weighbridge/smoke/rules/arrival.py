@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future, wait
 
-from weighbridge.smoke.rules.api import arrive
+from weighbridge.smoke.rules.api import watch_arrival
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.observations import Arrived
 
@@ -22,7 +22,7 @@ class Arrival:
         self._begun = True
         threading.Thread(target=self._look, args=(stack,), daemon=True).start()
 
-    def seen(self, stack: Stack) -> Arrived:
+    def wait(self, stack: Stack) -> Arrived:
         """Wait until the API is live and ready, or the time is up; return when it became so."""
         if not self._begun:
             self.begin(stack)
@@ -33,6 +33,6 @@ class Arrival:
 
     def _look(self, stack: Stack) -> None:
         try:
-            self._found.set_result(arrive(stack))
-        except BaseException as error:  # noqa: BLE001 - raised again by `seen`, in the thread that asks
+            self._found.set_result(watch_arrival(stack))
+        except BaseException as error:  # noqa: BLE001 - raised again by `wait`, in the thread that asks
             self._found.set_exception(error)

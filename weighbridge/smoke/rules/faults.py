@@ -19,7 +19,7 @@ from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import start as start_rules
 from weighbridge.smoke.rules import worker
-from weighbridge.smoke.rules.probes import filled
+from weighbridge.smoke.rules.probes import fill_placeholders
 from weighbridge.smoke.stack import inside
 from weighbridge.smoke.stack.containers import API, REDIS, WORKER, Stack
 from weighbridge.smoke.stack.http import Answer, Client
@@ -39,7 +39,7 @@ _SECOND_WORKER = "second-worker"
 def killed_worker_loses_no_job(stack: Stack, slow_job: Sequence[str], job_result: Sequence[str]) -> str:
     """If the worker is killed in the middle of a job, another worker does the job."""
     job, began = worker.begin_job(stack, slow_job), time.monotonic()
-    stack.engine.signal(stack.name(WORKER), "SIGKILL")
+    stack.engine.send_signal(stack.build_name(WORKER), "SIGKILL")
     stack.wait(WORKER, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
     try:
         start_rules.starts(stack, WORKER, _SECOND_WORKER)
@@ -56,17 +56,17 @@ def killed_worker_loses_no_job(stack: Stack, slow_job: Sequence[str], job_result
 
 def survives_restart_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
     """After Redis has restarted without its data, both roles recover by themselves."""
-    with _same_processes(stack):
-        stack.engine.signal(stack.name(REDIS), "SIGKILL")
+    with _check_same_processes(stack):
+        stack.engine.send_signal(stack.build_name(REDIS), "SIGKILL")
         stack.wait(REDIS, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
-        return _recovered(stack, probes)
+        return _recover(stack, probes)
 
 
 def survives_outage_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
     """While Redis is down, the API is live and says it is not ready; afterwards both roles recover by themselves."""
     api, client = stack.settings.roles.api, Client(stack)
-    with _same_processes(stack):
-        stack.engine.signal(stack.name(REDIS), "SIGKILL")
+    with _check_same_processes(stack):
+        stack.engine.send_signal(stack.build_name(REDIS), "SIGKILL")
         until, said = time.monotonic() + OUTAGE_SECONDS, list[int]()
         while time.monotonic() < until:
             client.get(api.live).expect(_OK)
@@ -77,7 +77,7 @@ def survives_outage_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
                 f"GET {api.ready} answered {said[-1]} while Redis was down, not {_UNAVAILABLE}: "
                 "an API that cannot serve requests would still get them"
             )
-        return f"{api.ready} said {_UNAVAILABLE} and {api.live} {_OK} meanwhile; {_recovered(stack, probes)}"
+        return f"{api.ready} said {_UNAVAILABLE} and {api.live} {_OK} meanwhile; {_recover(stack, probes)}"
 
 
 def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
@@ -86,10 +86,10 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
     (field,) = write.keep.values()
     body = json.dumps(write.body)
     wanted = {
-        **client.address(),
+        **client.get_address(),
         "method": "POST",
-        "path": filled(write.path, {}),
-        "headers": client.headers(body),
+        "path": fill_placeholders(write.path, {}),
+        "headers": client.build_headers(body),
         "body": body,
         "field": field,
         "seconds": _LOAD_SECONDS,
@@ -99,10 +99,10 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
     def kill(line: str) -> None:
         if line == "begun":
             time.sleep(_KILL_AFTER_SECONDS)
-            stack.engine.signal(stack.name(API), "SIGKILL")
+            stack.engine.send_signal(stack.build_name(API), "SIGKILL")
             stack.wait(API, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
             killed.append(time.monotonic())
-            stack.engine.start(stack.name(API))
+            stack.engine.start(stack.build_name(API))
 
     found = inside.ask(stack, "load.py", wanted, seconds=_LOAD_SECONDS + 30, on_line=kill)
     if not killed:
@@ -111,7 +111,7 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
         raise CheckFailed(f"POST {write.path} was accepted, but the answer has no {field!r}")
     revive(stack, API)
     (name,) = write.keep
-    paths = [str(filled(read, {name: each})) for each in found["accepted"]]
+    paths = [str(fill_placeholders(read, {name: each})) for each in found["accepted"]]
     lost = [answer for answer in _read_back(client, paths) if answer.status != _OK]
     if lost:
         raise CheckFailed(
@@ -124,28 +124,28 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
 
 def says_when_data_is_read_only(stack: Stack, write: Request) -> str:
     """An API whose data folder is read-only is live, and answers writes with a clear 503."""
-    with _another_api(stack, "api-read-only", read_only_volumes=True) as client:
-        return _refused_clearly(stack, client, write)
+    with _run_another_api(stack, "api-read-only", read_only_volumes=True) as client:
+        return _check_refusal(stack, client, write)
 
 
 def says_when_data_is_full(stack: Stack, write: Request) -> str:
     """An API with a full data folder is live, answers writes with a clear 503, and writes again once there is room."""
     folder = stack.settings.smoke.data or ""
     disk = {**TMP, folder: _SMALL_DISK.format(user=stack.settings.smoke.user)}
-    with _another_api(stack, "api-full", volumes={}, tmpfs=disk) as client:
+    with _run_another_api(stack, "api-full", volumes={}, tmpfs=disk) as client:
         probe_rules.send(client, write, {"unique": "before"})
-        filled_up = inside.script(stack, client.host, "fill.py", folder)
+        filled_up = inside.run_script(stack, client.host, "fill.py", folder)
         if "error" in filled_up:
             raise CheckFailed(f"{folder} cannot be filled: {filled_up['error']}")
-        refusal = _refused_clearly(stack, client, write)
-        inside.script(stack, client.host, "fill.py", "--free", folder)
+        refusal = _check_refusal(stack, client, write)
+        inside.run_script(stack, client.host, "fill.py", "--free", folder)
         probe_rules.send(client, write, {"unique": "after"})
     return f"{refusal}; 2xx again once there is room"
 
 
-def _refused_clearly(stack: Stack, client: Client, write: Request) -> str:
+def _check_refusal(stack: Stack, client: Client, write: Request) -> str:
     client.get(stack.settings.roles.api.live).expect(_OK)
-    answer = client.post(write.path, filled(write.body, {"unique": "refused"}))
+    answer = client.post(write.path, fill_placeholders(write.body, {"unique": "refused"}))
     if answer.status != _UNAVAILABLE:
         raise CheckFailed(
             f"{answer.request} answered {answer.status}, not {_UNAVAILABLE}, though it cannot write: "
@@ -157,36 +157,36 @@ def _refused_clearly(stack: Stack, client: Client, write: Request) -> str:
 
 
 @contextmanager
-def _another_api(stack: Stack, container: str, **changes: Any) -> Iterator[Client]:
+def _run_another_api(stack: Stack, container: str, **changes: Any) -> Iterator[Client]:
     """Start one more API, with changes to its container, and remove it at the end."""
     try:
         stack.start(API, container, **changes)
         limit = stack.settings.smoke.timeout_seconds
-        _until(stack, limit, partial(_is_live, stack, container), "an API that cannot write its data is not live")
+        _wait_until(stack, limit, partial(_is_live, stack, container), "an API that cannot write its data is not live")
         yield Client(stack, container)
     finally:
         stack.remove(container)
 
 
 @contextmanager
-def _same_processes(stack: Stack) -> Iterator[None]:
+def _check_same_processes(stack: Stack) -> Iterator[None]:
     """Raise `CheckFailed` if a role ended or was started again inside the block."""
-    before = {role: stack.state(role).started_at for role in (API, WORKER)}
+    before = {role: stack.read_state(role).started_at for role in (API, WORKER)}
     yield
     for role, started in before.items():
-        state = stack.state(role)
+        state = stack.read_state(role)
         if not state.running or state.started_at != started:
             raise CheckFailed(
                 f"{role} is {state.status}, with code {state.exit_code}: it did not survive without Redis"
             )
 
 
-def _recovered(stack: Stack, probes: Sequence[Probe]) -> str:
+def _recover(stack: Stack, probes: Sequence[Probe]) -> str:
     """Start Redis again and wait until the API is ready; check all probes; return how long that took."""
-    stack.engine.start(stack.name(REDIS))
+    stack.engine.start(stack.build_name(REDIS))
     began, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
     ready = stack.settings.roles.api.ready
-    _until(stack, limit, partial(_is_ready, stack), f"GET {ready} does not answer 200 again")
+    _wait_until(stack, limit, partial(_is_ready, stack), f"GET {ready} does not answer 200 again")
     for probe in probes:
         try:
             probe_rules.holds(stack, probe)
@@ -195,12 +195,12 @@ def _recovered(stack: Stack, probes: Sequence[Probe]) -> str:
     return f"all works {time.monotonic() - began:.1f} s after it came back"
 
 
-def restored(stack: Stack, fault: Callable[[Stack], str]) -> str:
+def try_and_restore(stack: Stack, fault: Callable[[Stack], str]) -> str:
     """Try a fault; afterwards, whatever its outcome, make Redis and both roles run and serve again for the next one."""
     try:
         return fault(stack)
     finally:
-        start_rules.redis_runs(stack)
+        start_rules.ensure_redis_runs(stack)
         for role in (API, WORKER):
             with suppress(CheckFailed):  # if a role does not come back, the next rule says so
                 revive(stack, role)
@@ -208,12 +208,14 @@ def restored(stack: Stack, fault: Callable[[Stack], str]) -> str:
 
 def revive(stack: Stack, role: RoleName) -> None:
     """Start a role if it does not run, and wait until it serves."""
-    if not stack.state(role).running:
-        stack.engine.start(stack.name(role))
+    if not stack.read_state(role).running:
+        stack.engine.start(stack.build_name(role))
     if role == API:
-        _until(stack, stack.settings.smoke.timeout_seconds, partial(_is_ready, stack), "the API is not ready again")
+        _wait_until(
+            stack, stack.settings.smoke.timeout_seconds, partial(_is_ready, stack), "the API is not ready again"
+        )
     else:
-        worker.registered(stack)
+        worker.list_registered_jobs(stack)
 
 
 def _is_ready(stack: Stack) -> bool:
@@ -231,7 +233,7 @@ def _answers(client: Client, path: str) -> bool:
         return False
 
 
-def _until(stack: Stack, seconds: float, holds: Callable[[], bool], otherwise: str) -> None:
+def _wait_until(stack: Stack, seconds: float, holds: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -241,4 +243,4 @@ def _until(stack: Stack, seconds: float, holds: Callable[[], bool], otherwise: s
 
 def _read_back(client: Client, paths: Sequence[str]) -> Iterator[Answer]:
     for start in range(0, len(paths), _READ_BACK_AT_ONCE):
-        yield from client.all("GET", paths[start : start + _READ_BACK_AT_ONCE])
+        yield from client.send_all("GET", paths[start : start + _READ_BACK_AT_ONCE])

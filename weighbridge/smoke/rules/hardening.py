@@ -26,7 +26,7 @@ def uid(stack: Stack, role: RoleName) -> str:
         others = ", ".join(str(number) for number in sorted({*wrong.uids} - {wanted}))
         raise CheckFailed(f"`{wrong.name}` runs as uid {others}, not {wanted}; correct the Dockerfile's USER")
     try:
-        outside = stack.engine.users(stack.name(role))
+        outside = stack.engine.list_users(stack.build_name(role))
     except EngineFault:
         return f"uid {wanted}, {len(processes)} processes; the engine does not say as which users"
     if 0 in outside:
@@ -47,7 +47,7 @@ def holds_no_privileges(stack: Stack, role: RoleName) -> str:
 def root_filesystem_is_read_only(stack: Stack, role: RoleName) -> str:
     """The root file system is read-only, and files can be created only in /tmp and the data folder."""
     allowed = {_TMP, stack.settings.smoke.data or _TMP}
-    found = inside.found(stack, role)
+    found = inside.probe_once(stack, role)
     at_root = found.writes["/"]
     if at_root == "written" or not found.root_is_read_only:
         raise CheckFailed("the root filesystem is writable, though the container was created with a read-only one")
@@ -68,7 +68,7 @@ def listens_where_declared(stack: Stack, role: RoleName) -> str:
     wanted = stack.settings.roles.api.port if role == API else None
     others = [
         f"{each.protocol} {each.address}:{each.port}"
-        for each in inside.found(stack, role).listening
+        for each in inside.probe_once(stack, role).listening
         if (each.protocol, each.port) != ("tcp", wanted)
     ]
     if others:
@@ -88,7 +88,7 @@ def _look(
     processes: Sequence[Process] = ()
     wrong: Mapping[tuple[int, int], Process] = {}
     for look in range(_LOOKS):
-        processes = (inside.probe if look else inside.found)(stack, role).processes
+        processes = (inside.probe if look else inside.probe_once)(stack, role).processes
         found = {(process.pid, process.started): process for process in processes if is_wrong(process)}
         wrong = {key: process for key, process in found.items() if look == 0 or key in wrong}
         if not wrong:

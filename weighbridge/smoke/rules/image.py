@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from weighbridge import secret_detection
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
-from weighbridge.quoting import on_one_line, shortened
+from weighbridge.quoting import flatten, shorten
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
 
@@ -32,9 +32,7 @@ def runs_as_non_root(contents: ScannedImage, settings: Settings) -> str:
     remedy = f"end its Dockerfile with `USER {settings.smoke.user}:{settings.smoke.user}`"
     if not name.isdecimal():
         what = (
-            f"gives its user by name, {_shown(name)}, and not by number"
-            if name
-            else "names no user, so it runs as root"
+            f"gives its user by name, {_show(name)}, and not by number" if name else "names no user, so it runs as root"
         )
         raise CheckFailed(f"the image {what}; {remedy}")
     if int(name) == 0:
@@ -47,13 +45,13 @@ def command_is_exec_form(contents: ScannedImage, _settings: Settings) -> str:
     words = (*contents.entrypoint, *contents.command)
     if not words:
         raise CheckFailed('the image has no command; end its Dockerfile with CMD ["program", "argument"]')
-    script = _script(words)
+    script = _find_script(words)
     if script is not None and not _ENDS_IN_EXEC.search(script):
         raise CheckFailed(
-            f"a shell runs the command, `{_shown(script)}`, and does not pass SIGTERM on; "
+            f"a shell runs the command, `{_show(script)}`, and does not pass SIGTERM on; "
             'write it as CMD ["program", "argument"], or begin its last command with exec'
         )
-    return f"starts {_shown(words[0])}" if script is None else "a shell that replaces itself with the command"
+    return f"starts {_show(words[0])}" if script is None else "a shell that replaces itself with the command"
 
 
 def has_health_check(contents: ScannedImage, _settings: Settings) -> str:
@@ -63,7 +61,7 @@ def has_health_check(contents: ScannedImage, _settings: Settings) -> str:
         raise CheckFailed("the image has no health check; give its Dockerfile a HEALTHCHECK that knows both roles")
     if test[0] == "NONE":
         raise CheckFailed("the image turns its health check off; replace HEALTHCHECK NONE by one that knows both roles")
-    return _shown(" ".join(test))
+    return _show(" ".join(test))
 
 
 def declares_its_port(contents: ScannedImage, settings: Settings) -> str:
@@ -80,9 +78,9 @@ def declares_its_port(contents: ScannedImage, settings: Settings) -> str:
 
 def no_secrets_in_config(contents: ScannedImage, _settings: Settings) -> str:
     """No secret is in environment, labels or history: whoever can pull the image can read them."""
-    found = dict.fromkeys([*_of_environment(contents), *_of_labels(contents), *_of_history(contents)])
+    found = dict.fromkeys([*_find_in_environment(contents), *_find_in_labels(contents), *_find_in_history(contents)])
     for what, remedy in found:
-        raise CheckFailed(f"{what}{_and_more(len(found) - 1)}; {remedy}")
+        raise CheckFailed(f"{what}{_describe_more(len(found) - 1)}; {remedy}")
     steps = len(contents.history)
     return f"none in {len(contents.environment)} variables, {len(contents.labels)} labels, {steps} steps of history"
 
@@ -93,106 +91,107 @@ def no_secrets_in_layers(contents: ScannedImage, _settings: Settings) -> str:
     if found:
         first = found[0]
         gone = "" if first.live else ", which a pull still brings, although a later layer hides it"
-        raise CheckFailed(
-            f"{_named(first)} is {first.detail} in layer {first.layer}{_by(first)}{gone}{_more(contents, found)}; "
-            f"keep it out with .dockerignore or {_AT_BUILD}, and replace it by a new one"
-        )
+        where = f"layer {first.layer}{_show_instruction(first)}{gone}{_count_more(contents, found)}"
+        advice = f"keep it out with .dockerignore or {_AT_BUILD}, and replace it by a new one"
+        raise CheckFailed(f"{_show_path(first)} is {first.detail} in {where}; {advice}")
     return f"none in {contents.layer_count} layers"
 
 
 def no_setuid_files(contents: ScannedImage, _settings: Settings) -> str:
     """No file has the setuid or setgid bit, which gives whoever runs it the rights of its owner or group."""
-    return _none(
+    return _check_none(
         contents,
         "setuid",
         "no setuid or setgid file",
-        lambda trace: f"{_named(trace)} is {trace.detail}",
+        lambda trace: f"{_show_path(trace)} is {trace.detail}",
         "remove the bits in the Dockerfile: RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +",
     )
 
 
 def code_is_not_writable(contents: ScannedImage, settings: Settings) -> str:
     """The image's user cannot change the code that it runs."""
-    uid, gid = _user(contents, settings)
-    found = [trace for trace in _live(contents, "writable") if _may_write(trace, uid, gid)]
+    uid, gid = _find_user(contents, settings)
+    found = [trace for trace in _select_live(contents, "writable") if _may_write(trace, uid, gid)]
     if found:
         first = found[0]
         raise CheckFailed(
-            f"{_named(first)} is writable by the image's user {uid}:{gid}: owner {first.uid}:{first.gid}, mode "
-            f"{first.mode:o}{_by(first)}{_more(contents, found)}; let root own the code: no --chown and no chown"
+            f"{_show_path(first)} is writable by the image's user {uid}:{gid}: owner {first.uid}:{first.gid}, mode "
+            f"{first.mode:o}{_show_instruction(first)}{_count_more(contents, found)}; "
+            "let root own the code: no --chown and no chown"
         )
     return f"user {uid}:{gid} cannot write to code"
 
 
 def no_compiler(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain the tools that built it."""
-    return _none(
+    return _check_none(
         contents,
         "compiler",
         "no compiler",
-        lambda trace: f"{_named(trace)} is there",
+        lambda trace: f"{_show_path(trace)} is there",
         "build in a separate stage, and copy only the result",
     )
 
 
 def no_package_cache(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain what package managers downloaded."""
-    return _none(
+    return _check_none(
         contents,
         "package-cache",
         "no package cache",
-        lambda trace: f"{_named(trace)} is part of a package manager's cache",
+        lambda trace: f"{_show_path(trace)} is part of a package manager's cache",
         "delete it in the RUN that made it, call pip with --no-cache-dir, or use RUN --mount=type=cache",
     )
 
 
 def no_vcs_folder(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain the version history of its sources."""
-    found = _live(contents, "vcs-folder")
+    found = _select_live(contents, "vcs-folder")
     folders = list(dict.fromkeys(re.split(r"(?<=/\.git)/|(?<=/\.hg)/|(?<=/\.svn)/", trace.path)[0] for trace in found))
     if folders:
-        more = _and_more(len(folders) - 1)
+        more = _describe_more(len(folders) - 1)
         name = posixpath.basename(folders[0])
         raise CheckFailed(
-            f"{_shown(folders[0])} was copied into the image{_by(found[0])}{more}; put **/{name} into .dockerignore"
+            f"{_show(folders[0])} was copied into the image{_show_instruction(found[0])}{more}; "
+            f"put **/{name} into .dockerignore"
         )
     return "no folder of a version control system"
 
 
 def no_test_suite(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain the application's own tests."""
-    return _none(
+    return _check_none(
         contents,
         "test-suite",
         "no test",
-        lambda trace: f"{_named(trace)} is a test",
+        lambda trace: f"{_show_path(trace)} is a test",
         "put the tests into .dockerignore, or copy only what the application needs",
     )
 
 
 def no_env_file(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain the settings of one particular machine."""
-    return _none(
+    return _check_none(
         contents,
         "env-file",
         "no .env file",
-        lambda trace: f"{_named(trace)} holds the settings of one machine",
+        lambda trace: f"{_show_path(trace)} holds the settings of one machine",
         "put **/.env into .dockerignore and give the settings when the container starts",
     )
 
 
 def code_is_for_this_platform(contents: ScannedImage, _settings: Settings) -> str:
     """Every program and library is built for the platform of the image."""
-    return _none(
+    return _check_none(
         contents,
         "foreign-code",
         f"all for {contents.platform}",
-        lambda trace: f"{_named(trace)} is {trace.detail}, but the image is for {contents.platform}",
+        lambda trace: f"{_show_path(trace)} is {trace.detail}, but the image is for {contents.platform}",
         "build it, or install its wheel, in a stage of the image's platform",
     )
 
 
-def _none(contents: ScannedImage, kind: Kind, seen: str, describe: Callable[[ScanHit], str], remedy: str) -> str:
+def _check_none(contents: ScannedImage, kind: Kind, seen: str, describe: Callable[[ScanHit], str], remedy: str) -> str:
     """Return `seen` if a container sees no hit of this kind; else raise `CheckFailed` about the first.
 
     Args:
@@ -202,17 +201,17 @@ def _none(contents: ScannedImage, kind: Kind, seen: str, describe: Callable[[Sca
         describe: Returns what is wrong about a hit, in words.
         remedy: What to do about it.
     """
-    found = _live(contents, kind)
+    found = _select_live(contents, kind)
     if found:
-        raise CheckFailed(f"{describe(found[0])}{_by(found[0])}{_more(contents, found)}; {remedy}")
+        raise CheckFailed(f"{describe(found[0])}{_show_instruction(found[0])}{_count_more(contents, found)}; {remedy}")
     return seen
 
 
-def _live(contents: ScannedImage, kind: Kind) -> list[ScanHit]:
+def _select_live(contents: ScannedImage, kind: Kind) -> list[ScanHit]:
     return [trace for trace in contents.traces if trace.kind == kind and trace.live]
 
 
-def _script(words: Sequence[str]) -> str | None:
+def _find_script(words: Sequence[str]) -> str | None:
     """Return the line of text that a shell is given to run; None if the command starts no shell, or gives it none."""
     for at, word in enumerate(words):
         if posixpath.basename(word) in _SHELLS:
@@ -227,41 +226,41 @@ def _script(words: Sequence[str]) -> str | None:
     return None
 
 
-def _of_environment(contents: ScannedImage) -> Iterator[tuple[str, str]]:
-    for name, value in _pairs(contents.environment):
-        if what := _secret(name, value):
-            yield f"the environment variable {_shown(name)} holds {what}", _AT_START
+def _find_in_environment(contents: ScannedImage) -> Iterator[tuple[str, str]]:
+    for name, value in _split_pairs(contents.environment):
+        if what := _describe_secret(name, value):
+            yield f"the environment variable {_show(name)} holds {what}", _AT_START
 
 
-def _of_labels(contents: ScannedImage) -> Iterator[tuple[str, str]]:
+def _find_in_labels(contents: ScannedImage) -> Iterator[tuple[str, str]]:
     for name, value in contents.labels.items():
-        if what := secret_detection.found(value):
-            yield f"the label {_shown(name)} holds {what}", "take it out of the Dockerfile's LABEL"
+        if what := secret_detection.find_secret(value):
+            yield f"the label {_show(name)} holds {what}", "take it out of the Dockerfile's LABEL"
 
 
-def _of_history(contents: ScannedImage) -> Iterator[tuple[str, str]]:
+def _find_in_history(contents: ScannedImage) -> Iterator[tuple[str, str]]:
     """Yield the secrets that are in the history alone, and not in environment or labels as well."""
-    known = {name for name, value in _pairs(contents.environment) if _secret(name, value)}
-    known |= {name for name, value in contents.labels.items() if secret_detection.found(value)}
+    known = {name for name, value in _split_pairs(contents.environment) if _describe_secret(name, value)}
+    known |= {name for name, value in contents.labels.items() if secret_detection.find_secret(value)}
     for step in contents.history:
-        names = [name for name in secret_detection.assigned(step) if name not in known]
+        names = [name for name in secret_detection.find_assigned_names(step) if name not in known]
         if names:
-            yield f"the history shows {_shown(names[0])}, which by its name is a secret: `{_shown(step)}`", _AT_BUILD
-        elif (what := secret_detection.found(step)) and not any(f"{name}=" in step for name in known):
-            yield f"the history holds {what}: `{_shown(step)}`", _AT_BUILD
+            yield f"the history shows {_show(names[0])}, which by its name is a secret: `{_show(step)}`", _AT_BUILD
+        elif (what := secret_detection.find_secret(step)) and not any(f"{name}=" in step for name in known):
+            yield f"the history holds {what}: `{_show(step)}`", _AT_BUILD
 
 
-def _pairs(environment: Iterable[str]) -> list[tuple[str, str]]:
+def _split_pairs(environment: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (each.partition("=") for each in environment)]
 
 
-def _secret(name: str, value: str) -> str:
-    return secret_detection.found(value) or (
+def _describe_secret(name: str, value: str) -> str:
+    return secret_detection.find_secret(value) or (
         "what is a secret by its name" if secret_detection.is_secret(name, value) else ""
     )
 
 
-def _user(contents: ScannedImage, settings: Settings) -> tuple[int, int]:
+def _find_user(contents: ScannedImage, settings: Settings) -> tuple[int, int]:
     """Return the user and the group that run the image; if it names none, or root, those that it should have."""
     name = contents.user.partition(":")[0]
     if not name.isdecimal() or int(name) == 0:
@@ -276,25 +275,25 @@ def _may_write(trace: ScanHit, uid: int, gid: int) -> bool:
     return bool(trace.mode & (_GROUP if trace.gid == gid else _OTHERS))
 
 
-def _named(trace: ScanHit) -> str:
-    return _shown(trace.path, 200)
+def _show_path(trace: ScanHit) -> str:
+    return _show(trace.path, 200)
 
 
-def _by(trace: ScanHit) -> str:
-    return f" (`{_shown(strip_prelude(trace.instruction))}`)" if trace.instruction else ""
+def _show_instruction(trace: ScanHit) -> str:
+    return f" (`{_show(strip_prelude(trace.instruction))}`)" if trace.instruction else ""
 
 
-def _more(contents: ScannedImage, found: Collection[ScanHit]) -> str:
+def _count_more(contents: ScannedImage, found: Collection[ScanHit]) -> str:
     first = next(iter(found))
-    return _and_more(len({trace.path for trace in found}) - 1, at_least=first.kind in contents.cut)
+    return _describe_more(len({trace.path for trace in found}) - 1, at_least=first.kind in contents.cut)
 
 
-def _and_more(count: int, *, at_least: bool = False) -> str:
+def _describe_more(count: int, *, at_least: bool = False) -> str:
     if not count:
         return ""
     return f", and {'at least ' if at_least else ''}{count} more"
 
 
-def _shown(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
+def _show(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
     """Return foreign text on one line, without secrets and, if it is long, without its end."""
-    return shortened(on_one_line(secret_detection.redacted(text), mark=" "), characters, end=" …")
+    return shorten(flatten(secret_detection.redact(text), mark=" "), characters, end=" …")

@@ -12,7 +12,7 @@ _SECONDS = 60.0
 
 def libraries_resolve(stack: Stack) -> str:
     """Every extension module finds the shared libraries that it needs."""
-    found = inside.script(stack, CLIENT, "libraries.py", seconds=_SECONDS)
+    found = inside.run_script(stack, CLIENT, "libraries.py", seconds=_SECONDS)
     if "error" in found:
         raise CheckFailed(str(found["error"]))
     missing = found["missing"]

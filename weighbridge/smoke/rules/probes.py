@@ -31,19 +31,19 @@ def send(client: Client, request: Request, kept: dict[str, Any]) -> Answer:
     """Send a request, store in `kept` what it says to keep, and return the answer, whose status it allows."""
     answer = _ask(client, request, kept)
     _expect_status(request, answer)
-    kept.update({name: answer.field(field) for name, field in request.keep.items()})
+    kept.update({name: answer.get_field(field) for name, field in request.keep.items()})
     return answer
 
 
-def filled(value: Any, kept: Mapping[str, Any]) -> Any:
+def fill_placeholders(value: Any, kept: Mapping[str, Any]) -> Any:
     """Return JSON with each `{name}` in its texts replaced by the value kept by that name; unknown names stay.
 
     A text that is only a placeholder becomes the kept value itself, which may be a number.
     """
     if isinstance(value, dict):
-        return {key: filled(each, kept) for key, each in value.items()}
+        return {key: fill_placeholders(each, kept) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [filled(each, kept) for each in value]
+        return [fill_placeholders(each, kept) for each in value]
     if not isinstance(value, str):
         return value
     whole = _PLACEHOLDER.fullmatch(value)
@@ -56,23 +56,23 @@ def _take(client: Client, step: Step, kept: dict[str, Any]) -> None:
     """Take one step: send its request, repeat it until `until` holds or the time is up, and check the answer."""
     limit = client.stack.settings.smoke.timeout_seconds
     deadline = time.monotonic() + limit
-    until = filled(step.until, kept)
-    while missing := _not_yet(step, answer := _ask(client, step, kept), until):
+    until = fill_placeholders(step.until, kept)
+    while missing := _find_not_yet(step, answer := _ask(client, step, kept), until):
         if time.monotonic() > deadline:
             raise CheckFailed(f"{missing} after {limit:g} s; does a worker of the same version do the job?")
         client.stack.interruption.pause()
     _expect_status(step, answer)
-    kept.update({name: answer.field(field) for name, field in step.keep.items()})
-    if missing := _missing(answer, filled(step.expect, kept)):
+    kept.update({name: answer.get_field(field) for name, field in step.keep.items()})
+    if missing := _find_missing(answer, fill_placeholders(step.expect, kept)):
         raise CheckFailed(missing)
-    wanted = filled(step.equals, kept)
-    if wanted is not None and answer.json() != wanted:
+    wanted = fill_placeholders(step.equals, kept)
+    if wanted is not None and answer.parse_json() != wanted:
         raise CheckFailed(f"{answer.request} answered {answer.quote()}, not {json.dumps(wanted)[:200]}")
 
 
 def _ask(client: Client, request: Request, kept: Mapping[str, Any]) -> Answer:
-    path = str(filled(request.path, kept))
-    return client.get(path) if request.get else client.post(path, filled(request.body, kept))
+    path = str(fill_placeholders(request.path, kept))
+    return client.get(path) if request.get else client.post(path, fill_placeholders(request.body, kept))
 
 
 def _expect_status(request: Request, answer: Answer) -> None:
@@ -80,21 +80,21 @@ def _expect_status(request: Request, answer: Answer) -> None:
         answer.expect(*(request.status or (200,)))
 
 
-def _not_yet(step: Step, answer: Answer, until: Mapping[str, Any]) -> str:
+def _find_not_yet(step: Step, answer: Answer, until: Mapping[str, Any]) -> str:
     """Return what an answer still lacks for `until` to hold, which a later answer may have; empty: nothing."""
     if not until:
         return ""
     try:
         _expect_status(step, answer)
-        return _missing(answer, until)
+        return _find_missing(answer, until)
     except CheckFailed as error:
         return str(error)
 
 
-def _missing(answer: Answer, wanted: Mapping[str, Any]) -> str:
+def _find_missing(answer: Answer, wanted: Mapping[str, Any]) -> str:
     """Return which field does not have its expected value; empty if all have."""
     for path, value in wanted.items():
-        found = answer.field(path)
+        found = answer.get_field(path)
         if found != value:
             return f"{answer.request} answered {path} = {json.dumps(found)}, not {json.dumps(value)}: {answer.quote()}"
     return ""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from weighbridge.model.smoke import RoleName
 from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.rules.probes import filled
+from weighbridge.smoke.rules.probes import fill_placeholders
 from weighbridge.smoke.rules.worker import begin_job
 from weighbridge.smoke.stack import inside
 from weighbridge.smoke.stack.containers import API, WORKER, Stack
@@ -48,14 +48,20 @@ def finishes_running_job(stack: Stack, slow_job: Sequence[str], job_result: Sequ
 def finishes_request_in_flight(stack: Stack, request: Request) -> str:
     """A request that is half sent when SIGTERM comes still gets its answer."""
     client, grace, path = Client(stack), stack.settings.roles.api.grace_seconds, request.path
-    text = json.dumps(filled(request.body, {"unique": secrets.token_hex(8)}))
-    wanted = {**client.address(), "method": "POST", "path": path, "headers": client.headers(text), "body": text}
+    text = json.dumps(fill_placeholders(request.body, {"unique": secrets.token_hex(8)}))
+    wanted = {
+        **client.get_address(),
+        "method": "POST",
+        "path": path,
+        "headers": client.build_headers(text),
+        "body": text,
+    }
 
     def terminate(line: str) -> None:
         if line == _BEGUN:
             time.sleep(_ACCEPT_SECONDS)
             stack.observed.api_told_to_stop = Moment.now()
-            stack.engine.signal(stack.name(API), "SIGTERM")
+            stack.engine.send_signal(stack.build_name(API), "SIGTERM")
 
     options = {"hold_seconds": grace / 2}
     found = inside.ask(stack, "in_flight.py", {**wanted, **options}, seconds=2 * grace + 10, on_line=terminate)
@@ -78,7 +84,7 @@ def no_error_in_logs(stack: Stack, containers: Iterable[str]) -> str:
     """No container has logged a line that reports an error."""
     error, count = re.compile(stack.settings.smoke.log_errors), 0
     for container in containers:
-        for line in stack.log(container, None).splitlines():
+        for line in stack.read_log(container, None).splitlines():
             count += 1
             if error.search(line):
                 raise CheckFailed(
@@ -88,11 +94,11 @@ def no_error_in_logs(stack: Stack, containers: Iterable[str]) -> str:
 
 
 def _stop(stack: Stack, role: RoleName, graceful: Collection[int]) -> str:
-    grace = stack.role(role).grace_seconds
+    grace = stack.get_role(role).grace_seconds
     sent = stack.observed.api_told_to_stop if role == API else None
     if sent is None:
         sent = Moment.now()
-        stack.engine.signal(stack.name(role), "SIGTERM")
+        stack.engine.send_signal(stack.build_name(role), "SIGTERM")
     state = stack.wait(role, lambda state: not state.running, max(0.0, grace - sent.age))
     if state.running:
         raise CheckFailed(
@@ -100,7 +106,7 @@ def _stop(stack: Stack, role: RoleName, graceful: Collection[int]) -> str:
             f"handle SIGTERM or raise roles.{role}.grace_seconds"
         )
     if state.out_of_memory:
-        raise CheckFailed(stack.out_of_memory(role))
+        raise CheckFailed(stack.describe_out_of_memory(role))
     if state.exit_code == _KILLED:
         raise CheckFailed("was killed after SIGTERM instead of ending by itself")
     if state.exit_code == _TERMINATED_CODE and _TERMINATED_CODE not in graceful:

@@ -6,14 +6,14 @@ import re
 import time
 from collections.abc import Callable
 
-from weighbridge.engine.inspect import seconds_of
+from weighbridge.engine.inspect import parse_time
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerState
 from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import exit_reason, health, inside
 from weighbridge.smoke.stack.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Stack
-from weighbridge.smoke.stack.inside import last_line
+from weighbridge.smoke.stack.inside import find_last_line
 from weighbridge.smoke.stack.observations import Health
 
 _MOMENT_SECONDS = 2.0
@@ -34,23 +34,25 @@ def redis_starts(stack: Stack) -> str:
     """Redis answers; it is started first if it has not been. Without it no role can be tried."""
     begin, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
     try:
-        stack.state(REDIS)
+        stack.read_state(REDIS)
     except EngineFault:
         stack.start(REDIS)
     while True:
-        state = stack.state(REDIS)
-        reason = _answer_of_redis(stack) if state.running else f"its container is {state.status}"
+        state = stack.read_state(REDIS)
+        reason = _check_redis_answer(stack) if state.running else f"its container is {state.status}"
         if not reason:
             return f"after {time.monotonic() - begin:.1f} s"
         if not state.running or time.monotonic() > begin + limit:
-            raise CheckFailed(f"{stack.redis} does not answer: {reason}; its log ends: {last_line(stack.log(REDIS))}")
+            raise CheckFailed(
+                f"{stack.redis} does not answer: {reason}; its log ends: {find_last_line(stack.read_log(REDIS))}"
+            )
         stack.interruption.pause()
 
 
-def redis_runs(stack: Stack) -> None:
+def ensure_redis_runs(stack: Stack) -> None:
     """Start Redis again if it was stopped."""
-    if not stack.state(REDIS).running:
-        stack.engine.start(stack.name(REDIS))
+    if not stack.read_state(REDIS).running:
+        stack.engine.start(stack.build_name(REDIS))
         redis_starts(stack)
 
 
@@ -60,10 +62,10 @@ def has_python(stack: Stack) -> str:
     for name in INTERPRETERS:
         try:
             stack.start(CLIENT, entrypoint=(name, *WAITING))
-            found = inside.version(stack, CLIENT)
+            found = inside.check_version(stack, CLIENT)
         except (EngineFault, CheckFailed) as error:
             reason = str(error.message if isinstance(error, EngineFault) else error)
-            stack.engine.remove_container(stack.name(CLIENT))
+            stack.engine.remove_container(stack.build_name(CLIENT))
         else:
             stack.observed.interpreter = name
             return found
@@ -88,31 +90,31 @@ def starts(
     try:
         created = stack.start(role, container)
     except EngineFault as error:
-        raise CheckFailed(f"{error.message}; correct {_command(role)}") from error
+        raise CheckFailed(f"{error.message}; correct {_name_command(role)}") from error
     on_start(stack)
-    state = _settled(stack, container, role)
-    if not state.running and not _broke_on_read_only_root(stack, container):
-        raise CheckFailed(_how_it_ended(stack, role, container, state))
+    state = _wait_until_settled(stack, container, role)
+    if not state.running and not _has_failed_on_read_only_root(stack, container):
+        raise CheckFailed(_describe_end(stack, role, container, state))
     unheld = " ".join(warning for warning in created.warnings if "discarded" in warning)
-    name = stack.name(container)
+    name = stack.build_name(container)
     return f"{name}; limits not enforced by this engine: {unheld}" if unheld else name
 
 
 def runs_on_read_only_root(stack: Stack, role: RoleName) -> str:
     """The role has not ended for want of a place to write: its root filesystem is read-only."""
-    state = stack.state(role)
+    state = stack.read_state(role)
     if state.running:
         return "running"
-    place = next((line.strip() for line in stack.log(role).splitlines() if _READ_ONLY.search(line)), "see its log")
+    place = next((line.strip() for line in stack.read_log(role).splitlines() if _READ_ONLY.search(line)), "see its log")
     data = stack.settings.smoke.data
     raise CheckFailed(f"exited with code {state.exit_code}: {place}; write only to /tmp or {data}")
 
 
 def becomes_healthy(stack: Stack, role: RoleName) -> str:
     """The role's health check passes in time; the rule `starts` has waited for it."""
-    state, limit = stack.state(role), stack.settings.smoke.timeout_seconds
+    state, limit = stack.read_state(role), stack.settings.smoke.timeout_seconds
     if not state.running:
-        raise CheckFailed(_how_it_ended(stack, role, role, state))
+        raise CheckFailed(_describe_end(stack, role, role, state))
     found = stack.observed.healths.get(role)
     if found is None:
         raise CheckFailed("there is no health check")
@@ -126,7 +128,7 @@ def becomes_healthy(stack: Stack, role: RoleName) -> str:
 
 def health_check_can_fail(stack: Stack) -> str:
     """Each role's health check fails in a container where that role does not run: one that cannot fail is useless."""
-    found = {role: _health_of_idle(stack, role) for role in (API, WORKER)}
+    found = {role: _check_idle_health(stack, role) for role in (API, WORKER)}
     said = {role: health for role, health in found.items() if health}
     if not said:
         raise CheckFailed("there is no health check")
@@ -142,15 +144,15 @@ def health_check_can_fail(stack: Stack) -> str:
 
 def note_worker_start(stack: Stack, worker: str) -> None:
     """Store how long after its start the worker logged that it takes jobs, by the engine's clock."""
-    log = stack.engine.log(stack.name(worker), None, times=True)
+    log = stack.engine.read_log(stack.build_name(worker), None, times=True)
     line = next((line for line in log.splitlines() if _READY in line), "")
-    ready = seconds_of(line.partition(" ")[0])
-    started = stack.state(worker).started_at
+    ready = parse_time(line.partition(" ")[0])
+    started = stack.read_state(worker).started_at
     if ready and started:
         stack.observed.worker_ready_seconds = ready - started
 
 
-def _health_of_idle(stack: Stack, role: RoleName) -> Health | None:
+def _check_idle_health(stack: Stack, role: RoleName) -> Health | None:
     """Return the result of a role's health check in a container that equals the role's, but only waits.
 
     The command line of its process 1 contains that of the role, because a health check may read there which role it is
@@ -158,13 +160,15 @@ def _health_of_idle(stack: Stack, role: RoleName) -> Health | None:
     """
     container = f"idle-{role}"
     try:
-        stack.start(role, container, entrypoint=(stack.interpreters[0], *WAITING), command=stack.words(role))
+        stack.start(
+            role, container, entrypoint=(stack.interpreters[0], *WAITING), command=stack.build_command_line(role)
+        )
         return health.check(stack, container, role)
     finally:
-        stack.engine.remove_container(stack.name(container))
+        stack.engine.remove_container(stack.build_name(container))
 
 
-def _settled(stack: Stack, container: str, role: RoleName) -> ContainerState:
+def _wait_until_settled(stack: Stack, container: str, role: RoleName) -> ContainerState:
     """Return the container's state once it is healthy or has ended, or the time is up.
 
     The health check may fail on the way. If there is none, the container must run for a moment.
@@ -175,7 +179,7 @@ def _settled(stack: Stack, container: str, role: RoleName) -> ContainerState:
         found = health.check(stack, container, role)
         if found:
             stack.observed.healths[container] = found
-        state, waited = stack.state(container), time.monotonic() - begin
+        state, waited = stack.read_state(container), time.monotonic() - begin
         enough = waited > _MOMENT_SECONDS if found is None else found.ok
         if enough or not state.running or waited > limit:
             return state
@@ -184,30 +188,30 @@ def _settled(stack: Stack, container: str, role: RoleName) -> ContainerState:
             stack.interruption.pause()
 
 
-def _answer_of_redis(stack: Stack) -> str:
+def _check_redis_answer(stack: Stack) -> str:
     """Return why Redis's answer is wrong; empty if it is right."""
     try:
-        _, output = stack.engine.execute(stack.name(REDIS), ("redis-cli", "ping"), _PING_SECONDS)
+        _, output = stack.engine.execute(stack.build_name(REDIS), ("redis-cli", "ping"), _PING_SECONDS)
     except EngineFault as error:
         return error.message
-    return "" if last_line(output) == "PONG" else last_line(output)
+    return "" if find_last_line(output) == "PONG" else find_last_line(output)
 
 
-def _broke_on_read_only_root(stack: Stack, container: str) -> bool:
-    return bool(_READ_ONLY.search(stack.log(container)))
+def _has_failed_on_read_only_root(stack: Stack, container: str) -> bool:
+    return bool(_READ_ONLY.search(stack.read_log(container)))
 
 
-def _how_it_ended(stack: Stack, role: RoleName, container: str, state: ContainerState) -> str:
+def _describe_end(stack: Stack, role: RoleName, container: str, state: ContainerState) -> str:
     if state.out_of_memory:
-        return f"exited because it {stack.out_of_memory(role)}"
-    log = stack.log(container, exit_reason.LINES)
+        return f"exited because it {stack.describe_out_of_memory(role)}"
+    log = stack.read_log(container, exit_reason.LINES)
     # If the program does not exist, the engine's init, which starts it, logs that and exits with 126 or 127.
-    cure = f"correct {_command(role)} and PATH" if state.exit_code in _NO_SUCH_PROGRAM else "see its log"
+    cure = f"correct {_name_command(role)} and PATH" if state.exit_code in _NO_SUCH_PROGRAM else "see its log"
     if _NO_THREAD.search(log):
-        cure = f"raise roles.{role}.processes, which is {stack.role(role).processes}, or let it start with fewer"
-    why = exit_reason.of_end(log, stack.settings.smoke.log_errors)
+        cure = f"raise roles.{role}.processes, which is {stack.get_role(role).processes}, or let it start with fewer"
+    why = exit_reason.find_reason(log, stack.settings.smoke.log_errors)
     return f"exited with code {state.exit_code} before it was healthy: {why}; {cure}"
 
 
-def _command(role: RoleName) -> str:
+def _name_command(role: RoleName) -> str:
     return f"roles.{role}.command or the image's CMD"

@@ -10,7 +10,7 @@ from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.start import note_worker_start
 from weighbridge.smoke.stack import inside
 from weighbridge.smoke.stack.containers import WORKER, Stack
-from weighbridge.smoke.stack.inside import last_line
+from weighbridge.smoke.stack.inside import find_last_line
 
 _ASK_SECONDS = 20.0
 _LOG_LINES = 1000
@@ -19,7 +19,7 @@ _LOG_LINES = 1000
 
 def ready(stack: Stack) -> str:
     """A worker answers through Redis."""
-    stack.observed.jobs = registered(stack)
+    stack.observed.jobs = list_registered_jobs(stack)
     note_worker_start(stack, WORKER)
     return f"{', '.join(stack.observed.jobs)} answered through Redis"
 
@@ -38,7 +38,7 @@ def registers_its_jobs(stack: Stack, jobs: Sequence[str]) -> str:
     return f"{', '.join(jobs)} among {len(known)}"
 
 
-def registered(stack: Stack) -> dict[str, list[str]]:
+def list_registered_jobs(stack: Stack) -> dict[str, list[str]]:
     """Ask until a worker answers or the time is up; return the jobs that each worker knows."""
     limit, command = stack.settings.smoke.timeout_seconds, stack.settings.roles.worker.registered
     deadline = time.monotonic() + limit
@@ -53,10 +53,10 @@ def registered(stack: Stack) -> dict[str, list[str]]:
             reason = (
                 "none answered"
                 if found == {}
-                else f"it printed {stack.masked(str(found))[:80]}, not worker -> names of jobs"
+                else f"it printed {stack.mask(str(found))[:80]}, not worker -> names of jobs"
             )
         if time.monotonic() > deadline:
-            said = last_line(stack.log(WORKER))
+            said = find_last_line(stack.read_log(WORKER))
             raise CheckFailed(
                 f"no worker answers through Redis after {limit:g} s ({reason}); its log ends: {said}; "
                 "does it reach the broker that smoke.environment names?"
@@ -69,7 +69,7 @@ def begin_job(stack: Stack, slow_job: Sequence[str]) -> str:
     limit = stack.settings.smoke.timeout_seconds
     job = inside.run(stack, slow_job, limit)
     deadline = time.monotonic() + limit
-    while job not in stack.log(WORKER, _LOG_LINES):
+    while job not in stack.read_log(WORKER, _LOG_LINES):
         if time.monotonic() > deadline:
             raise CheckFailed(
                 f"the worker's log does not name job {job} after {limit:g} s; let it log at INFO (--loglevel INFO)"

@@ -20,7 +20,7 @@ _WRONG_PAUSE_SECONDS = 0.1
 _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
-def arrival(
+def watch_arrival(
     *, host: str, port: int, live: str, ready: str, seconds: float, headers: dict[str, str]
 ) -> dict[str, object]:
     """Return when each of the two paths first answered 200, in seconds since the epoch, and the last answer of each.
@@ -64,7 +64,7 @@ def ask(host: str, port: int, path: str, headers: dict[str, str]) -> dict[str, o
     """Return status and body, or an error if no answer comes: the name is unknown, nothing listens, or time is up."""
     connection = HTTPConnection(host, port)
     try:
-        with within(_ASK_SECONDS):
+        with limit_time(_ASK_SECONDS):
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             return {"status": answer.status, "body": answer.read(_MOST_BYTES).decode(errors="replace")}
@@ -75,7 +75,7 @@ def ask(host: str, port: int, path: str, headers: dict[str, str]) -> dict[str, o
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
+def limit_time(seconds: float) -> Iterator[None]:
     """Raise `TimeoutError` when the time is up. A socket's own timeout would start again with each byte received."""
 
     def stop(*_: object) -> None:
@@ -90,4 +90,4 @@ def within(seconds: float) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(arrival(**json.loads(sys.argv[1]))))  # noqa: T201 - the output is the point
+    print(json.dumps(watch_arrival(**json.loads(sys.argv[1]))))  # noqa: T201 - the output is the point

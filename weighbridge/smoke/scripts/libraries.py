@@ -31,18 +31,18 @@ _LOOKED_FOR = (
 _OTHER_VERSION = re.compile(r"([^/\s]+): version `([^']+)' not found")
 
 
-def import_folders() -> list[str]:
+def list_import_folders() -> list[str]:
     """Return the folders that the interpreter imports from when the image runs it normally, with site-packages."""
     home = Path(sys.executable).parent
     virtual = [folder for folder in (home.parent, home) if (folder / "pyvenv.cfg").is_file()]
     system = [Path(sys.base_prefix), Path(sys.base_exec_prefix)]
     if virtual and not uses_system_packages(virtual[0] / "pyvenv.cfg"):
         system = []
-    packages = [str(folder) for prefix in (*virtual, *system) for folder in site_packages(prefix)]
+    packages = [str(folder) for prefix in (*virtual, *system) for folder in find_site_packages(prefix)]
     if system and os.environ.get("HOME"):
         packages.append(site.getusersitepackages())
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    linked = [line for folder in packages for line in path_lines(Path(folder))]
+    linked = [line for folder in packages for line in read_path_lines(Path(folder))]
     folders = (os.path.realpath(folder) for folder in [*sys.path, *packages, *linked, *given, os.curdir])
     return [folder for folder in dict.fromkeys(folders) if folder != os.sep and Path(folder).is_dir()]
 
@@ -53,13 +53,13 @@ def uses_system_packages(configuration: Path) -> bool:
     return any(key.strip() == "include-system-site-packages" and value.strip() == "true" for key, _, value in lines)
 
 
-def site_packages(prefix: Path) -> list[Path]:
+def find_site_packages(prefix: Path) -> list[Path]:
     """Return the folders for packages below a prefix; only the module `site` knows those of a Linux distribution."""
     usual = prefix.glob(f"lib*/{Path(os.__file__).parent.name}/site-packages")
     return [*usual, *map(Path, site.getsitepackages([str(prefix)]))]
 
 
-def path_lines(folder: Path) -> Iterator[str]:
+def read_path_lines(folder: Path) -> Iterator[str]:
     """Yield the folders that `.pth` files add, for example those of editable installations."""
     for file in sorted(folder.glob("*.pth")):
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -67,7 +67,7 @@ def path_lines(folder: Path) -> Iterator[str]:
                 yield str(folder / line.strip())
 
 
-def shared_objects(folders: list[str]) -> dict[str, str]:
+def find_shared_objects(folders: list[str]) -> dict[str, str]:
     """Return path -> file name of each shared object, and of each link to one."""
     found = {}
     for folder in folders:
@@ -76,7 +76,7 @@ def shared_objects(folders: list[str]) -> dict[str, str]:
     return found
 
 
-def kind_of(path: str) -> tuple[int, int, int] | None:
+def read_kind(path: str) -> tuple[int, int, int] | None:
     """Return ELF class, byte order and machine of a regular file; None if it is no ELF file, or unreadable."""
     if os.path.islink(path):  # noqa: PTH114 - thousands
         return None
@@ -87,29 +87,29 @@ def kind_of(path: str) -> tuple[int, int, int] | None:
         return None
     if len(head) < 20 or not head.startswith(b"\x7fELF"):  # noqa: PLR2004 - where the machine ends
         return None
-    return head[4], head[5], struct.unpack_from(order(head) + "H", head, 18)[0]
+    return head[4], head[5], struct.unpack_from(read_byte_order(head) + "H", head, 18)[0]
 
 
-def order(head: bytes) -> str:
+def read_byte_order(head: bytes) -> str:
     """Return the byte order of an ELF file as a format character of `struct`."""
     return ">" if head[5] == 2 else "<"  # noqa: PLR2004 - ELFDATA2MSB
 
 
-def loader_of(interpreter: str) -> str:
+def find_loader(interpreter: str) -> str:
     """Return the path of the dynamic loader that a program names; empty if the program is linked statically."""
     with open(interpreter, "rb") as file:  # noqa: PTH123 - as above
         head = file.read(64)
         wide = head[4] == 2  # noqa: PLR2004 - ELFCLASS64
-        (table,) = struct.unpack_from(order(head) + ("Q" if wide else "I"), head, 32 if wide else 28)
-        size, count = struct.unpack_from(order(head) + "HH", head, 54 if wide else 42)
+        (table,) = struct.unpack_from(read_byte_order(head) + ("Q" if wide else "I"), head, 32 if wide else 28)
+        size, count = struct.unpack_from(read_byte_order(head) + "HH", head, 54 if wide else 42)
         for number in range(count):
             file.seek(table + number * size)
             entry = file.read(size)
-            (kind,) = struct.unpack_from(order(head) + "I", entry)
+            (kind,) = struct.unpack_from(read_byte_order(head) + "I", entry)
             if kind == _PT_INTERP:
                 layout, offset_at, size_at = ("Q", 8, 32) if wide else ("I", 4, 16)
-                (offset,) = struct.unpack_from(order(head) + layout, entry, offset_at)
-                (length,) = struct.unpack_from(order(head) + layout, entry, size_at)
+                (offset,) = struct.unpack_from(read_byte_order(head) + layout, entry, offset_at)
+                (length,) = struct.unpack_from(read_byte_order(head) + layout, entry, size_at)
                 file.seek(offset)
                 return file.read(length).rstrip(b"\0").decode()
     return ""
@@ -135,7 +135,7 @@ def trace(loader: str, path: str) -> str:
     return f"error while loading shared libraries: {path}: ended the loader" if done.returncode < 0 else output
 
 
-def libraries_missing(output: str) -> list[str]:
+def find_missing_libraries(output: str) -> list[str]:
     """Return what the loader did not find: file names, and versions that a library would have to have."""
     missing = [os.path.basename(name) for pattern in _LOOKED_FOR for name in pattern.findall(output)]  # noqa: PTH119 - as above
     older = [f"{library} with {version}" for library, version in _OTHER_VERSION.findall(output)]
@@ -148,8 +148,8 @@ def examine(interpreter: str, folders: list[str]) -> dict[str, object]:
     A library does not count as missing if the interpreter itself has loaded it, or if it is anywhere in these folders:
     a package may load the libraries that it contains by itself, or set a path at run time.
     """
-    objects, own, loader = shared_objects(folders), kind_of(interpreter), loader_of(interpreter)
-    kinds = {path: kind for path, kind in ((path, kind_of(path)) for path in objects) if kind}
+    objects, own, loader = find_shared_objects(folders), read_kind(interpreter), find_loader(interpreter)
+    kinds = {path: kind for path, kind in ((path, read_kind(path)) for path in objects) if kind}
     foreign = [{"file": path, "machine": kind[2]} for path, kind in kinds.items() if kind != own]
     wanted = [
         path for path, kind in kinds.items() if kind == own and not objects[path].startswith(_LEFT_OUT_ON_PURPOSE)
@@ -159,10 +159,10 @@ def examine(interpreter: str, folders: list[str]) -> dict[str, object]:
         there = {*objects.values(), *_FOUND.findall(trace(loader, interpreter))}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for path, output in zip(wanted, pool.map(lambda path: trace(loader, path), wanted)):  # noqa: B905 - Python 3.9
-                names = [name for name in libraries_missing(output) if name == objects[path] or name not in there]
+                names = [name for name in find_missing_libraries(output) if name == objects[path] or name not in there]
                 missing += [{"file": path, "library": name} for name in names]
     return {"loader": loader, "checked": len(wanted) + 1, "missing": missing, "foreign": foreign}
 
 
 if __name__ == "__main__":
-    print(json.dumps(examine(os.path.realpath(sys.executable), import_folders())))  # noqa: T201 - the output is the point
+    print(json.dumps(examine(os.path.realpath(sys.executable), list_import_folders())))  # noqa: T201 - the output is the point

@@ -49,7 +49,7 @@ class Load:
             "accepted": [value for _, value in self._accepted],
             "refused": self._refused,
             "errors": self._errors,
-            "longest_gap_seconds": self._longest_gap(),
+            "longest_gap_seconds": self._find_longest_gap(),
         }
 
     def _send_all(self) -> None:
@@ -77,7 +77,7 @@ class Load:
         accepted = answer.status // 100 == 2  # noqa: PLR2004 - any success
         with self._lock:
             if accepted:
-                self._accept(field_of(content, self._field))
+                self._accept(find_field(content, self._field))
             else:
                 self._refused += 1
         return accepted
@@ -87,13 +87,13 @@ class Load:
             print("begun", flush=True)  # noqa: T201 - our side waits for it
         self._accepted.append((time.monotonic(), value))
 
-    def _longest_gap(self) -> float:
+    def _find_longest_gap(self) -> float:
         """Return the longest time in seconds without an accepted answer, from the first attempt to the last."""
         moments = [self._began, *(moment for moment, _ in self._accepted), max(time.monotonic(), self._until)]
         return max(later - earlier for earlier, later in zip(moments, moments[1:]))  # noqa: B905, RUF007 - Python 3.9
 
 
-def field_of(body: bytes, path: str) -> object:
+def find_field(body: bytes, path: str) -> object:
     """Return the value at a dotted path in a JSON answer; None if there is none."""
     try:
         value = json.loads(body)

@@ -47,19 +47,19 @@ def ask_all(*, host: str, port: int, path: str, headers: dict[str, str], seconds
     if found.get("status") != HTTPStatus.OK:
         return {"error": f"GET {path} " + (f"answered {found['status']}" if "status" in found else str(found["error"]))}
     try:
-        document = mapping(json.loads(str(found["body"])))
+        document = keep_mapping(json.loads(str(found["body"])))
     except (ValueError, RecursionError):
         return {"error": f"the answer to GET {path} is no JSON"}
     version = str(document.get("openapi", ""))
     if not version.startswith("3."):
         return {"error": f"the answer to GET {path} is no OpenAPI 3 document: its `openapi` is no 3.x"}
-    items = mapping(document.get("paths")).items()
-    paths = {key: resolved(document, item) for key, item in items if key.startswith("/")}
+    items = keep_mapping(document.get("paths")).items()
+    paths = {key: resolve(document, item) for key, item in items if key.startswith("/")}
     gets = list[object]()
     for key, item in paths.items():
         if not isinstance(item.get("get"), dict):
             continue
-        url, filled = request_for(document, key, item)
+        url, filled = build_request(document, key, item)
         left = until - time.monotonic()
         given = {name.lower() for name in headers}
         sent = {**headers, **{name: value for name, value in filled.items() if name.lower() not in given}}
@@ -75,7 +75,7 @@ def ask(place: tuple[str, int], path: str, headers: dict[str, str], seconds: flo
         return {"error": "was not sent: the time was up"}
     connection, seen = HTTPConnection(*place), dict[str, object]()
     try:
-        with within(seconds):
+        with limit_time(seconds):
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             seen["status"], seen["body"] = answer.status, ""
@@ -95,7 +95,7 @@ def ask(place: tuple[str, int], path: str, headers: dict[str, str], seconds: flo
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
+def limit_time(seconds: float) -> Iterator[None]:
     """Raise `TimeoutError` when the time is up. A socket's own timeout would start again with each byte received."""
 
     def stop(*_: object) -> None:
@@ -109,27 +109,27 @@ def within(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def request_for(document: Mapping[str, object], path: str, item: Mapping[str, object]) -> tuple[str, dict[str, str]]:
+def build_request(document: Mapping[str, object], path: str, item: Mapping[str, object]) -> tuple[str, dict[str, str]]:
     """Return URL and headers for a GET, with all parameters that the path and the operation require."""
     found: dict[tuple[str, str], dict[str, object]] = {}
-    for holder in (item, mapping(item.get("get"))):  # parameters of the operation replace those of the path
-        for each in (resolved(document, each) for each in sequence(holder.get("parameters"))):
+    for holder in (item, keep_mapping(item.get("get"))):  # parameters of the operation replace those of the path
+        for each in (resolve(document, each) for each in keep_list(holder.get("parameters"))):
             found[str(each.get("in")), str(each.get("name"))] = each
     values, query, headers = dict[str, str](), list[str](), dict[str, str]()
     for (place, name), parameter in found.items():
-        value = value_for(document, parameter)
+        value = choose_value(document, parameter)
         if place == "path":
-            values[name] = ",".join(map(encoded, value))
+            values[name] = ",".join(map(encode, value))
         elif parameter.get("required") is not True:
             continue
         elif place == "query":
-            query += [f"{encoded(name)}={encoded(each)}" for each in value]
+            query += [f"{encode(name)}={encode(each)}" for each in value]
         elif place == "header" and _HEADER_NAME.fullmatch(name) and name.lower() not in _NOT_PARAMETERS:
             headers[name] = quote(",".join(value)[:_MOST_CHARACTERS], safe=_IN_HEADERS, errors="replace")
-    return "?".join([url_path(path, values), *(["&".join(query)] if query else [])]), headers
+    return "?".join([build_path(path, values), *(["&".join(query)] if query else [])]), headers
 
 
-def url_path(path: str, values: dict[str, str]) -> str:
+def build_path(path: str, values: dict[str, str]) -> str:
     """Return a path with its placeholders filled, and nothing in it that a URL may not hold."""
     parts = _PLACEHOLDER.split(path)  # text and names by turns
     parts[1::2] = [values.get(name) or "0" for name in parts[1::2]]
@@ -137,110 +137,115 @@ def url_path(path: str, values: dict[str, str]) -> str:
     return "".join(parts)
 
 
-def encoded(text: str) -> str:
+def encode(text: str) -> str:
     """Return a value as a URL holds it."""
     return quote(text[:_MOST_CHARACTERS], safe="", errors="replace")
 
 
-def value_for(document: Mapping[str, object], parameter: dict[str, object]) -> list[str]:
+def choose_value(document: Mapping[str, object], parameter: dict[str, object]) -> list[str]:
     """Return what to send for a parameter: one text, or several if it takes a list."""
-    contents = [mapping(content) for content in mapping(parameter.get("content")).values()]
+    contents = [keep_mapping(content) for content in keep_mapping(parameter.get("content")).values()]
     known: list[object] = []
     for holder in (parameter, *contents):
-        examples = [resolved(document, each).get("value") for each in mapping(holder.get("examples")).values()]
+        examples = [resolve(document, each).get("value") for each in keep_mapping(holder.get("examples")).values()]
         known += [value for value in (holder.get("example"), *examples) if value is not None]
     schemas = [holder.get("schema") for holder in (parameter, *contents) if "schema" in holder]
-    value = known[0] if known else sample(document, schemas[0] if schemas else None)
-    return [as_text(each) for each in value] if isinstance(value, list) else [as_text(value)]
+    value = known[0] if known else make_sample(document, schemas[0] if schemas else None)
+    return [format_value(each) for each in value] if isinstance(value, list) else [format_value(value)]
 
 
-def as_text(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a value in the form for a parameter: text unchanged, anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def sample(document: Mapping[str, object], node: object, depth: int = _DEPTH) -> object:
+def make_sample(document: Mapping[str, object], node: object, depth: int = _DEPTH) -> object:
     """Return a value that a simple schema allows; not every constraint is considered."""
-    schema = resolved(document, node)
-    known = (schema.get("example"), first(schema.get("examples")), schema.get("default"), first(schema.get("enum")))
+    schema = resolve(document, node)
+    known = (
+        schema.get("example"),
+        take_first(schema.get("examples")),
+        schema.get("default"),
+        take_first(schema.get("enum")),
+    )
     for value in (*known, schema.get("const")):
         if value is not None:
             return value
-    for option in [each for key in ("anyOf", "oneOf", "allOf") for each in sequence(schema.get(key))]:
-        if depth and type_of(resolved(document, option)) != "null":
-            return sample(document, option, depth - 1)
-    kind = type_of(schema)
+    for option in [each for key in ("anyOf", "oneOf", "allOf") for each in keep_list(schema.get(key))]:
+        if depth and find_type(resolve(document, option)) != "null":
+            return make_sample(document, option, depth - 1)
+    kind = find_type(schema)
     if kind in ("integer", "number"):
-        return number(schema, whole=kind == "integer")
+        return choose_number(schema, whole=kind == "integer")
     if kind == "array":
-        return [sample(document, schema.get("items"), depth - 1)] if depth else []
-    return True if kind == "boolean" else text(schema)
+        return [make_sample(document, schema.get("items"), depth - 1)] if depth else []
+    return True if kind == "boolean" else make_text(schema)
 
 
-def text(schema: dict[str, object]) -> str:
+def make_text(schema: dict[str, object]) -> str:
     """Return a text in the format that the schema requires, or of its minimum length."""
-    known, least = _BY_FORMAT.get(str(schema.get("format"))), finite(schema.get("minLength"))
+    known, least = _BY_FORMAT.get(str(schema.get("format"))), keep_finite(schema.get("minLength"))
     return known or "0" * int(min(max(1, least or 1), _MOST_CHARACTERS))
 
 
-def number(schema: dict[str, object], *, whole: bool) -> float:
+def choose_number(schema: dict[str, object], *, whole: bool) -> float:
     """Return 1, or the number within the schema's bounds that is nearest to 1."""
-    lowest, highest = finite(schema.get("minimum")), finite(schema.get("maximum"))
+    lowest, highest = keep_finite(schema.get("minimum")), keep_finite(schema.get("maximum"))
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     step = 1 if whole else 0.5
     if above is True and lowest is not None:  # OpenAPI 3.0; a number of its own since 3.1
         lowest += step
-    elif finite(above) is not None:
-        lowest = (math.floor(finite(above) or 0) if whole else finite(above) or 0) + step
+    elif keep_finite(above) is not None:
+        lowest = (math.floor(keep_finite(above) or 0) if whole else keep_finite(above) or 0) + step
     if below is True and highest is not None:
         highest -= step
-    elif finite(below) is not None:
-        highest = (math.ceil(finite(below) or 0) if whole else finite(below) or 0) - step
+    elif keep_finite(below) is not None:
+        highest = (math.ceil(keep_finite(below) or 0) if whole else keep_finite(below) or 0) - step
     value = 1 if highest is None or highest >= 1 else math.floor(highest) if whole else highest
     return value if lowest is None or lowest <= value else math.ceil(lowest) if whole else lowest
 
 
-def finite(value: object) -> float | None:
+def keep_finite(value: object) -> float | None:
     """Return a number that is safe to calculate with; None for anything else."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     return value if abs(value) < _MOST_RECKONED else None
 
 
-def type_of(schema: dict[str, object]) -> str:
+def find_type(schema: dict[str, object]) -> str:
     """Return a schema's type; if it has several, the first that is not null."""
-    kinds = [kind for kind in sequence(schema.get("type")) if kind != "null"]
+    kinds = [kind for kind in keep_list(schema.get("type")) if kind != "null"]
     return str(kinds[0] if kinds else schema.get("type", ""))
 
 
-def resolved(document: Mapping[str, object], node: object) -> dict[str, object]:
+def resolve(document: Mapping[str, object], node: object) -> dict[str, object]:
     """Return a node with its references within the document followed; keys beside a reference override its target."""
-    found = mapping(node)
+    found = keep_mapping(node)
     for _ in range(_DEPTH):
         reference = found.get("$ref")
         if not isinstance(reference, str):
             break
         target: object = document
         for name in reference.split("/")[1:] if reference[:2] == "#/" else ["nowhere"]:
-            target = mapping(target).get(name.replace("~1", "/").replace("~0", "~"))
+            target = keep_mapping(target).get(name.replace("~1", "/").replace("~0", "~"))
         beside = {key: value for key, value in found.items() if key != "$ref"}
-        found = {**mapping(target), **beside}
+        found = {**keep_mapping(target), **beside}
     return found
 
 
-def mapping(value: object) -> dict[str, object]:
+def keep_mapping(value: object) -> dict[str, object]:
     """Return a JSON object of the document; an empty one if the value is something else."""
     return value if isinstance(value, dict) else {}
 
 
-def sequence(value: object) -> list[object]:
+def keep_list(value: object) -> list[object]:
     """Return a list of the document; an empty one if the value is something else."""
     return value if isinstance(value, list) else []
 
 
-def first(value: object) -> object:
+def take_first(value: object) -> object:
     """Return the first value of a list that is not null; None if there is none."""
-    return next((each for each in sequence(value) if each is not None), None)
+    return next((each for each in keep_list(value) if each is not None), None)
 
 
 if __name__ == "__main__":

@@ -25,32 +25,32 @@ Mapping = tuple[str, str, str]
 """The offset in a file, and the file's device and inode; inode 0 is no file."""
 
 
-def others() -> Iterator[Path]:
+def list_others() -> Iterator[Path]:
     """Yield the folder in /proc of each process except this one."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
             yield folder
 
 
-def facts_of(folder: Path) -> dict[str, str]:
+def read_facts(folder: Path) -> dict[str, str]:
     """Return the fields of /proc/PID/status."""
     lines = (folder / "status").read_text(encoding="utf-8", errors="replace").splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
-def processes() -> list[dict[str, object]]:
+def list_processes() -> list[dict[str, object]]:
     """Return what the kernel says about each process except this one: users, capabilities, no-new-privileges, start."""
     found: list[dict[str, object]] = []
-    for folder in others():
+    for folder in list_others():
         try:
-            facts, stat = facts_of(folder), (folder / "stat").read_text(encoding="utf-8", errors="replace")
+            facts, stat = read_facts(folder), (folder / "stat").read_text(encoding="utf-8", errors="replace")
         except OSError:
             continue  # it has ended in the meantime
         found.append(
             {
                 "pid": int(folder.name),
                 "name": facts["Name"],
-                "started": start_in(stat),
+                "started": read_start(stat),
                 "uids": [int(uid) for uid in facts["Uid"].split()],
                 "has_capabilities": any(int(value, 16) for key, value in facts.items() if key.startswith("Cap")),
                 "no_new_privileges": facts.get("NoNewPrivs") == "1",
@@ -59,12 +59,12 @@ def processes() -> list[dict[str, object]]:
     return found
 
 
-def start_in(stat: str) -> int:
+def read_start(stat: str) -> int:
     """Return when a process started, in clock ticks since boot; start and id together identify a process."""
     return int(stat.rpartition(")")[2].split()[_STARTED])  # the name may hold spaces and parentheses
 
 
-def memory_bytes() -> int:
+def measure_memory() -> int:
     """Return the resident memory of all processes except this one.
 
     A page that several processes share counts once. It counts in full even if this script or another container shares
@@ -74,28 +74,28 @@ def memory_bytes() -> int:
     its pages.
     """
     kibibytes, files = 0, dict[Mapping, int]()
-    for folder in others():
+    for folder in list_others():
         try:
-            whole = sections((folder / "smaps_rollup").read_text(encoding="utf-8", errors="replace"))
-            each = sections((folder / "smaps").read_text(encoding="utf-8", errors="replace"))
+            whole = parse_sections((folder / "smaps_rollup").read_text(encoding="utf-8", errors="replace"))
+            each = parse_sections((folder / "smaps").read_text(encoding="utf-8", errors="replace"))
             kibibytes += sum(sizes["Pss_Anon"] + sizes["Pss_Shmem"] for _, sizes in whole)
         except (OSError, KeyError):  # a process of another user, or a kernel before 5.4
-            kibibytes += resident(folder)
+            kibibytes += read_resident(folder)
             continue
         for mapping, sizes in each:
             files[mapping] = max(files.get(mapping, 0), sizes["Rss"] - sizes["Anonymous"])
     return (kibibytes + sum(files.values())) * 1024
 
 
-def resident(folder: Path) -> int:
+def read_resident(folder: Path) -> int:
     """Return the resident memory of a process in KiB, with shared pages; 0 if it has ended."""
     try:
-        return int(facts_of(folder).get("VmRSS", "0").split()[0])
+        return int(read_facts(folder).get("VmRSS", "0").split()[0])
     except OSError:
         return 0
 
 
-def sections(text: str) -> list[tuple[Mapping, dict[str, int]]]:
+def parse_sections(text: str) -> list[tuple[Mapping, dict[str, int]]]:
     """Return each mapping of a process with its sizes in KiB."""
     found: list[tuple[Mapping, dict[str, int]]] = []
     for words in map(str.split, text.splitlines()):
@@ -106,36 +106,36 @@ def sections(text: str) -> list[tuple[Mapping, dict[str, int]]]:
     return found
 
 
-def listening() -> list[dict[str, object]]:
+def list_listening() -> list[dict[str, object]]:
     """Return all listening sockets of the container's network, except the engine's DNS."""
     found: list[dict[str, object]] = []
     for table in _WAITING:
         path = Path("/proc/self/net", table)
         if path.exists():  # IPv6 may be switched off
-            found += waiting(table, path.read_text(encoding="ascii"))
+            found += parse_waiting(table, path.read_text(encoding="ascii"))
     first, last = (int(port) for port in _CLIENTS_PORTS.read_text(encoding="ascii").split())
     return [each for each in found if each["protocol"] == "tcp" or not first <= int(str(each["port"])) <= last]
 
 
-def waiting(table: str, text: str) -> list[dict[str, object]]:
+def parse_waiting(table: str, text: str) -> list[dict[str, object]]:
     """Return the listening sockets in one of the kernel's tables."""
     found: list[dict[str, object]] = []
     for line in text.splitlines()[1:]:
         local, _, state = line.split()[1:4]
         host, port = local.split(":")
-        if state == _WAITING[table] and address(host) != _ENGINES_DNS:
-            found.append({"protocol": table[:3], "address": address(host), "port": int(port, 16)})
+        if state == _WAITING[table] and decode_address(host) != _ENGINES_DNS:
+            found.append({"protocol": table[:3], "address": decode_address(host), "port": int(port, 16)})
     return found
 
 
-def address(text: str) -> str:
+def decode_address(text: str) -> str:
     """Decode an address of the kernel's tables: words of 32 bits, each in the byte order of the machine."""
     words = (int(text[start : start + 8], 16) for start in range(0, len(text), 8))
     found = ip_address(b"".join(word.to_bytes(4, sys.byteorder) for word in words))
     return str(getattr(found, "ipv4_mapped", None) or found)
 
 
-def mounts() -> dict[str, bool]:
+def list_mounts() -> dict[str, bool]:
     """Return mounted folder -> whether it is read-only, for each mount where files may belong."""
     found = {}
     for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
@@ -158,11 +158,11 @@ def try_to_write(folder: str) -> str:
 
 def main() -> None:
     """Print what this script finds out."""
-    found = mounts()
+    found = list_mounts()
     seen = {
-        "processes": processes(),
-        "memory_bytes": memory_bytes(),
-        "listening": listening(),
+        "processes": list_processes(),
+        "memory_bytes": measure_memory(),
+        "listening": list_listening(),
         "root_is_read_only": found.get("/", False),
         "writes": {folder: try_to_write(folder) for folder in ["/", *found]},
     }

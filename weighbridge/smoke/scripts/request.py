@@ -12,13 +12,13 @@ from http.client import HTTPConnection, HTTPException, IncompleteRead
 _MOST_BYTES = 1024 * 1024
 
 
-def answer_to(
+def send_request(
     *, host: str, port: int, method: str, path: str, headers: dict[str, str], body: str | None, seconds: float
 ) -> dict[str, object]:
     """Return status and body of the answer, or why none came."""
     connection = HTTPConnection(host, port)
     try:
-        with within(seconds):
+        with limit_time(seconds):
             connection.request(method, path, None if body is None else body.encode(), headers)
             answer = connection.getresponse()
             content = answer.read(_MOST_BYTES)
@@ -32,7 +32,7 @@ def answer_to(
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
+def limit_time(seconds: float) -> Iterator[None]:
     """Raise `TimeoutError` when the time is up. A socket's own timeout would start again with each byte received."""
 
     def stop(*_: object) -> None:
@@ -50,7 +50,7 @@ def main() -> None:
     """Send the requests and print the answers."""
     wanted = json.loads(sys.argv[1])
     place = {"host": wanted["host"], "port": wanted["port"], "seconds": wanted["timeout_seconds"]}
-    answers = [answer_to(**place, **each) for each in wanted["requests"]]
+    answers = [send_request(**place, **each) for each in wanted["requests"]]
     print(json.dumps(answers))  # noqa: T201 - the output is the point
 
 

@@ -45,7 +45,7 @@ class _Common(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The containers of one run, by name. `running` sets up its network and volume, and removes all at the end."""
+    """The containers of one run, by name. `run_stack` sets up its network and volume, and removes all at the end."""
 
     engine: Engine
     settings: Settings
@@ -70,7 +70,7 @@ class Stack:
         known = self.observed.interpreter
         return (known,) if known else INTERPRETERS
 
-    def name(self, container: str) -> str:
+    def build_name(self, container: str) -> str:
         """Return the engine's name of a container."""
         return f"{self.run.name}-{container}"
 
@@ -82,76 +82,76 @@ class Stack:
             container: Its name, by which the others reach it; empty: its kind.
             changes: Fields of its `ContainerSpec` that get other values.
         """
-        spec = replace(self._spec(kind, container or kind), **changes)
+        spec = replace(self._build_spec(kind, container or kind), **changes)
         created = self.engine.create_container(spec)
         self.engine.start(created.id)
         return created
 
-    def state(self, container: str) -> ContainerState:
+    def read_state(self, container: str) -> ContainerState:
         """Return the state of a container now."""
-        return self.engine.state(self.name(container))
+        return self.engine.read_state(self.build_name(container))
 
-    def log(self, container: str, lines: int | None = LOG_LINES) -> str:
+    def read_log(self, container: str, lines: int | None = LOG_LINES) -> str:
         """Return the end of a container's log without secrets and without the last line break; empty if it has none."""
         try:
-            return self.masked(self.engine.log(self.name(container), lines).rstrip())
+            return self.mask(self.engine.read_log(self.build_name(container), lines).rstrip())
         except EngineFault:
             return ""
 
-    def masked(self, text: str) -> str:
+    def mask(self, text: str) -> str:
         """Return a text with `***` in place of the secrets that the containers were given."""
-        return redaction.masked(text, redaction.given(self.settings, self.environment))
+        return redaction.mask(text, redaction.collect_secrets(self.settings, self.environment))
 
     def remove(self, container: str) -> None:
         """Remove a container and keep its log."""
-        self.observed.logs[container] = self.log(container, None)
-        self.engine.remove_container(self.name(container))
+        self.observed.logs[container] = self.read_log(container, None)
+        self.engine.remove_container(self.build_name(container))
 
     def wait(self, container: str, enough: Callable[[ContainerState], bool], seconds: float) -> ContainerState:
         """Return the container's first state for which `enough` is true, or its state when the time is up."""
         deadline = time.monotonic() + seconds
         while True:
-            state = self.state(container)
+            state = self.read_state(container)
             if enough(state) or time.monotonic() > deadline:
                 return state
             self.interruption.pause()
 
-    def role(self, role: RoleName) -> Role:
+    def get_role(self, role: RoleName) -> Role:
         """Return the settings of `api` or `worker`."""
         return self.settings.roles.api if role == API else self.settings.roles.worker
 
-    def words(self, role: RoleName) -> tuple[str, ...]:
+    def build_command_line(self, role: RoleName) -> tuple[str, ...]:
         """Return the whole command line of a role, its program first."""
-        return (*self.entrypoint, *(self.role(role).command or self.command))
+        return (*self.entrypoint, *(self.get_role(role).command or self.command))
 
-    def out_of_memory(self, role: RoleName) -> str:
+    def describe_out_of_memory(self, role: RoleName) -> str:
         """Return a message on a role that ran out of memory: its limit, and what to do."""
-        limit = self.role(role).memory.written
+        limit = self.get_role(role).memory.written
         return f"reached its limit of {limit} of memory; let it take less, or raise roles.{role}.memory"
 
-    def _spec(self, kind: ContainerKind, container: str) -> ContainerSpec:
+    def _build_spec(self, kind: ContainerKind, container: str) -> ContainerSpec:
         match kind:
             case "redis":
-                return self._redis(container)
+                return self._build_redis_spec(container)
             case "client":
-                return self._client(container)
+                return self._build_client_spec(container)
             case "api" | "worker":
-                return self._role(container, kind)
+                return self._build_role_spec(container, kind)
             case _:
                 assert_never(kind)
 
-    def _redis(self, container: str) -> ContainerSpec:
+    def _build_redis_spec(self, container: str) -> ContainerSpec:
         """Return the spec of a Redis that keeps nothing on disk."""
         return ContainerSpec(
-            **self._common(container),
+            **self._build_common_fields(container),
             image=self.redis,
             command=("redis-server", "--save", "", "--appendonly", "no", "--protected-mode", "no"),
             user="999",  # the number of the user `redis` in the official image and in our stand-in
             tmpfs={"/data": "mode=1777,size=64m"},
         )
 
-    def _client(self, container: str) -> ContainerSpec:
-        spec, roles = self._role(container, API), self.settings.roles
+    def _build_client_spec(self, container: str) -> ContainerSpec:
+        spec, roles = self._build_role_spec(container, API), self.settings.roles
         # The commands of the settings run here, and most of them concern the worker.
         return replace(
             spec,
@@ -162,10 +162,10 @@ class Stack:
             pids_limit=max(role.processes for role in (roles.api, roles.worker)),
         )
 
-    def _role(self, container: str, role: RoleName) -> ContainerSpec:
-        settings = self.role(role)
+    def _build_role_spec(self, container: str, role: RoleName) -> ContainerSpec:
+        settings = self.get_role(role)
         return ContainerSpec(
-            **self._common(container),
+            **self._build_common_fields(container),
             image=self.image,
             command=settings.command or (),
             environment={**self.settings.smoke.environment, **settings.environment, **self.environment},
@@ -174,9 +174,9 @@ class Stack:
             pids_limit=settings.processes,
         )
 
-    def _common(self, container: str) -> _Common:
+    def _build_common_fields(self, container: str) -> _Common:
         return {
-            "name": self.name(container),
+            "name": self.build_name(container),
             "network": self.run.name,
             "aliases": (container,),
             "labels": self.run.labels,
@@ -185,7 +185,7 @@ class Stack:
 
 
 @contextmanager
-def running(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
+def run_stack(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
     """Make the network and the volume; at the end remove all that the run made, unless the user wants to keep it.
 
     A first signal does not interrupt this, because nothing here checks `Interruption`. `note` gets a sentence on each

@@ -10,7 +10,7 @@ LINES = 200
 """How many lines to search, from the end of a log: a traceback through a framework is long."""
 
 
-def of_end(log: str, errors: str) -> str:
+def find_reason(log: str, errors: str) -> str:
     """Return in one line why a container ended, according to its log.
 
     That is the exception of the last traceback, because a server may log one and then exit normally. Without a
@@ -23,13 +23,13 @@ def of_end(log: str, errors: str) -> str:
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     if not lines:
         return "(no output)"
-    found = _exception(lines) or next((line for line in reversed(lines) if re.search(errors, line)), "")
+    found = _find_exception(lines) or next((line for line in reversed(lines) if re.search(errors, line)), "")
     last = lines[-1]
     reasons = [found, f"its log ends: {last.strip()}"] if found and found != last else [last]
     return "; ".join(each.strip()[:_SHOWN_CHARACTERS] for each in reasons)
 
 
-def _exception(lines: list[str]) -> str:
+def _find_exception(lines: list[str]) -> str:
     """Return the line after the frames of the last traceback; empty if there is no traceback."""
     begins = [at for at, line in enumerate(lines) if _TRACEBACK in line]
     after = lines[begins[-1] + 1 :] if begins else []

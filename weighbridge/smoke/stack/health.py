@@ -5,7 +5,7 @@ from __future__ import annotations
 from weighbridge.errors import EngineFault
 from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.stack.containers import Stack
-from weighbridge.smoke.stack.inside import last_line
+from weighbridge.smoke.stack.inside import find_last_line
 from weighbridge.smoke.stack.observations import Health
 
 _SECONDS = 30.0
@@ -22,19 +22,19 @@ def check(stack: Stack, container: str, role: RoleName) -> Health | None:
         container: Its name.
         role: The role whose health check to run: the one in the settings if there is one, else the image's.
     """
-    command = stack.role(role).health or _command(stack.health_check)
+    command = stack.get_role(role).health or _build_command(stack.health_check)
     if not command:
         return None
     try:
-        code, output = stack.engine.execute(stack.name(container), command, _SECONDS)
+        code, output = stack.engine.execute(stack.build_name(container), command, _SECONDS)
     except EngineFault as error:
-        if not stack.state(container).running:
+        if not stack.read_state(container).running:
             return None
         return Health(ok=False, output=error.message)  # newer engines: for example, the image has no such program
-    return Health(ok=code == 0, output=last_line(output))
+    return Health(ok=code == 0, output=find_last_line(output))
 
 
-def _command(test: tuple[str, ...]) -> tuple[str, ...]:
+def _build_command(test: tuple[str, ...]) -> tuple[str, ...]:
     """Return the command of a health check; its shell form runs in the image's own shell."""
     kind, *words = test or ("NONE",)
     if kind == "NONE":

@@ -27,16 +27,16 @@ class Answer:
     masked: Callable[[str], str] = str
     """Returns a text without secrets; applied to what is quoted of the body."""
 
-    def json(self) -> Any:
+    def parse_json(self) -> Any:
         """Return the parsed body; raise `CheckFailed` if it is no JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
             raise CheckFailed(f"{self.request} did not answer with JSON: {self.quote()}") from None
 
-    def field(self, path: str) -> Any:
+    def get_field(self, path: str) -> Any:
         """Return a field of the JSON body by its path, such as `items.0.id`; raise `CheckFailed` if there is none."""
-        value = self.json()
+        value = self.parse_json()
         for part in path.split("."):
             try:
                 value = value[int(part)] if isinstance(value, list) else value[part]
@@ -66,30 +66,32 @@ class Client:
 
     def get(self, path: str) -> Answer:
         """Return the answer to a GET, whatever its status; raise `CheckFailed` if none comes."""
-        return self.all("GET", [path])[0]
+        return self.send_all("GET", [path])[0]
 
     def post(self, path: str, body: Any) -> Answer:
         """Return the answer to a POST of JSON, whatever its status; raise `CheckFailed` if none comes."""
-        return self.all("POST", [path], json.dumps(body))[0]
+        return self.send_all("POST", [path], json.dumps(body))[0]
 
-    def all(self, method: Method, paths: Iterable[str], body: str | None = None) -> list[Answer]:
+    def send_all(self, method: Method, paths: Iterable[str], body: str | None = None) -> list[Answer]:
         """Send requests one after the other and return the answers; raise `CheckFailed` if one gets no answer."""
-        requests = [{"method": method, "path": path, "headers": self.headers(body), "body": body} for path in paths]
-        wanted = {**self.address(), "requests": requests, "timeout_seconds": _TIMEOUT_SECONDS}
+        requests = [
+            {"method": method, "path": path, "headers": self.build_headers(body), "body": body} for path in paths
+        ]
+        wanted = {**self.get_address(), "requests": requests, "timeout_seconds": _TIMEOUT_SECONDS}
         answers = inside.ask(self.stack, "request.py", wanted, seconds=_TIMEOUT_SECONDS * (len(requests) + 2))
-        return [self._answer(sent, answer) for sent, answer in zip(requests, answers, strict=True)]
+        return [self._read_answer(sent, answer) for sent, answer in zip(requests, answers, strict=True)]
 
-    def address(self) -> dict[str, Any]:
+    def get_address(self) -> dict[str, Any]:
         """Return host and port as arguments of our scripts."""
         return {"host": self.host, "port": self.stack.settings.roles.api.port}
 
-    def headers(self, body: str | None = None) -> dict[str, str]:
+    def build_headers(self, body: str | None = None) -> dict[str, str]:
         """Return the headers of a request with this body."""
         kind = {} if body is None else {"Content-Type": "application/json"}
         return {**kind, **self.stack.settings.roles.api.headers}
 
-    def _answer(self, sent: Mapping[str, Any], answer: Mapping[str, Any]) -> Answer:
+    def _read_answer(self, sent: Mapping[str, Any], answer: Mapping[str, Any]) -> Answer:
         request = f"{sent['method']} {sent['path']}"
         if "status" not in answer:
             raise CheckFailed(f"{request} on {self.host} got no answer: {answer['error']}")
-        return Answer(request, answer["status"], answer["body"], self.stack.masked)
+        return Answer(request, answer["status"], answer["body"], self.stack.mask)

@@ -33,13 +33,13 @@ except OSError as error:
 
 def probe(stack: Stack, container: str) -> Findings:
     """Return what the probe script sees inside a container."""
-    facts = script(stack, container, "probe.py")
+    facts = run_script(stack, container, "probe.py")
     processes = tuple(Process(**{**each, "uids": tuple(each["uids"])}) for each in facts.pop("processes"))
     listening = tuple(Listener(**each) for each in facts.pop("listening"))
     return Findings(processes=processes, listening=listening, **facts)
 
 
-def found(stack: Stack, container: str) -> Findings:
+def probe_once(stack: Stack, container: str) -> Findings:
     """Return what the first probe of a container saw; several rules read it."""
     findings = stack.observed.findings
     if container not in findings:
@@ -47,19 +47,19 @@ def found(stack: Stack, container: str) -> Findings:
     return findings[container]
 
 
-def version(stack: Stack, container: str) -> str:
+def check_version(stack: Stack, container: str) -> str:
     """Return the version of a container's Python; raise `CheckFailed` if it does not run or is too old."""
-    code, output = _python(stack, container, "import sys; print(*sys.version_info[:3])")
+    code, output = _run_python(stack, container, "import sys; print(*sys.version_info[:3])")
     if code:
-        raise CheckFailed(last_line(output))
-    found = tuple(int(part) for part in last_line(output).split())
+        raise CheckFailed(find_last_line(output))
+    found = tuple(int(part) for part in find_last_line(output).split())
     name = f"Python {'.'.join(map(str, found))}"
     if found < _OLDEST_PYTHON:
         raise CheckFailed(f"{name} is older than {'.'.join(map(str, _OLDEST_PYTHON))}, which our scripts need")
     return name
 
 
-def script(
+def run_script(
     stack: Stack,
     container: str,
     name: str,
@@ -78,16 +78,16 @@ def script(
         on_line: Called with each line of output as soon as it is printed.
     """
     source = (_SCRIPTS / name).read_text(encoding="utf-8")
-    code, output = _python(stack, container, source, *arguments, seconds=seconds, on_line=on_line)
+    code, output = _run_python(stack, container, source, *arguments, seconds=seconds, on_line=on_line)
     try:
-        return json.loads(last_line(output))
+        return json.loads(find_last_line(output))
     except ValueError:
-        raise CheckFailed(f"{name} failed with code {code} inside: {last_line(output)}") from None
+        raise CheckFailed(f"{name} failed with code {code} inside: {find_last_line(output)}") from None
 
 
 def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> Any:
-    """Run a script that takes one JSON argument, in the client's container; otherwise like `script`."""
-    return script(stack, CLIENT, name, json.dumps(wanted), **options)
+    """Run a script that takes one JSON argument, in the client's container; otherwise like `run_script`."""
+    return run_script(stack, CLIENT, name, json.dumps(wanted), **options)
 
 
 def run(stack: Stack, command: Sequence[str], seconds: float) -> str:
@@ -98,18 +98,18 @@ def run(stack: Stack, command: Sequence[str], seconds: float) -> str:
     Raises:
         CheckFailed: It exited with another code than 0, or the time was up.
     """
-    code, output = _python(stack, CLIENT, _BOUNDED, f"{seconds:g}", *command, seconds=seconds + _SPARE_SECONDS)
+    code, output = _run_python(stack, CLIENT, _BOUNDED, f"{seconds:g}", *command, seconds=seconds + _SPARE_SECONDS)
     if code:
-        raise CheckFailed(f"`{' '.join(command)}` failed with code {code}: {last_line(output)}")
-    return last_line(output)
+        raise CheckFailed(f"`{' '.join(command)}` failed with code {code}: {find_last_line(output)}")
+    return find_last_line(output)
 
 
-def last_line(text: str) -> str:
+def find_last_line(text: str) -> str:
     """Return the last line of a log or an output that is not blank."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "(no output)")
 
 
-def _python(
+def _run_python(
     stack: Stack,
     container: str,
     source: str,
@@ -122,15 +122,15 @@ def _python(
     for name in stack.interpreters:
         try:
             command = (name, "-I", "-S", "-c", source, *arguments)
-            code, output = stack.engine.execute(stack.name(container), command, seconds, on_line)
+            code, output = stack.engine.execute(stack.build_name(container), command, seconds, on_line)
         except EngineFault as error:  # newer engines: the image has no such program
             reason = error.message
-            state = stack.state(container)
+            state = stack.read_state(container)
             if not state.running:
-                said = last_line(stack.log(container))
+                said = find_last_line(stack.read_log(container))
                 raise CheckFailed(f"{container} has ended, with code {state.exit_code}: {said}") from error
         else:
             if code not in _CANNOT_EXECUTE:
                 return code, output
-            reason = last_line(output)
+            reason = find_last_line(output)
     raise CheckFailed(f"no {' or '.join(INTERPRETERS)} can be run in the container: {reason}")

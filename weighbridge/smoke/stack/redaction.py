@@ -18,7 +18,7 @@ _WHOLE_WORD_BELOW = 8
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
-def given(settings: Settings, environment: Mapping[str, str]) -> frozenset[str]:
+def collect_secrets(settings: Settings, environment: Mapping[str, str]) -> frozenset[str]:
     """Return the secrets that containers and requests are given, found by names of variables and headers, and in URLs.
 
     Args:
@@ -32,21 +32,21 @@ def given(settings: Settings, environment: Mapping[str, str]) -> frozenset[str]:
         for pair in each.items()
     ]
     found = {value for name, value in pairs if secret_detection.is_secret(name, value)}
-    found |= {password for _, value in pairs for password in secret_detection.url_passwords(value)}
-    found |= {secret for name, value in roles.api.headers.items() for secret in _of_header(name, value)}
+    found |= {password for _, value in pairs for password in secret_detection.extract_url_passwords(value)}
+    found |= {secret for name, value in roles.api.headers.items() for secret in _find_in_header(name, value)}
     return frozenset(found)
 
 
-def masked(text: str, secrets: frozenset[str]) -> str:
+def mask(text: str, secrets: frozenset[str]) -> str:
     """Return a text with `***` in place of these secrets and of all that look like secrets or stand in a URL."""
-    known = {form for secret in secrets for form in _written(secret.strip()) if len(form) >= _SHORTEST}
+    known = {form for secret in secrets for form in _list_forms(secret.strip()) if len(form) >= _SHORTEST}
     if known:
         longest_first = sorted(known, key=lambda each: (-len(each), each))
-        text = re.sub("|".join(map(_pattern, longest_first)), _HIDDEN, text)
-    return secret_detection.masked(text)
+        text = re.sub("|".join(map(_build_pattern, longest_first)), _HIDDEN, text)
+    return secret_detection.mask(text)
 
 
-def _of_header(name: str, value: str) -> Iterator[str]:
+def _find_in_header(name: str, value: str) -> Iterator[str]:
     if name.lower() in _CREDENTIALS:
         yield value
         yield value.partition(" ")[2]  # without the scheme, such as `Bearer`
@@ -54,12 +54,12 @@ def _of_header(name: str, value: str) -> Iterator[str]:
         yield value
 
 
-def _written(secret: str) -> tuple[str, ...]:
+def _list_forms(secret: str) -> tuple[str, ...]:
     """Return the forms that a secret may have in a text: as it is, quoted for a URL, unquoted, in Python, in JSON."""
     as_json = (json.dumps(secret, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False))
     return secret, quote(secret, safe=""), unquote(secret), repr(secret)[1:-1], *as_json
 
 
-def _pattern(secret: str) -> str:
+def _build_pattern(secret: str) -> str:
     exact = re.escape(secret)
     return exact if len(secret) >= _WHOLE_WORD_BELOW else rf"(?<!\w){exact}(?!\w)"

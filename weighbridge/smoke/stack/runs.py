@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from weighbridge import files
-from weighbridge.cache import user_folder
+from weighbridge.cache import locate_user_folder
 from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import EngineFault, SettingsError
 
@@ -36,13 +36,13 @@ _ID = re.compile(r"(?P<folder>[0-9a-f]{8})-(?P<started>[0-9a-f]{1,12})-[0-9a-f]{
 class Labelled(Protocol):
     """The part of an engine that finds and removes things by their labels."""
 
-    def label_values(self, label: str) -> frozenset[str]:
+    def list_label_values(self, label: str) -> frozenset[str]:
         """Return the values of a label on all things that carry it."""
 
     def remove_labelled(self, label: str) -> int:
         """Remove all things with the label that are not in use, and return how many."""
 
-    def held(self, label: str) -> tuple[str, ...]:
+    def list_held(self, label: str) -> tuple[str, ...]:
         """Return a sentence for each thing with the label that a container without it uses."""
 
 
@@ -69,11 +69,11 @@ class Run:
 @contextmanager
 def begin(*, keep: bool) -> Iterator[Run]:
     """Begin a new run, which is alive until the block ends."""
-    folder = _folder()
-    run = Run(f"{_folder_name(folder)}-{int(time.time()):x}-{secrets.token_hex(4)}", keep)
-    path = _lock_path(folder, run.id)
+    folder = _ensure_folder()
+    run = Run(f"{_ensure_folder_name(folder)}-{int(time.time()):x}-{secrets.token_hex(4)}", keep)
+    path = _build_lock_path(folder, run.id)
     with ExitStack() as open_things:
-        with _usable(folder):
+        with _translate_errors(folder):
             file = open_things.enter_context(path.open("w"))
             open_things.callback(path.unlink, missing_ok=True)
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -89,19 +89,19 @@ def sweep(engine: Labelled, note: Callable[[str], None] = ignore) -> int:
 
     Networks and volumes that the user's containers use stay; `note` gets a sentence on each.
     """
-    return _remove_dead(engine, engine.label_values(RUN_LABEL) - engine.label_values(KEPT_LABEL), note)
+    return _remove_dead(engine, engine.list_label_values(RUN_LABEL) - engine.list_label_values(KEPT_LABEL), note)
 
 
 def clean(engine: Labelled, note: Callable[[str], None] = ignore) -> int:
     """Remove what dead runs left, also what the user wanted to keep; otherwise like `sweep`."""
-    return _remove_dead(engine, engine.label_values(RUN_LABEL), note)
+    return _remove_dead(engine, engine.list_label_values(RUN_LABEL), note)
 
 
-def remains(engine: Labelled) -> tuple[str, ...]:
+def list_kept_commands(engine: Labelled) -> tuple[str, ...]:
     """Return commands to look into each run that was kept here, and one that removes them; empty if none was kept."""
-    own = _folder_name(_folder())
+    own = _ensure_folder_name(_ensure_folder())
     lines: list[str] = []
-    for run in sorted(run for run in engine.label_values(KEPT_LABEL) if run.startswith(f"{own}-")):
+    for run in sorted(run for run in engine.list_label_values(KEPT_LABEL) if run.startswith(f"{own}-")):
         name = Run(run, keep=True).name
         lines += [f"docker ps --all --filter label={RUN_LABEL}={run}", f"docker logs {name}-api"]
         lines += [f"docker start {name}-api", f"docker exec --interactive --tty {name}-api python"]
@@ -119,12 +119,12 @@ def remove(engine: Labelled, run_id: str, note: Callable[[str], None] = ignore) 
     while True:
         try:
             removed += engine.remove_labelled(label)
-            held = engine.held(label)
+            held = engine.list_held(label)
         except EngineFault:
             if time.monotonic() > deadline:
                 raise
             held = ()
-        if held or run_id not in engine.label_values(RUN_LABEL):
+        if held or run_id not in engine.list_label_values(RUN_LABEL):
             for thing in held:
                 note(f"Left {thing}.")
             return removed
@@ -136,34 +136,34 @@ def remove(engine: Labelled, run_id: str, note: Callable[[str], None] = ignore) 
 def forget(run_id: str) -> None:
     """Remove the lock file of a run whose things were removed, and whose thread will not live to do it."""
     with suppress(OSError):
-        _lock_path(_folder(), run_id).unlink(missing_ok=True)
+        _build_lock_path(_ensure_folder(), run_id).unlink(missing_ok=True)
 
 
 def _remove_dead(engine: Labelled, runs: frozenset[str], note: Callable[[str], None]) -> int:
-    folder, removed = _folder(), 0
+    folder, removed = _ensure_folder(), 0
     for path in folder.glob("*.lock"):  # of runs that ended before they made anything, or in a hurry
         if path.stem not in runs and not _is_locked(path):
             path.unlink(missing_ok=True)
     for run in sorted(runs):
-        if not _alive(folder, run):
+        if not _is_alive(folder, run):
             removed += remove(engine, run, note)
-            with _usable(folder):
-                _lock_path(folder, run).unlink(missing_ok=True)
+            with _translate_errors(folder):
+                _build_lock_path(folder, run).unlink(missing_ok=True)
     return removed
 
 
-def _alive(folder: Path, run: str) -> bool:
+def _is_alive(folder: Path, run: str) -> bool:
     found = _ID.fullmatch(run)
     if not found:
         return True  # this is not an id of ours, so we leave its things alone
-    if found["folder"] == _folder_name(folder):
-        return _is_locked(_lock_path(folder, run))
+    if found["folder"] == _ensure_folder_name(folder):
+        return _is_locked(_build_lock_path(folder, run))
     return time.time() - int(found["started"], 16) < _STRANGERS_LIFE_SECONDS
 
 
 def _is_locked(path: Path) -> bool:
     """Tell whether a run holds the lock. We try to share it, so that two sweeps do not take each other for a run."""
-    with _usable(path.parent):
+    with _translate_errors(path.parent):
         try:
             with path.open() as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -174,21 +174,21 @@ def _is_locked(path: Path) -> bool:
     return False
 
 
-def _lock_path(folder: Path, run: str) -> Path:
+def _build_lock_path(folder: Path, run: str) -> Path:
     return folder / f"{run}.lock"
 
 
-def _folder() -> Path:
+def _ensure_folder() -> Path:
     """Return the folder of the lock files, and make it if it is missing."""
-    folder = user_folder() / "runs"
-    with _usable(folder):
+    folder = locate_user_folder() / "runs"
+    with _translate_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _folder_name(folder)
+        _ensure_folder_name(folder)
     return folder
 
 
 @contextmanager
-def _usable(folder: Path) -> Iterator[None]:
+def _translate_errors(folder: Path) -> Iterator[None]:
     """Turn an error of the operating system into ours: another user owns the folder, or its disk allows no locks."""
     try:
         yield
@@ -199,7 +199,7 @@ def _usable(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _folder_name(folder: Path) -> str:
+def _ensure_folder_name(folder: Path) -> str:
     """Return the folder's random name, which the first run in it chooses."""
     path = folder / "name"
     if not path.exists():

@@ -54,7 +54,7 @@ class Interruption:
 
 
 @contextmanager
-def deferred() -> Iterator[Interruption]:
+def defer() -> Iterator[Interruption]:
     """Defer signals inside the block; if one has come and no check has raised it, raise it at the end of the block.
 
     Signals that this process ignores, for example under nohup, stay ignored. In other threads than the main one this

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from weighbridge.errors import UnreadableImage
-from weighbridge.quoting import quoted
+from weighbridge.quoting import quote
 from weighbridge.sources.oci.descriptors import CONFIG_TYPES, Descriptor
 from weighbridge.sources.oci.documents import Config, parse_config
 from weighbridge.sources.oci.manifests import Manifest
@@ -75,8 +75,8 @@ def refuse_artifact(reference: str, manifest: Manifest) -> None:
     kind = _find_kind(types)
     if kind is None:
         return
-    predicate = next((text for layer in manifest.layers if (text := layer.annotation(_PREDICATE))), "")
-    what = f"{kind.name} ({quoted(predicate)})" if predicate else kind.name
+    predicate = next((text for layer in manifest.layers if (text := layer.get_annotation(_PREDICATE))), "")
+    what = f"{kind.name} ({quote(predicate)})" if predicate else kind.name
     raise UnreadableImage(f"{reference} is {what}, not an image", advice=_advise(kind, reference, manifest))
 
 
@@ -99,7 +99,7 @@ def parse_image_config(reference: str, manifest: Manifest, data: bytes) -> Confi
 
 
 def _describe_unknown(reference: str, manifest: Manifest) -> UnreadableImage:
-    kind = quoted(manifest.artifact_type or manifest.config.media_type)
+    kind = quote(manifest.artifact_type or manifest.config.media_type)
     advice = "Weigh an image; whoever made this artifact knows what reads it."
     return UnreadableImage(f"{reference} is not a container image, but {kind}", advice=advice)
 
@@ -109,9 +109,9 @@ def describe_others(descriptors: Iterable[Descriptor]) -> str:
     found = dict[str, None]()
     for each in descriptors:
         kind = _find_kind((each.artifact_type, each.media_type))
-        told = each.annotation(_PREDICATE) or each.annotation("vnd.docker.reference.type")
+        told = each.get_annotation(_PREDICATE) or each.get_annotation("vnd.docker.reference.type")
         name = kind.name if kind else told.replace("-manifest", "") or each.artifact_type or each.media_type
-        found[quoted(name) if name else "an unknown document"] = None
+        found[quote(name) if name else "an unknown document"] = None
     return ", ".join(found)
 
 

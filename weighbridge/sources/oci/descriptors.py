@@ -70,6 +70,6 @@ class Descriptor(BaseModel):
         """Whether it is a layer that the registry may leave to others to hand out, such as Windows' own."""
         return bool(self.urls) or "foreign" in self.media_type or "nondistributable" in self.media_type
 
-    def annotation(self, name: str) -> str:
+    def get_annotation(self, name: str) -> str:
         """Return the annotation of that name, empty where there is none."""
         return self.annotations.get(name, "")

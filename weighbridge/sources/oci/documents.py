@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from weighbridge.errors import UnreadableImage
-from weighbridge.quoting import quoted
+from weighbridge.quoting import quote
 
 T = TypeVar("T")
 
@@ -102,15 +102,15 @@ _CONFIG = TypeAdapter(Config)
 
 def parse_manifest(text: bytes) -> tuple[ManifestEntry, ...]:
     """Parse manifest.json into the images that it lists."""
-    return parsed(_MANIFEST, text, "manifest.json")
+    return parse_json(_MANIFEST, text, "manifest.json")
 
 
 def parse_config(text: bytes, name: str) -> Config:
     """Parse an image's config; `name` is what an error calls it."""
-    return parsed(_CONFIG, text, name)
+    return parse_json(_CONFIG, text, name)
 
 
-def parsed(adapter: TypeAdapter[T], text: bytes, name: str) -> T:
+def parse_json(adapter: TypeAdapter[T], text: bytes, name: str) -> T:
     """Parse a JSON document with an adapter.
 
     Raises:
@@ -121,4 +121,4 @@ def parsed(adapter: TypeAdapter[T], text: bytes, name: str) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole document"
-        raise UnreadableImage(f"{name} is damaged: {quoted(place)}: {quoted(first['msg'])}") from error
+        raise UnreadableImage(f"{name} is damaged: {quote(place)}: {quote(first['msg'])}") from error

@@ -14,10 +14,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
-from weighbridge.model.platform import UNKNOWN, Platform, own, parse
-from weighbridge.quoting import listed, quoted
+from weighbridge.model.platform import UNKNOWN, Platform, detect_own, parse
+from weighbridge.quoting import join_names, quote
 from weighbridge.sources.oci.descriptors import MANIFEST_TYPES, Descriptor
-from weighbridge.sources.oci.documents import Text, parse_config, parsed
+from weighbridge.sources.oci.documents import Text, parse_config, parse_json
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """Limit on a manifest, an index or a config. Registries accept no manifest longer than 4 MiB."""
@@ -83,7 +83,7 @@ def parse_document(text: bytes, name: str) -> Manifest | Index:
             f"{name} is a web page instead of a manifest",
             advice="Check the host's name, and whether a proxy sends its login page.",
         )
-    either = parsed(_EITHER, text, name)
+    either = parse_json(_EITHER, text, name)
     fields = either.model_fields_set
     if "fs_layers" in fields:
         raise UnreadableImage(
@@ -113,19 +113,19 @@ def check_document(data: bytes, descriptor: Descriptor, name: str) -> None:
     if len(data) != descriptor.size:
         raise UnreadableImage(f"{name} has {len(data)} bytes and should have {descriptor.size}")
     check_algorithm(descriptor, name)
-    if digest_of(data) != descriptor.digest:
+    if compute_digest(data) != descriptor.digest:
         raise UnreadableImage(
-            f"{name} is damaged: its digest is {digest_of(data)[:19]}…, not {descriptor.digest[:19]}…"
+            f"{name} is damaged: its digest is {compute_digest(data)[:19]}…, not {descriptor.digest[:19]}…"
         )
 
 
 def check_algorithm(descriptor: Descriptor, name: str) -> None:
     """Raise `UnreadableImage` if a digest is not a SHA-256, the only algorithm in use."""
     if len(descriptor.digest) != len("sha256:") + 64 or not descriptor.digest.startswith("sha256:"):
-        raise UnreadableImage(f"{name} has the digest {quoted(descriptor.digest)}, which is not a SHA-256", advice="")
+        raise UnreadableImage(f"{name} has the digest {quote(descriptor.digest)}, which is not a SHA-256", advice="")
 
 
-def digest_of(data: bytes) -> str:
+def compute_digest(data: bytes) -> str:
     """Return the digest of a document in the form that descriptors use."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
@@ -155,23 +155,23 @@ def choose(
     """
     if isinstance(root, Manifest):
         return root
-    wanted = asked(platform) if platform else own()
+    wanted = require_platform(platform) if platform else detect_own()
     chooser = _Chooser(name, document, config or document, present)
-    images = list(chooser.images(root))
+    images = list(chooser.iterate_images(root))
     if not images:
         raise UnreadableImage(f"{name} is an index that leads to no image here")
     if len(images) == 1 and not platform:
-        return chooser.manifest(images[0])
-    platforms = [chooser.platform(image) for image in images]
+        return chooser.fetch_manifest(images[0])
+    platforms = [chooser.find_platform(image) for image in images]
     # Without `platform`, this machine's variant is a preference: its own comes first, but any variant will do.
     needed = wanted if platform else replace(wanted, variant="")
     suiting = [index for index, each in enumerate(platforms) if each.suits(needed)]
     if not suiting:
-        raise no_such_platform(name, wanted, platforms)
-    return chooser.manifest(images[min(suiting, key=lambda index: platforms[index].full != wanted.full)])
+        raise describe_missing_platform(name, wanted, platforms)
+    return chooser.fetch_manifest(images[min(suiting, key=lambda index: platforms[index].full != wanted.full)])
 
 
-def asked(platform: str) -> Platform:
+def require_platform(platform: str) -> Platform:
     """Parse the platform that a user asks for.
 
     Raises:
@@ -180,13 +180,13 @@ def asked(platform: str) -> Platform:
     found = parse(platform)
     if found is None:
         advice = "Write it like linux/amd64 or linux/arm/v7."
-        raise NoSuchImage(f"{quoted(platform)} is not a platform", advice=advice)
+        raise NoSuchImage(f"{quote(platform)} is not a platform", advice=advice)
     return found
 
 
-def no_such_platform(name: str, wanted: Platform, there: list[Platform]) -> NoSuchImage:
+def describe_missing_platform(name: str, wanted: Platform, there: list[Platform]) -> NoSuchImage:
     """Return the error for a missing platform; it lists the platforms that the image has."""
-    others = listed(dict.fromkeys(str(each) or "an unknown platform" for each in there))
+    others = join_names(dict.fromkeys(str(each) or "an unknown platform" for each in there))
     return NoSuchImage(
         f"{name} does not exist for {wanted}, but for {others}", advice="Ask for one of these platforms."
     )
@@ -199,7 +199,7 @@ class _Chooser:
         self._name, self._document, self._config, self._present = name, document, config, present
         self._seen, self._count = set[str](), 0
 
-    def images(self, index: Index, depth: int = 1) -> Iterator[Descriptor]:
+    def iterate_images(self, index: Index, depth: int = 1) -> Iterator[Descriptor]:
         """Yield the descriptors of the images of an index, in its order."""
         if depth > MAX_DEPTH:
             raise UnreadableImage(f"{self._name} is nested in more than {MAX_DEPTH} indexes")
@@ -210,33 +210,33 @@ class _Chooser:
             if each.digest in self._seen or not each.may_be_image or not self._present(each.digest):
                 continue
             self._seen.add(each.digest)
-            inner = None if each.media_type in MANIFEST_TYPES else self._fetched(each)
+            inner = None if each.media_type in MANIFEST_TYPES else self._fetch(each)
             if isinstance(inner, Index):
-                yield from self.images(inner, depth + 1)
+                yield from self.iterate_images(inner, depth + 1)
             else:
                 yield each
 
-    def manifest(self, image: Descriptor) -> Manifest:
+    def fetch_manifest(self, image: Descriptor) -> Manifest:
         """Fetch the manifest of an image."""
-        found = self._fetched(image)
+        found = self._fetch(image)
         if isinstance(found, Index):
             raise UnreadableImage(f"{self._name} has an index where a manifest was announced")
         return found
 
-    def platform(self, image: Descriptor) -> Platform:
+    def find_platform(self, image: Descriptor) -> Platform:
         """Return an image's platform, from its config if its descriptor has none."""
         if image.platform:
             return image.platform
-        described, name = self.manifest(image).config, f"A config of {self._name}"
-        config = parse_config(fetched(described, self._config, name), name)
+        described, name = self.fetch_manifest(image).config, f"A config of {self._name}"
+        config = parse_config(fetch_document(described, self._config, name), name)
         return Platform(config.os or UNKNOWN, config.architecture or UNKNOWN, config.variant)
 
-    def _fetched(self, image: Descriptor) -> Manifest | Index:
+    def _fetch(self, image: Descriptor) -> Manifest | Index:
         name = f"A manifest of {self._name}"
-        return parse_document(fetched(image, self._document, name), name)
+        return parse_document(fetch_document(image, self._document, name), name)
 
 
-def fetched(descriptor: Descriptor, document: Document, name: str) -> bytes:
+def fetch_document(descriptor: Descriptor, document: Document, name: str) -> bytes:
     """Fetch the document that a descriptor refers to, and check it.
 
     Raises:

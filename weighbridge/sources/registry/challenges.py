@@ -38,7 +38,7 @@ def parse(header: str) -> tuple[Challenge, ...]:
     return tuple(Challenge(scheme=scheme, parameters=parameters) for scheme, parameters in found)
 
 
-def best(header: str) -> Challenge | None:
+def choose_challenge(header: str) -> Challenge | None:
     """Return the challenge to answer, a token rather than a password; None if the header offers neither."""
     ways = {each.scheme: each for each in reversed(parse(header))}
     return ways.get("bearer") or ways.get("basic")

@@ -21,14 +21,14 @@ import urllib3.exceptions
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import ImageContent
-from weighbridge.quoting import quoted
+from weighbridge.quoting import quote
 from weighbridge.settings import certificates
-from weighbridge.sources.assembly import Known, Progress, fetch, nothing_known
-from weighbridge.sources.oci.manifests import Index, Manifest, choose, digest_of, parse_document
+from weighbridge.sources.assembly import Known, Progress, fetch, know_nothing
+from weighbridge.sources.oci.manifests import Index, Manifest, choose, compute_digest, parse_document
 from weighbridge.sources.registry import references
 from weighbridge.sources.registry.min_rate import POOLS, TooSlow
 from weighbridge.sources.registry.refusals import AGAIN
-from weighbridge.sources.registry.repository import Repository, origin, server
+from weighbridge.sources.registry.repository import Repository, name_server, parse_origin
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
@@ -46,7 +46,7 @@ def read(
     platform: str = "",
     on_progress: Progress | None = None,
     *,
-    known: Known = nothing_known,
+    known: Known = know_nothing,
 ) -> ImageContent:
     """Return one image of a registry.
 
@@ -64,15 +64,15 @@ def read(
         UnreadableImage: The registry does not answer, demands a login, or sends something wrong.
     """
     name = references.parse(reference)
-    with closing(_Http(plain=name.scheme == "http")) as transport, _advised():
+    with closing(_Http(plain=name.scheme == "http")) as transport, _advise():
         repository = Repository(name, transport)
-        _, found = _root(reference, name, repository)
-        chosen = choose(found, reference, repository.manifest, platform=platform, config=repository.config)
+        _, found = _fetch_root(reference, name, repository)
+        chosen = choose(found, reference, repository.fetch_manifest, platform=platform, config=repository.fetch_config)
         return fetch(
             reference,
             chosen,
-            config=repository.config,
-            blob=repository.blob,
+            config=repository.fetch_config,
+            blob=repository.open_blob,
             platform=platform,
             known=known,
             on_progress=on_progress,
@@ -80,7 +80,7 @@ def read(
         )
 
 
-def digests(reference: str) -> tuple[str, str]:
+def fetch_digests(reference: str) -> tuple[str, str]:
     """Return the digest of what a registry has under a name, and the digest of its config, empty for an index.
 
     One of them is the engine's id of the image: the config's on a graph driver, the other on the containerd store.
@@ -89,21 +89,21 @@ def digests(reference: str) -> tuple[str, str]:
         NoSuchImage, UnreadableImage: As in `read`.
     """
     name = references.parse(reference)
-    with closing(_Http(plain=name.scheme == "http")) as transport, _advised():
-        root, found = _root(reference, name, Repository(name, transport))
-        return digest_of(root), found.config.digest if isinstance(found, Manifest) else ""
+    with closing(_Http(plain=name.scheme == "http")) as transport, _advise():
+        root, found = _fetch_root(reference, name, Repository(name, transport))
+        return compute_digest(root), found.config.digest if isinstance(found, Manifest) else ""
 
 
-def _root(reference: str, name: references.Reference, repository: Repository) -> tuple[bytes, Manifest | Index]:
+def _fetch_root(reference: str, name: references.Reference, repository: Repository) -> tuple[bytes, Manifest | Index]:
     """Return the document that a name leads to, as bytes and parsed."""
-    root = repository.root()
-    if name.digest and digest_of(root) != name.digest:
+    root = repository.fetch_root()
+    if name.digest and compute_digest(root) != name.digest:
         raise UnreadableImage(f"{name.server} does not send {name}: what it sends has another digest")
     return root, parse_document(root, f"What {name.server} sends as {reference}")
 
 
 @contextmanager
-def _advised() -> Iterator[None]:
+def _advise() -> Iterator[None]:
     """Replace the default advice of `UnreadableImage` by one for registries; keep any other advice."""
     try:
         yield
@@ -124,7 +124,7 @@ class _Answer:
     def read(self, size: int, /) -> bytes:
         """Return the next bytes as sent, not decoded: the encoding that a registry declares belongs to the blob."""
         data = bytearray()
-        with _mapped(self.url):
+        with _translate_errors(self.url):
             # Reads again after a short piece: only then does the library report a connection that broke off.
             while len(data) < size and (block := self._response.raw.read(size - len(data), decode_content=False)):
                 data += block
@@ -151,54 +151,54 @@ class _Http:
         """Send a GET and follow redirects; a redirect to another host does not get the authorization."""
         home = None
         for _ in range(MAX_REDIRECTS + 1):
-            with _mapped(url):
-                request = self._prepared("GET", url, headers={"Accept": accept}, params=list(parameters))
-                home = home or origin(request.url or "")
-                if authorization and origin(request.url or "") == home:
+            with _translate_errors(url):
+                request = self._prepare("GET", url, headers={"Accept": accept}, params=list(parameters))
+                home = home or parse_origin(request.url or "")
+                if authorization and parse_origin(request.url or "") == home:
                     request.headers["Authorization"] = authorization
-                response = self._sent(request)
+                response = self._send(request)
                 if not response.is_redirect:
                     return _Answer(response)
                 response.close()
                 url, parameters = urljoin(response.url, response.headers["Location"]), ()
-        raise UnreadableImage(f"Too many redirects, the last one from {server(url)}", advice=AGAIN)
+        raise UnreadableImage(f"Too many redirects, the last one from {name_server(url)}", advice=AGAIN)
 
     def post(self, url: str, form: Mapping[str, str]) -> _Answer:
         """Send a form; redirects are not followed."""
-        with _mapped(url):
-            return _Answer(self._sent(self._prepared("POST", url, data=form)))
+        with _translate_errors(url):
+            return _Answer(self._send(self._prepare("POST", url, data=form)))
 
-    def _prepared(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **content: Any) -> _Request:
+    def _prepare(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **content: Any) -> _Request:
         """Prepare a request, and refuse one that would go unencrypted to another machine."""
         own = {"User-Agent": "weighbridge", "Accept-Encoding": "identity", **(headers or {})}
         request = requests.Request(method, url, headers=own, **content).prepare()
-        scheme, host, _ = origin(request.url or "")
+        scheme, host, _ = parse_origin(request.url or "")
         if scheme != "https" and not (self._plain and scheme == "http" and references.is_loopback(host)):
             raise UnreadableImage(
-                f"The registry redirects to {quoted(scheme)}://{quoted(host)}, which is unencrypted", advice=AGAIN
+                f"The registry redirects to {quote(scheme)}://{quote(host)}, which is unencrypted", advice=AGAIN
             )
         return request
 
-    def _sent(self, request: _Request) -> requests.Response:
+    def _send(self, request: _Request) -> requests.Response:
         # Without a session, which would read the bodies of redirects and take passwords from ~/.netrc.
         url = request.url or ""
-        local = references.is_loopback(origin(url)[1])
+        local = references.is_loopback(parse_origin(url)[1])
         return self._adapter.send(
             request,
             stream=True,
             timeout=(CONNECT_SECONDS, SILENCE_SECONDS),
-            verify=_authorities(),
+            verify=_find_authorities(),
             proxies={} if local else requests.utils.get_environ_proxies(url),
         )
 
 
-def _authorities() -> str | bool:
+def _find_authorities() -> str | bool:
     """Return the bundle of certificates to trust: the environment's, else the system's, else the library's own."""
-    for name, path in certificates.named(*_BUNDLES):
+    for name, path in certificates.find_named(*_BUNDLES):
         if Path(path).exists():
             return path
-        raise UnreadableImage(f"{name} names {quoted(path)}, which does not exist", advice="Correct it, or unset it.")
-    system = certificates.of_system()
+        raise UnreadableImage(f"{name} names {quote(path)}, which does not exist", advice="Correct it, or unset it.")
+    system = certificates.find_system_bundle()
     return str(system) if system else True
 
 
@@ -223,32 +223,32 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 @contextmanager
-def _mapped(url: str) -> Iterator[None]:
+def _translate_errors(url: str) -> Iterator[None]:
     """Turn the libraries' exceptions into an error of ours, without their texts, which contain whole URLs."""
     try:
         yield
     except _FOREIGN as error:
-        reason, advice = _reason(error)
-        raise UnreadableImage(f"Reading from {server(url)} failed: {reason}", advice=advice) from error
+        reason, advice = _explain(error)
+        raise UnreadableImage(f"Reading from {name_server(url)} failed: {reason}", advice=advice) from error
 
 
-def _links(error: BaseException | None) -> Iterator[BaseException]:
+def _iterate_chain(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and all exceptions behind it: its arguments, its cause and its context."""
     if error:
         yield error
         for each in error.args:
-            yield from _links(each if isinstance(each, BaseException) else None)
-        yield from _links(error.__cause__ or error.__context__)
+            yield from _iterate_chain(each if isinstance(each, BaseException) else None)
+        yield from _iterate_chain(error.__cause__ or error.__context__)
 
 
-def _reason(error: BaseException) -> tuple[str, str]:
+def _explain(error: BaseException) -> tuple[str, str]:
     """Return why a request failed, and what the user can do."""
-    links = tuple(_links(error))
+    links = tuple(_iterate_chain(error))
     for kinds, words, advice in _REASONS:
         if found := next((each for each in links if isinstance(each, kinds)), None):
             return words(found), advice
     of_system = next((each.strerror for each in links if isinstance(each, OSError) and each.strerror), "")
-    return quoted(of_system) or "the connection broke off, or the answer is not HTTP", _NETWORK
+    return quote(of_system) or "the connection broke off, or the answer is not HTTP", _NETWORK
 
 
 _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str], ...] = (
@@ -265,12 +265,12 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str
     ),
     (
         (ssl.SSLCertVerificationError,),
-        lambda error: f"its certificate is not trusted: {quoted(error.verify_message)}",
+        lambda error: f"its certificate is not trusted: {quote(error.verify_message)}",
         _UNTRUSTED,
     ),
     (
         (ssl.SSLError,),
-        lambda error: f"no TLS connection: {quoted(error.reason or '').lower().replace('_', ' ')}",
+        lambda error: f"no TLS connection: {quote(error.reason or '').lower().replace('_', ' ')}",
         _NETWORK,
     ),
     (

@@ -16,8 +16,8 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from weighbridge.errors import UnreadableImage
-from weighbridge.quoting import quoted
-from weighbridge.sources.oci.documents import parsed
+from weighbridge.quoting import quote
+from weighbridge.sources.oci.documents import parse_json
 from weighbridge.sources.registry.references import DOCKER_HUB, HUB_HOSTS
 
 T = TypeVar("T")
@@ -81,65 +81,65 @@ def find(host: str) -> Login | None:
     Raises:
         UnreadableImage: The config.json is damaged, or a program that it names fails.
     """
-    path = _path()
-    config = _config(path, host)
+    path = _locate_config()
+    config = _read_config(path, host)
     if config is None:
         return None
-    program = _of(config.helpers or {}, host) or config.store
-    if program and (login := _asked(f"docker-credential-{program}", host)):
+    program = _find_entry(config.helpers or {}, host) or config.store
+    if program and (login := _ask_helper(f"docker-credential-{program}", host)):
         return login
-    entry = _of(config.auths or {}, host)
-    return _decoded(entry, path, host) if entry else None
+    entry = _find_entry(config.auths or {}, host)
+    return _decode(entry, path, host) if entry else None
 
 
-def _path() -> Path:
+def _locate_config() -> Path:
     folder = os.environ.get("DOCKER_CONFIG")
     return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
 
 
-def _config(path: Path, host: str) -> _Config | None:
+def _read_config(path: Path, host: str) -> _Config | None:
     try:
         text = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UnreadableImage(
-            f"{quoted(path)} cannot be read: {error.strerror}", advice="Mend its permissions, or set DOCKER_CONFIG."
+            f"{quote(path)} cannot be read: {error.strerror}", advice="Mend its permissions, or set DOCKER_CONFIG."
         ) from error
     try:
-        return parsed(_CONFIG, text, quoted(path))
+        return parse_json(_CONFIG, text, quote(path))
     except UnreadableImage as error:
-        raise UnreadableImage(error.message, advice=_again(host)) from error
+        raise UnreadableImage(error.message, advice=_advise_login(host)) from error
 
 
-def _again(host: str) -> str:
+def _advise_login(host: str) -> str:
     return f"Mend the file, or delete it and run `docker login {host}` again."
 
 
-def _of(entries: Mapping[str, T], host: str) -> T | None:
+def _find_entry(entries: Mapping[str, T], host: str) -> T | None:
     """Return the entry of a host, whose key may be a URL."""
     names = HUB_HOSTS if host == DOCKER_HUB else {host}
-    return next((entries[key] for key in entries if _host(key) in names), None)
+    return next((entries[key] for key in entries if _extract_host(key) in names), None)
 
 
-def _host(key: str) -> str:
+def _extract_host(key: str) -> str:
     return key.removeprefix("https://").removeprefix("http://").partition("/")[0]
 
 
-def _decoded(entry: _Entry, path: Path, host: str) -> Login | None:
+def _decode(entry: _Entry, path: Path, host: str) -> Login | None:
     user, password = entry.username or "", entry.password or ""
     if entry.auth:
         try:
             user, _, password = base64.b64decode(entry.auth, validate=True).decode().rstrip("\0").partition(":")
         except ValueError:  # not chained, because its text contains the secret
             what = f"its entry for {host} does not hold a user name and a password"
-            raise UnreadableImage(f"{quoted(path)} is damaged: {what}", advice=_again(host)) from None
+            raise UnreadableImage(f"{quote(path)} is damaged: {what}", advice=_advise_login(host)) from None
     if not (user or entry.identity_token):
         return None
     return Login(user=user, password=password, identity_token=entry.identity_token or "")
 
 
-def _asked(program: str, host: str) -> Login | None:
+def _ask_helper(program: str, host: str) -> Login | None:
     """Ask a credential helper for the login. No error shows what it prints, which may be secret."""
     advice = f"Run it as `echo {host} | {program} get`, or run `docker login {host}` again."
     server = _HUB_KEY if host == DOCKER_HUB else host
@@ -157,7 +157,7 @@ def _asked(program: str, host: str) -> Login | None:
             return None
         raise UnreadableImage(f"{program} failed with exit code {done.returncode}", advice=advice)
     try:
-        answer = parsed(_ANSWER, done.stdout, f"What {program} answers")
+        answer = parse_json(_ANSWER, done.stdout, f"What {program} answers")
     except UnreadableImage as error:
         raise UnreadableImage(error.message, advice=advice) from error
     if answer.user == _TOKEN_USER:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from weighbridge.errors import NoSuchImage
-from weighbridge.quoting import quoted
+from weighbridge.quoting import quote
 
 DOCKER_HUB = "docker.io"
 HUB_HOSTS = {DOCKER_HUB, "index.docker.io", "registry-1.docker.io"}
@@ -79,7 +79,7 @@ def parse(text: str) -> Reference:
     )
     if not good:
         raise NoSuchImage(
-            f"{quoted(text) or 'An empty text'} is not the name of an image",
+            f"{quote(text) or 'An empty text'} is not the name of an image",
             advice="Write it as HOST/NAME:TAG, in lower case.",
         )
     return Reference(host=host, repository=repository, tag="" if digest else tag or "latest", digest=digest)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
-from weighbridge.quoting import quoted
+from weighbridge.quoting import quote
 
 AGAIN = "Try again later; if the error stays, ask whoever runs the registry."
 
@@ -24,7 +24,9 @@ class _Faults(BaseModel):
 _FAULTS = TypeAdapter(_Faults)
 
 
-def refusal(status: int, *, host: str, what: str, login: str, said: str = "", is_image: bool = False) -> SourceError:
+def describe_refusal(
+    status: int, *, host: str, what: str, login: str, said: str = "", is_image: bool = False
+) -> SourceError:
     """Return the error for a status.
 
     Args:
@@ -59,10 +61,10 @@ def refusal(status: int, *, host: str, what: str, login: str, said: str = "", is
     return UnreadableImage(f"{host} answers {status} when asked for {what}{reason}", advice=AGAIN)
 
 
-def words(body: bytes) -> str:
+def extract_reason(body: bytes) -> str:
     """Return the reason in an error's body (distribution specification, "Error Codes"); empty if it has none."""
     try:
         faults = _FAULTS.validate_json(body).errors
     except ValidationError:
         return ""
-    return next((quoted(each.message or each.code) for each in faults), "").rstrip(".")
+    return next((quote(each.message or each.code) for each in faults), "").rstrip(".")

@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from weighbridge.errors import SourceError, UnreadableImage
-from weighbridge.quoting import quoted
+from weighbridge.quoting import quote
 from weighbridge.sources.oci.descriptors import INDEX_TYPES, MANIFEST_TYPES, Descriptor
-from weighbridge.sources.oci.documents import parsed
+from weighbridge.sources.oci.documents import parse_json
 from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES
 from weighbridge.sources.registry import challenges, credentials
 from weighbridge.sources.registry.references import Reference
-from weighbridge.sources.registry.refusals import refusal, words
+from weighbridge.sources.registry.refusals import describe_refusal, extract_reason
 from weighbridge.sources.tar.compression import Readable
 
 MAX_TOKEN_BYTES = 2**20
@@ -86,53 +86,53 @@ class Repository:
         self._home = f"{reference.scheme}://{reference.server}"
         self._authorization, self._secrets = "", set[str]()
 
-    def root(self) -> bytes:
+    def fetch_root(self) -> bytes:
         """Return the manifest or index that the name leads to."""
-        return self._document(f"manifests/{self._reference.target}", self._reference.name, is_image=True)
+        return self._fetch_document(f"manifests/{self._reference.target}", self._reference.name, is_image=True)
 
-    def manifest(self, digest: str) -> bytes:
+    def fetch_manifest(self, digest: str) -> bytes:
         """Return another manifest or index."""
-        return self._document(f"manifests/{digest}", f"manifest {digest[:19]}… of {self._reference.name}")
+        return self._fetch_document(f"manifests/{digest}", f"manifest {digest[:19]}… of {self._reference.name}")
 
-    def config(self, digest: str) -> bytes:
+    def fetch_config(self, digest: str) -> bytes:
         """Return a config."""
-        return self._document(f"blobs/{digest}", f"the config of {self._reference.name}", accept=_ANYTHING)
+        return self._fetch_document(f"blobs/{digest}", f"the config of {self._reference.name}", accept=_ANYTHING)
 
     @contextmanager
-    def blob(self, described: Descriptor) -> Iterator[Readable]:
+    def open_blob(self, described: Descriptor) -> Iterator[Readable]:
         """Open a blob."""
         what = f"blob {described.digest[:19]}… of {self._reference.name}"
-        with closing(self._asked(f"blobs/{described.digest}", what, _ANYTHING)) as answer:
+        with closing(self._request(f"blobs/{described.digest}", what, _ANYTHING)) as answer:
             yield answer
 
-    def _document(self, path: str, what: str, *, accept: str = _DOCUMENTS, is_image: bool = False) -> bytes:
-        with closing(self._asked(path, what, accept, is_image=is_image)) as answer:
+    def _fetch_document(self, path: str, what: str, *, accept: str = _DOCUMENTS, is_image: bool = False) -> bytes:
+        with closing(self._request(path, what, accept, is_image=is_image)) as answer:
             data = answer.read(MAX_DOCUMENT_BYTES + 1)
         if len(data) > MAX_DOCUMENT_BYTES:
             raise UnreadableImage(f"{what[:1].upper()}{what[1:]} is longer than {MAX_DOCUMENT_BYTES} bytes")
         return data
 
-    def _asked(self, path: str, what: str, accept: str, *, is_image: bool = False) -> Answer:
+    def _request(self, path: str, what: str, accept: str, *, is_image: bool = False) -> Answer:
         url = f"{self._home}/v2/{self._reference.repository}/{path}"
         answer = self._transport.get(url, accept=accept, authorization=self._authorization)
         # The login is for this host alone, not for one that a redirect led to.
-        if answer.status == HTTPStatus.UNAUTHORIZED and origin(answer.url) == origin(url):
+        if answer.status == HTTPStatus.UNAUTHORIZED and parse_origin(answer.url) == parse_origin(url):
             with closing(answer):
                 self._log_in(answer.challenge)
             answer = self._transport.get(url, accept=accept, authorization=self._authorization)
         if answer.status != HTTPStatus.OK:
             with closing(answer):
-                raise self._refused(answer, what, is_image=is_image)
+                raise self._describe_refusal(answer, what, is_image=is_image)
         return answer
 
     def _log_in(self, header: str) -> None:
         """Answer a challenge, also when an earlier token has expired."""
         host = self._reference.host
-        challenge, login = challenges.best(header), credentials.find(host)
+        challenge, login = challenges.choose_challenge(header), credentials.find(host)
         if login:
             self._secrets |= {login.password, login.identity_token, login.basic.removeprefix("Basic ")} - {""}
         if challenge and challenge.scheme == "bearer":
-            token = self._token(challenge.parameters, login)
+            token = self._fetch_token(challenge.parameters, login)
             self._secrets.add(token)
             self._authorization = f"Bearer {token}"
         elif challenge and login and login.user:
@@ -144,7 +144,7 @@ class Repository:
                 advice=f"Run `docker login {host}` and try again.",
             )
 
-    def _token(self, parameters: Mapping[str, str], login: credentials.Login | None) -> str:
+    def _fetch_token(self, parameters: Mapping[str, str], login: credentials.Login | None) -> str:
         """Return a token that lets us read the repository."""
         realm, service = parameters.get("realm", ""), parameters.get("service", "")
         scope = parameters.get("scope") or f"repository:{self._reference.repository}:pull"
@@ -159,31 +159,31 @@ class Repository:
             answer = self._transport.get(realm, accept=_ANYTHING, authorization=basic, parameters=wanted)
         with closing(answer):
             if answer.status != HTTPStatus.OK:
-                raise self._refused(answer, what)
+                raise self._describe_refusal(answer, what)
             text = answer.read(MAX_TOKEN_BYTES)
-        found = parsed(_TOKENS, text, f"What {server(answer.url)} gives as {what}")
+        found = parse_json(_TOKENS, text, f"What {name_server(answer.url)} gives as {what}")
         token = found.token or found.access_token or ""
         if not _TOKEN.fullmatch(token):
-            raise UnreadableImage(f"{server(answer.url)} does not give a token for {self._reference.name}")
+            raise UnreadableImage(f"{name_server(answer.url)} does not give a token for {self._reference.name}")
         return token
 
-    def _refused(self, answer: Answer, what: str, *, is_image: bool = False) -> SourceError:
+    def _describe_refusal(self, answer: Answer, what: str, *, is_image: bool = False) -> SourceError:
         """Return the error for an answer, without the server's reason if that contains a secret of ours."""
         body = b""
         with suppress(UnreadableImage):
             body = answer.read(MAX_WORDS_BYTES)
         leaks = any(secret.encode() in body for secret in self._secrets)
-        return refusal(
+        return describe_refusal(
             answer.status,
-            host=server(answer.url),
+            host=name_server(answer.url),
             what=what,
             login=self._reference.host,
-            said="" if leaks else words(body),
+            said="" if leaks else extract_reason(body),
             is_image=is_image,
         )
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
+def parse_origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port of a URL; without a port in it, the scheme's default port.
 
     Raises:
@@ -193,9 +193,9 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
-def server(url: str) -> str:
+def name_server(url: str) -> str:
     """Return the host of a URL for a message, without user and password."""
     try:
-        return quoted(urlsplit(url).netloc.rpartition("@")[2] or url)
+        return quote(urlsplit(url).netloc.rpartition("@")[2] or url)
     except ValueError:
-        return quoted(url)
+        return quote(url)

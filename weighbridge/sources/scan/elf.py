@@ -27,7 +27,7 @@ KNOWN = frozenset(_NAMES.values())
 """The architectures that this module can distinguish."""
 
 
-def name(head: bytes) -> str:
+def identify_architecture(head: bytes) -> str:
     """Return an ELF file's architecture; empty if it is not an ELF file, or not code for a computer's processor."""
     if len(head) < HEAD_BYTES or head[:4] != b"\x7fELF" or head[5] not in _ORDERS:
         return ""
@@ -38,6 +38,6 @@ def name(head: bytes) -> str:
     return _NAMES.get((number, width, order), f"machine {number}, {order}-endian")
 
 
-def runs(architecture: str, code: str) -> bool:
+def can_run(architecture: str, code: str) -> bool:
     """Tell whether a machine of that architecture runs such code; True if the architecture is not in `KNOWN`."""
     return architecture not in KNOWN or code == architecture or code in _ALSO_RUNS.get(architecture, ())

@@ -12,7 +12,7 @@ from weighbridge.engine.protocol import Engine
 from weighbridge.image import filesystem
 from weighbridge.image.content import ImageContent
 from weighbridge.image.filesystem import Directory, Filesystem
-from weighbridge.image.history import MISSING, instructions
+from weighbridge.image.history import MISSING, list_instructions
 from weighbridge.image.layer import DIRECTORY, HARD_LINK, LayerContent
 from weighbridge.model import platform
 from weighbridge.model.engine import LocalImage
@@ -48,19 +48,21 @@ def screen(
             if not cache.has(diff_id):
                 cache.keep_layer(diff_id, layer)
     return {
-        reference: _contents(engine.image(reference), content, [exposures.of(each) for each in content.diff_ids])
+        reference: _build_image(
+            engine.inspect_image(reference), content, [exposures.get_exposure(each) for each in content.diff_ids]
+        )
         for reference, content in images.items()
     }
 
 
-def _contents(image: LocalImage, content: ImageContent, found: Sequence[Exposure]) -> ScannedImage:
+def _build_image(image: LocalImage, content: ImageContent, found: Sequence[Exposure]) -> ScannedImage:
     return ScannedImage(
         reference=image.reference,
         image_id=image.id,
         platform=image.platform,
         config_digest=content.config_digest,
         user=image.user,
-        group=_group(image.user, found),
+        group=_find_group(image.user, found),
         labels=image.labels,
         environment=image.environment,
         entrypoint=image.entrypoint,
@@ -70,23 +72,23 @@ def _contents(image: LocalImage, content: ImageContent, found: Sequence[Exposure
         history=tuple(step.created_by or step.comment for step in content.history),
         layer_count=len(found),
         traces=tuple(_Traces(image, content, found)),
-        cut=frozenset(_cut(image, found)),
+        cut=frozenset(_iterate_cut_kinds(image, found)),
     )
 
 
-def _cut(image: LocalImage, found: Sequence[Exposure]) -> Iterator[Kind]:
+def _iterate_cut_kinds(image: LocalImage, found: Sequence[Exposure]) -> Iterator[Kind]:
     """Yield the kinds with more hits than the scan keeps, not counting code that the image's architecture runs."""
     cut = {each for exposure in found for each in exposure.cut}
     yield from (kind for kind in get_args(Kind) if kind in cut)
-    if not all(elf.runs(_architecture(image), each) for each in cut - {*get_args(Kind)}):
+    if not all(elf.can_run(_find_architecture(image), each) for each in cut - {*get_args(Kind)}):
         yield "foreign-code"
 
 
-def _architecture(image: LocalImage) -> str:
+def _find_architecture(image: LocalImage) -> str:
     return (platform.parse(image.platform) or platform.Platform()).architecture
 
 
-def _group(user: str, found: Sequence[Exposure]) -> int | None:
+def _find_group(user: str, found: Sequence[Exposure]) -> int | None:
     """Return the group of a user as an engine does: from the image's /etc/passwd, and 0 for a number that it lacks."""
     name, colon, group = user.partition(":")
     if colon:
@@ -100,28 +102,28 @@ class _Traces:
 
     def __init__(self, image: LocalImage, content: ImageContent, found: Sequence[Exposure]) -> None:
         self._content, self._found = content, found
-        self._architecture = _architecture(image)
+        self._architecture = _find_architecture(image)
         folder = posixpath.join("/", content.working_dir)
         words = (*image.entrypoint, *image.command)
         self._words = frozenset(posixpath.normpath(posixpath.join(folder, word)) for word in words)
         self._holding = dict[int, bool]()
 
     def __iter__(self) -> Iterator[ScanHit]:
-        made_by = instructions(self._content.history, len(self._found))
+        made_by = list_instructions(self._content.history, len(self._found))
         for layer, (exposure, instruction) in enumerate(zip(self._found, made_by, strict=True)):
             for spot in exposure.spots:
                 live = self._is_live(layer, spot)
-                if self._counts(spot, live=live):
-                    yield _trace(spot, layer, "" if instruction == MISSING else instruction, live=live)
+                if self._is_relevant(spot, live=live):
+                    yield _make_hit(spot, layer, "" if instruction == MISSING else instruction, live=live)
 
-    def _counts(self, spot: Spot, *, live: bool) -> bool:
+    def _is_relevant(self, spot: Spot, *, live: bool) -> bool:
         """Tell whether a hit counts, given the whole image."""
         if spot.kind == "foreign-code":
-            return not elf.runs(self._architecture, spot.detail)
+            return not elf.can_run(self._architecture, spot.detail)
         if spot.kind != "writable":
             return True
         if spot.form == DIRECTORY:
-            return live and self._holds_code(self._view.find(spot.path))
+            return live and self._has_code(self._view.find(spot.path))
         return paths.is_code(spot.path) or paths.is_in_bin(spot.path) or f"/{spot.path}" in self._words
 
     @cached_property
@@ -131,15 +133,17 @@ class _Traces:
     @cached_property
     def _last_told(self) -> Mapping[bytes, int]:
         """Path of each writable folder -> the last layer with an entry for it, whose mode is the one that counts."""
-        wanted = {_bytes(spot.path) for each in self._found for spot in each.spots if spot.form == DIRECTORY}
+        wanted = {_encode(spot.path) for each in self._found for spot in each.spots if spot.form == DIRECTORY}
         last = dict[bytes, int]()
         for index, layer in enumerate(self._content.layers):
-            last |= dict.fromkeys(wanted & _paths(layer), index)
+            last |= dict.fromkeys(wanted & _list_paths(layer), index)
         return last
 
     def _is_live(self, layer: int, spot: Spot) -> bool:
         if spot.form == DIRECTORY:
-            return self._last_told.get(_bytes(spot.path)) == layer and isinstance(self._view.find(spot.path), Directory)
+            return self._last_told.get(_encode(spot.path)) == layer and isinstance(
+                self._view.find(spot.path), Directory
+            )
         if spot.form == HARD_LINK:  # another name for a file that this layer or a lower one has
             there = self._view.find(spot.path)
             return isinstance(there, int) and self._view.locate(there)[0] <= layer
@@ -148,7 +152,7 @@ class _Traces:
             and self._view.links[self._view.offsets[layer] + spot.at] > 0
         )
 
-    def _holds_code(self, node: Directory | int | None) -> bool:
+    def _has_code(self, node: Directory | int | None) -> bool:
         """Tell whether a folder holds code at any depth, which whoever may write to the folder can replace."""
         if not isinstance(node, Directory):
             return False
@@ -156,7 +160,7 @@ class _Traces:
         while waiting:
             name, folder = waiting.pop()
             known = self._holding.get(id(folder))
-            if known or (known is None and any(map(_is_code(name), _files(folder)))):
+            if known or (known is None and any(map(_make_code_test(name), _iterate_files(folder)))):
                 self._holding[id(node)] = True
                 return True
             if known is None:
@@ -165,7 +169,7 @@ class _Traces:
         return False
 
 
-def _trace(spot: Spot, layer: int, instruction: str, *, live: bool) -> ScanHit:
+def _make_hit(spot: Spot, layer: int, instruction: str, *, live: bool) -> ScanHit:
     kind, detail = spot.kind, spot.detail
     if kind == "env-file" and detail == HAS_ASSIGNMENTS and not live:
         kind = "secret"
@@ -184,17 +188,17 @@ def _trace(spot: Spot, layer: int, instruction: str, *, live: bool) -> ScanHit:
     )
 
 
-def _is_code(folder: str) -> Callable[[str], bool]:
+def _make_code_test(folder: str) -> Callable[[str], bool]:
     return lambda name: paths.is_code(name) or paths.is_in_bin(f"{folder}/{name}")
 
 
-def _files(folder: Directory) -> Iterator[str]:
+def _iterate_files(folder: Directory) -> Iterator[str]:
     return (name for name, node in folder.children.items() if isinstance(node, int))
 
 
-def _paths(layer: LayerContent) -> frozenset[bytes]:
+def _list_paths(layer: LayerContent) -> frozenset[bytes]:
     return frozenset(layer.paths.split(b"\0")[:-1])
 
 
-def _bytes(path: str) -> bytes:
+def _encode(path: str) -> bytes:
     return path.encode(errors="surrogateescape")

@@ -70,7 +70,7 @@ class Exposure:
         self._see_writable(index, path, header)
         if header.kind == DIRECTORY:
             return 0
-        for kind in paths.kinds(path, header.size):
+        for kind in paths.find_kinds(path, header.size):
             self._add(Spot(kind, path, index, header.kind))
         if header.kind != FILE:
             return 0
@@ -78,22 +78,22 @@ class Exposure:
             bits = " and ".join(word for bit, word in _SET_ID.items() if header.mode & bit)
             detail = f"{bits}, mode {header.mode & 0o7777:o}, owner {header.uid}:{header.gid}"
             self._add(Spot("setuid", path, index, FILE, detail))
-        return self._wanted(path, header)
+        return self._count_wanted_bytes(path, header)
 
     def look(self, data: bytes, /) -> None:
         """Inspect the data of the member that `see` inspected last."""
         if self._seen is None:
             return
         index, path, header = self._seen
-        machine = elf.name(data)
+        machine = elf.identify_architecture(data)
         if machine:
             self._add(Spot("foreign-code", path, index, FILE, machine), machine)
         elif path == _USERS:
-            self.users = _users(data)
+            self.users = _parse_users(data)
         elif header.stored == len(data) and not paths.is_public(path):
             self._look_for_secrets(index, path, data)
 
-    def _wanted(self, path: str, header: Header) -> int:
+    def _count_wanted_bytes(self, path: str, header: Header) -> int:
         if header.stored != header.size or not header.size:  # a sparse file holds mostly nothing
             return 0
         if header.size <= MAX_SECRET_BYTES and (path == _USERS or not paths.is_public(path)):
@@ -101,12 +101,12 @@ class Exposure:
         return elf.HEAD_BYTES if header.mode & _EXECUTABLE or paths.is_library(path) else 0
 
     def _look_for_secrets(self, index: int, path: str, data: bytes) -> None:
-        if self.spots and self.spots[-1][:3] == ("env-file", path, index) and paths.assigns(data):
+        if self.spots and self.spots[-1][:3] == ("env-file", path, index) and paths.has_assignments(data):
             # Whether that counts as a secret depends on whether a higher layer deletes the file.
             self.spots[-1] = self.spots[-1]._replace(detail=HAS_ASSIGNMENTS)
-        found = paths.credentials(path, data) or secret_detection.issued(data)
-        if not found and paths.may_have_urls(path):
-            found = secret_detection.url_password(data.decode(errors="replace"))
+        found = paths.find_credentials(path, data) or secret_detection.find_issued_secret(data)
+        if not found and paths.can_have_urls(path):
+            found = secret_detection.find_url_password(data.decode(errors="replace"))
         if found:
             self._add(Spot("secret", path, index, FILE, found))
 
@@ -130,7 +130,7 @@ class Exposure:
         else:
             self.cut.add(spot.detail if spot.kind == "foreign-code" else spot.kind)
 
-    def document(self) -> dict[str, object]:
+    def export_document(self) -> dict[str, object]:
         """Return the JSON object to keep in the cache."""
         return {"spots": self.spots, "cut": sorted(self.cut), "users": self.users}
 
@@ -144,7 +144,7 @@ class Exposures:
     def has(self, diff_id: str) -> bool:
         """Tell whether a layer was scanned."""
         if diff_id not in self._found:
-            kept = _parsed(self._cache.document(_key(diff_id)) or {})
+            kept = _parse(self._cache.read_document(_make_key(diff_id)) or {})
             if kept is None:
                 return False
             self._found[diff_id] = kept
@@ -158,24 +158,24 @@ class Exposures:
         """Keep the hits of a layer."""
         if isinstance(watch, Exposure):
             self._found[diff_id] = watch
-            self._cache.keep_document(_key(diff_id), watch.document())
+            self._cache.keep_document(_make_key(diff_id), watch.export_document())
 
-    def of(self, diff_id: str) -> Exposure:
+    def get_exposure(self, diff_id: str) -> Exposure:
         """Return the hits of a layer that was scanned."""
         return self._found[diff_id]
 
 
-def _key(diff_id: str) -> str:
-    return f"exposure-{version()}-{diff_id}"
+def _make_key(diff_id: str) -> str:
+    return f"exposure-{compute_version()}-{diff_id}"
 
 
-def version() -> str:
+def compute_version() -> str:
     """Return a digest of the code that decides what a hit is: when it changes, layers are scanned again."""
-    return code_digest.of(sys.modules[__name__])[:16]
+    return code_digest.compute_digest(sys.modules[__name__])[:16]
 
 
-def _parsed(kept: Mapping[str, Any]) -> Exposure | None:
-    """Read hits from a document of the cache; None if it is not one that `document` wrote."""
+def _parse(kept: Mapping[str, Any]) -> Exposure | None:
+    """Read hits from a document of the cache; None if it is not one that `export_document` wrote."""
     try:
         users = None if kept["users"] is None else {str(user): int(group) for user, group in kept["users"].items()}
         spots = [Spot(*row) for row in kept["spots"] if _is_right(*row)]
@@ -190,7 +190,7 @@ def _is_right(kind: object, path: object, at: object, form: object, detail: obje
     return words and kind in _KINDS and all(isinstance(each, int) and each >= 0 for each in (at, form, *numbers))
 
 
-def _users(data: bytes) -> dict[str, int]:
+def _parse_users(data: bytes) -> dict[str, int]:
     """Read /etc/passwd, and skip lines that do not have its form."""
     found = dict[str, int]()
     for name, uid, gid in _USER.findall(data.decode(errors="replace")):

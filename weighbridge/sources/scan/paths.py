@@ -66,7 +66,7 @@ def is_public(path: str) -> bool:
     return _PUBLIC.search(path) is not None
 
 
-def kinds(path: str, size: int) -> tuple[Kind, ...]:
+def find_kinds(path: str, size: int) -> tuple[Kind, ...]:
     """Return the kinds of hits that the path of a file or a link is; `size` is 0 for a link."""
     found: list[Kind] = []
     if _COMPILER.search(path):
@@ -83,21 +83,21 @@ def kinds(path: str, size: int) -> tuple[Kind, ...]:
     return tuple(found)
 
 
-def credentials(path: str, data: bytes) -> str:
+def find_credentials(path: str, data: bytes) -> str:
     """Say which credential a file made for credentials holds; empty if it holds none, or is another file."""
-    for key in _keys(path):
+    for key in _make_keys(path):
         shape, words = _PASSWORDS.get(key, (None, ""))
         if shape and shape.search(data):
             return words
     return ""
 
 
-def may_have_urls(path: str) -> bool:
+def can_have_urls(path: str) -> bool:
     """Tell whether a file of that name may have URLs with passwords that are in use."""
-    return not _WITH_URLS.isdisjoint(_keys(path))
+    return not _WITH_URLS.isdisjoint(_make_keys(path))
 
 
-def assigns(data: bytes) -> bool:
+def has_assignments(data: bytes) -> bool:
     """Tell whether an environment file gives any variable a value."""
     return _ASSIGNMENT.search(data) is not None
 
@@ -117,7 +117,7 @@ def is_in_bin(path: str) -> bool:
     return _BIN.search(path) is not None
 
 
-def _keys(path: str) -> tuple[str, str]:
+def _make_keys(path: str) -> tuple[str, str]:
     """Return a file's name, and that name with its folder's name before it."""
     folder, _, name = path.rpartition("/")
     return name, f"{folder.rpartition('/')[2]}/{name}"

@@ -41,7 +41,7 @@ class Bounded(io.RawIOBase):
         """
         view = memoryview(buffer)
         try:
-            block = self._next(len(view))
+            block = self._read_next(len(view))
         except UnreadableImage as error:
             self.fault = error
             raise
@@ -50,7 +50,7 @@ class Bounded(io.RawIOBase):
         self._on_bytes(len(block))
         return len(block)
 
-    def _next(self, size: int) -> bytes:
+    def _read_next(self, size: int) -> bytes:
         block = self._source.read(min(size, self._left + 1))
         if len(block) > self._left:
             raise UnreadableImage(f"{self._name} is longer than its stated {self._size} bytes")

@@ -48,7 +48,7 @@ class Readable(Protocol):
         """Return the next `size` bytes, fewer only at the end."""
 
 
-def decompressed(source: Readable, head: bytes) -> Readable:
+def decompress(source: Readable, head: bytes) -> Readable:
     """Return a stream of the decompressed bytes, or the source itself if it is not compressed.
 
     Args:
@@ -148,12 +148,12 @@ class _Streams:
     def read(self, size: int, /) -> bytes:
         """Return the next `size` bytes, fewer only at the end."""
         pieces, left = [], size
-        while left and (piece := self._next(left)):
+        while left and (piece := self._read_next(left)):
             pieces.append(piece)
             left -= len(piece)
         return b"".join(pieces)
 
-    def _next(self, size: int) -> bytes:
+    def _read_next(self, size: int) -> bytes:
         """Return some bytes; nothing at the end.
 
         Raises:
@@ -194,7 +194,7 @@ class _Zstd:
     """A Zstandard stream of any number of frames; it raises `OSError` for damage, as gzip does."""
 
     def __init__(self, source: Readable) -> None:
-        library = _zstd()
+        library = _import_zstd()
         self._error, self._file = library.ZstdError, library.open(source)
 
     def read(self, size: int, /) -> bytes:
@@ -205,7 +205,7 @@ class _Zstd:
             raise OSError(str(error)) from error
 
 
-def _zstd() -> ModuleType:
+def _import_zstd() -> ModuleType:
     for name in _ZSTD_LIBRARIES:
         try:
             return importlib.import_module(name)

@@ -59,7 +59,7 @@ class _Range:
 
 def search_program(head: bytes) -> ProgramSearch | None:
     """Begin a search in the file that begins with `head`. Return None if it cannot be a Go program."""
-    ranges = sorted(_ranges(head), key=lambda part: part.begin) if head.startswith(_ELF) else []
+    ranges = sorted(_find_ranges(head), key=lambda part: part.begin) if head.startswith(_ELF) else []
     return ProgramSearch(ranges) if ranges else None
 
 
@@ -84,14 +84,14 @@ class ProgramSearch:
             self._next = self._ranges[0].begin if self._ranges else _NEVER
             self._tail = b""
 
-    def document(self) -> bytes:
+    def build_document(self) -> bytes:
         """Return the document that `image.packages.go` reads; empty if the file is not a Go program."""
         info = bytes(self._found[MARK].data)
         if len(info) < _PREFIX_BYTES:
             return b""
         if info[15] & _INLINE:
-            _, rest = _string(info[_PREFIX_BYTES:])
-            framed, _ = _string(rest)
+            _, rest = _read_string(info[_PREFIX_BYTES:])
+            framed, _ = _read_string(rest)
         else:
             framed = b"".join(bytes(self._found[_CONSTANT].data).partition(_END)[:2])
         if not (framed.startswith(_START) and framed.endswith(_END)) or len(framed) > MAX_INFO_BYTES:
@@ -131,7 +131,7 @@ class _Gathered:
         return len(self.data) < _LONGEST and _END not in self.data
 
 
-def _ranges(head: bytes) -> Iterator[_Range]:
+def _find_ranges(head: bytes) -> Iterator[_Range]:
     """Yield where the marks may be: one in the segments for data, the other in those for constants."""
     layout, order = _LAYOUTS.get(head[4:5]), _ORDERS.get(head[5:6])
     if layout is None or order is None:
@@ -164,7 +164,7 @@ def _end(field: Sequence[int], layout: _Layout) -> int:
     return field[layout.offset] + field[layout.size]
 
 
-def _string(data: bytes) -> tuple[bytes, bytes]:
+def _read_string(data: bytes) -> tuple[bytes, bytes]:
     """Return the first string and what follows it; nothing if it is cut off.
 
     A string's length stands before it, seven bits to a byte, the lowest first; each byte but the last has its eighth

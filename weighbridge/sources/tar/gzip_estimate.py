@@ -49,12 +49,12 @@ class _Packer:
         atexit.register(self._end)
 
     def send(self, series: int, turn: int, begins: array[int], data: memoryview) -> None:
-        with _told():
+        with _translate_errors():
             self._questions.write(gzip_worker.HEAD.pack(series, turn, len(begins), len(data)) + begins.tobytes())
             self._questions.write(data)
 
-    def sums(self, series: int) -> tuple[int, int, int]:
-        with _told():
+    def request_sums(self, series: int) -> tuple[int, int, int]:
+        with _translate_errors():
             self._questions.write(gzip_worker.HEAD.pack(series, 0, 0, 0))
             self._questions.flush()
             return cast("tuple[int, int, int]", gzip_worker.ANSWER.unpack(self._answers.read(gzip_worker.ANSWER.size)))
@@ -67,7 +67,7 @@ class _Packer:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, struct.error) as error:
@@ -88,7 +88,7 @@ class _Stratum:
         self._length = self._sampled = self._count = 0
 
     def update(self, chunk: bytes) -> None:
-        begins = array(gzip_worker.PLACE, _places(self._length, len(chunk), self.distance))
+        begins = array(gzip_worker.PLACE, _choose_places(self._length, len(chunk), self.distance))
         if begins:
             # Sends only the samples and their windows: if a chunk has one sample, that is a third of it.
             first, end = begins[0] - WINDOW_BYTES, begins[-1] + SAMPLE_BYTES
@@ -98,16 +98,16 @@ class _Stratum:
         self._count += len(begins)
         self._length += len(chunk)
 
-    def total(self) -> float:
+    def estimate_bytes(self) -> float:
         """Return the packed length in bytes. Call it last: no chunk may follow."""
         if not self._count:
             return 0
-        quick, twice_quick, exact = _packer().sums(self._series)
+        quick, twice_quick, exact = _packer().request_sums(self._series)
         return quick * (exact / twice_quick) * (self._length / self._sampled)
 
 
 class Deflation:
-    """Estimates the packed length of a stream: pass all chunks to `update`, then call `total` once."""
+    """Estimates the packed length of a stream: pass all chunks to `update`, then call `estimate_bytes` once."""
 
     def __init__(self) -> None:
         self._first, self._length, self._total = b"", 0, 0.0
@@ -119,21 +119,21 @@ class Deflation:
         if not self._length:
             self._first = chunk
         if self._length >= _DISTANCES[self._place][0]:
-            self._total += self._stratum.total()
+            self._total += self._stratum.estimate_bytes()
             self._place += 1
             self._stratum = _Stratum(_DISTANCES[self._place][1])
         self._stratum.update(chunk)
         self._length += len(chunk)
 
-    def total(self) -> int:
+    def estimate_bytes(self) -> int:
         """Return the packed length in bytes."""
         if self._length == len(self._first):
             packed = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW)
             return len(packed.compress(self._first)) + len(packed.flush()) + _GZIP_FRAME_BYTES
-        return round(self._total + self._stratum.total()) + _GZIP_FRAME_BYTES
+        return round(self._total + self._stratum.estimate_bytes()) + _GZIP_FRAME_BYTES
 
 
-def _places(place: int, length: int, distance: int) -> Iterator[int]:
+def _choose_places(place: int, length: int, distance: int) -> Iterator[int]:
     """Yield where samples begin in a chunk that itself begins at `place`; each has a whole window before it."""
     for begin in range(WINDOW_BYTES, length, distance):
         # Varies the place within each stretch, because files and tables are often aligned. Knuth's multiplicative

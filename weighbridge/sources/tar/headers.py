@@ -6,7 +6,7 @@ and "Storing Sparse Files". `tarfile` is ten times slower, and takes a damaged h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from weighbridge.image.layer import DIRECTORY, FILE, HARD_LINK, OTHER, SYMBOLIC_LINK
@@ -26,7 +26,6 @@ _WITHOUT_DATA = frozenset(b"123456")
 _ASCII = bytes(range(128))
 _SPACES_SUM = 8 * ord(" ")
 _LARGEST = 2**63 - 1
-_SPARSE_PARTS = ("GNU.sparse.offset", "GNU.sparse.numbytes")
 
 
 class DamagedArchive(Exception):
@@ -63,13 +62,13 @@ def decode(block: bytes) -> Header:
     Raises:
         DamagedArchive: The checksum is wrong, or a field is not a number.
     """
-    if not checks(block):
+    if not is_header(block):
         raise DamagedArchive("a header is damaged")
     flag = block[156:157]
-    name = _text(block[:100])
+    name = _decode_text(block[:100])
     if block[257:263] == b"ustar\0" and block[345]:
-        name = f"{_text(block[345:500])}/{name}"
-    size = number(block[124:136])
+        name = f"{_decode_text(block[345:500])}/{name}"
+    size = parse_number(block[124:136])
     if not 0 <= size <= _LARGEST:
         raise DamagedArchive("a size is negative" if size < 0 else "a size is impossibly large")
     kind = _KINDS.get(flag, OTHER)
@@ -78,20 +77,20 @@ def decode(block: bytes) -> Header:
         name,
         flag,
         kind,
-        (number(block[483:495]) if flag == b"S" else size) if kind == FILE else 0,
+        (parse_number(block[483:495]) if flag == b"S" else size) if kind == FILE else 0,
         stored,
-        _text(block[157:257]) if kind in (HARD_LINK, SYMBOLIC_LINK) else "",
-        number(block[100:108]),
-        number(block[108:116]),
-        number(block[116:124]),
-        number(block[136:148]),
+        _decode_text(block[157:257]) if kind in (HARD_LINK, SYMBOLIC_LINK) else "",
+        parse_number(block[100:108]),
+        parse_number(block[108:116]),
+        parse_number(block[116:124]),
+        parse_number(block[136:148]),
     )
 
 
-def checks(block: bytes) -> bool:
+def is_header(block: bytes) -> bool:
     """Tell by its checksum whether a block is a header; some old programs wrote the signed sum, which counts too."""
     try:
-        stated = number(block[_CHECKSUM])
+        stated = parse_number(block[_CHECKSUM])
     except DamagedArchive:
         return False
     total = sum(block) - sum(block[_CHECKSUM]) + _SPACES_SUM
@@ -101,7 +100,7 @@ def checks(block: bytes) -> bool:
     return total - 256 * high == stated
 
 
-def number(field: bytes) -> int:
+def parse_number(field: bytes) -> int:
     """Parse a numeric field: octal digits, or GNU's base-256 for larger numbers."""
     if field[0] & 0x80:
         value = int.from_bytes(field, "big", signed=False) & ~(0x80 << 8 * (len(field) - 1))
@@ -114,13 +113,22 @@ def number(field: bytes) -> int:
         raise DamagedArchive("a header is damaged") from None
 
 
-def pax_records(data: bytes) -> dict[str, str]:
-    """Parse a PAX extended header. Each record is a length, a blank, a key, an equals sign, a value and a line feed.
+def parse_pax_records(data: bytes) -> dict[str, str]:
+    """Return the records of a PAX extended header by key; of several with one key, the last.
 
     Raises:
         DamagedArchive: A record does not have the length that it states.
     """
-    records, at = dict[str, str](), 0
+    return dict(iterate_pax_records(data))
+
+
+def iterate_pax_records(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the records of a PAX extended header: length, blank, key, equals sign, value and line feed each.
+
+    Raises:
+        DamagedArchive: A record does not have the length that it states.
+    """
+    at = 0
     while at < len(data) and data[at]:
         space = data.find(b" ", at, at + 20)
         try:
@@ -130,17 +138,11 @@ def pax_records(data: bytes) -> dict[str, str]:
         key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if end <= space or end > len(data) or not equals or data[end - 1 : end] != b"\n":
             raise DamagedArchive("an extended header is damaged")
-        name, text = key.decode(errors="surrogateescape"), value.decode(errors="surrogateescape")
-        if name in _SPARSE_PARTS:  # version 0.0 repeats them, once for each part of the file that is stored
-            before = records.get("GNU.sparse.map")
-            records["GNU.sparse.map"] = text if before is None else f"{before},{text}"
-        else:
-            records[name] = text
+        yield key.decode(errors="surrogateescape"), value.decode(errors="surrogateescape")
         at = end
-    return records
 
 
-def extended(header: Header, records: Mapping[str, str]) -> Header:
+def apply_records(header: Header, records: Mapping[str, str]) -> Header:
     """Return a header with the values of its PAX records in place of its own.
 
     Raises:
@@ -167,7 +169,7 @@ def extended(header: Header, records: Mapping[str, str]) -> Header:
     )
 
 
-def settled(header: Header) -> Header:
+def settle_kind(header: Header) -> Header:
     """Return a header whose kind respects its full name: before ustar, only a final slash marked a directory."""
     if header.type == b"\0" and header.name.endswith("/"):
         return header._replace(kind=DIRECTORY, size=0)
@@ -177,8 +179,8 @@ def settled(header: Header) -> Header:
 def is_tar(head: bytes) -> bool:
     """Tell whether bytes begin with a tar header, or with the zero block that ends an empty tar archive."""
     block = head[:BLOCK_BYTES]
-    return len(block) == BLOCK_BYTES and (not block.strip(b"\0") or checks(block))
+    return len(block) == BLOCK_BYTES and (not block.strip(b"\0") or is_header(block))
 
 
-def _text(field: bytes) -> str:
+def _decode_text(field: bytes) -> str:
     return field.partition(b"\0")[0].decode(errors="surrogateescape")

@@ -17,7 +17,7 @@ from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob
 from weighbridge.image.layer import DIRECTORY, FILE, OTHER, WHITEOUT, Fingerprint, LayerContent
 from weighbridge.image.packages import is_database, shorten
-from weighbridge.sources.tar.compression import Readable, decompressed, is_compressed
+from weighbridge.sources.tar.compression import Readable, decompress, is_compressed
 from weighbridge.sources.tar.go_program import HEAD_BYTES, search_program
 from weighbridge.sources.tar.gzip_estimate import Deflation
 from weighbridge.sources.tar.headers import Header
@@ -82,9 +82,9 @@ def read_layer(source: Readable, head: bytes, *, digests: bool = True, watch: Wa
     diff, packed = (hashlib.sha256(), hashlib.sha256()) if digests else (None, None)
     counted = _Counted(source, packed)
     deflation = Deflation()
-    tape = Tape(decompressed(counted, head), [deflation.update, *([diff.update] if diff else [])])
+    tape = Tape(decompress(counted, head), [deflation.update, *([diff.update] if diff else [])])
     scan = _WatchedScan(tape, watch) if watch else _Scan(tape)
-    for header in tape.members():
+    for header in tape.iterate_members():
         scan.add(header)
     tape.drain()
     counted.drain()
@@ -92,20 +92,22 @@ def read_layer(source: Readable, head: bytes, *, digests: bool = True, watch: Wa
     if is_compressed(head):
         blob = Blob(digest=f"sha256:{packed.hexdigest()}" if packed else "", size_bytes=counted.count)
     return ReadLayer(
-        content=scan.content(deflation.total()), diff_id=f"sha256:{diff.hexdigest()}" if diff else "", blob=blob
+        content=scan.build_content(deflation.estimate_bytes()),
+        diff_id=f"sha256:{diff.hexdigest()}" if diff else "",
+        blob=blob,
     )
 
 
 def watch_layer(source: Readable, head: bytes, watch: Watch) -> None:
     """Read a layer for a watch alone, and keep nothing else of it. Raises what `read_layer` raises."""
-    tape = Tape(decompressed(source, head))
-    for index, header in enumerate(tape.members()):
-        wanted = watch.see(index, plain(header.name), header)
+    tape = Tape(decompress(source, head))
+    for index, header in enumerate(tape.iterate_members()):
+        wanted = watch.see(index, normalise_path(header.name), header)
         if wanted:
             watch.look(tape.take(min(wanted, header.stored)))
 
 
-def plain(name: str) -> str:
+def normalise_path(name: str) -> str:
     """Return a member's path from the root, without `./`, without a slash at either end, never above the root."""
     name = name.removeprefix("./")
     name = name.strip("/")
@@ -145,9 +147,9 @@ class _Scan:
 
     def add(self, header: Header) -> None:
         """Add one member, and read its data if it is a file."""
-        path, kind, size, digest = plain(header.name), header.kind, header.size, 0
+        path, kind, size, digest = normalise_path(header.name), header.kind, header.size, 0
         if header.stored and kind == FILE:
-            digest = self._digest(path, header.stored)
+            digest = self._hash_data(path, header.stored)
         if not path and kind != DIRECTORY:  # the root can only be a directory
             kind, size = OTHER, 0
         if len(encoded := path.encode(errors="surrogateescape")) > MAX_PATH_BYTES:
@@ -170,7 +172,7 @@ class _Scan:
         self._ownership += key * (header.mode + (header.uid << 20) + (header.gid << 44))
         self._times += key * int(header.mtime)
 
-    def _digest(self, path: str, stored: int) -> int:
+    def _hash_data(self, path: str, stored: int) -> int:
         """Return the digest of a file's data, and keep it if it is a database, or a Go program's module information."""
         if is_database(path) and stored <= MAX_DATABASE_BYTES and self._databases + stored <= MAX_DATABASES_BYTES:
             data = self._tape.take(stored)
@@ -189,11 +191,11 @@ class _Scan:
         search = search_program(head) if stored >= CHUNK_BYTES else None
         if search:
             search.feed(head)
-        for piece in self._tape.pieces(stored - len(head)):
+        for piece in self._tape.iterate_pieces(stored - len(head)):
             whole.update(piece)
             if search:
                 search.feed(piece)
-        if search and (document := search.document()):
+        if search and (document := search.build_document()):
             self._keep(document)
         return whole.intdigest()
 
@@ -203,7 +205,7 @@ class _Scan:
             self._documents[len(self._kinds)] = document
             self._databases += len(document)
 
-    def content(self, deflated_bytes: int) -> LayerContent:
+    def build_content(self, deflated_bytes: int) -> LayerContent:
         """Return the content of the layer."""
         return LayerContent(
             shipped_bytes=self._shipped,
@@ -230,12 +232,12 @@ class _WatchedScan(_Scan):
 
     def add(self, header: Header) -> None:
         """Show one member to the watch, then add it."""
-        self._wanted = self._watch.see(len(self._kinds), plain(header.name), header)
+        self._wanted = self._watch.see(len(self._kinds), normalise_path(header.name), header)
         super().add(header)
 
-    def _digest(self, path: str, stored: int) -> int:
+    def _hash_data(self, path: str, stored: int) -> int:
         if not self._wanted:
-            return super()._digest(path, stored)
+            return super()._hash_data(path, stored)
         head = self._tape.take(min(max(self._wanted, HEAD_BYTES), stored))
         self._watch.look(head[: self._wanted])
         return self._digest_large(head, stored)

@@ -6,8 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from weighbridge.image.layer import FILE
 from weighbridge.sources.tar.compression import Readable
-from weighbridge.sources.tar.headers import BLOCK_BYTES, DamagedArchive, Header, decode, extended, pax_records, settled
-from weighbridge.sources.tar.sparse import parse_map, read_map
+from weighbridge.sources.tar.headers import (
+    BLOCK_BYTES,
+    DamagedArchive,
+    Header,
+    apply_records,
+    decode,
+    iterate_pax_records,
+    parse_pax_records,
+    settle_kind,
+)
+from weighbridge.sources.tar.sparse import merge_parts, parse_map, read_map
 
 CHUNK_BYTES = 2**17
 """How much to read at once: so much that the loop's own cost is negligible."""
@@ -31,16 +40,16 @@ class Meter:
 
     def __init__(self, source: Readable, on_progress: Callable[[int], None] | None) -> None:
         self._source, self._on_progress, self._total = source, on_progress, 0
-        self.head = self._unread = self._filled(BLOCK_BYTES)
+        self.head = self._unread = self._fill(BLOCK_BYTES)
 
     def read(self, size: int, /) -> bytes:
         """Return the next `size` bytes, fewer only at the end."""
         if not self._unread:
-            return self._filled(size)
+            return self._fill(size)
         block, self._unread = self._unread[:size], self._unread[size:]
-        return block + self._filled(size - len(block))
+        return block + self._fill(size - len(block))
 
-    def _filled(self, size: int) -> bytes:
+    def _fill(self, size: int) -> bytes:
         block = self._source.read(size)
         while len(block) < size and (more := self._source.read(size - len(block))):
             block += more
@@ -59,10 +68,10 @@ class Tape:
 
     @property
     def position(self) -> int:
-        """How many bytes `take`, `pieces` and `skip` have passed."""
+        """How many bytes `take`, `iterate_pieces` and `skip` have passed."""
         return self._passed + self._at
 
-    def _more(self) -> bool:
+    def _load_next(self) -> bool:
         """Load the next chunk when one is used up; return False at the end of the stream."""
         self._passed += len(self._chunk)
         self._chunk, self._at = self._source.read(CHUNK_BYTES), 0
@@ -70,14 +79,14 @@ class Tape:
             tap(self._chunk)
         return bool(self._chunk)
 
-    def pieces(self, size: int) -> Iterator[memoryview]:
+    def iterate_pieces(self, size: int) -> Iterator[memoryview]:
         """Yield the next bytes piece by piece, as the chunks divide them.
 
         Raises:
             EOFError: The stream ends too early.
         """
         while size:
-            if self._at == len(self._chunk) and not self._more():
+            if self._at == len(self._chunk) and not self._load_next():
                 raise EOFError("unexpected end of data")
             piece = memoryview(self._chunk)[self._at : self._at + size]
             self._at += len(piece)
@@ -90,23 +99,23 @@ class Tape:
         if end <= len(self._chunk):
             taken, self._at = self._chunk[self._at : end], end
             return taken
-        return b"".join(self.pieces(size))
+        return b"".join(self.iterate_pieces(size))
 
     def skip(self, size: int) -> None:
         """Skip the next bytes; raise `EOFError` if the stream ends too early."""
         self._at += size
         while (beyond := self._at - len(self._chunk)) > 0:
             self._at = len(self._chunk)
-            if not self._more():
+            if not self._load_next():
                 raise EOFError("unexpected end of data")
             self._at = beyond
 
     def drain(self) -> None:
         """Read to the end: the bytes after an archive's last member belong to its digest too."""
-        while self._more():
+        while self._load_next():
             pass
 
-    def members(self) -> Iterator[Header]:
+    def iterate_members(self) -> Iterator[Header]:
         """Yield the members of the archive. The caller may take the data of each before it asks for the next.
 
         Raises:
@@ -114,46 +123,46 @@ class Tape:
             EOFError: The archive is cut off within a member.
         """
         everywhere = dict[str, str]()
-        while (header := self._member(everywhere)) is not None:
-            end = self.position + _padded(header.stored)
+        while (header := self._read_member(everywhere)) is not None:
+            end = self.position + _pad(header.stored)
             yield header
             self.skip(end - self.position)
 
-    def _member(self, everywhere: dict[str, str]) -> Header | None:
+    def _read_member(self, everywhere: dict[str, str]) -> Header | None:
         """Return the next member's header, with the extended headers before it applied; None at the archive's end."""
         records, budget = dict(everywhere), MAX_HEADER_BYTES
-        while block := self._block():
+        while block := self._read_block():
             header = decode(block)
             budget -= BLOCK_BYTES + (0 if header.type not in b"LKxXg" else header.stored)
             if budget < 0:
                 raise DamagedArchive("a header is too long")
             if header.type in _EXTENDED:
-                records |= pax_records(self._data(header))
+                records |= merge_parts(iterate_pax_records(self._read_data(header)))
             elif header.type == _GLOBAL:
-                everywhere |= pax_records(self._data(header))
+                everywhere |= parse_pax_records(self._read_data(header))
                 records = everywhere | records
             elif header.type == _LONG_NAME:
-                records["path"] = _name(self._data(header))
+                records["path"] = _decode_name(self._read_data(header))
             elif header.type == _LONG_LINK:
-                records["linkpath"] = _name(self._data(header))
+                records["linkpath"] = _decode_name(self._read_data(header))
             else:
                 segments = read_map(self, block) if header.type == b"S" else parse_map(records)
-                whole = settled(extended(header, records) if records else header)
+                whole = settle_kind(apply_records(header, records) if records else header)
                 if segments is None and not _SPARSE & records.keys():
                     return whole
                 return whole._replace(segments=segments, is_sparse=whole.kind == FILE)
         return None
 
-    def _block(self) -> bytes:
+    def _read_block(self) -> bytes:
         """Return the next header block; empty at the end, which is a zero block or, in some archives, no block."""
-        if self._at == len(self._chunk) and not self._more():
+        if self._at == len(self._chunk) and not self._load_next():
             return b""
         block = self.take(BLOCK_BYTES)
         return block if block.strip(b"\0") else b""
 
-    def _data(self, header: Header) -> bytes:
+    def _read_data(self, header: Header) -> bytes:
         data = self.take(header.stored)
-        self.skip(_padded(header.stored) - header.stored)
+        self.skip(_pad(header.stored) - header.stored)
         return data
 
 
@@ -172,9 +181,9 @@ class Part:
         return block + self._tape.take(wanted)
 
 
-def _padded(size: int) -> int:
+def _pad(size: int) -> int:
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 
-def _name(data: bytes) -> str:
+def _decode_name(data: bytes) -> str:
     return data.partition(b"\0")[0].decode(errors="surrogateescape")

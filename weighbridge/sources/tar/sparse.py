@@ -5,10 +5,10 @@ Source: GNU tar manual, "Storing Sparse Files": the old format, and versions 0.0
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from weighbridge.sources.tar.headers import BLOCK_BYTES, DamagedArchive, Header, number
+from weighbridge.sources.tar.headers import BLOCK_BYTES, DamagedArchive, Header, parse_number
 
 Segment = tuple[int, int]
 """Where bytes of a file lie that are there, and how many: the rest are zeros."""
@@ -16,6 +16,7 @@ MAX_SEGMENTS = 200_000
 """Of one file."""
 MAX_HOLES_BYTES = 2**34
 """What the holes of one file may hide: its zeros are made here, and a header can ask for any number of them."""
+_MAP, _PARTS = "GNU.sparse.map", ("GNU.sparse.offset", "GNU.sparse.numbytes")
 _IN_HEADER, _IN_BLOCK = slice(386, 482), slice(0, 504)
 _ENTRY_BYTES = 24
 _LINE_BYTES = 32
@@ -88,15 +89,29 @@ def read_map(tape: Tape, block: bytes) -> tuple[Segment, ...]:
     Raises:
         DamagedArchive: A number is none, or the map has no end.
     """
-    found = [*_entries(block[_IN_HEADER])]
+    found = [*_read_entries(block[_IN_HEADER])]
     goes_on = block[482]
     while goes_on:
         more = tape.take(BLOCK_BYTES)
-        found += _entries(more[_IN_BLOCK])
+        found += _read_entries(more[_IN_BLOCK])
         goes_on = more[504]
         if len(found) > MAX_SEGMENTS:
             raise DamagedArchive("the map of a sparse file is too long")
     return tuple(found)
+
+
+def merge_parts(records: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return PAX records by key, with the map in one record.
+
+    Version 0.0 has no map, but repeats the records for offset and size, once for each part of the file that is stored.
+    """
+    found = dict[str, str]()
+    for key, value in records:
+        if key in _PARTS:
+            found[_MAP] = f"{found[_MAP]},{value}" if _MAP in found else value
+        else:
+            found[key] = value
+    return found
 
 
 def parse_map(records: Mapping[str, str]) -> tuple[Segment, ...] | None:
@@ -105,13 +120,13 @@ def parse_map(records: Mapping[str, str]) -> tuple[Segment, ...] | None:
     Raises:
         DamagedArchive: A number is none.
     """
-    text = records.get("GNU.sparse.map")
+    text = records.get(_MAP)
     if text is None:
         return None
     numbers = text.split(",") if text else []
     if len(numbers) % 2 or len(numbers) > 2 * MAX_SEGMENTS:
         raise DamagedArchive("the map of a sparse file is damaged")
-    values = [_decimal(each) for each in numbers]
+    values = [_parse_decimal(each) for each in numbers]
     return tuple(zip(values[::2], values[1::2], strict=True))
 
 
@@ -124,22 +139,22 @@ def open_member(tape: Tape, header: Header) -> SparsePart:
     if header.segments is not None:
         return SparsePart(tape, header, header.segments, header.stored)
     begin = tape.position
-    count = _decimal(_line(tape))
+    count = _parse_decimal(_read_line(tape))
     if count > MAX_SEGMENTS:
         raise DamagedArchive("the map of a sparse file is too long")
-    segments = [(_decimal(_line(tape)), _decimal(_line(tape))) for _ in range(count)]
+    segments = [(_parse_decimal(_read_line(tape)), _parse_decimal(_read_line(tape))) for _ in range(count)]
     tape.skip(-(tape.position - begin) % BLOCK_BYTES)
     return SparsePart(tape, header, segments, header.stored - (tape.position - begin))
 
 
-def _entries(data: bytes) -> Iterator[Segment]:
+def _read_entries(data: bytes) -> Iterator[Segment]:
     for at in range(0, len(data) - _ENTRY_BYTES + 1, _ENTRY_BYTES):
         entry = data[at : at + _ENTRY_BYTES]
         if entry.strip(b"\0"):
-            yield number(entry[:12]), number(entry[12:])
+            yield parse_number(entry[:12]), parse_number(entry[12:])
 
 
-def _line(tape: Tape) -> str:
+def _read_line(tape: Tape) -> str:
     """Return the next line of the map that version 1.0 has before the data."""
     text = b""
     while (sign := tape.take(1)) != b"\n":
@@ -149,7 +164,7 @@ def _line(tape: Tape) -> str:
     return text.decode("ascii", "replace")
 
 
-def _decimal(text: str) -> int:
+def _parse_decimal(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < _LINE_BYTES):
         raise DamagedArchive("the map of a sparse file is damaged")
     return int(text)
