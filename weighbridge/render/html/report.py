@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from weighbridge.image.categories import CATEGORIES, get_title
 from weighbridge.image.prelude import strip_prelude
+from weighbridge.model.report import Report
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escape
 from weighbridge.render import colours, overview, verdict
@@ -75,6 +76,7 @@ def _build_page(summary: Summary, trees: Mapping[str, Node], coarseness: int) ->
         wastes=tables.list_waste(report),
         rebuilds=list(tables.list_rebuilds(report)),
         findings=[(image.variant, finding) for image in report.images for finding in image.findings],
+        categories=_list_categories(report),
         maps=[(shown, treemap.build_tiles(shown.root, coarseness)) for shown in maps],
         opened=next((place for place, shown in enumerate(maps) if choice and shown.variant == choice.variant), 0),
         data=[treemap.export_map(shown) for shown in maps],
@@ -85,6 +87,12 @@ def _build_page(summary: Summary, trees: Mapping[str, Node], coarseness: int) ->
         style=_build_style(),
         scripts=[_read(name) for name in _SCRIPTS],
     )
+
+
+def _list_categories(report: Report) -> dict[str, str]:
+    """Return the titles of the categories that the images of a report have, in the order of a ledger."""
+    found = {row.category for image in report.images for row in image.ledger}
+    return {name: category.title for name, category in CATEGORIES.items() if name in found}
 
 
 @cache
@@ -149,6 +157,5 @@ def _load_template() -> Template:
     environment.globals |= {
         "treemap": treemap,
         "trend": trend,
-        "categories": {name: category.title for name, category in CATEGORIES.items()},
     }
     return environment.get_template("report.html")
