@@ -197,7 +197,7 @@ def test_what_is_known_stays_the_same(place: Place, tmp_path: Path) -> None:
     """Layers are kept, and what is made of kept ones is what was read; nothing is read twice that need not be."""
     first, second = list[int](), list[int]()
     before = place.read(tmp_path / "cache", "first", "second", told=first.append)
-    assert all(Cache(tmp_path / "cache").has(each) for each in (*FIRST.diff_ids, *SECOND.diff_ids))
+    assert all(Cache(tmp_path / "cache").has_layer(each) for each in (*FIRST.diff_ids, *SECOND.diff_ids))
     assert place.read(tmp_path / "cache", "first", "second", told=second.append) == before
     assert max(second, default=0) <= max(first, default=0)
 
