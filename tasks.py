@@ -12,6 +12,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from weighbridge.commands.cli import check_configuration, parse_number, read_settings, show_user_errors
+from weighbridge.render import formats
 
 PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; default: all variants"
@@ -19,7 +20,6 @@ IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or reg
 TEST_PACKAGES = "redis-server", "postgresql", "docker-registry", "skopeo", "umoci", "openssl", "zstd", "chromium"
 ON_ALL_CORES = "-n auto --dist worksteal"
 KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}  # otherwise each process compiles all tests again
-FORMAT_HELP = "terminal or json; json prints only JSON"
 
 
 @task
@@ -56,8 +56,8 @@ def build(c: Context, variant: list[str], platform: list[str], no_cache: bool = 
         "image": f"{IMAGE_HELP}; NAME=IMAGE gives it that name; may be repeated; replaces --variant",
         "rebuild": "also measure what each change of invoke.yaml costs: seconds to rebuild, bytes to pull again",
         "baseline": "what to compare with: a record, a commit, a branch, `last`, or SOURCE:REF with {variant} in it",
-        "format": "terminal, json, markdown, html, svg, badge or cyclonedx; all but terminal print nothing else; "
-        "FORMAT:FILE writes to a file; may be repeated; default: terminal",
+        "format": f"{formats.describe_choice(formats.REPORTS)}; FORMAT:FILE writes to a file; may be repeated; "
+        "default: terminal",
     },
 )
 def report(
@@ -77,7 +77,7 @@ def report(
         )
 
 
-@task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": FORMAT_HELP})
+@task(iterable=["variant"], help={"variant": VARIANT_HELP, "format": formats.describe_choice(formats.TRENDS)})
 def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
     """Show what the variants weighed, record by record."""
     from weighbridge.commands import trend as command
@@ -88,7 +88,11 @@ def trend(c: Context, variant: list[str], format: str = "terminal") -> None:
 
 @task(
     positional=["before", "after"],
-    help={"before": IMAGE_HELP, "after": "the later image, named in the same way", "format": FORMAT_HELP},
+    help={
+        "before": IMAGE_HELP,
+        "after": "the later image, named in the same way",
+        "format": formats.describe_choice(formats.DIFFERENCES),
+    },
 )
 def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
     """Show what grew from one image to another, package by package."""
@@ -104,7 +108,7 @@ def diff(c: Context, before: str, after: str, format: str = "terminal") -> None:
         "variant": VARIANT_HELP,
         "faults": "also break things on purpose: kill the worker, Redis and the API, fill the data folder",
         "keep": "leave the containers running for inspection; `invoke clean` removes them",
-        "format": "terminal, json or junit; json and junit print nothing else",
+        "format": formats.describe_choice(formats.PROOFS),
     },
 )
 def smoke(c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal") -> None:
@@ -149,7 +153,7 @@ def test(c: Context, quick: bool = False) -> None:
         "runs": "how often to run each program; the median counts",
         "quick": "run each program once, on fewer generated images",
         "images": "compare our images with published patterns instead: bytes, seconds, memory",
-        "format": FORMAT_HELP,
+        "format": formats.describe_choice(["terminal", "json"]),
     }
 )
 def bench(c: Context, runs: str = "5", quick: bool = False, images: bool = False, format: str = "terminal") -> None:
@@ -157,7 +161,6 @@ def bench(c: Context, runs: str = "5", quick: bool = False, images: bool = False
     from benchmarks import image_report, suite
     from benchmarks import images as comparison
     from benchmarks import report as found
-    from weighbridge.render import formats
     from weighbridge.render.terminal import console
 
     with show_user_errors():

@@ -142,10 +142,19 @@ def _escape_cell(text: str) -> str:
 
 
 def _find_lagging() -> Iterator[tuple[Path, str]]:
-    """Yield the pages that are out of date, with their new text."""
+    """Yield the pages that are out of date, with their new text.
+
+    Raises:
+        SystemExit: A page is missing, or does not have one part to write into.
+    """
     for path, written in build_pages().items():
+        if not path.exists():
+            raise SystemExit(f"{path} is missing: write it, with a line {BEGIN} and below it a line {END}")
         text = path.read_text(encoding="utf-8")
-        new = renew(text, written)
+        try:
+            new = renew(text, written)
+        except ValueError as error:
+            raise SystemExit(f"{path}: {error}") from error
         if new != text:
             yield path, new
 

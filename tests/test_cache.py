@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.images import Entry
 from tests.support.layers import directory, hard_link, layer, symbolic_link
+from weighbridge import code_digest
 from weighbridge.cache import Cache, locate_user_folder
 
 CONTENT = layer(
@@ -36,8 +38,22 @@ def test_layer_comes_back(tmp_path: Path) -> None:
     """All columns, links and documents are what they were, for another process too."""
     Cache(tmp_path).keep_layer(KEY, CONTENT)
     assert Cache(tmp_path).read_layer(KEY) == CONTENT
-    assert Cache(tmp_path).has(KEY)
+    assert Cache(tmp_path).has_layer(KEY)
     assert Cache(tmp_path).read_layer("sha256:other") is None
+
+
+def test_layer_is_read_again_for_other_databases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the code on package databases changes, what was kept of a layer no longer counts; other code may change."""
+    Cache(tmp_path).keep_layer(KEY, CONTENT)
+    copy = tmp_path / "weighbridge"
+    shutil.copytree(code_digest._ROOT, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code_digest, "_ROOT", copy)
+    for module, is_known in ((copy / "render/json.py", True), (copy / "image/packages/apk.py", False)):
+        module.write_text(module.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        code_digest._compute_digest.cache_clear()
+        assert Cache(tmp_path).has_layer(KEY) is is_known
+        assert Cache(tmp_path).read_layer(KEY) == (CONTENT if is_known else None)
+    code_digest._compute_digest.cache_clear()
 
 
 def test_document_comes_back(tmp_path: Path) -> None:
@@ -57,7 +73,7 @@ def test_damage_is_as_good_as_nothing(tmp_path_factory: pytest.TempPathFactory, 
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     assert Cache(folder).read_layer(KEY) in (None, CONTENT)
-    assert Cache(folder).read_document(KEY) is None
+    assert Cache(folder).read_document(path.name) is None
 
 
 def test_cache_stays_below_its_limit(tmp_path: Path) -> None:
@@ -73,7 +89,7 @@ def test_cache_stays_below_its_limit(tmp_path: Path) -> None:
         for age, path in enumerate(sorted(files(tmp_path), key=lambda path: path.name)):
             os.utime(path, (1000 + age, 1000 + age))
         assert cache.read_layer("0") == CONTENT, "it was used just now"
-    assert [path.name for path in files(tmp_path)] == ["0", "4", "5"]
+    assert [path.name.partition("-")[0] for path in files(tmp_path)] == ["0", "4", "5"]
 
 
 def test_nothing_fails_without_a_place(tmp_path: Path) -> None:
@@ -84,7 +100,8 @@ def test_nothing_fails_without_a_place(tmp_path: Path) -> None:
     assert cache.read_layer(KEY) is None
     other = Cache(tmp_path)
     other.keep_layer("x", CONTENT)
-    (files(tmp_path)[0].parent / "y").mkdir()
+    kept = files(tmp_path)[0]
+    kept.with_name(kept.name.replace("x-", "y-", 1)).mkdir()
     other.keep_layer("y", CONTENT)
     assert other.read_layer("y") is None
     assert other.read_layer("x") == CONTENT

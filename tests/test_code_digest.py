@@ -12,6 +12,7 @@ from weighbridge import code_digest
 
 ROOT = Path(code_digest.__file__).parent
 ENTRIES = (
+    "weighbridge.image.packages",
     "weighbridge.smoke.runner",
     "weighbridge.sources.scan.image",
     "weighbridge.sources.scan.layer",

@@ -27,6 +27,11 @@ ISSUED = {
 }
 
 
+def test_every_shape_is_tried() -> None:
+    """Each shape of the table has a token here."""
+    assert ISSUED.keys() == {words for words, *_ in secret_detection._ISSUED}
+
+
 @pytest.mark.parametrize(("words", "token"), ISSUED.items())
 def test_issued(words: str, token: str) -> None:
     """Each shape is told by name, also in the middle of a line, and is gone from what is let go."""

@@ -18,11 +18,15 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from weighbridge import files
+from weighbridge import code_digest, files
+from weighbridge.image import packages
 from weighbridge.image.layer import Fingerprint, LayerContent
 
 VERSION = 3
-"""Part of the folder's name. Raise it with every change of what is kept or how that is computed."""
+"""Part of the folder's name. Raise it with every change of what is kept or how that is computed.
+
+Only which package databases are kept needs no new version: the file of a layer has a digest of that code in its name.
+"""
 LIMIT_BYTES = 256 * 2**20
 _COLUMNS = ("paths", "kinds", "sizes", "digests")
 
@@ -39,24 +43,25 @@ class Cache:
         self._folder = (folder or locate_user_folder() / "layers") / f"{VERSION}-{sys.byteorder}"
         self._limit_bytes = limit_bytes
 
-    def has(self, key: str) -> bool:
-        """Tell whether the cache has a file for a key."""
-        return self._locate(key).exists()
+    def has_layer(self, diff_id: str) -> bool:
+        """Tell whether the cache has a file for a layer."""
+        return self._locate(_make_key(diff_id)).exists()
 
     def read_layer(self, diff_id: str) -> LayerContent | None:
         """Return a layer's content; None if the cache does not have it."""
-        data = self._read(diff_id)
+        key = _make_key(diff_id)
+        data = self._read(key)
         try:
             return None if data is None else _unpack(zlib.decompress(data))
         except (zlib.error, ValueError, LookupError, TypeError, OverflowError):
-            self._drop(diff_id)
+            self._drop(key)
             return None
 
     def keep_layer(self, diff_id: str, content: LayerContent) -> None:
         """Write a layer's content to the cache."""
         packer = zlib.compressobj(1)
         parts = [packer.compress(part) for part in _iterate_parts(content)]
-        self._write(diff_id, b"".join([*parts, packer.flush()]))
+        self._write(_make_key(diff_id), b"".join([*parts, packer.flush()]))
 
     def read_document(self, key: str) -> Mapping[str, object] | None:
         """Return the JSON object of a key; None if the cache does not have it."""
@@ -104,6 +109,11 @@ class Cache:
                 break
             Path(path).unlink(missing_ok=True)
             excess -= size
+
+
+def _make_key(diff_id: str) -> str:
+    """Return the key of a layer: when an ecosystem is added, the layer is read again for its databases."""
+    return f"{diff_id}-{code_digest.compute_digest(packages)[:16]}"
 
 
 def _iterate_parts(content: LayerContent) -> Iterator[bytes | memoryview]:

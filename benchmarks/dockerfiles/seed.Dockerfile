@@ -1,4 +1,4 @@
-# After: the two-stage Dockerfile of the document that this project was created from (tests/engine/seed.Dockerfile).
+# After: the two-stage Dockerfile of the document that this project was created from (tests/live/seed.Dockerfile).
 # Installs into the system's Python in a builder and copies its site-packages into a fresh base.
 # Adapted: base and Python version; libpq, which it names as an example; the application's module and data folder;
 # groupadd and useradd for addgroup and adduser, which a slim base need not have; --ignore-installed, for a base whose

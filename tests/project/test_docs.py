@@ -25,6 +25,7 @@ from tests.support.fakes import contents
 from tests.support.reports import MB, image, report
 from weighbridge.build import bases
 from weighbridge.errors import EXIT_CODES
+from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.model import smoke
 from weighbridge.model.report import Pull
 from weighbridge.model.smoke import Check, Proof
@@ -35,8 +36,10 @@ from weighbridge.settings.project import Settings, check
 from weighbridge.settings.smoke import Request, Roles, Smoke
 from weighbridge.settings.values import Section, Size
 from weighbridge.smoke import suite
+from weighbridge.sources.opener import SOURCES
 
 PROJECT = Path(__file__).parents[2]
+CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 BUDGETS = (PROJECT / "docs" / "budgets.md").read_text(encoding="utf-8")
 ADOPTING = (PROJECT / "docs" / "adopting.md").read_text(encoding="utf-8")
@@ -45,6 +48,7 @@ DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not {".venv", ".git
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
 TASKS = Collection.from_module(tasks).tasks
 SETTINGS = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))
+CODE = ("tasks.py", "Dockerfile", "weighbridge/**/*.py", "tests/**/*.py")
 COLUMNS = (*overview._NEEDED, *overview._WELCOME)
 
 
@@ -53,6 +57,43 @@ def test_exit_codes_are_those_of_the_errors() -> None:
     told = {int(code): meaning for code, meaning in re.findall(r"^\| (\d) \| (.*?) \|$", README, re.MULTILINE)}
 
     assert told == EXIT_CODES
+
+
+def test_sample_of_style_is_code_of_ours() -> None:
+    """The function that CONTRIBUTING shows, with its docstring, is one of the package."""
+    (sample,) = blocks("python", CONTRIBUTING)
+
+    assert any(f"\n{sample}" in path.read_text(encoding="utf-8") for path in (PROJECT / "weighbridge").rglob("*.py"))
+
+
+def test_recipes_name_what_there_is() -> None:
+    """Each path in CONTRIBUTING's recipes exists, from the root or in the package; each constant is in the code."""
+    recipes = CONTRIBUTING[CONTRIBUTING.index("## Where things go") : CONTRIBUTING.index("## Style")]
+    paths = re.findall(r"`([\w-]+/[\w/-]*(?:\.\w+)?)`", recipes)
+    constants = set(re.findall(r"`(_?[A-Z][A-Z_]+)`", recipes))
+    folders = [PROJECT, PROJECT / "weighbridge", *(PROJECT / "weighbridge").iterdir()]
+    code = "\n".join(path.read_text(encoding="utf-8") for name in CODE for path in PROJECT.glob(name))
+
+    assert len(paths) > 40
+    assert [path for path in paths if not any((folder / path).exists() for folder in folders)] == []
+    assert [name for name in constants if not re.search(rf"^(?:ARG )?{name}\b.*=", code, re.MULTILINE)] == []
+
+
+def test_every_source_is_told() -> None:
+    """README, the page of `invoke report` and the help of `--image` name every source of images."""
+    page = (PROJECT / "docs" / "commands" / "report.md").read_text(encoding="utf-8")
+
+    for name in SOURCES:
+        assert f"`{name}:" in README
+        assert re.search(rf"^\| `{name}:", page, re.MULTILINE)
+        assert f"{name}:" in tasks.IMAGE_HELP
+
+
+def test_every_form_of_package_urls_is_told() -> None:
+    """The page on the bill of materials shows a URL of each ecosystem."""
+    page = (PROJECT / "docs" / "formats" / "cyclonedx.md").read_text(encoding="utf-8")
+
+    assert [row.category for row in ECOSYSTEMS if f"`pkg:{row.purl.type}/" not in page] == []
 
 
 def test_every_task_is_in_the_readme() -> None:

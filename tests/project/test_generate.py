@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,29 @@ def test_page_without_one_place_to_write_is_refused(count: int) -> None:
     """A page whose marks are missing, or are there twice, is not written into."""
     with pytest.raises(ValueError, match=f"^{count} parts"):
         generate.renew(f"{generate.BEGIN}\nold\n{generate.END}\n" * count, "new\n")
+
+
+@pytest.mark.parametrize("text", [None, "# A page without marks\n"])
+def test_page_that_cannot_be_renewed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    """A page that is missing, or has no marks, ends the command with a line that names the page and the marks."""
+    page = tmp_path / "new.md"
+    if text is not None:
+        page.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(generate, "build_pages", lambda: {page: "new\n"})
+    with pytest.raises(SystemExit) as ended:
+        list(generate._find_lagging())
+
+    assert all(part in str(ended.value) for part in (str(page), generate.BEGIN, generate.END))
+
+
+@pytest.mark.parametrize(("command", "names"), generate._TABLES.items())
+def test_help_lists_the_formats(command: str, names: Iterable[str]) -> None:
+    """The help of `--format` names the formats of the command, the default first, and no other."""
+    (told,) = {each.help for each in generate.list_arguments(TASKS[command.split()[1]]) if each.name == "format"}
+
+    assert re.split(", | or ", str(told).partition(";")[0]) == list(names)
 
 
 def test_what_is_written_replaces_the_old() -> None:

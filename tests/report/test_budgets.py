@@ -13,6 +13,8 @@ from tests.support.reports import MB, image, report
 from weighbridge.errors import OverBudget
 from weighbridge.model.report import Finding, Image, Pull
 from weighbridge.report import baseline, budgets
+from weighbridge.report.metrics import METRICS
+from weighbridge.settings.budgets import Limits
 from weighbridge.settings.project import Settings
 from weighbridge.settings.project import check as settings_check
 
@@ -34,24 +36,31 @@ def found(weighed: Image, default: Any, earlier: Image | None = None, **more: An
     return [(each.rule, each.level, each.message) for each in checked.findings]
 
 
-@pytest.mark.parametrize(
-    ("limit", "value", "message"),
-    [
-        ("shipped", "120 MB", f"shipped: 140 MB is 20.0 MB over the limit of 120 MB{LARGEST}"),
-        ("shipped", 120 * MB, f"shipped: 140 MB is 20.0 MB over the limit of 120 MB{LARGEST}"),
-        ("shipped", "100 MiB", f"shipped: 140 MB is 35.1 MB over the limit of 100 MiB (105 MB){LARGEST}"),
-        ("shipped", "139.9 MB", f"shipped: 140,000,000 B is 100 kB over the limit of 139.9 MB{LARGEST}"),
-        ("live", "0.1 GB", f"live: 130 MB is 30.0 MB over the limit of 0.1 GB{LARGEST}"),
-        ("over-base", "30 MB", f"over the base: 40.0 MB is 10.0 MB over the limit of 30 MB{LARGEST}"),
-        ("pull", "40 MB", f"pull: 46.7 MB is 6.67 MB over the limit of 40 MB{PULL}10.0 MB"),
-        ("waste", "1 MB", "waste: 10.0 MB is 9.00 MB over the limit of 1 MB; largest: /etc/ x (replaced), 10.0 MB"),
-        (
-            "layer",
-            "20 MB",
-            "largest layer: 30.0 MB is 10.0 MB over the limit of 20 MB; it is layer 1, COPY /venv /venv",
-        ),
-    ],
+MESSAGES = (
+    ("shipped", "120 MB", f"shipped: 140 MB is 20.0 MB over the limit of 120 MB{LARGEST}"),
+    ("shipped", 120 * MB, f"shipped: 140 MB is 20.0 MB over the limit of 120 MB{LARGEST}"),
+    ("shipped", "100 MiB", f"shipped: 140 MB is 35.1 MB over the limit of 100 MiB (105 MB){LARGEST}"),
+    ("shipped", "139.9 MB", f"shipped: 140,000,000 B is 100 kB over the limit of 139.9 MB{LARGEST}"),
+    ("live", "0.1 GB", f"live: 130 MB is 30.0 MB over the limit of 0.1 GB{LARGEST}"),
+    ("over-base", "30 MB", f"over the base: 40.0 MB is 10.0 MB over the limit of 30 MB{LARGEST}"),
+    ("pull", "40 MB", f"pull: 46.7 MB is 6.67 MB over the limit of 40 MB{PULL}10.0 MB"),
+    ("waste", "1 MB", "waste: 10.0 MB is 9.00 MB over the limit of 1 MB; largest: /etc/ x (replaced), 10.0 MB"),
+    (
+        "layer",
+        "20 MB",
+        "largest layer: 30.0 MB is 10.0 MB over the limit of 20 MB; it is layer 1, COPY /venv /venv",
+    ),
 )
+
+
+def test_every_limit_is_tried() -> None:
+    """Each limit in the settings has a figure, in the same order, and a message here; growth has its own tests."""
+    names = [metric.name for metric in METRICS]
+    assert [*names, "growth"] == [*Limits.model_fields]
+    assert {limit.replace("-", "_") for limit, *_ in MESSAGES} == {*names}
+
+
+@pytest.mark.parametrize(("limit", "value", "message"), MESSAGES)
 def test_limit_is_told(limit: str, value: Any, message: str) -> None:
     """The finding names figure, excess, limit in its own unit and the largest part, on one line."""
     assert found(image(), {limit.replace("-", "_"): value}) == [(f"budget-{limit}", "error", message)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -62,6 +62,12 @@ TRENDS: Mapping[str, Callable[[Trend], None]] = {
     "terminal": _defer("terminal.trend", machine=False),
     "json": _defer("json", "render_trend"),
 }
+
+
+def describe_choice(names: Iterable[str]) -> str:
+    """Return the help of an option that takes one of these formats: `terminal, json or junit; …`."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}; all but terminal print nothing else"
 
 
 def choose(table: Mapping[str, T], name: str) -> T:

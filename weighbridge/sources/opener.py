@@ -121,7 +121,7 @@ def read(locations: Iterable[Location], means: Means) -> dict[Location, ImageCon
             found |= row.images(own, means)
     for content in found.values():
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
-            if not means.cache.has(diff_id):
+            if not means.cache.has_layer(diff_id):
                 means.cache.keep_layer(diff_id, layer)
     return found
 

@@ -30,23 +30,37 @@ def detail(path: str, data: bytes) -> str:
     return next((spot.detail for spot in look(File(path=path, data=data)).spots if spot.kind == "secret"), "")
 
 
-@pytest.mark.parametrize(
-    ("path", "data", "words"),
-    [
-        ("app/settings.py", TOKEN, "a GitHub token"),
-        ("usr/src/app/key.pem", KEY.encode(), "a private key"),
-        ("etc/ssl/private/server.key", KEY.encode(), "a private key"),
-        ("root/.ssh/id_ed25519", b"anything", "an SSH key"),
-        ("root/.netrc", b"machine host login me password hunter2", "passwords for hosts"),
-        ("root/.pgpass", b"# host:port\nhost:5432:db:me:hunter2\n", "a PostgreSQL password"),
-        ("root/.git-credentials", b"https://me:hunter2@host\n", "a password for Git"),
-        ("root/.pypirc", b"[pypi]\nusername = me\npassword = hunter2\n", "a password for a package index"),
-        ("root/.docker/config.json", b'{"auths": {"host": {"auth": "bWU6"}}}', "a password for an image registry"),
-        ("root/.aws/credentials", b"[default]\naws_secret_access_key = abc\n", "an AWS secret key"),
-        ("etc/pip.conf", b"[global]\nindex-url = https://me:hunter2@host/simple\n", "a password inside a URL"),
-        ("app/.git/config", b"\turl = https://me:hunter2@host/app\n", "a password inside a URL"),
-    ],
+SECRETS = (
+    ("app/settings.py", TOKEN, "a GitHub token"),
+    ("usr/src/app/key.pem", KEY.encode(), "a private key"),
+    ("etc/ssl/private/server.key", KEY.encode(), "a private key"),
+    ("root/.ssh/id_ed25519", b"anything", "an SSH key"),
+    ("root/.ssh/id_rsa", b"anything", "an SSH key"),
+    ("root/.ssh/id_dsa", b"anything", "an SSH key"),
+    ("root/.ssh/id_ecdsa", b"anything", "an SSH key"),
+    ("root/_netrc", b"machine host login me password hunter2", "passwords for hosts"),
+    ("root/.my.cnf", b"[client]\npassword = hunter2\n", "a MySQL password"),
+    ("root/.npmrc", b"//host/:_authToken=hunter2\n", "a token for a package registry"),
+    ("root/.dockercfg", b'{"host": {"auth": "bWU6"}}', "a password for an image registry"),
+    ("root/.kube/config", b"users:\n- user:\n    token: hunter2\n", "a key for a cluster"),
+    ("root/.netrc", b"machine host login me password hunter2", "passwords for hosts"),
+    ("root/.pgpass", b"# host:port\nhost:5432:db:me:hunter2\n", "a PostgreSQL password"),
+    ("root/.git-credentials", b"https://me:hunter2@host\n", "a password for Git"),
+    ("root/.pypirc", b"[pypi]\nusername = me\npassword = hunter2\n", "a password for a package index"),
+    ("root/.docker/config.json", b'{"auths": {"host": {"auth": "bWU6"}}}', "a password for an image registry"),
+    ("root/.aws/credentials", b"[default]\naws_secret_access_key = abc\n", "an AWS secret key"),
+    ("etc/pip.conf", b"[global]\nindex-url = https://me:hunter2@host/simple\n", "a password inside a URL"),
+    ("app/.git/config", b"\turl = https://me:hunter2@host/app\n", "a password inside a URL"),
 )
+
+
+def test_every_file_made_for_credentials_is_tried() -> None:
+    """Each file of the table is among those with a secret."""
+    tried = {key for path, *_ in SECRETS for key in paths._make_keys(path)}
+    assert paths._CREDENTIALS.keys() <= tried
+
+
+@pytest.mark.parametrize(("path", "data", "words"), SECRETS)
 def test_secret(path: str, data: bytes, words: str) -> None:
     """What it is is told in words, and nothing of its value is kept."""
     assert detail(path, data) == words

@@ -45,7 +45,7 @@ def screen(
     images = daemon.read(engine, references, cache, on_progress, exposures)
     for content in images.values():
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
-            if not cache.has(diff_id):
+            if not cache.has_layer(diff_id):
                 cache.keep_layer(diff_id, layer)
     return {
         reference: _build_image(
