@@ -93,5 +93,5 @@ def test_image_that_does_not_serve(
 def test_variant_called_as_a_pattern(engine: DockerEngine, settings: Settings) -> None:
     """Two images of one name could not be told apart, so the variant is to be renamed."""
     clash = settings.model_copy(update={"variants": {"uv": settings.variants["multi"]}})
-    with pytest.raises(SettingsError, match="uv is the name of a variant and of a pattern"):
+    with pytest.raises(SettingsError, match="uv is the name of a variant and also of a pattern"):
         patterns.plan(engine, clash, PROJECT)
