@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,3 +109,11 @@ def test_anything(text: str) -> None:
     """Whatever stands in a marker's place, nothing is raised."""
     markers.holds(markers.split_marker(text), HERE, frozenset({"a"}))
     markers.holds(text, HERE, markers.find_extras(text))
+
+
+@pytest.mark.parametrize("marker", [" " * 900 + "x", "x" + " " * 900 + "x", "x" + " " * 100_000 + "and extra == 'a'"])
+def test_many_blanks(marker: str) -> None:
+    """Blanks do not cost time with their square; what is damaged or longer than any real marker counts."""
+    begin = time.process_time()
+    assert markers.holds(marker, HERE, frozenset())
+    assert time.process_time() - begin < 0.2

@@ -25,7 +25,7 @@ def is_database(path: str) -> bool:
 
 def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages of `documents`, in apk's order. A record without a name owns nothing."""
-    world = _split_names(" ".join(split_lines(documents[WORLD]))) if WORLD in documents else None
+    world = frozenset(_split_names(" ".join(split_lines(documents[WORLD])))) if WORLD in documents else None
     for path in DATABASES:
         record: list[str] = []
         for line in [*split_lines(documents.get(path, b"")), ""]:
@@ -52,11 +52,11 @@ def _split_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, names)))
 
 
-def _is_requested(names: set[str], world: tuple[str, ...] | None, record: list[str]) -> bool | None:
+def _is_requested(names: set[str], world: frozenset[str] | None, record: list[str]) -> bool | None:
     """Tell whether somebody asked for a package; None of one that apk adds by itself beside others (`install_if`)."""
     if world is None:
         return None
-    return True if not names.isdisjoint(world) else None if _read_field(record, "i:") else False
+    return True if names & world else None if _read_field(record, "i:") else False
 
 
 def _read_field(record: list[str], tag: str) -> str:

@@ -84,5 +84,6 @@ def _find_asked(history: bytes) -> frozenset[str]:
     for line in split_lines(history):
         if change := _CHANGE.match(line):
             found = {_read_spec_name(one or other) for one, other in _SPEC.findall(change["specs"])} - {""}
-            names = names - found if change["deed"] == "remove" else names | found
+            change_names = names.difference_update if change["deed"] == "remove" else names.update
+            change_names(found)
     return frozenset(names)
