@@ -178,3 +178,10 @@ def test_any_text(text: str, target: str | None) -> None:
     """Whatever a file holds, reading it ends without an error; what it finds is one word."""
     found = find_base(text, target, {"A": text})
     assert found is None or not set(found) & set(" \n\t'\"$")
+
+
+def test_arguments_that_multiply() -> None:
+    """A base whose name is made of arguments that hold one another many times over is not known."""
+    text = "\n".join(["ARG A=aaaaaaaaaa", *["ARG A=" + "$A" * 10] * 30, "FROM $A", "FROM b"])
+    assert find_base(text, "0", {}) is None
+    assert find_base(text, None, {}) == "b"
