@@ -129,7 +129,9 @@ def test_other_tables() -> None:
         ("pyproject.toml", b"#" * LONGEST_BYTES),
         ("pyproject.toml", b"a." * 50_000 + b"a = 1"),
         ("pyproject.toml", b"[" + b"'a' . " * 50_000 + b"a]"),
-        ("setup.cfg", b"[a]\nx" + b" " * 400_000 + b"x"),
+        ("setup.cfg", b"[a]\nx" + b" " * 60_000 + b"x"),
+        ("setup.cfg", b"[a]\n" + b"a\n" * 30_000),
+        ("setup.cfg", b"[a]\n" + b"a\n" * 300_000),
     ],
 )
 def test_damage(path: str, content: bytes) -> None:

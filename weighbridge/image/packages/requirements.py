@@ -16,6 +16,8 @@ LONGEST_BYTES = 2 * 2**20
 """Of a list of requirements, locks with their hashes included; a longer one is passed over."""
 _LONGEST_TABLE_BYTES = 512 * 2**10
 """Of a file whose syntax is slow to parse."""
+_LONGEST_SETUP_BYTES = 64 * 2**10
+"""Of setup.cfg: `configparser` takes time with the square of the number of lines that it cannot read."""
 _LIST = re.compile(r"requirements[^/]*\.(?:txt|in|lock)")
 _TABLES = ("pyproject.toml", "setup.cfg", "Pipfile", "package.json")
 _LISTS = (".txt", ".in", ".lock")
@@ -77,7 +79,10 @@ def read(path: str, content: bytes) -> Requirements | None:
         content: Its bytes.
     """
     name = path.rpartition("/")[2]
-    if len(content) > (_LONGEST_TABLE_BYTES if name in _TABLES else LONGEST_BYTES):
+    longest = (
+        _LONGEST_SETUP_BYTES if name == "setup.cfg" else _LONGEST_TABLE_BYTES if name in _TABLES else LONGEST_BYTES
+    )
+    if len(content) > longest:
         return None
     try:
         return _read(path, name, content.decode("utf-8-sig"))
