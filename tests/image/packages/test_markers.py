@@ -28,6 +28,7 @@ CLAUSES = st.one_of(
         "python_version {} '3.{}'".format, st.sampled_from(["<", "<=", ">", ">=", "==", "!="]), st.integers(8, 15)
     ),
     st.sampled_from(["a", "B_c", "d"]).map('extra == "{}"'.format),
+    st.sampled_from(["a", "B_c", "d"]).map("'{}' == extra".format),
     st.sampled_from(["linux", "win32"]).map("sys_platform == '{}'".format),
     st.sampled_from(["x86_64", "aarch64"]).map("platform_machine != '{}'".format),
     st.sampled_from(["Linux", "Windows"]).map("platform_system == '{}'".format),

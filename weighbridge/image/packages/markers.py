@@ -32,7 +32,7 @@ _UNTOLD = ("platform_release", "platform_version")
 """What markers ask of the kernel, which is the machine's."""
 _EXTRA = r"""extra\s*==\s*['"]([^'"]*)['"]"""
 _OF_EXTRA = re.compile(rf"\(?\s*(?:(?P<rest>\([^()]*\)|(?:(?!\bor\b)[^()])*?)\s+and\s+)?{_EXTRA}\s*\)?")
-_ANY_EXTRA = re.compile(_EXTRA)
+_ANY_EXTRA = re.compile(rf"""{_EXTRA}|['"]([^'"]*)['"]\s*==\s*extra\b""")
 _OF_VERSION = re.compile(r"""python_version\s*(<=?|>=?|==|!=)\s*['"](\d+)\.(\d+)['"]""")
 _OPERATORS: Mapping[str, Callable[[tuple[int, int], tuple[int, int]], bool]] = {
     "<": operator.lt,
@@ -82,7 +82,7 @@ def split_marker(requirement: str) -> str:
 
 def find_extras(marker: str) -> frozenset[str]:
     """Return the extras that a marker names, normalised."""
-    return frozenset(map(normalize, _ANY_EXTRA.findall(marker)))
+    return frozenset(normalize(one or other) for one, other in _ANY_EXTRA.findall(marker))
 
 
 def holds(marker: str, where: Environment, extras: frozenset[str]) -> bool:
