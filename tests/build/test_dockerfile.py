@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -178,3 +179,18 @@ def test_any_text(text: str, target: str | None) -> None:
     """Whatever a file holds, reading it ends without an error; what it finds is one word."""
     found = find_base(text, target, {"A": text})
     assert found is None or not set(found) & set(" \n\t'\"$")
+
+
+def test_arguments_that_multiply() -> None:
+    """A base whose name is made of arguments that hold one another many times over is not known."""
+    text = "\n".join(["ARG A=aaaaaaaaaa", *["ARG A=" + "$A" * 10] * 30, "FROM $A", "FROM b"])
+    assert find_base(text, "0", {}) is None
+    assert find_base(text, None, {}) == "b"
+
+
+@pytest.mark.parametrize("line", ["# escape=`{}x", "# syntax={}", "#{}", "FROM a{}", "RUN {}\\", "ARG A={}"])
+def test_many_blanks(line: str) -> None:
+    """Blanks in a line do not cost time with the square of their number."""
+    begin = time.process_time()
+    find_base(line.format(" " * 200_000) + "\nFROM a\n", None, {})
+    assert time.process_time() - begin < 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from functools import partial
 
 import pytest
@@ -83,3 +84,17 @@ def test_any_text(text: str) -> None:
     assert [split for word in split_words(text) for split in split_words(word)] == split_words(text)
     if not set(text) & set("'\"\\"):
         assert split_words(text) == text.split()
+
+
+def test_many_quotes() -> None:
+    """A long word takes a time that grows with its length, not with the square of it."""
+    begin = time.process_time()
+    assert unquote("''" * 300_000) == ""
+    assert time.process_time() - begin < 3
+
+
+def test_values_that_multiply() -> None:
+    """A word that its variables make longer than any name cannot be told."""
+    assert expand("$A$A", {"A": "a" * 2000}) == "a" * 4000
+    with pytest.raises(Unclear):
+        expand("$A$A$A", {"A": "a" * 2000})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +15,6 @@ from weighbridge.image.base_image import (
     TOP_LABEL,
     find_deepest,
     read_base_label,
-    strip_tag,
 )
 from weighbridge.model.engine import LocalImage
 
@@ -130,21 +128,3 @@ def test_order_of_images_does_not_matter() -> None:
     images = [image, replace(image, names=("b:2", "a/a:1")), replace(image, names=("b:1",))]
     for given_images in (images, images[::-1]):
         assert find_deepest(("a", "b"), ["own"], given_images) == ("b:1", 1)
-
-
-@pytest.mark.parametrize(
-    ("reference", "repository"),
-    [
-        ("python", "python"),
-        ("python:3.13@sha256:00", "python"),
-        ("docker.io/library/python:3", "python"),
-        ("index.docker.io/library/python", "python"),
-        ("library/python", "python"),
-        ("docker.io/me/app:1", "me/app"),
-        ("localhost:5000/app", "localhost:5000/app"),
-        ("localhost:5000/library/app:1", "localhost:5000/library/app"),
-    ],
-)
-def test_repository(reference: str, repository: str) -> None:
-    """Tag and digest go, and what names of Docker Hub may leave out; the port of a registry stays."""
-    assert strip_tag(reference) == repository

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +110,15 @@ def test_what_the_command_runs(command: tuple[str, ...]) -> None:
     found = needs(distribution("gunicorn"), distribution("gunicorn-extra"), command=command)
     assert found["gunicorn"].required_by == (COMMAND,)
     assert found["gunicorn-extra"].required_by == ()
+
+
+def test_long_command() -> None:
+    """A command of many words and a package of many files do not cost time with the product of their numbers."""
+    words = tuple(f"w{number}" for number in range(30_000))
+    package = replace(distribution("a"), paths=tuple(f"{SITE}/a/m{number}.py" for number in range(30_000)))
+    begin = time.process_time()
+    assert needs(package, command=words)["a"].required_by == ()
+    assert time.process_time() - begin < 3
 
 
 def test_system_package_that_the_command_runs() -> None:

@@ -109,6 +109,8 @@ def test_a_part_from_somewhere_to_the_end(text: str) -> None:
         "set -o ",
         "true ",
         "$",
+        "$a",
+        "${a}",
         "A=b;",
         "export A=b ",
         ": ",

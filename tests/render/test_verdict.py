@@ -244,3 +244,27 @@ def test_drift_is_told_beside_a_larger_cause() -> None:
     assert describe_drift(both) == "base image +2.40 MB, all else +4.00 MB"
     assert describe_drift(found) == "all else 0 B"
     assert not describe_drift(difference("chown"))
+
+
+FORMATS: dict[str, Callable[..., None]] = {
+    "terminal": report.render,
+    "markdown": markdown.render,
+    "html": html.render,
+    "svg": svg.render,
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_change_below_the_noise_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every format a change below the limit of `budgets.noise` is said to be slight, and has no cause to mend."""
+    monkeypatch.setenv("COLUMNS", "120")
+    found = summary("chown")
+    assert found.baseline is not None
+    quiet = tuple(replace(each, noise_bytes=3_000_000) for each in found.baseline.comparisons)
+    stream = io.StringIO()
+    FORMATS[name](replace(found, baseline=replace(found.baseline, comparisons=quiet)), stream)
+    text = read(stream.getvalue())
+    assert "almost" in text.lower()
+    assert "because of" not in text
+    assert "largest cause" not in text
+    assert not find_remedy(found, quiet[0])

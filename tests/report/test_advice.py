@@ -180,9 +180,36 @@ def test_build_tools_are_one_cut() -> None:
     names = ("gcc-14-x86-64-linux-gnu", "g++-14", "cpp-14", "binutils", "libpq-dev", "linux-libc-dev", "libasan8")
     tools = owned(*(("debian", name, 1_000_000) for name in names), ("debian", "gcc-14-x86-64-linux-gnu", 2_000_000))
     runs = owned(("debian", "libgcc-s1", 60_000_000), ("debian", "libstdc++6", 9), ("base", "gcc-14-base", 9))
-    found = choose_cut(replace(SMALL, ledger=(*runs, *tools[:-1])))
+    found = choose_cut(replace(SMALL, ledger=(*runs, *tools)))
     assert found is not None
-    assert (found.bytes, found.what) == (7_000_000, "build tools (gcc-14-x86-64-linux-gnu and 6 more)")
+    assert (found.bytes, found.what) == (9_000_000, "build tools (gcc-14-x86-64-linux-gnu and 6 more)")
+
+
+@pytest.mark.parametrize(
+    ("rows", "what", "size"),
+    [
+        ([("python", "redis", 5), ("debian", "redis", 6)], "Debian package redis", 6),
+        ([("python", "redis", 5), ("bytecode", "redis", 2), ("debian", "redis", 6)], "Python package redis", 7),
+        ([("application", "/app", 40), ("bytecode", "/app", 1)], "/app", 41),
+        ([("python", "a", 3), ("bytecode", "/opt/x", 4)], "bytecode of /opt/x", 4),
+    ],
+)
+def test_owners_of_one_name(rows: list[tuple[str, str, int]], what: str, size: int) -> None:
+    """Owners of two categories are two, though they share a name; bytecode goes with the one it was compiled from."""
+    found = choose_cut(replace(SMALL, ledger=owned(*rows)))
+    assert found is not None
+    assert (found.what, found.bytes) == (what, size)
+
+
+def test_name_that_another_ecosystem_requires() -> None:
+    """A package may be the largest part although another ecosystem has a package of its name that is required."""
+    rows = (
+        LedgerRow(category="debian", name="click", version="1", bytes=1, required_by=("x",)),
+        LedgerRow(category="python", name="click", version="1", bytes=5, required_by=()),
+    )
+    found = choose_cut(replace(SMALL, ledger=rows))
+    assert found is not None
+    assert (found.what, found.bytes) == ("Python package click", 5)
 
 
 def test_nothing_to_cut() -> None:

@@ -14,6 +14,7 @@ from weighbridge.report.difference import LedgerDifference
         ("13.8+deb13u1", "13.8+deb13u2", ("Debian", "13.1", "13.2")),
         ("12.4+deb12u11", "13.8+deb13u2", ("Debian", "12.11", "13.2")),
         ("13.8+deb13u2", "13.8+deb13u2", None),
+        ("13.8+deb13u2", "13.8+deb13u2+b1", None),
         ("13.8", "13.8+deb13u1", None),
         (None, "13.8+deb13u1", None),
     ],
@@ -31,3 +32,17 @@ def test_release(before: str | None, after: str, told: tuple[str, str, str] | No
     )
     assert find_release_change([row]) == told
     assert find_release_change([]) is None
+
+
+def test_alpine_rebuilt() -> None:
+    """A package that was only built again tells of no other release."""
+    row = LedgerDifference(
+        category="base",
+        name="alpine-release",
+        before_version="3.20.3-r0",
+        after_version="3.20.3-r1",
+        before_bytes=1,
+        after_bytes=1,
+        delta_bytes=0,
+    )
+    assert find_release_change([row]) is None

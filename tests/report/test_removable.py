@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from itertools import chain, combinations
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.model.report import Base, Image, LedgerRow
-from weighbridge.report.removable import Removal, find_dependents, find_removals
+from weighbridge.report.removable import Removal, find_compiled, find_dependents, find_removals, list_required
 
 BASE = Base(reference="debian", layers=1, shipped_bytes=1)
 
@@ -119,6 +120,29 @@ def test_ecosystems_are_apart() -> None:
     assert (found.category, found.bytes) == ("python", 5)
 
 
+@pytest.mark.parametrize("other", ["python", "conda"])
+def test_bytecode_of_another_package(other: str) -> None:
+    """Bytecode goes with the package that it was compiled from, and not with another ecosystem's of the same name."""
+    rows = (
+        row("semver", 5, category="npm"),
+        row("semver", 3, category=other, requested=True),
+        bytecode("semver", 9),
+    )
+    (found,) = find_removals(image(*rows))
+    assert (found.category, found.bytes, found.has_bytecode) == ("npm", 5, False)
+    base = LedgerRow(category="base", name="semver", version="1", bytes=3, kind=other)
+    (found,) = find_removals(image(rows[0], base, rows[2]))
+    assert (found.category, found.bytes, found.has_bytecode) == ("npm", 5, False)
+
+
+def test_many_packages() -> None:
+    """Thousands of packages that nothing requires are found in seconds: not in the square of their number."""
+    rows = [row(f"p{number}") for number in range(20_000)]
+    begin = time.process_time()
+    assert len([*find_removals(image(*rows))]) == len(rows)
+    assert time.process_time() - begin < 5
+
+
 def test_remedies() -> None:
     """A maintainer is told where the package came from, and what to do if it is used after all."""
     for category, word in {
@@ -163,7 +187,7 @@ def removable(name: str, requirers: Mapping[str, frozenset[str]], unasked: froze
 def test_any_packages(requirers: dict[str, frozenset[str]], unasked: frozenset[str], data: st.DataObject) -> None:
     """What goes along is the largest set without which all that stays still has what it needs, in circles, too."""
     name = data.draw(st.sampled_from(sorted(requirers)))
-    assert find_dependents(name, requirers, unasked) == removable(name, requirers, unasked)
+    assert find_dependents(name, requirers, list_required(requirers), unasked) == removable(name, requirers, unasked)
 
 
 ROWS = st.lists(
@@ -189,5 +213,6 @@ def test_any_ledger(rows: list[LedgerRow]) -> None:
         gone = [each for each in rows if each.category == found.category and each.name in going]
         assert all(each.requested is False for each in gone)
         assert all(set(each.required_by or ()) <= going for each in gone)
-        compiled = sum(each.bytes for each in rows if each.category == "bytecode" and each.name in going)
+        ours = {name for name in going if find_compiled(rows).get(name) == found.category}
+        compiled = sum(each.bytes for each in rows if each.category == "bytecode" and each.name in ours)
         assert found.bytes == sum(each.bytes for each in gone) + compiled

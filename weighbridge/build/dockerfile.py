@@ -19,7 +19,7 @@ _PARTS = ("PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT")
 _OF_BUILDER = ("TARGETSTAGE", *(f"{side}{part}" for side in ("BUILD", "TARGET") for part in _PARTS))
 """Variables that have a value in every build, which is not known here."""
 _BLANKS = re.compile(r"[\t\v\f\r ]+")
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
+_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+)")
 _DIRECTIVES = ("syntax", "escape", "check")
 _SYNTAX_ARGUMENT = "BUILDKIT_SYNTAX"
 _OWN_SYNTAX = re.compile(r"(?:.*/)?docker/dockerfile(?:-upstream)?(?:[:@].*)?")
@@ -110,7 +110,7 @@ def _read_directives(lines: Sequence[str]) -> dict[str, str]:
     """Return the parser directives, which end at the first line that is none."""
     found = dict[str, str]()
     for line in lines:
-        matched = _DIRECTIVE.fullmatch(line.rstrip("\r"))
+        matched = _DIRECTIVE.fullmatch(line.rstrip())
         if not matched or matched[1].lower() not in _DIRECTIVES:
             break
         found.setdefault(matched[1].lower(), matched[2])

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 _DEEPEST = 20
 """How many `${A:-${B:-…}}` may stand in one another."""
+_LONGEST = 4096
+"""Characters of a word with its variables: each may hold the one before it many times."""
 _QUOTES = ("'", '"')
 
 
@@ -72,7 +74,13 @@ class _Reader:
 
     def read_until(self, end: str) -> str:
         """Return what stands before `end`, which is passed over; empty: the end of the text."""
-        return "".join(self._read_parts(end))
+        parts, length = list[str](), 0
+        for part in self._read_parts(end):
+            parts.append(part)
+            length += len(part)
+            if self.values is not None and length > _LONGEST:
+                raise Unclear("it is longer than any name")
+        return "".join(parts)
 
     def _read_parts(self, end: str) -> Iterator[str]:
         while (char := self._take_next()) != end:
@@ -97,11 +105,11 @@ class _Reader:
         return self.text[self.at : self.at + 1]
 
     def _read_single_quoted(self) -> str:
-        inside, quote, _ = self.text[self.at :].partition("'")
-        if not quote:
+        begin, end = self.at, self.text.find("'", self.at)
+        if end < 0:
             raise Unclear("a quote is not closed")
-        self.at += len(inside) + 1
-        return inside
+        self.at = end + 1
+        return self.text[begin:end]
 
     def _read_double_quoted(self) -> Iterator[str]:
         while (char := self._take_next()) != '"':

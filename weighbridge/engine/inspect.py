@@ -9,6 +9,7 @@ from typing import Any, get_args
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec, ContainerState, ContainerStatus, HealthStatus, LocalImage
 from weighbridge.model.platform import Platform, parse_machine
+from weighbridge.model.reference import strip_tag
 from weighbridge.model.report import EngineIdentity
 
 _MAX_LOG = "16m"
@@ -54,16 +55,10 @@ def _read_words(value: Iterable[str] | None) -> tuple[str, ...]:
 
 def _find_digest(reference: str, known: Iterable[str]) -> str:
     """Return the digest of an image in the registry of this name, from the engine's list of `NAME@sha256:…`."""
-    name, _, digest = reference.partition("@")
-    head, slash, tail = name.rpartition("/")
-    wanted = _shorten_name(f"{head}{slash}{tail.partition(':')[0]}")
+    digest = reference.partition("@")[2]
+    wanted = strip_tag(reference)
     found = (each.rpartition("@") for each in known)
-    return digest or next((each for name, _, each in found if _shorten_name(name) == wanted), "")
-
-
-def _shorten_name(name: str) -> str:
-    """Return a name without Docker Hub's prefixes, which engines omit."""
-    return name.removeprefix("docker.io/").removeprefix("library/")
+    return digest or next((each for name, _, each in found if strip_tag(name) == wanted), "")
 
 
 def read_names(facts: dict[str, Any]) -> tuple[str, ...]:

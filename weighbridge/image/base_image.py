@@ -7,6 +7,7 @@ from typing import Protocol
 
 from weighbridge.image.content import ImageContent
 from weighbridge.model.engine import LocalImage
+from weighbridge.model.reference import strip_tag
 from weighbridge.model.report import Base, KnownBy
 
 NAME_LABEL = "org.opencontainers.image.base.name"
@@ -116,10 +117,3 @@ def find_deepest(
     depth = max((len(each.diff_ids) for each in fitting), default=0)
     names = [name for each in fitting if len(each.diff_ids) == depth for name in each.names]
     return (min(names, key=lambda name: ("/" in strip_tag(name), len(name), name)), depth) if names else None
-
-
-def strip_tag(reference: str) -> str:
-    """Return an image's repository: its name without tag, digest and what names of Docker Hub may leave out."""
-    folder, slash, last = reference.partition("@")[0].rpartition("/")
-    name = folder + slash + last.partition(":")[0]
-    return name.removeprefix("index.").removeprefix("docker.io/").removeprefix("library/")

@@ -68,7 +68,6 @@ class Gathering:
             sources: Path -> bytes of files in the image that may ask for packages.
         """
         self._names, self._modules = _collect_names(commands)
-        self._programs = tuple(f"{folder}/{name}" for name in sorted(self._names) for folder in ("bin", "sbin"))
         self._sources, self._owned = sources, set[str]()
         self._nodes = list[_Node]()
         self._records = Counter[str]()
@@ -127,12 +126,21 @@ class Gathering:
         """Tell whether a command names a program of a package, or a module."""
         if package.kind in _LIBRARIES and package.name in self._names:
             return True
-        if self._programs and any(path.endswith(self._programs) for path in package.paths):
+        if self._names and any(map(self._is_named_program, package.paths)):
             return True
         if package.kind not in _WITH_EXTRAS or not self._modules:
             return False
-        places = tuple(f"{folder}/{name}{end}".lstrip("/") for name in self._modules for end in ("/", "."))
-        return any(path.startswith(places) for path in package.paths)
+        prefix = f"{folder}/" if folder else ""
+        return any(path.startswith(prefix) and self._is_named_module(path, len(prefix)) for path in package.paths)
+
+    def _is_named_program(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        return name in self._names and folder.endswith("bin")  # `sbin`, too
+
+    def _is_named_module(self, path: str, begin: int) -> bool:
+        """Tell whether a command names the module or package of Python whose name begins there in a path."""
+        found = _MODULE.match(path, begin)
+        return found is not None and found[0] in self._modules and path[found.end() : found.end() + 1] in {"/", "."}
 
     def _is_requested(self, node: _Node, named: Mapping[str, frozenset[str]] | None, *, is_told: bool) -> bool | None:
         """Return whether somebody asked for a package; None where that is not known.

@@ -10,8 +10,9 @@ _RUN = re.compile(r"RUN\s+")
 _FLAG = re.compile(r"--[a-z]+(?:=\S*)?\s+|<<-?\s*(['\"]?)\w+\1(?:\s+|$)")
 """`--mount=…`, `--network=…`, `--security=…`, and a heredoc's beginning."""
 _VARIABLE = r"\\.|\$\{[^{}]*\}|\$[\w?#*@!-]"
-_VALUE = rf"""(?:[^\s;&|()<>`'"$\\]|{_VARIABLE}|'[^']*'|"(?:[^"\\$`]|{_VARIABLE}|\$(?!\())*")*"""
-"""What a shell puts into a variable without running anything."""
+_VALUE = rf"""(?:[^\s;&|()<>`'"$\\]|{_VARIABLE}|'[^']*'|"(?:[^"\\$`]|{_VARIABLE}|\$(?!\())*+")*+"""
+"""What a shell puts into a variable without running anything. The possessive `*+` keeps a quote that is not closed from
+costing time without end, since a dollar sign is read in more than one way."""
 _ASSIGNMENT = rf"[A-Za-z_]\w*={_VALUE}"
 _ENDS = r"(?=\s*(?:;|&&|$))"
 _SETTING = (

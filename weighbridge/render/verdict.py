@@ -97,8 +97,11 @@ def describe_drift(comparison: Comparison) -> str:
 
 
 def find_remedy(summary: Summary, comparison: Comparison) -> str:
-    """Return a sentence with what to change if the largest cause of a change is waste; otherwise empty."""
-    largest = _find_largest_causes(comparison)
+    """Return a sentence with what to change if the largest cause of a change is waste; otherwise empty.
+
+    A change below the noise limit needs no remedy.
+    """
+    largest = () if comparison.is_noise else _find_largest_causes(comparison)
     if not largest or largest[0].kind != "waste":
         return ""
     worst = _find_worst(_find_image(summary.report, comparison.variant), largest[0].name)

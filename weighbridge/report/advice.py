@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from weighbridge.image.categories import CATEGORIES
+from weighbridge.image.categories import BYTECODE, CATEGORIES
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
-from weighbridge.model.report import Image, LedgerRow, Waste
-from weighbridge.report.removable import find_removals
+from weighbridge.model.report import Image, Waste
+from weighbridge.report.removable import find_compiled, find_removals
 from weighbridge.report.summary import Summary
 
 WORTHWHILE = 0.01
@@ -166,7 +166,10 @@ def _list_waste(image: Image) -> Iterator[Cut]:
 
 def _list_build_tools(image: Image) -> Iterator[Cut]:
     """Yield the build tools, such as compilers and headers, that the image installs on top of its base."""
-    found = {row.name: row.bytes for row in image.ledger if row.category in _SYSTEMS and _BUILD_TOOL.match(row.name)}
+    found = Counter[str]()
+    for row in image.ledger:
+        if row.category in _SYSTEMS and _BUILD_TOOL.match(row.name):
+            found[row.name] += row.bytes  # several versions of one package are several rows
     if found:
         largest = max(found, key=lambda name: found[name])
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -190,15 +193,18 @@ def _list_owners(image: Image) -> list[Cut]:
 
     What another package requires goes only with that one.
     """
-    owned = defaultdict[str, list[LedgerRow]](list)
-    required = {row.name for row in image.ledger if row.required_by}
-    ours = [row for row in image.ledger if row.category in _KINDS and row.name not in required]
-    if not (image.base and image.base.layers):  # its system's packages are among them, and it does not run without
-        ours = [row for row in ours if row.category not in _SYSTEMS] or ours
+    owned, required = Counter[tuple[str, str]](), set[tuple[str, str]]()
+    ours = [row for row in image.ledger if row.category in _KINDS]
+    compiled = find_compiled(ours)
     for row in ours:
-        owned[row.name].append(row)
-    cuts = []
-    for name, rows in owned.items():
-        kind = _KINDS[min((row.category for row in rows), key=list(_KINDS).index)]
-        cuts.append(Cut(bytes=sum(row.bytes for row in rows), what=kind.describe(name), remedy=kind.remedy, sure=False))
-    return cuts
+        category = compiled.get(row.name, BYTECODE) if row.category == BYTECODE else row.category
+        owned[category, row.name] += row.bytes
+        if row.required_by:
+            required.add((category, row.name))
+    found = {key: size for key, size in owned.items() if key not in required}
+    if not (image.base and image.base.layers):  # its system's packages are among them, and it does not run without
+        found = {key: size for key, size in found.items() if key[0] not in _SYSTEMS} or found
+    return [
+        Cut(bytes=size, what=_KINDS[category].describe(name), remedy=_KINDS[category].remedy, sure=False)
+        for (category, name), size in found.items()
+    ]

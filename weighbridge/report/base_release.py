@@ -20,6 +20,6 @@ def find_release_change(parts: Sequence[LedgerDifference]) -> tuple[str, str, st
         if distribution.point_release is None or before == after:
             continue
         old, new = distribution.point_release.search(before), distribution.point_release.search(after)
-        if old and new:
+        if old and new and old.groups() != new.groups():
             return distribution.title, ".".join(old.groups()), ".".join(new.groups())
     return None

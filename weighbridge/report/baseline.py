@@ -11,7 +11,7 @@ from weighbridge.git import describe_trouble, run_git
 from weighbridge.model.report import Report
 from weighbridge.report import records
 from weighbridge.report.comparison import NOISE_BYTES, Comparison, Refusal, compare_images
-from weighbridge.report.records import _SUFFIX, read_history
+from weighbridge.report.records import SUFFIX, read_history
 from weighbridge.report.summary import Baseline
 
 LAST = "last"
@@ -39,7 +39,7 @@ def find(text: str, folder: Path, project: Path) -> Report:
         UnreadableRecord: The file at that path is not a record.
     """
     path = Path(text)
-    if path.suffix == _SUFFIX or path.is_file():
+    if path.suffix == SUFFIX or path.is_file():
         return _read_file(path)
     if why := describe_trouble(project):
         advice = f"Give the path of a record, or fix the repository: `git -C {project} status` says how."
@@ -74,7 +74,7 @@ def describe(text: str, report: Report) -> str:
     path = Path(text)
     if path.name.startswith(re.sub(r"[-:]", "", report.recorded_at)):
         return f"{commit}, {day}"
-    name = "the main branch" if text == LAST else path.name if path.suffix == _SUFFIX else text
+    name = "the main branch" if text == LAST else path.name if path.suffix == SUFFIX else text
     return f"{name}, {commit}, {day}"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
+from weighbridge.model.reference import strip_tag
 from weighbridge.model.report import Base, Image, KnownBy, Report
 from weighbridge.report.difference import VariantDifference, subtract_images
 from weighbridge.report.growth import Growth, explain_growth
@@ -166,11 +167,7 @@ def find_repository(base: Base | None) -> str | None:
     A new tag is drift of the same base; another name is another base. Stand-ins have their own names, so they never
     pass for the official image.
     """
-    if base is None:
-        return None
-    folder, slash, last = base.reference.partition("@")[0].rpartition("/")
-    name = folder + slash + last.partition(":")[0]
-    return name.removeprefix("docker.io/").removeprefix("library/")
+    return strip_tag(base.reference) if base else None
 
 
 def _are_known_alike(old: Base, new: Base) -> bool:

@@ -23,7 +23,7 @@ from weighbridge import files
 from weighbridge.errors import SettingsError, UnreadableRecord
 from weighbridge.model.report import FORMAT_VERSION, Report
 
-_SUFFIX = ".json"
+SUFFIX = ".json"
 _OF_ONE_SECOND = 1000
 """How many records of one commit can be saved within one second."""
 
@@ -98,7 +98,7 @@ def save(report: Report, folder: Path) -> Path:
         SettingsError: The folder cannot be written to.
     """
     stem = f"{re.sub('[-:]', '', report.recorded_at)}-{(report.commit or 'uncommitted')[:12]}"
-    names = islice(files.generate_names(stem, _SUFFIX), _OF_ONE_SECOND)
+    names = islice(files.generate_names(stem, SUFFIX), _OF_ONE_SECOND)
     with _translate_errors(folder):
         try:
             return files.create(folder, names, dump_json(report).encode())
@@ -147,7 +147,7 @@ def list_files(folder: Path) -> Sequence[Path]:
         SettingsError: The folder cannot be read.
     """
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
+        return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
     except FileNotFoundError:
         return []
     except OSError as error:

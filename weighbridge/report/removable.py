@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from weighbridge.image.categories import BASE, BYTECODE
+from weighbridge.image.categories import BASE, BYTECODE, CATEGORIES, WASTED
 from weighbridge.image.packages.ecosystems import get_orphan_remedy
 from weighbridge.model.report import Image, LedgerRow
 
@@ -52,29 +52,49 @@ def find_removals(image: Image) -> Iterator[Removal]:
     """
     if image.base is None:
         return
-    bytecode = defaultdict[str, int](int)
+    owners = find_compiled(image.ledger)
+    bytecode = defaultdict[str, dict[str, int]](dict)
     packages = defaultdict[str, dict[str, list[LedgerRow]]](dict)
     of_base = {(row.kind, row.name) for row in image.ledger if row.category == BASE}
     for row in image.ledger:
         if row.category == BYTECODE:
-            bytecode[row.name] += row.bytes
+            compiled = bytecode[owners.get(row.name, BYTECODE)]
+            compiled[row.name] = compiled.get(row.name, 0) + row.bytes
         elif (row.category, row.name) not in of_base:
             packages[row.category].setdefault(row.name, []).append(row)
     for category, named in packages.items():
-        requirers = {name: {each for row in rows for each in row.required_by or ()} for name, rows in named.items()}
-        unasked = {name for name, rows in named.items() if all(map(_may_go, rows))}
-        sizes = {name: sum(row.bytes for row in rows) for name, rows in named.items()}
-        for name in sorted(unasked):
-            if not requirers[name]:
-                others = find_dependents(name, requirers, unasked) - {name}
-                compiled = sum(bytecode[each] for each in (name, *others))
-                yield Removal(
-                    category=category,
-                    name=name,
-                    others=tuple(sorted(others, key=lambda each: (-sizes[each] - bytecode[each], each))),
-                    bytes=compiled + sum(sizes[each] for each in (name, *others)),
-                    has_bytecode=compiled > 0,
-                )
+        yield from _find_in_category(category, named, bytecode[category])
+
+
+def find_compiled(ledger: Iterable[LedgerRow]) -> dict[str, str]:
+    """Return name -> the category of the owner of that name whose bytecode a ledger has; of several, the first."""
+    order = {category: place for place, category in enumerate(CATEGORIES) if category not in (BASE, BYTECODE, WASTED)}
+    found = dict[str, str]()
+    for row in ledger:
+        category = row.kind or row.category
+        if category in order and order[category] < order.get(found.get(row.name, ""), len(CATEGORIES)):
+            found[row.name] = category
+    return found
+
+
+def _find_in_category(
+    category: str, named: Mapping[str, Sequence[LedgerRow]], bytecode: Mapping[str, int]
+) -> Iterator[Removal]:
+    """Yield the removals among one ecosystem's packages."""
+    requirers = {name: {each for row in rows for each in row.required_by or ()} for name, rows in named.items()}
+    required = list_required(requirers)
+    unasked = {name for name, rows in named.items() if all(map(_may_go, rows))}
+    sizes = {name: sum(row.bytes for row in rows) + bytecode.get(name, 0) for name, rows in named.items()}
+    for name in sorted(unasked):
+        if not requirers[name]:
+            others = find_dependents(name, requirers, required, unasked) - {name}
+            yield Removal(
+                category=category,
+                name=name,
+                others=tuple(sorted(others, key=lambda each: (-sizes[each], each))),
+                bytes=sum(sizes[each] for each in (name, *others)),
+                has_bytecode=any(bytecode.get(each) for each in (name, *others)),
+            )
 
 
 def _may_go(row: LedgerRow) -> bool:
@@ -82,22 +102,33 @@ def _may_go(row: LedgerRow) -> bool:
     return row.required_by is not None and row.requested is False
 
 
-def find_dependents(name: str, requirers: Mapping[str, Iterable[str]], unasked: Iterable[str]) -> set[str]:
+def list_required(requirers: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Return each package that others are there for -> these others."""
+    required = defaultdict[str, list[str]](list)
+    for each, needed_by in requirers.items():
+        for requirer in needed_by:
+            required[requirer].append(each)
+    return dict(required)
+
+
+def find_dependents(
+    name: str,
+    requirers: Mapping[str, Iterable[str]],
+    required: Mapping[str, Iterable[str]],
+    unasked: Collection[str],
+) -> set[str]:
     """Return a package and all that only it needs, circles among these included.
 
     Args:
         name: The package.
         requirers: Each package that there is -> what requires it.
+        required: The same the other way round, as `list_required` returns it.
         unasked: The packages that nobody asked for.
     """
-    required, may_go = defaultdict[str, list[str]](list), set(unasked)
-    for each, needed_by in requirers.items():
-        for requirer in needed_by:
-            required[requirer].append(each)
     going, waiting = {name}, [name]
     while waiting:
-        for each in required[waiting.pop()]:
-            if each in may_go and each not in going:
+        for each in required.get(waiting.pop(), ()):
+            if each in unasked and each not in going:
                 going.add(each)
                 waiting.append(each)
     waiting = [each for each in going if each != name and not going.issuperset(requirers[each])]
@@ -105,5 +136,5 @@ def find_dependents(name: str, requirers: Mapping[str, Iterable[str]], unasked: 
         staying = waiting.pop()
         if staying in going:
             going.discard(staying)
-            waiting += [each for each in required[staying] if each in going and each != name]
+            waiting += [each for each in required.get(staying, ()) if each in going and each != name]
     return going

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -177,3 +178,12 @@ def test_fields_of_any_type(fields: dict[str, object]) -> None:
     package = read(json.dumps(fields).encode())
     assert all(stays_inside(path) for path in package.paths)
     assert package.paths[-1] == f"{META}/demo-1.0-h0_0.json" or f"{META}/demo-1.0-h0_0.json" in package.paths
+
+
+def test_long_history() -> None:
+    """A history of many changes takes a time that grows with their number, not with the square of it."""
+    lines = [f"# {deed} specs: ['a{number}']" for number in range(50_000) for deed in ("install", "update")]
+    documents = {f"{META}/a1-1-0.json": record(name="a1"), f"{META}/history": "\n".join(lines).encode()}
+    begin = time.process_time()
+    assert [package.requested for package in conda.parse_packages(documents)] == [True]
+    assert time.process_time() - begin < 3

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packages import stays_inside
+from weighbridge.image.packages import apk, package, parse_packages
 from weighbridge.image.packages.package import LONGEST_PATH, normalise_paths, split_lines
 
 
@@ -59,3 +62,20 @@ def test_nothing_leads_outside(recorded: list[str]) -> None:
 def test_lines_end_at_newlines_alone() -> None:
     """A file's name may hold what Python otherwise takes for the end of a line, and bytes that are no text."""
     assert split_lines(b"a\x0b\x0c\r\x1c\xc2\x85b\xff\nc") == ["a\x0b\x0c\r\x1c\x85b\udcff", "c"]
+
+
+def test_long_folder_for_many_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a small list names together is bounded, in every list that names a folder once for many files."""
+    monkeypatch.setattr(package, "MAX_PATHS_CHARACTERS", 10_000)
+    monkeypatch.setattr(apk, "MAX_PATHS_CHARACTERS", 10_000)
+    folder, names = "/".join(["d" * 99] * 10), [f"f{number}" for number in range(100)]
+    documents = {
+        f"{folder}/a-1.dist-info/RECORD": "".join(f"{name},,\n" for name in names),
+        f"{folder}/b.egg-info/installed-files.txt": "\n".join(names),
+        f"{folder}/conda-meta/c-1-0.json": json.dumps({"files": names}),
+        apk.DATABASES[0]: f"P:d\nF:{folder}\n" + "".join(f"R:{name}\n" for name in names) + "\n" * 2,
+    }
+    kept = {path: content.encode() for path, content in documents.items()}
+    sizes = {each.kind: sum(map(len, each.paths)) for each in parse_packages(kept)}
+    assert set(sizes) == {"python", "conda", "alpine"}
+    assert all(5_000 < size <= 10_000 for size in sizes.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -126,11 +127,18 @@ def test_other_tables() -> None:
         ("requirements.txt", b"\xff"),
         ("requirements.txt", b"a\n" * LONGEST_BYTES),
         ("pyproject.toml", b"#" * LONGEST_BYTES),
+        ("pyproject.toml", b"a." * 50_000 + b"a = 1"),
+        ("pyproject.toml", b"[" + b"'a' . " * 50_000 + b"a]"),
+        ("setup.cfg", b"[a]\nx" + b" " * 60_000 + b"x"),
+        ("setup.cfg", b"[a]\n" + b"a\n" * 30_000),
+        ("setup.cfg", b"[a]\n" + b"a\n" * 300_000),
     ],
 )
 def test_damage(path: str, content: bytes) -> None:
     """A file that is damaged, or too long for one, asks for nothing."""
+    begin = time.process_time()
     assert read(path, content) is None
+    assert time.process_time() - begin < 3
 
 
 @pytest.mark.parametrize(
@@ -186,3 +194,10 @@ def test_what_was_installed_asks_for_nothing() -> None:
     assert is_source("srv/app/requirements/prod.txt")
     assert not is_source("srv/app/node_modules/x/package.json")
     assert not is_source("opt/venv/lib/python3.13/site-packages/x/requirements.txt")
+
+
+def test_line_of_many_signs() -> None:
+    """A long line takes a time that grows with its length, not with the square of it."""
+    begin = time.process_time()
+    assert asked("requirements.txt", "-e git+https://host/x?egg=" + "#" * 500_000) == {}
+    assert time.process_time() - begin < 3

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support import rpm_databases
 from tests.support.layers import entries_below
 from tests.support.owned import rows, told
 from tests.support.packages import stays_inside
@@ -163,6 +164,23 @@ def test_bytes_are_those_that_rpm_lists(tmp_path: Path) -> None:
     found = told(rows([entries_below(root)]))
     assert len(expected) == 4
     assert {key: size for key, size in found.items() if key[0] == "rpm"} == expected
+
+
+@pytest.mark.parametrize(
+    ("required", "names"),
+    [
+        ("((a or b) if (c(d) >= 2))", ("a", "b", "c(d)")),
+        ("(perl(A::B)(64bit) and x)", ("perl(A::B)(64bit)", "x")),
+        ("(a" + ")" * 300_000, ("a",)),
+    ],
+)
+def test_parentheses(required: str, names: tuple[str, ...]) -> None:
+    """A capability keeps its own parentheses; those around it go, in a time that grows with their number alone."""
+    blob = rpm_databases.package("x", "1", "1", (), (1049, rpm_databases.STRINGS, [required]))
+    start = process_time()
+    (found,) = rpm.parse_packages({f"{DATABASE}/Packages.db": rpm_databases.ndb([blob])})
+    assert process_time() - start < 3
+    assert found.requires == names
 
 
 @pytest.mark.slow

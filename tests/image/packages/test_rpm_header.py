@@ -16,6 +16,7 @@ TEXTS = st.binary(max_size=6).map(lambda data: data.replace(b"\0", b"").decode("
 FILES = st.lists(st.tuples(TEXTS.map("/{}/".format), TEXTS), max_size=6)
 BROKEN = {
     "a folder that is not there": [(1116, NUMBERS, [1]), (1117, STRINGS, ["a"]), (1118, STRINGS, ["/"])],
+    "a folder with a high number": [(1116, STATES, [-100]), (1117, STRINGS, ["a"]), (1118, STRINGS, ["/"])],
     "more files than places": [(1116, NUMBERS, [0]), (1117, STRINGS, ["a", "b"]), (1118, STRINGS, ["/"])],
     "more files than states": [(1027, STRINGS, ["/a", "/b"]), (1029, STATES, [0])],
     "more files than flags": [(1027, STRINGS, ["/a", "/b"]), (1037, NUMBERS, [0])],

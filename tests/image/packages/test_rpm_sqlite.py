@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
@@ -116,3 +117,16 @@ def test_log_of_another_page_size(tmp_path: Path) -> None:
         database, log = path.read_bytes(), Path(f"{path}-wal").read_bytes()
     assert list(read_headers(database)) == []
     assert list(read_headers(database, log)) == [bytes(3000), b"\1"]
+
+
+@pytest.mark.parametrize("size", [2, 4, 100, 511, 513, 1000])
+def test_page_size_that_sqlite_has_not(size: int) -> None:
+    """A database and a log that agree on an impossible page size hold nothing, and nothing is raised."""
+    database = bytearray(database_of(TABLE, "INSERT INTO Packages (blob) VALUES (x'01')"))
+    database[16:18] = size.to_bytes(2, "big")
+    head = struct.pack(">6I", 0x377F0683, 3_007_000, size, 0, 0, 0)
+    first = second = 0
+    for one, two in struct.iter_unpack(">II", head):
+        first = (first + one + second) % 2**32
+        second = (second + two + first) % 2**32
+    assert list(read_headers(bytes(database), head + struct.pack(">II", first, second) + bytes(3000))) == []

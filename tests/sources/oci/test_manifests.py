@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -280,3 +281,16 @@ def test_damaged_index(data: st.DataObject) -> None:
         assert isinstance(error, SourceError) or error.args[0] not in blobs.by_digest  # noqa: PT017 - either is right
     else:
         assert found in ("", *(each["digest"] for each in images))
+
+
+@pytest.mark.parametrize("field", ["layers", "manifests"])
+def test_many_faults(field: str) -> None:
+    """A long document of faults is refused for the first of them, and does not fill the memory."""
+    text = b'{"%b": [%b{}]}' % (field.encode(), b"{}," * 200_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableImage, match=rf"{field}\.0\.digest"):
+            parse_document(text, "x")
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()

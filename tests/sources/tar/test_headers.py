@@ -180,3 +180,29 @@ def test_global_header_holds_for_all_that_follow() -> None:
             info.pax_headers = own
             archive.addfile(info)
     assert [header.uid for header in Tape(io.BytesIO(buffer.getvalue())).iterate_members()] == [7, 9]
+
+
+@pytest.mark.parametrize(
+    "records", [{"mtime": "inf"}, {"mtime": "nan"}, {"mtime": "1e999"}, {"size": "-1"}, {"uid": "x"}]
+)
+def test_values_that_no_member_has(records: dict[str, str]) -> None:
+    """A time without an end is damage, as is any other impossible value of an extended header."""
+    info = tarfile.TarInfo("a")
+    info.pax_headers = records
+    data = info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    with pytest.raises(DamagedArchive):
+        list(Tape(io.BytesIO(data)).iterate_members())
+
+
+@pytest.mark.parametrize("whole", [-1, 2**63, 2**90])
+def test_sparse_file_of_an_impossible_size(whole: int) -> None:
+    """The whole size of a sparse file, like any other, is neither negative nor larger than a file can be."""
+    info = tarfile.TarInfo("a")
+    info.type = tarfile.GNUTYPE_SPARSE
+    block = bytearray(info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape"))
+    block[483:495] = (whole % 2**95).to_bytes(12, "big") if whole >= 0 else b"\xff" * 12
+    block[483] |= 0x80
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    with pytest.raises(DamagedArchive):
+        decode(bytes(block))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from weighbridge.image.packages.package import LONGEST_PATH, Package, normalise_paths, split_lines
+from weighbridge.image.packages.package import LONGEST_PATH, MAX_PATHS_CHARACTERS, Package, normalise_paths, split_lines
 
 DATABASES = ("usr/lib/apk/db/installed", "lib/apk/db/installed")
 """Where apk keeps it: an image whose `lib` is a link to `usr/lib` has the first."""
@@ -25,7 +25,8 @@ def is_database(path: str) -> bool:
 
 def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield the packages of `documents`, in apk's order. A record without a name owns nothing."""
-    world = _split_names(" ".join(split_lines(documents[WORLD]))) if WORLD in documents else None
+    world = frozenset(_split_names(" ".join(split_lines(documents[WORLD])))) if WORLD in documents else None
+    left = MAX_PATHS_CHARACTERS  # of all packages together: they are sorted before anybody takes them
     for path in DATABASES:
         record: list[str] = []
         for line in [*split_lines(documents.get(path, b"")), ""]:
@@ -34,11 +35,13 @@ def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
                 continue
             if name := _read_field(record, "P:"):
                 provides = _split_names(_read_field(record, "p:"))
+                paths = normalise_paths(_iterate_files(record), left)
+                left -= sum(map(len, paths))
                 yield Package(
                     kind="alpine",
                     name=name,
                     version=_read_field(record, "V:"),
-                    paths=normalise_paths(_iterate_files(record)),
+                    paths=paths,
                     requires=_split_names(_read_field(record, "D:")),
                     provides=provides,
                     requested=_is_requested({name, *provides}, world, record),
@@ -52,11 +55,11 @@ def _split_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, names)))
 
 
-def _is_requested(names: set[str], world: tuple[str, ...] | None, record: list[str]) -> bool | None:
+def _is_requested(names: set[str], world: frozenset[str] | None, record: list[str]) -> bool | None:
     """Tell whether somebody asked for a package; None of one that apk adds by itself beside others (`install_if`)."""
     if world is None:
         return None
-    return True if not names.isdisjoint(world) else None if _read_field(record, "i:") else False
+    return True if names & world else None if _read_field(record, "i:") else False
 
 
 def _read_field(record: list[str], tag: str) -> str:

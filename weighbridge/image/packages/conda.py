@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from weighbridge.image.packages.json_object import is_text, read_object, read_text, read_texts
 from weighbridge.image.packages.package import LONGEST_PATH, Package, normalise_paths, split_lines
@@ -49,11 +50,12 @@ def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     for stem, prefix, path in sorted(found):
         fields = read_object(documents[path])
         name = read_text(fields, "name") or _read_stem_name(stem)
+        files = (posixpath.join(prefix, each) for each in read_texts(fields, "files"))
         yield Package(
             kind="conda",
             name=name,
             version=_read_version(fields),
-            paths=normalise_paths([*(posixpath.join(prefix, each) for each in read_texts(fields, "files")), path]),
+            paths=normalise_paths(chain(files, [path])),
             requires=tuple(dict.fromkeys(filter(None, map(_read_spec_name, read_texts(fields, "depends"))))),
             requested=(path in asking or name in histories[prefix]) if prefix in telling else None,
         )
@@ -84,5 +86,6 @@ def _find_asked(history: bytes) -> frozenset[str]:
     for line in split_lines(history):
         if change := _CHANGE.match(line):
             found = {_read_spec_name(one or other) for one, other in _SPEC.findall(change["specs"])} - {""}
-            names = names - found if change["deed"] == "remove" else names | found
+            change_names = names.difference_update if change["deed"] == "remove" else names.update
+            change_names(found)
     return frozenset(names)

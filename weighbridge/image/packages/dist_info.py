@@ -12,6 +12,7 @@ import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from weighbridge.image.packages.package import LONGEST_PATH, Package, normalise_paths
 from weighbridge.image.packages.requirements import normalize
@@ -58,14 +59,15 @@ def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     for (name, version), folder, path in sorted(found):
         own = path.removesuffix("RECORD")
         # A path that begins with a slash replaces the folder.
-        recorded = [posixpath.join(folder, entry) for entry in _read_entries(documents[path])]
+        recorded = (posixpath.join(folder, entry) for entry in _read_entries(documents[path]))
+        paths = normalise_paths(chain(recorded, [path]))
         yield Package(
             kind="python",
             name=name,
             version=version,
-            paths=normalise_paths([*recorded, path]),
+            paths=paths,
             requires=_read_requirements(documents.get(own + _METADATA, b"")),
-            requested=_is_requested(documents.get(own + _INSTALLER, b""), listed=f"{own}REQUESTED" in recorded),
+            requested=_is_requested(documents.get(own + _INSTALLER, b""), listed=f"{own}REQUESTED" in paths),
             is_application=_is_local(documents.get(own + _ORIGIN, b"")),
             has_metadata=0 < len(documents.get(own + _METADATA, b"")) < METADATA_BYTES,
         )

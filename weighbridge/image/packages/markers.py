@@ -22,6 +22,8 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i68
 """What an image's config calls a processor -> what Linux does, where that is not the same."""
 _FOLDER = re.compile(r"(?:^|/)(python|pypy)(\d+\.\d+)(?:/|$)")
 _UNKNOWN = tuple(f"3.{minor}" for minor in range(8, 20))
+_LONGEST = 1000
+"""Characters of a marker; real ones have a hundred or two."""
 _KEPT = 4096
 """Answers that are remembered: the same markers stand in many packages."""
 _PATCHES = (0, 99)
@@ -30,7 +32,7 @@ _UNTOLD = ("platform_release", "platform_version")
 """What markers ask of the kernel, which is the machine's."""
 _EXTRA = r"""extra\s*==\s*['"]([^'"]*)['"]"""
 _OF_EXTRA = re.compile(rf"\(?\s*(?:(?P<rest>\([^()]*\)|(?:(?!\bor\b)[^()])*?)\s+and\s+)?{_EXTRA}\s*\)?")
-_ANY_EXTRA = re.compile(_EXTRA)
+_ANY_EXTRA = re.compile(rf"""{_EXTRA}|['"]([^'"]*)['"]\s*==\s*extra\b""")
 _OF_VERSION = re.compile(r"""python_version\s*(<=?|>=?|==|!=)\s*['"](\d+)\.(\d+)['"]""")
 _OPERATORS: Mapping[str, Callable[[tuple[int, int], tuple[int, int]], bool]] = {
     "<": operator.lt,
@@ -80,14 +82,16 @@ def split_marker(requirement: str) -> str:
 
 def find_extras(marker: str) -> frozenset[str]:
     """Return the extras that a marker names, normalised."""
-    return frozenset(map(normalize, _ANY_EXTRA.findall(marker)))
+    return frozenset(normalize(one or other) for one, other in _ANY_EXTRA.findall(marker))
 
 
 def holds(marker: str, where: Environment, extras: frozenset[str]) -> bool:
     """Tell whether a marker holds, or may hold, where these extras of its distribution are asked for.
 
-    What most requirements say is decided here: `packaging` takes longer to load than all of them.
+    What most requirements say is decided here: `packaging` takes longer to load than all of them. A marker that is
+    longer than any real one counts.
     """
+    marker = " ".join(marker.split()) if len(marker) <= _LONGEST else ""  # blanks would cost time with their square
     if not marker:
         return True
     if found := _OF_EXTRA.fullmatch(marker):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from posixpath import normpath
 
 LONGEST_PATH = 4096
 """Linux's PATH_MAX. A longer path is damaged data, and joined to every name in a folder it would fill the memory."""
+MAX_PATHS_CHARACTERS = 2**27
+"""Of the paths that one list names, folders included: a folder is written once for many files, so that a small list
+could otherwise stand for more than the memory holds. The largest packages known have some ten million."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +48,24 @@ def split_lines(content: bytes) -> list[str]:
     return content.decode("utf-8", "surrogateescape").split("\n")
 
 
-def normalise_paths(recorded: Iterable[str]) -> tuple[str, ...]:
+def normalise_paths(recorded: Iterable[str], most: int | None = None) -> tuple[str, ...]:
     """Return paths in the form that layers use, each once, in order. The root and invalid paths are left out.
 
     `..` is resolved textually, without following links, and never leads above the root.
+
+    Args:
+        recorded: The paths.
+        most: How many characters they may have together; what comes after is left out. None: `MAX_PATHS_CHARACTERS`.
     """
-    usable = (path for path in recorded if len(path) <= LONGEST_PATH and "\0" not in path)
+    bounded = _stop_after(recorded, MAX_PATHS_CHARACTERS if most is None else most)
+    usable = (path for path in bounded if len(path) <= LONGEST_PATH and "\0" not in path)
     normal = (normpath("/" + path).lstrip("/") for path in usable)
     return tuple(dict.fromkeys(filter(None, normal)))
+
+
+def _stop_after(paths: Iterable[str], most: int) -> Iterator[str]:
+    for path in paths:
+        most -= len(path)
+        if most < 0:
+            return
+        yield path

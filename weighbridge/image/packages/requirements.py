@@ -16,6 +16,8 @@ LONGEST_BYTES = 2 * 2**20
 """Of a list of requirements, locks with their hashes included; a longer one is passed over."""
 _LONGEST_TABLE_BYTES = 512 * 2**10
 """Of a file whose syntax is slow to parse."""
+_LONGEST_SETUP_BYTES = 64 * 2**10
+"""Of setup.cfg: `configparser` takes time with the square of the number of lines that it cannot read."""
 _LIST = re.compile(r"requirements[^/]*\.(?:txt|in|lock)")
 _TABLES = ("pyproject.toml", "setup.cfg", "Pipfile", "package.json")
 _LISTS = (".txt", ".in", ".lock")
@@ -26,9 +28,12 @@ _REQUIREMENT = re.compile(
 )
 """A requirement's name and extras (the packaging specifications, "Dependency specifiers")."""
 _SEPARATORS = re.compile(r"[-_.]+")
-_EGG = re.compile(r"#(?:.*&)?egg=([A-Za-z0-9][\w.-]*)(?:\[([^\[\]]*)\])?", re.ASCII)
+_EGG = re.compile(r"[#&]egg=([A-Za-z0-9][\w.-]*)(?:\[([^\[\]]*)\])?", re.ASCII)
 _INCLUDE = re.compile(r"(?:-[rc]\s*|--(?:requirement|constraint)(?:\s+|=))(\S+)")
-_EDITABLE = re.compile(r"(?:-e\s*|--editable(?:\s+|=))")
+_LONG_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){50}""", re.ASCII)
+"""`tomllib` takes time with the square of the number of parts that a dotted key has."""
+_BLANKS_WITHIN = re.compile(r"(?<=\S)[^\S\n]{2,}")
+"""Blanks behind which a line goes on: `configparser` takes time with the square of their number."""
 _NPM = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies")
 
 
@@ -74,7 +79,10 @@ def read(path: str, content: bytes) -> Requirements | None:
         content: Its bytes.
     """
     name = path.rpartition("/")[2]
-    if len(content) > (_LONGEST_TABLE_BYTES if name in _TABLES else LONGEST_BYTES):
+    longest = (
+        _LONGEST_SETUP_BYTES if name == "setup.cfg" else _LONGEST_TABLE_BYTES if name in _TABLES else LONGEST_BYTES
+    )
+    if len(content) > longest:
         return None
     try:
         return _read(path, name, content.decode("utf-8-sig"))
@@ -90,6 +98,8 @@ def _read(path: str, name: str, text: str) -> Requirements:
     if name in _TABLES:
         import tomllib  # noqa: PLC0415 - most images have no such file
 
+        if _LONG_KEY.search(text):
+            raise ValueError("a key has more parts than any real one")
         table = tomllib.loads(text)
         return Requirements(
             path=path,
@@ -173,7 +183,7 @@ def _read_setup(text: str) -> Iterator[_Asked]:
 
     parser = configparser.RawConfigParser(strict=False)
     try:
-        parser.read_string(text)
+        parser.read_string(_BLANKS_WITHIN.sub(" ", text))
     except configparser.Error as error:
         raise ValueError(str(error)) from error
     yield from _collect_names(parser.get("metadata", "name", fallback=None))

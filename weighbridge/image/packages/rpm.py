@@ -90,8 +90,9 @@ def _read_names(required: str) -> Iterator[str]:
     version_follows = False
     for word in required.split():
         bare = word.lstrip("(")
-        while bare.endswith(")") and bare.count(")") > bare.count("("):
-            bare = bare[:-1]
+        closing = len(bare) - len(bare.rstrip(")"))
+        surplus = min(bare.count(")") - bare.count("("), closing)  # `a(b)` keeps its own
+        bare = bare[: len(bare) - max(surplus, 0)]
         if bare and not version_follows and bare not in _OPERATORS | _COMPARISONS:
             yield bare
         version_follows = bare in _COMPARISONS

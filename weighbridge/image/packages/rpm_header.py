@@ -26,7 +26,7 @@ otherwise stand for more than the memory holds."""
 _INTRO = struct.Struct(">II")
 _ENTRY = struct.Struct(">IIiI")
 _STRING, _STRINGS, _TRANSLATED = 6, 8, 9
-_NUMBERS: Mapping[int, str] = {1: "b", 2: "b", 3: "H", 4: "I"}
+_NUMBERS: Mapping[int, str] = {1: "B", 2: "B", 3: "H", 4: "I"}
 """The types of numbers that are of use here, as `struct` names them: characters, and integers of 8, 16 and 32 bits."""
 
 

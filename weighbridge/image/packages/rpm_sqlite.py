@@ -26,6 +26,7 @@ _FRAME = struct.Struct(">6I")
 _LOG_MAGICS = {0x377F0682: "<", 0x377F0683: ">"}
 """The byte order of the numbers that a log's checksums are made of."""
 _LOG_VERSION = 3_007_000
+_PAGE_SIZES = frozenset(2**power for power in range(9, 17))
 _MASK = 2**32 - 1
 
 
@@ -122,7 +123,7 @@ def _read_log(log: bytes, size: int) -> tuple[dict[int, int], int]:
         return committed, count
     magic, version, page_size, _, *salt, one, two = _LOG.unpack_from(log)
     order = _LOG_MAGICS.get(magic)
-    if order is None or version != _LOG_VERSION or page_size != size or not size:
+    if order is None or version != _LOG_VERSION or page_size != size or size not in _PAGE_SIZES:
         return committed, count
     sums = _compute_checksum(order, log[: _LOG.size - 8], (0, 0))
     if sums != (one, two):

@@ -122,12 +122,13 @@ def list_changes(summary: Summary) -> list[Change]:
 def _build_change(comparison: Comparison) -> Change:
     difference = comparison.difference
     sizes = f"{format_size(difference.before_bytes)} to {format_size(difference.after_bytes)}"
+    slight = ", almost unchanged" if comparison.is_noise and difference.delta_bytes else ""
     growth = comparison.growth
     causes, rest = growth.split_largest(_CHANGES)
     base = next((cause.parts for cause in growth.causes if cause.kind == "base"), ())
     return Change(
         comparison=comparison,
-        title=f"{difference.variant}: {format_delta(difference.delta_bytes)} ({sizes})",
+        title=f"{difference.variant}: {format_delta(difference.delta_bytes)} ({sizes}{slight})",
         causes=causes,
         rest=format_count(len(rest), "smaller change") if rest else "",
         rest_bytes=sum(cause.delta_bytes for cause in rest),

@@ -142,6 +142,8 @@ def _list_advice(summary: Summary) -> Iterator[str]:
 def _explain_change(summary: Summary, comparison: Comparison) -> str:
     because = describe_cause(summary, comparison, _quote_name)
     told = f"{_quote_name(comparison.variant)} {format_delta(comparison.delta_bytes)}"
+    if comparison.is_noise:
+        return f"{told}: almost unchanged"
     parts = [f"{told}, mainly because of {because}" if because else told, describe_drift(comparison)]
     advised = escape_prose(find_remedy(summary, comparison))
     return "; ".join(filter(None, parts)) + (f". {advised}" if advised else "")

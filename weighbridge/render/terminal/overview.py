@@ -208,9 +208,8 @@ def _format_change(summary: Summary, variant: str) -> Cell:
     found = find_comparison(summary, variant)
     if found is None:
         return Cell("new" if is_new(summary, variant) else "refused", "dim")
-    return Cell(
-        format_delta(found.delta_bytes), "yellow" if found.delta_bytes > 0 else "green" if found.delta_bytes else ""
-    )
+    style: Style = "dim" if found.is_noise else "yellow" if found.delta_bytes > 0 else "green"
+    return Cell(format_delta(found.delta_bytes), style if found.delta_bytes else "")
 
 
 def _strip_style(cell: Cell | str) -> str:

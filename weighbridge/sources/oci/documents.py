@@ -3,7 +3,8 @@
 Fields: OCI image-spec, config.md; for manifest.json, Docker Image Specification v1.2. Unknown fields are ignored.
 
 Most builders are written in Go, which leaves empty fields out or writes them as null. So null means the same as nothing
-here, and a field on which no figure depends makes no image unreadable, whatever it holds.
+here, and a field on which no figure depends makes no image unreadable, whatever it holds. Lists that may be long fail
+at their first fault: pydantic would otherwise keep a description of each, which takes a hundred times the document.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.quoting import quote
@@ -58,15 +59,15 @@ class ManifestEntry(_Document):
 
     config: str = Field(alias="Config")
     """Name of the member that holds the config."""
-    repo_tags: Annotated[tuple[str, ...], BeforeValidator(_read_list)] = Field(alias="RepoTags", default=())
-    layers: Annotated[tuple[str, ...], BeforeValidator(_read_list)] = Field(alias="Layers", default=())
+    repo_tags: Annotated[tuple[str, ...], FailFast(), BeforeValidator(_read_list)] = Field(alias="RepoTags", default=())
+    layers: Annotated[tuple[str, ...], FailFast(), BeforeValidator(_read_list)] = Field(alias="Layers", default=())
     """Names of members, lowest layer first."""
 
 
 class RootFS(_Document):
     """The layers of an image, lowest first."""
 
-    diff_ids: Annotated[tuple[Digest, ...], BeforeValidator(_read_list)] = ()
+    diff_ids: Annotated[tuple[Digest, ...], FailFast(), BeforeValidator(_read_list)] = ()
     """None at all in an image without layers."""
 
 
@@ -96,7 +97,7 @@ class Config(_Document):
     history: Annotated[tuple[Step, ...], BeforeValidator(_read_objects)] = ()
 
 
-_MANIFEST = TypeAdapter(tuple[ManifestEntry, ...])
+_MANIFEST = TypeAdapter(Annotated[tuple[ManifestEntry, ...], FailFast()])
 _CONFIG = TypeAdapter(Config)
 
 

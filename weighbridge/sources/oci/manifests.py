@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.model.platform import UNKNOWN, Platform, detect_own, parse
@@ -60,10 +60,15 @@ class Index(_Model):
     manifests: tuple[Descriptor, ...]
 
 
+_Descriptors = Annotated[
+    tuple[Descriptor, ...], FailFast(), BeforeValidator(lambda value: () if value is None else value)
+]
+
+
 class _Either(_Model):
     config: Descriptor | None = None
-    layers: tuple[Descriptor, ...] | None = None
-    manifests: tuple[Descriptor, ...] | None = None
+    layers: _Descriptors = ()
+    manifests: _Descriptors = ()
     fs_layers: Any = Field(alias="fsLayers", default=None)
     artifact_type: Text = Field(alias="artifactType", default="")
     subject: Annotated[Descriptor | None, BeforeValidator(_read_subject)] = None
@@ -93,11 +98,11 @@ def parse_document(text: bytes, name: str) -> Manifest | Index:
     if "manifests" in fields and fields & {"config", "layers"}:
         raise UnreadableImage(f"{name} is both a manifest and an index")
     if "manifests" in fields:
-        return Index(manifests=either.manifests or ())
+        return Index(manifests=either.manifests)
     if either.config:
         return Manifest(
             config=either.config,
-            layers=either.layers or (),
+            layers=either.layers,
             artifact_type=either.artifact_type,
             subject=either.subject,
         )

@@ -6,6 +6,7 @@ and "Storing Sparse Files". `tarfile` is ten times slower, and takes a damaged h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ def decode(block: bytes) -> Header:
     """Decode one header block, without extensions.
 
     Raises:
-        DamagedArchive: The checksum is wrong, or a field is not a number.
+        DamagedArchive: The checksum is wrong, a field is not a number, or a size is negative or impossibly large.
     """
     if not is_header(block):
         raise DamagedArchive("a header is damaged")
@@ -69,15 +70,16 @@ def decode(block: bytes) -> Header:
     if block[257:263] == b"ustar\0" and block[345]:
         name = f"{_decode_text(block[345:500])}/{name}"
     size = parse_number(block[124:136])
-    if not 0 <= size <= _LARGEST:
-        raise DamagedArchive("a size is negative" if size < 0 else "a size is impossibly large")
+    whole = parse_number(block[483:495]) if flag == b"S" else size
+    if not (0 <= size <= _LARGEST and 0 <= whole <= _LARGEST):
+        raise DamagedArchive("a size is negative" if min(size, whole) < 0 else "a size is impossibly large")
     kind = _KINDS.get(flag, OTHER)
     stored = 0 if flag[0] in _WITHOUT_DATA else size
     return Header(
         name,
         flag,
         kind,
-        (parse_number(block[483:495]) if flag == b"S" else size) if kind == FILE else 0,
+        whole if kind == FILE else 0,
         stored,
         _decode_text(block[157:257]) if kind in (HARD_LINK, SYMBOLIC_LINK) else "",
         parse_number(block[100:108]),
@@ -156,6 +158,8 @@ def apply_records(header: Header, records: Mapping[str, str]) -> Header:
         size = int(real) if real else stored if header.type != b"S" else header.size
     except ValueError:
         raise DamagedArchive("an extended header is damaged") from None
+    if not math.isfinite(mtime):
+        raise DamagedArchive("a time is not a number")
     if not (0 <= stored <= _LARGEST and 0 <= size <= _LARGEST):
         raise DamagedArchive("a size is negative or impossibly large")
     return header._replace(

@@ -105,13 +105,13 @@ def merge_parts(records: Iterable[tuple[str, str]]) -> dict[str, str]:
 
     Version 0.0 has no map, but repeats the records for offset and size, once for each part of the file that is stored.
     """
-    found = dict[str, str]()
+    found, parts = dict[str, str](), list[str]()
     for key, value in records:
         if key in _PARTS:
-            found[_MAP] = f"{found[_MAP]},{value}" if _MAP in found else value
+            parts.append(value)
         else:
             found[key] = value
-    return found
+    return found | {_MAP: ",".join(parts)} if parts else found
 
 
 def parse_map(records: Mapping[str, str]) -> tuple[Segment, ...] | None:
