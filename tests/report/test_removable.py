@@ -144,7 +144,7 @@ def test_many_packages() -> None:
 
 
 def test_remedies() -> None:
-    """A maintainer is told where the package came from, and what to do if it is used after all."""
+    """The remedy says where the package came from, and what to do if it is used after all."""
     for category, word in {
         "python": "pip install",
         "debian": "autoremove",

@@ -1,4 +1,4 @@
-"""Which rules are tried, which are not because another one fails, which are waived, and what a watcher is told."""
+"""Which rules are tried, which are not because another one fails, which are waived, and what a watcher sees."""
 
 from __future__ import annotations
 

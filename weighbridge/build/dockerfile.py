@@ -107,7 +107,7 @@ def find_base(text: str, target: str | None, arguments: Mapping[str, str]) -> st
 
 
 def _read_directives(lines: Sequence[str]) -> dict[str, str]:
-    """Return the parser directives, which end at the first line that is none."""
+    """Return the parser directives: the lines at the beginning, up to the first that is something else."""
     found = dict[str, str]()
     for line in lines:
         matched = _DIRECTIVE.fullmatch(line.rstrip())

@@ -30,7 +30,7 @@ def build_ledger(
             owns them.
         owned: What `owners.find_owners` returns for `view`.
         waste: The image's wasted bytes.
-        needs: What packages are there for. It is told of those alone that did not come with the base image.
+        needs: Who requires and who requested each package that did not come with the base image.
     """
     known, owner = owned
     sums = Counter[tuple[str, Owner]]()

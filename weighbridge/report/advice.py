@@ -44,7 +44,7 @@ class Cut:
 
     @property
     def headline(self) -> str:
-        """`what`, introduced by a sentence that says so if it may be needed."""
+        """`what`; before it stands a sentence that nothing is certainly removable, if that is so."""
         return self.what if self.sure else f"Nothing is certainly removable. The largest part is {self.what}"
 
 
@@ -80,7 +80,7 @@ def choose_cut(image: Image) -> Cut | None:
     """Return what to cut from an image first; None where it has nothing of its own.
 
     That is the largest of what has a sure remedy and is at least 1 % of the image: waste, tools that only a build
-    needs, and packages that nothing requires and nobody asked for. Where there is none, it is the largest owner that
+    needs, and packages that nothing requires and nobody asked for. If nothing is certain, it is the largest owner that
     did not come with the base image and that no other package requires.
     """
     found = (*_list_waste(image), *_list_build_tools(image), *_list_unneeded(image))

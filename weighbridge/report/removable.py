@@ -48,7 +48,7 @@ class Removal:
 def find_removals(image: Image) -> Iterator[Removal]:
     """Yield each package that nothing requires and nobody asked for, as far as both are known.
 
-    Where the base is unknown there is none: what came with it cannot be taken out again.
+    If the base is unknown, nothing is removable: what came with it cannot be taken out again.
     """
     if image.base is None:
         return

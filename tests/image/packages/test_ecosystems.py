@@ -149,7 +149,7 @@ def test_new_ecosystem_in_formats(told: dict[str, Any]) -> None:
 
 
 ROOMS = ("image", "model", "report", "render")
-"""Where categories are told apart. Elsewhere `python` is a program, and `debian` an image."""
+"""The rooms that deal with categories. Elsewhere `python` is a program, and `debian` an image."""
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -183,7 +183,7 @@ def test_first_screen_names_the_cause(after: Image, why: str) -> None:
     """The heading and the variant's line name what made an image grow."""
     text = first_screen(markdown.build_document(summary(report(after))))
     heading = next(line for line in text.splitlines() if line.strip())
-    assert heading.removesuffix("; all else 0 B").endswith(f"because of {why}")  # the base is told apart
+    assert heading.removesuffix("; all else 0 B").endswith(f"because of {why}")  # the base has a figure of its own
     assert text.count(why) == 2
 
 

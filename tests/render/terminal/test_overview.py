@@ -379,7 +379,7 @@ def test_names_from_images_move_no_cursor() -> None:
     ],
 )
 def test_base_and_how_it_is_known(known_by: KnownBy | None, words: str) -> None:
-    """A base that nobody named is told apart from one that the image or its build names."""
+    """The report marks a base that was found by its layers, and not one that the image or its build names."""
     base = Base(reference="debian:slim", layers=1, shipped_bytes=1, known_by=known_by)
     assert describe_base(replace(image("multi", LEDGER), base=base)) == words
     assert describe_base(replace(image("multi", LEDGER), base=None)) == "base unknown or changed since the build"

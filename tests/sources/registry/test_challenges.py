@@ -27,7 +27,7 @@ HUB = 'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",
     ],
 )  # fmt: skip
 def test_header(header: str, expected: tuple[tuple[str, dict[str, str]], ...]) -> None:
-    """Schemes and their parameters are told apart, quoted or not; of what is damaged, the part before counts."""
+    """Each scheme has its own parameters, quoted or not; of a damaged header the part before the damage counts."""
     assert parse(header) == tuple(Challenge(scheme=scheme, parameters=values) for scheme, values in expected)
 
 

@@ -35,7 +35,7 @@ def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
     """Yield one package for each record among `documents`, by the record's name, which begins with the package's.
 
     A package has that record, too. Its version is `VERSION=BUILD`, as conda writes it in a specification. What was
-    asked for is told by records, by the prefix's history, or by neither, as where a lock file was installed.
+    asked for stands in records, in the prefix's history, or nowhere, as after an installation from a lock file.
     """
     found = []
     for path in documents:

@@ -75,7 +75,7 @@ def read(path: str, content: bytes) -> Requirements | None:
     """Return what a file asks for; None where it is damaged or too long.
 
     Args:
-        path: Its name tells its syntax. What is none of the known tables is read as a list, as pip does it.
+        path: Its name tells its syntax. A file of any other name is read as a list, as pip does it.
         content: Its bytes.
     """
     name = path.rpartition("/")[2]

@@ -87,7 +87,7 @@ def read_map(tape: Tape, block: bytes) -> tuple[Segment, ...]:
         block: The header.
 
     Raises:
-        DamagedArchive: A number is none, or the map has no end.
+        DamagedArchive: The map is too long, or has a text in place of a number.
     """
     found = [*_read_entries(block[_IN_HEADER])]
     goes_on = block[482]
@@ -118,7 +118,7 @@ def parse_map(records: Mapping[str, str]) -> tuple[Segment, ...] | None:
     """Return the map that PAX records hold, of versions 0.0 and 0.1; None where they hold none.
 
     Raises:
-        DamagedArchive: A number is none.
+        DamagedArchive: The map has a text in place of a number.
     """
     text = records.get(_MAP)
     if text is None:
