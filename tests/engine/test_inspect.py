@@ -113,3 +113,17 @@ def test_platform_of_an_image() -> None:
     facts = {"Id": "sha256:a", "Os": "linux", "Architecture": "arm"}
     assert inspect.read_image("x", facts).platform == "linux/arm"
     assert inspect.read_image("x", {**facts, "Variant": "v7"}).platform == "linux/arm/v7"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "key"),
+    [
+        ({"ID": "7TRN:IPZB"}, {"ID": "7TRN:IPZB"}, "7TRN:IPZB"),
+        ({"ID": "one"}, {"ID": "other"}, "unix:///e"),
+        ({"ID": ""}, {"ID": ""}, "unix:///e"),
+        ({}, {}, "unix:///e"),
+    ],
+)
+def test_key_of_an_engine(first: dict[str, str], second: dict[str, str], key: str) -> None:
+    """An engine's own id tells it from others; where it has none, or another one each time, its URL does."""
+    assert inspect.read_key(first, second, "unix:///e") == key

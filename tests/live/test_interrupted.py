@@ -257,6 +257,6 @@ def test_clean_leaves_an_image_in_use(engine: DockerEngine, project: Project) ->
     finally:
         engine._api.remove_container(container)
     assert done.code == 0, done.stderr
-    assert f"Kept {project.reference('a')}: a container uses it." in done.stdout.splitlines()
+    assert f"Kept {project.reference('a')}: a container or another image uses it." in done.stdout.splitlines()
     assert project.invoke("clean").code == 0
     assert not engine.has_image(project.reference("a"))

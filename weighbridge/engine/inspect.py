@@ -27,6 +27,15 @@ def read_identity(info: dict[str, Any]) -> EngineIdentity:
     )
 
 
+def read_key(first: dict[str, Any], second: dict[str, Any], host: str) -> str:
+    """Return a text that tells an engine from others, from two answers to `GET /info`, and its URL.
+
+    Podman makes up another id for each answer.
+    """
+    own = str(first.get("ID") or "")
+    return own if own and own == second.get("ID") else host
+
+
 def read_image(reference: str, facts: dict[str, Any]) -> LocalImage:
     """Read `GET /images/{name}/json`, in which engines from version 29 on omit empty fields."""
     config = facts.get("Config") or {}
