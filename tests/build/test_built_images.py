@@ -101,7 +101,7 @@ def test_file_stays_short() -> None:
     path, line = the_file(), the_file().read_bytes()
     count, rest = divmod(MOST_BYTES, len(line))
     many = [line.replace(b"0" * 60, f"{number:060x}".encode()) for number in range(count - 1)]
-    path.write_bytes(b" " * rest + b"".join(many))
+    path.write_bytes(b"\n" * rest + b"".join(many))
     record(ENGINE, image(2))
     assert path.stat().st_size == MOST_BYTES
     before = read(ENGINE)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from weighbridge.build import built_images, labels
+from weighbridge.build import built_images, labels, lifeline
 from weighbridge.build.built_images import BuiltImage
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import LABEL, Engine
@@ -73,9 +71,8 @@ def build(client: BuildClient, engine: Engine, wanted: Build, on_step: OnStep = 
             cannot be read.
     """
     started, progress = time.monotonic(), Progress(on_step)
-    with _run_client(
-        (*client.command, *_list_options(wanted), str(wanted.context)), client.build_environment(engine.host)
-    ) as process:
+    command = *client.command, *_list_options(wanted), str(wanted.context)
+    with lifeline.run(command, client.build_environment(engine.host)) as process:
         for line in process.stdout or ():
             progress.feed(line.rstrip("\n"))
         code = process.wait()
@@ -118,26 +115,6 @@ def _list_options(wanted: Build) -> Iterator[str]:
     for name in _PROXIES:
         if name in os.environ:
             yield from ("--build-arg", name)  # BuildKit takes the value from the environment and stores it in no layer
-
-
-@contextmanager
-def _run_client(command: Iterable[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run the client; make sure that it has ended when the block ends."""
-    with subprocess.Popen(
-        list(command),
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.communicate()  # reads on, because a client that cannot write does not end
 
 
 class Progress:

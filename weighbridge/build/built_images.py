@@ -1,7 +1,7 @@
 """Records which images our builds made, by name and id, because a label proves nothing: derived images inherit it.
 
-The record is one file for each engine in the user's cache folder, a line of JSON for each image. Lines are appended
-under a lock. A line that is damaged is passed over, and the oldest lines are dropped when the file is too long. Writing
+The record is one file for each engine in the user's cache folder, a line for each image. Lines are appended under a
+lock. A line that is damaged is passed over, and the oldest lines are dropped when the file is too long. Writing
 never fails: `invoke clean` names an image that is not recorded, and does not remove it.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
 import re
 import stat
@@ -23,8 +22,11 @@ from weighbridge.cache import locate_user_folder
 
 MOST_BYTES = 2**20
 """How long a file may be: some thousand images. When it is longer, the older half of its lines is dropped."""
-_ID = re.compile(r"sha256:[0-9a-f]{64}")
-_REFERENCE = re.compile(r"(?P<repository>[!-~]{1,300}):[\w][\w.-]{0,127}", re.ASCII)
+_LINE = re.compile(
+    rb'^\["(?P<reference>[a-z0-9][a-z0-9_./:-]{0,299}:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})", '
+    rb'"(?P<id>sha256:[0-9a-f]{64})"\]$',
+    re.MULTILINE,
+)
 _LOCK = "lock"
 
 
@@ -55,7 +57,7 @@ def record(engine_key: str, image: BuiltImage) -> None:
         data = _read_end(path)
         if image in _parse(data):
             return
-        line = json.dumps([image.reference, image.id]).encode() + b"\n"
+        line = f'["{image.reference}", "{image.id}"]\n'.encode()
         if len(data) + len(line) > MOST_BYTES:
             files.replace(path, data[-MOST_BYTES // 2 :].partition(b"\n")[2] + line, private=True)
             return
@@ -112,11 +114,4 @@ def _append(path: Path, data: bytes) -> None:
 
 
 def _parse(data: bytes) -> Iterator[BuiltImage]:
-    for line in data.splitlines():
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        match found:
-            case [str() as reference, str() as image_id] if _REFERENCE.fullmatch(reference) and _ID.fullmatch(image_id):
-                yield BuiltImage(reference, image_id)
+    yield from (BuiltImage(match["reference"].decode(), match["id"].decode()) for match in _LINE.finditer(data))
