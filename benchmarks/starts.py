@@ -163,6 +163,7 @@ def _make_spec(stack: Stack, role: RoleName, run: Run) -> ContainerSpec:
         labels=labels,
         volumes={volume: "/data"},
         health_command=("NONE",),
+        cpus=stack.settings.smoke.cpus,
     )
 
 

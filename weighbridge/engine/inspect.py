@@ -13,6 +13,8 @@ from weighbridge.model.report import EngineIdentity
 
 _MAX_LOG = "16m"
 """Maximum size of a container's log: an endless log must not fill the disk, and we read logs into memory."""
+_CPU_PERIOD_MICROSECONDS = 100_000
+"""The kernel's default period, in which a container may use so many processors' time as it has a limit of."""
 _SHORTEST_NANOSECONDS = 10**6
 
 
@@ -115,6 +117,10 @@ def build_confinement(spec: ContainerSpec) -> dict[str, Any]:
         "security_opt": list(spec.security_options),
         "mem_limit": spec.memory_bytes,
         "pids_limit": spec.pids_limit,
+        # Engines refuse `--cpus` above the number of processors, and not a quota that amounts to as much.
+        "cpu_period": _CPU_PERIOD_MICROSECONDS,
+        "cpu_quota": round(spec.cpus * _CPU_PERIOD_MICROSECONDS),
+        "ulimits": [{"name": "fsize", "soft": size, "hard": size}] if (size := spec.file_bytes) else None,
         "init": spec.init,
         "log_config": {"type": "json-file", "config": {"max-size": _MAX_LOG}},
     }
