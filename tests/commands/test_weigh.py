@@ -245,7 +245,7 @@ def test_advice_on_a_missing_image(tmp_path: Path) -> None:
     engine = cast("Engine", Shelf([BASE, OTHER], "docker_20"))
     settings = settings_check({"repository": "backend", "variants": {"multi": {}}})
     advice = {}
-    for name in ("backend:multi", "debian:other"):
+    for name in ("backend:multi", "debian:other", "sha256:0123"):
         with pytest.raises(NoSuchImage, match=f"^The engine has no image {name}") as caught:
             weigh(docker({"a": name}), tmp_path, cache=Cache(tmp_path), engine=engine, settings=settings)
         advice[name] = caught.value.advice
@@ -253,6 +253,7 @@ def test_advice_on_a_missing_image(tmp_path: Path) -> None:
         "backend:multi": "Run `invoke build` first.",
         "debian:other": "It has debian:slim, alpine:3; to fetch this one from its registry, "
         "run `docker pull debian:other`.",
+        "sha256:0123": "It has alpine:3, debian:slim.",
     }
 
 

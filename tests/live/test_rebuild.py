@@ -202,7 +202,7 @@ def test_interrupted(engine: DockerEngine, endless: Project, number: signal.Sign
 
 @linux
 def test_killed(engine: DockerEngine, endless: Project) -> None:
-    """What SIGKILL leaves, `invoke clean` finds by its label."""
+    """What SIGKILL leaves, `invoke clean` finds in the record of builds."""
     with started(endless, "report", "--rebuild", TMPDIR=str(endless.folder / "tmp")) as process:
         wait_for_the_change(endless, process)
         os.killpg(process.pid, signal.SIGKILL)

@@ -139,6 +139,8 @@ def _advise_on_foreign(engine: Engine, missing: str) -> str:
     names.sort(key=lambda name: name.partition(":")[0] != missing.partition(":")[0])
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     has = f"It has {', '.join(names[:_MOST_NAMES])}{more}" if names else "It has no images"
+    if missing.startswith("sha256:"):  # an id of the engine's own, under which no registry has anything
+        return f"{has}."
     return f"{has}; to fetch this one from its registry, run `docker pull {missing}`."
 
 

@@ -39,7 +39,9 @@ Reference = Annotated[str, StringConstraints(max_length=250), require_match(r"[\
 RegistryHost = Annotated[
     str,
     StringConstraints(max_length=255),
-    require_match(r"[a-z0-9.-]+(?::[0-9]{1,5})?", "host in lower case, such as `registry.example.com:5000`"),
+    require_match(
+        r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", "host in lower case, such as `registry.example.com:5000`"
+    ),
 ]
 """A registry's host as references name it, with its port if they have one; `docker.io` for Docker Hub."""
 Host = Annotated[

@@ -74,6 +74,7 @@ def test_what_the_user_allows() -> None:
     allowed = {"registry.example.com": ("login.example.com",)}
     assert is_let("https://login.example.com/jwt", "registry.example.com", allowed)
     assert not is_let("https://login.example.com/jwt", "other.example.com", allowed)
+    assert is_let("https://login.example.com/jwt", "Registry.Example.com", allowed)
     assert not is_let("https://other.example.com/jwt", "registry.example.com", allowed)
 
 

@@ -44,8 +44,8 @@ def check(realm: str, registry: str, server: str, allowed: Allowed) -> None:
     """
     match = _REALM.fullmatch(realm)
     host = match["host"].lower() if match else ""
-    own = re.sub(r":[0-9]+$", "", server.lower())
-    if host in {own, *_PAIRS.get(registry, ()), *allowed.get(registry, ())}:
+    own, known = re.sub(r":[0-9]+$", "", server.lower()), registry.lower()
+    if host in {own, *_PAIRS.get(known, ()), *allowed.get(known, ())}:
         return
     if not host:
         raise UnreadableImage(
@@ -53,5 +53,5 @@ def check(realm: str, registry: str, server: str, allowed: Allowed) -> None:
         )
     raise UnreadableImage(
         f"{server} wants the login for it to be sent to another host, {host}",
-        advice=f"If {host} may have it, allow that in invoke.yaml: registries.token_hosts: {{{registry!r}: [{host}]}}.",
+        advice=f"If {host} may have it, allow that in invoke.yaml: registries.token_hosts: {{{known!r}: [{host}]}}.",
     )
