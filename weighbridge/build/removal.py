@@ -12,6 +12,7 @@ from weighbridge.build.built_images import BuiltImage
 from weighbridge.engine.protocol import LABEL, Engine
 from weighbridge.errors import EngineFault, NoSuchImage
 
+_LABEL = f"{LABEL}=image"
 _REBUILD = re.compile(r"-rebuild-[0-9a-f]{8}\Z")
 """What `invoke report --rebuild` appends to a variant's name."""
 
@@ -33,10 +34,12 @@ def remove_built(engine: Engine, repositories: Collection[str]) -> Removed:
     that the user tagged stays under the user's name, and one that has taken over a name of ours stays.
     """
     recorded = [each for each in built_images.read(engine.key) if each.repository in repositories]
-    wanted = [each.reference for each in recorded if _find_id(engine, each.reference) == each.id]
-    removed = sum(map(engine.remove_image, wanted))
-    kept = [each.reference for each in recorded if _find_id(engine, each.reference) == each.id]
-    nameless = frozenset(engine.list_labelled_images(f"{LABEL}=image"))  # an id is in it only if there is no name
+    # In one request, because the record may be long. Podman puts a host before names without one.
+    present = {name.removeprefix("localhost/") for name in engine.list_labelled_images(_LABEL)}
+    wanted = [each for each in recorded if each.reference in present and _has_recorded_id(engine, each)]
+    removed = sum(engine.remove_image(each.reference) for each in wanted)
+    kept = [each.reference for each in wanted if _has_recorded_id(engine, each)]
+    nameless = frozenset(engine.list_labelled_images(_LABEL))  # an id is in it only if there is no name
     ids = [each for each in dict.fromkeys(each.id for each in recorded) if each in nameless]
     removed += sum(map(engine.remove_image, ids))
     return Removed(count=removed, kept=(*kept, *(each for each in ids if engine.has_image(each))))
@@ -52,21 +55,22 @@ def list_unrecorded(engine: Engine, names: Collection[str], bases: Collection[st
         names: The names that our builds give; those of rebuilds follow from them.
         bases: The names of images of ours that the others stand on.
     """
-    recorded = frozenset(built_images.read(engine.key))
-    labelled = {each: _find_layers(engine, each) for each in engine.list_labelled_images(f"{LABEL}=image")}
-    ours = [layers for name, layers in labelled.items() if name not in bases]
-    ours += [_find_layers(engine, image.id) for image in recorded if image.reference not in bases]
-    return tuple(
-        name
-        for name, layers in labelled.items()
-        if _REBUILD.sub("", name) in names
-        and BuiltImage(name, _find_id(engine, name)) not in recorded
-        and not _is_derived(layers, ours)
-    )
+    recorded, labelled = frozenset(built_images.read(engine.key)), engine.list_labelled_images(_LABEL)
+    found = [name for name in labelled if _REBUILD.sub("", name) in names]
+    found = [name for name in found if BuiltImage(name, _find_id(engine, name)) not in recorded]
+    if not found:
+        return ()
+    others = {*labelled, *(image.id for image in recorded if image.reference not in bases)} - {*bases}
+    layers = [_find_layers(engine, each) for each in others]
+    return tuple(name for name in found if not _is_derived(_find_layers(engine, name), layers))
 
 
 def _is_derived(layers: tuple[str, ...], others: Iterable[tuple[str, ...]]) -> bool:
     return any(each and len(each) < len(layers) and layers[: len(each)] == each for each in others)
+
+
+def _has_recorded_id(engine: Engine, image: BuiltImage) -> bool:
+    return _find_id(engine, image.reference) == image.id
 
 
 def _find_id(engine: Engine, reference: str) -> str:
