@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from weighbridge.build import base_labels, buildkit
+from weighbridge.build import base_labels, buildkit, removal
 from weighbridge.build import labels as build_labels
 from weighbridge.build import plan as build_plan
 from weighbridge.build.bases import BaseImage
@@ -98,10 +98,5 @@ def build_images(
                 found.append(each)
         yield tuple(found), faults
     finally:
-        _remove(engine, settings.bench_repository)
-
-
-def _remove(engine: Engine, name: str) -> None:
-    for image in buildkit.list_images(engine, name):
-        with suppress(EngineError):  # the next comparison finds it by its label
-            engine.remove_image(image)
+        with suppress(EngineError):  # the next comparison, or `invoke clean`, finds them in the record of builds
+            removal.remove_built(engine, {settings.bench_repository})

@@ -31,6 +31,7 @@ from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.start import redis_starts
 from weighbridge.smoke.stack import runs, signals
 from weighbridge.smoke.stack.containers import Stack, run_stack
+from weighbridge.smoke.stack.runs import Run
 
 ROLES: tuple[RoleName, ...] = ("api", "worker")
 READY = " ready."
@@ -69,9 +70,10 @@ class Stage:
         Raises:
             EngineFault: The role does not serve in time, or ends; the detail is the end of its log.
         """
-        stack, mark = replace(self.stack, image=image), secrets.token_hex(4)
+        own = Run(f"{self.stack.run.id}-{secrets.token_hex(4)}", keep=False)
+        stack = replace(self.stack, image=image, run=own)
         try:
-            created = stack.engine.create_container(_make_spec(stack, role, mark))
+            created = stack.engine.create_container(_make_spec(stack, role, self.stack.run))
             stack.engine.start(created.id)
             began, address = self._read_begin(created.id)
             if not address:  # it has ended already
@@ -80,7 +82,7 @@ class Stage:
             self._rest()
             return Start(seconds=ended - began, memory_bytes=_read_memory_bytes(stack, role))
         finally:
-            stack.engine.remove_labelled(f"{_LABEL}={mark}")
+            stack.engine.remove_labelled(f"{_LABEL}={own.id}")
 
     def _await_role(self, stack: Stack, role: RoleName, address: str) -> float:
         """Wait until a role serves, and return when that was, in seconds since the epoch."""
@@ -144,20 +146,24 @@ def set_up_stage(
             yield Stage(stack, client)
 
 
-def _make_spec(stack: Stack, role: RoleName, mark: str) -> ContainerSpec:
-    """Return the specification of a role's container. Its volume is new, because the first user becomes the owner."""
-    labels, volume = {**stack.run.labels, _LABEL: mark}, f"{stack.run.name}-{mark}"
+def _make_spec(stack: Stack, role: RoleName, run: Run) -> ContainerSpec:
+    """Return the specification of a role's container. Its volume is new, because the first user becomes the owner.
+
+    Both belong to `run`, whose network the container joins, and by their own label also to this one start.
+    """
+    labels, volume = {**run.labels, _LABEL: stack.run.id}, stack.run.name
     stack.engine.create_volume(volume, labels)
     settings = stack.get_role(role)
     return ContainerSpec(
         name=stack.build_name(role),
         image=stack.image,
-        network=stack.run.name,
+        network=run.name,
         command=settings.command or (),
         environment={**stack.settings.smoke.environment, **settings.environment},
         labels=labels,
         volumes={volume: "/data"},
         health_command=("NONE",),
+        cpus=stack.settings.smoke.cpus,
     )
 
 

@@ -16,7 +16,7 @@ from weighbridge.build import bases
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import connect
 from weighbridge.engine.protocol import Engine
-from weighbridge.errors import NoBuilder, SettingsError
+from weighbridge.errors import BUILD_FIRST, NoBuilder, NoSuchImage, SettingsError
 from weighbridge.render.terminal.console import Activity
 from weighbridge.settings.project import Settings
 
@@ -79,7 +79,10 @@ def choose_images(settings: Settings, engine: Engine) -> tuple[str, ...]:
         NoSuchImage: A variant is not built.
         NoBaseImage: The base image is needed, but the engine does not have it.
     """
-    images = tuple(engine.inspect_image(settings.name_image(name)).reference for name in settings.variants)
+    images = tuple(map(settings.name_image, settings.variants))
+    missing = [name for name in images if not engine.has_image(name)]
+    if missing:
+        raise NoSuchImage(f"The engine has no image {', '.join(missing)}", advice=BUILD_FIRST)
     if len(images) >= FEWEST_IMAGES:
         return images
     return (*images, bases.find_base_image(engine, "python", settings.bases.python).reference)

@@ -24,6 +24,9 @@ Exit code 0 means fine, and 1 is Invoke's own. `EXIT_CODES` is the table that th
 
 from __future__ import annotations
 
+BUILD_FIRST = "Run `invoke build` first."
+"""The advice where an image is missing that `invoke build` makes."""
+
 
 class WeighbridgeError(Exception):
     """Superclass of all our errors, never raised itself.
@@ -70,7 +73,7 @@ class SourceError(WeighbridgeError):
 class NoSuchImage(SourceError):
     """The source has no image of that name."""
 
-    advice = "Run `invoke build` first."
+    advice = "Correct its name, or fetch it with `docker pull`."
 
 
 class UnreadableImage(SourceError):

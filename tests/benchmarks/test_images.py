@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from benchmarks import image_report, images, memory, patterns, starts
+from benchmarks import image_report, images, memory, patterns, starts, suite
 from benchmarks.image_results import Compared, ImageResults
 from benchmarks.starts import Start
-from weighbridge.errors import SettingsError
+from tests.support.images import ImageSpec
+from tests.support.shelf import Shelf
+from weighbridge.engine.protocol import Engine
+from weighbridge.errors import NoSuchImage, SettingsError
 from weighbridge.model.report import Pull
 from weighbridge.render.terminal import console
 from weighbridge.settings.project import check
@@ -175,3 +179,12 @@ def test_no_run_at_all() -> None:
     settings = check({"variants": {"multi": {}}})
     with console.show_activity() as shown, pytest.raises(SettingsError, match="--runs 0"):
         images.compare(settings, PROJECT, shown, rounds=0)
+
+
+def test_missing_variants_are_named_before_anything_is_measured() -> None:
+    """The bench needs all variants in the engine, and says which task makes them."""
+    engine = cast("Engine", Shelf([ImageSpec(tags=("backend:a",), layers=())], "docker_20"))
+    settings = check({"repository": "backend", "variants": {"a": {}, "b": {}, "c": {}}})
+    with pytest.raises(NoSuchImage) as caught:
+        suite.choose_images(settings, engine)
+    assert str(caught.value) == "The engine has no image backend:b, backend:c. Run `invoke build` first."

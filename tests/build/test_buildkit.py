@@ -16,7 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighbridge.build import built_images
 from weighbridge.build.buildkit import OUTPUT_LINES, Build, Progress, build, find_certificates
+from weighbridge.build.built_images import BuiltImage
 from weighbridge.build.plan import plan_builds
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
@@ -327,14 +329,17 @@ def client(folder: Path, script: str) -> BuildClient:
     return BuildClient(path=path, version="28.0.0", buildx="0.13.1")
 
 
+IMAGE_ID = f"sha256:{'a' * 64}"
+
+
 class Shelf:
     """An engine that has one image under every name."""
 
-    host = "unix:///e"
+    host = key = "unix:///e"
 
     def inspect_image(self, reference: str) -> LocalImage:
         """Return that image."""
-        return LocalImage(reference=reference, id="sha256:abc", platform="linux/amd64", diff_ids=(), labels={}, user="")
+        return LocalImage(reference=reference, id=IMAGE_ID, platform="linux/amd64", diff_ids=(), labels={}, user="")
 
 
 SHELF = cast("Engine", Shelf())
@@ -348,14 +353,16 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", *bundles, *proxies):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def test_build(tmp_path: Path) -> None:
-    """A build returns the image's id, its steps and its seconds, and tells steps as they happen."""
+    """A build returns the image's id, its steps and its seconds, tells steps as they happen, and records the image."""
     script = "echo '#1 [a 1/1] RUN x'; echo '#1 DONE 0.5s' >&2"
     told: list[Step] = []
     built = build(client(tmp_path, script), SHELF, WANTED, told.append)
-    assert (built.variant, built.image_id) == ("multi", "sha256:abc")
+    assert (built.variant, built.image_id) == ("multi", IMAGE_ID)
+    assert built_images.read(SHELF.key) == (BuiltImage("backend:multi", IMAGE_ID),)
     assert built.steps == (Step(name="[a 1/1] RUN x", state="done", seconds=0.5),)
     assert (built.count("done"), built.count("cached")) == (1, 0)
     assert [step.state for step in told] == ["running", "done"]

@@ -240,6 +240,34 @@ def test_image_that_is_missing_is_told_before_anything_is_read(tmp_path: Path) -
     assert shelf.saves == 0
 
 
+def test_advice_on_a_missing_image(tmp_path: Path) -> None:
+    """A variant's image is to be built; for any other, the names that the engine has and the way to get it are told."""
+    engine = cast("Engine", Shelf([BASE, OTHER], "docker_20"))
+    settings = settings_check({"repository": "backend", "variants": {"multi": {}}})
+    advice = {}
+    for name in ("backend:multi", "debian:other", "sha256:0123"):
+        with pytest.raises(NoSuchImage, match=f"^The engine has no image {name}") as caught:
+            weigh(docker({"a": name}), tmp_path, cache=Cache(tmp_path), engine=engine, settings=settings)
+        advice[name] = caught.value.advice
+    assert advice == {
+        "backend:multi": "Run `invoke build` first.",
+        "debian:other": "It has debian:slim, alpine:3; to fetch this one from its registry, "
+        "run `docker pull debian:other`.",
+        "sha256:0123": "It has alpine:3, debian:slim.",
+    }
+
+
+@pytest.mark.parametrize(("count", "listed"), [(0, "It has no images"), (5, "x:4;"), (6, "x:4 and 1 more;")])
+def test_a_few_names_are_told(tmp_path: Path, count: int, listed: str) -> None:
+    """Up to five of the engine's images are named, and the others are counted."""
+    engine = cast(
+        "Engine", Shelf([ImageSpec(tags=(f"x:{number}",), layers=()) for number in range(count)], "docker_20")
+    )
+    with pytest.raises(NoSuchImage) as caught:
+        weigh(docker({"a": "y:1"}), tmp_path, cache=Cache(tmp_path), engine=engine)
+    assert listed in caught.value.advice
+
+
 def test_image_without_layers_and_no_image_at_all(tmp_path: Path) -> None:
     """Nothing weighs nothing."""
     (image,) = weighed(tmp_path, [NOTHING], {"x": "nothing:1"}).images

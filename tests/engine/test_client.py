@@ -404,3 +404,16 @@ def test_engine_behind_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_exit_code() -> None:
     """All errors of an engine have exit code 4."""
     assert {kind.exit_code for kind in (NoEngine, EngineFault, NoBaseImage)} == {EngineError.exit_code} == {4}
+
+
+@pytest.mark.parametrize(
+    ("info", "key"), [('{"ID": "7TRN:IPZB"}', "7TRN:IPZB"), ('{"ID": ""}', "unix://"), ("{}", "unix://")]
+)
+def test_key_is_the_engine_s_own_id(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, info: str, key: str
+) -> None:
+    """What an engine says of itself tells it from others; where it says nothing, its URL does."""
+    path = tmp_path_factory.mktemp("engine") / "socket"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+    with serving(path, {**ANSWERS, "/info": (200, info)}), client.connect() as engine:
+        assert engine.key == (f"unix://{path}" if key == "unix://" else key)

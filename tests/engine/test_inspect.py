@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import docker.types
 import pytest
 
 from weighbridge.engine import inspect
@@ -113,3 +114,35 @@ def test_platform_of_an_image() -> None:
     facts = {"Id": "sha256:a", "Os": "linux", "Architecture": "arm"}
     assert inspect.read_image("x", facts).platform == "linux/arm"
     assert inspect.read_image("x", {**facts, "Variant": "v7"}).platform == "linux/arm/v7"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "key"),
+    [
+        ({"ID": "7TRN:IPZB"}, {"ID": "7TRN:IPZB"}, "7TRN:IPZB"),
+        ({"ID": "one"}, {"ID": "other"}, "unix:///e"),
+        ({"ID": ""}, {"ID": ""}, "unix:///e"),
+        ({}, {}, "unix:///e"),
+    ],
+)
+def test_key_of_an_engine(first: dict[str, str], second: dict[str, str], key: str) -> None:
+    """An engine's own id tells it from others; where it has none, or another one each time, its URL does."""
+    assert inspect.read_key(first, second, "unix:///e") == key
+
+
+@pytest.mark.parametrize(
+    ("cpus", "file_bytes", "quota", "limits"),
+    [
+        (2, 0, 200_000, None),
+        (0.1, 1, 10_000, [{"Name": "fsize", "Soft": 1, "Hard": 1}]),
+        (1.5, 2**40, 150_000, [{"Name": "fsize", "Soft": 2**40, "Hard": 2**40}]),
+    ],
+)
+def test_processors_and_size_of_files(
+    cpus: float, file_bytes: int, quota: int, limits: list[dict[str, object]] | None
+) -> None:
+    """The SDK makes of the limits what Docker's API calls CpuPeriod, CpuQuota and Ulimits."""
+    spec = ContainerSpec(name="x", image="y", network="z", cpus=cpus, file_bytes=file_bytes)
+    made = docker.types.HostConfig(version="1.41", **inspect.build_confinement(spec))
+    assert (made["CpuPeriod"], made["CpuQuota"]) == (100_000, quota)
+    assert made.get("Ulimits") == limits

@@ -42,6 +42,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ("version-skew", "worker registers-its-jobs"),
     ("counts-wrong", "stack counts-words"),
     ("loses-running-job", "worker finishes-running-job-on-sigterm"),
+    ("writes-much-data", "stack data-stays-small"),
     ("logs-errors", "stack no-error-in-logs"),
 )
 """Name of the Dockerfile, without `.Dockerfile` -> the rule that it breaks, and no other."""

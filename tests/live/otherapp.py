@@ -33,6 +33,7 @@ def settings(repository: str, variant: str = VARIANT) -> dict[str, Any]:
             "user": 12345,
             "environment": {"CELERY_BROKER_URL": "redis://redis:6379/0"},
             "data": "/var/lib/words",
+            "data_limit": "50 MB",
             "probes": [{"rule": "counts-words", "steps": [write, read]}],
             "faults": {"environment": {"WORDS_VISIBILITY_TIMEOUT": "10"}, "write": write, "read": "/texts/{id}"},
         },

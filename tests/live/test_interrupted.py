@@ -151,6 +151,36 @@ def test_interrupted_build_leaves_no_client(
     assert list((project.folder / "tmp").glob("weighbridge-*")) == []
 
 
+@linux
+def test_killed_build_leaves_no_client(engine: DockerEngine, project: Project) -> None:
+    """After SIGKILL, the client and its plug-in end soon, and with them the builder's step."""
+    if not engine.host.startswith("unix://"):
+        pytest.skip("the builder's steps are not on this machine")
+    project.configure({"a": {}})
+    seconds = f"300.{secrets.randbelow(10**6)}"
+    step = f"RUN sleep {seconds}"
+    project.write("Dockerfile", f"ARG PYTHON_IMAGE\nFROM ${{PYTHON_IMAGE}}\n{step}\n")
+    with started(project, "build") as process:
+        wait(lambda: sleeps(seconds), process)
+        process.kill()
+        process.wait()
+        deadline = time.monotonic() + 20
+        while clients(project) or sleeps(seconds):
+            assert time.monotonic() < deadline, (clients(project), sleeps(seconds))
+            time.sleep(0.1)
+    assert not engine.has_image(project.reference("a"))
+
+
+def sleeps(seconds: str) -> list[str]:
+    """Return the numbers of the processes that sleep for that long: the builder's, which this machine shows, too."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if path.read_bytes().split(b"\0")[:2] == [b"sleep", seconds.encode()]:
+                found.append(path.parent.name)
+    return found
+
+
 @contextmanager
 def stalled_saves(engine: DockerEngine, path: Path) -> Iterator[threading.Event]:
     """Pass everything between a socket at `path` and the engine, but of a `docker save` only the beginning.
@@ -257,6 +287,6 @@ def test_clean_leaves_an_image_in_use(engine: DockerEngine, project: Project) ->
     finally:
         engine._api.remove_container(container)
     assert done.code == 0, done.stderr
-    assert f"Kept {project.reference('a')}: a container uses it." in done.stdout.splitlines()
+    assert f"Kept {project.reference('a')}: a container or another image uses it." in done.stdout.splitlines()
     assert project.invoke("clean").code == 0
     assert not engine.has_image(project.reference("a"))

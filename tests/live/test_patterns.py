@@ -15,9 +15,10 @@ import pytest
 import yaml
 
 from benchmarks import patterns, starts
-from weighbridge.build import bases, buildkit
+from weighbridge.build import bases
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
+from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import EngineFault, SettingsError
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke.stack.runs import RUN_LABEL
@@ -73,7 +74,7 @@ def test_patterns_build_and_serve(
         assert 0.1 < api.seconds < 60
         assert 0.1 < worker.seconds < 60
         assert 20 * 10**6 < api.memory_bytes < worker.memory_bytes < 500 * 10**6
-    assert not buildkit.list_images(engine, settings.bench_repository)
+    assert not engine.list_labelled_images(f"{LABEL}.repository={settings.bench_repository}")
     assert not left(engine, cache)
 
 

@@ -19,6 +19,7 @@ from weighbridge.build.context import Context
 from weighbridge.commands import weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
+from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import EngineError
 from weighbridge.model.report import Image, Rebuild
 from weighbridge.report import records
@@ -61,7 +62,7 @@ def rebuilds(image: Image) -> dict[str | None, Rebuild]:
 
 def everything(engine: DockerEngine, project: Project) -> set[str]:
     """Return the names of the project's images, also of those that a build has named for itself, and the nameless."""
-    return set(buildkit.list_images(engine, project.repository))
+    return set(engine.list_labelled_images(f"{LABEL}.repository={project.repository}"))
 
 
 def tree(project: Project) -> dict[str, str]:
@@ -201,7 +202,7 @@ def test_interrupted(engine: DockerEngine, endless: Project, number: signal.Sign
 
 @linux
 def test_killed(engine: DockerEngine, endless: Project) -> None:
-    """What SIGKILL leaves, `invoke clean` finds by its label."""
+    """What SIGKILL leaves, `invoke clean` finds in the record of builds."""
     with started(endless, "report", "--rebuild", TMPDIR=str(endless.folder / "tmp")) as process:
         wait_for_the_change(endless, process)
         os.killpg(process.pid, signal.SIGKILL)

@@ -69,7 +69,8 @@ class Started:
 
     def run_id(self) -> str:
         """Wait for the API and return the id of the run that its name holds."""
-        return self.read_until("api starts").removeprefix("weighbridge-").removesuffix("-api")
+        name, *_ = self.read_until("api starts").split(";")  # after it, limits that this engine does not enforce
+        return name.removeprefix("weighbridge-").removesuffix("-api")
 
     def end(self) -> tuple[int, str]:
         """Wait for the end and return exit code and error output."""

@@ -122,7 +122,7 @@ UNMIRRORED: Mapping[str, str] = {
     "commands/report": "joins rooms: tests/project/test_tasks.py, tests/live/test_report.py",
     "commands/smoke": "needs an engine: tests/live/test_smoke_prove.py",
     "commands/trend": "joins rooms: tests/project/test_tasks.py",
-    "engine/ownership": "needs an engine: tests/live/test_smoke_removal.py",
+    "engine/ownership": "needs an engine: tests/live/test_bystanders.py",
     "engine/protocol": "signatures without behaviour, which mypy holds the client to",
     "engine/reasons": "reads what the SDK raises: tests/engine/test_client.py",
     "image/content": "values without behaviour",

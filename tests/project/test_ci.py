@@ -33,6 +33,7 @@ SCRIPT = PROJECT / ".github" / "comment.py"
 DOCUMENT = (PROJECT / "docs" / "ci.md").read_text(encoding="utf-8")
 ACTION = yaml.safe_load((PROJECT / "action.yml").read_text(encoding="utf-8"))
 WORKFLOW = yaml.safe_load((PROJECT / ".github/workflows/weigh.yml").read_text(encoding="utf-8"))
+DEPENDABOT = yaml.safe_load((PROJECT / ".github/dependabot.yml").read_text(encoding="utf-8"))
 FENCED = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)]
 GITLAB = FENCED[-1]["weigh"]
 STEPS = [
@@ -501,6 +502,19 @@ def test_only_the_platforms_own_actions() -> None:
     pins = [re.search(r"uses: actions/([\w-]+)[\w/-]*@(\w+) # v\d+\.\d+\.\d+$", line) for line in told]
     assert all(pins), told
     assert len({pin.groups() for pin in pins if pin}) == len({pin[1] for pin in pins if pin})
+
+
+def test_dependabot_watches_all_that_is_pinned() -> None:
+    """Actions, each lock with hashes, and the folder that names the base images; all are asked for regularly."""
+    updates = {each["package-ecosystem"]: each for each in DEPENDABOT["updates"]}
+    locks = {path for path in PROJECT.glob("**/requirements*.txt") if "--hash=" in path.read_text(encoding="utf-8")}
+    assert updates.keys() == {"github-actions", "pip", "docker"}
+    assert updates["github-actions"]["directory"] == "/"
+    assert {PROJECT / folder.removeprefix("/") for folder in updates["pip"]["directories"]} == {
+        path.parent for path in locks if ".venv" not in path.parts
+    }
+    assert (PROJECT / updates["docker"]["directory"].removeprefix("/") / "Dockerfile").is_file()
+    assert all(each["schedule"]["interval"] in {"weekly", "monthly"} for each in updates.values())
 
 
 def test_inputs_are_told() -> None:

@@ -353,13 +353,17 @@ def test_compose_hardens_every_service(name: str) -> None:
 
 
 def test_official_bases_are_the_same_everywhere() -> None:
-    """Dockerfile, `compose.yaml` and `invoke.yaml` name the same official images."""
+    """Dockerfile, `compose.yaml`, `invoke.yaml` and what Dependabot reads name the same official images."""
     official = SETTINGS["bases"]
     dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
 
     assert f"ARG PYTHON_IMAGE={official['python']}\n" in dockerfile
     assert COMPOSE["services"]["backend"]["build"]["args"]["PYTHON_IMAGE"] == f"${{PYTHON_IMAGE:-{official['python']}}}"
     assert COMPOSE["services"]["redis"]["image"] == f"${{REDIS_IMAGE:-{official['redis']}}}"
+    listed = (PROJECT / ".github/bases/Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^FROM (\S+) AS (\S+)$", listed, re.MULTILINE) == [
+        (name, role) for role, name in official.items()
+    ]
 
 
 def test_version_stands_in_one_place() -> None:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).parents[2]
 
-# `-c` goes to a real Python; the question whether it fits, which takes long, only where REAL is set. `-m venv` makes a
-# folder with the same program in it, and `-m pip` the `invoke` that `-P -m invoke` runs, which prints each of its words
+# `-c` goes to a real Python; the question whether it fits, which takes long, only where REAL is set. `venv` makes a
+# folder with the same program in it, and `-m pip` the `invoke` that `-P -S -c …` runs, which prints each of its words
 # on a line; venv and pip are written down in `calls`.
 PLAYER = """\
 #!/bin/sh
 case "$1 $2" in
 -c*ensurepip*) if [ "${{REAL:-}}" ]; then exec {python} "$@"; fi ;;
 -c*) exec {python} "$@" ;;
-"-m venv")
+"-S -c")
+  case "$3" in *run_module*) ;; *) exec {python} "$@" ;; esac
   echo venv >>"{calls}"
-  mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+  mkdir -p "$4/bin" && cp "$0" "$4/bin/python" ;;
 "-m pip")
   echo pip >>"{calls}"
   echo "WARNING: chatter" >&2
@@ -30,8 +35,8 @@ case "$1 $2" in
   if [ -e "{project}/slow" ]; then sleep 0.1; fi
   printf '#!/bin/sh\\necho "first on PATH: ${{PATH%%%%:*}}"\\nprintf "%%s\\\\n" "$@"\\n' >"$(dirname "$0")/invoke"
   chmod +x "$(dirname "$0")/invoke" ;;
-"-P -m")
-  shift 3
+"-P -S")
+  shift 4
   exec "$(dirname "$0")/invoke" "$@" ;;
 esac
 """
@@ -59,9 +64,14 @@ class Launcher:
         (self.project / "requirements.txt").write_text(text)
 
     def start(
-        self, *words: str, path: Path | None = None, shell: str = "", variables: Mapping[str, str] | None = None
+        self,
+        *words: str,
+        path: Path | None = None,
+        shell: str = "",
+        variables: Mapping[str, str] | None = None,
+        group: int | None = None,
     ) -> subprocess.Popen[str]:
-        """Start the launcher."""
+        """Start the launcher; with `group` 0 in a process group of its own, as a terminal does."""
         return subprocess.Popen(
             [*filter(None, [shell]), str(path or self.path), *words],
             cwd="/",
@@ -69,6 +79,7 @@ class Launcher:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            process_group=group,
         )
 
     def run(
@@ -205,3 +216,66 @@ def test_named_python(launcher: Launcher, tmp_path: Path) -> None:
     player.write_text("#!/bin/sh\nexit 1\n")
     player.chmod(0o755)
     assert launcher.run(variables={"PYTHON": str(named)}).stdout == launcher.expected()
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Launcher:
+    """Return a launcher beside the real tasks, whose environment is that of the tests."""
+    launcher = Launcher(tmp_path)
+    for name in ("tasks.py", "weighbridge"):
+        (launcher.project / name).symlink_to(PROJECT / name)
+    python = launcher.project / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    (launcher.project / ".venv/made-from").write_text(f"one==1# {launcher.project}\n")
+    if (config := Path(sys.prefix, "pyvenv.cfg")).is_file():
+        shutil.copy(config, launcher.project / ".venv")
+        (launcher.project / ".venv/lib").symlink_to(Path(sys.prefix, "lib"))
+    return launcher
+
+
+def test_real_invoke_runs(ready: Launcher) -> None:
+    """The tasks of the project are listed, and a wrong option ends as in Invoke itself."""
+    done = ready.run("--list")
+    assert "  smoke " in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ready.run("report", "--nothing").returncode == 1
+    assert ready.made == []
+
+
+@pytest.mark.slow
+def test_interrupted_at_any_moment(ready: Launcher) -> None:
+    """Ctrl-C ends the launcher without a traceback, from the first import to the last line; a task is listed or not."""
+    began = time.monotonic()
+    ready.run("--list")
+    whole, codes = time.monotonic() - began, set[int]()
+    for number in range(40):
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background ignores it
+        try:
+            process = ready.start("--list", group=0)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        time.sleep(whole * number / 36)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert err == "", number
+        codes.add(process.returncode)
+    assert -signal.SIGINT in codes
+    assert codes <= {0, 1, -signal.SIGINT, 128 + signal.SIGINT}
+
+
+def test_ignored_interrupt_stays_ignored(ready: Launcher) -> None:
+    """As a job in the background of a script, the launcher is not ended by the terminal's Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = ready.start("--list", group=0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for _ in range(20):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.02)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (0, "")
+    assert "  smoke " in out

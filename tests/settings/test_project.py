@@ -186,3 +186,28 @@ def test_keys_of_invoke_are_no_mistake() -> None:
     assert read_config({**own, "variants": VARIANTS}, own).variants.keys() == VARIANTS.keys()
     with pytest.raises(SettingsError, match="ruin"):
         read_config({**own, "ruin": {}, "variants": VARIANTS}, own)
+
+
+@pytest.mark.parametrize("host", ["docker.io", "registry.example.com:5000", "localhost", "[::1]:5000", "10.0.0.1:1"])
+def test_hosts_that_may_get_a_login(host: str) -> None:
+    """A registry is named as in references, and the hosts beside it have no port."""
+    settings = check({"variants": VARIANTS, "registries": {"token_hosts": {host: ["login.example.com"]}}})
+    assert settings.registries.token_hosts == {host: ("login.example.com",)}
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        {"https://registry.example.com": ["a"]},
+        {"Registry.example.com": ["a"]},
+        {"registry.example.com:123456": ["a"]},
+        {"a": ["login.example.com:443"]},
+        {"a": ["https://login.example.com"]},
+        {"a": ["*.example.com"]},
+        {"a": "login.example.com"},
+    ],
+)
+def test_hosts_that_are_none(hosts: dict[str, object]) -> None:
+    """A URL, capital letters, a pattern or a port where none can be are refused by the key's name."""
+    with pytest.raises(SettingsError, match=r"registries\.token_hosts"):
+        check({"variants": VARIANTS, "registries": {"token_hosts": hosts}})

@@ -30,3 +30,16 @@ def test_limits_are_written_as_they_were(memory: str | int) -> None:
     chosen = settings({"memory": memory})
     assert chosen.model_dump(mode="json")["roles"]["api"]["memory"] == memory
     assert check(chosen.model_dump(mode="json")) == chosen
+
+
+@pytest.mark.parametrize("cpus", [0.1, 2, 1024])
+def test_processors_within_the_limits(cpus: float) -> None:
+    """A tenth of a processor and 1024 of them are the limits."""
+    assert settings(cpus=cpus).smoke.cpus == cpus
+
+
+@pytest.mark.parametrize("cpus", [0, 0.09, 1025, "many"])
+def test_processors_beyond_the_limits(cpus: object) -> None:
+    """Less or more, or no number, is refused by the key's name."""
+    with pytest.raises(SettingsError, match=r"smoke\.cpus"):
+        settings(cpus=cpus)

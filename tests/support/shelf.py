@@ -42,6 +42,10 @@ class Shelf:
                 )
         raise NoSuchImage(f"The engine has no image {reference}")
 
+    def has_image(self, reference: str) -> bool:
+        """Tell whether an image has that name."""
+        return any(reference in spec.tags for spec in self._images)
+
     def list_named_images(self) -> tuple[LocalImage, ...]:
         """Return all of them that have a name."""
         self.listed += 1

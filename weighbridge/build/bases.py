@@ -20,7 +20,7 @@ from weighbridge.build import buildkit
 from weighbridge.engine import apt
 from weighbridge.engine.apt import Say
 from weighbridge.engine.docker_cli import BuildClient
-from weighbridge.engine.protocol import LABEL, Engine
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoBaseImage, SettingsError
 from weighbridge.settings.project import BaseRole
 
@@ -33,6 +33,8 @@ _STANDINS: dict[BaseRole, tuple[str, str]] = {
     "python": ("python:3.13", f"{_OURS}python:3.13-slim-trixie"),
     "redis": ("redis:8", f"{_OURS}redis:8-trixie"),
 }
+STANDIN_NAMES = frozenset({_ROOT, *(name for _, name in _STANDINS.values())})
+"""The names of all stand-ins, and of the Debian image under them."""
 _BUNDLE_VARIABLE = "WEIGHBRIDGE_CA_BUNDLE"
 _COMPOSE_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """What compose.yaml uses if the variable is not set."""
@@ -163,11 +165,6 @@ def _make_root(archive: Path) -> None:
     filters = [f"--dpkgopt={option}" for option in _LEFT_OUT]
     hook = f"--customize-hook={_KEEP_NOTHING}"
     apt.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
-
-
-def list_standins(engine: Engine) -> tuple[str, ...]:
-    """Return the names of the engine's stand-ins, and of the Debian image under them."""
-    return tuple(name for name in engine.list_labelled_images(f"{LABEL}=image") if name.startswith(_OURS))
 
 
 def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:

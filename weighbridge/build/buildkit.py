@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from weighbridge.build import labels
+from weighbridge.build import built_images, labels, lifeline
+from weighbridge.build.built_images import BuiltImage
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import LABEL, Engine
 from weighbridge.errors import BuildFailed
@@ -49,7 +48,7 @@ class Build:
     target: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Labels besides those by which we find the image again, and those made from the arguments."""
+    """Labels besides those that mark the image as ours, and those made from the arguments."""
     platforms: tuple[str, ...] = ()
     """`os/architecture[/variant]` each; empty: the engine's own. See `platforms.check`."""
     no_cache: bool = False
@@ -59,7 +58,7 @@ OnStep = Callable[[Step], None]
 
 
 def build(client: BuildClient, engine: Engine, wanted: Build, on_step: OnStep = lambda _: None) -> Built:
-    """Build one image, and return its id and its steps.
+    """Build one image, record it as ours, and return its id and its steps.
 
     Args:
         client: The client that drives BuildKit.
@@ -72,27 +71,22 @@ def build(client: BuildClient, engine: Engine, wanted: Build, on_step: OnStep = 
             cannot be read.
     """
     started, progress = time.monotonic(), Progress(on_step)
-    with _run_client(
-        (*client.command, *_list_options(wanted), str(wanted.context)), client.build_environment(engine.host)
-    ) as process:
+    command = *client.command, *_list_options(wanted), str(wanted.context)
+    with lifeline.run(command, client.build_environment(engine.host)) as process:
         for line in process.stdout or ():
             progress.feed(line.rstrip("\n"))
         code = process.wait()
     if code:
         raise progress.describe_failure(wanted)
+    # Asks the engine, because on the containerd store buildx prints a digest that the engine does not know.
+    image_id = engine.inspect_image(wanted.reference).id
+    built_images.record(engine.key, BuiltImage(wanted.reference, image_id))
     return Built(
         variant=wanted.variant,
-        # Asks the engine, because on the containerd store buildx prints a digest that the engine does not know.
-        image_id=engine.inspect_image(wanted.reference).id,
+        image_id=image_id,
         seconds=time.monotonic() - started,
         steps=progress.instructions,
     )
-
-
-def list_images(engine: Engine, repository: str) -> tuple[str, ...]:
-    """Return the images that a project's builds made, including those whose name a newer build has taken."""
-    found = engine.list_labelled_images(_make_label(repository))
-    return tuple(name for name in found if name.startswith(("sha256:", f"{repository}:")))
 
 
 def find_certificates() -> Path | None:
@@ -101,14 +95,9 @@ def find_certificates() -> Path | None:
     return next((path for path in named if path.is_file()), None) or trusted.find_system_bundle()
 
 
-def _make_label(repository: str) -> str:
-    """Return the label that still names the repository after a newer build has taken the image's name."""
-    return f"{LABEL}.repository={repository}"
-
-
 def _list_options(wanted: Build) -> Iterator[str]:
     yield from ("--progress", "plain", "--tag", wanted.reference, "--file", str(wanted.dockerfile))
-    own = (f"{LABEL}=image", _make_label(wanted.reference.rpartition(":")[0]))
+    own = (f"{LABEL}=image", f"{LABEL}.repository={wanted.reference.rpartition(':')[0]}")
     given = {**labels.make_labels(wanted.arguments), **wanted.labels}
     for label in (*own, *(f"{name}={value}" for name, value in given.items())):
         yield from ("--label", label)
@@ -126,26 +115,6 @@ def _list_options(wanted: Build) -> Iterator[str]:
     for name in _PROXIES:
         if name in os.environ:
             yield from ("--build-arg", name)  # BuildKit takes the value from the environment and stores it in no layer
-
-
-@contextmanager
-def _run_client(command: Iterable[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Run the client; make sure that it has ended when the block ends."""
-    with subprocess.Popen(
-        list(command),
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.communicate()  # reads on, because a client that cannot write does not end
 
 
 class Progress:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weighbridge.build import bases, buildkit
+from weighbridge.build import bases, removal
 from weighbridge.engine.client import connect
 from weighbridge.render.terminal import console
 from weighbridge.settings.project import Settings
@@ -13,16 +13,25 @@ from weighbridge.smoke.stack import runs
 
 
 def run(settings: Settings, project: Path, *, with_bases: bool = False) -> None:
-    """Remove our images and leftovers; `with_bases`, also the stand-ins for base images and their lines in `.env`."""
+    """Remove our images and leftovers; `with_bases`, also the stand-ins for base images and their lines in `.env`.
+
+    Images that have our label, but that no build of this user has recorded, are named together with the command that
+    removes them.
+    """
     artifacts.clean(project / settings.reports.directory)
+    names = settings.image_names | {f"{settings.bench_repository}:{variant}" for variant in settings.variants}
+    repositories = {settings.repository, settings.bench_repository}
+    if with_bases:
+        bases.tell_compose(project, ())
+        names |= bases.STANDIN_NAMES
+        repositories |= {name.rpartition(":")[0] for name in bases.STANDIN_NAMES}
     with connect() as engine:
-        things, images = runs.clean(engine, console.print_line), buildkit.list_images(engine, settings.repository)
-        images += buildkit.list_images(engine, settings.bench_repository)
-        if with_bases:
-            images += bases.list_standins(engine)
-            bases.tell_compose(project, ())
-        removed = sum(engine.remove_image(name) for name in images)
-        left = [name for name in images if engine.has_image(name)]
-    console.print_line(f"Removed {things} containers, networks and volumes, and {removed} images.")
-    for name in left:
-        console.print_line(f"Kept {name}: a container uses it.")
+        things = runs.clean(engine, console.print_line)
+        images = removal.remove_built(engine, repositories)
+        unrecorded = removal.list_unrecorded(engine, names, bases.STANDIN_NAMES)
+    console.print_line(f"Removed {things} containers, networks and volumes, and {images.count} images.")
+    for name in images.kept:
+        console.print_line(f"Kept {name}: a container or another image uses it.")
+    if unrecorded:
+        listed = " ".join(unrecorded)
+        console.print_line(f"Kept what no build here has recorded; if it is yours: docker image rm {listed}")

@@ -28,7 +28,7 @@ from weighbridge.model.build import Built
 from weighbridge.model.smoke import Proof
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import runner
-from weighbridge.sources.registry import client, references
+from weighbridge.sources.registry import client, references, token_hosts
 from weighbridge.sources.registry.references import Reference
 
 _SHORT = 19
@@ -117,7 +117,7 @@ def publish(
         names = tuple(unproven)
         prove = partial(smoke.prove, engine, settings, names, shown=shown, watcher=partial(watcher, names))
         _check(settings, unproven, prove(folder=folder))
-    return tuple(_push(engine, each, wanted[each.variant], shown) for each in chosen)
+    return tuple(_push(engine, settings, each, wanted[each.variant], shown) for each in chosen)
 
 
 def _find_unproven(engine: Engine, settings: Settings, chosen: Sequence[Built], shown: Shown) -> dict[str, str]:
@@ -145,13 +145,13 @@ def _check(settings: Settings, wanted: Mapping[str, str], proofs: Sequence[Proof
             )
 
 
-def _push(engine: Engine, built: Built, target: Reference, shown: Shown) -> Pushed:
+def _push(engine: Engine, settings: Settings, built: Built, target: Reference, shown: Shown) -> Pushed:
     name = str(target)
     shown.note(f"{built.variant}: pushing to {name}")
     with _tag_temporarily(engine, built.image_id, name):
         digest = engine.push(name, shown.track_bytes(f"{built.variant}: pushing"))
     reference = f"{target.host}/{target.repository}@{digest}"
-    _verify(reference, built.image_id)
+    _verify(reference, built.image_id, settings.registries.token_hosts)
     shown.finish(f"{built.variant}: {reference}")  # at once: the next variant may fail
     return Pushed(variant=built.variant, image_id=built.image_id, reference=reference)
 
@@ -174,10 +174,10 @@ def _tag_temporarily(engine: Engine, image_id: str, name: str) -> Iterator[None]
                 engine.tag(before, name)
 
 
-def _verify(reference: str, image_id: str) -> None:
+def _verify(reference: str, image_id: str, allowed: token_hosts.Allowed = token_hosts.NOTHING_ALLOWED) -> None:
     """Make sure that the registry has the tested image under that digest, by its content and not by a name."""
     try:
-        found = client.fetch_digests(reference)
+        found = client.fetch_digests(reference, allowed)
     except SourceError as error:
         raise PushRefused(
             f"{reference} was pushed, but cannot be checked: {error.message}", advice=error.advice

@@ -124,7 +124,7 @@ class _Names:
 
     def __exit__(self, *_: object) -> None:
         for name in self.given:
-            with suppress(EngineError):  # `invoke clean` finds it by its label
+            with suppress(EngineError):  # `invoke clean` finds it in the record of builds
                 self._engine.remove_image(name)
 
     def build(self, wanted: Build, what: str) -> tuple[str, Built]:

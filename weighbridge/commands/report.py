@@ -51,8 +51,10 @@ def run(
     # One engine for both: a base that is found by its layers on one side is found on the other, too.
     with console.show_activity() as shown, weigh.connect_if_needed((*wanted.values(), *compared.values())) as engine:
         if compared:
-            before = weigh_baseline(compared, project, engine=engine, on_progress=shown.track_reading())
-        weighed = weigh.weigh(wanted, project, engine=engine, on_progress=shown.track_reading(), demands=demands)
+            progress = shown.track_reading()
+            before = weigh_baseline(compared, project, settings, engine=engine, on_progress=progress)
+        progress = shown.track_reading()
+        weighed = weigh.weigh(wanted, project, engine=engine, on_progress=progress, demands=demands, settings=settings)
         result = weighed.report
         if rebuild:
             steps = partial(build_progress.show_steps, shown)
@@ -80,14 +82,14 @@ def locate_baseline(text: str, names: Iterable[str]) -> dict[str, Location]:
 
 
 def weigh_baseline(
-    compared: Mapping[str, Location], project: Path, *, engine: Engine | None, on_progress: Progress
+    compared: Mapping[str, Location], project: Path, settings: Settings, *, engine: Engine | None, on_progress: Progress
 ) -> Report:
     """Weigh the images of `locate_baseline` now, and ask `engine`, if the run has one, for their bases.
 
     Raises:
         NoSuchImage, UnreadableImage, EngineError: As the sources raise them.
     """
-    report = weigh.weigh(compared, project, engine=engine, on_progress=on_progress).report
+    report = weigh.weigh(compared, project, engine=engine, on_progress=on_progress, settings=settings).report
     # These images need not be of the present commit, and their own is unknown.
     return replace(report, commit=None, dirty=False)
 

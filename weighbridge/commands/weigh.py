@@ -13,7 +13,7 @@ from pathlib import Path
 from weighbridge import git
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
-from weighbridge.errors import EngineFault, NoSuchImage
+from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage
 from weighbridge.image import sharing, weighing
 from weighbridge.image.base_image import find_base
 from weighbridge.image.content import ImageContent
@@ -22,11 +22,14 @@ from weighbridge.image.layer import Fingerprint
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import Report
 from weighbridge.model.tree import Node
+from weighbridge.settings.project import Settings
 from weighbridge.sources import opener
 from weighbridge.sources.assembly import Progress
 from weighbridge.sources.locations import DOCKER, Location
 from weighbridge.sources.opener import Means
 
+_MOST_NAMES = 5
+"""How many of the engine's images a message names."""
 Trees = Callable[[], Mapping[str, Node]]
 
 
@@ -63,6 +66,7 @@ def weigh(
     engine: Engine | None = None,
     on_progress: Progress | None = None,
     demands: Mapping[str, Demand] | None = None,
+    settings: Settings | None = None,
 ) -> Weighed:
     """Weigh images now. Images of one engine or archive are read in one pass.
 
@@ -74,14 +78,17 @@ def weigh(
             where a location needs one.
         on_progress: Is told the number of bytes read so far.
         demands: Name in the report -> what the project asks of that image.
+        settings: Say which images `invoke build` makes, and which hosts may get a login; if None, none of either.
 
     Raises:
         NoSuchImage, UnreadableImage, EngineError: As in `opener.read`.
     """
     with ExitStack() as stack:
         engine = engine or stack.enter_context(connect_if_needed(locations.values()))
-        means = Means(cache=cache or Cache(), engine=engine, on_progress=on_progress)
-        contents = opener.read(locations.values(), means)
+        allowed = settings.registries.token_hosts if settings else {}
+        means = Means(cache=cache or Cache(), engine=engine, on_progress=on_progress, token_hosts=allowed)
+        with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
+            contents = opener.read(locations.values(), means)
         local = _LocalImages(engine)
         found = [
             weighing.weigh(name, location.source, contents[location], find_base(contents[location], local), demand)
@@ -100,6 +107,41 @@ def weigh(
         sharing=sharing.measure_sharing(images, _collect_fingerprints(contents.values())),
     )
     return Weighed(report=report, trees=once(lambda: {each.image.variant: each.tree() for each in found}))
+
+
+@contextmanager
+def _advise_on_missing(engine: Engine | None, locations: Iterable[Location], ours: frozenset[str]) -> Iterator[None]:
+    """Replace the advice of an error about an image that the engine does not have, by whether we build it.
+
+    Args:
+        engine: The engine that was asked.
+        locations: What is weighed.
+        ours: The names of the images that `invoke build` makes.
+    """
+    try:
+        yield
+    except NoSuchImage as error:
+        places = [location.place for location in locations if location.source == DOCKER]
+        missing = next((place for place in places if engine and not engine.has_image(place)), None)
+        if not engine or missing is None or error.advice != NoSuchImage.advice:
+            raise
+        advice = BUILD_FIRST if missing in ours else _advise_on_foreign(engine, missing)
+        raise NoSuchImage(error.message, advice=advice) from error
+
+
+def _advise_on_foreign(engine: Engine, missing: str) -> str:
+    """Return what to do about an image that we do not build: the names that the engine has, and how to get it."""
+    try:
+        names = sorted(name for image in engine.list_named_images() for name in image.names)
+    except EngineFault:
+        names = []
+    # Names that are alike come first, for whoever mistyped the tag.
+    names.sort(key=lambda name: name.partition(":")[0] != missing.partition(":")[0])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    has = f"It has {', '.join(names[:_MOST_NAMES])}{more}" if names else "It has no images"
+    if missing.startswith("sha256:"):  # an id of the engine's own, under which no registry has anything
+        return f"{has}."
+    return f"{has}; to fetch this one from its registry, run `docker pull {missing}`."
 
 
 def _collect_fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerprint]:

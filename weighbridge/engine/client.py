@@ -121,10 +121,16 @@ class DockerEngine:
         return f"Docker {self.identity.version}, {self.identity.store}, {self.identity.platform}, at {self.host}"
 
     @cached_property
+    @map_errors()
     def identity(self) -> EngineIdentity:
         """Version, image store and platform of the engine."""
-        with map_errors():
-            return inspect.read_identity(self._api.info())
+        return inspect.read_identity(self._api.info())
+
+    @cached_property
+    @map_errors()
+    def key(self) -> str:
+        """A text that tells this engine from others: its own id, or its URL if it has no id that stays the same."""
+        return inspect.read_key(self._api.info(), self._api.info(), self.host)
 
     def inspect_image(self, reference: str) -> LocalImage:
         """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""
@@ -157,10 +163,7 @@ class DockerEngine:
 
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
-        """Open one `docker save` stream of all the images, to be read from front to back.
-
-        A layer that several images share comes only once. Nothing is written to the disk on this side.
-        """
+        """Open one `docker save` stream of all the images, to be read from front to back."""
         api, named = self._api, {"names": list(references)}
         url = f"{api.base_url}/v{api.api_version}/images/get"
         with map_errors(), api.get(url, params=named, stream=True, timeout=None) as answer:
@@ -264,10 +267,7 @@ class DockerEngine:
 
     @map_errors()
     def remove_labelled(self, label: str) -> int:
-        """Remove our containers, networks and volumes with `label` (`key` or `key=value`); return how many.
-
-        Things that are in use, or that somebody else removes at the same time, are no error and do not count.
-        """
+        """Remove our containers, networks and volumes with `label` (`key` or `key=value`); return how many."""
         api, (containers, networks, volumes) = self._api, self._find_owned(label)
         gone = sum(_try_removal(partial(api.remove_container, each["Id"], force=True, v=True)) for each in containers)
         gone += sum(_try_removal(partial(api.remove_network, each["Id"])) for each in networks)

@@ -14,6 +14,8 @@ from weighbridge.model.report import EngineIdentity
 
 _MAX_LOG = "16m"
 """Maximum size of a container's log: an endless log must not fill the disk, and we read logs into memory."""
+_CPU_PERIOD_MICROSECONDS = 100_000
+"""The kernel's default period, in which a container may use so many processors' time as it has a limit of."""
 _SHORTEST_NANOSECONDS = 10**6
 
 
@@ -26,6 +28,15 @@ def read_identity(info: dict[str, Any]) -> EngineIdentity:
         store="containerd" if "io.containerd.snapshotter.v1" in drivers else info.get("Driver", "unknown"),
         platform=str(parse_machine(info.get("OSType", "linux"), info.get("Architecture", ""))),
     )
+
+
+def read_key(first: dict[str, Any], second: dict[str, Any], host: str) -> str:
+    """Return a text that tells an engine from others, from two answers to `GET /info`, and its URL.
+
+    Podman makes up another id for each answer.
+    """
+    own = str(first.get("ID") or "")
+    return own if own and own == second.get("ID") else host
 
 
 def read_image(reference: str, facts: dict[str, Any]) -> LocalImage:
@@ -101,6 +112,10 @@ def build_confinement(spec: ContainerSpec) -> dict[str, Any]:
         "security_opt": list(spec.security_options),
         "mem_limit": spec.memory_bytes,
         "pids_limit": spec.pids_limit,
+        # Engines refuse `--cpus` above the number of processors, and not a quota that amounts to as much.
+        "cpu_period": _CPU_PERIOD_MICROSECONDS,
+        "cpu_quota": round(spec.cpus * _CPU_PERIOD_MICROSECONDS),
+        "ulimits": [{"name": "fsize", "soft": size, "hard": size}] if (size := spec.file_bytes) else None,
         "init": spec.init,
         "log_config": {"type": "json-file", "config": {"max-size": _MAX_LOG}},
     }

@@ -14,7 +14,7 @@ from weighbridge.model.engine import ContainerSpec, ContainerState, Created, Loc
 from weighbridge.model.report import EngineIdentity
 
 LABEL = "weighbridge"
-"""Everything that we make in an engine has this label, by which `invoke clean` finds it."""
+"""Everything that we make in an engine has this label."""
 TIMED_OUT = 124
 """Exit code of a command that took too long, as of coreutils' `timeout`."""
 
@@ -25,6 +25,10 @@ class Engine(Protocol):
     @property
     def host(self) -> str:
         """URL of the engine in the form of DOCKER_HOST."""
+
+    @property
+    def key(self) -> str:
+        """A text that tells this engine from others: its own id, or its URL if it has no id that stays the same."""
 
     @property
     def described(self) -> str:
@@ -62,7 +66,10 @@ class Engine(Protocol):
         """Remove an image, or only this name if it has others; return False if it is gone or a container uses it."""
 
     def list_labelled_images(self, label: str) -> tuple[str, ...]:
-        """Return the names of all images with that label; of an image without any name or repository digest, its id."""
+        """Return the names of all images with that label; of an image without any name or repository digest, its id.
+
+        Images that stand on a labelled one inherit its label, so the label alone does not tell whose an image is.
+        """
 
     def create_container(self, spec: ContainerSpec) -> Created:
         """Create a container without starting it."""

@@ -47,6 +47,10 @@ class ContainerSpec:
     security_options: tuple[str, ...] = ("no-new-privileges:true",)
     memory_bytes: int = 512 * 2**20
     pids_limit: int = 128
+    cpus: float = 2
+    """How many processors it may use, also if the machine has fewer."""
+    file_bytes: int = 0
+    """How large any file may become that its processes write; 0: as large as the engine allows."""
     init: bool = True
     """Whether process 1 is the engine's small init, which forwards signals and reaps orphans."""
 

@@ -14,7 +14,7 @@ from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
 from weighbridge.settings.messages import describe_error
 from weighbridge.settings.smoke import Roles, Smoke
-from weighbridge.settings.values import UNIQUE, Name, Pattern, Reference, Repository, Section
+from weighbridge.settings.values import UNIQUE, Host, Name, Pattern, Reference, RegistryHost, Repository, Section
 
 BaseRole = Literal["python", "redis"]
 
@@ -50,6 +50,16 @@ class Reports(Section):
     directory: str = "reports"
 
 
+class Registries(Section):
+    """How images of registries are read."""
+
+    token_hosts: dict[RegistryHost, tuple[Host, ...]] = {}
+    """A registry's host -> hosts that may get the user's login for it, because they give out its tokens.
+
+    The registry's own host may always get it, and so may the token hosts of Docker Hub and gitlab.com.
+    """
+
+
 class Change(Section):
     """A change of one file; `invoke report --rebuild` measures what it costs."""
 
@@ -79,6 +89,7 @@ class Settings(Section):
     roles: Roles = Roles()
     smoke: Smoke = Smoke()
     reports: Reports = Reports()
+    registries: Registries = Registries()
     changes: dict[Name, Change] = {}
     """The changes that `invoke report --rebuild` tries, in this order."""
     budgets: Budgets = Budgets()
@@ -95,6 +106,11 @@ class Settings(Section):
     def name_image(self, variant: str) -> str:
         """Return the image name of a variant."""
         return f"{self.repository}:{variant}"
+
+    @property
+    def image_names(self) -> frozenset[str]:
+        """The image names of all variants."""
+        return frozenset(map(self.name_image, self.variants))
 
     @property
     def bench_repository(self) -> str:

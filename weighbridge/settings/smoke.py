@@ -166,6 +166,10 @@ class Smoke(Section):
         "/data"
     )
     """The only folder, besides /tmp, where both roles may write; they share it. None: they need none."""
+    data_limit: Bytes = Size(2**30, "1 GiB")
+    """How much the files in that folder may take at the end; while the roles run, no file may grow beyond it."""
+    cpus: float = Field(default=2, ge=0.1, le=1024)
+    """How many processors each container may use."""
     log_errors: Pattern = (
         r'"(level|levelname|severity)": ?"(error|critical|fatal)"|(^| )level=(error|critical|fatal)\b'
         r"|\b(ERROR|CRITICAL|FATAL)\b|^Traceback "

@@ -36,6 +36,17 @@ Repository = Annotated[
 ]
 """An image name without a tag, by the grammar of `<name>` in the OCI distribution specification."""
 Reference = Annotated[str, StringConstraints(max_length=250), require_match(r"[\w][\w.:/@-]*", "image name")]
+RegistryHost = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    require_match(
+        r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", "host in lower case, such as `registry.example.com:5000`"
+    ),
+]
+"""A registry's host as references name it, with its port if they have one; `docker.io` for Docker Hub."""
+Host = Annotated[
+    str, StringConstraints(max_length=255), require_match(r"[a-z0-9.-]+", "host in lower case, without a port")
+]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 UNIQUE = "{unique}"

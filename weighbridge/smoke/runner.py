@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from weighbridge.engine.protocol import Engine
-from weighbridge.errors import EngineFault, NoSuchImage, SettingsError, SmokeFailed
+from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage, SettingsError, SmokeFailed
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof, StartCosts
 from weighbridge.settings.project import Settings
@@ -123,7 +123,7 @@ def check_images(engine: Engine, names: Sequence[str]) -> None:
     """
     missing = [name for name in names if not engine.has_image(name)]
     if missing:
-        raise NoSuchImage(f"The engine has no image {', '.join(missing)}")
+        raise NoSuchImage(f"The engine has no image {', '.join(missing)}", advice=BUILD_FIRST)
 
 
 def check(proofs: Sequence[Proof]) -> None:

@@ -15,7 +15,7 @@ from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
 from weighbridge.settings.smoke import Role
 from weighbridge.smoke.rule import ALL_BEFORE, Rule
-from weighbridge.smoke.rules import api, faults, hardening, image, libraries, shutdown, start
+from weighbridge.smoke.rules import api, data_usage, faults, hardening, image, libraries, shutdown, start
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import worker as worker_rules
 from weighbridge.smoke.rules.arrival import Arrival
@@ -55,6 +55,13 @@ def build_rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
     yield from _build_role_rules(settings.roles.worker, WORKER)
     yield from _build_work_rules(settings)
     yield from _build_end_rules(settings)
+    if settings.smoke.data:
+        yield Rule(
+            role="stack",
+            name="data-stays-small",
+            holds=data_usage.data_stays_small,
+            needs=("api runs-on-read-only-root", "worker runs-on-read-only-root"),
+        )
     yield Rule(
         role="stack",
         name="no-error-in-logs",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, assert_never
 
@@ -25,6 +25,8 @@ class Means:
     engine: Engine | None = None
     """A connected engine, for the source `docker`."""
     on_progress: Progress | None = None
+    token_hosts: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """A registry's host -> hosts that may get the user's login for it, too."""
 
 
 class Source(Protocol):
@@ -63,9 +65,8 @@ def _read_from_layouts(locations: Sequence[Location], means: Means) -> Mapping[L
 def _read_from_registries(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     from weighbridge.sources.registry import client  # noqa: PLC0415 - an archive is measured without HTTP
 
-    return {
-        each: client.read(each.place, on_progress=means.on_progress, known=means.cache.read_layer) for each in locations
-    }
+    known, progress, allowed = means.cache.read_layer, means.on_progress, means.token_hosts
+    return {each: client.read(each.place, on_progress=progress, known=known, allowed=allowed) for each in locations}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,3 +24,15 @@ def test_a_role_gets_the_limits_of_the_settings() -> None:
         stack.start(kind)
     limits = [(spec.memory_bytes, spec.pids_limit) for spec in engine.specs]
     assert limits == [(2**30, 64), (2**29, 128), (2**30, 128)]
+
+
+def test_every_container_gets_the_limits_of_the_smoke_test() -> None:
+    """Each gets its processors; those that write to the data folder may write no file beyond the folder's limit."""
+    engine = FakeEngine()
+    stack = stack_on(engine, cpus=1.5, data_limit="3 MB")
+    kinds: tuple[ContainerKind, ...] = ("redis", "client", "api", "worker")
+    for kind in kinds:
+        stack.start(kind)
+    assert [(spec.cpus, spec.file_bytes) for spec in engine.specs] == [(1.5, 0), *[(1.5, 3 * 10**6)] * 3]
+    stack_on(engine, data=None).start("api")
+    assert engine.specs[-1].file_bytes == 0

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -240,7 +241,7 @@ def own_realm(server: Registry) -> str:
 
 
 def test_token_for_nobody() -> None:
-    """A registry that wants a token gets one without a login, for the service and the scope that it named."""
+    """A registry that wants a token gets one without a login, for the service that it named."""
     with serving(bearer(own_realm)) as server:
         check(registry.read(f"{server.host}/x:1"))
     asked = [request for request in server.requests if request.path.startswith("/token")]
@@ -258,6 +259,50 @@ def test_token_for_a_login_and_again_when_it_runs_out(tmp_path: Path) -> None:
     assert sent.pop("/token") == basic
     assert all(value.startswith("Bearer ") for value in sent.values())
     assert [request.path[:6] for request in server.requests].count("/token") == 2
+
+
+@pytest.mark.parametrize("entry", [{}, {"identitytoken": SECRET}], ids=["password", "identity token"])
+def test_login_is_not_sent_to_another_host(tmp_path: Path, entry: dict[str, str]) -> None:
+    """A realm on another host gets no login, and no request, until the setting that the refusal names allows it."""
+    with Registry(intercept=lambda handler: handler.send(200, b'{"token": "abc"}')) as other:
+
+        def demand(handler: Handler) -> bool:
+            realm = f"http://localhost:{other.server_port}/token"
+            allowed = handler.headers.get("Authorization") == "Bearer abc"
+            return not allowed and handler.send(401, b"", {"WWW-Authenticate": f'Bearer realm="{realm}"'})
+
+        with serving(demand) as server:
+            check(registry.read(f"{server.host}/x:1"))  # without a login there is nothing to keep
+            asked = len(other.requests)
+            log_in(tmp_path, server.host, **entry)
+            error = failing(server.host)
+            assert f"{server.host} wants the login for it to be sent to another host, localhost" in error.message
+            assert f"registries.token_hosts: {{'{server.host}': [localhost]}}" in error.advice
+            assert len(other.requests) == asked
+            check(registry.read(f"{server.host}/x:1", allowed={server.host: ("localhost",)}))
+    assert SECRET in other.requests[-1].body.decode() if entry else "authorization" in other.requests[-1].headers
+
+
+@pytest.mark.parametrize("entry", [{}, {"identitytoken": SECRET}], ids=["password", "identity token"])
+def test_token_is_for_pull_of_the_repository_alone(tmp_path: Path, entry: dict[str, str]) -> None:
+    """Other scopes that a registry demands, with a login or without one, are not asked for."""
+    wide = "repository:x:pull,push,delete repository:other:pull registry:catalog:*"
+
+    def demand(handler: Handler) -> bool:
+        if handler.path.startswith("/token"):
+            return handler.send(200, b'{"token": "abc"}')
+        if handler.headers.get("Authorization") == "Bearer abc":
+            return False
+        challenge = f'Bearer realm="http://{handler.server.host}/token",scope="{wide}"'
+        return handler.send(401, b"", {"WWW-Authenticate": challenge})
+
+    with serving(demand) as server:
+        check(registry.read(f"{server.host}/x:1"))
+        log_in(tmp_path, server.host, **entry)
+        check(registry.read(f"{server.host}/x:1"))
+    tokens = [request for request in server.requests if request.path.startswith("/token")]
+    fields = [parse_qs(urlsplit(each.path).query or each.body.decode()) for each in tokens]
+    assert [each["scope"] for each in fields] == [["repository:x:pull"]] * 2
 
 
 def test_identity_token_buys_a_token(tmp_path: Path) -> None:

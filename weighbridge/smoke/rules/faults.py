@@ -132,7 +132,7 @@ def says_when_data_is_full(stack: Stack, write: Request) -> str:
     """An API with a full data folder is live, answers writes with a clear 503, and writes again once there is room."""
     folder = stack.settings.smoke.data or ""
     disk = {**TMP, folder: _SMALL_DISK.format(user=stack.settings.smoke.user)}
-    with _run_another_api(stack, "api-full", volumes={}, tmpfs=disk) as client:
+    with _run_another_api(stack, "api-full", volumes={}, tmpfs=disk, file_bytes=0) as client:
         probe_rules.send(client, write, {"unique": "before"})
         filled_up = inside.run_script(stack, client.host, "fill.py", folder)
         if "error" in filled_up:

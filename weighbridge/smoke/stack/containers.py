@@ -41,6 +41,7 @@ class _Common(TypedDict):
     aliases: tuple[str, ...]
     labels: Mapping[str, str]
     health_command: tuple[str, ...]
+    cpus: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +173,7 @@ class Stack:
             volumes={self.run.name: self.settings.smoke.data} if self.settings.smoke.data else {},
             memory_bytes=settings.memory.bytes,
             pids_limit=settings.processes,
+            file_bytes=self.settings.smoke.data_limit.bytes if self.settings.smoke.data else 0,
         )
 
     def _build_common_fields(self, container: str) -> _Common:
@@ -181,6 +183,7 @@ class Stack:
             "aliases": (container,),
             "labels": self.run.labels,
             "health_command": _NO_HEALTH_CHECK,
+            "cpus": self.settings.smoke.cpus,
         }
 
 

@@ -25,7 +25,7 @@ from weighbridge.quoting import quote
 from weighbridge.settings import certificates
 from weighbridge.sources.assembly import Known, Progress, fetch, know_nothing
 from weighbridge.sources.oci.manifests import Index, Manifest, choose, compute_digest, parse_document
-from weighbridge.sources.registry import references
+from weighbridge.sources.registry import references, token_hosts
 from weighbridge.sources.registry.min_rate import POOLS, TooSlow
 from weighbridge.sources.registry.refusals import AGAIN
 from weighbridge.sources.registry.repository import Repository, name_server, parse_origin
@@ -47,6 +47,7 @@ def read(
     on_progress: Progress | None = None,
     *,
     known: Known = know_nothing,
+    allowed: token_hosts.Allowed = token_hosts.NOTHING_ALLOWED,
 ) -> ImageContent:
     """Return one image of a registry.
 
@@ -58,6 +59,7 @@ def read(
         platform: `os/architecture[/variant]`. Empty: the image's only platform, or else this machine's.
         on_progress: Called with the number of bytes of layers read so far.
         known: Finds layers that need not be fetched, by diff ID.
+        allowed: Where a login may be sent besides the registry itself, see `token_hosts.check`.
 
     Raises:
         NoSuchImage: The registry has no such image, or not for that platform.
@@ -65,7 +67,7 @@ def read(
     """
     name = references.parse(reference)
     with closing(_Http(plain=name.scheme == "http")) as transport, _advise():
-        repository = Repository(name, transport)
+        repository = Repository(name, transport, allowed)
         _, found = _fetch_root(reference, name, repository)
         chosen = choose(found, reference, repository.fetch_manifest, platform=platform, config=repository.fetch_config)
         return fetch(
@@ -80,7 +82,7 @@ def read(
         )
 
 
-def fetch_digests(reference: str) -> tuple[str, str]:
+def fetch_digests(reference: str, allowed: token_hosts.Allowed = token_hosts.NOTHING_ALLOWED) -> tuple[str, str]:
     """Return the digest of what a registry has under a name, and the digest of its config, empty for an index.
 
     One of them is the engine's id of the image: the config's on a graph driver, the other on the containerd store.
@@ -90,7 +92,7 @@ def fetch_digests(reference: str) -> tuple[str, str]:
     """
     name = references.parse(reference)
     with closing(_Http(plain=name.scheme == "http")) as transport, _advise():
-        root, found = _fetch_root(reference, name, Repository(name, transport))
+        root, found = _fetch_root(reference, name, Repository(name, transport, allowed))
         return compute_digest(root), found.config.digest if isinstance(found, Manifest) else ""
 
 

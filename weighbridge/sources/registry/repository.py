@@ -20,7 +20,7 @@ from weighbridge.quoting import quote
 from weighbridge.sources.oci.descriptors import INDEX_TYPES, MANIFEST_TYPES, Descriptor
 from weighbridge.sources.oci.documents import parse_json
 from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES
-from weighbridge.sources.registry import challenges, credentials
+from weighbridge.sources.registry import challenges, credentials, token_hosts
 from weighbridge.sources.registry.references import Reference
 from weighbridge.sources.registry.refusals import describe_refusal, extract_reason
 from weighbridge.sources.tar.compression import Readable
@@ -81,8 +81,8 @@ _TOKENS = TypeAdapter(_Token)
 class Repository:
     """Asks for the parts of an image, and logs in when the registry demands it."""
 
-    def __init__(self, reference: Reference, transport: Transport) -> None:
-        self._reference, self._transport = reference, transport
+    def __init__(self, reference: Reference, transport: Transport, allowed: token_hosts.Allowed) -> None:
+        self._reference, self._transport, self._allowed = reference, transport, allowed
         self._home = f"{reference.scheme}://{reference.server}"
         self._authorization, self._secrets = "", set[str]()
 
@@ -145,16 +145,17 @@ class Repository:
             )
 
     def _fetch_token(self, parameters: Mapping[str, str], login: credentials.Login | None) -> str:
-        """Return a token that lets us read the repository."""
+        """Return a token that lets us read the repository and do nothing else, whatever scope the registry names."""
         realm, service = parameters.get("realm", ""), parameters.get("service", "")
-        scope = parameters.get("scope") or f"repository:{self._reference.repository}:pull"
+        scope = f"repository:{self._reference.repository}:pull"
         what = f"a token for {self._reference.name}"
+        if login:
+            token_hosts.check(realm, self._reference.host, self._reference.server, self._allowed)
         if login and login.identity_token:
             form = {"grant_type": "refresh_token", "client_id": _CLIENT, "service": service, "scope": scope}
             answer = self._transport.post(realm, {**form, "refresh_token": login.identity_token})
         else:
-            wanted = [("service", service)] if service else []
-            wanted += [("scope", each) for each in scope.split()]
+            wanted = [*([("service", service)] if service else []), ("scope", scope)]
             basic = login.basic if login else ""
             answer = self._transport.get(realm, accept=_ANYTHING, authorization=basic, parameters=wanted)
         with closing(answer):

@@ -41,7 +41,7 @@ class _Packer:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", gzip_worker.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-I", gzip_worker.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
         )
         self._questions, self._answers = cast("_Pipes", (self._process.stdin, self._process.stdout))
         with suppress(OSError, AttributeError):  # the default size works too, and only Linux can change it
