@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tests.support.fakes import FakeEngine, stack_on
+from weighbridge.errors import EngineFault
+from weighbridge.model.engine import Streams
 from weighbridge.smoke.stack.containers import ContainerKind
 
 
@@ -24,3 +26,18 @@ def test_a_role_gets_the_limits_of_the_settings() -> None:
         stack.start(kind)
     limits = [(spec.memory_bytes, spec.pids_limit) for spec in engine.specs]
     assert limits == [(2**30, 64), (2**29, 128), (2**30, 128)]
+
+
+def test_streams_of_a_log() -> None:
+    """Both streams come without secrets; a container that is gone has written nothing, and reports no error."""
+    engine = FakeEngine(log="at redis://:battery@redis\n", errors="ERROR: no staple\n")
+    stack = stack_on(engine, {"environment": {"DB_PASSWORD": "staple"}})
+    assert stack.read_streams("api") == Streams(output="at redis://:***@redis", errors="ERROR: no ***")
+    assert stack.find_error("api") == "ERROR: no ***"
+
+    class Gone(FakeEngine):
+        def read_streams(self, _container: str, lines: int | None) -> tuple[str, str]:
+            raise EngineFault(f"no {lines} lines")
+
+    assert stack_on(Gone()).read_streams("api") == Streams()
+    assert stack_on(Gone()).find_error("api") == ""
