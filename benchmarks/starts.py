@@ -206,7 +206,8 @@ def _parse_time(time_of_engine: str) -> float:
 
 def _read_memory_bytes(stack: Stack, role: str) -> int:
     command = ("python", "-I", "-S", "-c", MEMORY.read_text(encoding="utf-8"))
-    code, output = stack.engine.execute(stack.build_name(role), command)
-    if code:
-        raise EngineFault(f"{stack.image}: the memory of the {role} cannot be read: {output.strip()}")
-    return int(json.loads(output))
+    result = stack.engine.execute(stack.build_name(role), command)
+    if result.code:
+        why = (result.streams.errors or result.streams.output).strip()
+        raise EngineFault(f"{stack.image}: the memory of the {role} cannot be read: {why}")
+    return int(json.loads(result.streams.output))

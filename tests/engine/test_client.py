@@ -27,6 +27,7 @@ import urllib3.exceptions
 from weighbridge.engine import client
 from weighbridge.engine.protocol import TIMED_OUT
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage, WeighbridgeError
+from weighbridge.model.engine import Streams
 
 pytestmark = [
     pytest.mark.usefixtures("dead_engines"),
@@ -361,9 +362,9 @@ def test_command_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, say
     """Waiting for the output of a command has a time limit."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
     with hanging(tmp_path, says), client.connect() as found:
-        code, output = found.execute("c", ["sleep"], 0.1)
-    assert code == TIMED_OUT
-    assert output.splitlines() == [*(["a"] if says.endswith(b"a") else []), "no output for 0.1 s"]
+        result = found.execute("c", ["sleep"], 0.1)
+    assert result.code == TIMED_OUT
+    assert result.streams == Streams(output="a" if says.endswith(b"a") else "", errors="no output for 0.1 s")
 
 
 @pytest.mark.parametrize("kind", [requests.ReadTimeout, requests.ConnectTimeout, urllib3.exceptions.ReadTimeoutError])

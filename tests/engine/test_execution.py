@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.engine import execution
+from weighbridge.model.engine import CommandResult, Streams
 
 
 class Api:
@@ -44,35 +45,59 @@ def frame(data: bytes, stream: int = 1) -> bytes:
     return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4) + data
 
 
-def execute(stream: bytes, code: int | None = 0) -> tuple[tuple[int, str], list[str]]:
+def execute(stream: bytes, code: int | None = 0) -> tuple[CommandResult, list[str]]:
     """Return the result of a command, and the lines that were reported while it ran."""
     lines: list[str] = []
     return execution.execute(Api(stream, code), "c", ["x"], 5, lines.append), lines
 
 
 @pytest.mark.parametrize(
-    ("stream", "output"),
+    ("stream", "output", "errors"),
     [
-        (b"", ""),
-        (frame(b"ab") + frame(b"", 2) + frame(b"c" * 256, 2), "ab" + "c" * 256),
-        (b"\1\0\0\0\0\0\0\5ab", "ab"),
-        (b"\1\0", ""),
-        (frame(b"\xff\n"), "\ufffd\n"),
+        (b"", "", ""),
+        (frame(b"ab") + frame(b"", 2) + frame(b"c" * 256, 2) + frame(b"d"), "abd", "c" * 256),
+        (b"\1\0\0\0\0\0\0\5ab", "ab", ""),
+        (b"\2\0\0\0\0\0\0\5ab", "", "ab"),
+        (b"\1\0", "", ""),
+        (frame(b"\xff\n"), "\ufffd\n", ""),
     ],
 )
-def test_frames(stream: bytes, output: str) -> None:
-    """Both streams are returned in order; of a stream that breaks off, what has come."""
-    assert execute(stream)[0] == (0, output)
+def test_frames(stream: bytes, output: str, errors: str) -> None:
+    """Each output stream is returned by itself; of a stream that breaks off, what has come."""
+    assert execute(stream)[0] == CommandResult(code=0, streams=Streams(output=output, errors=errors))
 
 
 @pytest.mark.parametrize(("code", "told"), [(0, 0), (7, 7), (None, -1)])
 def test_exit_code(code: int | None, told: int) -> None:
     """A command without an exit code, because its container went away, has not succeeded."""
-    assert execute(b"", code)[0][0] == told
+    assert execute(b"", code)[0].code == told
 
 
 @given(st.lists(st.text(alphabet="ab\u00e9\n", max_size=6)))
 def test_lines_are_whole(parts: list[str]) -> None:
     """However the engine splits the output, each complete line is reported once."""
     text = "".join(parts)
-    assert execute(b"".join(frame(part.encode()) for part in parts)) == ((0, text), text.split("\n")[:-1])
+    result, lines = execute(b"".join(frame(part.encode()) for part in parts))
+    assert (result.streams.output, lines) == (text, text.split("\n")[:-1])
+
+
+def test_lines_of_two_streams_are_not_mixed() -> None:
+    """A line that comes in two parts stays whole if the other stream writes in between."""
+    assert execute(frame(b"be") + frame(b"warn", 2) + frame(b"gun\n") + frame(b"ing\n", 2))[1] == ["begun", "warning"]
+
+
+def test_log_of_each_stream() -> None:
+    """A container's log is read once for each stream."""
+
+    class Logs:
+        def logs(self, container: str, *, tail: int | str, stdout: bool, stderr: bool) -> bytes:
+            assert (container, tail) == ("c", "all")
+            return (
+                b"out\xff"
+                if (stdout, stderr) == (True, False)
+                else b"err"
+                if (stdout, stderr) == (False, True)
+                else b""
+            )
+
+    assert execution.read_streams(Logs(), "c", None) == ("out\ufffd", "err")

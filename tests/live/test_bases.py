@@ -107,10 +107,10 @@ def test_redis_answers_hardened(engine: DockerEngine, redis: str) -> None:
     container = docker(engine, ["run", "--detach", "--rm", "--network", "none", *hardened, redis])
     try:
         deadline = time.monotonic() + _SECONDS
-        while engine.execute(container, ["redis-cli", "ping"]) != (0, "PONG\n"):
+        while engine.execute(container, ["redis-cli", "ping"]).streams.output != "PONG\n":
             assert time.monotonic() < deadline, engine.read_log(container)
             time.sleep(0.1)
-        status = engine.execute(container, ["grep", "Uid:", "/proc/1/status"])[1]
+        status = engine.execute(container, ["grep", "Uid:", "/proc/1/status"]).streams.output
         assert set(status.split()[1:]) == {"999"}
     finally:
         docker(engine, ["rm", "--force", container])

@@ -112,12 +112,30 @@ def test_fault_is_caught_by_its_rule(proofs: Mapping[str, Proof], name: str, rul
     assert "\n" not in found[rule]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("beat-without-a-place", "add --schedule /tmp/celerybeat-schedule to roles.worker.command"),
+        ("refuses-the-host", "GET /healthz answered 400: Invalid host header; if it does not accept the Host"),
+        ("queue-of-its-own", "no worker takes the jobs that wait in queue texts ("),
+        ("queue-of-its-own", "; it takes them from celery; add --queues celery,texts to roles.worker.command"),
+        ("describes-other-paths", "so nothing was tried: GET /v2/texts answered 404"),
+        ("unreachable-redis", "its log says: "),
+        ("unreachable-redis", "Cannot connect to redis://localhost:6379"),
+        ("worker-without-redis", "Cannot connect to redis://localhost:6379"),
+        ("wrong-app-name", "words.worker"),
+    ],
+)
+def test_cause_is_told(proofs: Mapping[str, Proof], name: str, words: str) -> None:
+    """The reason has the cause and what to do, not only the symptom."""
+    assert any(words in detail for detail in failures(proofs[name]).values()), failures(proofs[name])
+
+
 ELSEWHERE = {
     "api holds-no-privileges",  # test_smoke_prove.py: an engine that forgets to drop them
     "worker holds-no-privileges",
     "stack redis-starts",  # tests/smoke: it is no image's
-    "worker runs-on-read-only-root",  # the same rule as the API's
-    "worker root-filesystem-is-read-only",
+    "worker root-filesystem-is-read-only",  # the same rule as the API's
     "worker uid",
     "worker listens-where-declared",
 }

@@ -61,9 +61,9 @@ def test_outage_of_redis(stack: Stack) -> None:
 
     def process() -> str:
         # Process 1 is the engine's init; the worker's main process started as its first child.
-        code, started = stack.engine.execute(stack.build_name("worker"), ["python", "-c", _STARTED])
-        assert code == 0
-        return started
+        result = stack.engine.execute(stack.build_name("worker"), ["python", "-c", _STARTED])
+        assert result.code == 0
+        return result.streams.output
 
     stack.start("redis")
     stack.start("worker", health_command=(), health_interval_seconds=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -213,17 +214,22 @@ def test_guarded_api_is_asked_with_its_token(engine: DockerEngine, images: Stand
 
 def test_secrets_are_not_told(engine: DockerEngine, images: Standins, tmp_path: Path) -> None:
     """What a role prints of the secrets that it was given stands in no reason, in no log that is kept, in no report."""
-    told = "print(*os.environ.items(), sep='\\n', file=sys.stderr); sys.exit('no way to ' + os.environ['DATABASE_URL'])"
+    # The interpreter writes the buffered standard output last, so it is the end of the log.
+    told = "print(*os.environ.items(), sep='\\n'); sys.exit('no way to ' + os.environ['DATABASE_URL'])"
     settings = images.settings(
         api={
             "command": ("python3", "-c", f"import os, sys; {told}"),
-            "environment": {"DB_PASSWORD": "battery", "DATABASE_URL": "postgresql://app:sta%40ple@db/app"},
+            "environment": {
+                "PYTHONUNBUFFERED": "",
+                "DB_PASSWORD": "battery",
+                "DATABASE_URL": "postgresql://app:sta%40ple@db/app",
+            },
         }
     )
     (proof,) = prove(engine, settings, images.redis, "good")
     failed, detail = only_failure(proof)
     assert failed == "api starts"
-    assert "no way to postgresql://app:***@db/app" in detail
+    assert "exited with code 1 before it was healthy: no way to postgresql://app:***@db/app; see its log" in detail
     assert "('DB_PASSWORD', '***')" in proof.logs["api"]
     kept = {file.name: file.read_text(encoding="utf-8") for file in artifacts.keep([proof], tmp_path)}
     assert kept.keys() >= {"good.json", "good-api.log"}
@@ -239,6 +245,46 @@ def test_memory_of_a_role_is_limited(engine: DockerEngine, images: Standins) -> 
     failed, detail = only_failure(proof)
     assert failed == "api starts"
     assert "reached its limit of 32 MiB of memory; let it take less, or raise roles.api.memory" in detail
+
+
+_GUNICORN = """
+import signal, subprocess, sys
+child = subprocess.Popen(["python3", "/app/standin.py", "api"])
+def stop(*_):
+    print("[2026-01-01 00:00:00 +0000] [7] [ERROR] Worker (pid:8) was sent SIGTERM!", file=sys.stderr, flush=True)
+    child.terminate()
+signal.signal(signal.SIGTERM, stop)
+print("api", file=sys.stderr, flush=True)
+sys.exit(child.wait())
+"""
+
+
+def test_words_about_our_own_signal_are_no_error(engine: DockerEngine, images: Standins) -> None:
+    """A server that logs as an error that it got SIGTERM, as gunicorn does, has done nothing wrong."""
+    (proof,) = prove(engine, images.settings(api={"command": ("python3", "-c", _GUNICORN)}), images.redis, "good")
+    assert failures(proof) == {}
+
+
+def test_streams_are_read_each_by_itself(engine: DockerEngine, images: Standins) -> None:
+    """A command's and a container's output streams are told apart, whatever the order in which they were written."""
+    source = "import sys; print('out'); print('err', file=sys.stderr, flush=True); sys.stdin.read()"
+    spec = ContainerSpec(
+        name=f"{images.repository}-streams",
+        image=images.settings().name_image("good"),
+        network="none",
+        entrypoint=("python3", "-u", "-c", f"{source}; import time; time.sleep(60)"),
+    )
+    created = engine.create_container(spec)
+    try:
+        engine.start(created.id)
+        result = engine.execute(created.id, ("python3", "-c", source), 10)
+        assert (result.code, result.streams.output, result.streams.errors) == (0, "out\n", "err\n")
+        deadline = time.monotonic() + 10
+        while engine.read_streams(created.id) != ("out\n", "err\n"):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        engine.remove_container(created.id)
 
 
 def test_missing_program_is_named(engine: DockerEngine, images: Standins) -> None:

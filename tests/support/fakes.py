@@ -11,7 +11,14 @@ import pytest
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerSpec, ContainerState, Created, SignalName
+from weighbridge.model.engine import (
+    CommandResult,
+    ContainerSpec,
+    ContainerState,
+    Created,
+    SignalName,
+    Streams,
+)
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.settings.project import Settings, check
@@ -47,9 +54,15 @@ class FakeEngine:
     known: frozenset[str] = frozenset()
     outside: frozenset[int] = frozenset({10001})
 
-    def __init__(self, *states: ContainerState, log: str = "", outputs: Iterable[str | EngineFault] = ()) -> None:
+    def __init__(
+        self,
+        *states: ContainerState,
+        log: str = "",
+        errors: str = "",
+        outputs: Iterable[str | CommandResult | EngineFault] = (),
+    ) -> None:
         self.states = [*states] or [RUNNING]
-        self.text, self.outputs = log, [*outputs]
+        self.text, self.errors, self.outputs = log, errors, [*outputs]
         self.started: list[str] = []
         self.removed: list[str] = []
         self.signals: list[str] = []
@@ -76,8 +89,13 @@ class FakeEngine:
 
     def read_log(self, _container: str, lines: int | None, *, times: bool = False) -> str:
         """Return the end of the log; every line is of the first second of 2026."""
-        wanted = self.text.splitlines()[-(lines or 0) :]
+        wanted = [*self.errors.splitlines(), *self.text.splitlines()][-(lines or 0) :]
         return "\n".join(f"2026-01-01T00:00:01Z {line}" if times else line for line in wanted)
+
+    def read_streams(self, _container: str, lines: int | None) -> tuple[str, str]:
+        """Return the end of what was written to standard output and to standard error."""
+        output, errors = ("\n".join(text.splitlines()[-(lines or 0) :]) for text in (self.text, self.errors))
+        return output, errors
 
     def execute(
         self,
@@ -85,17 +103,19 @@ class FakeEngine:
         command: Sequence[str],
         _seconds: float,
         on_line: Callable[[str], None] | None = None,
-    ) -> tuple[int, str]:
-        """Return the next output, which may be a fault; a number in front of it is the exit code."""
+    ) -> CommandResult:
+        """Return the next result, which may be a fault; a number in front of a standard output is the exit code."""
         self.commands.append(command)
         told = self.outputs.pop(0)
         if isinstance(told, EngineFault):
             raise told
+        if isinstance(told, CommandResult):
+            return told
         code, _, output = told.partition(" ")
         if on_line:
             for line in output.splitlines():
                 on_line(line)
-        return int(code), output
+        return CommandResult(code=int(code), streams=Streams(output=output))
 
     def list_users(self, _container: str) -> frozenset[int]:
         """Return who the processes run as, outside."""
@@ -171,6 +191,11 @@ def settings(api: Mapping[str, object] | None = None, **smoke: object) -> Settin
     """Return settings with limits of a hundredth of a second."""
     roles = {"api": {"grace_seconds": 0.01, **(api or {})}, "worker": {"grace_seconds": 0.01}}
     return check({"variants": {"good": {}}, "roles": roles, "smoke": {"timeout_seconds": 0.01, **smoke}})
+
+
+def failed(code: int, *, output: str = "", errors: str = "") -> CommandResult:
+    """Return the result of a command, with what it wrote to each of its streams."""
+    return CommandResult(code=code, streams=Streams(output=output, errors=errors))
 
 
 def exited(code: int, *, out_of_memory: bool = False) -> ContainerState:

@@ -22,11 +22,10 @@ import urllib3.exceptions
 from weighbridge.engine import endpoint, execution, inspect, ownership, push, reasons
 from weighbridge.engine.subnets import choose_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
-from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage, SignalName
+from weighbridge.model.engine import CommandResult, ContainerSpec, ContainerState, Created, LocalImage, SignalName
 from weighbridge.model.report import EngineIdentity
 
-_DETECT_TIMEOUT_SECONDS = 10
-_REQUEST_TIMEOUT_SECONDS = 120
+_DETECT_TIMEOUT_SECONDS, _REQUEST_TIMEOUT_SECONDS = 10, 120
 _GONE_OR_IN_USE = {404, 409, 403}  # 403: a running container is attached to the network
 _FOREIGN = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 
@@ -85,10 +84,8 @@ def _open_client(place: endpoint.Place) -> docker.DockerClient:
         tls, timeout = _configure_tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
         client = docker.DockerClient(base_url=place.host, version="auto", timeout=timeout, tls=tls)
     except (*_FOREIGN, ValueError) as error:
-        advice = place.advise(closed=reasons.lacks_permission(error))
-        raise NoEngine(
-            f"No engine answers at {place.host}: {reasons.find_reason(error, _FOREIGN)}", advice=advice
-        ) from error
+        why, advice = reasons.find_reason(error, _FOREIGN), place.advise(closed=reasons.lacks_permission(error))
+        raise NoEngine(f"No engine answers at {place.host}: {why}", advice=advice) from error
     client.api.timeout = _REQUEST_TIMEOUT_SECONDS
     return client
 
@@ -147,8 +144,7 @@ class DockerEngine:
     def has_image(self, reference: str) -> bool:
         """Tell whether the engine has an image of that name."""
         with suppress(NoSuchImage):
-            self.inspect_image(reference)
-            return True
+            return bool(self.inspect_image(reference))
         return False
 
     def list_named_images(self) -> tuple[LocalImage, ...]:
@@ -232,10 +228,15 @@ class DockerEngine:
         return str(self._api.logs(container, tail=lines or "all", timestamps=times), errors="replace")
 
     @map_errors()
+    def read_streams(self, container: str, lines: int | None = 1000) -> tuple[str, str]:
+        """Return what `read_log` does, standard output and standard error each by itself."""
+        return execution.read_streams(self._api, container, lines)
+
+    @map_errors()
     def execute(
         self, container: str, command: Sequence[str], seconds: float = 60, on_line: Callable[[str], None] | None = None
-    ) -> tuple[int, str]:
-        """Run a command in a running container and return its exit code and output, as `execution.execute` does."""
+    ) -> CommandResult:
+        """Run a command in a running container and return its result, as `execution.execute` does."""
         return execution.execute(self._api, container, command, seconds, on_line)
 
     @map_errors()

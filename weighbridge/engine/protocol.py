@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
-from weighbridge.model.engine import ContainerSpec, ContainerState, Created, LocalImage, SignalName
+from weighbridge.model.engine import CommandResult, ContainerSpec, ContainerState, Created, LocalImage, SignalName
 from weighbridge.model.report import EngineIdentity
 
 LABEL = "weighbridge"
@@ -86,16 +86,22 @@ class Engine(Protocol):
     def read_log(self, container: str, lines: int | None = 1000, *, times: bool = False) -> str:
         """Return the last lines of a container's output, or all of it; with `times`, each line begins with its time."""
 
+    def read_streams(self, container: str, lines: int | None = 1000) -> tuple[str, str]:
+        """Return what `read_log` does, standard output and standard error each by itself.
+
+        An engine copies the two streams side by side, so the order of their lines among each other says nothing.
+        """
+
     def execute(
         self, container: str, command: Sequence[str], seconds: float = 60, on_line: Callable[[str], None] | None = None
-    ) -> tuple[int, str]:
-        """Run a command in a running container; return its exit code and what it wrote to both output streams.
+    ) -> CommandResult:
+        """Run a command in a running container; return its exit code and what it wrote to each output stream.
 
         Args:
             container: A running container.
             command: Program and arguments.
             seconds: Give up, with exit code `TIMED_OUT`, when it has printed nothing for that long.
-            on_line: Called with each complete line of output as soon as it is printed.
+            on_line: Called with each complete line of either stream as soon as it is printed.
         """
 
     def list_users(self, container: str) -> frozenset[int]:

@@ -65,6 +65,29 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Streams:
+    """What a program wrote, each of its output streams by itself.
+
+    An engine copies the two streams side by side, and a program may buffer one of them, so the order of their lines
+    among each other says nothing.
+    """
+
+    output: str = ""
+    """Standard output."""
+    errors: str = ""
+    """Standard error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """How a command in a container ended."""
+
+    code: int
+    """Its exit code; -1: the engine does not know it."""
+    streams: Streams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerState:
     """What the engine says about a container at one moment."""
 

@@ -89,7 +89,7 @@ class Request(Section):
     body: Any = None
     """Sent as JSON."""
     status: tuple[int, ...] = ()
-    """Allowed statuses of the answer; empty: any below 400."""
+    """Allowed statuses of the answer; empty: any 2xx."""
     keep: dict[Annotated[str, require_match(r"[A-Za-z0-9_]+", "name of letters, digits and `_`")], str] = {}
     """Name -> path of the field to keep of the answer, such as `items.0.id`."""
 
@@ -157,7 +157,7 @@ class Smoke(Section):
     """How `invoke smoke` runs."""
 
     timeout_seconds: Seconds = 60
-    """How long a role may take to become healthy, and a job to be done."""
+    """How long a role may take to become healthy, a job to be done, and a command or a request to answer."""
     user: int = Field(default=10001, gt=0, lt=2**31)
     """Number of the user that both roles must run as."""
     environment: dict[str, str] = {"REDIS_URL": "redis://redis:6379/0"}

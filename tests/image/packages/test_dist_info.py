@@ -237,7 +237,7 @@ def test_application(origin: bytes, *, is_application: bool) -> None:
 
 @pytest.mark.slow
 def test_what_pip_writes(tmp_path: Path) -> None:
-    """Of what pip installs, the result says if somebody asked for it, something pulled it in, or it is the user's own."""
+    """Of what pip installs, the result says if somebody asked for it, something pulled it in, or it is a local file."""
     for name, requires in (("asked", "pulled"), ("pulled", "")):
         wheel(tmp_path, name, requires=[requires] if requires else [])
     folder = tmp_path / "own"

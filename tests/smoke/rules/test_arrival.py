@@ -9,6 +9,7 @@ from threading import Event
 import pytest
 
 from tests.support.fakes import FakeEngine, refused, stack_on
+from weighbridge.model.engine import CommandResult
 from weighbridge.smoke.rules.arrival import Arrival
 from weighbridge.smoke.stack.observations import Arrived, Reply
 
@@ -25,7 +26,7 @@ class SlowEngine(FakeEngine):
 
     def execute(
         self, container: str, command: Sequence[str], seconds: float, on_line: Callable[[str], None] | None = None
-    ) -> tuple[int, str]:
+    ) -> CommandResult:
         """Wait, then answer."""
         self.asked.set()
         assert self.may_answer.wait(10)

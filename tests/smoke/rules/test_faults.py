@@ -11,7 +11,7 @@ from tests.support.fakes import RUNNING, FakeEngine, answered, exited, refused, 
 from weighbridge.model.engine import ContainerState
 from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.rules import faults
+from weighbridge.smoke.rules import faults, worker
 from weighbridge.smoke.stack.containers import ContainerKind, Stack
 
 WRITE = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}, "keep": {"id": "id"}})
@@ -50,23 +50,38 @@ def test_job_that_is_lost() -> None:
 
 def test_restart_of_redis() -> None:
     """The rule holds if the API is ready again by itself."""
-    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[AWAY, OK])
+    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[AWAY, OK, WORKERS])
     assert faults.survives_restart_of_redis(started(engine), ()).startswith("all works ")
     assert engine.signals == ["SIGKILL"]
+    assert not engine.outputs
+
+
+def test_worker_without_a_probe() -> None:
+    """Without a probe that reaches the worker, the rule asks the worker itself, so that not only the API is tried."""
+    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[OK, *["0 {}"] * 30])
+    reason = refused(lambda: faults.survives_restart_of_redis(started(engine, 0.01), ()))
+    assert reason.startswith("no worker answers through Redis after ")
 
 
 @pytest.mark.parametrize(
-    ("worker", "words"),
+    ("ended", "words"),
     [
         (exited(1), "worker is exited, with code 1"),
         (replace(RUNNING, started_at=9.0), "worker is running, with code 0"),
     ],
 )
-def test_role_that_ends_with_redis(worker: ContainerState, words: str) -> None:
+def test_role_that_ends_with_redis(ended: ContainerState, words: str) -> None:
     """A role that ended while Redis was down is named, even if it runs again."""
-    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, worker, outputs=[OK])
+    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, ended, outputs=[OK, WORKERS])
     reason = refused(lambda: faults.survives_restart_of_redis(started(engine), ()))
     assert reason == f"{words}: it did not survive without Redis"
+
+
+def test_role_that_ends_is_the_cause() -> None:
+    """If a role ended with Redis, that is the reason, and not that the API does not become ready again."""
+    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, exited(3), outputs=[AWAY] * 30)
+    reason = refused(lambda: faults.survives_restart_of_redis(started(engine, 0.01), ()))
+    assert reason == "worker is exited, with code 3: it did not survive without Redis"
 
 
 @pytest.mark.parametrize(("said", "holds"), [(AWAY, True), (OK, False)])
@@ -74,6 +89,7 @@ def test_outage_of_redis(monkeypatch: pytest.MonkeyPatch, said: str, *, holds: b
     """While Redis is down, the API must be live and say that it is not ready."""
     monkeypatch.setattr(faults, "OUTAGE_SECONDS", 0.1)
     stack = started(FakeEngine(outputs=[OK, said] * 1000))
+    monkeypatch.setattr(worker, "list_registered_jobs", lambda _: {"celery@one": []})
     if holds:
         told = faults.survives_outage_of_redis(stack, ())
         assert told.startswith("/readyz said 503 and /livez 200 meanwhile; all works ")
@@ -184,3 +200,31 @@ def test_role_that_does_not_come_back() -> None:
     assert faults.try_and_restore(started(engine, 0.01), lambda _: "survived") == "survived"
     assert "/readyz" in engine.commands[0][-1]
     assert engine.commands[-1][-2:] == ("registered", "--json")
+
+
+@pytest.mark.usefixtures("_killed_at_once")
+def test_requests_that_nobody_accepts() -> None:
+    """If nothing was accepted, the reason has the last answer, and the setting that it points to."""
+    found = {"accepted": [], "refused": 3, "errors": 0, "longest_gap_seconds": 3.0}
+    last = {"status": 401, "location": ""}
+    engine = FakeEngine(outputs=[f"0 {json.dumps({**found, 'last_refusal': last})}"])
+    reason = refused(lambda: faults.killed_api_loses_nothing(started(engine), WRITE, "/things/{id}"))
+    assert reason == (
+        "nothing was accepted: 3 refused, 0 without answer; POST /things answered 401; "
+        "give a token, such as Authorization, in roles.api.headers"
+    )
+
+
+@pytest.mark.usefixtures("_killed_at_once")
+def test_reading_that_is_refused() -> None:
+    """What may not be read is not lost: the reason points to the token."""
+    engine = FakeEngine(KILLED, RUNNING, outputs=[loaded(7), OK, answered((403, {}))])
+    reason = refused(lambda: faults.killed_api_loses_nothing(started(engine), WRITE, "/things/{id}"))
+    assert reason == "GET /things/7 answered 403; give a token, such as Authorization, in roles.api.headers"
+
+
+def test_last_answer_of_an_api_that_does_not_come_back() -> None:
+    """An API that is not ready again is told with its last answer."""
+    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[AWAY] * 30)
+    reason = refused(lambda: faults.survives_restart_of_redis(started(engine, 0.01), ()))
+    assert reason.endswith('GET /readyz answered 503, not 200: "no redis"')

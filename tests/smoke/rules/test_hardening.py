@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.support.fakes import PROCESS, SERVES, WRITES, FakeEngine, probed, refused, seen_by_probe, stack_on
@@ -95,3 +97,15 @@ def test_probe_that_fails() -> None:
     """The error has the script, its exit code and the last line of its traceback."""
     reason = refused(lambda: hardening.uid(stack_on(FakeEngine(outputs=["1 a\nMemoryError\n"])), "api"))
     assert reason == "probe.py failed with code 1 inside: MemoryError"
+
+
+def test_nothing_to_see() -> None:
+    """Without a process to look at, the rules on processes do not hold; without a socket, none is claimed."""
+    for rule in (hardening.uid, hardening.holds_no_privileges):
+        reason = refused(partial(rule, stack_on(probed(processes=[])), "api"))
+        assert reason == "the kernel shows no process of the container to its user, so nothing was checked"
+    assert hardening.listens_where_declared(stack_on(probed(listening=[])), "api") == "nowhere"
+    engine = probed()
+    engine.outside = frozenset()
+    told = hardening.uid(stack_on(engine), "api")
+    assert told == "uid 10001, 1 processes; the engine does not say as which users"

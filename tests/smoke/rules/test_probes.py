@@ -72,7 +72,7 @@ def test_waiting() -> None:
 @pytest.mark.parametrize(
     ("step", "answer", "words"),
     [
-        ({"get": "/x"}, (404, {"detail": "no"}), 'GET /x answered 404, not 200: {"detail": "no"}'),
+        ({"get": "/x"}, (404, {"detail": "no"}), 'GET /x answered 404, not 2xx: {"detail": "no"}'),
         ({"get": "/x", "status": [200, 201]}, (204, ""), 'GET /x answered 204, not 200 or 201: ""'),
         ({"get": "/x", "expect": {"n": 3}}, (200, {"n": 4}), 'GET /x answered n = 4, not 3: {"n": 4}'),
         ({"get": "/x", "equals": {"n": 3}}, (200, {"n": 3, "m": 1}), 'GET /x answered {"n": 3, "m": 1}, not {"n": 3}'),
@@ -98,3 +98,56 @@ def test_placeholder_becomes_the_value_anywhere(value: Any, kept: str | int) -> 
     name = "weighbridge_kept"
     assert probes.fill_placeholders({"a": [value, f"{{{name}}}"]}, {name: kept}) == {"a": [value, kept]}
     assert probes.fill_placeholders(f"x{{{name}}}", {name: kept}) == f"x{kept}"
+
+
+def redirect(status: int, location: str = "") -> str:
+    """Return what the script of requests prints of one answer."""
+    return f"0 {json.dumps([{'status': status, 'body': '', 'location': location}])}"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (307, "a redirect to /x/, not 2xx: (nothing); set the path to /x/, or let it answer without a redirect"),
+        (400, "400, not 2xx: (nothing); if it does not accept the Host of the request, give a Host"),
+        (401, "401, not 2xx: (nothing); give a token, such as Authorization, in roles.api.headers"),
+        (403, "403, not 2xx: (nothing); give a token, such as Authorization, in roles.api.headers"),
+    ],
+)
+def test_answer_that_will_not_change(status: int, words: str) -> None:
+    """A step that waits gives up at once on an answer that only a setting can change, and names the setting."""
+    engine = FakeEngine(outputs=[redirect(status, "/x/" if status == 307 else "")] * 2)
+    with pytest.raises(CheckFailed) as caught:
+        probes.holds(stack_on(engine, timeout_seconds=60), probe({"get": "/x", "until": {"a": 1}}))
+    assert words in str(caught.value)
+    assert len(engine.commands) == 1
+
+
+def test_redirect_is_no_success() -> None:
+    """A redirect fails a step that names no status, because nothing was done; a step may name it."""
+    engine = FakeEngine(outputs=[redirect(303, "/done")] * 2)
+    assert probes.holds(stack_on(engine), probe({"post": "/x", "status": 303}))
+    with pytest.raises(CheckFailed, match="POST /x answered 303, a redirect to /done, not 2xx"):
+        probes.holds(stack_on(engine), probe({"post": "/x"}))
+
+
+def test_answer_that_is_waited_for_although_it_is_a_refusal() -> None:
+    """A status that the step names is no refusal, and is waited for."""
+    answers = [(403, {"a": 0}), (403, {"a": 1})]
+    step = {"get": "/x", "status": 403, "until": {"a": 1}}
+    assert probes.holds(stack_on(answering(*answers), timeout_seconds=5), probe(step))
+
+
+def test_job_in_a_queue_that_no_worker_takes_from() -> None:
+    """If the time is up and a job waits in a queue that the worker does not take jobs from, that is the reason."""
+    waiting = f"0 {json.dumps([[['high', 2]], []])}"
+    engine = FakeEngine(log=".> celery           exchange=celery(direct) key=celery", outputs=[waiting] * 3)
+    pending = answered((200, {"status": "pending"}))
+    engine.outputs = [pending, *[waiting] * 3]
+    stack = stack_on(engine, timeout_seconds=1e-9)
+    with pytest.raises(CheckFailed) as caught:
+        probes.holds(stack, probe({"get": "/x", "until": {"status": "done"}}))
+    assert str(caught.value).endswith(
+        " after 1e-09 s; no worker takes the jobs that wait in queue high (2); it takes them from celery; "
+        "add --queues celery,high to roles.worker.command, or send the jobs to a queue that the worker takes jobs from"
+    )

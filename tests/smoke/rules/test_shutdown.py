@@ -7,6 +7,8 @@ import json
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
+from weighbridge.errors import EngineFault
+from weighbridge.model.engine import SignalName
 from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rules import shutdown
 
@@ -37,7 +39,7 @@ def test_other_end(engine: FakeEngine, words: str) -> None:
 
 def test_job_that_never_starts() -> None:
     """No signal is sent before the worker logs that the job runs: without that, its end would prove nothing."""
-    engine = FakeEngine(log="other jobs", outputs=["0 job-1"])
+    engine = FakeEngine(log="other jobs", outputs=["0 job-1", "0 [[], []]"])
     reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], ["result"]))
     assert reason.startswith("the worker's log does not name job job-1 after 0.01 s; let it log at INFO")
     assert engine.signals == []
@@ -75,7 +77,7 @@ def test_lines_that_tell_of_an_error(line: str, *, is_error: bool) -> None:
     if is_error:
         assert line in refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
     else:
-        assert shutdown.no_error_in_logs(stack, ["api"]) == "1 lines"
+        assert shutdown.no_error_in_logs(stack, ["api"]) == "1 lines of api"
 
 
 def sent_in_halves(**answer: object) -> str:
@@ -129,3 +131,120 @@ def test_request_that_is_dropped(output: str, words: str, signals: int) -> None:
     reason = refused(lambda: shutdown.finishes_request_in_flight(stack_on(engine), POST))
     assert reason.startswith(words)
     assert engine.signals == ["SIGTERM"] * signals
+
+
+GUNICORN = "[2026-01-01 00:00:09 +0000] [7] [ERROR] Worker (pid:8) was sent SIGTERM!"
+BEFORE = "[2026-01-01 00:00:00 +0000] [7] [INFO] Listening at: http://0.0.0.0:8000 (7)"
+
+
+class Stopping(FakeEngine):
+    """An engine whose container logs some lines as soon as it gets a signal."""
+
+    def __init__(self, *last_words: str, log: str = BEFORE) -> None:
+        super().__init__(RUNNING, exited(0), log=log)
+        self.last_words = last_words
+
+    def send_signal(self, container: str, name: SignalName) -> None:
+        """Let the container write its last words."""
+        super().send_signal(container, name)
+        self.text = "\n".join([self.text, *self.last_words])
+
+
+@pytest.mark.parametrize(
+    "last_words",
+    [
+        [GUNICORN],
+        ["[: ERROR/MainProcess] Process 'ForkPoolWorker-1' pid:9 exited with 'signal 15 (SIGTERM)'"],
+        ["ERROR:    Cancel 1 running task(s), timeout graceful shutdown exceeded"],
+        ["ERROR:    Exception in ASGI application", "Traceback (most recent call last):", "  x", "CancelledError"],
+        ["ERROR: x", "Traceback (most recent call last):", "  x", "KeyboardInterrupt"],
+        ["Traceback (most recent call last):", "  x", "asyncio.exceptions.CancelledError: Task cancelled"],
+    ],
+)
+def test_what_our_signal_makes_a_role_log(last_words: list[str]) -> None:
+    """What a role logs about our SIGTERM, and about what that interrupts, is no error of the role."""
+    stack = stack_on(Stopping(*last_words))
+    shutdown.stops_on_sigterm(stack, "api")
+    assert shutdown.no_error_in_logs(stack, ["api"]) == f"{1 + len(last_words)} lines of api"
+
+
+@pytest.mark.parametrize(
+    ("last_words", "words"),
+    [
+        (
+            ["ERROR: shutdown timed out, 3 jobs lost"],
+            "api logged after SIGTERM: ERROR: shutdown timed out, 3 jobs lost;",
+        ),
+        (["ERROR: cannot flush"], "api logged after SIGTERM: ERROR: cannot flush; fix it, or correct smoke.log_errors"),
+        (
+            [GUNICORN, "ERROR: Traceback follows", "Traceback (most recent call last):", "  x", "KeyError: 'db'"],
+            "api logged after SIGTERM: ERROR: Traceback follows; KeyError: 'db'; fix it",
+        ),
+        (
+            ["[9] [ERROR] Worker (pid:8) was sent SIGKILL! Perhaps out of memory?"],
+            "api logged after SIGTERM: [9] [ERROR] Worker (pid:8) was sent SIGKILL!",
+        ),
+    ],
+)
+def test_error_while_a_role_ends(last_words: list[str], words: str) -> None:
+    """An error that is not about the signal counts, and is told as one that came after the signal."""
+    stack = stack_on(Stopping(*last_words))
+    shutdown.stops_on_sigterm(stack, "api")
+    assert refused(lambda: shutdown.no_error_in_logs(stack, ["api"])).startswith(words)
+
+
+def test_signal_of_somebody_else() -> None:
+    """Before our own signal, a line about a signal is an error like any other."""
+    stack = stack_on(Stopping("bye", log=GUNICORN))
+    shutdown.stops_on_sigterm(stack, "api")
+    assert refused(lambda: shutdown.no_error_in_logs(stack, ["api"])).startswith(f"api logged: {GUNICORN}")
+
+
+@pytest.mark.usefixtures("_taken_at_once")
+def test_signal_during_a_request() -> None:
+    """The signal that interrupts a request is ours, too."""
+    engine = Stopping(GUNICORN)
+    engine.outputs = [sent_in_halves(status=201)]
+    stack = stack_on(engine)
+    shutdown.finishes_request_in_flight(stack, POST)
+    assert stack.observed.lines_before_stop == {"api": 1}
+    assert shutdown.no_error_in_logs(stack, ["api"]) == "2 lines of api"
+
+
+def test_exception_in_a_log() -> None:
+    """A traceback is told by its exception, not by its first line."""
+    stack = stack_on(FakeEngine(log="a\nTraceback (most recent call last):\n  File\nKeyError: 'x'\nb"))
+    reason = refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
+    assert reason == "api logged: KeyError: 'x'; fix it, or correct smoke.log_errors"
+
+
+def test_logs_without_a_line() -> None:
+    """If no role has logged anything, the rule does not hold, because there was nothing to check."""
+    reason = refused(lambda: shutdown.no_error_in_logs(stack_on(FakeEngine()), ["api", "worker"]))
+    assert reason.startswith("neither api nor worker has logged a line, so nothing was checked; ")
+
+
+def test_log_that_cannot_be_read() -> None:
+    """An engine that cannot read a log, as with some log drivers, is an error, and not an empty log."""
+
+    class Mute(FakeEngine):
+        def read_log(self, _container: str, lines: int | None, *, times: bool = False) -> str:
+            raise EngineFault(f"no {lines} {times}")
+
+    with pytest.raises(EngineFault):
+        shutdown.no_error_in_logs(stack_on(Mute()), ["api"])
+
+
+@pytest.mark.usefixtures("_taken_at_once")
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"status": 401}, "answered 401; give a token, such as Authorization, in roles.api.headers"),
+        ({"status": 307, "location": "/things/"}, "answered 307, a redirect to /things/; set the path to /things/"),
+    ],
+)
+def test_advice_on_the_request_in_flight(answer: dict[str, object], words: str) -> None:
+    """A redirect and a refusal name the setting that changes them; neither is an answer to the request."""
+    stack = stack_on(FakeEngine(outputs=[sent_in_halves(**answer)]))
+    reason = refused(lambda: shutdown.finishes_request_in_flight(stack, POST))
+    assert reason.startswith(f"POST /things, half sent before SIGTERM, {words}")

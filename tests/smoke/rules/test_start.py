@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
+from weighbridge.errors import EngineFault
+from weighbridge.model.engine import ContainerState
 from weighbridge.smoke.rules import start
 
 HEALTH_CHECK = ("CMD", "check", "it")
@@ -129,3 +131,71 @@ def test_limits_that_are_not_enforced(warnings: tuple[str, ...], told: str) -> N
     assert start.starts(stack_on(engine), "api") == (
         f"{name}; limits not enforced by this engine: {told}" if told else name
     )
+
+
+BEAT = """[2026-01-01 00:00:00,440: INFO/Beat] beat: Starting...
+[2026-01-01 00:00:00,445: ERROR/Beat] Removing corrupted schedule file 'celerybeat-schedule': {}
+[2026-01-01 00:00:00,450: INFO/MainProcess] celery@x ready."""
+"""What Celery 5.7 logs with `worker -B` if it cannot write to its working folder."""
+
+
+@pytest.mark.parametrize("state", [RUNNING, exited(1)])
+@pytest.mark.parametrize("error", ["error('unable to open database file')", "OSError(30, 'Read-only file system')"])
+def test_schedule_of_celery_beat(error: str, state: ContainerState) -> None:
+    """A beat inside a worker that cannot write its schedule is found, whatever the error, while the worker runs on."""
+    stack = stack_on(FakeEngine(state, errors=BEAT.format(error)))
+    reason = refused(lambda: start.runs_on_read_only_root(stack, "worker"))
+    assert reason.startswith("Celery's beat cannot write its schedule: [2026-01-01 00:00:00,445: ERROR/Beat] Removing")
+    assert reason.endswith(
+        f"{error}; add --schedule /tmp/celerybeat-schedule to roles.worker.command or the image's CMD"
+    )
+    if state is not RUNNING:
+        assert start.starts(stack, "worker")  # so that only one rule fails
+
+
+def test_part_that_ends_on_a_read_only_root() -> None:
+    """A role that runs on after a part of it could not write is told by the exception; a mere warning is no fault."""
+    log = "Process X:\nTraceback (most recent call last):\n  x\nOSError: [Errno 30] Read-only file system: '/app/x'"
+    reason = refused(lambda: start.runs_on_read_only_root(stack_on(FakeEngine(errors=log)), "api"))
+    assert reason == (
+        "a part of it failed: OSError: [Errno 30] Read-only file system: '/app/x'; write only to /tmp or /data"
+    )
+    warning = stack_on(FakeEngine(errors="WARNING: no cache in /home: Read-only file system"))
+    assert start.runs_on_read_only_root(warning, "api") == "running"
+    without_data = stack_on(FakeEngine(errors=log), data=None)
+    assert refused(lambda: start.runs_on_read_only_root(without_data, "api")).endswith("write only to /tmp")
+
+
+def test_error_beside_a_failing_health_check() -> None:
+    """Beside what the health check says stands the error that the role logged."""
+    log = "[: ERROR/MainProcess] consumer: Cannot connect to amqp://guest@127.0.0.1:5672//: refused.\nTrying again"
+    stack = replace(stack_on(FakeEngine(errors=log, outputs=["1 no heartbeat"] * 30)), health_check=HEALTH_CHECK)
+    start.starts(stack, "worker")
+    reason = refused(lambda: start.becomes_healthy(stack, "worker"))
+    assert (
+        "its health check says: no heartbeat; its log says: [: ERROR/MainProcess] consumer: Cannot connect to" in reason
+    )
+    assert "refused.; fix what it reports" in reason
+
+
+def test_exception_of_a_role_that_ends() -> None:
+    """What a role wrote to standard error goes before what was flushed to its standard output afterwards."""
+    engine = FakeEngine(exited(1), log="('HOME', '/')", errors="no way to reach the database")
+    reason = refused(lambda: start.starts(stack_on(engine), "api"))
+    assert reason == "exited with code 1 before it was healthy: no way to reach the database; see its log"
+
+
+def test_idle_container_that_ends() -> None:
+    """If the container that only waits has ended, nothing was checked, and that is the reason."""
+    engine = FakeEngine(exited(2), errors="exec format error", outputs=[EngineFault("not running")])
+    stack = replace(stack_on(engine), health_check=HEALTH_CHECK)
+    reason = refused(lambda: start.health_check_can_fail(stack))
+    assert reason == "a container of api that only waits has ended, so nothing was checked: exec format error"
+    assert len(engine.removed) == 1
+
+
+def test_redis_that_does_not_answer() -> None:
+    """The reason is what Redis wrote to standard error, not its last line."""
+    engine = FakeEngine(RUNNING, exited(1), log="bye", errors="Can't open the log file", outputs=["1 refused"] * 9)
+    reason = refused(lambda: start.redis_starts(stack_on(engine)))
+    assert reason.endswith("; its log says: Can't open the log file")

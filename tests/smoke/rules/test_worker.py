@@ -56,3 +56,39 @@ def test_jobs_that_the_api_sends() -> None:
     assert worker.registers_its_jobs(stack, ["jobs.weigh"]) == "jobs.weigh among 2"
     reason = refused(lambda: worker.registers_its_jobs(stack, ["jobs.clean", "jobs.new"]))
     assert reason.startswith("the worker does not know jobs.new, which the API sends; it knows jobs.clean, jobs.weigh;")
+
+
+def test_time_for_an_answer() -> None:
+    """The command that asks may take as long as the settings allow a role to become healthy."""
+    engine = FakeEngine(outputs=[f"0 {json.dumps(KNOWN)}"])
+    worker.list_registered_jobs(stack_on(engine, timeout_seconds=70))
+    (command,) = engine.commands
+    assert command[5] == "70"
+
+
+def test_error_of_a_worker_that_does_not_answer() -> None:
+    """The reason has the error that the worker logged, not the last line of its log."""
+    log = (
+        "[: ERROR/MainProcess] consumer: Cannot connect to amqp://guest@localhost:5672//: refused.\nTrying again in 2 s"
+    )
+    stack = stack_on(FakeEngine(errors=log, outputs=["0 {}"] * 30))
+    reason = refused(lambda: worker.list_registered_jobs(stack))
+    assert "(none answered); its log says: [: ERROR/MainProcess] consumer: Cannot connect to amqp://" in reason
+
+
+def test_slow_job_without_an_id() -> None:
+    """A command that prints no id is the fault, and nothing is looked for in the log."""
+    engine = FakeEngine(log="(no output)", outputs=["0 \n"])
+    reason = refused(lambda: worker.begin_job(stack_on(engine), ["call", "it"]))
+    assert reason == "`call it` printed no id; let roles.worker.slow_job print that of its job last"
+
+
+def test_slow_job_in_a_queue_of_its_own() -> None:
+    """A job that waits in a queue that no worker takes jobs from is reported as that, and not as a missing log line."""
+    waiting = f"0 {json.dumps([[['slow', 1]], []])}"
+    engine = FakeEngine(outputs=["0 job-1", *[waiting] * 3])
+    reason = refused(lambda: worker.begin_job(stack_on(engine), ["call"]))
+    assert reason == (
+        "the worker's log does not name job job-1 after 0.01 s; no worker takes the jobs that wait in queue slow (1); "
+        "add --queues slow to roles.worker.command, or send the jobs to a queue that the worker takes jobs from"
+    )

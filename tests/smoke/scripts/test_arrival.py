@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -110,3 +111,30 @@ def test_answer_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
         told = arrival.watch_arrival(host="127.0.0.1", port=port, seconds=0.01, **PATHS)
     assert told["live"] == {"error": "no answer within 0.1 s", "body": ""}
     assert time.monotonic() - before < 1.5
+
+
+def test_redirect_ends_the_wait() -> None:
+    """A redirect will not become an answer: the script stops at once, with the place that it leads to."""
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer(send, 307, b"", location="https://x/livez")
+
+    before = time.monotonic()
+    with serving(app) as port:
+        told = arrival.watch_arrival(host="127.0.0.1", port=port, seconds=30, **PATHS)
+    assert told["live"] == {"status": 307, "body": "", "location": "https://x/livez"}
+    assert time.monotonic() - before < 3
+
+
+def test_answer_that_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API that takes longer for each answer than the script waits at first is still found ready in time."""
+    monkeypatch.setattr(arrival, "_ASK_SECONDS", 0.05)
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.3)
+        await answer(send, 200, b"")
+
+    with serving(app) as port:
+        told = arrival.watch_arrival(host="127.0.0.1", port=port, seconds=20, **PATHS)
+    assert told["live_at"] is not None
+    assert told["ready_at"] is not None

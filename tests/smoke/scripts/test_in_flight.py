@@ -95,6 +95,40 @@ def test_answer_before_the_end() -> None:
     assert json.loads(lines[-1]) == {"status": 401, "body": "no", "closed": True}
 
 
+def head_of(headers: dict[str, str]) -> list[str]:
+    """Return the lines of the head that a server gets from the script."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, started(in_flight, wanted(listener.getsockname()[1], headers=headers)) as script:
+        connection, _ = listener.accept()
+        listener.close()
+        with connection:
+            received = b""
+            while b"\r\n\r\n" not in received:
+                received += connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 303 See Other\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n")
+        assert json.loads(said(script)[-1])["location"] == "/x"
+    return received.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Host": "app.example.org"},
+        {"host": "app.example.org", "ACCEPT-ENCODING": "gzip"},
+        {"Content-length": "7", "X": "y"},
+    ],
+)
+def test_each_header_is_sent_once(headers: dict[str, str]) -> None:
+    """Each header is there once: those of the settings replace ours, but for the length, which we know."""
+    lines = [line.partition(": ") for line in head_of(headers)]
+    names = [name.lower() for name, _, _ in lines]
+    assert sorted(names) == sorted({"host", "accept-encoding", "content-length", *map(str.lower, headers)})
+    values = {name.lower(): value for name, _, value in lines}
+    assert values["content-length"] == "100"
+    assert all(values[name.lower()] == value for name, value in headers.items() if name.lower() != "content-length")
+
+
 @pytest.mark.parametrize(("more", "why"), [({}, "refused"), ({"body": ""}, "no second half")])
 def test_not_begun(more: dict[str, Any], why: str) -> None:
     """If the request cannot be started, the script says why, and does not print `begun`."""
@@ -103,3 +137,18 @@ def test_not_begun(more: dict[str, Any], why: str) -> None:
     told = json.loads(line)
     assert told["closed"] is False
     assert why in told["error"]
+
+
+@pytest.mark.slow
+def test_server_that_needs_the_rest_of_its_time() -> None:
+    """Of the time that a server has to end, what it did not need to refuse new requests is left for the answer."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, started(in_flight, wanted(listener.getsockname()[1], hold_seconds=1)) as script:
+        connection, _ = listener.accept()
+        listener.close()
+        with connection:
+            time.sleep(1.5)
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok")
+            told = json.loads(said(script)[-1])
+    assert told == {"status": 201, "body": "ok", "closed": True}

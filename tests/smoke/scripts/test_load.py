@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -91,7 +92,7 @@ def test_nobody_there() -> None:
 def test_answer_without_the_field(path: str) -> None:
     """An accepted answer without the field counts, with null as its value."""
     with serving(Picky(200)) as port:
-        told = load.Load(**{**wanted(port), "field": path, "seconds": 0.03}).run()
+        told = load.Load(**{**wanted(port), "field": path, "seconds": 0.3}).run()
     assert isinstance(told["accepted"], list)
     assert set(told["accepted"]) == {None}
 
@@ -101,3 +102,28 @@ def test_field_of_anything(body: bytes) -> None:
     """Looking for the field raises no error, whatever the answer."""
     found = load.find_field(body, "a")
     assert found is None or re.match(rb"\s*\{", body)
+
+
+def test_last_refusal() -> None:
+    """The last answer that was not 2xx is reported, with the place that it redirects to."""
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await body_of(receive)
+        await answer(send, 307, location="/y")
+
+    with serving(app) as port:
+        (line,) = lines_of(port)
+    assert json.loads(line)["last_refusal"] == {"status": 307, "location": "/y"}
+
+
+def test_time_for_an_answer() -> None:
+    """An answer may take as long as the caller allows, and longer than a connection."""
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await body_of(receive)
+        await asyncio.sleep(0.3)
+        await answer(send, 200, b"{}")
+
+    with serving(app) as port:
+        found = [load.Load(**{**wanted(port), "answer_seconds": seconds}).run() for seconds in (0.05, 5)]
+    assert [(bool(each["accepted"]), bool(each["errors"])) for each in found] == [(False, True), (True, False)]

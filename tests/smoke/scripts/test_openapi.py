@@ -8,7 +8,8 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
-from typing import Annotated, Any, Literal
+from http.client import HTTPConnection
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 import pytest
@@ -114,7 +115,7 @@ def test_fastapi(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gets["/example/{key}"] == {"path": "/example/{key}", "url": "/example/42", "status": 200}
     assert gets["/broken"]["status"] == 500
     assert gets["/events"]["status"] == gets["/stream"]["status"] == 200
-    assert gets["/hangs"] == {"path": "/hangs", "url": "/hangs", "error": "got no answer within 0.4 s"}
+    assert gets["/hangs"] == {"path": "/hangs", "url": "/hangs", "error": "got no answer within 0.4 s", "late": True}
     assert len(gets) == 7
 
 
@@ -168,7 +169,7 @@ def test_no_document(canned: tuple[Canned, int], document: object, status: int, 
     """An answer that is no OpenAPI 3 document is an error in words."""
     app, port = canned
     app.document, app.status = document, status
-    assert ask(port) == {"error": error}
+    assert ask(port) == {"error": error, **({"status": status} if status != 200 else {})}
 
 
 def test_nobody_there() -> None:
@@ -295,3 +296,123 @@ def test_whatever_the_document_holds(path: str, parameters: list[object], more: 
     url, headers = openapi.build_request({"a": more, "paths": {path: item}}, f"/{path}", item)
     assert re.fullmatch(r"/[!-z|~]*", url)
     assert all(re.fullmatch(r"[ -~]*", value) and " " not in name for name, value in headers.items())
+
+
+def served(base: str, servers: object, *, more: dict[str, object] | None = None, path: str = "/openapi.json") -> Any:
+    """Return what the script prints of an application whose paths are served below `base`; any other is 404."""
+    document = {
+        "openapi": "3.1.0",
+        "servers": servers,
+        "paths": {"/ok": {"get": {}}, "/bad": {"get": {}}},
+        **(more or {}),
+    }
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["path"] == path:
+            await answer(send, 200, json.dumps(document).encode())
+        else:
+            statuses = {f"{base}/ok": 200, f"{base}/bad": 500}
+            await answer(send, statuses.get(scope["path"], 404))
+
+    with serving(app) as port:
+        told = openapi.ask_all(host="127.0.0.1", port=port, path=path, headers={}, seconds=20)
+    return [(each["url"], each["status"]) for each in cast("list[dict[str, Any]]", told["gets"])]
+
+
+VARIABLES = {"base": {"default": "api"}, "version": {"enum": ["v1", "v2"]}}
+
+
+@pytest.mark.parametrize(
+    ("base", "servers", "path"),
+    [
+        ("", None, "/openapi.json"),
+        ("", [], "/openapi.json"),
+        ("", [{"url": "/"}], "/openapi.json"),
+        ("/api/v1", [{"url": "/api/v1"}], "/openapi.json"),
+        ("/api/v1", [{"url": "/api/v1/"}], "/api/v1/openapi.json"),
+        ("/api/v1", [{"url": "v1"}], "/api/openapi.json"),
+        ("/api/v1", [{"url": "./"}], "/api/v1/openapi.json"),
+        ("/api/v1", [{"url": "../v1"}], "/api/docs/openapi.json"),
+        ("/api/v1", [{"url": "https://api.example.org/api/v1"}], "/openapi.json"),
+        ("/api/v1", [{"url": "//api.example.org/api/v1"}], "/openapi.json"),
+        ("/api/v1", [{"url": "https://{host}:8443/{base}/{version}", "variables": VARIABLES}], "/openapi.json"),
+        ("/api/v1", [{"url": "https://prod.example.org/elsewhere"}, {"url": "/api/v1"}], "/openapi.json"),
+        ("", [{"url": "/stripped/by/a/proxy"}], "/openapi.json"),
+    ],
+)
+def test_servers(base: str, servers: object, path: str) -> None:
+    """Paths are asked for below the servers of the document, wherever it is; then below none."""
+    assert served(base, servers, path=path) == [(f"{base}/ok", 200), (f"{base}/bad", 500)]
+
+
+def test_servers_of_a_path() -> None:
+    """The servers of an operation replace those of its path, and these the document's."""
+    elsewhere = [{"url": "/elsewhere"}]
+    paths = {
+        "/ok": {"servers": elsewhere, "get": {"servers": [{"url": "/api"}]}},
+        "/bad": {"servers": [{"url": "/api"}], "get": {}},
+    }
+    assert served("/api", elsewhere, more={"paths": paths}) == [("/api/ok", 200), ("/api/bad", 500)]
+
+
+def test_paths_that_are_all_unknown() -> None:
+    """If no server knows any path, the answers at the first are printed."""
+    told = served("/api/v1", [{"url": "/api/v2"}, {"url": "/api/v3"}])
+    assert told == [("/api/v2/ok", 404), ("/api/v2/bad", 404)]
+
+
+def test_many_servers() -> None:
+    """Of a document that names very many servers, the first eight are tried."""
+    for place, found in ((7, [("/s7/ok", 200), ("/s7/bad", 500)]), (8, [("/s0/ok", 404), ("/s0/bad", 404)])):
+        assert served(f"/s{place}", [{"url": f"/s{number}"} for number in range(9)]) == found
+
+
+def test_mounted_application() -> None:
+    """The document of an application that is mounted in another is asked for where it is, and a failing GET found."""
+    inner, outer = FastAPI(), FastAPI()
+
+    @inner.get("/fails")
+    def fails() -> None:
+        raise HTTPException(500)
+
+    outer.mount("/api/v1", inner)
+    with serving(outer) as port:  # type: ignore[arg-type] # as above
+        told = openapi.ask_all(host="127.0.0.1", port=port, path="/api/v1/openapi.json", headers={}, seconds=20)
+    assert told["gets"] == [{"path": "/fails", "url": "/api/v1/fails", "status": 500}]
+
+
+def test_redirected_get() -> None:
+    """A GET that is redirected is printed with the place that it leads to."""
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["path"] == "/openapi.json":
+            await answer(send, 200, b'{"openapi": "3.0.0", "paths": {"/a": {"get": {}}}}')
+        else:
+            await answer(send, 308, location="/b")
+
+    with serving(app) as port:
+        assert ask(port)["gets"] == [{"path": "/a", "url": "/a", "status": 308, "location": "/b"}]
+
+
+def test_nobody_takes_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a request that was taken can be late: one whose connection is not made has no answer."""
+    monkeypatch.setattr(HTTPConnection, "connect", lambda _: time.sleep(5))
+    told = openapi.ask(("127.0.0.1", 1), "/", {}, 0.1, 1)
+    assert told == {"error": "got no answer within 0.1 s", "late": False}
+
+
+def test_headers_of_the_connection() -> None:
+    """How a request is sent is not for the document to say; names that differ in their case are one header."""
+    names = ["Host", "content-length", "Accept-Encoding", "X-A", "x-a"]
+    parameters = [{"in": "header", "name": name, "required": True, "example": name} for name in names]
+    assert openapi.build_request({}, "/", {"get": {"parameters": parameters}}) == ("/", {"x-a": "x-a"})
+
+
+@given(st.text() | st.sampled_from(["//[", "http://[::1", "{a}", "..", "?x", "\ud800"]), st.text(), ANYTHING)
+def test_any_server(url: str, default: str, more: object) -> None:
+    """Whatever a server's URL is, the result is the beginning of a path that HTTP allows."""
+    server = {"url": url, "variables": {"a": {"default": default}, "b": more}}
+    for each in (server, {"url": more, "variables": more}):
+        base = openapi.find_base(each, "/docs/openapi.json")
+        assert re.fullmatch(r"(/[!-z|~]*)?", base)
+        assert not base.endswith("/")

@@ -100,3 +100,11 @@ def test_connection_that_is_dropped() -> None:
             host="127.0.0.1", port=port, method="GET", path="/", headers={}, body=None, seconds=2
         )
     assert set(told) == {"error"}
+
+
+def test_redirect_is_not_followed() -> None:
+    """A redirect is an answer, with the place that it leads to."""
+    head = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: https://x/a\r\nContent-Length: 0\r\n\r\n"
+    with speaking(head, pause=0.02) as port:
+        (told,) = ask(port, {})
+    assert told == {"status": 307, "body": "", "location": "https://x/a"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tests.support.fakes import FakeEngine, stack_on
+from weighbridge.errors import EngineFault
+from weighbridge.model.engine import Streams
 from weighbridge.smoke.stack.containers import ContainerKind
 
 
@@ -36,3 +38,18 @@ def test_every_container_gets_the_limits_of_the_smoke_test() -> None:
     assert [(spec.cpus, spec.file_bytes) for spec in engine.specs] == [(1.5, 0), *[(1.5, 3 * 10**6)] * 3]
     stack_on(engine, data=None).start("api")
     assert engine.specs[-1].file_bytes == 0
+
+
+def test_streams_of_a_log() -> None:
+    """Both streams come without secrets; a container that is gone has written nothing, and reports no error."""
+    engine = FakeEngine(log="at redis://:battery@redis\n", errors="ERROR: no staple\n")
+    stack = stack_on(engine, {"environment": {"DB_PASSWORD": "staple"}})
+    assert stack.read_streams("api") == Streams(output="at redis://:***@redis", errors="ERROR: no ***")
+    assert stack.find_error("api") == "ERROR: no ***"
+
+    class Gone(FakeEngine):
+        def read_streams(self, _container: str, lines: int | None) -> tuple[str, str]:
+            raise EngineFault(f"no {lines} lines")
+
+    assert stack_on(Gone()).read_streams("api") == Streams()
+    assert stack_on(Gone()).find_error("api") == ""

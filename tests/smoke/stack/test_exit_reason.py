@@ -6,7 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from weighbridge.model.engine import Streams
 from weighbridge.settings.smoke import Smoke
 from weighbridge.smoke.stack import exit_reason
 
@@ -29,13 +32,13 @@ def traceback(source: str) -> str:
 def test_exception_is_the_cause() -> None:
     """The reason is the last exception of a chain, even if the server logs more after it."""
     log = f"INFO: Started\nERROR:    {traceback(CHAINED)}\nERROR:    Application startup failed. Exiting.\n\n"
-    told = exit_reason.find_reason(log, ERRORS)
+    told = exit_reason.find_reason(Streams(output=log), ERRORS)
     assert told == "RuntimeError: no database; its log ends: ERROR:    Application startup failed. Exiting."
 
 
 def test_exception_that_is_the_last_line() -> None:
     """A reason that is also the last line appears once."""
-    assert exit_reason.find_reason(traceback("import nowhere_to_be_found"), ERRORS) == (
+    assert exit_reason.find_reason(Streams(errors=traceback("import nowhere_to_be_found")), ERRORS) == (
         "ModuleNotFoundError: No module named 'nowhere_to_be_found'"
     )
 
@@ -56,4 +59,92 @@ def test_exception_that_is_the_last_line() -> None:
 )
 def test_other_causes(log: str, told: str) -> None:
     """Without a traceback, the reason is the last line that reports an error, else the last line; a long one is cut."""
-    assert exit_reason.find_reason(log, ERRORS) == told
+    assert exit_reason.find_reason(Streams(output=log), ERRORS) == told
+
+
+def test_standard_error_comes_first() -> None:
+    """What Python flushes of a buffered standard output after the exception's text does not hide the exception."""
+    source = "print(*{'HOME': '/'}.items()); raise SystemExit('no way to reach it')"
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    streams = Streams(output=done.stdout, errors=done.stderr)
+    assert streams.output == "('HOME', '/')\n"
+    assert exit_reason.find_reason(streams, ERRORS) == "no way to reach it"
+    later = Streams(output="ERROR: later\nbye", errors=traceback("1 / 0"))
+    assert exit_reason.find_reason(later, ERRORS) == "ZeroDivisionError: division by zero"
+
+
+def test_first_line_of_an_exception() -> None:
+    """Of a message of several lines, the first one is told, which has the exception's type."""
+    errors = traceback("raise ValueError('2 errors\\n  field a\\nfor more see the manual')")
+    assert errors.endswith("for more see the manual\n")
+    assert exit_reason.find_cause(Streams(errors=errors), ERRORS) == "ValueError: 2 errors"
+    told = exit_reason.find_reason(Streams(errors=errors), ERRORS)
+    assert told == "ValueError: 2 errors; its log ends: for more see the manual"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no exception groups before Python 3.11")
+def test_exception_group() -> None:
+    """Of a group, the last exception that has a traceback is told."""
+    source = """
+def fail():
+    raise KeyError('x')
+try:
+    fail()
+except KeyError as error:
+    raise ExceptionGroup('all failed', [ValueError('a'), error])
+"""
+    assert exit_reason.find_cause(Streams(errors=traceback(source)), ERRORS) == "KeyError: 'x'"
+    alone = traceback("raise ExceptionGroup('all failed', [ValueError('a')])")
+    told = exit_reason.find_cause(Streams(errors=alone), ERRORS)
+    assert told == "ExceptionGroup: all failed (1 sub-exception)"
+
+
+CELERY = "[2026-01-01 00:00:00,{}: WARNING/Beat] {}"
+
+
+def test_traceback_behind_a_logger() -> None:
+    """A logger may put its words in front of each line of a traceback, or only of some."""
+    log = "\n".join(
+        [
+            CELERY.format(447, "Traceback (most recent call last):"),
+            CELERY.format(448, '  File "beat.py", line 1, in run'),
+            "    self.service.start()",
+            CELERY.format(449, "OSError: [Errno 30] Read-only file system: 'x'"),
+            CELERY.format(450, "celery@x ready."),
+        ]
+    )
+    assert exit_reason.find_error(Streams(errors=log), ERRORS) == "OSError: [Errno 30] Read-only file system: 'x'"
+
+
+def test_no_error() -> None:
+    """A log that reports no error has none, although it has a last line."""
+    assert exit_reason.find_error(Streams(output="a\nb", errors="c"), ERRORS) == ""
+    assert exit_reason.find_cause(Streams(output="a\nb", errors="c"), ERRORS) == "c"
+
+
+@pytest.mark.parametrize(
+    ("lines", "at", "told"),
+    [
+        (["ERROR: x", "INFO: y"], 0, "ERROR: x"),
+        (["ERROR: x", "", "Traceback (most recent call last):", "  File", "KeyError: 1"], 0, "ERROR: x; KeyError: 1"),
+        (["Traceback (most recent call last):", "  File", "KeyError: 1", "bye"], 0, "KeyError: 1"),
+        (["Traceback (most recent call last):", "  File"], 0, "Traceback (most recent call last):"),
+        (["a", "ERROR: x"], 1, "ERROR: x"),
+    ],
+)
+def test_line_that_reports_an_error(lines: list[str], at: int, told: str) -> None:
+    """A line is told with the exception of the traceback that follows it, and a traceback by its exception."""
+    assert exit_reason.describe_error_line(lines, at) == told
+
+
+@given(st.text(alphabet="Traceback (most recent call last):\n |+-x0Error"), st.text())
+def test_any_log(output: str, errors: str) -> None:
+    """Whatever a program writes, there is one line about it, which is short, not blank, and from what it wrote."""
+    for streams in (
+        Streams(output=output, errors=errors),
+        Streams(output=f"Traceback (most recent call last)\n{errors}"),
+    ):
+        told = exit_reason.find_cause(streams, ERRORS)
+        assert told.strip() == told
+        assert 0 < len(told) <= 300
+        assert told == "(no output)" or told in streams.output + streams.errors

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from tests.support.fakes import FakeEngine, exited, stack_on
+from tests.support.fakes import FakeEngine, exited, failed, stack_on
 from weighbridge.errors import EngineFault
+from weighbridge.model.engine import CommandResult
 from weighbridge.smoke.stack import health
 from weighbridge.smoke.stack.observations import Health
 
@@ -49,3 +51,32 @@ def test_check_that_cannot_be_run() -> None:
         (FakeEngine(exited(1), outputs=[FAULT]), None),
     ):
         assert health.check(replace(stack_on(engine), health_check=("CMD", "x")), "api", "api") == found
+
+
+def test_error_of_a_check_that_fails() -> None:
+    """A check that fails is told by the first line of its exception; of one that passes, a warning is no answer."""
+    errors = "Traceback (most recent call last):\n  File\nConnectionError: refused\nby 127.0.0.1"
+    results = [
+        failed(1, output="trying", errors=errors),
+        failed(0, output="fine", errors="Warning: x"),
+        failed(0, errors="y"),
+    ]
+    stack = replace(stack_on(FakeEngine(outputs=results)), health_check=("CMD", "x"))
+    assert health.check(stack, "api", "api") == Health(ok=False, output="ConnectionError: refused")
+    assert health.check(stack, "api", "api") == Health(ok=True, output="fine")
+    assert health.check(stack, "api", "api") == Health(ok=True, output="y")
+
+
+@pytest.mark.parametrize(("timeout", "limit"), [(5, 30), (31, 31), (90, 90)])
+def test_time_of_a_check(timeout: float, limit: float) -> None:
+    """A check gets Docker's default time, or as long as the settings allow a role to become healthy."""
+    limits: list[float] = []
+
+    class Noting(FakeEngine):
+        def execute(self, *arguments: Any) -> CommandResult:
+            limits.append(arguments[2])
+            return super().execute(*arguments)
+
+    stack = replace(stack_on(Noting(outputs=["0 x"]), timeout_seconds=timeout), health_check=("CMD", "x"))
+    health.check(stack, "api", "api")
+    assert limits == [limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from threading import Thread
 
 import pytest
 
-from tests.support.fakes import stack_on
+from tests.support.fakes import FakeEngine, answered, stack_on
+from weighbridge.model.engine import CommandResult, Streams
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.http import Answer, Client
 
@@ -42,12 +44,12 @@ class ThisMachine:
 
     def execute(
         self, _container: str, command: Sequence[str], seconds: float, _on_line: Callable[[str], None] | None = None
-    ) -> tuple[int, str]:
+    ) -> CommandResult:
         """Run the command with this interpreter."""
         done = subprocess.run(
             [sys.executable, *command[1:]], capture_output=True, text=True, check=False, timeout=seconds
         )
-        return done.returncode, done.stdout + done.stderr
+        return CommandResult(code=done.returncode, streams=Streams(output=done.stdout, errors=done.stderr))
 
 
 def client_of(port: int, host: str = "127.0.0.1", **headers: str) -> Client:
@@ -123,3 +125,26 @@ def test_nobody_listens(host: str, why: str) -> None:
         port = server.getsockname()[1]
     with pytest.raises(CheckFailed, match=rf"GET / on {host} got no answer: {why}"):
         client_of(port, host).get("/")
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        ({}, {"Content-Type": "application/json"}),
+        ({"content-type": "application/x"}, {"content-type": "application/x"}),
+        ({"Host": "x", "HOST": "y"}, {"Content-Type": "application/json", "HOST": "y"}),
+        ({"Content-Length": "7", "transfer-encoding": "chunked"}, {"Content-Type": "application/json"}),
+    ],
+)
+def test_each_header_has_one_name(headers: dict[str, str], sent: dict[str, str]) -> None:
+    """However the settings spell a header, it is there once; the length of the body is not theirs to say."""
+    assert client_of(1, **headers).build_headers("{}") == sent
+    assert "Content-Type" not in client_of(1, **headers).build_headers()
+
+
+@pytest.mark.parametrize(("timeout", "limit"), [(5, 10), (10, 10), (70, 70)])
+def test_time_for_an_answer(timeout: float, limit: float) -> None:
+    """An answer may take as long as the settings allow a job to take."""
+    engine = FakeEngine(outputs=[answered((200, "ok"))])
+    Client(stack_on(engine, timeout_seconds=timeout)).get("/")
+    assert json.loads(engine.commands[0][-1])["timeout_seconds"] == limit

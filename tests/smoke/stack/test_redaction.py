@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes import FakeEngine, Told, settings, stack_on
+from tests.support.fakes import FakeEngine, Told, refused, settings, stack_on
+from weighbridge.engine.protocol import Engine
 from weighbridge.smoke import rule
 from weighbridge.smoke.rule import Rule
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import api, shutdown
-from weighbridge.smoke.stack import redaction
+from weighbridge.smoke.stack import health, inside, redaction
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Answer
 from weighbridge.smoke.stack.observations import Arrived, Reply
@@ -102,6 +104,23 @@ def test_whatever_a_rule_says_is_masked() -> None:
     found = rule.try_all(rules, stack(), "good", Told(), {})
     assert [check.detail for check in found] == ["saw ***", "said ***"]
     assert stack(f"a\n{SECRET}\n").read_log("api", None) == "a\n***"
+
+
+@pytest.mark.parametrize("filler", [294, 296, 299])
+def test_secret_is_hidden_before_a_cause_is_cut(filler: int) -> None:
+    """If a command or a health check says so much that its cause is cut, no half of a secret is shown."""
+    said = [f"1 {'x' * (filler - 1)} {SECRET}"] * 3
+    engine = FakeEngine(outputs=said)
+    told = replace(stack(), engine=cast("Engine", engine), health_check=("CMD", "x"))
+    checked = health.check(told, "api", "api")
+    assert checked is not None
+    causes = [
+        checked.output,
+        refused(lambda: inside.run(told, ["x"], 5)),
+        refused(lambda: inside.run_script(told, "client", "probe.py")),
+    ]
+    assert not engine.outputs
+    assert all("xxx" in cause and SECRET[:3] not in cause for cause in causes)
 
 
 def test_secret_is_hidden_before_a_quote_is_cut() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import start as start_rules
 from weighbridge.smoke.rules import worker
 from weighbridge.smoke.rules.probes import fill_placeholders
-from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack import advice, inside
 from weighbridge.smoke.stack.containers import API, REDIS, WORKER, Stack
 from weighbridge.smoke.stack.http import Answer, Client
 
@@ -82,7 +82,7 @@ def survives_outage_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
 
 def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
     """If the API is killed under load, everything that it had accepted is there when it runs again."""
-    client, killed = Client(stack), list[float]()
+    client, killed, limit = Client(stack), list[float](), stack.settings.smoke.timeout_seconds
     (field,) = write.keep.values()
     body = json.dumps(write.body)
     wanted = {
@@ -94,19 +94,20 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
         "field": field,
         "seconds": _LOAD_SECONDS,
         "clients": _LOAD_CLIENTS,
+        "answer_seconds": limit,
     }
 
     def kill(line: str) -> None:
         if line == "begun":
             time.sleep(_KILL_AFTER_SECONDS)
             stack.engine.send_signal(stack.build_name(API), "SIGKILL")
-            stack.wait(API, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
+            stack.wait(API, lambda state: not state.running, limit)
             killed.append(time.monotonic())
             stack.engine.start(stack.build_name(API))
 
-    found = inside.ask(stack, "load.py", wanted, seconds=_LOAD_SECONDS + 30, on_line=kill)
+    found = inside.ask(stack, "load.py", wanted, seconds=_LOAD_SECONDS + limit + 30, on_line=kill)
     if not killed:
-        raise CheckFailed(f"nothing was accepted: {found['refused']} refused, {found['errors']} without answer")
+        raise CheckFailed(_describe_refusals(stack, wanted["path"], found))
     if None in found["accepted"]:
         raise CheckFailed(f"POST {write.path} was accepted, but the answer has no {field!r}")
     revive(stack, API)
@@ -114,12 +115,26 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
     paths = [str(fill_placeholders(read, {name: each})) for each in found["accepted"]]
     lost = [answer for answer in _read_back(client, paths) if answer.status != _OK]
     if lost:
+        if remedy := lost[0].find_remedy():
+            seen = advice.describe_status(lost[0].status, stack.mask(lost[0].location))
+            raise CheckFailed(f"{lost[0].request} answered {seen}; {remedy}")
         raise CheckFailed(
             f"{len(lost)} of {len(paths)} accepted requests are lost: {lost[0].request} answered {lost[0].status}; "
             "answer only after storing what was sent"
         )
     gap = found["longest_gap_seconds"]
     return f"{len(paths)} accepted under load, none lost; during the restart, none was accepted for {gap:.1f} s"
+
+
+def _describe_refusals(stack: Stack, path: str, found: Mapping[str, Any]) -> str:
+    """Return why no request was accepted, by the last answer."""
+    seen = f"nothing was accepted: {found['refused']} refused, {found['errors']} without answer"
+    last = found.get("last_refusal")
+    if not last:
+        return seen
+    status, location = last["status"], stack.mask(last["location"])
+    remedy = advice.find_remedy(status, path, location, "", stack.settings.roles.api.headers)
+    return f"{seen}; POST {path} answered {advice.describe_status(status, location)}{'; ' * bool(remedy)}{remedy}"
 
 
 def says_when_data_is_read_only(stack: Stack, write: Request) -> str:
@@ -149,7 +164,7 @@ def _check_refusal(stack: Stack, client: Client, write: Request) -> str:
     if answer.status != _UNAVAILABLE:
         raise CheckFailed(
             f"{answer.request} answered {answer.status}, not {_UNAVAILABLE}, though it cannot write: "
-            f"{answer.quote()}; tell the caller to try again later"
+            f"{answer.quote()}; {answer.find_remedy() or 'tell the caller to try again later'}"
         )
     if not answer.body.strip() or "Traceback" in answer.body:
         raise CheckFailed(f"{answer.request} answered {_UNAVAILABLE} without a reason: {answer.quote()}")
@@ -162,7 +177,9 @@ def _run_another_api(stack: Stack, container: str, **changes: Any) -> Iterator[C
     try:
         stack.start(API, container, **changes)
         limit = stack.settings.smoke.timeout_seconds
-        _wait_until(stack, limit, partial(_is_live, stack, container), "an API that cannot write its data is not live")
+        _wait_until(
+            stack, limit, partial(_find_why_not_live, stack, container), "an API that cannot write its data is not live"
+        )
         yield Client(stack, container)
     finally:
         stack.remove(container)
@@ -171,8 +188,17 @@ def _run_another_api(stack: Stack, container: str, **changes: Any) -> Iterator[C
 @contextmanager
 def _check_same_processes(stack: Stack) -> Iterator[None]:
     """Raise `CheckFailed` if a role ended or was started again inside the block."""
-    before = {role: stack.read_state(role).started_at for role in (API, WORKER)}
-    yield
+    roles: tuple[RoleName, ...] = (API, WORKER)
+    before = {role: stack.read_state(role).started_at for role in roles}
+    try:
+        yield
+    except CheckFailed:
+        _compare_processes(stack, before)  # if a role ended, that is the cause
+        raise
+    _compare_processes(stack, before)
+
+
+def _compare_processes(stack: Stack, before: Mapping[RoleName, float]) -> None:
     for role, started in before.items():
         state = stack.read_state(role)
         if not state.running or state.started_at != started:
@@ -186,12 +212,14 @@ def _recover(stack: Stack, probes: Sequence[Probe]) -> str:
     stack.engine.start(stack.build_name(REDIS))
     began, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
     ready = stack.settings.roles.api.ready
-    _wait_until(stack, limit, partial(_is_ready, stack), f"GET {ready} does not answer 200 again")
+    _wait_until(stack, limit, partial(_find_why_not_ready, stack), f"GET {ready} does not answer 200 again")
     for probe in probes:
         try:
             probe_rules.holds(stack, probe)
         except CheckFailed as error:
             raise CheckFailed(f"after Redis came back, {probe.rule} does not hold: {error}") from error
+    if all(probe.role == API for probe in probes):  # so none of them has shown that the worker works
+        worker.list_registered_jobs(stack)
     return f"all works {time.monotonic() - began:.1f} s after it came back"
 
 
@@ -212,32 +240,38 @@ def revive(stack: Stack, role: RoleName) -> None:
         stack.engine.start(stack.build_name(role))
     if role == API:
         _wait_until(
-            stack, stack.settings.smoke.timeout_seconds, partial(_is_ready, stack), "the API is not ready again"
+            stack,
+            stack.settings.smoke.timeout_seconds,
+            partial(_find_why_not_ready, stack),
+            "the API is not ready again",
         )
     else:
         worker.list_registered_jobs(stack)
 
 
-def _is_ready(stack: Stack) -> bool:
-    return _answers(Client(stack), stack.settings.roles.api.ready)
+def _find_why_not_ready(stack: Stack) -> str:
+    return _find_wrong_answer(Client(stack), stack.settings.roles.api.ready)
 
 
-def _is_live(stack: Stack, container: str) -> bool:
-    return _answers(Client(stack, container), stack.settings.roles.api.live)
+def _find_why_not_live(stack: Stack, container: str) -> str:
+    return _find_wrong_answer(Client(stack, container), stack.settings.roles.api.live)
 
 
-def _answers(client: Client, path: str) -> bool:
+def _find_wrong_answer(client: Client, path: str) -> str:
+    """Return why the answer to a GET is not 200; empty if it is."""
     try:
-        return client.get(path).status == _OK
-    except CheckFailed:
-        return False
+        client.get(path).expect(_OK)
+    except CheckFailed as error:
+        return str(error)
+    return ""
 
 
-def _wait_until(stack: Stack, seconds: float, holds: Callable[[], bool], otherwise: str) -> None:
+def _wait_until(stack: Stack, seconds: float, find_fault: Callable[[], str], otherwise: str) -> None:
+    """Wait until no fault is found or the time is up; the exception then ends with the last fault."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while last := find_fault():
         if time.monotonic() > deadline:
-            raise CheckFailed(f"{otherwise} after {seconds:g} s")
+            raise CheckFailed(f"{otherwise} after {seconds:g} s: {last}")
         stack.interruption.pause()
 
 

@@ -28,6 +28,8 @@ def uid(stack: Stack, role: RoleName) -> str:
     try:
         outside = stack.engine.list_users(stack.build_name(role))
     except EngineFault:
+        outside = frozenset()
+    if not outside:
         return f"uid {wanted}, {len(processes)} processes; the engine does not say as which users"
     if 0 in outside:
         raise CheckFailed(f"for the engine, a process of {role} runs as root, though none does inside the container")
@@ -66,15 +68,16 @@ def root_filesystem_is_read_only(stack: Stack, role: RoleName) -> str:
 def listens_where_declared(stack: Stack, role: RoleName) -> str:
     """Nothing in the container listens but the API on its port. Loopback counts, too: a port can be forwarded to it."""
     wanted = stack.settings.roles.api.port if role == API else None
+    listening = inside.probe_once(stack, role).listening
     others = [
         f"{each.protocol} {each.address}:{each.port}"
-        for each in inside.probe_once(stack, role).listening
+        for each in listening
         if (each.protocol, each.port) != ("tcp", wanted)
     ]
     if others:
         known = f" besides {wanted}" if wanted else ", where a worker needs no port"
         raise CheckFailed(f"a process listens on {', '.join(sorted(others))}{known}; switch it off")
-    return f"only on {wanted}" if wanted else "nowhere"
+    return f"only on {wanted}" if wanted and listening else "nowhere"
 
 
 def _look(
@@ -94,4 +97,6 @@ def _look(
         if not wrong:
             break
         stack.interruption.pause()
+    if not processes:
+        raise CheckFailed("the kernel shows no process of the container to its user, so nothing was checked")
     return processes, next(iter(wrong.values()), None)

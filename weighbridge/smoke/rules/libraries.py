@@ -12,9 +12,15 @@ _SECONDS = 60.0
 
 def libraries_resolve(stack: Stack) -> str:
     """Every extension module finds the shared libraries that it needs."""
-    found = inside.run_script(stack, CLIENT, "libraries.py", seconds=_SECONDS)
+    limit = max(_SECONDS, stack.settings.smoke.timeout_seconds)
+    found = inside.run_script(stack, CLIENT, "libraries.py", seconds=limit)
     if "error" in found:
         raise CheckFailed(str(found["error"]))
+    if not found["loader"] and found["checked"] > 1:
+        raise CheckFailed(
+            f"the interpreter is linked statically, so it cannot load the {found['checked'] - 1} extensions; "
+            "use one that is linked dynamically"
+        )
     missing = found["missing"]
     if missing:
         examples = ", ".join(f"{each['library']} for {each['file']}" for each in missing[:_SHOWN])

@@ -11,11 +11,13 @@ from typing import Any
 
 from weighbridge.settings.smoke import Probe, Request, Step
 from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack import queues
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Answer, Client
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
-_FIRST_BAD_STATUS = 400
+_FIRST_BAD_STATUS = 300
+"""A redirect has done nothing of what the request asks for; one that is wanted is named by `status`."""
 
 
 def holds(stack: Stack, probe: Probe) -> str:
@@ -58,8 +60,11 @@ def _take(client: Client, step: Step, kept: dict[str, Any]) -> None:
     deadline = time.monotonic() + limit
     until = fill_placeholders(step.until, kept)
     while missing := _find_not_yet(step, answer := _ask(client, step, kept), until):
+        if answer.is_hopeless and answer.status not in step.status:
+            raise CheckFailed(missing)
         if time.monotonic() > deadline:
-            raise CheckFailed(f"{missing} after {limit:g} s; does a worker of the same version do the job?")
+            cause = queues.describe_unconsumed(client.stack) or "does a worker of the same version do the job?"
+            raise CheckFailed(f"{missing} after {limit:g} s; {cause}")
         client.stack.interruption.pause()
     _expect_status(step, answer)
     kept.update({name: answer.get_field(field) for name, field in step.keep.items()})
@@ -76,8 +81,10 @@ def _ask(client: Client, request: Request, kept: Mapping[str, Any]) -> Answer:
 
 
 def _expect_status(request: Request, answer: Answer) -> None:
-    if request.status or answer.status >= _FIRST_BAD_STATUS:
-        answer.expect(*(request.status or (200,)))
+    if request.status:
+        answer.expect(*request.status)
+    elif answer.status >= _FIRST_BAD_STATUS:
+        raise answer.build_failure("not 2xx")
 
 
 def _find_not_yet(step: Step, answer: Answer, until: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from weighbridge.settings.smoke import Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.probes import fill_placeholders
 from weighbridge.smoke.rules.worker import begin_job
-from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack import advice, exit_reason, inside
 from weighbridge.smoke.stack.containers import API, WORKER, Stack
 from weighbridge.smoke.stack.http import Client
 from weighbridge.smoke.stack.observations import Moment
@@ -22,11 +22,16 @@ _KILLED = 137
 _TERMINATED_CODE = 143
 _GRACEFUL = (0, _TERMINATED_CODE)
 """0, or the shell's code for SIGTERM: some servers finish their work and then raise the signal again."""
-_FIRST_BAD_STATUS = 400
+_FIRST_BAD_STATUS = 300
 _ACCEPT_SECONDS = 0.3
 """How long a busy server may take to accept a connection that the kernel has accepted for it."""
-_QUOTED_CHARACTERS = 200
 _BEGUN = "begun"
+_OUR_DOING = re.compile(
+    r"\bSIGTERM\b|\bsignal 15\b|\bCancelledError\b|(^|; )(KeyboardInterrupt|SystemExit)\b"
+    r"|\btimeout graceful shutdown exceeded\b"
+)
+"""What servers log as errors because they were told to stop: gunicorn and Celery name the signal, asyncio cancels what
+runs, and uvicorn says so."""
 
 
 def stops_on_sigterm(stack: Stack, role: RoleName) -> str:
@@ -60,8 +65,7 @@ def finishes_request_in_flight(stack: Stack, request: Request) -> str:
     def terminate(line: str) -> None:
         if line == _BEGUN:
             time.sleep(_ACCEPT_SECONDS)
-            stack.observed.api_told_to_stop = Moment.now()
-            stack.engine.send_signal(stack.build_name(API), "SIGTERM")
+            stack.observed.api_told_to_stop = _tell_to_stop(stack, API)
 
     options = {"hold_seconds": grace / 2}
     found = inside.ask(stack, "in_flight.py", {**wanted, **options}, seconds=2 * grace + 10, on_line=terminate)
@@ -75,30 +79,56 @@ def finishes_request_in_flight(stack: Stack, request: Request) -> str:
         )
     allowed = request.status or range(_FIRST_BAD_STATUS)
     if found["status"] not in allowed:
-        raise CheckFailed(f"POST {path}, half sent before SIGTERM, answered {found['status']}")
+        status, location = found["status"], stack.mask(found.get("location", ""))
+        remedy = advice.find_remedy(status, path, location, "", stack.settings.roles.api.headers)
+        seen = advice.describe_status(status, location)
+        raise CheckFailed(f"POST {path}, half sent before SIGTERM, answered {seen}{'; ' * bool(remedy)}{remedy}")
     seen = f"POST {path}, half sent before SIGTERM, answered {found['status']}"
     return seen if found["closed"] else f"{seen}; the server still accepted new requests {grace / 2:g} s after it"
 
 
 def no_error_in_logs(stack: Stack, containers: Iterable[str]) -> str:
-    """No container has logged a line that reports an error."""
-    error, count = re.compile(stack.settings.smoke.log_errors), 0
-    for container in containers:
-        for line in stack.read_log(container, None).splitlines():
-            count += 1
-            if error.search(line):
-                raise CheckFailed(
-                    f"{container} logged: {line.strip()[:_QUOTED_CHARACTERS]}; fix it, or correct smoke.log_errors"
-                )
-    return f"{count} lines"
+    """No container has logged a line that reports an error.
+
+    Once we have sent SIGTERM, a line that reports just that, or what it interrupts, counts as ours.
+    """
+    counts = {container: _check_log(stack, container) for container in containers}
+    if not any(counts.values()):
+        raise CheckFailed(
+            f"neither {' nor '.join(counts)} has logged a line, so nothing was checked; "
+            "let them log to standard output or standard error"
+        )
+    return ", ".join(f"{count} lines of {container}" for container, count in counts.items())
+
+
+def _check_log(stack: Stack, container: str) -> int:
+    """Return how many lines a container has logged; raise `CheckFailed` about the first that reports an error."""
+    error, log = re.compile(stack.settings.smoke.log_errors), stack.engine.read_log(stack.build_name(container), None)
+    lines = stack.mask(log).splitlines()
+    stopped_at = stack.observed.lines_before_stop.get(container, len(lines))
+    for at, line in enumerate(lines):
+        if not error.search(line):
+            continue
+        said, after_stop = exit_reason.describe_error_line(lines, at), at >= stopped_at
+        if not (after_stop and _OUR_DOING.search(said)):
+            when = " after SIGTERM" if after_stop else ""
+            raise CheckFailed(f"{container} logged{when}: {said}; fix it, or correct smoke.log_errors")
+    return sum(bool(line.strip()) for line in lines)
+
+
+def _tell_to_stop(stack: Stack, role: RoleName) -> Moment:
+    """Send SIGTERM to a role, note how long its log was until then, and return when it was sent."""
+    stack.observed.lines_before_stop[role] = len(stack.read_log(role, None).splitlines())
+    sent = Moment.now()
+    stack.engine.send_signal(stack.build_name(role), "SIGTERM")
+    return sent
 
 
 def _stop(stack: Stack, role: RoleName, graceful: Collection[int]) -> str:
     grace = stack.get_role(role).grace_seconds
     sent = stack.observed.api_told_to_stop if role == API else None
     if sent is None:
-        sent = Moment.now()
-        stack.engine.send_signal(stack.build_name(role), "SIGTERM")
+        sent = _tell_to_stop(stack, role)
     state = stack.wait(role, lambda state: not state.running, max(0.0, grace - sent.age))
     if state.running:
         raise CheckFailed(

@@ -13,13 +13,17 @@ from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import exit_reason, health, inside
 from weighbridge.smoke.stack.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Stack
-from weighbridge.smoke.stack.inside import find_last_line
+from weighbridge.smoke.stack.exit_reason import find_last_line
 from weighbridge.smoke.stack.observations import Health
 
 _MOMENT_SECONDS = 2.0
 _PING_SECONDS = 10.0
 _NO_SUCH_PROGRAM = frozenset({126, 127})
 _READ_ONLY = re.compile(r"Read-only file system|\bEROFS\b")
+_SCHEDULE = re.compile(r"Removing corrupted schedule file|Error\b.*\bcelerybeat-schedule")
+"""What Celery's beat logs if it cannot open its schedule. Since Python 3.13 the error does not say why: SQLite, which
+keeps the schedule, only says that it is unable to open the file."""
+_QUOTED_CHARACTERS = 300
 _NO_THREAD = re.compile(r"can't start new thread|Resource temporarily unavailable|\bEAGAIN\b")
 """How programs report that they may start no more threads or processes."""
 _READY = " ready."
@@ -43,9 +47,8 @@ def redis_starts(stack: Stack) -> str:
         if not reason:
             return f"after {time.monotonic() - begin:.1f} s"
         if not state.running or time.monotonic() > begin + limit:
-            raise CheckFailed(
-                f"{stack.redis} does not answer: {reason}; its log ends: {find_last_line(stack.read_log(REDIS))}"
-            )
+            log = exit_reason.find_cause(stack.read_streams(REDIS), stack.settings.smoke.log_errors)
+            raise CheckFailed(f"{stack.redis} does not answer: {reason}; its log says: {log}")
         stack.interruption.pause()
 
 
@@ -101,13 +104,25 @@ def starts(
 
 
 def runs_on_read_only_root(stack: Stack, role: RoleName) -> str:
-    """The role has not ended for want of a place to write: its root filesystem is read-only."""
+    """The role has not ended for want of a place to write: its root filesystem is read-only.
+
+    Neither has a part of it, such as the scheduler that a Celery worker runs with `-B`.
+    """
     state = stack.read_state(role)
-    if state.running:
-        return "running"
-    place = next((line.strip() for line in stack.read_log(role).splitlines() if _READ_ONLY.search(line)), "see its log")
-    data = stack.settings.smoke.data
-    raise CheckFailed(f"exited with code {state.exit_code}: {place}; write only to /tmp or {data}")
+    lines = stack.read_log(role, None).splitlines()
+    if schedule := next((line for line in reversed(lines) if _SCHEDULE.search(line)), ""):
+        raise CheckFailed(
+            f"Celery's beat cannot write its schedule: {schedule.strip()[:_QUOTED_CHARACTERS]}; "
+            f"add --schedule /tmp/celerybeat-schedule to {_name_command(role)}"
+        )
+    place = next((line.strip() for line in lines if _READ_ONLY.search(line)), "see its log")[:_QUOTED_CHARACTERS]
+    cure = f"write only to {' or '.join(filter(None, ('/tmp', stack.settings.smoke.data)))}"  # noqa: S108 - in there
+    if not state.running:
+        raise CheckFailed(f"exited with code {state.exit_code}: {place}; {cure}")
+    ended = [exit_reason.find_exception(lines, at) for at in exit_reason.find_tracebacks(lines)]
+    if failed := next((exception for exception in ended if _READ_ONLY.search(exception)), ""):
+        raise CheckFailed(f"a part of it failed: {failed[:_QUOTED_CHARACTERS]}; {cure}")
+    return "running"
 
 
 def becomes_healthy(stack: Stack, role: RoleName) -> str:
@@ -119,8 +134,10 @@ def becomes_healthy(stack: Stack, role: RoleName) -> str:
     if found is None:
         raise CheckFailed("there is no health check")
     if not found.ok:
+        error = stack.find_error(role)
+        log = f"its log says: {error}; " if error and error != found.output else ""
         raise CheckFailed(
-            f"not healthy after {limit:g} s, its health check says: {found.output}; "
+            f"not healthy after {limit:g} s, its health check says: {found.output}; {log}"
             "fix what it reports or raise smoke.timeout_seconds"
         )
     return f"its health check says: {found.output}"
@@ -163,7 +180,11 @@ def _check_idle_health(stack: Stack, role: RoleName) -> Health | None:
         stack.start(
             role, container, entrypoint=(stack.interpreters[0], *WAITING), command=stack.build_command_line(role)
         )
-        return health.check(stack, container, role)
+        found = health.check(stack, container, role)
+        if found is None and not stack.read_state(container).running:
+            why = exit_reason.find_cause(stack.read_streams(container), stack.settings.smoke.log_errors)
+            raise CheckFailed(f"a container of {role} that only waits has ended, so nothing was checked: {why}")
+        return found
     finally:
         stack.engine.remove_container(stack.build_name(container))
 
@@ -191,23 +212,27 @@ def _wait_until_settled(stack: Stack, container: str, role: RoleName) -> Contain
 def _check_redis_answer(stack: Stack) -> str:
     """Return why Redis's answer is wrong; empty if it is right."""
     try:
-        _, output = stack.engine.execute(stack.build_name(REDIS), ("redis-cli", "ping"), _PING_SECONDS)
+        limit = max(_PING_SECONDS, stack.settings.smoke.timeout_seconds)
+        result = stack.engine.execute(stack.build_name(REDIS), ("redis-cli", "ping"), limit)
     except EngineFault as error:
         return error.message
-    return "" if find_last_line(output) == "PONG" else find_last_line(output)
+    if find_last_line(result.streams.output) == "PONG":
+        return ""
+    return exit_reason.find_cause(stack.mask_streams(result.streams), stack.settings.smoke.log_errors)
 
 
 def _has_failed_on_read_only_root(stack: Stack, container: str) -> bool:
-    return bool(_READ_ONLY.search(stack.read_log(container)))
+    log = stack.read_log(container, exit_reason.LINES)
+    return bool(_READ_ONLY.search(log) or _SCHEDULE.search(log))
 
 
 def _describe_end(stack: Stack, role: RoleName, container: str, state: ContainerState) -> str:
     if state.out_of_memory:
         return f"exited because it {stack.describe_out_of_memory(role)}"
-    log = stack.read_log(container, exit_reason.LINES)
+    log = stack.read_streams(container, exit_reason.LINES)
     # If the program does not exist, the engine's init, which starts it, logs that and exits with 126 or 127.
     cure = f"correct {_name_command(role)} and PATH" if state.exit_code in _NO_SUCH_PROGRAM else "see its log"
-    if _NO_THREAD.search(log):
+    if _NO_THREAD.search(f"{log.errors}\n{log.output}"):
         cure = f"raise roles.{role}.processes, which is {stack.get_role(role).processes}, or let it start with fewer"
     why = exit_reason.find_reason(log, stack.settings.smoke.log_errors)
     return f"exited with code {state.exit_code} before it was healthy: {why}; {cure}"

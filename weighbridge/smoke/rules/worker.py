@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules.start import note_worker_start
-from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack import inside, queues
 from weighbridge.smoke.stack.containers import WORKER, Stack
-from weighbridge.smoke.stack.inside import find_last_line
+from weighbridge.smoke.stack.exit_reason import NOTHING, find_last_line
 
-_ASK_SECONDS = 20.0
 _LOG_LINES = 1000
 """More lines than a worker writes between two reads of its log."""
 
@@ -39,12 +38,15 @@ def registers_its_jobs(stack: Stack, jobs: Sequence[str]) -> str:
 
 
 def list_registered_jobs(stack: Stack) -> dict[str, list[str]]:
-    """Ask until a worker answers or the time is up; return the jobs that each worker knows."""
+    """Ask until a worker answers or the time is up; return the jobs that each worker knows.
+
+    Each question gets as long as all together: importing the application may take most of that.
+    """
     limit, command = stack.settings.smoke.timeout_seconds, stack.settings.roles.worker.registered
     deadline = time.monotonic() + limit
     while True:
         try:
-            found = json.loads(inside.run(stack, command, _ASK_SECONDS))
+            found = json.loads(inside.run(stack, command, limit))
         except (CheckFailed, ValueError) as error:
             reason = str(error)
         else:
@@ -56,9 +58,10 @@ def list_registered_jobs(stack: Stack) -> dict[str, list[str]]:
                 else f"it printed {stack.mask(str(found))[:80]}, not worker -> names of jobs"
             )
         if time.monotonic() > deadline:
-            said = find_last_line(stack.read_log(WORKER))
+            logged = stack.find_error(WORKER)
+            said = f"says: {logged}" if logged else f"ends: {find_last_line(stack.read_log(WORKER))}"
             raise CheckFailed(
-                f"no worker answers through Redis after {limit:g} s ({reason}); its log ends: {said}; "
+                f"no worker answers through Redis after {limit:g} s ({reason}); its log {said}; "
                 "does it reach the broker that smoke.environment names?"
             )
         stack.interruption.pause()
@@ -68,12 +71,13 @@ def begin_job(stack: Stack, slow_job: Sequence[str]) -> str:
     """Send a job that takes some seconds; return its id once the worker's log names it."""
     limit = stack.settings.smoke.timeout_seconds
     job = inside.run(stack, slow_job, limit)
+    if job == NOTHING:
+        raise CheckFailed(f"`{' '.join(slow_job)}` printed no id; let roles.worker.slow_job print that of its job last")
     deadline = time.monotonic() + limit
     while job not in stack.read_log(WORKER, _LOG_LINES):
         if time.monotonic() > deadline:
-            raise CheckFailed(
-                f"the worker's log does not name job {job} after {limit:g} s; let it log at INFO (--loglevel INFO)"
-            )
+            cause = queues.describe_unconsumed(stack) or "let it log at INFO (--loglevel INFO)"
+            raise CheckFailed(f"the worker's log does not name job {job} after {limit:g} s; {cause}")
         stack.interruption.pause()
     return job
 

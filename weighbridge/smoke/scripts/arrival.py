@@ -40,18 +40,29 @@ def wait_for(
 ) -> tuple[float | None, dict[str, object]]:
     """Ask until the answer is 200 or the time is up; return when it was 200, or None, and the last answer.
 
-    Give up early if the API has answered for a while, but only that the request is wrong.
+    Give up early if the API has answered for a while, but only that the request is wrong, and at once if it redirects.
+    An answer that does not come in time may take twice as long the next time, as far as there is time.
     """
-    wrong_since = None
+    wrong_since, patience = None, _ASK_SECONDS
     while True:
-        answer = ask(host, port, path, headers)
+        answer = ask(host, port, path, headers, patience)
         if answer.get("status") == HTTPStatus.OK:
             return time.time(), answer
         now = time.monotonic()
+        if is_redirect(answer):
+            return None, answer
+        if answer.pop("late", False):
+            patience = max(_ASK_SECONDS, min(2 * patience, until - now))
         wrong_since = (wrong_since or now) if is_wrong(answer) else None
         if now >= until or (wrong_since and now - wrong_since >= _PATIENCE_SECONDS):
             return None, answer
         time.sleep(_WRONG_PAUSE_SECONDS if wrong_since else _PAUSE_SECONDS)  # each request is a line in the API's log
+
+
+def is_redirect(answer: dict[str, object]) -> bool:
+    """Tell whether an API answers that something else should be asked for."""
+    status = answer.get("status")
+    return isinstance(status, int) and status // 100 == 3  # noqa: PLR2004 - 3xx
 
 
 def is_wrong(answer: dict[str, object]) -> bool:
@@ -60,14 +71,18 @@ def is_wrong(answer: dict[str, object]) -> bool:
     return isinstance(status, int) and status // 100 == 4 and status not in _PASSING  # noqa: PLR2004 - 4xx
 
 
-def ask(host: str, port: int, path: str, headers: dict[str, str]) -> dict[str, object]:
+def ask(host: str, port: int, path: str, headers: dict[str, str], seconds: float) -> dict[str, object]:
     """Return status and body, or an error if no answer comes: the name is unknown, nothing listens, or time is up."""
     connection = HTTPConnection(host, port)
     try:
-        with limit_time(_ASK_SECONDS):
+        with limit_time(seconds):
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
-            return {"status": answer.status, "body": answer.read(_MOST_BYTES).decode(errors="replace")}
+            found = {"status": answer.status, "body": answer.read(_MOST_BYTES).decode(errors="replace")}
+            location = answer.getheader("Location")
+            return found if location is None else {**found, "location": location}
+    except TimeoutError as error:
+        return {"error": str(error), "body": "", "late": True}
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or header that HTTP does not allow
         return {"error": str(error) or type(error).__name__, "body": ""}
     finally:

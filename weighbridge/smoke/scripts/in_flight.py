@@ -19,8 +19,11 @@ _AFTERWARDS_SECONDS = 0.2
 def send_in_halves(
     *, host: str, port: int, method: str, path: str, headers: dict[str, str], body: str, hold_seconds: float
 ) -> dict[str, object]:
-    """Return the answer, or why none came, and whether the server refused new connections in the meantime."""
-    data, closed = body.encode(), False
+    """Return the answer, or why none came, and whether the server refused new connections in the meantime.
+
+    The server may take twice `hold_seconds` in all: it has the rest of the request after at most half of that time.
+    """
+    data, closed, until = body.encode(), False, time.monotonic() + 2 * hold_seconds
     if not data:
         return {"error": "a request without a body has no second half", "closed": closed}
     connection = HTTPConnection(host, port, timeout=hold_seconds)
@@ -29,6 +32,8 @@ def send_in_halves(
         print("begun", flush=True)  # noqa: T201 - our side waits for it
         closed = wait_for_refusal(host, port, hold_seconds)
         time.sleep(_AFTERWARDS_SECONDS)
+        if connection.sock is not None:
+            connection.sock.settimeout(max(hold_seconds, until - time.monotonic()))
         finish(connection, data)
         answer = connection.getresponse()
         text = answer.read().decode(errors="replace")
@@ -36,14 +41,21 @@ def send_in_halves(
         return {"error": str(error) or type(error).__name__, "closed": closed}
     finally:
         connection.close()
-    return {"status": answer.status, "body": text, "closed": closed}
+    found = {"status": answer.status, "body": text, "closed": closed}
+    location = answer.getheader("Location")
+    return found if location is None else {**found, "location": location}
 
 
 def begin(connection: HTTPConnection, method: str, path: str, headers: dict[str, str], data: bytes) -> None:
-    """Send the head of the request and the first half of its body."""
-    connection.putrequest(method, path)
-    for name, value in {**headers, "Content-Length": str(len(data))}.items():
-        connection.putheader(name, value)
+    """Send the head of the request, each header once, and the first half of its body."""
+    given = {name.lower() for name in headers}
+    connection.putrequest(
+        method, path, skip_host="host" in given, skip_accept_encoding="accept-encoding" in given
+    )  # which are those that `putrequest` adds by itself
+    for name, value in headers.items():
+        if name.lower() != "content-length":
+            connection.putheader(name, value)
+    connection.putheader("Content-Length", str(len(data)))
     connection.endheaders(data[: len(data) // 2])
 
 

@@ -10,7 +10,7 @@ from threading import Lock, Thread
 from uuid import uuid4
 
 _PAUSE_SECONDS = 0.05
-_ANSWER_SECONDS = 5.0
+_CONNECT_SECONDS = 5.0
 _PLACEHOLDER = "{unique}"
 
 
@@ -29,6 +29,7 @@ class Load:
         field: str,
         seconds: float,
         clients: int,
+        answer_seconds: float = 5.0,
     ) -> None:
         self._host, self._port, self._method, self._path, self._headers = host, port, method, path, headers
         self._body, self._field, self._clients = body, field, clients
@@ -37,9 +38,11 @@ class Load:
         self._lock = Lock()
         self._accepted: list[tuple[float, object]] = []
         self._refused = self._errors = 0
+        self._answer_seconds = answer_seconds
+        self._last_refusal: dict[str, object] | None = None
 
     def run(self) -> dict[str, object]:
-        """Send until the time is up; return a field of each accepted answer, and how many were not accepted."""
+        """Send until the time is up; return a field of each accepted answer, and how many others there were."""
         threads = [Thread(target=self._send_all) for _ in range(self._clients)]
         for thread in threads:
             thread.start()
@@ -48,6 +51,7 @@ class Load:
         return {
             "accepted": [value for _, value in self._accepted],
             "refused": self._refused,
+            "last_refusal": self._last_refusal,
             "errors": self._errors,
             "longest_gap_seconds": self._find_longest_gap(),
         }
@@ -63,8 +67,10 @@ class Load:
         No request is sent twice: after a lost connection, nobody knows whether the server accepted it.
         """
         body = self._body.replace(_PLACEHOLDER, uuid4().hex).encode()
-        connection = HTTPConnection(self._host, self._port, timeout=_ANSWER_SECONDS)
+        connection = HTTPConnection(self._host, self._port, timeout=_CONNECT_SECONDS)
         try:
+            connection.connect()
+            connection.sock.settimeout(self._answer_seconds)
             connection.request(self._method, self._path, body, self._headers)
             answer = connection.getresponse()
             content = answer.read()
@@ -80,6 +86,8 @@ class Load:
                 self._accept(find_field(content, self._field))
             else:
                 self._refused += 1
+                location = answer.getheader("Location", "")
+                self._last_refusal = {"status": answer.status, "location": location}
         return accepted
 
     def _accept(self, value: object) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, IncompleteRead
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
 _PATH_SECONDS = 5.0
 _MOST_BYTES = 64 * 1024
@@ -20,10 +20,13 @@ _DOCUMENT_BYTES = 16 * 1024 * 1024
 _DEPTH = 16
 """How deep references and alternatives are followed, because a schema may refer to itself."""
 _MOST_CHARACTERS = 1024
+_MOST_SERVERS, _REDIRECTS = 8, range(300, 400)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_PARAMETERS = frozenset({"accept", "authorization", "content-type"})
 """A document describes these headers elsewhere (OpenAPI, "Parameter Object")."""
+_HOW_IT_IS_SENT = frozenset({"accept-encoding", "connection", "content-length", "host", "te", "transfer-encoding"})
+_PATH_CHARACTERS = "/:@!$&'()*+,;=~%"
 _IN_HEADERS = " !#$%&'()*+,/:;<=>?@[]^_`{|}~" + '"\\'
 _MOST_RECKONED = 1e300
 _BY_FORMAT = {
@@ -41,11 +44,17 @@ _BY_FORMAT = {
 
 
 def ask_all(*, host: str, port: int, path: str, headers: dict[str, str], seconds: float) -> dict[str, object]:
-    """Return the document's version, how many paths it has, and the answer to each of its GETs."""
+    """Return the document's version, how many paths it has, and the answer to each of its GETs.
+
+    If all paths of the document's first server are unknown, those of the next are tried, and last those without prefix,
+    because a proxy in front of the API may remove it.
+    """
     until = time.monotonic() + seconds
-    found = ask((host, port), path, headers, min(_PATH_SECONDS, seconds), _DOCUMENT_BYTES)
+    found = ask((host, port), path, headers, seconds, _DOCUMENT_BYTES)
     if found.get("status") != HTTPStatus.OK:
-        return {"error": f"GET {path} " + (f"answered {found['status']}" if "status" in found else str(found["error"]))}
+        why = f"answered {found['status']}" if "status" in found else found["error"]
+        found.pop("body", None)
+        return {**found, "error": f"GET {path} {why}"}
     try:
         document = keep_mapping(json.loads(str(found["body"])))
     except (ValueError, RecursionError):
@@ -55,18 +64,52 @@ def ask_all(*, host: str, port: int, path: str, headers: dict[str, str], seconds
         return {"error": f"the answer to GET {path} is no OpenAPI 3 document: its `openapi` is no 3.x"}
     items = keep_mapping(document.get("paths")).items()
     paths = {key: resolve(document, item) for key, item in items if key.startswith("/")}
-    gets = list[object]()
-    for key, item in paths.items():
-        if not isinstance(item.get("get"), dict):
-            continue
-        url, filled = build_request(document, key, item)
-        left = until - time.monotonic()
-        given = {name.lower() for name in headers}
-        sent = {**headers, **{name: value for name, value in filled.items() if name.lower() not in given}}
-        answer = ask((host, port), url, sent, min(_PATH_SECONDS, left), _MOST_BYTES)
-        answer.pop("body", None)
-        gets.append({"path": key, "url": url, **answer})
-    return {"openapi": version, "paths": len(paths), "gets": gets}
+    operations = {key: item for key, item in paths.items() if isinstance(item.get("get"), dict)}
+    bases = {key: find_bases(document, item, path) for key, item in operations.items()}
+    first, given = list[object](), {name.lower() for name in headers}
+    for number in range(max(map(len, bases.values()), default=0)):
+        gets = list[dict[str, object]]()
+        for key, item in operations.items():
+            url, filled = build_request(document, key, item, bases[key][min(number, len(bases[key]) - 1)])
+            sent = {**headers, **{name: value for name, value in filled.items() if name not in given}}
+            answer = ask((host, port), url, sent, min(_PATH_SECONDS, until - time.monotonic()), _MOST_BYTES)
+            answer.pop("body", None)
+            gets.append({"path": key, "url": url, **answer})
+        first = first or [*gets]
+        if not all(map(is_unknown, gets)):
+            return {"openapi": version, "paths": len(paths), "gets": gets}
+    return {"openapi": version, "paths": len(paths), "gets": first}
+
+
+def is_unknown(answer: Mapping[str, object]) -> bool:
+    """Tell whether an API says that it does not know a path, or could not be asked."""
+    return answer.get("status", HTTPStatus.NOT_FOUND) == HTTPStatus.NOT_FOUND and not answer.get("late")
+
+
+def find_bases(document: Mapping[str, object], item: Mapping[str, object], path: str) -> list[str]:
+    """Return the paths below which a GET may be served, the likeliest first.
+
+    The servers of an operation replace those of its path, and these the document's (OpenAPI, "Server Object").
+    """
+    holders = keep_mapping(item.get("get")), item, document
+    servers = next((found for found in (keep_list(holder.get("servers")) for holder in holders) if found), [])
+    bases = [find_base(keep_mapping(server), path) for server in servers[:_MOST_SERVERS]]
+    return list(dict.fromkeys([*bases, ""]))
+
+
+def find_base(server: Mapping[str, object], path: str) -> str:
+    """Return the path of a server's URL, which may be relative to that of the document; empty if it is no URL."""
+
+    def fill(found: re.Match[str]) -> str:
+        variable = keep_mapping(keep_mapping(server.get("variables")).get(found[1]))
+        return str(variable.get("default", take_first(variable.get("enum")) or ""))
+
+    url = _PLACEHOLDER.sub(fill, str(server.get("url", "/")))
+    try:
+        base = urlsplit(urljoin(path, url)).path.rstrip("/")
+    except ValueError:
+        return ""
+    return quote(base if base.startswith("/") or not base else f"/{base}", safe=_PATH_CHARACTERS, errors="replace")
 
 
 def ask(place: tuple[str, int], path: str, headers: dict[str, str], seconds: float, most: int) -> dict[str, object]:
@@ -79,13 +122,14 @@ def ask(place: tuple[str, int], path: str, headers: dict[str, str], seconds: flo
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             seen["status"], seen["body"] = answer.status, ""
+            seen.update({"location": answer.getheader("Location", "")} if answer.status in _REDIRECTS else {})
             if answer.headers.get_content_type() != "text/event-stream":
                 body = answer.read(most)
                 seen["body"] = body.decode(errors="replace")
                 if answer.length and len(body) < most:  # `read` with a limit does not report it
                     raise IncompleteRead(body, answer.length)
     except TimeoutError as error:
-        return seen or {"error": str(error)}
+        return seen or {"error": str(error), "late": connection.sock is not None}
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or header that HTTP does not allow
         reason = str(error) or type(error).__name__
         return {"error": f"answered {seen['status']} and broke off: {reason}" if seen else f"got no answer: {reason}"}
@@ -109,8 +153,10 @@ def limit_time(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
-def build_request(document: Mapping[str, object], path: str, item: Mapping[str, object]) -> tuple[str, dict[str, str]]:
-    """Return URL and headers for a GET, with all parameters that the path and the operation require."""
+def build_request(
+    document: Mapping[str, object], path: str, item: Mapping[str, object], base: str = ""
+) -> tuple[str, dict[str, str]]:
+    """Return URL and headers, in lower case, for a GET below `base`, with all parameters that it requires."""
     found: dict[tuple[str, str], dict[str, object]] = {}
     for holder in (item, keep_mapping(item.get("get"))):  # parameters of the operation replace those of the path
         for each in (resolve(document, each) for each in keep_list(holder.get("parameters"))):
@@ -124,16 +170,18 @@ def build_request(document: Mapping[str, object], path: str, item: Mapping[str, 
             continue
         elif place == "query":
             query += [f"{encode(name)}={encode(each)}" for each in value]
-        elif place == "header" and _HEADER_NAME.fullmatch(name) and name.lower() not in _NOT_PARAMETERS:
-            headers[name] = quote(",".join(value)[:_MOST_CHARACTERS], safe=_IN_HEADERS, errors="replace")
-    return "?".join([build_path(path, values), *(["&".join(query)] if query else [])]), headers
+        elif (
+            place == "header" and _HEADER_NAME.fullmatch(name) and name.lower() not in _NOT_PARAMETERS | _HOW_IT_IS_SENT
+        ):
+            headers[name.lower()] = quote(",".join(value)[:_MOST_CHARACTERS], safe=_IN_HEADERS, errors="replace")
+    return "?".join([base + build_path(path, values), *(["&".join(query)] if query else [])]), headers
 
 
 def build_path(path: str, values: dict[str, str]) -> str:
     """Return a path with its placeholders filled, and nothing in it that a URL may not hold."""
     parts = _PLACEHOLDER.split(path)  # text and names by turns
     parts[1::2] = [values.get(name) or "0" for name in parts[1::2]]
-    parts[::2] = [quote(text, safe="/:@!$&'()*+,;=~%", errors="replace") for text in parts[::2]]
+    parts[::2] = [quote(text, safe=_PATH_CHARACTERS, errors="replace") for text in parts[::2]]
     return "".join(parts)
 
 

@@ -15,7 +15,7 @@ _MOST_BYTES = 1024 * 1024
 def send_request(
     *, host: str, port: int, method: str, path: str, headers: dict[str, str], body: str | None, seconds: float
 ) -> dict[str, object]:
-    """Return status and body of the answer, or why none came."""
+    """Return status and body of the answer, and where it redirects to; or why none came."""
     connection = HTTPConnection(host, port)
     try:
         with limit_time(seconds):
@@ -24,7 +24,8 @@ def send_request(
             content = answer.read(_MOST_BYTES)
             if answer.length and len(content) < _MOST_BYTES:  # `read` with a limit does not report it
                 raise IncompleteRead(content, answer.length)
-        return {"status": answer.status, "body": content.decode(errors="replace")}
+        found = {"status": answer.status, "body": content.decode(errors="replace")}
+        return {**found, "location": answer.getheader("Location")} if "Location" in answer.headers else found
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or header that HTTP does not allow
         return {"error": str(error) or type(error).__name__}
     finally:

@@ -10,11 +10,11 @@ from typing import Any, Final, Literal, TypedDict, assert_never
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerSpec, ContainerState, Created
+from weighbridge.model.engine import ContainerSpec, ContainerState, Created, Streams
 from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
 from weighbridge.settings.smoke import Role
-from weighbridge.smoke.stack import redaction, runs
+from weighbridge.smoke.stack import exit_reason, redaction, runs
 from weighbridge.smoke.stack.observations import Observations
 from weighbridge.smoke.stack.runs import Run
 from weighbridge.smoke.stack.signals import Interruption
@@ -99,9 +99,25 @@ class Stack:
         except EngineFault:
             return ""
 
+    def read_streams(self, container: str, lines: int | None = LOG_LINES) -> Streams:
+        """Return the same as `read_log`, but each output stream by itself."""
+        try:
+            output, errors = self.engine.read_streams(self.build_name(container), lines)
+        except EngineFault:
+            return Streams()
+        return self.mask_streams(Streams(output=output.rstrip(), errors=errors.rstrip()))
+
+    def find_error(self, container: str) -> str:
+        """Return in one line the error that a container's log reports; empty if it reports none."""
+        return exit_reason.find_error(self.read_streams(container, exit_reason.LINES), self.settings.smoke.log_errors)
+
     def mask(self, text: str) -> str:
         """Return a text with `***` in place of the secrets that the containers were given."""
         return redaction.mask(text, redaction.collect_secrets(self.settings, self.environment))
+
+    def mask_streams(self, streams: Streams) -> Streams:
+        """Return what a program wrote without secrets; this comes before any cut, which could leave half of one."""
+        return Streams(output=self.mask(streams.output), errors=self.mask(streams.errors))
 
     def remove(self, container: str) -> None:
         """Remove a container and keep its log."""

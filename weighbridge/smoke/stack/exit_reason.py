@@ -1,36 +1,114 @@
-"""Finds in a role's log why it ended: the last line is seldom the one that says so."""
+"""Finds in what a program wrote why it failed or ended: the last line is seldom the one that says so.
+
+Standard error is searched before standard output. The order of their lines among each other says nothing: Python, for
+one, writes what it has buffered of its standard output after the text of the exception that ends it.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
-_TRACEBACK = "Traceback (most recent call last)"
+from weighbridge.model.engine import Streams
+
+_TRACEBACK = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\)")
+_GROUP_MARGIN = re.compile(r"[ |+-]*")
+"""What Python prints in front of each line of the traceback of an exception group."""
 _SHOWN_CHARACTERS = 300
+NOTHING = "(no output)"
+"""In place of a line, if there is none."""
 LINES = 200
 """How many lines to search, from the end of a log: a traceback through a framework is long."""
 
 
-def find_reason(log: str, errors: str) -> str:
-    """Return in one line why a container ended, according to its log.
+def find_error(streams: Streams, errors: str) -> str:
+    """Return in one line the error that a program reports; empty if it reports none.
 
     That is the exception of the last traceback, because a server may log one and then exit normally. Without a
-    traceback it is the last line that reports an error. The very last line follows, if it is another one.
+    traceback it is the last line that reports an error.
 
     Args:
-        log: The end of the log, oldest line first.
+        streams: What the program wrote, oldest line first.
         errors: A regular expression that matches lines that report an error.
     """
-    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
-    if not lines:
-        return "(no output)"
-    found = _find_exception(lines) or next((line for line in reversed(lines) if re.search(errors, line)), "")
-    last = lines[-1]
-    reasons = [found, f"its log ends: {last.strip()}"] if found and found != last else [last]
-    return "; ".join(each.strip()[:_SHOWN_CHARACTERS] for each in reasons)
+    both = [_split_lines(streams.errors), _split_lines(streams.output)]
+    exceptions = (_find_last_exception(lines) for lines in both)
+    reports = (next((line for line in reversed(lines) if re.search(errors, line)), "") for lines in both)
+    return next((_shorten(found) for found in (*exceptions, *reports) if found), "")
 
 
-def _find_exception(lines: list[str]) -> str:
-    """Return the line after the frames of the last traceback; empty if there is no traceback."""
-    begins = [at for at, line in enumerate(lines) if _TRACEBACK in line]
-    after = lines[begins[-1] + 1 :] if begins else []
-    return next((line for line in after if not line[0].isspace()), "")
+def find_cause(streams: Streams, errors: str) -> str:
+    """Return in one line why a program failed: the error that it reports, else its last line; never empty."""
+    return find_error(streams, errors) or _shorten(_find_last_line(streams)) or NOTHING
+
+
+def find_reason(streams: Streams, errors: str) -> str:
+    """Return in one line why a container ended: its cause, and its last line if that is another one."""
+    cause, last = find_cause(streams, errors), _shorten(_find_last_line(streams))
+    return cause if last in {"", cause} else f"{cause}; its log ends: {last}"
+
+
+def describe_error_line(lines: Sequence[str], at: int) -> str:
+    """Return a line that reports an error, with the exception of the traceback that it begins or that follows it."""
+    line, exception = lines[at].strip(), ""
+    if _TRACEBACK.search(line):
+        exception = find_exception(lines, at)
+        return _shorten(exception or line)
+    following = next((number for number in range(at + 1, len(lines)) if lines[number].strip()), at)
+    if _TRACEBACK.search(lines[following]):
+        exception = find_exception(lines, following)
+    return f"{_shorten(line)}; {_shorten(exception)}" if exception else _shorten(line)
+
+
+def find_tracebacks(lines: Sequence[str]) -> list[int]:
+    """Return the indexes of the lines with which tracebacks begin."""
+    return [at for at, line in enumerate(lines) if _TRACEBACK.search(line)]
+
+
+def find_exception(lines: Sequence[str], at: int) -> str:
+    """Return type and message of the exception whose traceback begins at a line; empty if its end is missing.
+
+    A logger may put the same words, with another time, in front of each line of the traceback.
+    """
+    begin = _TRACEBACK.search(lines[at])
+    prefix = lines[at][: begin.start()] if begin else ""
+    for line in _strip_prefix(prefix, lines[at + 1 :]):
+        if line.strip() and not line[0].isspace():
+            return line.strip()
+    return ""
+
+
+def find_last_line(text: str) -> str:
+    """Return the last line of a log or an output that is not blank."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), NOTHING)
+
+
+def _strip_prefix(prefix: str, lines: Sequence[str]) -> Iterator[str]:
+    """Yield lines without the margin of an exception group, or without what a logger puts in front of a line."""
+    margin, shape = _GROUP_MARGIN.fullmatch(prefix), _find_shape(prefix)
+    for line in lines:
+        start = line[: len(prefix)]
+        is_prefixed = _GROUP_MARGIN.fullmatch(start) if margin else _find_shape(start) == shape
+        yield line[len(prefix) :] if is_prefixed else line
+
+
+def _find_shape(prefix: str) -> str:
+    return re.sub(r"\d", "0", prefix)
+
+
+def _find_last_exception(lines: Sequence[str]) -> str:
+    begins = find_tracebacks(lines)
+    return find_exception(lines, begins[-1]) if begins else ""
+
+
+def _find_last_line(streams: Streams) -> str:
+    lines = _split_lines(streams.errors) or _split_lines(streams.output)
+    return lines[-1].strip() if lines else ""
+
+
+def _split_lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.splitlines() if line.strip()]
+
+
+def _shorten(text: str) -> str:
+    return text.strip()[:_SHOWN_CHARACTERS]

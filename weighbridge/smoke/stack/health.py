@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from weighbridge.errors import EngineFault
 from weighbridge.model.smoke import RoleName
+from weighbridge.smoke.stack import exit_reason
 from weighbridge.smoke.stack.containers import Stack
-from weighbridge.smoke.stack.inside import find_last_line
+from weighbridge.smoke.stack.exit_reason import find_last_line
 from weighbridge.smoke.stack.observations import Health
 
 _SECONDS = 30.0
-"""How long a health check may print nothing: Docker's default timeout (Dockerfile reference, HEALTHCHECK --timeout)."""
+"""How long a health check may print nothing: Docker's default timeout (Dockerfile reference, HEALTHCHECK --timeout), or
+as long as a role may take to become healthy if that is longer."""
 
 
 def check(stack: Stack, container: str, role: RoleName) -> Health | None:
@@ -25,13 +27,18 @@ def check(stack: Stack, container: str, role: RoleName) -> Health | None:
     command = stack.get_role(role).health or _build_command(stack.health_check)
     if not command:
         return None
+    limit = max(_SECONDS, stack.settings.smoke.timeout_seconds)
     try:
-        code, output = stack.engine.execute(stack.build_name(container), command, _SECONDS)
+        result = stack.engine.execute(stack.build_name(container), command, limit)
     except EngineFault as error:
         if not stack.read_state(container).running:
             return None
         return Health(ok=False, output=error.message)  # newer engines: for example, the image has no such program
-    return Health(ok=code == 0, output=find_last_line(output))
+    if result.code == 0:
+        # What it wrote to standard error, such as a warning, is no answer if there is one.
+        return Health(ok=True, output=find_last_line(result.streams.output or result.streams.errors))
+    cause = exit_reason.find_cause(stack.mask_streams(result.streams), stack.settings.smoke.log_errors)
+    return Health(ok=False, output=cause)
 
 
 def _build_command(test: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from weighbridge.settings.smoke import Method
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.stack import inside
+from weighbridge.smoke.stack import advice, inside
 from weighbridge.smoke.stack.containers import API, Stack
 
 _QUOTED_CHARACTERS = 200
-_TIMEOUT_SECONDS = 10
+_LEAST_SECONDS = 10.0
+"""How long an answer may take, or as long as a job may."""
+_SENT_BY_SCRIPTS = frozenset({"content-length", "transfer-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class Answer:
     body: str
     masked: Callable[[str], str] = str
     """Returns a text without secrets; applied to what is quoted of the body."""
+    location: str = ""
+    """Where a redirect leads to."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The headers of the settings, with which it was asked."""
 
     def parse_json(self) -> Any:
         """Return the parsed body; raise `CheckFailed` if it is no JSON."""
@@ -47,9 +53,24 @@ class Answer:
     def expect(self, *statuses: int) -> Answer:
         """Return this answer; raise `CheckFailed` if its status is none of these."""
         if self.status not in statuses:
-            wanted = " or ".join(map(str, statuses))
-            raise CheckFailed(f"{self.request} answered {self.status}, not {wanted}: {self.quote()}")
+            raise self.build_failure(f"not {' or '.join(map(str, statuses))}")
         return self
+
+    def build_failure(self, wanted: str) -> CheckFailed:
+        """Return an exception that says what was answered, what was wanted, and which setting that may come from."""
+        seen = advice.describe_status(self.status, self.masked(self.location))
+        remedy = self.find_remedy()
+        return CheckFailed(f"{self.request} answered {seen}, {wanted}: {self.quote()}{'; ' * bool(remedy)}{remedy}")
+
+    def find_remedy(self) -> str:
+        """Return which setting to change, judged by the status; empty if the status does not tell."""
+        path = self.request.partition(" ")[2]
+        return advice.find_remedy(self.status, path, self.masked(self.location), "", self.headers)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the same request will always get such an answer: a setting has to change first."""
+        return advice.is_hopeless(self.status)
 
     def quote(self) -> str:
         """Return the beginning of the body on one line, without secrets."""
@@ -77,8 +98,9 @@ class Client:
         requests = [
             {"method": method, "path": path, "headers": self.build_headers(body), "body": body} for path in paths
         ]
-        wanted = {**self.get_address(), "requests": requests, "timeout_seconds": _TIMEOUT_SECONDS}
-        answers = inside.ask(self.stack, "request.py", wanted, seconds=_TIMEOUT_SECONDS * (len(requests) + 2))
+        limit = max(_LEAST_SECONDS, self.stack.settings.smoke.timeout_seconds)
+        wanted = {**self.get_address(), "requests": requests, "timeout_seconds": limit}
+        answers = inside.ask(self.stack, "request.py", wanted, seconds=limit * (len(requests) + 2))
         return [self._read_answer(sent, answer) for sent, answer in zip(requests, answers, strict=True)]
 
     def get_address(self) -> dict[str, Any]:
@@ -86,12 +108,18 @@ class Client:
         return {"host": self.host, "port": self.stack.settings.roles.api.port}
 
     def build_headers(self, body: str | None = None) -> dict[str, str]:
-        """Return the headers of a request with this body."""
-        kind = {} if body is None else {"Content-Type": "application/json"}
-        return {**kind, **self.stack.settings.roles.api.headers}
+        """Return the headers of a request with this body: each name once, and those of the settings first.
+
+        The length of the body is for the script that sends it to say.
+        """
+        found = {} if body is None else {"content-type": ("Content-Type", "application/json")}
+        found |= {name.lower(): (name, value) for name, value in self.stack.settings.roles.api.headers.items()}
+        return {name: value for key, (name, value) in found.items() if key not in _SENT_BY_SCRIPTS}
 
     def _read_answer(self, sent: Mapping[str, Any], answer: Mapping[str, Any]) -> Answer:
         request = f"{sent['method']} {sent['path']}"
         if "status" not in answer:
             raise CheckFailed(f"{request} on {self.host} got no answer: {answer['error']}")
-        return Answer(request, answer["status"], answer["body"], self.stack.mask)
+        headers = self.stack.settings.roles.api.headers
+        location = answer.get("location", "")
+        return Answer(request, answer["status"], answer["body"], self.stack.mask, location, headers)

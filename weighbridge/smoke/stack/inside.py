@@ -9,14 +9,19 @@ from typing import Any
 
 from weighbridge.engine.protocol import TIMED_OUT
 from weighbridge.errors import EngineFault
+from weighbridge.model.engine import CommandResult
 from weighbridge.smoke import scripts
 from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack import exit_reason
 from weighbridge.smoke.stack.containers import CLIENT, INTERPRETERS, Stack
+from weighbridge.smoke.stack.exit_reason import find_last_line
 from weighbridge.smoke.stack.observations import Findings, Listener, Process
 
 _SCRIPTS = Path(str(scripts.__file__)).parent
 _OLDEST_PYTHON = 3, 9
 _CANNOT_EXECUTE = frozenset({126, 127})
+_LEAST_SECONDS = 30.0
+"""How long each script may print nothing, or as long as a role may take to become healthy."""
 _SPARE_SECONDS = 10.0
 """How much longer than its own limit we wait for a command: it is ended inside, where that leaves no process behind."""
 _BOUNDED = f"""
@@ -24,7 +29,7 @@ import subprocess, sys
 try:
     sys.exit(subprocess.run(sys.argv[2:], timeout=float(sys.argv[1])).returncode)
 except subprocess.TimeoutExpired:
-    print('still running after', sys.argv[1], 's')
+    print('still running after', sys.argv[1], 's', file=sys.stderr)
     sys.exit({TIMED_OUT})
 except OSError as error:
     sys.exit(str(error))
@@ -49,10 +54,10 @@ def probe_once(stack: Stack, container: str) -> Findings:
 
 def check_version(stack: Stack, container: str) -> str:
     """Return the version of a container's Python; raise `CheckFailed` if it does not run or is too old."""
-    code, output = _run_python(stack, container, "import sys; print(*sys.version_info[:3])")
-    if code:
-        raise CheckFailed(find_last_line(output))
-    found = tuple(int(part) for part in find_last_line(output).split())
+    result = _run_python(stack, container, "import sys; print(*sys.version_info[:3])")
+    if result.code:
+        raise CheckFailed(_find_cause(stack, result))
+    found = tuple(int(part) for part in find_last_line(result.streams.output).split())
     name = f"Python {'.'.join(map(str, found))}"
     if found < _OLDEST_PYTHON:
         raise CheckFailed(f"{name} is older than {'.'.join(map(str, _OLDEST_PYTHON))}, which our scripts need")
@@ -64,7 +69,7 @@ def run_script(
     container: str,
     name: str,
     *arguments: str,
-    seconds: float = 30,
+    seconds: float = 0,
     on_line: Callable[[str], None] | None = None,
 ) -> Any:
     """Run one of our scripts in a container and return the JSON that it prints.
@@ -74,15 +79,16 @@ def run_script(
         container: Its name in the stack.
         name: A file of `scripts/`.
         arguments: Arguments of the script.
-        seconds: How long the script may print nothing.
+        seconds: How long the script may print nothing, if that is longer than what each script gets.
         on_line: Called with each line of output as soon as it is printed.
     """
     source = (_SCRIPTS / name).read_text(encoding="utf-8")
-    code, output = _run_python(stack, container, source, *arguments, seconds=seconds, on_line=on_line)
+    result = _run_python(stack, container, source, *arguments, seconds=seconds, on_line=on_line)
     try:
-        return json.loads(find_last_line(output))
+        return json.loads(find_last_line(result.streams.output))
     except ValueError:
-        raise CheckFailed(f"{name} failed with code {code} inside: {find_last_line(output)}") from None
+        why = _find_cause(stack, result)
+        raise CheckFailed(f"{name} failed with code {result.code} inside: {why}") from None
 
 
 def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> Any:
@@ -91,22 +97,26 @@ def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> A
 
 
 def run(stack: Stack, command: Sequence[str], seconds: float) -> str:
-    """Run a command in the client's container and return the last line of its output.
+    """Run a command in the client's container and return the last line of its standard output.
 
     It is killed when the time is up, because a command that waits for the result of a lost job would never end.
 
     Raises:
         CheckFailed: It exited with another code than 0, or the time was up.
     """
-    code, output = _run_python(stack, CLIENT, _BOUNDED, f"{seconds:g}", *command, seconds=seconds + _SPARE_SECONDS)
-    if code:
-        raise CheckFailed(f"`{' '.join(command)}` failed with code {code}: {find_last_line(output)}")
-    return find_last_line(output)
+    result = _run_python(stack, CLIENT, _BOUNDED, f"{seconds:g}", *command, seconds=seconds + _SPARE_SECONDS)
+    if result.code:
+        raise CheckFailed(f"`{' '.join(command)}` failed with code {result.code}: {_find_cause(stack, result)}")
+    return find_last_line(result.streams.output)
 
 
-def find_last_line(text: str) -> str:
-    """Return the last line of a log or an output that is not blank."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "(no output)")
+def _find_cause(stack: Stack, result: CommandResult) -> str:
+    """Return in one line why a command failed, or that its time was up and which error it reported until then."""
+    errors, streams = stack.settings.smoke.log_errors, stack.mask_streams(result.streams)
+    if result.code != TIMED_OUT:
+        return exit_reason.find_cause(streams, errors)
+    error, late = exit_reason.find_error(streams, errors), find_last_line(streams.errors)
+    return f"{late}; it said: {error}" if error else late
 
 
 def _run_python(
@@ -114,23 +124,24 @@ def _run_python(
     container: str,
     source: str,
     *arguments: str,
-    seconds: float = 30,
+    seconds: float = 0,
     on_line: Callable[[str], None] | None = None,
-) -> tuple[int, str]:
-    """Run a script without the image's own site-packages; return its exit code and its output."""
-    reason = ""
+) -> CommandResult:
+    """Run a script without the image's own site-packages; return its result."""
+    reason, limit = "", max(seconds, _LEAST_SECONDS, stack.settings.smoke.timeout_seconds)
     for name in stack.interpreters:
         try:
             command = (name, "-I", "-S", "-c", source, *arguments)
-            code, output = stack.engine.execute(stack.build_name(container), command, seconds, on_line)
+            result = stack.engine.execute(stack.build_name(container), command, limit, on_line)
         except EngineFault as error:  # newer engines: the image has no such program
             reason = error.message
             state = stack.read_state(container)
             if not state.running:
-                said = find_last_line(stack.read_log(container))
-                raise CheckFailed(f"{container} has ended, with code {state.exit_code}: {said}") from error
+                log = stack.read_streams(container, exit_reason.LINES)
+                why = exit_reason.find_reason(log, stack.settings.smoke.log_errors)
+                raise CheckFailed(f"{container} has ended, with code {state.exit_code}: {why}") from error
         else:
-            if code not in _CANNOT_EXECUTE:
-                return code, output
-            reason = find_last_line(output)
+            if result.code not in _CANNOT_EXECUTE:
+                return result
+            reason = _find_cause(stack, result)
     raise CheckFailed(f"no {' or '.join(INTERPRETERS)} can be run in the container: {reason}")

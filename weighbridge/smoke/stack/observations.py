@@ -31,7 +31,7 @@ class Health:
 
     ok: bool
     output: str
-    """The last line that it printed."""
+    """The last line that it printed; if it failed, the error that it reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +78,13 @@ class Reply:
 
     status: int | None = None
     """None: no answer came."""
+    location: str = ""
+    """Where a redirect leads to."""
     body: str = ""
     error: str = ""
     """Why no answer came."""
+    late: bool = False
+    """Whether the API accepted the request and did not answer in time, as it does with a long poll."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,5 +130,7 @@ class Observations:
     """Container -> what the first probe saw once the container served."""
     healths: dict[str, Health] = field(default_factory=dict)
     """Container -> the last result of its health check."""
+    lines_before_stop: dict[str, int] = field(default_factory=dict)
+    """Role -> how many lines its log had when we sent it SIGTERM."""
     logs: dict[str, str] = field(default_factory=dict)
     """Container that was removed -> its whole log."""

@@ -1,0 +1,130 @@
+"""Queues that no worker takes jobs from, in a real Redis that Celery fills, and in prepared answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import Celery  # type: ignore[import-untyped]  # Celery ships no types
+
+from tests.support.fakes import FakeEngine, stack_on
+from tests.support.scripts import free_port
+from weighbridge.errors import EngineFault
+from weighbridge.model.engine import CommandResult, Streams
+from weighbridge.smoke.stack import queues
+
+BANNER = """
+ -------------- celery@x v5.7.0
+- ** ---------- [queues]
+                .> celery           exchange=celery(direct) key=celery
+                .> mail             exchange=mail(direct) key=mail
+"""
+
+
+def listed(*lists: tuple[str, int], bound: Sequence[str] = ()) -> str:
+    """Return what Redis prints of its lists and Kombu's bindings."""
+    return f"0 {json.dumps([lists, bound])}"
+
+
+def told(*outputs: str, log: str = "") -> str:
+    """Return what is told of queues for these outputs of Redis."""
+    return queues.describe_unconsumed(stack_on(FakeEngine(log=log, outputs=outputs)))
+
+
+def test_queue_that_no_worker_takes_from() -> None:
+    """A queue from which nothing is taken is named, with the option of the worker that changes that."""
+    assert told(*[listed(("high", 2))] * 3) == (
+        "no worker takes the jobs that wait in queue high (2); add --queues high to roles.worker.command, "
+        "or send the jobs to a queue that the worker takes jobs from"
+    )
+    assert told(*[listed(("celery", 1), ("high", 2))] * 3, log=BANNER) == (
+        "no worker takes the jobs that wait in queue high (2); it takes them from celery, mail; "
+        "add --queues celery,mail,high to roles.worker.command, "
+        "or send the jobs to a queue that the worker takes jobs from"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "log"),
+    [
+        ([listed()], ""),
+        ([listed(("high", 2)), listed(("high", 1)), listed(("high", 1))], ""),
+        ([listed(("high", 2)), listed(("high", 2)), listed(("high", 1))], ""),
+        ([listed(("high", 1)), listed()], ""),
+        ([listed(("celery", 5))] * 3, BANNER),
+        (["1 no redis"], ""),
+        (["0 NOAUTH"], ""),
+    ],
+)
+def test_queue_that_is_worked_on(outputs: list[str], log: str) -> None:
+    """A queue that becomes shorter, and one from which the worker says that it takes jobs, are not told."""
+    assert told(*outputs, log=log) == ""
+
+
+def test_no_redis() -> None:
+    """If the engine cannot ask Redis, nothing is told."""
+    assert queues.count_waiting(stack_on(FakeEngine(outputs=[EngineFault("gone")]))) == {}
+
+
+def test_priorities_and_other_lists() -> None:
+    """All priorities of a queue count together; beside Kombu's queues, other lists are the application's own."""
+    lists = [("high", 1), ("high\x06\x163", 2), ("recent", 9)]
+    bound = ["high\x06\x16\x06\x16high", "pid\x06\x16\x06\x16celery@x.celery.pidbox"]
+    for bindings, counts in (([], {"high": 3, "recent": 9}), (bound, {"high": 3})):
+        stack = stack_on(FakeEngine(outputs=[listed(*lists, bound=bindings)]))
+        assert queues.count_waiting(stack) == counts
+
+
+class RealRedis(FakeEngine):
+    """An engine whose Redis runs on this machine."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.port = port
+
+    def execute(self, _container: str, command: Sequence[str], *_: Any) -> CommandResult:
+        """Run the command of Redis's client."""
+        program, *words = command
+        done = subprocess.run([program, "-p", str(self.port), *words], capture_output=True, text=True, check=False)
+        return CommandResult(code=done.returncode, streams=Streams(output=done.stdout, errors=done.stderr))
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[int]:
+    """Start a Redis and return its port."""
+    program, port = shutil.which("redis-server") or pytest.skip("redis-server is not installed"), free_port()
+    words = [program, "--port", str(port), "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 10
+        while subprocess.run(["redis-cli", "-p", str(port), "ping"], capture_output=True, check=False).returncode:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield port
+        process.terminate()
+
+
+@pytest.mark.services
+def test_queue_of_celery(redis: int) -> None:
+    """A job that Celery sends to a queue without a worker is found, in any database; other lists are not."""
+    stack = stack_on(RealRedis(redis))
+    assert queues.count_waiting(stack) == {}
+    app = Celery("x", broker=f"redis://127.0.0.1:{redis}/3")
+    for priority in (0, 9, 9):
+        app.send_task("x.job", queue="high", priority=priority)
+    app.close()
+    subprocess.run(["redis-cli", "-p", str(redis), "-n", "3", "rpush", "recent", "a"], check=True, capture_output=True)
+    assert queues.count_waiting(stack) == {"high": 3}
+    assert queues.describe_unconsumed(stack).startswith("no worker takes the jobs that wait in queue high (3); ")
+
+
+@pytest.mark.services
+def test_queue_without_celery(redis: int) -> None:
+    """Lists count as queues if there is no Kombu."""
+    subprocess.run(["redis-cli", "-p", str(redis), "rpush", "jobs", "a", "b"], check=True, capture_output=True)
+    assert queues.count_waiting(stack_on(RealRedis(redis))) == {"jobs": 2}
