@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weighbridge.errors import SettingsError
+from weighbridge.render import log_commands
+from weighbridge.render.log_commands import Syntax
 
 if TYPE_CHECKING:
     from weighbridge.model.smoke import Proof
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def _defer(module: str, name: str = "render", *, machine: bool = True) -> Callable[..., None]:
+def _defer(module: str, name: str = "render", *, syntax: Syntax = "markup") -> Callable[..., None]:
     """Return a renderer that imports its module, which is below this folder, on the first call.
 
     The renderer takes the value and a stream; without a stream it writes to standard output. Formats for machines are
@@ -33,34 +35,36 @@ def _defer(module: str, name: str = "render", *, machine: bool = True) -> Callab
     """
 
     def render(value: Any, *stream: Any) -> None:
-        if machine and not stream and isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")
+        if syntax != "text" and not stream:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")
+            stream = (log_commands.guard(sys.stdout, syntax),)
         getattr(import_module(f"weighbridge.render.{module}"), name)(value, *stream)
 
     return render
 
 
 REPORTS: Mapping[str, Callable[..., None]] = {
-    "terminal": _defer("terminal.report", machine=False),
-    "json": _defer("json"),
+    "terminal": _defer("terminal.report", syntax="text"),
+    "json": _defer("json", syntax="json"),
     "markdown": _defer("markdown.report"),
     "html": _defer("html.report"),
     "svg": _defer("svg.report"),
     "badge": _defer("svg.badge"),
-    "cyclonedx": _defer("cyclonedx"),
+    "cyclonedx": _defer("cyclonedx", syntax="json"),
 }
 DIFFERENCES: Mapping[str, Callable[[Comparison], None]] = {
-    "terminal": _defer("terminal.difference", machine=False),
-    "json": _defer("json", "render_difference"),
+    "terminal": _defer("terminal.difference", syntax="text"),
+    "json": _defer("json", "render_difference", syntax="json"),
 }
 PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
-    "terminal": _defer("terminal.smoke", machine=False),
-    "json": _defer("json", "render_proofs"),
+    "terminal": _defer("terminal.smoke", syntax="text"),
+    "json": _defer("json", "render_proofs", syntax="json"),
     "junit": _defer("junit"),
 }
 TRENDS: Mapping[str, Callable[[Trend], None]] = {
-    "terminal": _defer("terminal.trend", machine=False),
-    "json": _defer("json", "render_trend"),
+    "terminal": _defer("terminal.trend", syntax="text"),
+    "json": _defer("json", "render_trend", syntax="json"),
 }
 
 
