@@ -56,7 +56,7 @@ def find_named() -> Place | None:
     Looks at DOCKER_HOST, then DOCKER_CONTEXT, then the current context in the client's configuration.
 
     Raises:
-        SettingsError: DOCKER_HOST is a socket without a path, for which Docker's SDK would silently use the machine's own
+        SettingsError: DOCKER_HOST is a socket without a path, for which Docker's SDK would silently use this machine's
             engine; or the client's configuration is a FIFO, and the SDK would wait for its writer.
         NoEngine: The context does not exist or cannot be read. Docker's SDK would silently use another engine.
     """
