@@ -115,14 +115,19 @@ class Settings(Section):
         return tuple(name for name in self.variants if not wanted or name in wanted)
 
 
-def read_config(config: Mapping[str, Any], invokes_own: Iterable[str]) -> Settings:
+def read_config(config: Mapping[str, Any], invokes_own: Iterable[str], second_file: str = "") -> Settings:
     """Return the settings in Invoke's merged configuration, without Invoke's own keys.
+
+    Args:
+        config: The configuration.
+        invokes_own: Invoke's own keys.
+        second_file: The file that Invoke merged besides invoke.yaml; empty if there is none.
 
     Raises:
         SettingsError: See `check`.
     """
     own = set(invokes_own)
-    return check({key: _unwrap(value) for key, value in config.items() if key not in own})
+    return check({key: _unwrap(value) for key, value in config.items() if key not in own}, second_file)
 
 
 def _unwrap(value: Any) -> Any:
@@ -130,8 +135,8 @@ def _unwrap(value: Any) -> Any:
     return {key: _unwrap(each) for key, each in value.items()} if hasattr(value, "items") else value
 
 
-def check(values: Mapping[str, Any]) -> Settings:
-    """Return the settings that a mapping holds.
+def check(values: Mapping[str, Any], second_file: str = "") -> Settings:
+    """Return the settings that a mapping holds; `second_file` as in `read_config`.
 
     Raises:
         SettingsError: One line that names the first wrong key and what it should be.
@@ -139,5 +144,5 @@ def check(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        message, advice = describe_error(error.errors(), Settings)
+        message, advice = describe_error(error.errors(), Settings, second_file)
         raise SettingsError(message, advice=advice) from error
