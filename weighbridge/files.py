@@ -55,6 +55,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Tell whether a path leads to a folder; False also for a text that can be no path."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def replace(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file, and replace the one of that name if there is one.
 

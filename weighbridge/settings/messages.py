@@ -9,6 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from weighbridge.quoting import escape
+
 _WORDS = {
     "missing": "it is missing",
     "dict_type": "it has to be a section with keys",
@@ -48,7 +50,7 @@ def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel], se
     variable = "_".join(["INVOKE", *place]).upper()
     files = " or ".join(filter(None, ("invoke.yaml", second_file)))
     advice = f"Correct {variable}, which sets it." if variable in os.environ else f"Correct it in {files}."
-    return f"invoke.yaml: {'.'.join(place)}: {words}", advice
+    return f"invoke.yaml: {escape('.'.join(place))}: {words}", advice
 
 
 def _describe_value(value: Any) -> str:

@@ -14,7 +14,7 @@ from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
 from weighbridge.settings.messages import describe_error
 from weighbridge.settings.smoke import Roles, Smoke
-from weighbridge.settings.values import UNIQUE, Name, Pattern, Reference, Repository, Section
+from weighbridge.settings.values import UNIQUE, Argument, FilePath, Name, Pattern, Reference, Repository, Section
 
 BaseRole = Literal["python", "redis"]
 
@@ -36,24 +36,24 @@ class Variant(Section):
     accepts: dict[str, Annotated[str, Field(min_length=1)]] = {}
     """Name or title of a rule of `invoke smoke` that is waived for this variant -> why."""
 
-    target: str | None = None
+    target: Argument | None = None
     """Stage of the Dockerfile to build; None: the last one."""
-    dockerfile: str = "Dockerfile"
-    context: str = "."
-    arguments: dict[str, str] = {}
+    dockerfile: FilePath = "Dockerfile"
+    context: FilePath = "."
+    arguments: dict[Argument, Argument] = {}
     """Additional build arguments."""
 
 
 class Reports(Section):
     """Where `invoke report` keeps its records."""
 
-    directory: str = "reports"
+    directory: FilePath = "reports"
 
 
 class Change(Section):
     """A change of one file; `invoke report --rebuild` measures what it costs."""
 
-    file: str
+    file: FilePath
     """Path in the build context of every variant, with slashes."""
     find: Pattern = ""
     """Regular expression whose first match is replaced; empty: nothing is replaced."""
