@@ -123,6 +123,8 @@ def test_open_descriptor(tmp_path: Path) -> None:
     assert (tmp_path / "x").read_bytes() == b"before xx after"
     with pytest.raises(SettingsError, match="Bad file descriptor"):
         destination.check(Path(f"/dev/fd/{number}"))
+    with (tmp_path / "x").open("rb") as file, pytest.raises(SettingsError, match="it is open for reading only"):
+        destination.check(Path(f"/dev/fd/{file.fileno()}"))
 
 
 def test_names_of_descriptors(tmp_path: Path) -> None:

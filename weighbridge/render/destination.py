@@ -6,6 +6,7 @@ A link leads to its target, and a name of an open descriptor, such as `/dev/stdo
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -52,7 +53,8 @@ def check(path: Path) -> None:
     with _translate_errors(path):
         descriptor = find_descriptor(path)
         if descriptor is not None:
-            os.fstat(descriptor)
+            if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+                raise OSError(errno.EBADF, "it is open for reading only")
             return
         kind = _read_kind(path)
         if kind is None:
