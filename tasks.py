@@ -5,13 +5,15 @@ Each task imports what it needs itself, so that the list appears at once.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-from weighbridge.commands.cli import check_configuration, parse_number, read_settings, show_user_errors
+from weighbridge.commands.cli import parse_number, read_settings, show_user_errors
+from weighbridge.commands.configuration import check_configuration
 from weighbridge.render import formats
 
 PROJECT = Path(__file__).parent
@@ -200,4 +202,4 @@ def lock(c: Context) -> None:
 
 
 with show_user_errors():
-    check_configuration(PROJECT)
+    check_configuration(PROJECT, sys.modules[__name__])

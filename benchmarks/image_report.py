@@ -13,6 +13,7 @@ from benchmarks.image_results import Compared, ImageResults
 from benchmarks.report import LINE_WIDTH, NOTHING, print_targets
 from benchmarks.starts import ROLES
 from weighbridge.model.report import Pull
+from weighbridge.render import log_commands
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_table
 from weighbridge.report.units import format_size
 
@@ -28,7 +29,7 @@ def render(results: ImageResults, stream: TextIO | None = None) -> None:
 
 def render_json(results: ImageResults, stream: TextIO | None = None) -> None:
     """Write all figures and every single run."""
-    (stream or sys.stdout).write(json.dumps(_export(results), indent=2) + "\n")
+    (stream or log_commands.guard(sys.stdout, "json")).write(json.dumps(_export(results), indent=2) + "\n")
 
 
 FORMATS: Mapping[str, Callable[[ImageResults], None]] = {"terminal": render, "json": render_json}

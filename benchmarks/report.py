@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from benchmarks.programs import COLD, DIVE, SAVE, SYFT
 from benchmarks.results import Growth, Results, Target, WasteCase, compute_ratio
 from benchmarks.runs import Series
+from weighbridge.render import log_commands
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_table
 from weighbridge.report.units import draw_bar, format_size
 
@@ -33,7 +34,7 @@ def render(results: Results, stream: TextIO | None = None) -> None:
 
 def render_json(results: Results, stream: TextIO | None = None) -> None:
     """Write all figures and every single run."""
-    (stream or sys.stdout).write(json.dumps(_export(results), indent=2) + "\n")
+    (stream or log_commands.guard(sys.stdout, "json")).write(json.dumps(_export(results), indent=2) + "\n")
 
 
 FORMATS: Mapping[str, Callable[[Results], None]] = {"terminal": render, "json": render_json}

@@ -20,6 +20,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 # pytest-xdist tells its workers the width of its own terminal; here all is as wide as a pipe, unless a test says so.
 os.environ.pop("COLUMNS", None)
+# In a job of CI, too, output is as it is elsewhere, unless a test says so.
+for name in ("GITHUB_ACTIONS", "GITLAB_CI"):
+    os.environ.pop(name, None)
 
 
 def pytest_collection_finish() -> None:

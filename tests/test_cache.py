@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -16,6 +20,7 @@ from tests.support.images import Entry
 from tests.support.layers import directory, hard_link, layer, symbolic_link
 from weighbridge import code_digest
 from weighbridge.cache import Cache, locate_user_folder
+from weighbridge.image.layer import FILE, LayerContent
 
 CONTENT = layer(
     directory("d"),
@@ -74,6 +79,138 @@ def test_damage_is_as_good_as_nothing(tmp_path_factory: pytest.TempPathFactory, 
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     assert Cache(folder).read_layer(KEY) in (None, CONTENT)
     assert Cache(folder).read_document(path.name) is None
+
+
+def seal(folder: Path, key: str, content: bytes) -> Path:
+    """Write a file of the cache with the digest that belongs to it, and return its path."""
+    Cache(folder).keep_document(key, {})
+    path = next(path for path in files(folder) if path.name == key)
+    sealed = hashlib.sha256(f"{path.parent.name}\0{key}\0".encode() + content).digest() + content
+    path.write_bytes(sealed)
+    return path
+
+
+def test_file_of_another_key_is_not_believed(tmp_path: Path) -> None:
+    """A whole file that was copied or renamed to another key is not used, and neither is one without its digest."""
+    cache = Cache(tmp_path)
+    cache.keep_layer("a", CONTENT)
+    cache.keep_document("b", {"ok": True})
+    layer_file, document = files(tmp_path)
+    for name, path in ((f"x{layer_file.name.removeprefix('a')}", layer_file), ("y", document)):
+        path.with_name(name).write_bytes(path.read_bytes())
+    assert cache.read_layer("x") is None
+    assert cache.read_document("y") is None
+    assert files(tmp_path) == [layer_file, document], "they are gone, so that they are written anew"
+    document.write_bytes(zlib.compress(b'{"ok": true}'))
+    assert cache.read_document("b") is None
+    other = Cache(tmp_path / "other")
+    other.keep_document("b", {"ok": False})
+    assert seal(tmp_path, "b", zlib.compress(b"{}")).exists()
+    assert cache.read_document("b") == {}
+
+
+def test_file_of_another_version_is_not_believed(tmp_path: Path) -> None:
+    """A file that was moved from the folder of another version is not used, though it has a digest."""
+    cache = Cache(tmp_path)
+    cache.keep_document("a", {"x": 1})
+    (path,) = files(tmp_path)
+    content = path.read_bytes()[32:]
+    path.write_bytes(hashlib.sha256(b"3-little\0a\0" + content).digest() + content)
+    assert cache.read_document("a") is None
+
+
+def test_cache_waits_for_nothing(tmp_path: Path) -> None:
+    """A FIFO in a file's place is not read."""
+    cache = Cache(tmp_path)
+    cache.keep_document("a", {})
+    (path,) = files(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    assert cache.read_document("a") is None
+
+
+HEAD = {
+    "shipped_bytes": 2,
+    "file_count": 2,
+    "deflated_bytes": 3,
+    "fingerprint": {"content": 1, "ownership": 2, "times": 3},
+    "columns": [4, 2, 16, 16],
+    "documents": [[1, 1]],
+    "targets": [[0, "a"]],
+}
+"""The first line of a layer of two entries, `a` and `b`, of one byte each."""
+REST = b"a\0b\0" + bytes([FILE, FILE]) + struct.pack("=qqQQ", 1, 1, 5, 6) + b"x"
+
+
+def read_as_layer(folder: Path, head: object, rest: bytes) -> LayerContent | None:
+    """Return what the cache makes of a file whose digest is right."""
+    Cache(folder).keep_layer("a", CONTENT)
+    key = next(path.name for path in files(folder) if path.name.startswith("a"))
+    seal(folder, key, zlib.compress(json.dumps(head).encode() + b"\n" + rest))
+    return Cache(folder).read_layer("a")
+
+
+def test_layer_with_the_right_types(tmp_path: Path) -> None:
+    """The file that the next test changes is a layer, in the form that this page of tests says."""
+    found = read_as_layer(tmp_path, HEAD, REST)
+    assert found
+    assert [(entry.path, entry.size, entry.digest, entry.target) for entry in found.iterate_entries()] == [
+        ("a", 1, 5, "a"),
+        ("b", 1, 6, ""),
+    ]
+    empty = HEAD | {"columns": [0, 0, 0, 0], "documents": [], "targets": []}
+    assert read_as_layer(tmp_path, empty, b"")
+
+
+@pytest.mark.parametrize(
+    ("changes", "rest"),
+    [
+        ({"shipped_bytes": "2"}, REST),
+        ({"shipped_bytes": 2.0}, REST),
+        ({"shipped_bytes": True}, REST),
+        ({"file_count": None}, REST),
+        ({"deflated_bytes": -1}, REST),
+        ({"fingerprint": {"content": 1, "ownership": 2}}, REST),
+        ({"fingerprint": {"content": "1", "ownership": 2, "times": 3}}, REST),
+        ({"fingerprint": 7}, REST),
+        ({"columns": [4, 2, 16]}, REST[:-17] + b"x"),
+        ({"columns": [4, 1, 16, 16]}, REST[:5] + REST[6:]),
+        ({"columns": [4, 2, 8, 16]}, REST[:6] + REST[14:]),
+        ({"columns": [4, 2, 16, 8]}, REST[:22] + REST[30:]),
+        ({"columns": [4, 2, 15, 17]}, REST),
+        ({"columns": [4, 2, 16, -16]}, REST),
+        ({"columns": [2, 2, 16, 16]}, REST[2:]),
+        ({"columns": [5, 2, 16, 16]}, b"a\0b\0c" + REST[4:]),
+        ({"columns": [1, 0, 0, 0], "documents": [], "targets": []}, b"a"),
+        ({}, REST[:4] + bytes([FILE, 5]) + REST[6:]),
+        ({}, REST[:6] + struct.pack("=qq", -1, 1) + REST[22:]),
+        ({}, REST + b"more"),
+        ({"documents": [[2, 1]]}, REST),
+        ({"documents": [["1", 1]]}, REST),
+        ({"documents": [[1, True]]}, REST),
+        ({"documents": [[1]]}, REST),
+        ({"targets": [[2, "a"]]}, REST),
+        ({"targets": [[0, 1]]}, REST),
+        ({"targets": [["0", "a"]]}, REST),
+        ({"targets": 1}, REST),
+    ],
+)
+def test_layer_with_wrong_types_is_not_believed(tmp_path: Path, changes: dict[str, object], rest: bytes) -> None:
+    """A file whose digest is right, but whose values have the wrong type or length, is not used."""
+    assert read_as_layer(tmp_path, HEAD | changes, rest) is None
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers(-3, 20) | st.floats() | st.text(max_size=3), st.lists)
+
+
+@given(st.dictionaries(st.sampled_from([*HEAD]), JSON), st.binary(max_size=60) | st.just(REST))
+def test_no_values_raise_anything(
+    tmp_path_factory: pytest.TempPathFactory, changes: dict[str, object], rest: bytes
+) -> None:
+    """Whatever a file with the right digest holds, it is not used, or is a layer whose entries can be read."""
+    found = read_as_layer(tmp_path_factory.mktemp("cache"), HEAD | changes, rest)
+    if found:
+        assert len([*found.iterate_entries()]) == found.entry_count
 
 
 def test_cache_stays_below_its_limit(tmp_path: Path) -> None:

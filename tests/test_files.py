@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and reading that never waits."""
 
 from __future__ import annotations
 
@@ -144,3 +144,47 @@ def test_place_that_cannot_be_taken(tmp_path: Path) -> None:
         files.replace(tmp_path / "a", b"new")
     assert held(tmp_path) == ["a"]
     assert held(tmp_path / "a") == ["b"]
+
+
+@given(st.binary(max_size=8), st.integers(0, 8))
+def test_file_of_any_length_up_to_the_limit(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, longest: int
+) -> None:
+    """A file of exactly the limit is read whole, one that is a byte longer is refused."""
+    path = tmp_path_factory.mktemp("files") / "a"
+    path.write_bytes(data)
+    if len(data) <= longest:
+        assert files.read(path, longest) == data
+        return
+    with pytest.raises(OSError, match=f"it is longer than {longest} bytes"):
+        files.read(path, longest)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("fifo", "it is not a regular file"),
+        ("/dev/zero", "it is not a regular file"),
+        ("folder", "Is a directory"),
+        ("none", "No such file or directory"),
+        ("x" * 256, "File name too long"),
+        ("a\0b", "embedded null byte"),
+        ("\ud800", "surrogates not allowed"),
+    ],
+)
+def test_what_is_no_file_is_not_read(tmp_path: Path, name: str, why: str) -> None:
+    """Reading never waits for the writer of a FIFO and never reads a device; each is an error of the system's kind."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=why) as caught:
+        files.read(tmp_path / name, 10)
+    assert caught.value.strerror
+    assert not files.is_file(tmp_path / name)
+
+
+def test_link_to_a_file_is_read(tmp_path: Path) -> None:
+    """A link leads to its file."""
+    (tmp_path / "a").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("a")
+    assert files.read(tmp_path / "link", 1) == b"x"
+    assert files.is_file(tmp_path / "link")

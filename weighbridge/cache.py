@@ -1,33 +1,38 @@
 """Caches what was read of layers, by diff ID, and of an engine's images, by id. Neither ever changes its content.
 
-The cache is files in the user's cache folder. Each appears whole or not at all, is checked when it is read, and may be
-deleted at any time. If a file is missing, damaged or of another version, the caller reads the layer again. The folder
+The cache is files in the user's cache folder. Each appears whole or not at all, and may be deleted at any time. It
+begins with a digest of its key and content, and its values must have the right types and lengths. If a file is missing,
+damaged, copied from another key or of another version, it is not used, and the caller reads the layer again. The folder
 stays below a limit: the files that were not used for longest are deleted first. No method here ever fails: without a
 cache everything works, only slower.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 from weighbridge import code_digest, files
 from weighbridge.image import packages
-from weighbridge.image.layer import Fingerprint, LayerContent
+from weighbridge.image.layer import FILE, OTHER, Fingerprint, LayerContent
 
-VERSION = 3
+VERSION = 4
 """Part of the folder's name. Raise it with every change of what is kept or how that is computed.
 
 Only which package databases are kept needs no new version: the file of a layer has a digest of that code in its name.
 """
 LIMIT_BYTES = 256 * 2**20
+_LONGEST = 2**30
+"""The most bytes of a file that we read; each file is far below the limit of the folder."""
+_DIGEST_BYTES = 32
 _COLUMNS = ("paths", "kinds", "sizes", "digests")
 
 
@@ -53,7 +58,7 @@ class Cache:
         data = self._read(key)
         try:
             return None if data is None else _unpack(zlib.decompress(data))
-        except (zlib.error, ValueError, LookupError, TypeError, OverflowError):
+        except (zlib.error, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
             self._drop(key)
             return None
 
@@ -86,17 +91,25 @@ class Cache:
             self._locate(key).unlink()
 
     def _read(self, key: str) -> bytes | None:
+        """Return what was written under a key; None if there is no such file, or its digest is not the key's."""
         try:
-            data = self._locate(key).read_bytes()
+            data = files.read(self._locate(key), _LONGEST)
             os.utime(self._locate(key))  # marks it as used
         except OSError:
             return None
-        return data
+        content = data[_DIGEST_BYTES:]
+        if data[:_DIGEST_BYTES] == self._compute_digest(key, content):
+            return content
+        self._drop(key)
+        return None
+
+    def _compute_digest(self, key: str, content: bytes) -> bytes:
+        return hashlib.sha256(f"{self._folder.name}\0{key}\0".encode(errors="surrogateescape") + content).digest()
 
     def _write(self, key: str, data: bytes) -> None:
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            files.replace(self._locate(key), data, private=True)
+            files.replace(self._locate(key), self._compute_digest(key, data) + data, private=True)
             self._shrink()
 
     def _shrink(self) -> None:
@@ -134,9 +147,11 @@ def _iterate_parts(content: LayerContent) -> Iterator[bytes | memoryview]:
 
 
 def _unpack(data: bytes) -> LayerContent:
+    """Return a layer's content; raise `ValueError`, `LookupError` or `TypeError` if the data does not hold one."""
     line, _, rest = data.partition(b"\n")
     head = json.loads(line)
-    lengths: Sequence[int] = [*head["columns"], *(length for _, length in head["documents"])]
+    indexes = [_check_number(index) for index, _ in head["documents"]]
+    lengths = [_check_number(length) for length in (*head["columns"], *(length for _, length in head["documents"]))]
     if len(rest) != sum(lengths):
         raise ValueError("the file does not have the length that it states")
     parts, at = list[bytes](), 0
@@ -144,15 +159,42 @@ def _unpack(data: bytes) -> LayerContent:
         parts.append(rest[at : at + length])
         at += length
     paths, kinds, sizes, digests, *documents = parts
-    return LayerContent(
-        shipped_bytes=head["shipped_bytes"],
-        file_count=head["file_count"],
-        deflated_bytes=head["deflated_bytes"],
-        fingerprint=Fingerprint(**head["fingerprint"]),
+    content = LayerContent(
+        shipped_bytes=_check_number(head["shipped_bytes"]),
+        file_count=_check_number(head["file_count"]),
+        deflated_bytes=_check_number(head["deflated_bytes"]),
+        fingerprint=Fingerprint(**{name: _check_number(each) for name, each in head["fingerprint"].items()}),
         paths=paths,
         kinds=kinds,
         sizes=array("q", sizes),
         digests=array("Q", digests),
-        targets=dict(head["targets"]),
-        documents={index: text for (index, _), text in zip(head["documents"], documents, strict=True)},
+        targets={_check_number(index): _check_text(target) for index, target in head["targets"]},
+        documents=dict(zip(indexes, documents, strict=True)),
     )
+    _check_columns(content)
+    return content
+
+
+def _check_number(value: object) -> int:
+    if type(value) is not int or value < 0:  # a bool is an int, too
+        raise ValueError(f"{value!r} is not a whole number")
+    return value
+
+
+def _check_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _check_columns(content: LayerContent) -> None:
+    """Raise `ValueError` if the columns do not describe the same entries."""
+    count = content.entry_count
+    if not count == len(content.sizes) == len(content.digests) == content.paths.count(0):
+        raise ValueError("the columns have unlike lengths")
+    if not content.paths.endswith(b"\0" * bool(count)) or (not count and content.paths):
+        raise ValueError("the last path has no end")
+    if max(content.kinds, default=FILE) > OTHER or min(content.sizes, default=0) < 0:
+        raise ValueError("an entry has no such kind or size")
+    if any(index >= count for index in (*content.targets, *content.documents)):
+        raise ValueError("a target or a document belongs to no entry")

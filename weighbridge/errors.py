@@ -9,6 +9,7 @@ The tree:
         NoSuchImage         the source has no image of that name
         UnreadableImage     the bytes are not an image, or a part is missing
         UnreadableRecord    a file under reports/ is not a record
+          NewerRecord         a newer version of Weighbridge wrote it
       EngineError        4
         NoEngine            nothing answers where Docker's tools would look
         NoBuilder           no client on PATH can drive BuildKit, or not for the wanted platforms
@@ -86,6 +87,12 @@ class UnreadableRecord(SourceError):
     """A file is not a record of `invoke report`."""
 
     advice = "Delete the file, or write a new record with `invoke report`."
+
+
+class NewerRecord(UnreadableRecord):
+    """A record has a format that a newer version of Weighbridge writes."""
+
+    advice = "Use that version."
 
 
 class EngineError(WeighbridgeError):

@@ -1,4 +1,7 @@
-"""Writes files that appear whole or not at all: each is written as a draft and moved to its place in one step."""
+"""Reads files without waiting, and writes files that appear whole or not at all.
+
+Each is written as a draft and moved to its place in one step.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,48 @@ DRAFT = ".draft-"
 """Prefix of the name of a file or folder that is not in its place yet. Only a killed process leaves one behind."""
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
+_NEW_MODE = 0o666
+
+
+def read(path: Path, longest: int) -> bytes:
+    """Return the content of a regular file of at most `longest` bytes; never waits for the writer of a FIFO.
+
+    Raises:
+        OSError: There is no such file, it cannot be read, is not regular, or is too long.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except ValueError as error:  # Python's, for a path that no system call can take
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    try:
+        status = os.fstat(handle)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        with os.fdopen(os.dup(handle), "rb") as file:
+            data = file.read(longest + 1)
+    finally:
+        os.close(handle)
+    if len(data) > longest:
+        raise OSError(errno.EFBIG, f"it is longer than {longest} bytes", str(path))
+    return data
+
+
+def is_file(path: Path) -> bool:
+    """Tell whether a path leads to a regular file; False also for a text that can be no path."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # such as a name of more than 255 bytes
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a path leads to a folder; False also for a text that can be no path."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def replace(path: Path, data: bytes, *, private: bool = False) -> None:
@@ -25,7 +70,7 @@ def replace(path: Path, data: bytes, *, private: bool = False) -> None:
         path: The file's path.
         data: The file's content.
         private: Whether only its owner may read it. Otherwise the file keeps the mode and the owner of the one that it
-            replaces; everyone may read a new file.
+            replaces; a new file gets what the process's umask leaves.
 
     Raises:
         OSError: The file cannot be written; an existing file is unchanged.
@@ -33,9 +78,10 @@ def replace(path: Path, data: bytes, *, private: bool = False) -> None:
     with _write_draft(path.parent, data) as draft:
         if not private:
             before = path.stat() if path.exists() else None
-            if before and before.st_uid != os.getuid():
+            made = draft.stat()
+            if before and (before.st_uid, before.st_gid) != (made.st_uid, made.st_gid):
                 os.chown(draft, before.st_uid, before.st_gid)
-            draft.chmod(stat.S_IMODE(before.st_mode) if before else _FILE_MODE)
+            draft.chmod(stat.S_IMODE(before.st_mode) if before else _NEW_MODE & ~_read_umask())
         draft.replace(path)
 
 
@@ -82,6 +128,12 @@ def generate_names(stem: str, suffix: str = "") -> Iterator[str]:
     """Yield names without end: `STEM`, `STEM-1`, `STEM-2` and so on, each with the suffix."""
     yield f"{stem}{suffix}"
     yield from (f"{stem}-{number}{suffix}" for number in itertools.count(1))
+
+
+def _read_umask() -> int:
+    mask = os.umask(0o077)  # it can only be read by setting it
+    os.umask(mask)
+    return mask
 
 
 @contextmanager

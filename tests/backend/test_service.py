@@ -210,7 +210,7 @@ def test_a_record_that_this_version_cannot_read_fails_its_comparison(store: Stor
     found = service.get_comparison(store, opened.id)
 
     assert found.status == "failed"
-    assert "has format 2" in (found.why or "")
+    assert "its format is 2" in (found.why or "")
 
 
 @pytest.mark.parametrize("seconds", [-5, 0, 0.01, float("nan")])

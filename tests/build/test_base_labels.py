@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,8 @@ def test_base_that_cannot_be_told(dockerfile: Path) -> None:
     expected = {FROM_LABEL: "", TOP_LABEL: ""}
     assert described(dockerfile, "unclear") == expected
     assert described(dockerfile.with_name("missing"), "known") == expected
+    os.mkfifo(dockerfile.with_name("fifo"))
+    assert described(dockerfile.with_name("fifo"), "known") == expected
 
 
 @given(st.dictionaries(st.sampled_from(OWN), st.sampled_from(["", "base:1", "x:1", "scratch", "1 sha256:a"])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from weighbridge.engine.endpoint import Place, find_named, list_own
-from weighbridge.errors import NoEngine
+from weighbridge.errors import NoEngine, SettingsError
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +160,50 @@ def test_own(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(rootless))
         assert [place.host for place in list_own()] == ["unix:///var/run/docker.sock", f"unix://{rootless}"]
+
+
+@pytest.mark.parametrize(
+    "host", ["unix://", "unix:", "unix:/", "unix:///", " unix:// ", "UNIX://", "http+unix://", "unix:////"]
+)
+def test_socket_without_a_path(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Docker's SDK would take the machine's own engine, which the user did not name; a context is refused, too."""
+    monkeypatch.setenv("DOCKER_HOST", host)
+    wanted = rf"^DOCKER_HOST is {host.replace('+', '[+]')}, and its socket has no path[.] Write it as unix:///var/run/"
+    with pytest.raises(SettingsError, match=wanted):
+        find_named()
+
+
+def test_context_without_a_path(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A context whose socket has no path cannot be read; one without a host is the machine's own engine."""
+    monkeypatch.setenv("DOCKER_CONTEXT", "broken")
+    make_context(folder, "broken", {"Endpoints": {"docker": {"Host": "unix://"}}})
+    with pytest.raises(NoEngine, match=r"^The Docker context broken cannot be read[.]"):
+        find_named()
+    monkeypatch.setenv("DOCKER_CONTEXT", "own")
+    make_context(folder, "own", {"Endpoints": {"docker": {}}})
+    place = find_named()
+    assert place
+    assert place.host == "unix:///var/run/docker.sock"
+
+
+def test_configuration_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """A FIFO in place of config.json or of a context's file does not hold us up; the SDK would wait for ever."""
+    folder.mkdir()
+    os.mkfifo(folder / "config.json")
+    wanted = r"config[.]json cannot be read: it is not a regular file[.] Put a file in its place"
+    with pytest.raises(SettingsError, match=wanted):
+        find_named()
+    monkeypatch.setenv("DOCKER_HOST", "tcp://h:1")
+    with pytest.raises(SettingsError, match=wanted):
+        find_named()
+    monkeypatch.delenv("DOCKER_HOST")
+    (folder / "config.json").unlink()
+    (folder / "config.json").write_text('{"currentContext": "slow"}')
+    make_context(folder, "slow", "")
+    path = next((folder / "contexts/meta").rglob("meta.json"))
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(NoEngine, match=r"^The Docker context slow cannot be read[.]"):
+        find_named()
+    monkeypatch.setenv("DOCKER_CONFIG", "x" * 300)
+    assert find_named() is None

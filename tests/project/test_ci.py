@@ -540,6 +540,8 @@ def test_steps_that_are_named_exist() -> None:
 
 STUB = """#!/bin/bash
 echo "$*" >> "$CALLS"
+printf '%b' "$SAYS" >&2
+case "$1" in smoke) ;; *) printf '%b' "$SAYS" ;; esac
 case "$* " in
   "smoke "*) echo '<testsuites/>'; exit "${SMOKE_STATUS:-0}" ;;
   "report "*"--baseline="*) [ -z "$UNREADABLE" ] || exit 3 ;;&
@@ -561,6 +563,8 @@ class Run:
     summary: str
     codes: list[int]
     records: list[str]
+    logs: list[str]
+    """What each script wrote, on both streams."""
 
 
 def run(
@@ -582,9 +586,11 @@ def run(
         "GITHUB_ENV": str(folder / "env"),
         "BROKEN": "",
         "UNREADABLE": "",
+        "SAYS": "",
         **(variables or {}),
     }
     codes: list[int] = []
+    logs: list[str] = []
     for step in ACTION["runs"]["steps"]:
         skipped = "comment" in step.get("if", "") or (step.get("if") == "inputs.images == ''" and inputs.get("images"))
         if "run" not in step or skipped:
@@ -594,12 +600,21 @@ def run(
         output.write_text("")
         own = {name: value(str(text), values) for name, text in step.get("env", {}).items()}
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
-        codes.append(subprocess.run(command, env={**environment, **own}, check=False).returncode)
+        done = subprocess.run(
+            command,
+            env={**environment, **own},
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        codes.append(done.returncode)
+        logs.append(done.stdout)
         told = dict(line.split("=", 1) for line in output.read_text().splitlines())
         values |= {f"steps.{step.get('id')}.outputs.{name}": text for name, text in told.items()}
     lines = calls.read_text().splitlines()
     shown = summary.read_text() if summary.exists() else ""
-    return Run(lines, shown, codes, sorted(path.name for path in kept.iterdir()))
+    return Run(lines, shown, codes, sorted(path.name for path in kept.iterdir()), logs)
 
 
 def value(text: str, values: dict[str, str]) -> str:
@@ -706,3 +721,48 @@ def test_action_without_a_report_has_no_summary(tmp_path: Path) -> None:
     done = run(tmp_path, {}, variables={"BROKEN": "1", "STATUS": "3"})
     assert done.summary == ""
     assert done.codes[-1] == 3
+
+
+def find_obeyed(log: str) -> tuple[list[str], list[str]]:
+    """Return the commands in a log that GitHub's runner obeys, and the tokens that stop it meanwhile."""
+    obeyed, tokens, stopped = [], [], ""
+    for line in log.splitlines():
+        command = line.lstrip()
+        if stopped:
+            stopped = "" if command == f"::{stopped}::" else stopped
+        elif command.startswith("::stop-commands::"):
+            stopped = command.removeprefix("::stop-commands::")
+            tokens.append(stopped)
+        elif command.startswith("::") or "##[" in command:
+            obeyed.append(command)
+    assert not stopped, "what comes after the step would not be obeyed"
+    return obeyed, tokens
+
+
+def test_log_obeys_the_action_alone(tmp_path: Path) -> None:
+    """What a build, a container or an image says is no command; the action's own warning is one, between two stops."""
+    says = "\\n::error::a\\n##[add-mask]b\\n::stop-commands::c\\n::c::\\n::error::d"  # and no end of the line
+    done = run(tmp_path, {}, records=("1.json",), variables={"UNREADABLE": "1", "SAYS": says})
+    found = [find_obeyed(log) for log in done.logs]
+    warning = "::warning::There is no report with the default branch's last record. Trying without it."
+    assert [obeyed for obeyed, _ in found] == [[], [], [], [warning], []]
+    tokens = [token for _, told in found for token in told]
+    assert len(tokens) == 4
+    assert len(set(tokens)) == 3, "each step has its own"
+    assert all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
+    assert "::error::a" in done.logs[1]
+
+
+def test_log_obeys_again_after_a_failure(tmp_path: Path) -> None:
+    """A step that fails, or whose program is killed in the middle of a line, ends the stop, too."""
+    done = run(tmp_path, {}, variables={"SAYS": "::error::a", "BROKEN": "1", "STATUS": "3"})
+    assert done.codes[-1] == 3
+    assert [find_obeyed(log)[0] for log in done.logs] == [[]] * len(done.logs)
+
+
+def test_steps_that_show_foreign_text_stop_commands() -> None:
+    """Each step of action and workflow that runs a program of ours stops commands first, and nothing else does."""
+    ours = [step for step in STEPS if re.search(r"/inv\b|comment\.py", str(step.get("run")))]
+    assert len(ours) == 5
+    for step in STEPS:
+        assert ("::stop-commands::" in str(step.get("run"))) is (step in ours)

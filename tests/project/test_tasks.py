@@ -394,3 +394,27 @@ def test_tests_on_all_cores(tmp_path: Path, words: list[str], ran: dict[str, int
     assert {folder.name: len([*folder.iterdir()]) for folder in tmp_path.iterdir() if folder.name in ran} == ran
     assert (tmp_path / "engine" / "alone").exists() is ("engine" in ran)
     assert (tmp_path / "services").exists() is ("services" in ran)
+
+
+def test_trend_names_what_it_leaves_out(run: Run, tmp_path: Path) -> None:
+    """A record of a newer version is told apart from what is no record, and no file's name controls a terminal."""
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports/\x1b[2Ja.json").write_text("x")
+    (tmp_path / "reports/b.json").write_text('{"format": 2}')
+    os.mkfifo(tmp_path / "reports/c.json")
+    outcome = run("trend")
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [
+        "\ufffd[2Ja.json is not a record and was left out",
+        "c.json is not a record and was left out",
+        "b.json was written by a newer version of Weighbridge and was left out; use that version to see it",
+    ]
+
+
+def test_report_refuses_a_newer_baseline(run: Run, tmp_path: Path) -> None:
+    """A baseline that a newer version wrote is reported as that, with the exit code of records."""
+    (tmp_path / "b.json").write_text('{"format": 2, "images": {}}')
+    outcome = run("report", "--image", "archive:none", "--baseline", str(tmp_path / "b.json"))
+    assert (outcome.code, outcome.out) == (3, "")
+    assert outcome.err.endswith("its format is 2, this version reads 1. Use that version.\n")
+    assert "b.json was written by a newer version of Weighbridge: " in outcome.err

@@ -72,6 +72,25 @@ def test_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
+def test_names_of_standard_output_are_standard_output(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`words:/dev/stdout` is `words`, also as a link and as one place of two; standard error is a log, too."""
+    (tmp_path / "link").symlink_to("/dev/stdout")
+    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", tmp_path / "link"):
+        Outputs(TABLE, [f"words:{name}"]).write("a")
+        assert capsys.readouterr() == ("a in words\n", "")
+        with pytest.raises(SettingsError, match=r"^Several formats go to standard output[.] "):
+            Outputs(TABLE, ["closed", f"words:{name}"])
+    Outputs(TABLE, ["words", "words:/dev/stderr"]).write("a")
+    assert capsys.readouterr() == ("a in words\n", "a in words\n")
+
+
+def test_two_names_of_one_file(tmp_path: Path) -> None:
+    """A link and its target are one place, and only one format may go there."""
+    (tmp_path / "link").symlink_to("file")
+    with pytest.raises(SettingsError, match=r"^Several formats go to .*link[.] "):
+        Outputs(TABLE, [f"words:{tmp_path / 'link'}", f"closed:{tmp_path / 'file'}"])
+
+
 def test_formats_of_the_smoke_test() -> None:
     """The smoke test has a format for people, for scripts and for CI."""
     assert list(formats.PROOFS) == ["terminal", "json", "junit"]

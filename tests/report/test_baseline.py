@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.reports import MB, image, report
-from weighbridge.errors import SettingsError, UnreadableRecord
+from weighbridge.errors import NewerRecord, SettingsError, UnreadableRecord
 from weighbridge.model.report import Pull, Report
 from weighbridge.report import baseline, records
 
@@ -248,3 +248,36 @@ def test_drift_and_own_growth_close(base: int, redis: int, later_base: int, late
     (found,) = baseline.compare(report(before), report(after), "main").comparisons
     assert found.growth.base_bytes == (later_base - base) * MB
     assert found.delta_bytes - found.growth.base_bytes == (later_redis - redis) * MB
+
+
+def test_newer_record_is_not_taken_for_none(project: Path) -> None:
+    """A record of a newer version, named by its path or by its commit, is reported as that."""
+    made = record(project, 1, commit(project))
+    path = next((project / "reports").iterdir())
+    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+    with pytest.raises(
+        NewerRecord, match=r"[.]json was written by a newer version of Weighbridge: .* Use that version"
+    ):
+        find(project, str(path))
+    found = rf"has no record in .*; written by a newer version: {path.name}[.] Use the newer version, or "
+    with pytest.raises(SettingsError, match=found):
+        find(project, str(made.commit))
+
+
+@pytest.mark.parametrize("text", ["x" * 256, "y/" * 5000, "x" * 131_000, "\x1b[2J" * 60, "a\nb"])
+def test_text_that_can_be_no_path(project: Path, text: str) -> None:
+    """A text that is longer than a path may be is neither a record nor a commit, and its error is a short line."""
+    commit(project)
+    with pytest.raises(SettingsError, match=r"^--baseline .* is neither a record nor a commit[.] Give ") as caught:
+        find(project, text)
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["fifo.json", "x" * 300 + ".json", "folder.json"])
+def test_record_that_cannot_be_opened(project: Path, name: str) -> None:
+    """A FIFO is not waited for; what is no regular file is an error with the reason."""
+    os.mkfifo(project / "fifo.json")
+    (project / "folder.json").mkdir()
+    with pytest.raises(SettingsError, match=r"cannot be read: (it is not a regular file|File name too|Is a directory)"):
+        find(project, name)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.errors import SettingsError, UnreadableRecord
+from weighbridge.errors import NewerRecord, SettingsError, UnreadableRecord
 from weighbridge.model.report import Base, EngineIdentity, Image, Layer, Report
 from weighbridge.report import records
 
@@ -64,10 +64,25 @@ def test_unknown_fields_are_ignored() -> None:
     assert records.parse_json(changed(later={"a": 1})) == REPORT
 
 
+def test_newer_format_is_told_apart() -> None:
+    """A record of a newer format says that, whatever its fields are, and what to do; a huge number is cut."""
+    numbers = "its format is 2, this version reads 1"
+    wanted = rf"^x was written by a newer version of Weighbridge: {numbers}[.] Use that version[.]$"
+    for text in (changed(format=2), json.dumps({"format": 2, "pictures": []})):
+        with pytest.raises(NewerRecord, match=wanted):
+            records.parse_json(text, "x")
+    with pytest.raises(NewerRecord, match=r"its format is 1000+…, this"):
+        records.parse_json(changed(format=10**3000), "x")
+    assert records.parse_json(changed(format=1)) == REPORT
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (changed(format=2), "x.json has format 2, and this version reads 1"),
+        (changed(format=2), "written by a newer version of Weighbridge: its format is 2, this version reads 1[.] Use"),
+        (changed(format=0), "x.json is not a record: format: 0 is not 1"),
+        (changed(format="2"), "x.json is not a record: format: '2' is not 1"),
+        (changed(format=[1] * 1000), "x.json is not a record: format: .1, 1, "),
         (changed(images=7), "x.json is not a record: images: "),
         (changed(images=[{}]), "x.json is not a record: images.0.variant: "),
         ("[]", "x.json is not a record: the whole: "),
@@ -146,3 +161,22 @@ def test_history(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("")
     assert records.read_history(tmp_path) == records.History(reports=(early, late), unreadable=("a.json", "b.json"))
     assert records.read_history(tmp_path / "missing") == records.History(reports=(), unreadable=())
+
+
+def test_history_tells_newer_records_from_others_and_waits_for_nothing(tmp_path: Path) -> None:
+    """A record of a newer version is listed as that; a FIFO, a folder and a file that is too long are no records."""
+    kept = records.save(REPORT, tmp_path)
+    (tmp_path / "newer.json").write_text(changed(format=2))
+    os.mkfifo(tmp_path / "fifo.json")
+    (tmp_path / "folder.json").mkdir()
+    with (tmp_path / "huge.json").open("wb") as file:
+        file.truncate(records.LONGEST + 1)
+    found = records.read_history(tmp_path)
+    assert found.reports == (records.parse_json(kept.read_bytes()),)
+    assert (found.unreadable, found.newer) == (("fifo.json", "folder.json", "huge.json"), ("newer.json",))
+    assert [*found.describe_left_out()] == [
+        "fifo.json is not a record and was left out",
+        "folder.json is not a record and was left out",
+        "huge.json is not a record and was left out",
+        "newer.json was written by a newer version of Weighbridge and was left out; use that version to see it",
+    ]

@@ -1,7 +1,8 @@
-"""Sizes have a unit; one without is refused on one line."""
+"""Sizes have a unit, and texts fit where they go; what does not fit is refused on one line."""
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from typing import Any
 
@@ -79,3 +80,63 @@ def test_size_without_its_unit_is_refused(value: Any, reason: str) -> None:
     assert reason in str(caught.value)
     assert str(caught.value).startswith("invoke.yaml: budgets.noise: ")
     assert "\n" not in str(caught.value)
+
+
+PATHS = ("reports.directory", "variants.a.dockerfile", "variants.a.context", "changes.c.file")
+ARGUMENTS = (
+    "variants.a.target",
+    "variants.a.arguments.X",
+    "roles.api.environment.X",
+    "roles.worker.environment.X",
+    "smoke.environment.X",
+    "smoke.faults.environment.X",
+    "roles.api.headers.X",
+)
+
+
+def make_settings(place: str, text: str) -> dict[str, Any]:
+    """Return settings that are right but for the text at one place."""
+    values: dict[str, Any] = {"variants": {"a": {}}, "changes": {"c": {"file": "x", "append": "{unique}"}}}
+    *sections, key = place.split(".")
+    inner = values
+    for name in sections:
+        inner = inner.setdefault(name, {})
+    inner[key] = text
+    return values
+
+
+@pytest.mark.parametrize("place", [*PATHS, *ARGUMENTS])
+@pytest.mark.parametrize(("sign", "why"), [("\0", "a null character"), ("\ud800", "half of a character")])
+def test_text_that_no_system_call_can_take(place: str, sign: str, why: str) -> None:
+    """YAML can write characters that no path, argument or variable can hold; they are refused by the key."""
+    check(make_settings(place, "ä b"))
+    with pytest.raises(SettingsError, match=rf"^invoke[.]yaml: {place}: it contains {why}") as caught:
+        check(make_settings(place, f"a{sign}b"))
+    assert str(caught.value).isprintable()
+
+
+def test_command_and_names_that_no_system_call_can_take() -> None:
+    """The same holds for the words of a command and for the names of variables."""
+    for values in (
+        {"roles": {"api": {"command": ["a", "b\0"]}}},
+        {"roles": {"worker": {"health": ["\ud800"]}}},
+        {"roles": {"api": {"environment": {"a\0": "b"}}}},
+        {"variants": {"a": {"arguments": {"\ud800": "b"}}}},
+    ):
+        with pytest.raises(SettingsError, match="it contains ") as caught:
+            check({"variants": {"a": {}}, **values})
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("place", PATHS)
+def test_longest_path(place: str) -> None:
+    """A name has at most 255 bytes and a path 4095, as the system's limits say; both are bytes of UTF-8."""
+    fine = ("x" * 255, "ä" * 127 + "x", "/".join(["x" * 255] * 15 + ["y" * 255]))
+    for text in fine:
+        check(make_settings(place, text))
+    for text in ("x" * 256, "ä" * 128, "/".join(["x" * 255] * 15 + ["y" * 255]) + "/"):
+        with pytest.raises(
+            SettingsError, match=rf"^invoke[.]yaml: {place}: no path is longer than 4095 bytes, and no name"
+        ):
+            check(make_settings(place, text))
+    assert (os.pathconf("/", "PC_NAME_MAX"), os.pathconf("/", "PC_PATH_MAX")) == (255, 4096)

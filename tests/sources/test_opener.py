@@ -274,3 +274,12 @@ def test_no_location(text: str) -> None:
     forms = re.split(", | or ", caught.value.advice.removeprefix("Write ").removesuffix("."))
     assert forms == [f"{name}:{row.form}" for name, row in SOURCES.items()]
     assert {"docker:REFERENCE", "archive:FILE[#NAME]", "registry:HOST/NAME[:TAG]"} < {*forms}
+
+
+@pytest.mark.parametrize("source", [ARCHIVE, OCI])
+@pytest.mark.parametrize("name", ["x" * 300, "y/" * 3000], ids=["name", "path"])
+def test_path_that_no_file_can_have(tmp_path: Path, source: Any, name: str) -> None:
+    """A text that can be no path is an error of the source, on one line."""
+    with pytest.raises(UnreadableImage, match="cannot be read: ") as caught:
+        opener.read([Location(source, name)], Means(cache=Cache(tmp_path)))
+    assert "\n" not in str(caught.value)

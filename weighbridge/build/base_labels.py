@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from weighbridge import files
 from weighbridge.build.dockerfile import SCRATCH, find_base
 from weighbridge.build.platforms import is_own
 from weighbridge.engine.protocol import Engine
@@ -23,6 +24,8 @@ from weighbridge.image.base_image import (
 )
 from weighbridge.model.engine import LocalImage
 
+_LONGEST = 2**24
+"""The most bytes of a Dockerfile that we read."""
 _LABELS = (NAME_LABEL, DIGEST_LABEL, NOTHING_LABEL, FROM_LABEL, TOP_LABEL)
 
 
@@ -43,7 +46,8 @@ def describe_base(
         platforms: Of the build; the base's layers are known of the engine's own platform alone.
     """
     try:
-        base = find_base(dockerfile.read_text(encoding="utf-8", errors="replace"), target, arguments)
+        text = files.read(dockerfile, _LONGEST).decode(errors="replace").replace("\r\n", "\n")
+        base = find_base(text, target, arguments)
     except OSError:
         base = None
     if base is None:  # what the base says of its own base must not pass for what this build has read

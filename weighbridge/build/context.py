@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
+from weighbridge import files
 from weighbridge.errors import SettingsError
 
 _IGNORE = ".dockerignore"
@@ -109,8 +110,8 @@ def _locate_own_rules(dockerfile: Path) -> Path:
 
 def _read_rules(context: Context) -> tuple[_Rule, ...]:
     own = _locate_own_rules(context.dockerfile)
-    path = own if own.is_file() else context.folder / _IGNORE
-    if not path.is_file():
+    path = own if files.is_file(own) else context.folder / _IGNORE
+    if not files.is_file(path):
         return ()
     lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     return tuple(rule for line in lines if not line.startswith("#") for rule in _parse_rule(line.strip(), path.name))

@@ -1,4 +1,4 @@
-"""Connects us to Invoke: checks its configuration as our settings, shows our errors as one line and an exit code."""
+"""Connects us to Invoke: reads its configuration as our settings, shows our errors as one line and an exit code."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from invoke.config import AmbiguousMergeError, Config
+from invoke.config import Config
 from invoke.context import Context
-from invoke.exceptions import AmbiguousEnvVar, Exit, UncastableEnvVar
+from invoke.exceptions import Exit
 
 from weighbridge.errors import SettingsError, WeighbridgeError
-from weighbridge.settings.yaml_syntax import check_syntax
 
 if TYPE_CHECKING:  # the menu opens without pydantic
     from weighbridge.settings.project import Settings
@@ -28,9 +26,6 @@ if TYPE_CHECKING:  # the menu opens without pydantic
 _MOMENT_SECONDS = 0.05
 _COLLECT_AFTER = 100_000
 """A command makes many lasting values. Python's default, a collection after each 700, takes a tenth of its time."""
-
-_MORE = "INVOKE_RUNTIME_CONFIG"
-"""Invoke's variable that names a second file of settings, besides invoke.yaml."""
 
 
 @contextmanager
@@ -113,7 +108,8 @@ def read_settings(c: Context) -> Settings:
     """Return the checked settings of invoke.yaml and the environment."""
     from weighbridge.settings.project import read_config  # noqa: PLC0415 - the menu opens without pydantic
 
-    return read_config(dict(c.config.items()), Config.global_defaults())
+    second_file = getattr(c.config, "_runtime_path", None) or ""
+    return read_config(dict(c.config.items()), Config.global_defaults(), str(second_file))
 
 
 def parse_number(option: str, text: str) -> int:
@@ -125,33 +121,3 @@ def parse_number(option: str, text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise SettingsError(f"{option} {text} is not a whole number", advice="Give 1 or more.")
     return int(text)
-
-
-def check_configuration(project: Path) -> None:
-    """Check the sources of settings that Invoke merges after it has loaded tasks.py, and show errors as one line.
-
-    Raises:
-        SettingsError: invoke.yaml, or the second file, is not YAML; or that file does not exist; or a variable does not
-            fit its setting.
-    """
-    check_syntax(project / "invoke.yaml")
-    more = os.environ.get(_MORE)
-    if more:  # Invoke silently ignores a missing file, and so would ignore the budgets in it
-        if not Path(more).is_file():
-            raise SettingsError(f"{_MORE} names {more}, which does not exist", advice="Correct its path, or unset it.")
-        if Path(more).suffix != ".py":  # Invoke also accepts a module
-            check_syntax(Path(more))
-    config = Config(lazy=True, project_location=project)
-    try:
-        config.load_project()
-    except AmbiguousMergeError as error:
-        names = ", ".join(Config.global_defaults())
-        raise SettingsError(f"invoke.yaml: a section of Invoke's own ({names}) has the wrong type") from error
-    except UnicodeDecodeError as error:  # Invoke reads it in the locale's encoding
-        message = f"invoke.yaml is UTF-8, but the locale's encoding is {error.encoding}"
-        raise SettingsError(message, advice="Set PYTHONUTF8=1.") from error
-    try:
-        config.load_shell_env()
-    except (ValueError, AmbiguousEnvVar, UncastableEnvVar) as error:
-        names = ", ".join(name for name in os.environ if name.startswith("INVOKE_"))
-        raise SettingsError(f"A variable does not fit its setting: {error}", advice=f"Correct {names}.") from error

@@ -116,6 +116,14 @@ def summarize(
         report=checked,
         baseline=compared,
         standings=history.read_standings(checked),
-        history=cache(lambda: records.read(earlier_ones).reports),
+        history=cache(partial(_read_earlier, earlier_ones)),
         trees=trees,
     )
+
+
+def _read_earlier(paths: Iterable[Path]) -> Sequence[Report]:
+    """Return the earlier reports, and tell the user which files are left out."""
+    known = records.read(paths)
+    for line in known.describe_left_out():
+        console.say(line)
+    return known.reports

@@ -15,8 +15,8 @@ def run(settings: Settings, project: Path, variants: Sequence[str], format_name:
     """Render the records of the named variants, or of all; if no record has a variant, those of all other images."""
     render = formats.choose(formats.TRENDS, format_name)
     known = records.read_history(project / settings.reports.directory)
-    for name in known.unreadable:
-        console.say(f"{name} is not a record and was left out")
+    for line in known.describe_left_out():
+        console.say(line)
     noise_bytes = settings.budgets.noise.bytes
     drawn = trend.trace_variants(known.reports, settings.select_variants(variants), noise_bytes)
     render(drawn if drawn.variants or variants else trend.trace_variants(known.reports, noise_bytes=noise_bytes))

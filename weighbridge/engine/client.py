@@ -67,6 +67,7 @@ def connect() -> DockerEngine:
 
     Raises:
         NoEngine: No engine answers; the message names the first that was tried.
+        SettingsError: DOCKER_HOST or the client's configuration makes no sense.
     """
     named, faults = endpoint.find_named(), []
     for place in (named,) if named else endpoint.list_own():

@@ -5,12 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from weighbridge.errors import NoEngine
+from weighbridge import files
+from weighbridge.errors import NoEngine, SettingsError
 
 _MACHINES_OWN = "unix:///var/run/docker.sock"
+_NO_PATH = re.compile(r"\s*(?:http\+)?unix:/*\s*", re.IGNORECASE)
+"""A socket without a path; Docker's SDK takes the usual socket instead (`docker.utils.parse_host`)."""
+_LONGEST = 2**20
+"""The most bytes of a file of the client's configuration."""
 _WITHOUT_TLS = ("unix://", "npipe://", "fd://", "ssh://")
 
 
@@ -48,10 +56,18 @@ def find_named() -> Place | None:
     Looks at DOCKER_HOST, then DOCKER_CONTEXT, then the current context in the client's configuration.
 
     Raises:
+        SettingsError: DOCKER_HOST is a socket without a path, for which Docker's SDK would silently use this machine's
+            engine; or the client's configuration is a FIFO, and the SDK would wait for its writer.
         NoEngine: The context does not exist or cannot be read. Docker's SDK would silently use another engine.
     """
+    _check_configuration()
     host = os.environ.get("DOCKER_HOST")
     if host:
+        try:
+            _check_host(host)
+        except ValueError as error:
+            advice = "Write it as unix:///var/run/docker.sock, or unset it."
+            raise SettingsError(f"DOCKER_HOST is {host}, and {error}", advice=advice) from error
         verified = bool(os.environ.get("DOCKER_TLS_VERIFY"))
         # Like the client: DOCKER_CERT_PATH alone, or a socket of this machine, means no TLS.
         secured = (verified or os.environ.get("DOCKER_TLS")) and not host.startswith(_WITHOUT_TLS)
@@ -61,7 +77,7 @@ def find_named() -> Place | None:
     if context:
         return _read_context(context, "unset DOCKER_CONTEXT")
     try:
-        context = json.loads((_find_configuration() / "config.json").read_text(encoding="utf-8")).get("currentContext")
+        context = json.loads(_read_text(_find_configuration() / "config.json")).get("currentContext")
     except (OSError, ValueError, AttributeError):
         return None
     return _read_context(str(context), "type `docker context use default`") if context else None
@@ -78,14 +94,40 @@ def _find_configuration() -> Path:
     return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
 
 
+def _check_configuration() -> None:
+    """Refuse a configuration that is neither a regular file nor a folder, in each place where Docker's SDK looks."""
+    for path in (
+        _find_configuration() / "config.json",
+        Path.home() / ".docker/config.json",
+        Path.home() / ".dockercfg",
+    ):
+        with suppress(OSError, ValueError):
+            kind = stat.S_IFMT(path.stat().st_mode)
+            if kind in {stat.S_IFREG, stat.S_IFDIR}:
+                continue
+            advice = "Put a file in its place, delete it, or set DOCKER_CONFIG to another folder."
+            raise SettingsError(f"{path} cannot be read: it is not a regular file", advice=advice)
+
+
+def _check_host(host: object) -> str:
+    """Return the URL of an engine; raise `ValueError` if it is a socket without a path."""
+    if _NO_PATH.fullmatch(str(host)):
+        raise ValueError("its socket has no path")
+    return str(host)
+
+
+def _read_text(path: Path) -> str:
+    return files.read(path, _LONGEST).decode()
+
+
 def _read_context(name: str, undo: str) -> Place | None:
     if name == "default":
         return None
     contexts, digest = _find_configuration() / "contexts", hashlib.sha256(name.encode()).hexdigest()
     try:
-        text = (contexts / "meta" / digest / "meta.json").read_text(encoding="utf-8")
+        text = _read_text(contexts / "meta" / digest / "meta.json")
         endpoint = json.loads(text)["Endpoints"]["docker"]
-        host, verified = str(endpoint.get("Host") or _MACHINES_OWN), not endpoint.get("SkipTLSVerify")
+        host, verified = _check_host(endpoint.get("Host") or _MACHINES_OWN), not endpoint.get("SkipTLSVerify")
     except FileNotFoundError as error:
         advice = f"Choose one that `docker context ls` lists, or {undo} to use this machine's own engine."
         raise NoEngine(f"There is no Docker context {name}", advice=advice) from error

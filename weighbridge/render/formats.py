@@ -6,16 +6,18 @@ A new format is a module and one line here. Its module is imported only when the
 from __future__ import annotations
 
 import io
+import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weighbridge.errors import SettingsError
+from weighbridge.render import destination, log_commands
+from weighbridge.render.log_commands import Syntax
 
 if TYPE_CHECKING:
     from weighbridge.model.smoke import Proof
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
     from weighbridge.report.trend import Trend
 
 T = TypeVar("T")
+_STDOUT, _STDERR = 1, 2
 
 
-def _defer(module: str, name: str = "render", *, machine: bool = True) -> Callable[..., None]:
+def _defer(module: str, name: str = "render", *, syntax: Syntax = "markup") -> Callable[..., None]:
     """Return a renderer that imports its module, which is below this folder, on the first call.
 
     The renderer takes the value and a stream; without a stream it writes to standard output. Formats for machines are
@@ -33,34 +36,36 @@ def _defer(module: str, name: str = "render", *, machine: bool = True) -> Callab
     """
 
     def render(value: Any, *stream: Any) -> None:
-        if machine and not stream and isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(encoding="utf-8")
+        if syntax != "text" and not stream:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")
+            stream = (log_commands.guard(sys.stdout, syntax),)
         getattr(import_module(f"weighbridge.render.{module}"), name)(value, *stream)
 
     return render
 
 
 REPORTS: Mapping[str, Callable[..., None]] = {
-    "terminal": _defer("terminal.report", machine=False),
-    "json": _defer("json"),
+    "terminal": _defer("terminal.report", syntax="text"),
+    "json": _defer("json", syntax="json"),
     "markdown": _defer("markdown.report"),
     "html": _defer("html.report"),
     "svg": _defer("svg.report"),
     "badge": _defer("svg.badge"),
-    "cyclonedx": _defer("cyclonedx"),
+    "cyclonedx": _defer("cyclonedx", syntax="json"),
 }
 DIFFERENCES: Mapping[str, Callable[[Comparison], None]] = {
-    "terminal": _defer("terminal.difference", machine=False),
-    "json": _defer("json", "render_difference"),
+    "terminal": _defer("terminal.difference", syntax="text"),
+    "json": _defer("json", "render_difference", syntax="json"),
 }
 PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
-    "terminal": _defer("terminal.smoke", machine=False),
-    "json": _defer("json", "render_proofs"),
+    "terminal": _defer("terminal.smoke", syntax="text"),
+    "json": _defer("json", "render_proofs", syntax="json"),
     "junit": _defer("junit"),
 }
 TRENDS: Mapping[str, Callable[[Trend], None]] = {
-    "terminal": _defer("terminal.trend", machine=False),
-    "json": _defer("json", "render_trend"),
+    "terminal": _defer("terminal.trend", syntax="text"),
+    "json": _defer("json", "render_trend", syntax="json"),
 }
 
 
@@ -108,15 +113,15 @@ class Outputs:
                 raise SettingsError(f"{text} names no file", advice="Write it as NAME:FILE.")
         parts = [text.partition(":") for text in texts or [next(iter(table))]]
         self._outputs = [Output(choose(table, name), Path(file) if colon else None) for name, colon, file in parts]
-        places = [each.path for each in self._outputs]
-        for place in places:
+        places = [_identify(each.path) for each in self._outputs]
+        for each, place in zip(self._outputs, places, strict=True):
             if places.count(place) > 1:
                 raise SettingsError(
-                    f"Several formats go to {place or 'standard output'}",
+                    f"Several formats go to {'standard output' if place == _STDOUT else each.path}",
                     advice="Give all but one of them a file: --format json:FILE.",
                 )
-            if place:
-                _try_to_write(place)
+            if each.path:
+                destination.check(each.path)
 
     def write(self, value: object) -> None:
         """Write the value in each format. Files are UTF-8; existing files are replaced.
@@ -126,25 +131,22 @@ class Outputs:
         Raises:
             SettingsError: A file cannot be written.
         """
-        for each in sorted(self._outputs, key=lambda each: each.path is None):
-            if each.path is None:
+        for each in sorted(self._outputs, key=lambda each: _identify(each.path) == _STDOUT):
+            place = _identify(each.path)
+            if each.path is None or place == _STDOUT:
                 each.render(value)
-                continue
-            drawn = io.StringIO()  # complete before the old file is touched
-            each.render(value, drawn)
-            with _translate_errors(each.path):
-                each.path.write_text(drawn.getvalue(), encoding="utf-8")
+            elif place == _STDERR:  # a log, as standard output is
+                with redirect_stdout(sys.stderr):
+                    each.render(value)
+            else:
+                drawn = io.StringIO()  # complete before the old file is touched
+                each.render(value, drawn)
+                destination.write(each.path, drawn.getvalue().encode())
 
 
-def _try_to_write(path: Path) -> None:
-    """Check that a file can be written, without changing or creating it."""
-    with _translate_errors(path), path.open("ab") if path.exists() else tempfile.TemporaryFile(dir=path.parent):
-        pass
-
-
-@contextmanager
-def _translate_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}", advice="Name another file.") from error
+def _identify(path: Path | None) -> int | str:
+    """Return what two paths of one place have in common: the number of a descriptor, or the end of all links."""
+    if path is None:
+        return _STDOUT
+    descriptor = destination.find_descriptor(path)
+    return os.path.realpath(path) if descriptor is None else descriptor

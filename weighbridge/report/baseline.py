@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from weighbridge.errors import SettingsError, UnreadableRecord
+from weighbridge import files
+from weighbridge.errors import NewerRecord, SettingsError, UnreadableRecord
 from weighbridge.git import describe_trouble, run_git
 from weighbridge.model.report import Report
+from weighbridge.quoting import escape, quote
 from weighbridge.report import records
 from weighbridge.report.comparison import NOISE_BYTES, Comparison, Refusal, compare_images
 from weighbridge.report.records import SUFFIX, read_history
@@ -36,20 +38,20 @@ def find(text: str, folder: Path, project: Path) -> Report:
 
     Raises:
         SettingsError: `text` is neither a file nor a commit, or the commit has no record.
-        UnreadableRecord: The file at that path is not a record.
+        UnreadableRecord: The file at that path is not a record, or a newer version wrote it.
     """
     path = Path(text)
-    if path.suffix == SUFFIX or path.is_file():
+    if path.suffix == SUFFIX or files.is_file(path):
         return _read_file(path)
     if why := describe_trouble(project):
         advice = f"Give the path of a record, or fix the repository: `git -C {project} status` says how."
-        raise SettingsError(f"--baseline {text} is not a file, and Git finds no commits: {why}", advice=advice)
+        raise SettingsError(f"--baseline {quote(text)} is not a file, and Git finds no commits: {why}", advice=advice)
     tip = _find_main_branch(project) if text == LAST else text
     commit = _resolve_commit(project, tip)
     if not commit:
         advice = "Give the path of a record, a branch, a commit, or `last`."
         raise SettingsError(
-            f"--baseline {text} is neither a record nor a commit", advice=_advise_deepening(project) or advice
+            f"--baseline {quote(text)} is neither a record nor a commit", advice=_advise_deepening(project) or advice
         )
     branch = text == LAST or (
         tip not in _PRESENT and bool(run_git(project, "rev-parse", "--symbolic-full-name", tip).startswith("refs/"))
@@ -102,13 +104,15 @@ def compare(before: Report, after: Report, label: str, noise_bytes: int = NOISE_
 
 
 def _read_file(path: Path) -> Report:
-    advice = "Give the path of a record that `invoke report` wrote."
+    advice, name = "Give the path of a record that `invoke report` wrote.", escape(str(path))
     try:
-        return records.parse_json(path.read_bytes(), str(path))
+        return records.parse_json(files.read(path, records.LONGEST), name)
+    except NewerRecord:
+        raise
     except UnreadableRecord as error:  # the user may have named any file, so the usual advice does not fit
         raise UnreadableRecord(error.message, advice=advice) from error
     except OSError as error:
-        raise SettingsError(f"--baseline {path} cannot be read: {error.strerror}", advice=advice) from error
+        raise SettingsError(f"--baseline {name} cannot be read: {error.strerror}", advice=advice) from error
 
 
 def _find_main_branch(project: Path) -> str:
@@ -144,9 +148,17 @@ def _find_newest(text: str, folder: Path, commits: Collection[str], advice: str)
     if clean:
         return clean[-1]
     why = f", only {len(found)} with uncommitted changes" if found else ""
-    if known.unreadable:
-        names = ", ".join(known.unreadable[:_LISTED])
-        more = f" and {len(known.unreadable) - _LISTED} more" if len(known.unreadable) > _LISTED else ""
-        why += f"; unreadable: {names}{more}"
+    why += "".join(
+        f"; {kind}: {_list_names(names)}"
+        for kind, names in (("unreadable", known.unreadable), ("written by a newer version", known.newer))
+        if names
+    )
+    if known.newer:
+        advice = "Use the newer version, or give the path of another record."
     usual = "Check it out, run `invoke build` and `invoke report`, or give the path of another record."
-    raise SettingsError(f"--baseline {text} has no record in {folder}{why}", advice=advice or usual)
+    raise SettingsError(f"--baseline {quote(text)} has no record in {folder}{why}", advice=advice or usual)
+
+
+def _list_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{', '.join(names[:_LISTED])}{more}"

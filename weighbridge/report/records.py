@@ -20,10 +20,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from weighbridge import files
-from weighbridge.errors import SettingsError, UnreadableRecord
+from weighbridge.errors import NewerRecord, SettingsError, UnreadableRecord
 from weighbridge.model.report import FORMAT_VERSION, Report
 
+LONGEST = 64 * 2**20
+"""The most bytes of a record; one of a hundred images has about 10 MB."""
 SUFFIX = ".json"
+_FORMAT_LENGTH = 20
 _OF_ONE_SECOND = 1000
 """How many records of one commit can be saved within one second."""
 
@@ -47,7 +50,8 @@ def parse_json(text: str | bytes, name: str = "record") -> Report:
         name: What an error calls the record, such as its path.
 
     Raises:
-        UnreadableRecord: `text` is not JSON, lacks a field, or has a format that this version does not read.
+        NewerRecord: The record has a format of a newer version.
+        UnreadableRecord: `text` is not JSON, lacks a field, or has no format of ours.
     """
     try:  # one step takes a third of the time; if it fails, the two steps below find out why
         report = _build_adapter().validate_json(text)
@@ -64,17 +68,23 @@ def parse_json(text: str | bytes, name: str = "record") -> Report:
 
 def parse_object(value: Any, name: str = "record") -> Report:
     """Return the report in parsed JSON; see `parse_json`."""
-    if isinstance(value, dict) and value.get("format", FORMAT_VERSION) != FORMAT_VERSION:
-        raise UnreadableRecord(
-            f"{name} has format {value['format']!r}, and this version reads {FORMAT_VERSION}",
-            advice="Use the version of Weighbridge that wrote it.",
-        )
+    form = value.get("format", FORMAT_VERSION) if isinstance(value, dict) else FORMAT_VERSION
+    if isinstance(form, int) and form > FORMAT_VERSION:
+        numbers = f"its format is {_shorten(form)}, this version reads {FORMAT_VERSION}"
+        raise NewerRecord(f"{name} was written by a newer version of Weighbridge: {numbers}")
+    if form != FORMAT_VERSION:
+        raise UnreadableRecord(f"{name} is not a record: format: {_shorten(form)} is not {FORMAT_VERSION}")
     try:
         return _build_adapter().validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise UnreadableRecord(f"{name} is not a record: {place}: {first['msg']}") from error
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _FORMAT_LENGTH else f"{text[:_FORMAT_LENGTH]}…"
 
 
 def prepare_folder(folder: Path) -> Path:
@@ -129,6 +139,14 @@ class History:
     """Oldest first."""
     unreadable: tuple[str, ...]
     """Names of the files that are not records, sorted."""
+    newer: tuple[str, ...] = ()
+    """Names of the records that a newer version wrote, sorted."""
+
+    def describe_left_out(self) -> Iterator[str]:
+        """Yield a line for each file that is not among the reports."""
+        yield from (f"{name} is not a record and was left out" for name in self.unreadable)
+        for name in self.newer:
+            yield f"{name} was written by a newer version of Weighbridge and was left out; use that version to see it"
 
 
 def read_history(folder: Path) -> History:
@@ -156,14 +174,17 @@ def list_files(folder: Path) -> Sequence[Path]:
 
 
 def read(paths: Iterable[Path]) -> History:
-    """Return the records in these files, and the names of those that cannot be read."""
-    found, unreadable = list[tuple[str, str, Report]](), []
+    """Return the records in these files, and the names of those that cannot be read. Does not wait for a FIFO."""
+    found, unreadable, newer = list[tuple[str, str, Report]](), [], []
     for path in paths:
         try:
-            report = parse_json(path.read_bytes(), path.name)
+            report = parse_json(files.read(path, LONGEST), path.name)
+        except NewerRecord:
+            newer.append(path.name)
         except (OSError, UnreadableRecord):
             unreadable.append(path.name)
         else:
             found.append((report.recorded_at, path.name, report))
     found.sort(key=lambda each: each[:2])
-    return History(reports=tuple(report for *_, report in found), unreadable=tuple(unreadable))
+    reports = tuple(report for *_, report in found)
+    return History(reports=reports, unreadable=tuple(unreadable), newer=tuple(newer))

@@ -9,6 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from weighbridge.quoting import escape
+
 _WORDS = {
     "missing": "it is missing",
     "dict_type": "it has to be a section with keys",
@@ -27,12 +29,13 @@ _SECRET = {"environment", "headers"}
 """Sections whose values may be secrets, so that we never show them."""
 
 
-def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel]) -> tuple[str, str]:
+def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel], second_file: str = "") -> tuple[str, str]:
     """Return one line that names the first wrong key and what it should be, and advice where to correct it.
 
     Args:
         errors: The errors as pydantic lists them, at least one.
         settings: The model that they are about.
+        second_file: The file of settings besides invoke.yaml; empty if there is none.
     """
     # A misspelt key is reported as unknown and also as missing: report the misspelt one.
     first = min(errors, key=lambda error: error["type"] == "missing")
@@ -45,9 +48,9 @@ def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel]) ->
         words = _WORDS.get(first["type"], first["msg"].replace("Input should be", "it has to be"))
         words += "" if _SECRET & set(place) else _describe_value(first["input"])
     variable = "_".join(["INVOKE", *place]).upper()
-    files = " or ".join(filter(None, ("invoke.yaml", os.environ.get("INVOKE_RUNTIME_CONFIG"))))
+    files = " or ".join(filter(None, ("invoke.yaml", second_file)))
     advice = f"Correct {variable}, which sets it." if variable in os.environ else f"Correct it in {files}."
-    return f"invoke.yaml: {'.'.join(place)}: {words}", advice
+    return f"invoke.yaml: {escape('.'.join(place))}: {words}", advice
 
 
 def _describe_value(value: Any) -> str:

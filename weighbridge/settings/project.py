@@ -14,7 +14,18 @@ from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
 from weighbridge.settings.messages import describe_error
 from weighbridge.settings.smoke import Roles, Smoke
-from weighbridge.settings.values import UNIQUE, Host, Name, Pattern, Reference, RegistryHost, Repository, Section
+from weighbridge.settings.values import (
+    UNIQUE,
+    Argument,
+    FilePath,
+    Host,
+    Name,
+    Pattern,
+    Reference,
+    RegistryHost,
+    Repository,
+    Section,
+)
 
 BaseRole = Literal["python", "redis"]
 
@@ -36,18 +47,18 @@ class Variant(Section):
     accepts: dict[str, Annotated[str, Field(min_length=1)]] = {}
     """Name or title of a rule of `invoke smoke` that is waived for this variant -> why."""
 
-    target: str | None = None
+    target: Argument | None = None
     """Stage of the Dockerfile to build; None: the last one."""
-    dockerfile: str = "Dockerfile"
-    context: str = "."
-    arguments: dict[str, str] = {}
+    dockerfile: FilePath = "Dockerfile"
+    context: FilePath = "."
+    arguments: dict[Argument, Argument] = {}
     """Additional build arguments."""
 
 
 class Reports(Section):
     """Where `invoke report` keeps its records."""
 
-    directory: str = "reports"
+    directory: FilePath = "reports"
 
 
 class Registries(Section):
@@ -63,7 +74,7 @@ class Registries(Section):
 class Change(Section):
     """A change of one file; `invoke report --rebuild` measures what it costs."""
 
-    file: str
+    file: FilePath
     """Path in the build context of every variant, with slashes."""
     find: Pattern = ""
     """Regular expression whose first match is replaced; empty: nothing is replaced."""
@@ -131,14 +142,19 @@ class Settings(Section):
         return tuple(name for name in self.variants if not wanted or name in wanted)
 
 
-def read_config(config: Mapping[str, Any], invokes_own: Iterable[str]) -> Settings:
+def read_config(config: Mapping[str, Any], invokes_own: Iterable[str], second_file: str = "") -> Settings:
     """Return the settings in Invoke's merged configuration, without Invoke's own keys.
+
+    Args:
+        config: The configuration.
+        invokes_own: Invoke's own keys.
+        second_file: The file that Invoke merged besides invoke.yaml; empty if there is none.
 
     Raises:
         SettingsError: See `check`.
     """
     own = set(invokes_own)
-    return check({key: _unwrap(value) for key, value in config.items() if key not in own})
+    return check({key: _unwrap(value) for key, value in config.items() if key not in own}, second_file)
 
 
 def _unwrap(value: Any) -> Any:
@@ -146,8 +162,8 @@ def _unwrap(value: Any) -> Any:
     return {key: _unwrap(each) for key, each in value.items()} if hasattr(value, "items") else value
 
 
-def check(values: Mapping[str, Any]) -> Settings:
-    """Return the settings that a mapping holds.
+def check(values: Mapping[str, Any], second_file: str = "") -> Settings:
+    """Return the settings that a mapping holds; `second_file` as in `read_config`.
 
     Raises:
         SettingsError: One line that names the first wrong key and what it should be.
@@ -155,5 +171,5 @@ def check(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        message, advice = describe_error(error.errors(), Settings)
+        message, advice = describe_error(error.errors(), Settings, second_file)
         raise SettingsError(message, advice=advice) from error

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from weighbridge.model.smoke import build_title
 from weighbridge.settings.values import (
     UNIQUE,
+    Argument,
     Bytes,
     Command,
     Name,
@@ -29,7 +30,7 @@ class Role(Section):
 
     command: Command | None = None
     """None: the command of the image."""
-    environment: dict[str, str] = {}
+    environment: dict[Argument, Argument] = {}
     health: Command | None = None
     """Command to run in the role's container; exit code 0 means healthy. None: the health check of the image."""
     grace_seconds: Seconds = 20
@@ -55,7 +56,7 @@ class ApiRole(Role):
     """Path that answers 200 as soon as the API serves, even if its services are down."""
     ready: UrlPath = "/readyz"
     """Path that answers 200 if the services that the API needs answer, else 503."""
-    headers: dict[str, str] = {}
+    headers: dict[Argument, Argument] = {}
     """Headers of each request, such as a token that permits writes."""
     openapi: UrlPath | None = "/openapi.json"
     """Path of the OpenAPI document; None: there is none."""
@@ -66,7 +67,7 @@ class WorkerRole(Role):
 
     registered: Command = ("celery", "--broker", "redis://redis:6379/0", "inspect", "registered", "--json")
     """Command to run in the image: asks through Redis, and prints JSON: worker -> names of the jobs that it knows."""
-    jobs: tuple[str, ...] = ()
+    jobs: tuple[Argument, ...] = ()
     """Names of the jobs that the API sends."""
     slow_job: Command | None = None
     """Command to run in the image: sends a job that takes seconds, and prints its id. None: no such job is tried."""
@@ -137,7 +138,7 @@ class Probe(Section):
 class Faults(Section):
     """What `invoke smoke --faults` needs in order to break things and find out whether anything was lost."""
 
-    environment: dict[str, str] = {}
+    environment: dict[Argument, Argument] = {}
     """Variables of both roles while faults are tried, such as a shorter time until a lost job is sent again."""
     write: Request | None = None
     """Request that stores something new, and keeps what `read` needs. None: faults that need a write are not tried."""
@@ -160,7 +161,7 @@ class Smoke(Section):
     """How long a role may take to become healthy, a job to be done, and a command or a request to answer."""
     user: int = Field(default=10001, gt=0, lt=2**31)
     """Number of the user that both roles must run as."""
-    environment: dict[str, str] = {"REDIS_URL": "redis://redis:6379/0"}
+    environment: dict[Argument, Argument] = {"REDIS_URL": "redis://redis:6379/0"}
     """Variables of both roles. They reach Redis as `redis`, port 6379."""
     data: Annotated[str, require_match(r"(/[A-Za-z0-9_.-]+)+", "absolute path of a folder, such as `/data`")] | None = (
         "/data"

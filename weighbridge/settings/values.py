@@ -48,7 +48,30 @@ Host = Annotated[
     str, StringConstraints(max_length=255), require_match(r"[a-z0-9.-]+", "host in lower case, without a port")
 ]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-Command = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+def _check_argument(value: str) -> str:
+    """Return the text if a program can get it as an argument or a variable."""
+    if "\0" in value:
+        raise ValueError("it contains a null character, which no path, argument or variable can hold")
+    if any("\ud800" <= sign <= "\udfff" for sign in value):
+        raise ValueError("it contains half of a character (a surrogate), which UTF-8 cannot hold")
+    return value
+
+
+def _check_path(value: str) -> str:
+    """Return the text if a file can have this path."""
+    if len(value.encode()) > _PATH_BYTES or any(len(part.encode()) > _NAME_BYTES for part in value.split("/")):
+        raise ValueError(f"no path is longer than {_PATH_BYTES} bytes, and no name in it than {_NAME_BYTES}")
+    return value
+
+
+_PATH_BYTES, _NAME_BYTES = 4095, 255
+"""PATH_MAX without the zero at its end, and NAME_MAX, of Linux (limits.h)."""
+Argument = Annotated[str, AfterValidator(_check_argument)]
+"""An argument of a program, or a value of its environment."""
+FilePath = Annotated[Argument, AfterValidator(_check_path)]
+Command = Annotated[tuple[Argument, ...], Field(min_length=1)]
 UNIQUE = "{unique}"
 """Placeholder in a change, or in the body of a request, for a word that is new each time."""
 

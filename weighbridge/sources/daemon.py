@@ -125,11 +125,21 @@ def _read_remembered(reference: str, image: LocalImage, cache: Cache) -> ImageCo
     if any(layer is None for layer in layers):
         return None
     try:
-        blobs = [Blob(digest=each[0], size_bytes=each[1]) if each else None for each in kept["blobs"]]
-        config = str(kept["config"]).encode(errors="surrogateescape")
+        blobs = [_read_blob(each) for each in kept["blobs"]]
+        config = kept["config"].encode(errors="surrogateescape")
         return assemble(reference, config, [layer for layer in layers if layer is not None], blobs)
-    except (LookupError, TypeError, ValueError, UnreadableImage):
+    except (LookupError, TypeError, ValueError, AttributeError, UnreadableImage):
         return None  # someone changed the cached file: it does not describe an image
+
+
+def _read_blob(value: Any) -> Blob | None:
+    """Return a blob of a cached document; raise `ValueError` or `TypeError` if it is not one that `_remember` wrote."""
+    if value is None:
+        return None
+    digest, size = value
+    if not isinstance(digest, str) or type(size) is not int or size < 0:
+        raise TypeError(f"{value!r} is not a digest and a size")
+    return Blob(digest=digest, size_bytes=size)
 
 
 def _is_seen(image: LocalImage, watches: Watches | None) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, assert_never
 
+from weighbridge import files
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoEngine, SettingsError
@@ -131,7 +132,7 @@ def _find_source(location: Location) -> SourceName:
     """Return the source that reads a location: an OCI layout in a single file is read as an archive."""
     match location.source:
         case "oci":
-            return OCI if Path(location.place).is_dir() else ARCHIVE
+            return OCI if files.is_folder(Path(location.place)) else ARCHIVE
         case "docker" | "archive" | "registry":
             return location.source
         case _:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -217,3 +218,15 @@ def test_any_file(text: bytes, folder: Path) -> None:
         assert isinstance(find("host"), Login | None)
     except UnreadableImage as error:
         assert str(error).isprintable()  # noqa: PT017 - either is right
+
+
+def test_file_is_not_waited_for(folder: Path) -> None:
+    """A FIFO has no writer, and is an error at once; so is a file that is too long."""
+    os.mkfifo(folder / "config.json")
+    with pytest.raises(UnreadableImage, match=r"config[.]json cannot be read: it is not a regular file[.] Make it "):
+        find("host")
+    (folder / "config.json").unlink()
+    with (folder / "config.json").open("wb") as file:
+        file.truncate(2**20 + 1)
+    with pytest.raises(UnreadableImage, match=r"config[.]json cannot be read: it is longer than 1048576 bytes[.]"):
+        find("host")

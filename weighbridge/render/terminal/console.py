@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import Literal, TextIO
+from typing import Literal, TextIO, cast
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from weighbridge.quoting import replace_unprintable
+from weighbridge.render import log_commands
 
 Style = Literal["", "dim", "bold", "green", "red", "yellow", "cyan"]
 PIPE_WIDTH = 100
@@ -60,6 +61,10 @@ def _make_console(stream: TextIO | None = None, *, stderr: bool = False) -> Cons
         console.width = PIPE_WIDTH
     if isinstance(console.file, TextIOWrapper) and console.file.errors in _FAIL:
         console.file.reconfigure(errors="replace")  # a locale may lack our bars and signs
+    if stream is None:
+        guarded = log_commands.guard(cast("TextIO", console.file), "text")
+        if guarded is not console.file:
+            console.file = guarded
     return console
 
 
@@ -71,9 +76,8 @@ def print_table(
     stream: TextIO | None = None,
 ) -> None:
     """Print a table, which fits 80 columns if its columns that do not grow fit."""
-    table = Table(
-        box=box.SIMPLE_HEAD, title=Text(replace_unprintable(title), style="bold"), title_justify="left", pad_edge=False
-    )
+    heading = _make_text(Cell(title, "bold"))
+    table = Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False)
     _fill(table, columns, rows)
     console = _make_console(stream)
     console.print(table)
@@ -98,7 +102,7 @@ def print_dense_table(
     for column in table.columns:
         column.vertical = "bottom"
     console = _make_console(stream)
-    console.print(Text(replace_unprintable(title), style="bold"))
+    console.print(_make_text(Cell(title, "bold")))
     console.print(Padding(table, (0, 0, 1, 1), expand=False))
 
 
@@ -114,7 +118,7 @@ def print_entries(rows: Sequence[tuple[Cell, Sequence[Cell | str]]], *, stream: 
 def _fill(table: Table, columns: Sequence[Column], rows: Sequence[Sequence[Cell | str]]) -> None:
     for column in columns:
         table.add_column(
-            column.name,
+            Text("\n").join(map(_make_text, column.name.split("\n"))),
             justify="right" if column.right else "left",
             no_wrap=not column.shrinks,  # Rich takes width from columns that may wrap before it takes it from others
             overflow="ellipsis",
@@ -136,20 +140,20 @@ def print_line(*cells: Cell | str, stream: TextIO | None = None) -> None:
 
 def print_paragraph(text: str, style: Style = "", *, indent: int = 0, stream: TextIO | None = None) -> None:
     """Print text as wide as tables are, with all its lines indented by `indent` columns."""
-    _make_console(stream).print(Padding(Text(replace_unprintable(text), style=style), (0, 0, 0, indent), expand=False))
+    _make_console(stream).print(Padding(_make_text(Cell(text, style)), (0, 0, 0, indent), expand=False))
 
 
 def say(message: str) -> None:
     """Print on standard error what is being done now."""
-    _make_console(stderr=True).print(Text(message, style="dim"), soft_wrap=True)
+    _make_console(stderr=True).print(_make_text(Cell(message, "dim")), soft_wrap=True)
 
 
 def print_error(message: str, detail: str = "") -> None:
     """Print an error on standard error: first the lines of detail, so that the message comes last."""
     console = _make_console(stderr=True)
     for line in detail.splitlines():
-        console.print(Text(f"  {replace_unprintable(line)}", style="dim"), soft_wrap=True)
-    console.print(Text.assemble(("error: ", "bold red"), replace_unprintable(message)), soft_wrap=True)
+        console.print(_make_text(Cell(f"  {line}", "dim")), soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), _make_text(message)), soft_wrap=True)
 
 
 _READING = "Reading the images"
@@ -187,7 +191,7 @@ class Activity:
         if self._live and not self._watched:
             self.begin(message)
         else:
-            self._console.print(Text(message, style="dim"), soft_wrap=True)
+            self._console.print(_make_text(Cell(message, "dim")), soft_wrap=True)
 
     def track_reading(self) -> Callable[[int], None]:
         """Return a callback that takes and shows how many bytes of the images have been read."""
@@ -263,7 +267,9 @@ class _Clock:
 
     def __rich__(self) -> Spinner:
         seconds = time.monotonic() - self._began
-        self._spinner.update(text=Text(f"{self.name}  {seconds:.0f} s", overflow="ellipsis", no_wrap=True))
+        text = _make_text(f"{self.name}  {seconds:.0f} s")
+        text.overflow, text.no_wrap = "ellipsis", True
+        self._spinner.update(text=text)
         return self._spinner
 
 
@@ -276,9 +282,9 @@ def show_activity() -> Iterator[Activity]:
 
 
 def _make_text(cell: Cell | str) -> Text:
-    """Return printable text: names and paths of images may contain characters that control a terminal."""
-    return (
-        Text(replace_unprintable(cell))
-        if isinstance(cell, str)
-        else Text(replace_unprintable(cell.text), style=cell.style)
-    )
+    """Return printable text: names and paths of images may contain characters that control a terminal.
+
+    All text for a terminal goes through here.
+    """
+    text, style = (cell, "") if isinstance(cell, str) else (cell.text, cell.style)
+    return Text(replace_unprintable(text), style=style)

@@ -15,6 +15,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from weighbridge import files
 from weighbridge.errors import UnreadableImage
 from weighbridge.quoting import quote
 from weighbridge.sources.oci.documents import parse_json
@@ -22,6 +23,8 @@ from weighbridge.sources.registry.references import DOCKER_HUB, HUB_HOSTS
 
 T = TypeVar("T")
 
+_LONGEST = 2**20
+"""The most bytes of a config.json."""
 HELPER_SECONDS = 60
 """How long a program may take; it may have to ask the user."""
 _HUB_KEY = "https://index.docker.io/v1/"
@@ -99,12 +102,13 @@ def _locate_config() -> Path:
 
 def _read_config(path: Path, host: str) -> _Config | None:
     try:
-        text = path.read_bytes()
+        text = files.read(path, _LONGEST)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise UnreadableImage(
-            f"{quote(path)} cannot be read: {error.strerror}", advice="Mend its permissions, or set DOCKER_CONFIG."
+            f"{quote(path)} cannot be read: {error.strerror}",
+            advice="Make it a file that you may read, or set DOCKER_CONFIG.",
         ) from error
     try:
         return parse_json(_CONFIG, text, quote(path))

@@ -1,0 +1,164 @@
+"""Checks what Invoke merges into its configuration after it has loaded tasks.py: it would show faults as tracebacks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.config import AmbiguousMergeError, Config
+from invoke.exceptions import AmbiguousEnvVar, ParseError, UncastableEnvVar
+from invoke.main import program
+from invoke.parser import Parser
+
+from weighbridge.errors import SettingsError
+from weighbridge.quoting import escape, quote
+from weighbridge.settings.yaml_syntax import check_syntax
+
+_VARIABLE = "INVOKE_RUNTIME_CONFIG"
+"""Invoke's variable that names a second file of settings, besides invoke.yaml; its option `--config` comes first."""
+_SUFFIXES = (".yaml", ".yml", ".json", ".py")
+"""The kinds of files that Invoke reads."""
+_OWN = "invoke.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SecondFile:
+    path: Path
+    named_by: str
+    """The option or the variable that names it."""
+
+    @property
+    def name(self) -> str:
+        return escape(str(self.path))
+
+
+def check_configuration(project: Path, tasks: ModuleType | None = None) -> None:
+    """Check the sources of settings that Invoke merges after it has loaded tasks.py, and show errors as one line.
+
+    Args:
+        project: The folder of invoke.yaml.
+        tasks: The module with the tasks, whose options are read to find `--config`; None: only the variable counts.
+
+    Raises:
+        SettingsError: invoke.yaml or the second file cannot be read, they do not fit each other, or a variable does not
+            fit its setting.
+    """
+    own = check_syntax(project / _OWN)
+    second = _find_second_file(tasks)
+    more = _read_second_file(second) if second else {}
+    config = Config(lazy=True, project_location=project)
+    config.load_system(merge=False)
+    config.load_user(merge=False)
+    _load_project(config, own)
+    _check_keys(config)
+    try:
+        config.load_shell_env()
+    except (ValueError, AmbiguousEnvVar, UncastableEnvVar) as error:
+        names = ", ".join(name for name in os.environ if name.startswith("INVOKE_"))
+        raise SettingsError(
+            f"A variable does not fit its setting: {quote(error)}", advice=f"Correct {names}."
+        ) from error
+    if second:
+        _load_second_file(config, second, own, more)
+        _check_keys(config)
+
+
+def _load_project(config: Config, own: Mapping[str, Any]) -> None:
+    try:
+        config.load_project()
+    except AmbiguousMergeError as error:
+        if not [*_find_clashes(Config.global_defaults(), own)]:
+            message = "invoke.yaml does not fit ~/.invoke.yaml or /etc/invoke.yaml: a key is a section in one file only"
+            raise SettingsError(message, advice="Correct that file, which Invoke reads, too.") from error
+        names = ", ".join(Config.global_defaults())
+        raise SettingsError(f"invoke.yaml: a section of Invoke's own ({names}) has the wrong type") from error
+    except UnicodeDecodeError as error:  # Invoke reads it in the locale's encoding
+        raise _describe_encoding(_OWN, error) from error
+
+
+def _find_second_file(tasks: ModuleType | None) -> _SecondFile | None:
+    named, source = _find_option(tasks) if tasks else None, "--config"
+    if named is None:
+        named, source = os.environ.get(_VARIABLE), _VARIABLE
+    return _SecondFile(path=Path(os.path.expanduser(named)), named_by=source) if named else None  # noqa: PTH111 - like Invoke
+
+
+def _find_option(tasks: ModuleType) -> str | None:
+    """Return the value of Invoke's option `--config`, before or after the names of tasks; None if it is not given."""
+    core = getattr(program, "core", None)
+    if core is None:  # this is not Invoke's own program
+        return None
+    found: str | None = core[0].args.config.value
+    try:
+        contexts = Collection.from_module(tasks).to_contexts()
+        later = Parser(initial=program.initial_context, contexts=contexts).parse_argv([*core.unparsed])[0]
+    except ParseError:  # Invoke will report it
+        return found
+    return str(later.args.config.value) if later.args.config.got_value else found
+
+
+def _read_second_file(second: _SecondFile) -> Mapping[str, Any]:
+    """Return what the second file holds; empty for a module, which Invoke will run."""
+    advice = "Correct its path, or leave it out." if second.named_by == "--config" else "Correct its path, or unset it."
+    try:
+        second.path.stat()
+    except FileNotFoundError as error:  # Invoke silently ignores a missing file, and so would ignore the budgets in it
+        message = f"{second.named_by} names {second.name}, which does not exist"
+        raise SettingsError(message, advice=advice) from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        message = f"{second.named_by} names {quote(second.path)}, which cannot be read: {why}"
+        raise SettingsError(message, advice=advice) from error
+    if second.path.suffix not in _SUFFIXES:
+        message = f"{second.named_by} names {second.name}, which is no file of settings"
+        raise SettingsError(message, advice=f"Use a file whose name ends in {', '.join(_SUFFIXES)}.")
+    return {} if second.path.suffix == ".py" else check_syntax(second.path)
+
+
+def _load_second_file(config: Config, second: _SecondFile, own: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+    advice = f"Correct it in {second.name}."
+    config.set_runtime_path(second.path)
+    try:
+        config.load_runtime()
+    except AmbiguousMergeError as error:
+        clashes = [*_find_clashes(own, more), *_find_clashes(Config.global_defaults(), more)]
+        place = f"{quote(clashes[0])} is a section in one and a single value in the other" if clashes else "a section"
+        raise SettingsError(f"{second.name} does not fit the other settings: {place}", advice=advice) from error
+    except UnicodeDecodeError as error:
+        raise _describe_encoding(second.name, error) from error
+    except Exception as error:  # a module may raise anything
+        message = f"{second.name} cannot be loaded: {type(error).__name__}: {quote(error)}"
+        raise SettingsError(message, advice=advice) from error
+
+
+def _describe_encoding(name: str, error: UnicodeDecodeError) -> SettingsError:
+    return SettingsError(f"{name} is UTF-8, but the locale's encoding is {error.encoding}", advice="Set PYTHONUTF8=1.")
+
+
+def _find_clashes(one: Mapping[str, Any], other: Mapping[str, Any], place: str = "") -> Iterator[str]:
+    """Yield the keys that are a section in one mapping and a single value in the other."""
+    for key in one.keys() & other.keys():
+        here, there = one[key], other[key]
+        if isinstance(here, dict) and isinstance(there, dict):
+            yield from _find_clashes(here, there, f"{place}{key}.")
+        elif isinstance(here, dict) or isinstance(there, dict):
+            yield f"{place}{key}"
+
+
+def _check_keys(config: Config) -> None:
+    """Refuse a key that is no text, as a module or the user's own file of Invoke may have it."""
+    for place in _find_wrong_keys(config._config):  # noqa: SLF001 - its public methods fail for such keys
+        raise SettingsError(f"The settings have a key that is not a text: {quote(place)}", advice="Put it in quotes.")
+
+
+def _find_wrong_keys(values: Mapping[Any, Any], place: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if not isinstance(key, str):
+            yield f"{place}{key!r}"
+        elif isinstance(value, dict):
+            yield from _find_wrong_keys(value, f"{place}{key}.")
