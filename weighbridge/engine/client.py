@@ -99,11 +99,10 @@ def _configure_tls(folder: Path | None, *, verified: bool) -> docker.tls.TLSConf
 
 
 class DockerEngine:
-    """An `Engine` with Docker's API. Use it as a context manager."""
+    """An `Engine` with Docker's API; `host` is its URL, as DOCKER_HOST takes it. Use it as a context manager."""
 
     def __init__(self, client: docker.DockerClient, host: str) -> None:
         self.host = host
-        """URL of the engine, as DOCKER_HOST takes it."""
         # The SDK's type stubs are out of date, so its low-level interface is untyped from here on.
         self._api: Any = client.api
 
