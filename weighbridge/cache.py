@@ -21,7 +21,7 @@ from pathlib import Path
 from weighbridge import files
 from weighbridge.image.layer import Fingerprint, LayerContent
 
-VERSION = 3
+VERSION = 4
 """Part of the folder's name. Raise it with every change of what is kept or how that is computed."""
 LIMIT_BYTES = 256 * 2**20
 _COLUMNS = ("paths", "kinds", "sizes", "digests")
@@ -113,6 +113,7 @@ def _iterate_parts(content: LayerContent) -> Iterator[bytes | memoryview]:
         "shipped_bytes": content.shipped_bytes,
         "file_count": content.file_count,
         "deflated_bytes": content.deflated_bytes,
+        "implied_folders": content.implied_folders,
         "fingerprint": asdict(content.fingerprint),
         "columns": [len(column) for column in columns],
         "documents": [(index, len(data)) for index, data in content.documents.items()],
@@ -138,6 +139,7 @@ def _unpack(data: bytes) -> LayerContent:
         shipped_bytes=head["shipped_bytes"],
         file_count=head["file_count"],
         deflated_bytes=head["deflated_bytes"],
+        implied_folders=head["implied_folders"],
         fingerprint=Fingerprint(**head["fingerprint"]),
         paths=paths,
         kinds=kinds,

@@ -21,7 +21,8 @@ def run(settings: Settings, project: Path, before: str, after: str, format_name:
     render = formats.choose(formats.DIFFERENCES, format_name)
     wanted = {"before": choose.locate_image(settings, before), "after": choose.locate_image(settings, after)}
     with console.show_activity() as shown:
-        images = weigh.weigh(wanted, project, on_progress=shown.track_reading()).report.images
+        limits = settings.limits.build_limits()
+        images = weigh.weigh(wanted, project, on_progress=shown.track_reading(), limits=limits).report.images
     found = compare_images(f"{before} -> {after}", *images, noise_bytes=settings.budgets.noise.bytes)
     if isinstance(found, Refusal):
         advice = f"{found.advice[0].upper()}{found.advice[1:]}."

@@ -25,6 +25,7 @@ from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineError, SettingsError
 from weighbridge.model.build import Built
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.report import Image, Rebuild, Report
 from weighbridge.report import difference
 from weighbridge.settings.project import Change, Settings
@@ -71,7 +72,13 @@ def add_costs(
     with connect() as engine:
         _, wanted = plan.plan_variants(engine, settings, project, [image.variant for image in report.images])
         found = measure_costs(
-            docker_cli.find(), engine, wanted, settings.changes, on_build=on_build, on_progress=on_progress
+            docker_cli.find(),
+            engine,
+            wanted,
+            settings.changes,
+            on_build=on_build,
+            on_progress=on_progress,
+            limits=settings.limits.build_limits(),
         )
     return replace(report, images=tuple(replace(image, rebuilds=found[image.variant]) for image in report.images))
 
@@ -85,6 +92,7 @@ def measure_costs(
     cache: Cache | None = None,
     on_build: OnBuild = lambda _: lambda _: None,
     on_progress: Callable[[], Progress] = lambda: lambda _: None,
+    limits: Limits = DEFAULT,
 ) -> dict[str, tuple[Rebuild, ...]]:
     """Build each variant, then build it again: once with nothing changed, then with each change alone.
 
@@ -96,6 +104,7 @@ def measure_costs(
         cache: The cache of layers; the user's, if None.
         on_build: Called before each build.
         on_progress: Called before the images are weighed; returns the callback that gets the bytes read so far.
+        limits: The limits of each image.
 
     Returns:
         Variant -> its rebuilds: first the one with nothing changed (`change` is None), then in the order of `tried`.
@@ -107,7 +116,7 @@ def measure_costs(
     with _Names(client, engine, on_build) as names:
         trials = {each.variant: tuple(_run_trials(names, each, tried)) for each in wanted}
         locations = {name: Location(DOCKER, name) for name in names.given}
-        weighed = weigh.weigh(locations, Path(), cache=cache, engine=engine, on_progress=on_progress())
+        weighed = weigh.weigh(locations, Path(), cache=cache, engine=engine, on_progress=on_progress(), limits=limits)
     images = {image.variant: image for image in weighed.report.images}
     return {variant: tuple(_compute_cost(trial, images) for trial in found) for variant, found in trials.items()}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from weighbridge.commands import choose, requirements, weigh
 from weighbridge.commands.weigh import Trees
 from weighbridge.engine.protocol import Engine
+from weighbridge.model.limits import Limits
 from weighbridge.model.report import Report
 from weighbridge.render import formats
 from weighbridge.render.terminal import build_progress, console
@@ -47,12 +48,15 @@ def run(
     folder = records.prepare_folder(project / settings.reports.directory)
     compared = locate_baseline(baseline, wanted)
     before = None if compared or not baseline else baselines.find(baseline, folder, project)
-    demands = requirements.find_demands(settings, project, wanted)
+    demands, limits = requirements.find_demands(settings, project, wanted), settings.limits.build_limits()
     # One engine for both: a base that is found by its layers on one side is found on the other, too.
     with console.show_activity() as shown, weigh.connect_if_needed((*wanted.values(), *compared.values())) as engine:
         if compared:
-            before = weigh_baseline(compared, project, engine=engine, on_progress=shown.track_reading())
-        weighed = weigh.weigh(wanted, project, engine=engine, on_progress=shown.track_reading(), demands=demands)
+            reading = shown.track_reading()
+            before = weigh_baseline(compared, project, engine=engine, on_progress=reading, limits=limits)
+        weighed = weigh.weigh(
+            wanted, project, engine=engine, on_progress=shown.track_reading(), demands=demands, limits=limits
+        )
         result = weighed.report
         if rebuild:
             steps = partial(build_progress.show_steps, shown)
@@ -80,14 +84,19 @@ def locate_baseline(text: str, names: Iterable[str]) -> dict[str, Location]:
 
 
 def weigh_baseline(
-    compared: Mapping[str, Location], project: Path, *, engine: Engine | None, on_progress: Progress
+    compared: Mapping[str, Location],
+    project: Path,
+    *,
+    engine: Engine | None,
+    on_progress: Progress,
+    limits: Limits,
 ) -> Report:
     """Weigh the images of `locate_baseline` now, and ask `engine`, if the run has one, for their bases.
 
     Raises:
         NoSuchImage, UnreadableImage, EngineError: As the sources raise them.
     """
-    report = weigh.weigh(compared, project, engine=engine, on_progress=on_progress).report
+    report = weigh.weigh(compared, project, engine=engine, on_progress=on_progress, limits=limits).report
     # These images need not be of the present commit, and their own is unknown.
     return replace(report, commit=None, dirty=False)
 

@@ -20,6 +20,7 @@ from weighbridge.image.content import ImageContent
 from weighbridge.image.dependencies import Demand
 from weighbridge.image.layer import Fingerprint
 from weighbridge.model.engine import LocalImage
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.report import Report
 from weighbridge.model.tree import Node
 from weighbridge.sources import opener
@@ -63,6 +64,7 @@ def weigh(
     engine: Engine | None = None,
     on_progress: Progress | None = None,
     demands: Mapping[str, Demand] | None = None,
+    limits: Limits = DEFAULT,
 ) -> Weighed:
     """Weigh images now. Images of one engine or archive are read in one pass.
 
@@ -74,13 +76,15 @@ def weigh(
             where a location needs one.
         on_progress: Is told the number of bytes read so far.
         demands: Name in the report -> what the project asks of that image.
+        limits: The limits of each image.
 
     Raises:
+        LimitExceeded: An image exceeds a limit.
         NoSuchImage, UnreadableImage, EngineError: As in `opener.read`.
     """
     with ExitStack() as stack:
         engine = engine or stack.enter_context(connect_if_needed(locations.values()))
-        means = Means(cache=cache or Cache(), engine=engine, on_progress=on_progress)
+        means = Means(cache=cache or Cache(), engine=engine, on_progress=on_progress, limits=limits)
         contents = opener.read(locations.values(), means)
         local = _LocalImages(engine)
         found = [
