@@ -8,6 +8,7 @@ The tree:
       SourceError        3
         NoSuchImage         the source has no image of that name
         UnreadableImage     the bytes are not an image, or a part is missing
+          LimitExceeded     it has more than the limits of invoke.yaml allow
         UnreadableRecord    a file under reports/ is not a record
           NewerRecord         a newer version of Weighbridge wrote it
       EngineError        4
@@ -81,6 +82,12 @@ class UnreadableImage(SourceError):
     """The bytes are not an image, or a part of it is missing."""
 
     advice = "Save the image again and compare the files' checksums."
+
+
+class LimitExceeded(UnreadableImage):
+    """An image has more of something than `limits` in invoke.yaml allows. No source goes on after it."""
+
+    advice = "Raise the limit in invoke.yaml, under limits, if that is right."
 
 
 class UnreadableRecord(SourceError):

@@ -129,6 +129,7 @@ UNMIRRORED: Mapping[str, str] = {
     "image/layer": "values without behaviour, which tests/sources/tar/test_layer.py fills",
     "image/sharing": "needs images that were weighed: tests/commands/test_weigh.py",
     "image/weighing": "figures of whole images: tests/commands/test_weigh.py, tests/sources/test_opener.py",
+    "model/limits": "values without behaviour",
     "model/scan": "values without behaviour",
     "render/overview": "cells of a table: tests/render/terminal/test_overview.py, tests/render/svg/test_report.py",
     "render/svg/canvas": "draws for the pictures: tests/render/svg/test_report.py, tests/render/svg/test_badge.py",
@@ -150,6 +151,7 @@ UNMIRRORED: Mapping[str, str] = {
 LOOSE: Mapping[str, str] = {
     "smoke/scripts/test_scripts.py": "what holds of every script",
     "sources/test_forms.py": "rare and foreign forms of images, in archives and layouts",
+    "sources/test_peak_memory.py": "images at each limit, measured in processes of their own",
     "sources/test_hostile.py": "archives made to do harm, against all that reads them",
 }
 """A test file in a room's folder that mirrors no module -> what it tests."""

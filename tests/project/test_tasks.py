@@ -126,6 +126,24 @@ def test_one_measurement_in_many_formats(run: Run, tmp_path: Path, monkeypatch: 
         assert undated(run(*image, "--format", kind).out) == undated(text)
 
 
+def test_limits_are_those_of_the_settings(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable sets a limit of each image for `report` and `diff`; nothing is recorded beyond it."""
+    saved = tmp_path / "saved.tar"
+    saved.write_bytes(tar_of(docker_25([ImageSpec(("shop:1.4",), ((Entry("a"), Entry("b")),))])))
+    image = f"archive:{saved}#shop:1.4"
+    monkeypatch.setenv("INVOKE_LIMITS_ENTRIES", "1")
+    for words in (("report", "--image", image), ("diff", image, image)):
+        outcome = run(*words)
+        assert (outcome.code, outcome.out) == (3, "")
+        assert " ".join(outcome.err.split()) == (
+            f"error: {saved} has more than 1 files and folders, the limit for an image. Raise limits.entries in "
+            "invoke.yaml if that is right."
+        )
+    assert not list(tmp_path.glob("reports/*.json"))
+    monkeypatch.setenv("INVOKE_LIMITS_ENTRIES", "2")
+    assert run("report", "--image", image, "--baseline", image).code == 0
+
+
 def test_variants_budgets_hold_for_an_image_that_is_called_so(run: Run, tmp_path: Path) -> None:
     """An image of elsewhere that stands for a variant is held to its limits, also those of a file besides our own."""
     saved, more = tmp_path / "saved.tar", tmp_path / "more.yaml"

@@ -71,7 +71,13 @@ def add_costs(
     with connect() as engine:
         _, wanted = plan.plan_variants(engine, settings, project, [image.variant for image in report.images])
         found = measure_costs(
-            docker_cli.find(), engine, wanted, settings.changes, on_build=on_build, on_progress=on_progress
+            docker_cli.find(),
+            engine,
+            wanted,
+            settings.changes,
+            on_build=on_build,
+            on_progress=on_progress,
+            settings=settings,
         )
     return replace(report, images=tuple(replace(image, rebuilds=found[image.variant]) for image in report.images))
 
@@ -85,6 +91,7 @@ def measure_costs(
     cache: Cache | None = None,
     on_build: OnBuild = lambda _: lambda _: None,
     on_progress: Callable[[], Progress] = lambda: lambda _: None,
+    settings: Settings | None = None,
 ) -> dict[str, tuple[Rebuild, ...]]:
     """Build each variant, then build it again: once with nothing changed, then with each change alone.
 
@@ -96,6 +103,7 @@ def measure_costs(
         cache: The cache of layers; the user's, if None.
         on_build: Called before each build.
         on_progress: Called before the images are weighed; returns the callback that gets the bytes read so far.
+        settings: As in `weigh.weigh`.
 
     Returns:
         Variant -> its rebuilds: first the one with nothing changed (`change` is None), then in the order of `tried`.
@@ -107,7 +115,9 @@ def measure_costs(
     with _Names(client, engine, on_build) as names:
         trials = {each.variant: tuple(_run_trials(names, each, tried)) for each in wanted}
         locations = {name: Location(DOCKER, name) for name in names.given}
-        weighed = weigh.weigh(locations, Path(), cache=cache, engine=engine, on_progress=on_progress())
+        weighed = weigh.weigh(
+            locations, Path(), cache=cache, engine=engine, on_progress=on_progress(), settings=settings
+        )
     images = {image.variant: image for image in weighed.report.images}
     return {variant: tuple(_compute_cost(trial, images) for trial in found) for variant, found in trials.items()}
 

@@ -68,7 +68,9 @@ def prove(
     runs.sweep(engine, shown.note)
     runner.check_images(engine, tuple(references.values()))
     shown.note(f"Redis: {redis.described}")
-    held = image.screen(engine, references.values(), Cache(), shown.track_reading())
+    held = image.screen(
+        engine, references.values(), Cache(), shown.track_reading(), limits=settings.limits.build_limits()
+    )
     trial = runner.Trial(
         engine=engine, settings=settings, redis=redis.reference, faults=faults, keep=keep, note=shown.note
     )

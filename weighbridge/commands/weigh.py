@@ -20,6 +20,7 @@ from weighbridge.image.content import ImageContent
 from weighbridge.image.dependencies import Demand
 from weighbridge.image.layer import Fingerprint
 from weighbridge.model.engine import LocalImage
+from weighbridge.model.limits import DEFAULT
 from weighbridge.model.report import Report
 from weighbridge.model.tree import Node
 from weighbridge.settings.project import Settings
@@ -78,15 +79,20 @@ def weigh(
             where a location needs one.
         on_progress: Is told the number of bytes read so far.
         demands: Name in the report -> what the project asks of that image.
-        settings: Say which images `invoke build` makes, and which hosts may get a login; if None, none of either.
+        settings: Say which images `invoke build` makes, which hosts may get a login, and the limits of an image; if
+            None, no image, no host, and the limits by default.
 
     Raises:
+        LimitExceeded: An image exceeds a limit.
         NoSuchImage, UnreadableImage, EngineError: As in `opener.read`.
     """
     with ExitStack() as stack:
         engine = engine or stack.enter_context(connect_if_needed(locations.values()))
         allowed = settings.registries.token_hosts if settings else {}
-        means = Means(cache=cache or Cache(), engine=engine, on_progress=on_progress, token_hosts=allowed)
+        limits = settings.limits.build_limits() if settings else DEFAULT
+        means = Means(
+            cache=cache or Cache(), engine=engine, on_progress=on_progress, token_hosts=allowed, limits=limits
+        )
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
             contents = opener.read(locations.values(), means)
         local = _LocalImages(engine)

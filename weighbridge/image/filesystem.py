@@ -189,7 +189,9 @@ class _Layer:
         directory, path = self._own, ""
         for name in folder.split("/"):
             path = f"{path}/{name}" if path else name
-            there = _find(self._merged, self._own, path + "/.")
+            there = directory.children.get(name)
+            if isinstance(there, int):  # perhaps a link to a folder; only such a name needs the walk from the root
+                there = _find(self._merged, self._own, path + "/.")
             if not isinstance(there, Directory):
                 there = Directory()
                 self._place(directory, name, there, path)

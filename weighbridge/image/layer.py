@@ -66,6 +66,8 @@ class LayerContent:
     """Type code `Q`, one item per entry."""
     targets: Mapping[int, str] = field(repr=False)
     """Link targets by the index of the entry."""
+    implied_folders: int
+    """Folders that entries lie in, and that no entry before them lists."""
     documents: Mapping[int, bytes] = field(repr=False)
     """What shows who owns what, by the index of the entry: the bytes of a package database (`packages.is_database`
     knows it by its path), or what a Go program says of itself (`packages.go` knows it by its first bytes)."""
@@ -74,6 +76,16 @@ class LayerContent:
     def entry_count(self) -> int:
         """How many entries the layer's archive has, of any kind."""
         return len(self.kinds)
+
+    @property
+    def node_count(self) -> int:
+        """How many files and folders unpacking the layer can make."""
+        return self.entry_count + self.implied_folders
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of paths, link targets and documents, which are kept as they are."""
+        return len(self.paths) + sum(map(len, self.targets.values())) + sum(map(len, self.documents.values()))
 
     def iterate_entries(self) -> Iterator[Entry]:
         """Yield all entries in the order of the archive."""

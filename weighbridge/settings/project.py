@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
+from weighbridge.settings.limits import ImageLimits
 from weighbridge.settings.messages import describe_error
 from weighbridge.settings.smoke import Roles, Smoke
 from weighbridge.settings.values import (
@@ -104,6 +105,7 @@ class Settings(Section):
     changes: dict[Name, Change] = {}
     """The changes that `invoke report --rebuild` tries, in this order."""
     budgets: Budgets = Budgets()
+    limits: ImageLimits = ImageLimits()
 
     @field_validator("budgets")
     @classmethod

@@ -17,9 +17,11 @@ from pathlib import Path
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.image.content import ImageContent
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive_members import Members
 from weighbridge.sources.assembly import Progress, assemble, check_count, check_layer
+from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest
 from weighbridge.sources.oci.manifests import Index, Manifest, choose, compute_digest, parse_document
@@ -28,17 +30,26 @@ from weighbridge.sources.tar.layer import ReadLayer, normalise_path
 
 _SHORT, _LEAST = 12, 4
 """Signs of a digest that tell one image from others here, and the fewest that may stand for one."""
+_NO_CONFIG = compute_digest(b"")
 
 
-def read(path: Path, on_progress: Progress | None = None) -> Archive:
+def read(path: Path, on_progress: Progress | None = None, *, limits: Limits = DEFAULT, images: int = 1) -> Archive:
     """Read an archive file.
 
+    Args:
+        path: The file.
+        on_progress: Called with the number of bytes read so far.
+        limits: The limits of one image.
+        images: How many images are wanted of it: all that it has are read together, within so many times the limits.
+
     Raises:
+        LimitExceeded: The archive exceeds that.
         UnreadableImage: The file cannot be read, or is not an archive of images.
     """
     try:
         with path.open("rb") as file:
-            return Archive(archive_members.read(file, on_progress))
+            budget = Budget(limits, str(path), images)
+            return Archive(archive_members.read(file, on_progress, budget=budget), limits)
     except OSError as error:
         advice = "Give the path of a file that `docker save` or `skopeo copy` wrote."
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}", advice=advice) from error
@@ -49,6 +60,8 @@ class Archive:
     """The images of one archive. `assemble_image` assembles an image on request, so a damaged image fails only then."""
 
     members: Members
+    limits: Limits = DEFAULT
+    """Of each image."""
 
     @cached_property
     def entries(self) -> tuple[ManifestEntry, ...]:
@@ -56,7 +69,7 @@ class Archive:
         text = self.members.documents.get("manifest.json")
         if text is None:
             return ()
-        return (self._read_folder(text),) if text.lstrip()[:1] == b"{" else parse_manifest(text)
+        return (self._read_folder(text),) if text.lstrip()[:1] == b"{" else parse_manifest(text, self.limits)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -68,6 +81,7 @@ class Archive:
 
         Raises:
             NoSuchImage: The archive has no image of that name.
+            LimitExceeded: The image by itself exceeds a limit.
             UnreadableImage: A part of the image is missing or damaged.
         """
         entry = self._find_entry(reference, config_digest) if self.entries else self._follow_index(reference, platform)
@@ -79,9 +93,9 @@ class Archive:
             and compute_digest(text) != f"sha256:{stated}"
         ):
             raise UnreadableImage(f"{name} is damaged: its digest is not {stated[:12]}…")
-        layers = self._find_layers(reference, entry, parse_config(text, name))
+        layers = self._find_layers(reference, entry, parse_config(text, name, self.limits))
         shown = reference or next(iter(entry.repo_tags), compute_digest(text))
-        return assemble(shown, text, [each.content for each in layers], [each.blob for each in layers])
+        return assemble(shown, text, [each.content for each in layers], [each.blob for each in layers], self.limits)
 
     def _find_entry(self, reference: str, config_digest: str) -> ManifestEntry:
         """Choose by digest, by exact name, by a digest's beginning, or by a name that is unique without registry."""
@@ -101,11 +115,11 @@ class Archive:
 
     def _follow_index(self, reference: str, platform: str) -> ManifestEntry:
         """Follow index.json to an image, and return the entry that manifest.json would have for it."""
-        index = parse_document(self._read_member("index.json"), "index.json")
+        index = parse_document(self._read_member("index.json"), "index.json", self.limits)
         if not isinstance(index, Index):
             raise UnreadableImage("index.json holds a manifest instead of an index")
         images, name = select_images(index, reference, "The archive"), reference or "The image"
-        manifest = choose(images, name, self._read_document, platform=platform, present=self._has)
+        manifest = choose(images, name, self._read_document, platform=platform, present=self._has, limits=self.limits)
         return self._describe(name, manifest, _locate_blob)
 
     def _read_folder(self, text: bytes) -> ManifestEntry:
@@ -114,7 +128,7 @@ class Archive:
         Raises:
             UnreadableImage: It is an index of several images.
         """
-        found = parse_document(text, "manifest.json")
+        found = parse_document(text, "manifest.json", self.limits)
         if isinstance(found, Index):
             advice = "Copy one image of it: `skopeo copy dir:FOLDER docker-archive:FILE`, without --all."
             raise UnreadableImage("The archive is a folder of skopeo's with an index of several images", advice=advice)
@@ -125,7 +139,7 @@ class Archive:
         refuse_artifact(name, manifest)
         config, *layers = (locate(each.digest) for each in (manifest.config, *manifest.layers))
         if (text := self.members.documents.get(self.members.resolve(config))) is not None:
-            parse_image_config(name, manifest, text)
+            parse_image_config(name, manifest, text, self.limits)
         return ManifestEntry(Config=config, Layers=tuple(layers))
 
     def _has(self, digest: str) -> bool:
@@ -140,7 +154,12 @@ class Archive:
         return self.members.documents[name]
 
     def _digest(self, entry: ManifestEntry) -> str:
-        return compute_digest(self._read_config(entry) or b"")
+        return self._digests.get(self.members.resolve(entry.config), _NO_CONFIG)
+
+    @cached_property
+    def _digests(self) -> Mapping[str, str]:
+        """The digest of each document: a hundred thousand entries may name the same config."""
+        return {name: compute_digest(text) for name, text in self.members.documents.items()}
 
     def _list_names(self, entry: ManifestEntry) -> Sequence[str]:
         """Return an image's names; its short digest where it has none, as `docker save` of an id gives it none."""
@@ -178,9 +197,13 @@ class Archive:
 
         The result is only as true as the configs: nothing is hashed here.
         """
+        parsed = dict[str, tuple[str, ...]]()
         for entry in self.entries:
-            text, names = self._read_config(entry), entry.layers
-            diff_ids = parse_config(text, "A config").rootfs.diff_ids if text else ()
+            name, names = self.members.resolve(entry.config), entry.layers
+            if name not in parsed:
+                text = self.members.documents.get(name)
+                parsed[name] = parse_config(text, "A config", self.limits).rootfs.diff_ids if text else ()
+            diff_ids = parsed[name]
             if len(diff_ids) == len(names):
                 pairs = ((diff_id, self.members.resolve(name)) for diff_id, name in zip(diff_ids, names, strict=True))
                 yield from ((diff_id, name) for diff_id, name in pairs if name in self.members.layers)

@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
-from weighbridge.errors import UnreadableImage
+from weighbridge.errors import LimitExceeded, UnreadableImage
 from weighbridge.image.content import Blob
 from weighbridge.image.layer import FILE, HARD_LINK, SYMBOLIC_LINK, LayerContent
+from weighbridge.model.limits import DEFAULT
+from weighbridge.sources.budget import Budget
 from weighbridge.sources.tar import compression
 from weighbridge.sources.tar.compression import decompress, is_compressed
 from weighbridge.sources.tar.headers import DamagedArchive, Header, is_tar
@@ -26,11 +28,10 @@ from weighbridge.sources.tar.sparse import SparsePart, open_member
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """A longer JSON member is not kept: a config has some kilobytes, but an attestation's bill of materials may be long."""
 
-MAX_DOCUMENTS_BYTES = 64 * 2**20
-"""Limit on all kept JSON together."""
-
 MAX_MEMBERS = 100_000
-"""An image has at most a few hundred layers, with a handful of members each."""
+"""The form of an archive, not the cost of an image: each image has at most some hundred layers, with a handful of
+members each. How many layers an archive may have cannot be a limit for an image, as only the last member tells whose
+each layer is."""
 
 # What the readers, the decompressors and the file below them raise on damaged bytes.
 _DAMAGE: tuple[type[Exception], ...] = (DamagedArchive, *compression.DAMAGE)
@@ -61,6 +62,7 @@ def read(
     verified: bool = True,
     known: Known = know_nothing,
     watching: Watching = watch_nothing,
+    budget: Budget | None = None,
 ) -> Members:
     """Read an archive to its end, and decompress it if it is compressed as a whole.
 
@@ -71,15 +73,18 @@ def read(
             engine is trusted.
         known: Finds layers that need not be read again; asked only if `verified` is False.
         watching: Finds the watch that inspects a layer as it passes.
+        budget: The budget of all images in the archive; None: that of one image, with the default limits.
 
     Raises:
+        LimitExceeded: The archive exceeds a limit.
         UnreadableImage: The archive is cut off, is damaged, or is not an archive of images. Exceptions of the stream
             other than `OSError`, such as those of an engine that goes away, pass through.
     """
-    draft = _Draft(verified=verified, known=known, watching=watching)
+    budget = budget or Budget(DEFAULT, "The archive")
+    draft = _Draft(verified=verified, known=known, watching=watching, budget=budget)
     try:
         source = Meter(stream, on_progress)
-        tape = Tape(decompress(source, source.head))
+        tape = Tape(decompress(source, source.head), [budget.spend_archive])
         for header in tape.iterate_members():
             draft.add(header, tape)
         tape.drain()  # to the end of the stream, where gzip has its checksum
@@ -121,8 +126,8 @@ class _Draft:
     verified: bool
     known: Known
     watching: Watching
+    budget: Budget
     documents: dict[str, bytes] = field(default_factory=dict)
-    documents_bytes: int = 0
     layers: dict[str, ReadLayer] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     faults: dict[str, UnreadableImage] = field(default_factory=dict)
@@ -157,12 +162,15 @@ class _Draft:
         content, watch = None if self.verified else self.known(name), self.watching(name)
         try:
             if content is None:
-                layer = read_layer(part, part.head, digests=self.verified, watch=watch)
+                layer = read_layer(part, part.head, digests=self.verified, watch=watch, budget=self.budget)
             else:
+                self.budget.spend_layer(content)
                 if watch:
-                    watch_layer(part, part.head, watch)
+                    watch_layer(part, part.head, watch, self.budget)
                 packed = Blob(digest=stated, size_bytes=size) if is_compressed(part.head) else None
                 layer = ReadLayer(content=content, diff_id="", blob=packed)
+        except LimitExceeded:
+            raise  # also if no image needs this layer: it costs as much
         except UnreadableImage as error:
             self.faults[name] = error
         except _DAMAGE as error:
@@ -181,11 +189,11 @@ class _Draft:
         self.layers[name] = layer
 
     def _add_document(self, name: str, part: Part | SparsePart, size: int) -> None:
-        if size > MAX_DOCUMENT_BYTES or self.documents_bytes + size > MAX_DOCUMENTS_BYTES:
+        if size > MAX_DOCUMENT_BYTES:
             self.faults[name] = UnreadableImage(f"it has {size} bytes, which is too long", advice="")
             return
+        self.budget.spend_document(size)
         self.documents[name] = part.read(size)
-        self.documents_bytes += size
 
     def finish(self) -> Members:
         if not {"manifest.json", "index.json"} & set(self.documents):

@@ -6,11 +6,13 @@ import io
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from weighbridge.errors import UnreadableImage
+from weighbridge.errors import LimitExceeded, UnreadableImage
 from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.platform import UNKNOWN, Platform
 from weighbridge.quoting import quote
+from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.descriptors import Descriptor
 from weighbridge.sources.oci.documents import Config, parse_config
@@ -47,7 +49,11 @@ def know_nothing(_diff_id: str) -> LayerContent | None:
 
 
 def assemble(
-    reference: str, config: bytes, layers: Sequence[LayerContent], blobs: Sequence[Blob | None]
+    reference: str,
+    config: bytes,
+    layers: Sequence[LayerContent],
+    blobs: Sequence[Blob | None],
+    limits: Limits = DEFAULT,
 ) -> ImageContent:
     """Return the image that a config and its layers form.
 
@@ -56,13 +62,19 @@ def assemble(
         config: The config's own bytes.
         layers: One for each diff ID of the config, lowest first.
         blobs: For each layer, its compressed form, or None if the source has it uncompressed.
+        limits: The limits of one image. A layer that the image has twice counts twice: it takes its memory again when
+            the layers are merged.
 
     Raises:
+        LimitExceeded: The image exceeds a limit.
         UnreadableImage: The config is damaged, or lists another number of layers.
     """
-    content = parse_config(config, f"The config of {reference}")
+    content = parse_config(config, f"The config of {reference}", limits)
     diff_ids = content.rootfs.diff_ids
     check_count(reference, content, len(layers))
+    budget = Budget(limits, reference)
+    for layer in layers:
+        budget.spend_layer(layer)
     if len(blobs) != len(layers):
         raise ValueError("there must be one blob, or None, for each layer")
     return ImageContent(
@@ -119,6 +131,7 @@ def fetch(
     known: Known = know_nothing,
     on_progress: Progress | None = None,
     plain_blobs: bool = False,
+    budget: Budget | None = None,
 ) -> ImageContent:
     """Return the image that a manifest describes. Reads each layer once, and only layers that are not known yet.
 
@@ -131,31 +144,40 @@ def fetch(
         known: Finds layers that need not be read again.
         on_progress: Called with the number of bytes of layers read so far.
         plain_blobs: Whether an uncompressed layer counts as a blob too. It does in a registry, which sends it so.
+        budget: The budget of the image, from which `config` spends too; None: a new one with the default limits.
 
     Raises:
+        LimitExceeded: The image exceeds a limit.
         NoSuchImage: The image runs on another platform.
         UnreadableImage: A part is missing or damaged, or two parts contradict each other.
     """
-    data, content = _fetch_config(reference, manifest, config)
+    budget = budget or Budget(DEFAULT, reference)
+    refuse_artifact(reference, manifest)
+    data = fetch_document(manifest.config, config, f"The config of {reference}")
+    content = parse_image_config(reference, manifest, data, budget.limits)
     if platform and not _read_platform(content).suits(wanted := require_platform(platform)):
         raise describe_missing_platform(reference, wanted, [_read_platform(content)])
     check_count(reference, content, len(manifest.layers))
-    reader = _Reader(blob, on_progress)
+    reader = _Reader(blob, on_progress, budget)
     layers, blobs = dict[str, LayerContent](), list[Blob | None]()
     for number, (diff_id, described) in enumerate(zip(content.rootfs.diff_ids, manifest.layers, strict=True)):
         if diff_id not in layers:
             name = f"Layer {number} of {reference}"
-            layers[diff_id] = known(diff_id) or _read_layer(reader, described, diff_id, name)
+            if (layer := known(diff_id)) is not None:
+                budget.spend_layer(layer)
+            layers[diff_id] = layer or _read_layer(reader, described, diff_id, name)
         # A tar archive without compression is its own blob, and nothing else has the same digest.
         packed = plain_blobs or described.digest != diff_id
         blobs.append(Blob(digest=described.digest, size_bytes=described.size) if packed else None)
-    return assemble(reference, data, [layers[diff_id] for diff_id in content.rootfs.diff_ids], blobs)
+    return assemble(reference, data, [layers[each] for each in content.rootfs.diff_ids], blobs, budget.limits)
 
 
 def _read_layer(reader: _Reader, described: Descriptor, diff_id: str, name: str) -> LayerContent:
     """Return a layer; where it is one that registries must not hand out, the error says from where it comes."""
     try:
         return reader.read(described, diff_id, name)
+    except LimitExceeded:
+        raise
     except UnreadableImage as error:
         if not described.is_foreign:
             raise
@@ -169,8 +191,8 @@ def _read_layer(reader: _Reader, described: Descriptor, diff_id: str, name: str)
 class _Reader:
     """Reads layers one after the other."""
 
-    def __init__(self, blob: Open, on_progress: Progress | None) -> None:
-        self._blob, self._on_progress, self._total = blob, on_progress, 0
+    def __init__(self, blob: Open, on_progress: Progress | None, budget: Budget) -> None:
+        self._blob, self._on_progress, self._budget, self._total = blob, on_progress, budget, 0
 
     def read(self, described: Descriptor, diff_id: str, name: str) -> LayerContent:
         """Read a layer and check it against the config and the manifest."""
@@ -179,11 +201,11 @@ class _Reader:
             bounded = Bounded(source, described.size, name, self._count)
             stream = io.BufferedReader(bounded, CHUNK_BYTES)
             try:
-                read = read_layer(stream, stream.peek(4))
+                read = read_layer(stream, stream.peek(4), budget=self._budget)
             except _DAMAGE as error:
                 raise UnreadableImage(f"{name} is damaged: {quote(error) or type(error).__name__}") from error
             except UnreadableImage as error:
-                if error is bounded.fault:
+                if error is bounded.fault or isinstance(error, LimitExceeded):
                     raise
                 raise UnreadableImage(f"{name} cannot be read: {error.message}", advice=error.advice) from error
         check_layer(read, diff_id=diff_id, digest=described.digest, name=name)
@@ -193,12 +215,6 @@ class _Reader:
         self._total += size
         if self._on_progress:
             self._on_progress(self._total)
-
-
-def _fetch_config(reference: str, manifest: Manifest, document: Document) -> tuple[bytes, Config]:
-    refuse_artifact(reference, manifest)
-    data = fetch_document(manifest.config, document, f"The config of {reference}")
-    return data, parse_image_config(reference, manifest, data)
 
 
 def _read_platform(config: Config) -> Platform:

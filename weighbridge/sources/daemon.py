@@ -12,13 +12,15 @@ from typing import Any, Protocol
 
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
-from weighbridge.errors import EngineFault, UnreadableImage
+from weighbridge.errors import EngineFault, LimitExceeded, UnreadableImage
 from weighbridge.image.content import Blob, ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.engine import LocalImage
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
 from weighbridge.sources.assembly import assemble
+from weighbridge.sources.budget import Budget, check_count
 from weighbridge.sources.tar.layer import Watch
 
 
@@ -41,6 +43,8 @@ def read(
     cache: Cache,
     on_progress: Callable[[int], None] | None = None,
     watches: Watches | None = None,
+    *,
+    limits: Limits = DEFAULT,
 ) -> dict[str, ImageContent]:
     """Return reference -> the image that the engine has under it; several references may name one image.
 
@@ -50,16 +54,20 @@ def read(
         cache: Has layers and images that were read before. This function adds images; the caller adds their layers.
         on_progress: Called with the number of bytes read so far.
         watches: Inspects all layers. An image with a layer that was not inspected yet is read again.
+        limits: The limits of each image. Images that are read in one stream have them together.
 
     Raises:
+        LimitExceeded: An image exceeds a limit, or the stream exceeds those of all its images.
         NoSuchImage: The engine lacks one of the images; raised before the engine saves anything.
         UnreadableImage: What the engine sends is damaged.
         EngineError: The engine fails or goes away in mid-stream.
     """
     images = {reference: engine.inspect_image(reference) for reference in references}
-    found = {reference: _read_remembered(reference, image, cache) for reference, image in images.items()}
+    for reference, image in images.items():
+        check_count("layers", len(image.diff_ids), limits, reference)
+    found = {reference: _read_remembered(reference, image, cache, limits) for reference, image in images.items()}
     unknown = [name for name, content in found.items() if content is None or not _is_seen(images[name], watches)]
-    saver = _Saver(engine, cache, on_progress, watches)
+    saver = _Saver(engine, cache, on_progress, watches, limits)
     found |= saver.save_all({name: images[name] for name in unknown}) if unknown else {}
     return {reference: content for reference, content in found.items() if content}
 
@@ -72,6 +80,7 @@ class _Saver:
     cache: Cache
     on_progress: Callable[[int], None] | None
     watches: Watches | None
+    limits: Limits
 
     def save_all(self, images: Mapping[str, LocalImage]) -> dict[str, ImageContent]:
         """Return images by reference; a graph driver saves none without layers: for these the engine's word counts."""
@@ -87,6 +96,7 @@ class _Saver:
     def save(self, images: Mapping[str, LocalImage]) -> dict[str, ImageContent]:
         """Read one stream with all of these images; return them by reference, and keep what was learned of them."""
         begun = _Begun(self.cache, self.watches)
+        budget = Budget(self.limits, ", ".join(images), images=len({each.id for each in images.values()}))
         with self.engine.save([*images]) as stream:
             members = archive_members.read(
                 stream,
@@ -94,8 +104,9 @@ class _Saver:
                 verified=False,
                 known=lambda name: _find_known(name, self.cache),
                 watching=begun.watch,
+                budget=budget,
             )
-        saved = Archive(members)
+        saved = Archive(members, self.limits)
         begun.keep(saved)
         # A graph driver's id is the config digest. The containerd store's id is not, and the name decides.
         found = {reference: saved.assemble_image(reference, image.id) for reference, image in images.items()}
@@ -118,7 +129,7 @@ def _describe_empty(image: LocalImage) -> ImageContent:
     )
 
 
-def _read_remembered(reference: str, image: LocalImage, cache: Cache) -> ImageContent | None:
+def _read_remembered(reference: str, image: LocalImage, cache: Cache, limits: Limits) -> ImageContent | None:
     """Return an image from the cache; None if the cache lacks any part of it."""
     kept: Mapping[str, Any] = cache.read_document(image.id) or {}
     layers = [cache.read_layer(diff_id) for diff_id in image.diff_ids] if kept else [None]
@@ -127,7 +138,9 @@ def _read_remembered(reference: str, image: LocalImage, cache: Cache) -> ImageCo
     try:
         blobs = [_read_blob(each) for each in kept["blobs"]]
         config = kept["config"].encode(errors="surrogateescape")
-        return assemble(reference, config, [layer for layer in layers if layer is not None], blobs)
+        return assemble(reference, config, [layer for layer in layers if layer is not None], blobs, limits)
+    except LimitExceeded:
+        raise
     except (LookupError, TypeError, ValueError, AttributeError, UnreadableImage):
         return None  # someone changed the cached file: it does not describe an image
 

@@ -15,8 +15,10 @@ from typing import BinaryIO
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import ImageContent
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.quoting import quote
 from weighbridge.sources.assembly import Known, Progress, fetch, know_nothing
+from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES, Index, choose, parse_document
 from weighbridge.sources.oci.naming import select_images
 
@@ -31,6 +33,7 @@ def read(
     on_progress: Progress | None = None,
     *,
     known: Known = know_nothing,
+    limits: Limits = DEFAULT,
 ) -> ImageContent:
     """Return one image of a layout.
 
@@ -40,19 +43,23 @@ def read(
         platform: `os/architecture[/variant]`. Empty: the image's only platform, or else this machine's.
         on_progress: Called with the number of bytes of layers read so far.
         known: Finds layers that need not be read, by diff ID.
+        limits: The limits of the image.
 
     Raises:
+        LimitExceeded: The image exceeds a limit.
         NoSuchImage: The layout has no image of that name or for that platform; the message lists what it has.
         UnreadableImage: The directory is not a layout, or a part is missing, damaged, or not a regular file.
     """
-    layout = _Layout(path)
     reference = quote(f"{path}:{name}" if name else path)
+    budget = Budget(limits, reference)
+    layout = _Layout(path, budget)
     chosen = choose(
         select_images(layout.read_index(), name, layout),
         reference,
         layout.read_document,
         platform=platform,
         present=layout.has,
+        limits=limits,
     )
     return fetch(
         reference,
@@ -62,14 +69,15 @@ def read(
         platform=platform,
         known=known,
         on_progress=on_progress,
+        budget=budget,
     )
 
 
 class _Layout:
     """The files of a layout."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._real = path, os.path.realpath(path)
+    def __init__(self, path: Path, budget: Budget) -> None:
+        self._path, self._real, self._budget = path, os.path.realpath(path), budget
 
     def __str__(self) -> str:
         return quote(self._path)
@@ -80,7 +88,7 @@ class _Layout:
         if not self._exists("index.json") and self._exists("version") and self._exists("manifest.json"):
             advice = f"Copy it: `skopeo copy dir:{self} oci:FOLDER`, and weigh that."
             raise UnreadableImage(f"{self} has the form of skopeo's dir:, which is no OCI layout", advice=advice)
-        found = parse_document(self._read_file("index.json", name, _ADVICE), name)
+        found = parse_document(self._read_file("index.json", name, _ADVICE), name, self._budget.limits)
         if not isinstance(found, Index):
             raise UnreadableImage(f"{name} holds a manifest instead of an index")
         return found
@@ -110,6 +118,7 @@ class _Layout:
             raise UnreadableImage(f"{name} cannot be read: {error.strerror}") from error
         if len(data) > MAX_DOCUMENT_BYTES:
             raise UnreadableImage(f"{name} has more than {MAX_DOCUMENT_BYTES} bytes, which is too long")
+        self._budget.spend_document(len(data))
         return data
 
     def _locate(self, file: str) -> str:

@@ -12,6 +12,7 @@ from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoEngine, SettingsError
 from weighbridge.image.content import ImageContent
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources import archive, daemon, oci_layout
 from weighbridge.sources.assembly import Progress
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location, SourceName
@@ -28,6 +29,8 @@ class Means:
     on_progress: Progress | None = None
     token_hosts: Mapping[str, Collection[str]] = field(default_factory=dict)
     """A registry's host -> hosts that may get the user's login for it, too."""
+    limits: Limits = DEFAULT
+    """Of each image. Where images are read together they have so many times the limits together."""
 
 
 class Source(Protocol):
@@ -38,6 +41,7 @@ class Source(Protocol):
 
         Raises:
             NoSuchImage: One of the locations has no image.
+            LimitExceeded: An image exceeds a limit.
             UnreadableImage: An image is damaged, or its parts contradict each other.
             EngineError: There is no engine, or it fails or goes away.
         """
@@ -46,28 +50,41 @@ class Source(Protocol):
 def _read_from_engine(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     if means.engine is None:
         raise NoEngine("No engine is connected, and the images are in one")
-    contents = daemon.read(means.engine, [each.place for each in locations], means.cache, means.on_progress)
+    places = [each.place for each in locations]
+    contents = daemon.read(means.engine, places, means.cache, means.on_progress, limits=means.limits)
     return {each: contents[each.place] for each in locations}
 
 
 def _read_from_archives(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     found = dict[Location, ImageContent]()
     for place in dict.fromkeys(each.place for each in locations):
-        saved = archive.read(Path(place), means.on_progress)
-        found |= {each: saved.assemble_image(each.name) for each in locations if each.place == place}
+        wanted = [each for each in locations if each.place == place]
+        saved = archive.read(Path(place), means.on_progress, limits=means.limits, images=len(wanted))
+        found |= {each: saved.assemble_image(each.name) for each in wanted}
     return found
 
 
 def _read_from_layouts(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
-    known, progress = means.cache.read_layer, means.on_progress
-    return {each: oci_layout.read(Path(each.place), each.name, on_progress=progress, known=known) for each in locations}
+    return {
+        each: oci_layout.read(
+            Path(each.place),
+            each.name,
+            on_progress=means.on_progress,
+            known=means.cache.read_layer,
+            limits=means.limits,
+        )
+        for each in locations
+    }
 
 
 def _read_from_registries(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     from weighbridge.sources.registry import client  # noqa: PLC0415 - an archive is measured without HTTP
 
-    known, progress, allowed = means.cache.read_layer, means.on_progress, means.token_hosts
-    return {each: client.read(each.place, on_progress=progress, known=known, allowed=allowed) for each in locations}
+    known, progress = means.cache.read_layer, means.on_progress
+    return {
+        each: client.read(each.place, on_progress=progress, known=known, allowed=means.token_hosts, limits=means.limits)
+        for each in locations
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

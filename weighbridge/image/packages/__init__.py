@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from operator import attrgetter
 
-from weighbridge.image.packages import dist_info, go, requirements
+from weighbridge.image.packages import dist_info, go, requirements, rpm
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.image.packages.package import Package
 
 __all__ = ["Package", "found", "is_database", "is_document", "shorten"]
 
+MAX_TEXT_BYTES = 16 * 2**20
+"""A longer text is no package database: parsing takes up to thirty times its bytes of memory. Debian's largest has some
+10 MB. RPM's are no text, and have bounds of their own."""
+MAX_COST = 2_000_000
+"""What an operating system's databases may list together, as `_take_affordable` counts it: the packages beyond it own
+nothing. The largest images that we know have 400,000 files."""
+_PACKAGE_COST = 10
 _BEGINNINGS = tuple(chain.from_iterable(each.beginnings for each in ECOSYSTEMS))
 _ENDINGS = tuple(chain.from_iterable(each.endings for each in ECOSYSTEMS))
 _QUICK = [(each.beginnings, each.endings, parser.is_database) for each in ECOSYSTEMS for parser in each.parsers]
@@ -31,7 +38,9 @@ def is_database(path: str) -> bool:
 
 
 def shorten(path: str, data: bytes) -> bytes:
-    """Return what has to be kept of a database's bytes, which may have much behind that."""
+    """Return what has to be kept of a database's bytes, which may have much behind that; empty if it is none."""
+    if len(data) > MAX_TEXT_BYTES and not rpm.is_database(path):
+        return b""
     if requirements.is_source(path):
         return data if len(data) <= requirements.LONGEST_BYTES else b""
     return dist_info.shorten(path, data)
@@ -54,5 +63,15 @@ def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
             # A system's database has its packages in an order of its own. All other parsers sort what they read before
             # they list files, since a full environment's are too many to hold all at once.
             if ecosystem.is_system:
-                packages = iter(sorted(packages, key=attrgetter("name", "version", "paths")))
+                packages = iter(sorted(_take_affordable(packages), key=attrgetter("name", "version", "paths")))
             yield from packages
+
+
+def _take_affordable(packages: Iterable[Package]) -> Iterator[Package]:
+    """Yield packages until all that they list, held at once, would take too much memory."""
+    left = MAX_COST
+    for package in packages:
+        left -= _PACKAGE_COST + len(package.paths) + len(package.requires) + len(package.provides)
+        if left < 0:
+            return
+        yield package

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from weighbridge.errors import UnreadableImage
+from weighbridge.errors import LimitExceeded, UnreadableImage
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.quoting import quote
 from weighbridge.sources.oci.descriptors import CONFIG_TYPES, Descriptor
 from weighbridge.sources.oci.documents import Config, parse_config
@@ -80,7 +81,7 @@ def refuse_artifact(reference: str, manifest: Manifest) -> None:
     raise UnreadableImage(f"{reference} is {what}, not an image", advice=_advise(kind, reference, manifest))
 
 
-def parse_image_config(reference: str, manifest: Manifest, data: bytes) -> Config:
+def parse_image_config(reference: str, manifest: Manifest, data: bytes, limits: Limits = DEFAULT) -> Config:
     """Return the config to which a manifest leads.
 
     Raises:
@@ -88,7 +89,9 @@ def parse_image_config(reference: str, manifest: Manifest, data: bytes) -> Confi
     """
     is_said_to_be = manifest.config.media_type in ("", *CONFIG_TYPES)
     try:
-        config = parse_config(data, f"The config of {reference}")
+        config = parse_config(data, f"The config of {reference}", limits)
+    except LimitExceeded:
+        raise
     except UnreadableImage as error:
         if is_said_to_be:
             raise

@@ -12,10 +12,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
 
 from weighbridge.errors import UnreadableImage
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.quoting import quote
+from weighbridge.sources.budget import Resource, check_count
 
 T = TypeVar("T")
 
@@ -36,12 +47,35 @@ def _read_object(value: Any) -> Any:
     return value if isinstance(value, Mapping) else {}
 
 
-def _read_objects(value: Any) -> Any:
+def _read_steps(value: Any, info: ValidationInfo) -> Any:
+    _check_items("history_steps", value, info)
     return [_read_object(each) for each in value] if isinstance(value, list) else []
 
 
-def _read_list(value: Any) -> Any:
+def read_list(value: Any) -> Any:
+    """Return an empty list for null, and anything else as it is."""
     return [] if value is None else value
+
+
+def read_layers(value: Any, info: ValidationInfo) -> Any:
+    """Return a list with an item for each layer of one image.
+
+    Raises:
+        LimitExceeded: It is longer than the limit, which `parse_json` passes as context.
+    """
+    _check_items("layers", value, info)
+    return read_list(value)
+
+
+def _check_items(resource: Resource, value: Any, info: ValidationInfo) -> None:
+    """Check the length of a list before pydantic makes an object of each item, which takes a hundred times as much.
+
+    Raises:
+        LimitExceeded: It is longer than the limit of one image.
+    """
+    if isinstance(value, list):
+        name, limits = info.context or ("The document", DEFAULT)
+        check_count(resource, len(value), limits, name)
 
 
 Text = Annotated[str, BeforeValidator(_read_text)]
@@ -59,15 +93,15 @@ class ManifestEntry(_Document):
 
     config: str = Field(alias="Config")
     """Name of the member that holds the config."""
-    repo_tags: Annotated[tuple[str, ...], FailFast(), BeforeValidator(_read_list)] = Field(alias="RepoTags", default=())
-    layers: Annotated[tuple[str, ...], FailFast(), BeforeValidator(_read_list)] = Field(alias="Layers", default=())
+    repo_tags: Annotated[tuple[str, ...], FailFast(), BeforeValidator(read_list)] = Field(alias="RepoTags", default=())
+    layers: Annotated[tuple[str, ...], FailFast(), BeforeValidator(read_layers)] = Field(alias="Layers", default=())
     """Names of members, lowest layer first."""
 
 
 class RootFS(_Document):
     """The layers of an image, lowest first."""
 
-    diff_ids: Annotated[tuple[Digest, ...], FailFast(), BeforeValidator(_read_list)] = ()
+    diff_ids: Annotated[tuple[Digest, ...], FailFast(), BeforeValidator(read_layers)] = ()
     """None at all in an image without layers."""
 
 
@@ -94,31 +128,32 @@ class Config(_Document):
     variant: Text = ""
     config: Annotated[Execution, BeforeValidator(_read_object)] = Execution()
     rootfs: Annotated[RootFS, BeforeValidator(lambda value: {} if value is None else value)] = RootFS()
-    history: Annotated[tuple[Step, ...], BeforeValidator(_read_objects)] = ()
+    history: Annotated[tuple[Step, ...], BeforeValidator(_read_steps)] = ()
 
 
 _MANIFEST = TypeAdapter(Annotated[tuple[ManifestEntry, ...], FailFast()])
 _CONFIG = TypeAdapter(Config)
 
 
-def parse_manifest(text: bytes) -> tuple[ManifestEntry, ...]:
-    """Parse manifest.json into the images that it lists."""
-    return parse_json(_MANIFEST, text, "manifest.json")
+def parse_manifest(text: bytes, limits: Limits = DEFAULT) -> tuple[ManifestEntry, ...]:
+    """Parse manifest.json into the images that it lists; each has the limits to itself."""
+    return parse_json(_MANIFEST, text, "manifest.json", limits)
 
 
-def parse_config(text: bytes, name: str) -> Config:
+def parse_config(text: bytes, name: str, limits: Limits = DEFAULT) -> Config:
     """Parse an image's config; `name` is what an error calls it."""
-    return parse_json(_CONFIG, text, name)
+    return parse_json(_CONFIG, text, name, limits)
 
 
-def parse_json(adapter: TypeAdapter[T], text: bytes, name: str) -> T:
+def parse_json(adapter: TypeAdapter[T], text: bytes, name: str, limits: Limits = DEFAULT) -> T:
     """Parse a JSON document with an adapter.
 
     Raises:
+        LimitExceeded: It has more layers or history steps than one image may have.
         UnreadableImage: The text is not such a document; `name` is what the error calls it.
     """
     try:
-        return adapter.validate_json(text)
+        return adapter.validate_json(text, context=(name, limits))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole document"

@@ -11,20 +11,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
 
 from weighbridge.errors import NoSuchImage, UnreadableImage
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.platform import UNKNOWN, Platform, detect_own, parse
 from weighbridge.quoting import join_names, quote
 from weighbridge.sources.oci.descriptors import MANIFEST_TYPES, Descriptor
-from weighbridge.sources.oci.documents import Text, parse_config, parse_json
+from weighbridge.sources.oci.documents import Text, parse_config, parse_json, read_layers, read_list
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
-"""Limit on a manifest, an index or a config. Registries accept no manifest longer than 4 MiB."""
+"""Limit on a manifest, an index or a config: the form of one document, whatever an image may have of them. Registries
+accept no manifest longer than 4 MiB."""
 MAX_DEPTH = 8
 """How deep indexes may be nested; containerd nests two."""
 MAX_MANIFESTS = 1000
-"""How many entries all indexes of one image together may have."""
+"""How many entries all indexes of one image together may have: other images, on which no limit of one image bears."""
 
 Document = Callable[[str], bytes]
 """Takes a digest; returns that document, unchecked, or raises an error of ours if there is none."""
@@ -60,15 +70,10 @@ class Index(_Model):
     manifests: tuple[Descriptor, ...]
 
 
-_Descriptors = Annotated[
-    tuple[Descriptor, ...], FailFast(), BeforeValidator(lambda value: () if value is None else value)
-]
-
-
 class _Either(_Model):
     config: Descriptor | None = None
-    layers: _Descriptors = ()
-    manifests: _Descriptors = ()
+    layers: Annotated[tuple[Descriptor, ...], FailFast(), BeforeValidator(read_layers)] = ()
+    manifests: Annotated[tuple[Descriptor, ...], FailFast(), BeforeValidator(read_list)] = ()
     fs_layers: Any = Field(alias="fsLayers", default=None)
     artifact_type: Text = Field(alias="artifactType", default="")
     subject: Annotated[Descriptor | None, BeforeValidator(_read_subject)] = None
@@ -77,7 +82,7 @@ class _Either(_Model):
 _EITHER = TypeAdapter(_Either)
 
 
-def parse_document(text: bytes, name: str) -> Manifest | Index:
+def parse_document(text: bytes, name: str, limits: Limits = DEFAULT) -> Manifest | Index:
     """Parse a manifest or an index; `name` is what an error calls it.
 
     Raises:
@@ -88,7 +93,7 @@ def parse_document(text: bytes, name: str) -> Manifest | Index:
             f"{name} is a web page instead of a manifest",
             advice="Check the host's name, and whether a proxy sends its login page.",
         )
-    either = parse_json(_EITHER, text, name)
+    either = parse_json(_EITHER, text, name, limits)
     fields = either.model_fields_set
     if "fs_layers" in fields:
         raise UnreadableImage(
@@ -143,6 +148,7 @@ def choose(
     platform: str = "",
     config: Document | None = None,
     present: Callable[[str], bool] = bool,
+    limits: Limits = DEFAULT,
 ) -> Manifest:
     """Return the manifest of one image.
 
@@ -153,6 +159,7 @@ def choose(
         platform: `os/architecture[/variant]`. Empty: the only image, or else this machine's platform.
         config: Returns configs, if `document` does not; asked only if an index does not state a platform.
         present: Tells whether the source has the document of a digest. Those that it lacks are skipped.
+        limits: The limits of one image.
 
     Raises:
         NoSuchImage: There is no image for that platform; the message lists the platforms that there are.
@@ -161,7 +168,7 @@ def choose(
     if isinstance(root, Manifest):
         return root
     wanted = require_platform(platform) if platform else detect_own()
-    chooser = _Chooser(name, document, config or document, present)
+    chooser = _Chooser(name, document, config or document, present, limits)
     images = list(chooser.iterate_images(root))
     if not images:
         raise UnreadableImage(f"{name} is an index that leads to no image here")
@@ -200,8 +207,11 @@ def describe_missing_platform(name: str, wanted: Platform, there: list[Platform]
 class _Chooser:
     """Follows the indexes of one image, each of them once."""
 
-    def __init__(self, name: str, document: Document, config: Document, present: Callable[[str], bool]) -> None:
+    def __init__(
+        self, name: str, document: Document, config: Document, present: Callable[[str], bool], limits: Limits
+    ) -> None:
         self._name, self._document, self._config, self._present = name, document, config, present
+        self._limits = limits
         self._seen, self._count = set[str](), 0
 
     def iterate_images(self, index: Index, depth: int = 1) -> Iterator[Descriptor]:
@@ -233,12 +243,12 @@ class _Chooser:
         if image.platform:
             return image.platform
         described, name = self.fetch_manifest(image).config, f"A config of {self._name}"
-        config = parse_config(fetch_document(described, self._config, name), name)
+        config = parse_config(fetch_document(described, self._config, name), name, self._limits)
         return Platform(config.os or UNKNOWN, config.architecture or UNKNOWN, config.variant)
 
     def _fetch(self, image: Descriptor) -> Manifest | Index:
         name = f"A manifest of {self._name}"
-        return parse_document(fetch_document(image, self._document, name), name)
+        return parse_document(fetch_document(image, self._document, name), name, self._limits)
 
 
 def fetch_document(descriptor: Descriptor, document: Document, name: str) -> bytes:

@@ -21,9 +21,11 @@ import urllib3.exceptions
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import ImageContent
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.quoting import quote
 from weighbridge.settings import certificates
 from weighbridge.sources.assembly import Known, Progress, fetch, know_nothing
+from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.manifests import Index, Manifest, choose, compute_digest, parse_document
 from weighbridge.sources.registry import references, token_hosts
 from weighbridge.sources.registry.min_rate import POOLS, TooSlow
@@ -48,6 +50,7 @@ def read(
     *,
     known: Known = know_nothing,
     allowed: token_hosts.Allowed = token_hosts.NOTHING_ALLOWED,
+    limits: Limits = DEFAULT,
 ) -> ImageContent:
     """Return one image of a registry.
 
@@ -60,25 +63,30 @@ def read(
         on_progress: Called with the number of bytes of layers read so far.
         known: Finds layers that need not be fetched, by diff ID.
         allowed: Where a login may be sent besides the registry itself, see `token_hosts.check`.
+        limits: The limits of the image.
 
     Raises:
+        LimitExceeded: The image exceeds a limit.
         NoSuchImage: The registry has no such image, or not for that platform.
         UnreadableImage: The registry does not answer, demands a login, or sends something wrong.
     """
-    name = references.parse(reference)
+    name, budget = references.parse(reference), Budget(limits, reference)
     with closing(_Http(plain=name.scheme == "http")) as transport, _advise():
         repository = Repository(name, transport, allowed)
-        _, found = _fetch_root(reference, name, repository)
-        chosen = choose(found, reference, repository.fetch_manifest, platform=platform, config=repository.fetch_config)
+        root, found = _fetch_root(reference, name, repository, limits)
+        budget.spend_document(len(root))
+        manifests, configs = map(budget.meter_documents, (repository.fetch_manifest, repository.fetch_config))
+        chosen = choose(found, reference, manifests, platform=platform, config=configs, limits=limits)
         return fetch(
             reference,
             chosen,
-            config=repository.fetch_config,
+            config=configs,
             blob=repository.open_blob,
             platform=platform,
             known=known,
             on_progress=on_progress,
             plain_blobs=True,
+            budget=budget,
         )
 
 
@@ -96,12 +104,14 @@ def fetch_digests(reference: str, allowed: token_hosts.Allowed = token_hosts.NOT
         return compute_digest(root), found.config.digest if isinstance(found, Manifest) else ""
 
 
-def _fetch_root(reference: str, name: references.Reference, repository: Repository) -> tuple[bytes, Manifest | Index]:
+def _fetch_root(
+    reference: str, name: references.Reference, repository: Repository, limits: Limits = DEFAULT
+) -> tuple[bytes, Manifest | Index]:
     """Return the document that a name leads to, as bytes and parsed."""
     root = repository.fetch_root()
     if name.digest and compute_digest(root) != name.digest:
         raise UnreadableImage(f"{name.server} does not send {name}: what it sends has another digest")
-    return root, parse_document(root, f"What {name.server} sends as {reference}")
+    return root, parse_document(root, f"What {name.server} sends as {reference}", limits)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from weighbridge.image.history import MISSING, list_instructions
 from weighbridge.image.layer import DIRECTORY, HARD_LINK, LayerContent
 from weighbridge.model import platform
 from weighbridge.model.engine import LocalImage
+from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.sources import daemon
 from weighbridge.sources.scan import elf, paths
@@ -27,6 +28,8 @@ def screen(
     references: Iterable[str],
     cache: Cache,
     on_progress: Callable[[int], None] | None = None,
+    *,
+    limits: Limits = DEFAULT,
 ) -> dict[str, ScannedImage]:
     """Return reference -> the scanned image. Reads all images that the cache lacks in one stream, and caches them.
 
@@ -35,14 +38,16 @@ def screen(
         references: Names or ids of images.
         cache: Has the layers and hits of earlier scans; this one adds its own.
         on_progress: Called with the number of bytes read so far.
+        limits: The limits of each image.
 
     Raises:
+        LimitExceeded: An image exceeds a limit.
         NoSuchImage: The engine lacks one of the images; raised before the engine saves anything.
         UnreadableImage: What the engine sends is damaged.
         EngineError: The engine fails or goes away in mid-stream.
     """
     exposures = Exposures(cache)
-    images = daemon.read(engine, references, cache, on_progress, exposures)
+    images = daemon.read(engine, references, cache, on_progress, exposures, limits=limits)
     for content in images.values():
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
             if not cache.has_layer(diff_id):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,20 +18,18 @@ from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob
 from weighbridge.image.layer import DIRECTORY, FILE, OTHER, WHITEOUT, Fingerprint, LayerContent
 from weighbridge.image.packages import is_database, shorten
+from weighbridge.model.limits import DEFAULT
+from weighbridge.sources.budget import Budget, FolderCount
 from weighbridge.sources.tar.compression import Readable, decompress, is_compressed
 from weighbridge.sources.tar.go_program import HEAD_BYTES, search_program
 from weighbridge.sources.tar.gzip_estimate import Deflation
 from weighbridge.sources.tar.headers import Header
-from weighbridge.sources.tar.reader import CHUNK_BYTES, Tape
+from weighbridge.sources.tar.reader import CHUNK_BYTES, Tap, Tape
 
-MAX_ENTRIES = 2_000_000
-"""Limit for one layer; the largest images known have a tenth of that in all their layers."""
 MAX_PATH_BYTES = 4096
-MAX_LAYER_BYTES = 2**38
-"""Limit for one layer, unpacked: 275 GB, which take some minutes to read."""
+"""The form of a path, not its cost: Linux cannot unpack a longer one."""
 MAX_DATABASE_BYTES = 64 * 2**20
-MAX_DATABASES_BYTES = 128 * 2**20
-"""Limits for one package database, and for all in a layer. Debian's largest has some 10 MB; rpm's single one has some
+"""A longer file at the path of a package database is none. Debian's largest has some 10 MB; rpm's single one has some
 40 kB for each package."""
 _MASK = 2**64 - 1
 
@@ -66,7 +65,9 @@ class ReadLayer:
     """The compressed layer, or None if it came uncompressed. Its digest is computed too, or empty."""
 
 
-def read_layer(source: Readable, head: bytes, *, digests: bool = True, watch: Watch | None = None) -> ReadLayer:
+def read_layer(
+    source: Readable, head: bytes, *, digests: bool = True, watch: Watch | None = None, budget: Budget | None = None
+) -> ReadLayer:
     """Read a layer, compressed or not, to the end of its source.
 
     Args:
@@ -74,33 +75,38 @@ def read_layer(source: Readable, head: bytes, *, digests: bool = True, watch: Wa
         head: The first of them, which `source` will return again.
         digests: Whether to compute the diff ID and the blob's digest, which prove which layer it is.
         watch: Inspects the members as they pass.
+        budget: The budget of the image; None: that of an image with this layer alone, and with the default limits.
 
     Raises:
         DamagedArchive, EOFError, OSError, ValueError: The bytes are damaged or cut off.
-        UnreadableImage: There are more entries or bytes than any real layer has.
+        LimitExceeded: With this layer, the image exceeds a limit.
+        UnreadableImage: A path is longer than Linux accepts.
     """
+    budget = budget or Budget(DEFAULT, "The layer")
     diff, packed = (hashlib.sha256(), hashlib.sha256()) if digests else (None, None)
-    counted = _Counted(source, packed)
+    counted = _Counted(source, packed, budget)
     deflation = Deflation()
-    tape = Tape(decompress(counted, head), [deflation.update, *([diff.update] if diff else [])])
-    scan = _WatchedScan(tape, watch) if watch else _Scan(tape)
-    for header in tape.iterate_members():
-        scan.add(header)
-    tape.drain()
+    taps = [deflation.update, *([diff.update] if diff else [])]
+    plain = decompress(counted, head)
+    scan = _WatchedScan(plain, taps, budget, watch) if watch else _Scan(plain, taps, budget)
+    scan.read()
     counted.drain()
+    content = scan.build_content(deflation.estimate_bytes())
+    budget.spend_layer(content)
     blob = None
     if is_compressed(head):
         blob = Blob(digest=f"sha256:{packed.hexdigest()}" if packed else "", size_bytes=counted.count)
     return ReadLayer(
-        content=scan.build_content(deflation.estimate_bytes()),
+        content=content,
         diff_id=f"sha256:{diff.hexdigest()}" if diff else "",
         blob=blob,
     )
 
 
-def watch_layer(source: Readable, head: bytes, watch: Watch) -> None:
+def watch_layer(source: Readable, head: bytes, watch: Watch, budget: Budget | None = None) -> None:
     """Read a layer for a watch alone, and keep nothing else of it. Raises what `read_layer` raises."""
-    tape = Tape(decompress(source, head))
+    budget = budget or Budget(DEFAULT, "The layer")
+    tape = Tape(decompress(source, head), [lambda chunk: budget.spend_chunk(len(chunk))])
     for index, header in enumerate(tape.iterate_members()):
         wanted = watch.see(index, normalise_path(header.name), header)
         if wanted:
@@ -117,12 +123,16 @@ def normalise_path(name: str) -> str:
 
 
 class _Counted:
-    """A stream that counts its bytes and, with a `digest`, hashes them."""
+    """A stream that counts its bytes and, with a `digest`, hashes them.
 
-    def __init__(self, source: Readable, digest: Hash | None) -> None:
-        self._source, self._digest, self.count = source, digest, 0
+    It looks at the clock, too, because a decompressor may read for long without returning a byte.
+    """
+
+    def __init__(self, source: Readable, digest: Hash | None, budget: Budget) -> None:
+        self._source, self._digest, self._budget, self.count = source, digest, budget, 0
 
     def read(self, size: int, /) -> bytes:
+        self._budget.check_time()
         block = self._source.read(size)
         self.count += len(block)
         if self._digest:
@@ -138,12 +148,23 @@ class _Counted:
 class _Scan:
     """Collects the columns of a layer while its members pass."""
 
-    def __init__(self, tape: Tape) -> None:
-        self._tape = tape
+    def __init__(self, plain: Readable, taps: Sequence[Tap], budget: Budget) -> None:
+        self._budget, self._tape = budget, Tape(plain, [*taps, self._check_budget])
         self._paths, self._kinds, self._sizes, self._digests = bytearray(), bytearray(), array("q"), array("Q")
         self._targets, self._documents = dict[int, str](), dict[int, bytes]()
-        self._shipped = self._files = self._databases = 0
+        self._folders = FolderCount()
+        self._shipped = self._files = self._databases = self._target_length = 0
         self._content = self._ownership = self._times = 0
+
+    def read(self) -> None:
+        """Add all members, and read to the end of the stream."""
+        for header in self._tape.iterate_members():
+            self.add(header)
+        self._tape.drain()
+
+    def _check_budget(self, chunk: bytes) -> None:
+        kept = len(self._paths) + self._target_length + self._databases
+        self._budget.spend_chunk(len(chunk), len(self._kinds) + self._folders.implied, kept)
 
     def add(self, header: Header) -> None:
         """Add one member, and read its data if it is a file."""
@@ -154,13 +175,16 @@ class _Scan:
             kind, size = OTHER, 0
         if len(encoded := path.encode(errors="surrogateescape")) > MAX_PATH_BYTES:
             raise UnreadableImage(f"a path has more than {MAX_PATH_BYTES} bytes, which Linux does not accept")
-        if len(self._kinds) >= MAX_ENTRIES or self._tape.position > MAX_LAYER_BYTES:
-            raise UnreadableImage("a layer has more entries or bytes than any real one")
-        if kind == FILE and not path.rpartition("/")[2].startswith(WHITEOUT):
+        folder, _, name = path.rpartition("/")
+        self._folders.enter(folder)
+        if kind == DIRECTORY:
+            self._folders.list_folder(path)
+        elif kind == FILE and not name.startswith(WHITEOUT):
             self._shipped += size
             self._files += 1
         if header.target:
             self._targets[len(self._kinds)] = header.target
+            self._target_length += len(header.target)
         self._paths += encoded
         self._paths.append(0)
         self._kinds.append(kind)
@@ -174,7 +198,7 @@ class _Scan:
 
     def _hash_data(self, path: str, stored: int) -> int:
         """Return the digest of a file's data, and keep it if it is a database, or a Go program's module information."""
-        if is_database(path) and stored <= MAX_DATABASE_BYTES and self._databases + stored <= MAX_DATABASES_BYTES:
+        if is_database(path) and stored <= MAX_DATABASE_BYTES:
             data = self._tape.take(stored)
             self._keep(shorten(path, data))
             return xxhash.xxh3_64_intdigest(data)
@@ -200,10 +224,10 @@ class _Scan:
         return whole.intdigest()
 
     def _keep(self, document: bytes) -> None:
-        """Keep a document of the entry that is being read, unless those of the layer would take too much memory."""
-        if self._databases + len(document) <= MAX_DATABASES_BYTES:
-            self._documents[len(self._kinds)] = document
-            self._databases += len(document)
+        """Keep a document of the entry that is being read."""
+        self._documents[len(self._kinds)] = document
+        self._databases += len(document)
+        self._check_budget(b"")
 
     def build_content(self, deflated_bytes: int) -> LayerContent:
         """Return the content of the layer."""
@@ -219,6 +243,7 @@ class _Scan:
             sizes=self._sizes,
             digests=self._digests,
             targets=self._targets,
+            implied_folders=self._folders.implied,
             documents=self._documents,
         )
 
@@ -226,8 +251,8 @@ class _Scan:
 class _WatchedScan(_Scan):
     """A scan that also shows each member to a watch."""
 
-    def __init__(self, tape: Tape, watch: Watch) -> None:
-        super().__init__(tape)
+    def __init__(self, plain: Readable, taps: Sequence[Tap], budget: Budget, watch: Watch) -> None:
+        super().__init__(plain, taps, budget)
         self._watch, self._wanted = watch, 0
 
     def add(self, header: Header) -> None:
