@@ -22,7 +22,7 @@ def classes(root: type[WeighbridgeError] = WeighbridgeError) -> Iterator[type[We
 def drawn() -> dict[str, tuple[str, int | None]]:
     """Return the docstring's tree: name -> its parent's name and the exit code drawn beside it."""
     tree, above = {}, {2: "Exception"}
-    for indent, name, code in re.findall(r"^( {4,8})(\w+)(?:  +(\d)\b)?", errors.__doc__ or "", re.MULTILINE):
+    for indent, name, code in re.findall(r"^( {4,10})(\w+)(?:  +(\d)\b)?", errors.__doc__ or "", re.MULTILINE):
         tree[name] = (above[len(indent) - 2], int(code) if code else None)
         above[len(indent)] = name
     return tree
