@@ -53,7 +53,7 @@ def _read(name: str, upstream: set[str]) -> bool:
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_digest_follows_the_code(entry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change of any file of the closure is another digest; a change elsewhere is none."""
+    """A change of any file in the closure changes the digest; a change elsewhere does not."""
     module = importlib.import_module(entry)
     files = code_digest.collect_files(entry)
     copy = tmp_path / "weighbridge"

@@ -33,7 +33,7 @@ def git(folder: Path, *words: str) -> str:
 
 
 def test_clean_tree(repository: Path) -> None:
-    """The commit's full hash is told, from any folder inside."""
+    """The revision has the commit's full hash, from any folder inside."""
     (repository / "sub").mkdir()
     assert read_revision(repository / "sub") == Revision(commit=git(repository, "rev-parse", "HEAD"), dirty=False)
 
@@ -117,7 +117,7 @@ def test_no_commit_has_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_source_holds_no_secret(repository: Path, remote: str, expected: str) -> None:
-    """Where the commits come from is told as a URL for everybody: no user, no password, no folder of this machine."""
+    """The source URL can be published: it has no user and no password, and is not a folder of this machine."""
     if remote:
         git(repository, "config", "remote.origin.url", remote)
     assert read_source_url(repository) == expected

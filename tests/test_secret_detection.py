@@ -34,7 +34,7 @@ def test_every_shape_is_tried() -> None:
 
 @pytest.mark.parametrize(("words", "token"), ISSUED.items())
 def test_issued(words: str, token: str) -> None:
-    """Each shape is told by name, also in the middle of a line, and is gone from what is let go."""
+    """Each shape is found and named, also in the middle of a line, and redaction removes it."""
     text = f"use '{token}' here"
     assert secret_detection.find_secret(text) == words
     assert secret_detection.find_secret(secret_detection.redact(text)) == ""
@@ -79,7 +79,7 @@ def test_no_token(text: str) -> None:
 
 @pytest.mark.parametrize("url", ["redis://:hunter2@redis:6379", "--index-url https://me:hunter2@host/simple -q"])
 def test_password_in_a_url(url: str) -> None:
-    """It is told, and the rest of the URL stays."""
+    """A password in a URL is found; redaction removes it and keeps the rest of the URL."""
     assert secret_detection.find_secret(url) == "a password inside a URL"
     assert "hunter2" not in secret_detection.redact(url)
     assert "@" in secret_detection.redact(url)
@@ -123,7 +123,7 @@ def test_names_of_secrets(name: str, value: str) -> None:
     ],
 )
 def test_names_of_none(name: str, value: str) -> None:
-    """What is empty, a path, a number, a boolean, a URL, to be filled in, or only about a secret is none."""
+    """An empty value, path, number, boolean, URL or placeholder, or a value about a secret, is not a secret."""
     assert not secret_detection.is_secret(name, value)
 
 
@@ -137,7 +137,7 @@ def test_names_of_none(name: str, value: str) -> None:
     ],
 )
 def test_assignments(line: str, names: tuple[str, ...]) -> None:
-    """A line's secrets are told by name, and their values hidden."""
+    """The names that a line assigns secrets to are found, and redaction hides the values."""
     assert secret_detection.find_assigned_names(line) == names
     assert secret_detection.find_assigned_names(secret_detection.redact(line)) == ()
     if not names:
@@ -146,7 +146,7 @@ def test_assignments(line: str, names: tuple[str, ...]) -> None:
 
 @given(st.text(), st.sampled_from([*ISSUED.values(), "redis://:hunter2@redis", "TOKEN=abc"]), st.text())
 def test_nothing_is_let_go(before: str, secret: str, after: str) -> None:
-    """Whatever stands around a secret, what is let go holds none that can be told."""
+    """Whatever surrounds a secret, no secret can be found in the redacted text."""
     shown = secret_detection.redact(f"{before} {secret} {after}")
     assert secret_detection.find_secret(shown) == ""
     assert secret_detection.find_assigned_names(shown) == ()

@@ -126,7 +126,7 @@ def _compare(client: httpx.Client, record: Any) -> tuple[httpx.Response, float]:
 
 
 def test_without_a_broker_a_comparison_is_503_and_not_left_pending(client: httpx.Client, record: Any) -> None:
-    """The caller is told at once, and when to come again."""
+    """If the queue does not answer, the API answers 503 at once, with a Retry-After."""
     answer, seconds = _compare(client, record)
 
     assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (503, True)

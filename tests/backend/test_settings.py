@@ -1,4 +1,4 @@
-"""Settings come from the environment and from secret files, and a bad one is told in one line."""
+"""Settings come from the environment and from secret files, and a wrong setting is an error on one line."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_a_database_that_comes_up_late_is_used_then(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path) -> None:
-    """A damaged file is told in our words."""
+    """A damaged database file raises our own error."""
     (tmp_path / "reports.db").write_bytes(b"no database" * 1000)
     store = Store(f"sqlite:///{tmp_path}/reports.db")
 

@@ -217,7 +217,7 @@ def test_a_short_timeout_gives_the_job_of_a_killed_worker_to_another_soon(
 def test_a_comparison_that_fails_says_why(
     store: Store, record: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
 ) -> None:
-    """Whoever waits for it is told, also where it took too long."""
+    """A comparison that failed or took too long is stored as failed, with the reason."""
     report_id, _ = service.add_report(store, json.dumps(record()).encode())
     opened = service.request_comparison(store, lambda _: None, report_id, report_id)
     monkeypatch.setattr(worker, "_store", lambda: store)

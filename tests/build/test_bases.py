@@ -1,4 +1,4 @@
-"""Which base image is used: the official one, else a stand-in, and Compose is told."""
+"""Chooses the official base image, else a stand-in, and writes the choice for Compose."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_present(present: tuple[str, ...], expected: str) -> None:
 
 
 def test_nothing_present() -> None:
-    """Neither is there: the name that the settings ask for is told."""
+    """If the engine has neither image, the error names the official one."""
     with pytest.raises(
         NoBaseImage, match=r"^The engine does not have the base image python:3.13-slim-trixie[.] Run `invoke engine`"
     ):
@@ -75,7 +75,7 @@ def test_standin_of_another_series_is_none(official: str) -> None:
 
 
 def test_described() -> None:
-    """A stand-in is told as one, so that nobody is mistaken."""
+    """The description of a stand-in says that it is one."""
     assert find_base_image(shelf(OFFICIAL), "python", OFFICIAL).described == f"{OFFICIAL}, present"
     assert find_base_image(shelf(STANDIN), "python", OFFICIAL).described == (
         f"{STANDIN}, our stand-in for {OFFICIAL}, present"
@@ -83,7 +83,7 @@ def test_described() -> None:
 
 
 def test_pulled() -> None:
-    """What is not there is pulled, and that is said before it starts; what is there is not."""
+    """A missing base image is pulled, which is announced first; a present one is not pulled again."""
     said: list[str] = []
     engine = shelf(registry=(OFFICIAL,))
     assert ensure_base_image(engine, CLIENT, "python", OFFICIAL, said.append).how == "pulled"
@@ -92,9 +92,9 @@ def test_pulled() -> None:
 
 
 def test_standin_is_built_where_no_registry_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The root comes first, once, then the stand-in on it, from the Dockerfile of its role; the reason is told twice.
+    """The root filesystem is built once, then the stand-in on it, from its role's Dockerfile; the reason comes twice.
 
-    Before it is built, because that takes long, and with the image, because a spinner's line does not stay.
+    Once before the build, because it takes long, and once with the image, because a spinner's line does not stay.
     """
     built: list[tuple[str, str, str]] = []
     monkeypatch.setattr(bases, "_ensure_tool", lambda *_: None)
@@ -126,7 +126,7 @@ def test_standins_have_a_dockerfile(role: str) -> None:
 
 
 def test_no_standin() -> None:
-    """Where there is no stand-in, the registry's reason is told, and which names have one."""
+    """If there is no stand-in, the error has the registry's reason and the names that have stand-ins."""
     with pytest.raises(NoBaseImage) as caught:
         ensure_base_image(shelf(), CLIENT, "python", "python:3.12", print)
     assert str(caught.value) == (
@@ -144,7 +144,7 @@ def test_no_standin() -> None:
     ],
 )
 def test_no_tool_for_a_standin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, advice: str, *, debian: bool) -> None:
-    """Where the tool is missing and may not be installed, the registry's reason and a way out that fits are told."""
+    """If the tool is missing and may not be installed, the error has the registry's reason and a remedy that fits."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("os.getuid", lambda: 1000)
     monkeypatch.setattr(apt, "has_apt", lambda: debian)
@@ -206,7 +206,7 @@ def test_compose(tmp_path: Path, before: str | None, chosen: list[BaseImage], af
 def test_compose_gets_the_certificates(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: Path | None, value: str
 ) -> None:
-    """A bundle in another place than compose.yaml's is named, or that there is none; nothing chosen, nothing said."""
+    """`.env` names Compose's certificates, or /dev/null if none exist; without bases there is no file."""
     monkeypatch.setattr("weighbridge.build.buildkit.find_certificates", lambda: bundle)
     tell_compose(tmp_path, OFFICIALS)
     assert (tmp_path / ".env").read_text(encoding="utf-8") == f"WEIGHBRIDGE_CA_BUNDLE={value}\n"

@@ -160,7 +160,7 @@ def test_steps(client: str) -> None:
 
 @pytest.mark.parametrize("client", ["20.10", "buildx"])
 def test_steps_are_told_once_per_state(client: str) -> None:
-    """Each step is told when it starts and when it ends, in the order of events."""
+    """Each step is reported when it starts and when it ends, in the order of events."""
     _, told = read(PREAMBLE[client], SUCCEEDED[client])
     assert [(step.name.split("]")[0][1:], step.state) for step in told if step.name.startswith("[builder 2")] == [
         ("builder 2/3", "running"),
@@ -241,7 +241,7 @@ def test_exit_code_is_the_last_word() -> None:
     ],
 )
 def test_copy_that_fails(end: str, reason: str) -> None:
-    """A step without exit code is told with its reason."""
+    """If a failed step has no exit code, the message has its reason."""
     assert failure("#4 [1/1] COPY x /\n", end).message == f"multi: step [1/1] COPY x / failed: {reason}"
 
 
@@ -292,7 +292,7 @@ def test_dockerfile_that_cannot_be_built(end: str, reason: str) -> None:
 
 
 def test_silent_client() -> None:
-    """A client that ends without a word is told as such."""
+    """If the client fails without output, the message says that it gave no reason."""
     assert failure("").message == "multi cannot be built: the client gave no reason"
 
 

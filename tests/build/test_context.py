@@ -109,14 +109,14 @@ def test_no_file_of_the_context(context: Context, path: str) -> None:
 
 
 def test_what_cannot_be_copied_is_told(context: Context, tmp_path: Path) -> None:
-    """A context that is none, and a copy that cannot be written, end in one line with a next step."""
+    """A missing context and a copy that cannot be written are errors that name what could not be copied."""
     for gone, target in ((context.folder / "nope", tmp_path / "copy"), (context.folder, tmp_path / "no" / "copy")):
         with pytest.raises(SettingsError, match=r"^The build context .* cannot be copied: .*: No such file or dir"):
             Context(folder=gone, dockerfile=gone / "Dockerfile").copy_to(target)
 
 
 def test_rule_that_is_none(context: Context, tmp_path: Path) -> None:
-    """A pattern that no builder takes is named."""
+    """The error for an invalid pattern in .dockerignore names the pattern."""
     (context.folder / ".dockerignore").write_text("[b-a]")
     with pytest.raises(SettingsError, match=r"^\.dockerignore: \[b-a\] is not a valid pattern: "):
         context.copy_to(tmp_path / "copy")

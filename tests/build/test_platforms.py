@@ -77,7 +77,7 @@ def test_what_cannot_be_proven_is_not_pushed(buildx: BuildClient) -> None:
 
 
 def test_names() -> None:
-    """Each platform counts once, in small letters; what is none is named."""
+    """Platforms are put into lower case, each once; anything that is not a platform is refused."""
     found = platforms.parse(["Linux/AMD64", "linux/arm/v7", "linux/amd64"], push=False)
     assert found == (
         "linux/amd64",

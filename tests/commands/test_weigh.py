@@ -215,7 +215,7 @@ def test_base_is_known_by_what_the_build_wrote_down(tmp_path: Path) -> None:
 
 
 def test_images_share_layers(tmp_path: Path) -> None:
-    """Each layer counts once; what an image has alone is told, and layers that could be one and are two."""
+    """A shared layer counts once; the result has each image's own bytes, and unshared layers with equal files."""
     first = ImageSpec(tags=("a:1",), layers=(SYSTEM, TOOLS, APP))
     second = ImageSpec(tags=("b:1",), layers=(SYSTEM, tuple(reversed(TOOLS))))
     sharing = weighed(tmp_path, [first, second], {"a": "a:1", "b": "b:1"}).sharing
@@ -241,7 +241,7 @@ def test_image_that_is_missing_is_told_before_anything_is_read(tmp_path: Path) -
 
 
 def test_advice_on_a_missing_image(tmp_path: Path) -> None:
-    """A variant's image is to be built; for any other, the names that the engine has and the way to get it are told."""
+    """The advice for a missing variant is to build it; for other images it lists those present and how to pull one."""
     engine = cast("Engine", Shelf([BASE, OTHER], "docker_20"))
     settings = settings_check({"repository": "backend", "variants": {"multi": {}}})
     advice = {}
@@ -285,7 +285,7 @@ def test_archive_gives_what_the_engine_gives(tmp_path: Path) -> None:
 
 
 def test_file_that_is_not_there(tmp_path: Path) -> None:
-    """A wrong path is told with what to give instead."""
+    """The error for a wrong path says what to give instead."""
     with pytest.raises(UnreadableImage, match=r"gone.tar cannot be read: No such file or directory. Give the path"):
         weigh({"x": Location("archive", str(tmp_path / "gone.tar"))}, tmp_path)
 

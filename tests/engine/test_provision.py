@@ -112,7 +112,7 @@ def program(folder: Path, name: str, script: str = "") -> None:
 
 @pytest.mark.parametrize("installed", [True, False])
 def test_root_installs_and_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, installed: bool) -> None:
-    """For root, the distribution's engine is installed if there is none, and started in any case."""
+    """For root, the distribution's engine is installed if it is missing, and started in any case."""
     done: list[str] = []
     monkeypatch.setattr("os.getuid", lambda: 0)
     monkeypatch.setattr(apt, "install", lambda packages, *_: done.extend(packages))

@@ -141,7 +141,7 @@ def _write_wheel(folder: Path, version: str, count: int) -> None:
 
 def _payload(seed: str, count: int) -> bytes:
     """Return bytes that are the same each time and that no gzip makes smaller."""
-    return Random(seed).randbytes(count)  # noqa: S311 - nobody's secret
+    return Random(seed).randbytes(count)  # noqa: S311 - not a secret
 
 
 def main() -> None:

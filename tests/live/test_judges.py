@@ -87,6 +87,6 @@ def test_structure(engine: DockerEngine, client: docker_cli.BuildClient, judges:
 
 
 def test_dive(engine: DockerEngine, client: docker_cli.BuildClient, judges: dict[str, Path], image: str) -> None:
-    """Every variant passes dive by its own rules; that its waste is not always right is told elsewhere."""
+    """Every variant passes dive's own rules; another test shows that dive's waste is not always right."""
     said = judge(engine, client, judges["dive"], image, "--source", "docker", "--ci")
     assert "Result:PASS" in said

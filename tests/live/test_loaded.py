@@ -1,6 +1,6 @@
 """Layers as no builder writes them but some tool might, loaded into the real engine: it unpacks them, and we read them.
 
-What the engine makes of them is the truth. Where it refuses a layer there is none, so these are all ones that it takes.
+What the engine makes of them is the expected value, so these are only layers that the engine accepts.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def ignore(_: str) -> None:
 def test_patterns_build_and_serve(
     engine: DockerEngine, redis_base: bases.BaseImage, settings: Settings, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It starts as API and as worker, confined; a pattern that does not build is told; nothing is left."""
+    """A pattern starts as API and as worker, hardened; one that cannot be built is reported; nothing is left behind."""
     monkeypatch.setattr(starts, "IDLE_SECONDS", 0)
     client = docker_cli.find()
     _, wanted = patterns.plan(engine, settings, PROJECT)
@@ -81,7 +81,7 @@ def test_patterns_build_and_serve(
 def test_image_that_does_not_serve(
     engine: DockerEngine, python_base: bases.BaseImage, redis_base: bases.BaseImage, settings: Settings, cache: Path
 ) -> None:
-    """One that ends at once is told with its exit code, and the stage is cleared all the same."""
+    """If an image ends at once, the error has its exit code, and the stage is still cleared."""
     with (
         pytest.raises(EngineFault, match="the api ended with code 0"),
         starts.set_up_stage(engine, docker_cli.find(), settings, redis_base.reference, ignore) as stage,
@@ -92,7 +92,7 @@ def test_image_that_does_not_serve(
 
 
 def test_variant_called_as_a_pattern(engine: DockerEngine, settings: Settings) -> None:
-    """Two images of one name could not be told apart, so the variant is to be renamed."""
+    """A variant must not have the name of a pattern, because their images would have the same name."""
     clash = settings.model_copy(update={"variants": {"uv": settings.variants["multi"]}})
     with pytest.raises(SettingsError, match="uv is the name of a variant and also of a pattern"):
         patterns.plan(engine, clash, PROJECT)

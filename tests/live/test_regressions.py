@@ -1,4 +1,4 @@
-"""The recorded regressions are what an engine builds: the quickest one is built anew and told as its record is."""
+"""The recorded regressions are what an engine builds: a new build of the quickest one gives what its record says."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def test_sums_hold(report: Report) -> None:
 
 
 def test_layers_weigh_what_gnu_tar_lists(report: Report, tmp_path: Path) -> None:
-    """Each layer has the bytes that GNU tar lists of what the engine saves: in whiteouts, which it counts, are none."""
+    """Each layer has the bytes that GNU tar lists in what the engine saves, including whiteouts, which are empty."""
     for image in report.images:
         listed = [size for size, _ in by_tar(image.reference, tmp_path / image.variant)]
         assert [layer.shipped_bytes for layer in image.layers] == listed
@@ -146,7 +146,7 @@ def test_chosen_variant_alone_is_weighed(built: Project, tmp_path: Path) -> None
 
 
 def test_image_that_is_not_built(project: Project) -> None:
-    """The name is told, and what makes it; nothing is recorded."""
+    """The error names the missing image and the command that builds it; nothing is recorded."""
     project.configure({"a": {}})
     done = project.invoke("report", "--format", "json")
     assert f"no image {project.reference('a')}. Run `invoke build` first." in done.failure(3)

@@ -161,7 +161,7 @@ def test_good_image(found: Mapping[str, ScannedImage], name: str) -> None:
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_image(found: Mapping[str, ScannedImage], name: str) -> None:
-    """It is caught by its own rule and by no other, and no secret is told."""
+    """Each broken image fails its own rule and no other, and the reason does not contain the secret."""
     caught = failures(found[name])
     assert list(caught) == [BROKEN[name].rule]
     assert BROKEN[name].words in caught[BROKEN[name].rule]

@@ -55,7 +55,7 @@ def only_failure(proof: Proof) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found of all images of the stand-in, tried side by side, and what was told on the way."""
+    """The results for all images of the stand-in, tested at the same time, and what was reported meanwhile."""
 
     proofs: Mapping[str, Proof]
     told: Told
@@ -190,7 +190,7 @@ def test_missing_hardening_is_found(
 
 
 def test_other_uid_and_accepted_rule(engine: DockerEngine, images: Standins) -> None:
-    """A process of another user than the settings' is named with its uid; what is accepted is told, with its reason."""
+    """A process of the wrong user is reported with its uid; an accepted rule is waived, with the reason for that."""
     settings = images.settings(user=4242)
     accepting = settings.variants["root"].model_copy(update={"accepts": {"runs-as-non-root": "for the test"}})
     changed = settings.model_copy(update={"variants": {"good": settings.variants["good"], "root": accepting}})
@@ -239,7 +239,7 @@ def test_secrets_are_not_told(engine: DockerEngine, images: Standins, tmp_path: 
 
 
 def test_memory_of_a_role_is_limited(engine: DockerEngine, images: Standins) -> None:
-    """A role that takes more than the settings give it is ended, and told so, with the key that gives it more."""
+    """If the kernel kills a role for its use of memory, the reason has the limit and the key that raises it."""
     command = ("python3", "-c", "held = bytearray(400 * 2**20); print(sum(held))")
     (proof,) = prove(engine, images.settings(api={"command": command, "memory": "32 MiB"}), images.redis, "good")
     failed, detail = only_failure(proof)
@@ -266,7 +266,7 @@ def test_words_about_our_own_signal_are_no_error(engine: DockerEngine, images: S
 
 
 def test_streams_are_read_each_by_itself(engine: DockerEngine, images: Standins) -> None:
-    """A command's and a container's output streams are told apart, whatever the order in which they were written."""
+    """Standard output and standard error of a command and of a container are read separately, whatever their order."""
     source = "import sys; print('out'); print('err', file=sys.stderr, flush=True); sys.stdin.read()"
     spec = ContainerSpec(
         name=f"{images.repository}-streams",

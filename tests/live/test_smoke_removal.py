@@ -185,7 +185,7 @@ def test_killed_run_is_swept(engine: DockerEngine, images: Standins, started: li
 
 
 def test_kept_run_stays_until_clean(engine: DockerEngine, images: Standins) -> None:
-    """A run that was to be kept survives its end and the next sweep; the user is told how to look; clean removes it."""
+    """A kept run survives its end and the next sweep; the commands to look into it are listed; clean removes it."""
     settings = images.settings()
     prove(engine, settings, images.redis, "dies", keep=True)
     (run,) = own_runs(engine)

@@ -164,6 +164,6 @@ def test_client_and_engine_save_the_same(engine: DockerEngine, build: Build, tmp
 
 
 def test_image_that_is_missing(engine: DockerEngine, build: Build, tmp_path: Path) -> None:
-    """The name that the engine does not know is told."""
+    """The error names the image that the engine does not have."""
     with pytest.raises(NoSuchImage, match="no image weighbridge-test:missing"):
         daemon.read(engine, [build(ONE), "weighbridge-test:missing"], Cache(tmp_path / "cache"))

@@ -53,14 +53,14 @@ def test_image_that_is_not_built(plain: Project, task: str) -> None:
 
 
 def test_foreign_image_that_is_not_there(plain: Project) -> None:
-    """Nobody is told to build it: the engine's images are named, and the command that fetches it."""
+    """The error does not advise to build it, but gives the command that pulls it."""
     error = plain.invoke("report", "--image", f"docker:{plain.repository}-foreign:1").failure(3)
     assert "invoke build" not in error
     assert f"run `docker pull {plain.repository}-foreign:1`." in error
 
 
 def test_name_that_no_image_can_have(plain: Project) -> None:
-    """It is the name that has to be mended, and not the engine."""
+    """The error says that the name is invalid and how to write one."""
     error = plain.invoke("report", "--image", "docker:Bad Name").failure(3)
     assert "Bad Name is no valid image name. Write NAME:TAG" in error
 

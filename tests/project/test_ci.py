@@ -355,7 +355,7 @@ def test_comment_takes_no_text_for_a_name(server: Server, report: str, name: str
 
 @pytest.mark.usefixtures("told")
 def test_missing_variable_is_named(report: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """A variable that is not set is told by its name."""
+    """The error names the variable that is not set."""
     for name in ("GITHUB_TOKEN", "GITLAB_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
@@ -654,7 +654,7 @@ def test_action_chooses_variants_and_compares_with_the_newest(tmp_path: Path) ->
 
 
 def test_action_weighs_images_that_are_there(tmp_path: Path) -> None:
-    """With images nothing is built or started, and a baseline that is told counts."""
+    """If images are given, nothing is built or started; a baseline that is given is used."""
     done = run(tmp_path, {"images": "docker:a:1 oci:b", "baseline": "last", "variants": "x"}, records=("1.json",))
     assert done.calls == [drawn(tmp_path, "--image=docker:a:1", "--image=oci:b", "--baseline=last")]
 
@@ -710,14 +710,14 @@ def test_records_do_not_grow_for_ever(tmp_path: Path) -> None:
 
 
 def test_baseline_that_is_told_has_to_be_there(tmp_path: Path) -> None:
-    """Who names a baseline is told that it is none, and gets no report without it."""
+    """If the baseline that was named cannot be read, the job fails without a report."""
     done = run(tmp_path, {"baseline": "x.json"}, variables={"UNREADABLE": "1"})
     assert done.calls[2:] == [drawn(tmp_path, "--baseline=x.json")]
     assert (done.summary, done.codes[-1]) == ("", 3)
 
 
 def test_action_without_a_report_has_no_summary(tmp_path: Path) -> None:
-    """A report that could not be made is not told, and fails."""
+    """If the report could not be made, the job fails and has no summary."""
     done = run(tmp_path, {}, variables={"BROKEN": "1", "STATUS": "3"})
     assert done.summary == ""
     assert done.codes[-1] == 3

@@ -241,7 +241,7 @@ def test_no_engine(run: Run, name: str) -> None:
     ],
 )
 def test_settings_come_before_the_engine(run: Run, words: Sequence[str], said: str) -> None:
-    """What the user typed wrong is told first, with the known, also where no engine answers."""
+    """A wrong option is reported with the possible values before an engine is needed."""
     outcome = run(*words)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith(f"error: {said}")
@@ -249,7 +249,7 @@ def test_settings_come_before_the_engine(run: Run, words: Sequence[str], said: s
 
 
 def test_change_that_does_not_apply(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told before an engine is asked for, and only where changes are wanted."""
+    """A change that does not apply is reported before an engine is needed, and only with --rebuild."""
     monkeypatch.setenv("INVOKE_CHANGES_CODE_FILE", "backend/nope.py")
     outcome = run("report", "--rebuild")
     assert (outcome.code, outcome.out) == (2, "")
@@ -275,7 +275,7 @@ def test_settings_that_are_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, name
     ids=" ".join,
 )
 def test_any_terminal_will_do(environment: dict[str, str]) -> None:
-    """An encoding without our signs, a width of none and a bare locale change how it looks, not that it is told."""
+    """The output is complete even in ASCII, with a width of 0, or in the C locale."""
     words = [sys.executable, "-B", "-m", "invoke", "trend"]
     records = PROJECT / "tests" / "support" / "records"
     settings = {"INVOKE_REPORTS_DIRECTORY": str(records), "PATH": os.environ["PATH"]}
@@ -287,7 +287,7 @@ def test_any_terminal_will_do(environment: dict[str, str]) -> None:
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("form", ["terminal", "json"])
 def test_disk_that_is_full(form: str, unbuffered: str) -> None:
-    """Where standard output can take no more, that is told in one line."""
+    """If the disk behind standard output is full, the error is one line."""
     words = [sys.executable, "-B", "-m", "invoke", "trend", "--format", form]
     environment = os.environ | {"INVOKE_REPORTS_DIRECTORY": str(PROJECT / "tests" / "support" / "records")}
     environment |= {"PYTHONUNBUFFERED": unbuffered}
@@ -300,7 +300,7 @@ def test_disk_that_is_full(form: str, unbuffered: str) -> None:
 
 @pytest.mark.parametrize("form", ["terminal", "json"])
 def test_nobody_who_reads_on(form: str) -> None:
-    """Where the other end of the pipe is closed, as under `head`, the task ends without a word."""
+    """If the other end of the pipe is closed, as under `head`, the task ends without a message."""
     reading, writing = os.pipe()
     os.close(reading)
     words = [sys.executable, "-B", "-m", "invoke", "trend", "--format", form]
@@ -311,7 +311,7 @@ def test_nobody_who_reads_on(form: str) -> None:
 
 
 def test_settings_in_a_locale_that_cannot_hold_them(tmp_path: Path) -> None:
-    """Invoke reads invoke.yaml as the locale says; what to set is told in one line."""
+    """If the locale cannot decode invoke.yaml, the error is one line that says what to set."""
     (tmp_path / "tasks.py").write_bytes((PROJECT / "tasks.py").read_bytes())
     (tmp_path / "invoke.yaml").write_text("variants: {multi: {}} # é\n", encoding="utf-8")
     words = [sys.executable, "-B", "-m", "invoke", "--search-root", str(tmp_path), "trend"]

@@ -180,14 +180,14 @@ def test_same_record_gives_the_same_bytes() -> None:
     ],
 )
 def test_urls(package: LedgerRow, url: str | None) -> None:
-    """The vendor and its release are told where a package tells them; a package of unknown kind has no URL."""
+    """A URL has the vendor and its release if the package names them; a package of unknown kind has no URL."""
     components = json.loads(text(replace(REPORT, images=(image_of("a", package),))))["components"]
     (found,) = [each for each in components if each["name"] == package.name]
     assert found.get("purl") == url
 
 
 def test_record_without_a_ledger() -> None:
-    """It has no components and no sums of them."""
+    """Without a ledger, the document has no components and no sums of them."""
     document = json.loads(text(replace(REPORT, images=(replace(MULTI, ledger=()),))))
     assert not document.get("components")
     assert not {"components_bytes", "unowned_bytes"} & set(values(document["metadata"]["component"]))

@@ -100,7 +100,7 @@ def test_alone() -> None:
 
 
 def test_two_are_both() -> None:
-    """Two are told as people tell them."""
+    """Of exactly two images, the sentence says `both`."""
     assert "of both, and none was tried" in explain_choice(summary(SMALL, BIG))
 
 
@@ -176,7 +176,7 @@ def test_waste_that_does_not_pay_is_left() -> None:
 
 
 def test_build_tools_are_one_cut() -> None:
-    """Compilers and headers go together, whatever they are called; what runs is none of them."""
+    """Compilers and headers are one cut, whatever they are called; libraries that run are not part of it."""
     names = ("gcc-14-x86-64-linux-gnu", "g++-14", "cpp-14", "binutils", "libpq-dev", "linux-libc-dev", "libasan8")
     tools = owned(*(("debian", name, 1_000_000) for name in names), ("debian", "gcc-14-x86-64-linux-gnu", 2_000_000))
     runs = owned(("debian", "libgcc-s1", 60_000_000), ("debian", "libstdc++6", 9), ("base", "gcc-14-base", 9))

@@ -29,7 +29,7 @@ def told(*rows: LedgerRow) -> dict[tuple[str, str, str | None], tuple[int, int, 
 
 @given(st.lists(ledger_rows(), max_size=12))
 def test_inventory_closes(rows: list[LedgerRow]) -> None:
-    """Whatever the rows are, each byte is a component's, nobody's or wasted, and a component stands there once."""
+    """For any rows, each byte belongs to a component, to no component or to waste, and each component occurs once."""
     result = found(image_of("a", *rows))
     assert result.components_bytes + result.unowned_bytes + result.wasted_bytes == sum(each.bytes for each in rows)
     names = [(each.kind, each.name, each.version) for each in result.components]
@@ -74,7 +74,7 @@ def test_base_has_what_no_package_of_it_has() -> None:
 
 
 def test_record_that_does_not_tell_the_manager() -> None:
-    """Packages of the base are then of unknown kind; bytecode and folders are told by version and name."""
+    """Packages of the base are then of unknown kind; bytecode and folders are recognized by version and name."""
     rows = row("base", "pip", 70, "25.0"), row("base", "pip", 30), row("base", "/etc", 9), row("base", "odd", 1)
     assert told(*rows) == {
         ("unknown", "odd", None): (1, 0, 1),

@@ -55,7 +55,7 @@ def test_image_is_found_by_its_name(seed: int) -> None:
 
 
 def test_platform_is_chosen() -> None:
-    """An index in the index leads to one image for each platform; an attestation is none."""
+    """An index in the index leads to one image for each platform; an attestation is not an image."""
     blobs = OciBlobs()
     images = [
         blobs.add_image(SPEC, platform={"os": "linux", "architecture": "amd64"}),
@@ -92,7 +92,7 @@ def test_missing_part_is_named(part: str) -> None:
 
 
 def test_archive_with_neither_kind_of_entry() -> None:
-    """An index that is a manifest is none."""
+    """A manifest in place of the index is refused."""
     blobs = OciBlobs()
     manifest = blobs.by_digest[blobs.add_image(SPEC)["digest"]]
     with pytest.raises(UnreadableImage, match=r"index\.json holds a manifest instead of an index"):

@@ -1,4 +1,4 @@
-"""An image out of a config and layers that were read: what fits is put together, what does not is told."""
+"""Assembles an image from a config and layers that were read; a mismatch is an error."""
 
 from __future__ import annotations
 

@@ -184,6 +184,6 @@ def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_damage_before_the_end_of_a_header() -> None:
-    """A header that ends in the middle is told as such."""
+    """A header that ends in the middle raises an error about damage."""
     with pytest.raises((DamagedArchive, EOFError)):
         read_layer(io.BytesIO(header("a", 0)[:300]), header("a", 0))

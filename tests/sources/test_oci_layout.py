@@ -257,7 +257,7 @@ def test_digest_that_is_a_path(digest: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["nothing", "file", "empty"])
 def test_no_layout(place: str, tmp_path: Path) -> None:
-    """What is no layout is told as that, with how to write one."""
+    """The error for a path that is not a layout says how to write one."""
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UnreadableImage, match=r"index\.json of .* is missing\. Write one with `skopeo copy"):
@@ -269,7 +269,7 @@ def test_no_layout(place: str, tmp_path: Path) -> None:
     [b"", b"{", b"[]", b"{}", b"<html>", b'{"manifests": 5}', b"[" * 10**6, b"\xff", b'{"config": {}, "layers": []}'],
 )
 def test_damaged_index(text: bytes, tmp_path: Path) -> None:
-    """An index that is none is an error on one line."""
+    """A damaged index is an error on one line."""
     (tmp_path / "index.json").write_bytes(text)
     with pytest.raises(UnreadableImage) as caught:
         oci_layout.read(tmp_path)
@@ -277,7 +277,7 @@ def test_damaged_index(text: bytes, tmp_path: Path) -> None:
 
 
 def test_index_that_is_a_manifest_or_too_long(tmp_path: Path) -> None:
-    """Both are told as what they are."""
+    """The errors say that the index is a manifest, or that it is too long."""
     blobs = OciBlobs()
     (tmp_path / "index.json").write_bytes(blobs.by_digest[blobs.add_image(SPEC)["digest"]])
     with pytest.raises(UnreadableImage, match="holds a manifest instead of an index"):
@@ -297,7 +297,7 @@ def test_index_that_is_a_manifest_or_too_long(tmp_path: Path) -> None:
     ],
 )
 def test_layer_of_another_length(data: bytes, message: str, tmp_path: Path) -> None:
-    """A blob that is cut off, or has grown, is told with the layer's number."""
+    """The error for a blob that is too short or too long has the layer's number."""
     blobs = OciBlobs()
     described = blobs.add_image(SPEC, bytes)
     write(tmp_path, blobs, described)

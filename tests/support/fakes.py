@@ -204,7 +204,7 @@ def exited(code: int, *, out_of_memory: bool = False) -> ContainerState:
 
 
 class Told:
-    """Notes what it is told."""
+    """Records the events that it receives."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, ...]] = []

@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     request_seen: Request
 
     def do_GET(self) -> None:
-        """Answer as the registry would, unless it is told something else."""
+        """Answer as the registry would, unless `intercept` answers."""
         length = int(self.headers.get("Content-Length") or 0)
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.request_seen = Request(self.command, self.path, headers, self.rfile.read(length))

@@ -71,7 +71,7 @@ def said(process: subprocess.Popen[str]) -> list[str]:
 
 
 class QuickServer(uvicorn.Server):
-    """Ends as soon as it is told to: the test has had its answers. A server of its own waits twice for 0.1 s."""
+    """Stops at once, because the test has its answers by then; uvicorn itself waits twice for 0.1 s."""
 
     async def main_loop(self) -> None:
         """Wait for the end."""

@@ -52,7 +52,7 @@ bare
 
 
 def test_list() -> None:
-    """A list names packages with extras; options, comments, paths and hashes are none."""
+    """Packages are read with their extras; options, comments, paths and hashes are not taken for packages."""
     assert asked("deps/requirements.txt", LIST) == {
         "editable": {"fast"},
         "fastapi": set(),

@@ -1,4 +1,4 @@
-# A disk that cannot be written is an error of the server's, and nobody is told to come back later.
+# If the disk is full, the API answers with a server error and does not ask the caller to try again later.
 ARG GOOD
 FROM ${GOOD}
 USER 0

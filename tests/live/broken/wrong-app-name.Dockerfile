@@ -1,4 +1,4 @@
-# The worker is told to load a Celery application that is not there.
+# The worker's command names a Celery application that does not exist.
 ARG GOOD
 FROM ${GOOD}
 USER 0

@@ -224,7 +224,7 @@ def test_reading_that_is_refused() -> None:
 
 
 def test_last_answer_of_an_api_that_does_not_come_back() -> None:
-    """An API that is not ready again is told with its last answer."""
+    """If the API does not become ready again, the reason has its last answer."""
     engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[AWAY] * 30)
     reason = refused(lambda: faults.survives_restart_of_redis(started(engine, 0.01), ()))
     assert reason.endswith('GET /readyz answered 503, not 200: "no redis"')

@@ -187,7 +187,7 @@ def test_what_our_signal_makes_a_role_log(last_words: list[str]) -> None:
     ],
 )
 def test_error_while_a_role_ends(last_words: list[str], words: str) -> None:
-    """An error that is not about the signal counts, and is told as one that came after the signal."""
+    """An error that is not about the signal fails the rule, and the reason says that it came after the signal."""
     stack = stack_on(Stopping(*last_words))
     shutdown.stops_on_sigterm(stack, "api")
     assert refused(lambda: shutdown.no_error_in_logs(stack, ["api"])).startswith(words)
@@ -212,7 +212,7 @@ def test_signal_during_a_request() -> None:
 
 
 def test_exception_in_a_log() -> None:
-    """A traceback is told by its exception, not by its first line."""
+    """The reason for a traceback is its exception, not its first line."""
     stack = stack_on(FakeEngine(log="a\nTraceback (most recent call last):\n  File\nKeyError: 'x'\nb"))
     reason = refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
     assert reason == "api logged: KeyError: 'x'; fix it, or correct smoke.log_errors"

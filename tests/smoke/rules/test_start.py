@@ -154,7 +154,7 @@ def test_schedule_of_celery_beat(error: str, state: ContainerState) -> None:
 
 
 def test_part_that_ends_on_a_read_only_root() -> None:
-    """A role that runs on after a part of it could not write is told by the exception; a mere warning is no fault."""
+    """If a part of a running role could not write, the reason is its exception; a warning does not fail the rule."""
     log = "Process X:\nTraceback (most recent call last):\n  x\nOSError: [Errno 30] Read-only file system: '/app/x'"
     reason = refused(lambda: start.runs_on_read_only_root(stack_on(FakeEngine(errors=log)), "api"))
     assert reason == (

@@ -44,7 +44,7 @@ def test_empty_and_missing_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [3, 4])
 def test_limit_of_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
-    """As many as the limit are counted; one more is told instead of a sum."""
+    """Up to the limit, files are counted; one more gives an error instead of a sum."""
     monkeypatch.setattr(usage, "MOST_ENTRIES", 3)
     for number in range(count):
         os.mknod(tmp_path / str(number))

@@ -70,12 +70,12 @@ def test_answer_that_stays(status: int, *, is_hopeless: bool) -> None:
     [(307, "/x", "307, a redirect to /x"), (304, "", "304, a redirect to nowhere"), (404, "/x", "404")],
 )
 def test_status(status: int, location: str, words: str) -> None:
-    """A redirect is told with where it leads."""
+    """The description of a redirect says where it leads."""
     assert advice.describe_status(status, location) == words
 
 
 @given(st.integers(100, 599), st.text(), st.text(), st.text())
 def test_any_answer(status: int, path: str, location: str, setting: str) -> None:
-    """Whatever the API answers, there is advice or none, and no error."""
+    """For any answer there is advice exactly if repeating the request is hopeless, and never an error."""
     told = advice.find_remedy(status, path, location, setting, {})
     assert bool(told) is advice.is_hopeless(status)

@@ -74,7 +74,7 @@ def test_standard_error_comes_first() -> None:
 
 
 def test_first_line_of_an_exception() -> None:
-    """Of a message of several lines, the first one is told, which has the exception's type."""
+    """Of a message with several lines, the cause is the first, which has the exception's type."""
     errors = traceback("raise ValueError('2 errors\\n  field a\\nfor more see the manual')")
     assert errors.endswith("for more see the manual\n")
     assert exit_reason.find_cause(Streams(errors=errors), ERRORS) == "ValueError: 2 errors"
@@ -84,7 +84,7 @@ def test_first_line_of_an_exception() -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="there are no exception groups before Python 3.11")
 def test_exception_group() -> None:
-    """Of a group, the last exception that has a traceback is told."""
+    """The cause of an exception group is the last exception in it that has a traceback."""
     source = """
 def fail():
     raise KeyError('x')
@@ -133,7 +133,7 @@ def test_no_error() -> None:
     ],
 )
 def test_line_that_reports_an_error(lines: list[str], at: int, told: str) -> None:
-    """A line is told with the exception of the traceback that follows it, and a traceback by its exception."""
+    """A line is described with the exception of the traceback that follows it, a traceback by its exception alone."""
     assert exit_reason.describe_error_line(lines, at) == told
 
 

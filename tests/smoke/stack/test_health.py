@@ -54,7 +54,7 @@ def test_check_that_cannot_be_run() -> None:
 
 
 def test_error_of_a_check_that_fails() -> None:
-    """A check that fails is told by the first line of its exception; of one that passes, a warning is no answer."""
+    """The output of a failed check is the first line of its exception; that of a passed check is not a warning."""
     errors = "Traceback (most recent call last):\n  File\nConnectionError: refused\nby 127.0.0.1"
     results = [
         failed(1, output="trying", errors=errors),

@@ -33,7 +33,7 @@ def listed(*lists: tuple[str, int], bound: Sequence[str] = ()) -> str:
 
 
 def told(*outputs: str, log: str = "") -> str:
-    """Return what is told of queues for these outputs of Redis."""
+    """Return the description of queues for these outputs of Redis."""
     return queues.describe_unconsumed(stack_on(FakeEngine(log=log, outputs=outputs)))
 
 
@@ -68,7 +68,7 @@ def test_queue_that_is_worked_on(outputs: list[str], log: str) -> None:
 
 
 def test_no_redis() -> None:
-    """If the engine cannot ask Redis, nothing is told."""
+    """If the engine cannot ask Redis, no queue is counted."""
     assert queues.count_waiting(stack_on(FakeEngine(outputs=[EngineFault("gone")]))) == {}
 
 

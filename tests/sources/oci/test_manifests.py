@@ -107,7 +107,7 @@ def test_only_image_is_taken_whatever_it_runs_on() -> None:
 
 
 def test_platforms_that_are_there_are_told() -> None:
-    """A platform that is missing is told with those that are there, each once, on one line and not without end."""
+    """The error for a missing platform lists a limited number of those that exist, each once, on one line."""
     blobs = OciBlobs()
     images = [added(blobs, each) for each in ("linux/arm64", "linux/arm64", "linux/s390x\x1b\n")]
     with pytest.raises(NoSuchImage, match="does not exist for linux/amd64, but for linux/arm64, linux/s390x") as caught:
@@ -234,7 +234,7 @@ def test_null_is_nothing() -> None:
 
 
 def test_schema_1_is_told_as_that() -> None:
-    """Docker's first manifests have no sizes; who has one is told what to do with it."""
+    """Docker's first manifests have no sizes, so they are refused, with advice to push the image again."""
     text = b'{"schemaVersion": 1, "name": "x", "fsLayers": [{"blobSum": "sha256:0"}], "signatures": []}'
     with pytest.raises(UnreadableImage, match="schema 1") as caught:
         parse_document(text, "x")

@@ -150,7 +150,7 @@ def test_only_image_is_held_against_the_platform_that_was_asked_for() -> None:
 
 
 def test_known_layers_are_not_fetched() -> None:
-    """Who knows a layer by its diff ID is spared the blob; the sizes of the blobs are told all the same."""
+    """The blob of a layer whose diff ID is known is not fetched; the sizes of all blobs are still returned."""
     with serving() as server:
         whole = registry.read(f"{server.host}/x:1")
         server.requests.clear()
@@ -166,7 +166,7 @@ def test_known_layers_are_not_fetched() -> None:
 
 
 def test_progress_counts_the_bytes_of_the_layers() -> None:
-    """The callback is told a growing total that ends at what was fetched."""
+    """The callback gets a growing total that ends at the number of bytes fetched."""
     seen = list[int]()
     with serving() as server:
         content = registry.read(f"{server.host}/x:1", on_progress=seen.append)
@@ -202,7 +202,7 @@ def test_content_encoding_is_the_blob_s_own() -> None:
 
 
 def test_layer_without_compression_is_a_blob_too() -> None:
-    """Whoever pulls it gets these bytes, so their number is told."""
+    """A layer without compression has a blob size, too, because a pull transfers these bytes."""
     blobs = OciBlobs()
     with Registry(blobs, {"1": blobs.add_image(SPEC, bytes)}) as server:
         content = registry.read(f"{server.host}/x:1")
@@ -350,7 +350,7 @@ def test_challenge_that_leads_nowhere(challenge: str) -> None:
 
 
 def test_login_that_is_not_taken(tmp_path: Path) -> None:
-    """Who is not let in is told how to log in, be it the registry or its realm that says no; no loop is run."""
+    """If the registry or its realm refuses a login, the error says how to log in, after few requests."""
     for intercept in (bearer(own_realm, wanted="other"), bearer(own_realm, uses=0)):
         with serving(intercept) as server:
             log_in(tmp_path, server.host)
@@ -572,7 +572,7 @@ def test_part_is_missing(number: int, part: str) -> None:
     ],
 )
 def test_words_of_the_registry(body: bytes, said: str) -> None:
-    """What it says is told on the same line, without control characters, and not at any length."""
+    """The registry's own message is quoted on the same line, shortened and without control characters."""
     with serving(lambda handler: handler.send(403, body)) as server:
         assert f"{failing(server.host)}".partition(" Run ")[0].endswith(said)
 
@@ -677,7 +677,7 @@ def test_one_wrong_bit(number: int) -> None:
 
 
 def test_layer_that_is_no_archive() -> None:
-    """What cannot be read as a layer is told with the layer's number."""
+    """The error for a blob that is not a layer has the layer's number."""
     with serving(blob(1, lambda handler, data: handler.send(200, bytes(reversed(data))))) as server:
         error = failing(server.host)
     assert f"Layer 0 of {server.host}/x:1 is damaged: " in error.message
@@ -765,7 +765,7 @@ def test_length_that_is_none(length: str) -> None:
 
 
 def test_nobody_listens() -> None:
-    """A port without a server, and a name that nobody has, are told as the system tells them."""
+    """The error for a port without a server has the system's reason."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -773,7 +773,7 @@ def test_nobody_listens() -> None:
 
 
 def test_name_that_nobody_has() -> None:
-    """A host that does not exist is told as that."""
+    """The error for a host that does not exist says that its name cannot be resolved."""
     assert (
         failing("registry.invalid").message == "Reading from registry.invalid failed: its host name cannot be resolved"
     )
@@ -957,7 +957,7 @@ def test_certificate_of_nobody_we_know(certificate: Path, monkeypatch: pytest.Mo
 
 
 def test_bundle_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A wrong path in REQUESTS_CA_BUNDLE is told."""
+    """The error for a wrong path in REQUESTS_CA_BUNDLE names the variable and the path."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none"))
     assert failing("registry.example").message == f"REQUESTS_CA_BUNDLE names {tmp_path / 'none'}, which does not exist"
 

@@ -125,7 +125,7 @@ def test_password_is_not_shown() -> None:
      '{"auths": {"host": {"auth": "/w=="}}}', '{"credsStore": "../x"}', '{"credsStore": "a b"}'],
 )  # fmt: skip
 def test_damaged_file(text: str, folder: Path) -> None:
-    """A damaged file is told with its name and what to do, and nothing of what is in it."""
+    """The error for a damaged file has its name and what to do, but nothing of its content."""
     (folder / "config.json").write_text(text, encoding="utf-8")
     with pytest.raises(UnreadableImage, match=r"config\.json is damaged") as caught:
         find("host")
@@ -135,7 +135,7 @@ def test_damaged_file(text: str, folder: Path) -> None:
 
 
 def test_file_that_is_no_file(folder: Path) -> None:
-    """What cannot be read is told as the system tells it."""
+    """The error for a file that cannot be read has the system's reason."""
     (folder / "config.json").mkdir()
     with pytest.raises(UnreadableImage, match=r"config\.json cannot be read: Is a directory"):
         find("host")
@@ -169,7 +169,7 @@ def test_program_is_asked_for_docker_hub_by_its_old_name(folder: Path) -> None:
 
 
 def test_program_with_an_identity_token(folder: Path) -> None:
-    """A user called `<token>` is none."""
+    """The user `<token>` means that the secret is an identity token."""
     answering(folder, "all", "host", "<token>")
     write(folder, {"credsStore": "all"})
     assert find("host") == Login(identity_token=SECRET)
@@ -196,7 +196,7 @@ def test_program_that_fails(script: str, message: str, folder: Path, monkeypatch
 
 
 def test_program_that_is_not_there(folder: Path) -> None:
-    """What Docker Desktop leaves behind in the file when it goes is told as that."""
+    """If config.json names a program that is missing, as after Docker Desktop was removed, the error says so."""
     write(folder, {"credsStore": "desktop"})
     with pytest.raises(
         UnreadableImage, match=r"docker-credential-desktop, which .* cannot be started: No such file"

@@ -152,7 +152,7 @@ def test_foreign_code(tmp_path: Path) -> None:
 
 
 def test_cut(tmp_path: Path) -> None:
-    """Where a layer holds more than is kept, that is told."""
+    """If a layer has more hits than are kept, the result says for which kinds."""
     foreign = tuple(File(path=f"app/{index}.so", data=elf(183)) for index in range(layer.MOST + 1))
     tests = tuple(File(path=f"app/test_{index}.py") for index in range(layer.MOST + 1))
     found = screened(tmp_path, (*foreign, *tests))

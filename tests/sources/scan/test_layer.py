@@ -62,7 +62,7 @@ def test_every_file_made_for_credentials_is_tried() -> None:
 
 @pytest.mark.parametrize(("path", "data", "words"), SECRETS)
 def test_secret(path: str, data: bytes, words: str) -> None:
-    """What it is is told in words, and nothing of its value is kept."""
+    """A secret is described in words, and nothing of its value is kept."""
     assert detail(path, data) == words
     assert "hunter2" not in str(look(File(path=path, data=data)).export_document())
 
@@ -151,7 +151,7 @@ def test_large_programs_are_not_read_whole() -> None:
 
 
 def test_many_writable_files() -> None:
-    """A `chown -R` of 20,000 files costs little and keeps little; that there are more is told, other owners too."""
+    """A `chown -R` of 20,000 files takes little time and space; the result marks the cut and keeps other owners."""
     found, began = Exposure(), time.process_time()
     for index in range(20_000):
         found.see(index, f"app/{index}.py", _header(mode=0o644, size=9, uid=7))
@@ -216,7 +216,7 @@ SPOT = ["env-file", "a", 0, FILE, "", 0, 0, 0]
     ],
 )
 def test_damaged_documents(tmp_path: Path, document: dict[str, object]) -> None:
-    """A document that is not ours is none."""
+    """A cached document of another form is treated as missing."""
     Cache(tmp_path).keep_document(f"exposure-{layer.compute_version()}-sha256:a", document)
     assert not Exposures(Cache(tmp_path)).has("sha256:a")
 

@@ -47,11 +47,11 @@ from tests.support.modes import File, kinds
     ],
 )
 def test_paths(path: str, found: Sequence[str]) -> None:
-    """A path tells what a file is, and its neighbours are none."""
+    """A path shows which kind a file is; similar paths have no kind."""
     assert kinds(File(path=path)) == list(found)
 
 
 def test_links_and_empty_files() -> None:
-    """A link to a compiler is one; nothing that is empty is a cache."""
+    """A link to a compiler counts as a compiler; an empty file does not count as a cache."""
     link = File(path="usr/bin/cc", type=tarfile.SYMTYPE, target="gcc-14")
     assert kinds(link, File(path="var/lib/apt/lists/x", data=b"")) == ["compiler"]
