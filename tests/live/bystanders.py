@@ -105,7 +105,7 @@ def _run(stack: ExitStack, found: Bystanders, image: str, name: str, labels: Map
     volume = f"{name}-data" if not labels else name
     api.create_volume(volume, labels=dict(labels))
     stack.callback(api.remove_volume, volume, force=True)
-    host = api.create_host_config(binds={volume: {"bind": "/mine", "mode": "rw"}}, init=True)
+    host = api.create_host_config(binds={volume: {"bind": "/mine-data", "mode": "rw"}}, init=True)
     made: dict[str, Any] = api.create_container(
         image,
         ["sleep", "600"],

@@ -36,7 +36,6 @@ class Place:
             network=self.run.name,
             entrypoint=("sh",),
             command=("-c", script),
-            user="0",
             labels=self.run.labels,
             volumes={self.run.name: "/data"},
             **limits,  # type: ignore[arg-type] # a number each
