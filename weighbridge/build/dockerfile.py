@@ -70,7 +70,7 @@ class _Stages:
             return None
 
     def find_base(self, target: str | None) -> str | None:
-        """Return what a stage stands on: the last, or that of a name or a number."""
+        """Return the base of the stage with that name or number; None: of the last stage."""
         number = len(self.bases) - 1 if target is None else self.numbers.get(target.lower())
         if number is None and target and target.isascii() and target.isdigit():
             number = int(target[:6])  # more digits than any Dockerfile has stages
@@ -81,12 +81,12 @@ def find_base(text: str, target: str | None, arguments: Mapping[str, str]) -> st
     """Return the image that a target finally stands on, through whatever stages, as the Dockerfile writes its name.
 
     Args:
-        text: Of the Dockerfile.
+        text: The Dockerfile's text.
         target: A stage, by its name or number; None: the last.
         arguments: The arguments of the build.
 
     Returns:
-        The name; `SCRATCH` for no image; None where it cannot be told: there is no such stage, the builder would refuse
+        The name; `SCRATCH` for no image; None if it cannot be known: there is no such stage, the builder would refuse
         the Dockerfile, another frontend reads it, or it depends on the platform.
     """
     lines = text.removeprefix("\ufeff").split("\n")

@@ -16,7 +16,7 @@ WASTED = "wasted"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
-    """One answer to whose a byte is."""
+    """A kind of owner of an image's bytes."""
 
     title: str
     """What all its bytes together are called, such as `Debian packages`."""

@@ -1,4 +1,4 @@
-"""Who needs whom among an image's packages, and which of them somebody asked for; pure.
+"""Which of an image's packages require which, and which of them somebody asked for; pure.
 
 Each ecosystem by itself; of Python, each environment by itself as far as it has what its distributions require.
 """

@@ -173,7 +173,7 @@ def fetch(
 
 
 def _read_layer(reader: _Reader, described: Descriptor, diff_id: str, name: str) -> LayerContent:
-    """Return a layer; where it is one that registries must not hand out, the error says from where it comes."""
+    """Return a layer; if registries must not hand it out, the error says where it comes from."""
     try:
         return reader.read(described, diff_id, name)
     except LimitExceeded:

@@ -104,9 +104,9 @@ def starts(
 
 
 def runs_on_read_only_root(stack: Stack, role: RoleName) -> str:
-    """The role has not ended for want of a place to write: its root filesystem is read-only.
+    """The role runs although its root filesystem is read-only.
 
-    Neither has a part of it, such as the scheduler that a Celery worker runs with `-B`.
+    So does each part of it, such as the scheduler that a Celery worker starts with `-B`.
     """
     state = stack.read_state(role)
     lines = stack.read_log(role, None).splitlines()

@@ -121,10 +121,10 @@ class _Stream(Protocol):
 
     @property
     def unused_data(self) -> bytes:
-        """What was put in and lies behind the end."""
+        """The bytes that were fed and lie behind the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
-        """Put bytes in; return at most so many that come out."""
+        """Feed compressed bytes; return at most `max_length` decompressed bytes."""
 
 
 def _XzStream() -> _Stream:  # noqa: N802 - it stands for a class
