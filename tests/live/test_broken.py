@@ -121,8 +121,8 @@ def test_fault_is_caught_by_its_rule(proofs: Mapping[str, Proof], name: str, rul
         ("queue-of-its-own", "; it takes them from celery; add --queues celery,texts to roles.worker.command"),
         ("describes-other-paths", "so nothing was tried: GET /v2/texts answered 404"),
         ("unreachable-redis", "its log says: "),
-        ("unreachable-redis", "Cannot connect to redis://localhost:6379"),
-        ("worker-without-redis", "Cannot connect to redis://localhost:6379"),
+        ("unreachable-redis", "Cannot connect to redis://:**@localhost:6379/0: Error 99"),
+        ("worker-without-redis", "Cannot connect to redis://:**@localhost:6379/0: Error 99"),
         ("wrong-app-name", "words.worker"),
     ],
 )
