@@ -26,6 +26,8 @@ class Entry:
     data: bytes = b""
     type: bytes = tarfile.REGTYPE
     target: str = ""
+    attribute: str = ""
+    """An extended attribute, whose value is `y`."""
 
     @property
     def is_file(self) -> bool:
@@ -101,6 +103,8 @@ def tar_of(entries: Sequence[Entry | Member], form: int = tarfile.PAX_FORMAT) ->
             info = tarfile.TarInfo(entry.name)
             info.type = entry.type if isinstance(entry, Entry) else tarfile.SYMTYPE if entry.target else tarfile.REGTYPE
             info.linkname, info.size = entry.target, len(entry.data)
+            if isinstance(entry, Entry) and entry.attribute:
+                info.pax_headers = {f"SCHILY.xattr.{entry.attribute}": "y"}
             archive.addfile(info, io.BytesIO(entry.data))
     return buffer.getvalue()
 
