@@ -1,15 +1,12 @@
-"""A build's values: the title of a step."""
+"""A build's values."""
 
 from __future__ import annotations
 
-from weighbridge.model import build
+from weighbridge.model.build import Built, Step
 
 
-def test_title_of_a_step_is_one_short_line() -> None:
-    """Indentation shrinks to one blank, a long name ends in an ellipsis, and a short name stays unchanged."""
-    long = build.Step(name="[builder 2/3] RUN apt-get update     && apt-get install " + "package " * 50)
-
-    assert build.Step(name="[a 1/1] RUN x").title == "[a 1/1] RUN x"
-    assert long.title.startswith("[builder 2/3] RUN apt-get update && apt-get install package")
-    assert long.title.endswith(" …")
-    assert len(long.title) <= 100
+def test_count() -> None:
+    """Steps are counted by how they ended; one that still runs has not ended."""
+    steps = (Step(name="a", state="done"), Step(name="b"), Step(name="c", state="done"), Step(name="d", state="failed"))
+    built = Built(variant="x", image_id="sha256:1", seconds=1, steps=steps)
+    assert [built.count(state) for state in ("done", "running", "failed", "cached")] == [2, 1, 1, 0]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from weighbridge.build import built_images, labels, lifeline
 from weighbridge.build.built_images import BuiltImage
+from weighbridge.build.steps import build_title
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import LABEL, Engine
 from weighbridge.errors import BuildFailed
@@ -175,7 +176,9 @@ class Progress:
             step, fault = self._steps[number], self._faults[number]
             code = re.search(r"exit code: (\d+)$", fault)
             why = f"exit code {code[1]}" if code else fault
-            return BuildFailed(f"{wanted.variant}: step {step.title} failed: {why}", detail="\n".join(step.output))
+            return BuildFailed(
+                f"{wanted.variant}: step {build_title(step)} failed: {why}", detail="\n".join(step.output)
+            )
         text = [line for line in self._text if line.strip()]
         reasons = _REASON.findall("\n".join(text)) or text[-1:] or ["the client gave no reason"]
         return BuildFailed(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
 StepState = Literal["running", "done", "cached", "failed", "cancelled"]
-_TITLE_WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +18,6 @@ class Step:
     seconds: float = 0
     output: tuple[str, ...] = ()
     """The last lines that the step printed."""
-
-    @property
-    def title(self) -> str:
-        """The name on one line, without the blanks of its continuation lines; a long one loses its end."""
-        return textwrap.shorten(self.name, _TITLE_WIDTH, placeholder=" …")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
+from weighbridge.build.steps import build_title
 from weighbridge.model.build import Built, Step
 from weighbridge.render.terminal.console import Activity, Cell, Column, Style, print_line, print_table
 from weighbridge.report.units import format_seconds
@@ -22,11 +23,11 @@ def show_steps(shown: Activity, variant: str) -> Callable[[Step], None]:
 
     def draw(step: Step) -> None:
         if step.state == "running":
-            shown.begin(f"{variant} {step.title}")
+            shown.begin(f"{variant} {build_title(step)}")
             return
         sign, style = _STEP_SIGNS[step.state]
         time = f"{format_seconds(step.seconds):>8} " if step.state == "done" else f"{'':>8} "
-        shown.finish(Cell(f"{variant:<8} ", "bold"), Cell(sign, style), time, step.title)
+        shown.finish(Cell(f"{variant:<8} ", "bold"), Cell(sign, style), time, build_title(step))
 
     return draw
 
