@@ -243,6 +243,13 @@ def test_real_invoke_runs(ready: Launcher) -> None:
     assert ready.made == []
 
 
+def test_closed_standard_error(ready: Launcher) -> None:
+    """A caller may have closed standard error."""
+    words = ["sh", "-c", '"$0" --list 2>&-', str(ready.project / "inv")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "  smoke " in done.stdout
+
+
 @pytest.mark.slow
 def test_interrupted_at_any_moment(ready: Launcher) -> None:
     """Ctrl-C ends the launcher without a traceback, from the first import to the last line; a task is listed or not."""
