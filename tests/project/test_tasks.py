@@ -415,7 +415,7 @@ def test_tests_on_all_cores(tmp_path: Path, words: list[str], ran: dict[str, int
 
 
 def test_trend_names_what_it_leaves_out(run: Run, tmp_path: Path) -> None:
-    """A record of a newer version is told apart from what is no record, and no file's name controls a terminal."""
+    """A newer record is named as such, a file that is no record as that, and no file name controls a terminal."""
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports/\x1b[2Ja.json").write_text("x")
     (tmp_path / "reports/b.json").write_text('{"format": 2}')
