@@ -60,7 +60,7 @@ def find_owners(
         packages: All packages; None: those that the image's own databases name.
     """
     application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
-    return assign_owners(view, parse_packages(collect_documents(view)) if packages is None else packages, application)
+    return assign_owners(view, read_packages(view) if packages is None else packages, application)
 
 
 def read_packages(view: Filesystem) -> Iterator[Package]:

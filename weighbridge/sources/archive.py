@@ -20,7 +20,7 @@ from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive_members import Members
-from weighbridge.sources.assembly import Progress, assemble, check_count, check_layer
+from weighbridge.sources.assembly import Progress, assemble, check_layer, check_layer_count
 from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest
@@ -172,7 +172,7 @@ class Archive:
         """Return the layers in the order of the config's diff IDs, lowest layer first."""
         image = reference or "the image"
         if entry.layers:  # without any, the diff IDs alone say which layers the image has
-            check_count(image, config, len(entry.layers))
+            check_layer_count(image, config, len(entry.layers))
         found = []
         for index, (diff_id, member) in enumerate(zip_longest(config.rootfs.diff_ids, entry.layers, fillvalue="")):
             name, layer = f"Layer {index} of {image}", self.members.find_layer(member)

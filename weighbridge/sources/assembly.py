@@ -71,7 +71,7 @@ def assemble(
     """
     content = parse_config(config, f"The config of {reference}", limits)
     diff_ids = content.rootfs.diff_ids
-    check_count(reference, content, len(layers))
+    check_layer_count(reference, content, len(layers))
     budget = Budget(limits, reference)
     for layer in layers:
         budget.spend_layer(layer)
@@ -91,7 +91,7 @@ def assemble(
     )
 
 
-def check_count(reference: str, config: Config, count: int) -> None:
+def check_layer_count(reference: str, config: Config, count: int) -> None:
     """Raise `UnreadableImage` if an image does not have as many layers as its config lists."""
     if (expected := len(config.rootfs.diff_ids)) != count:
         raise UnreadableImage(
@@ -157,7 +157,7 @@ def fetch(
     content = parse_image_config(reference, manifest, data, budget.limits)
     if platform and not _read_platform(content).suits(wanted := require_platform(platform)):
         raise describe_missing_platform(reference, wanted, [_read_platform(content)])
-    check_count(reference, content, len(manifest.layers))
+    check_layer_count(reference, content, len(manifest.layers))
     reader = _Reader(blob, on_progress, budget)
     layers, blobs = dict[str, LayerContent](), list[Blob | None]()
     for number, (diff_id, described) in enumerate(zip(content.rootfs.diff_ids, manifest.layers, strict=True)):
@@ -181,7 +181,11 @@ def _read_layer(reader: _Reader, described: Descriptor, diff_id: str, name: str)
     except UnreadableImage as error:
         if not described.is_foreign:
             raise
-        place = f"it comes from {quote(described.urls[0])}" if described.urls else "nobody says from where it comes"
+        place = (
+            f"it comes from {quote(described.urls[0])}"
+            if described.urls
+            else "its descriptor names no place to fetch it from"
+        )
         raise UnreadableImage(
             f"{name} is not kept with the image ({quote(described.media_type)}): {place}",
             advice="Pull the image with an engine that may fetch it, then weigh what `docker save` writes there.",

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from weighbridge.model.platform import UNKNOWN, Platform
-from weighbridge.sources.oci.documents import Text, Texts
+from weighbridge.sources.oci.documents import FrozenModel, Text, Texts
 
 INDEX_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -41,10 +41,8 @@ def _read_urls(value: Any) -> Any:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-class Descriptor(BaseModel):
+class Descriptor(FrozenModel):
     """What one document says of another, or of a blob."""
-
-    model_config = ConfigDict(frozen=True)
 
     digest: Annotated[str, Field(pattern=r"^[a-z0-9]+([+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$")]
     size: Annotated[int, Field(ge=0, lt=2**63)]
@@ -53,7 +51,7 @@ class Descriptor(BaseModel):
     platform: Annotated[Platform | None, BeforeValidator(_read_platform)] = None
     urls: Annotated[tuple[str, ...], BeforeValidator(_read_urls)] = ()
     """From where else to fetch it, of a blob that the registry must not hand out."""
-    annotations: Texts = {}
+    annotations: Texts = Field(default_factory=dict)
 
     @property
     def may_be_image(self) -> bool:

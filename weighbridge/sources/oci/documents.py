@@ -84,11 +84,13 @@ Texts = Annotated[Mapping[str, str], BeforeValidator(_read_texts)]
 """Text by name, likewise."""
 
 
-class _Document(BaseModel):
+class FrozenModel(BaseModel):
+    """A document in JSON, or a part of one; unknown fields are ignored."""
+
     model_config = ConfigDict(frozen=True)
 
 
-class ManifestEntry(_Document):
+class ManifestEntry(FrozenModel):
     """One image of an archive."""
 
     config: str = Field(alias="Config")
@@ -98,14 +100,14 @@ class ManifestEntry(_Document):
     """Names of members, lowest layer first."""
 
 
-class RootFS(_Document):
+class RootFS(FrozenModel):
     """The layers of an image, lowest first."""
 
     diff_ids: Annotated[tuple[Digest, ...], FailFast(), BeforeValidator(read_layers)] = ()
     """None at all in an image without layers."""
 
 
-class Step(_Document):
+class Step(FrozenModel):
     """One entry of the history."""
 
     created_by: Text = ""
@@ -113,14 +115,14 @@ class Step(_Document):
     empty_layer: Annotated[bool, BeforeValidator(lambda value: value is True)] = False
 
 
-class Execution(_Document):
+class Execution(FrozenModel):
     """How the engine starts a container of the image."""
 
     labels: Texts = Field(alias="Labels", default={})
     working_dir: Text = Field(alias="WorkingDir", default="")
 
 
-class Config(_Document):
+class Config(FrozenModel):
     """An image's config."""
 
     architecture: Text = ""

@@ -12,9 +12,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     FailFast,
     Field,
     TypeAdapter,
@@ -26,7 +24,7 @@ from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.platform import UNKNOWN, Platform, detect_own, parse
 from weighbridge.quoting import join_names, quote
 from weighbridge.sources.oci.descriptors import MANIFEST_TYPES, Descriptor
-from weighbridge.sources.oci.documents import Text, parse_config, parse_json, read_layers, read_list
+from weighbridge.sources.oci.documents import FrozenModel, Text, parse_config, parse_json, read_layers, read_list
 
 MAX_DOCUMENT_BYTES = 8 * 2**20
 """Limit on a manifest, an index or a config: the form of one document, whatever an image may have of them. Registries
@@ -40,10 +38,6 @@ Document = Callable[[str], bytes]
 """Takes a digest; returns that document, unchecked, or raises an error of ours if there is none."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
 def _read_subject(value: Any) -> Any:
     """Return a descriptor; None for anything else, because no figure depends on it."""
     try:
@@ -52,7 +46,7 @@ def _read_subject(value: Any) -> Any:
         return None
 
 
-class Manifest(_Model):
+class Manifest(FrozenModel):
     """One image."""
 
     config: Descriptor
@@ -64,13 +58,13 @@ class Manifest(_Model):
     """The manifest to which this one belongs, such as the image that a signature signs."""
 
 
-class Index(_Model):
+class Index(FrozenModel):
     """Several images, or one image for several platforms."""
 
     manifests: tuple[Descriptor, ...]
 
 
-class _Either(_Model):
+class _Either(FrozenModel):
     config: Descriptor | None = None
     layers: Annotated[tuple[Descriptor, ...], FailFast(), BeforeValidator(read_layers)] = ()
     manifests: Annotated[tuple[Descriptor, ...], FailFast(), BeforeValidator(read_list)] = ()
