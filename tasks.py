@@ -179,6 +179,20 @@ def bench(c: Context, runs: str = "5", quick: bool = False, images: bool = False
         render(results)
 
 
+@task(iterable=["module"], help={"module": "a module such as image/layer; may be repeated; default: all of them"})
+def mutate(_: Context, module: list[str]) -> None:
+    """Change the code spot by spot and see whether tests notice."""
+    from mutations import suite
+    from weighbridge.render.terminal import console
+
+    with show_user_errors():
+        with console.show_activity() as shown:
+            results = suite.run(PROJECT, module, shown)
+        suite.show(results)
+    if not suite.is_enough(results):
+        raise Exit(code=1)
+
+
 @task
 def check(c: Context) -> None:
     """Check lint, types and import contracts, as CI does."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # No deadline: the machine may be busy. Examples are random, so that each run may find what the last did not; in CI
 # (`CI` in the environment) they follow from the test alone, so that a commit passes or fails for what it changed.
@@ -16,6 +16,10 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)
 settings.register_profile("hunt", deadline=None, max_examples=3000)
 settings.register_profile("ci", deadline=None, derandomize=True)
+# `mutate` is for `invoke mutate`, which runs a test once per mutant: it has to fail, at whatever example.
+settings.register_profile(
+    "mutate", deadline=None, derandomize=True, max_examples=30, phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 # pytest-xdist tells its workers the width of its own terminal; here all is as wide as a pipe, unless a test says so.

@@ -17,7 +17,9 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 MODULES = sorted(
-    path for folder in ("weighbridge", "backend", "benchmarks") for path in (PROJECT / folder).rglob("*.py")
+    path
+    for folder in ("weighbridge", "backend", "benchmarks", "mutations")
+    for path in (PROJECT / folder).rglob("*.py")
 )
 OURS = [path for path in MODULES if "backend" not in path.relative_to(PROJECT).parts]
 
@@ -156,7 +158,7 @@ LOOSE: Mapping[str, str] = {
     "sources/test_hostile.py": "archives made to do harm, against all that reads them",
 }
 """A test file in a room's folder that mirrors no module -> what it tests."""
-BESIDE_ROOMS = {"backend", "benchmarks", "browser", "live", "project", "support"}
+BESIDE_ROOMS = {"backend", "benchmarks", "browser", "live", "mutations", "project", "support"}
 
 
 def module_files() -> Iterator[Path]:
