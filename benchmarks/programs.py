@@ -66,7 +66,11 @@ class Workplace:
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     def _make_environment(self, cache: Path) -> Mapping[str, str]:
-        ours = {"XDG_CACHE_HOME": cache, "INVOKE_REPORTS_DIRECTORY": self.folder / "reports", "TMPDIR": self.folder}
+        ours = {
+            "XDG_CACHE_HOME": cache,
+            "INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY": self.folder / "reports",
+            "TMPDIR": self.folder,
+        }
         return {**self.engine, **{name: str(path) for name, path in ours.items()}}
 
 

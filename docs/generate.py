@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
@@ -17,6 +18,7 @@ from invoke.tasks import Task
 import tasks
 from benchmarks import image_report, report
 from weighbridge.render import formats
+from weighbridge.settings.schema import build_schema
 
 FOLDER = Path(__file__).parent
 BEGIN, END = "<!-- written by `python -m docs.generate` -->", "<!-- end -->"
@@ -162,3 +164,5 @@ def _find_lagging() -> Iterator[tuple[Path, str]]:
 if __name__ == "__main__":
     for path, new in _find_lagging():
         path.write_text(new, encoding="utf-8")
+    schema = json.dumps(build_schema(), indent=2, ensure_ascii=False)
+    (FOLDER / "settings.schema.json").write_text(f"{schema}\n", encoding="utf-8")

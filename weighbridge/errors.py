@@ -3,12 +3,12 @@
 The tree:
 
     WeighbridgeError
-      SettingsError      2  invoke.yaml, an option or a variable does not make sense
+      SettingsError      2  the settings, an option or a variable does not make sense
         NotComparable       two images are of unlike platform or base
       SourceError        3
         NoSuchImage         the source has no image of that name
         UnreadableImage     the bytes are not an image, or a part is missing
-          LimitExceeded     it has more than the limits of invoke.yaml allow
+          LimitExceeded     it has more than the limits of the settings allow
         UnreadableRecord    a file under reports/ is not a record
           NewerRecord         a newer version of Weighbridge wrote it
       EngineError        4
@@ -57,7 +57,7 @@ class SettingsError(WeighbridgeError):
     """A setting, an option or an environment variable does not make sense."""
 
     exit_code = 2
-    advice = "Correct it in invoke.yaml."
+    advice = "Correct it in the settings."
 
 
 class NotComparable(SettingsError):
@@ -87,7 +87,7 @@ class UnreadableImage(SourceError):
 class LimitExceeded(UnreadableImage):
     """An image has more of something than `limits` in invoke.yaml allows. No source goes on after it."""
 
-    advice = "Raise the limit in invoke.yaml, under limits, if that is right."
+    advice = "Raise the limit in the settings, under limits, if that is right."
 
 
 class UnreadableRecord(SourceError):
@@ -146,10 +146,10 @@ class BuildFailed(WeighbridgeError):
 
 
 class OverBudget(WeighbridgeError):
-    """An image weighs more than invoke.yaml allows."""
+    """An image weighs more than the settings allow."""
 
     exit_code = 6
-    advice = "Remove what the finding names, or raise the limit in invoke.yaml under budgets and note the reason there."
+    advice = "Remove what the finding names, or raise the limit under budgets in the settings and note why."
 
 
 class SmokeFailed(WeighbridgeError):

@@ -16,6 +16,21 @@ _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped."""
 
 
+_spelling = "invoke "
+"""How the user's command line begins, up to a command's name. One process has one command line."""
+
+
+def use_spelling(start: str) -> None:
+    """Let texts name commands as this user calls them: `weighbridge report`, or `invoke image.report`."""
+    global _spelling  # noqa: PLW0603 - see there
+    _spelling = start
+
+
+def spell_commands(text: str) -> str:
+    """Return one of our own texts with `invoke NAME`, in backticks, as this user calls it."""
+    return text.replace("`invoke ", f"`{_spelling}")
+
+
 def quote(text: object, length: int = TEXT_LENGTH) -> str:
     """Return text on one line, without control characters and surrogates; a long one loses its end."""
     return shorten(flatten(str(text)[: 8 * length], mark=" "), length)

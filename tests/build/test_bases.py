@@ -131,7 +131,7 @@ def test_no_standin() -> None:
         ensure_base_image(shelf(), CLIENT, "python", "python:3.12", print)
     assert str(caught.value) == (
         "python:3.12 cannot be pulled: no such host. "
-        "Correct its name in invoke.yaml (bases.python), or solve that problem; "
+        "Correct its name in the settings (bases.python), or solve that problem; "
         "stand-ins exist for python:3.13…, redis:8…."
     )
 

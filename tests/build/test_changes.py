@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from invoke.config import Config
+import yaml
 
 from weighbridge.build import changes
 from weighbridge.build.context import Context
 from weighbridge.errors import BuildFailed, SettingsError
-from weighbridge.settings.project import Change, Settings, check, read_config
+from weighbridge.settings.project import Change, Settings, check
 
 PROJECT = Path(__file__).parents[2]
 LINE = Change(file="code.py", append="WORD = '{unique}'")
@@ -21,13 +21,6 @@ LINE = Change(file="code.py", append="WORD = '{unique}'")
 def settings_with(**fields: Any) -> Settings:
     """Return settings with one variant and one change, `mine`."""
     return check({"variants": {"a": {}}, "changes": {"mine": {"file": "code.py", "append": "# {unique}", **fields}}})
-
-
-def settings_in(folder: Path) -> Settings:
-    """Return the settings of a folder's invoke.yaml."""
-    config = Config(project_location=folder)
-    config.load_project()
-    return read_config(dict(config.items()), Config.global_defaults())
 
 
 @pytest.fixture
@@ -56,7 +49,7 @@ def test_find_and_replace() -> None:
 
 def test_the_projects_own() -> None:
     """Both changes of this project apply to every variant; that of the lock is of one package and no other."""
-    settings = settings_in(PROJECT)
+    settings = check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"])
     changes.check(settings, PROJECT, settings.variants)
     change = settings.changes["lock"]
     before = (PROJECT / change.file).read_text(encoding="utf-8")
@@ -111,7 +104,7 @@ def test_does_not_apply(context: Context, fields: dict[str, str], said: str) -> 
         changes.check(settings_with(**fields), context.folder, ["a"])
     assert str(caught.value).startswith(f"The change mine does not apply: {said}")
     assert str(caught.value).endswith(
-        "invoke.yaml." if "find" in fields or fields["file"] == "binary" else ".dockerignore."
+        "the settings." if "find" in fields or fields["file"] == "binary" else ".dockerignore."
     )
     assert "\n" not in str(caught.value)
 

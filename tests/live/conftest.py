@@ -68,7 +68,7 @@ class Project:
     def configure(self, variants: Mapping[str, object], **settings: object) -> None:
         """Write invoke.yaml; JSON is YAML too."""
         values = {"repository": self.repository, "variants": variants, **settings}
-        self.write("invoke.yaml", json.dumps(values))
+        self.write("invoke.yaml", json.dumps({"weighbridge": values}))
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the project."""

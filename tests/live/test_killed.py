@@ -60,7 +60,7 @@ def test_ended_at_any_moment(engine: DockerEngine, proving: Project) -> None:
         if how != signal.SIGKILL:
             assert not proving.runs(engine), told
             assert not files_of(proving), told
-        done = proving.invoke("clean", INVOKE_REPOSITORY=f"{proving.repository}-none")
+        done = proving.invoke("clean", INVOKE_WEIGHBRIDGE_REPOSITORY=f"{proving.repository}-none")
         assert done.code == 0, done.stderr
         assert not proving.runs(engine), told
         assert not files_of(proving), told

@@ -41,7 +41,7 @@ def settings() -> Settings:
     import yaml  # noqa: PLC0415 - only here
 
     check_syntax(PROJECT / "invoke.yaml")
-    return check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
+    return check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"])
 
 
 @pytest.fixture(scope="module", params=settings().variants)

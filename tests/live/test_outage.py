@@ -38,7 +38,7 @@ def stack(
         arguments={"PYTHON_IMAGE": python_base.reference},
     )
     buildkit.build(client, engine, wanted)
-    chosen = project.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8")))
+    chosen = project.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"])
     with signals.defer() as interruption, runs.begin(keep=False) as run:
         made = Stack(
             engine=engine,

@@ -31,7 +31,7 @@ PROJECT = Path(__file__).parents[2]
 @pytest.fixture
 def settings() -> Settings:
     """Return the project's settings, under a name that nobody else uses."""
-    values: dict[str, Any] = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))
+    values: dict[str, Any] = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"]
     return check({**values, "repository": f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}"})
 
 

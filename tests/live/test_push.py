@@ -125,7 +125,7 @@ def test_the_same_bytes_are_weighed(standin: Project, registry: str, tmp_path: P
     """The report on the registry's image has the id and the shipped bytes of the engine's, and exact pull bytes."""
     found = pushed(standin.invoke("build", "--variant", "good", "--push", f"{registry}/weighed:1"))["good"]
     words = ("--image", f"docker:{standin.reference('good')}", "--image", f"registry:{found}", "--format", "json")
-    done = standin.invoke("report", *words, INVOKE_REPORTS_DIRECTORY=str(tmp_path / "reports"))
+    done = standin.invoke("report", *words, INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY=str(tmp_path / "reports"))
     assert done.code == 0, done.stderr
     ours, theirs = json.loads(done.stdout)["images"]
     for field in ("id", "shipped_bytes", "live_bytes", "file_count"):

@@ -63,7 +63,7 @@ def report(built: Project) -> Report:
 def test_json_is_the_record(built: Project, tmp_path: Path) -> None:
     """Standard output is JSON alone, the very bytes of the one file in the folder, which standard error names."""
     folder = tmp_path / "new" / "records"
-    done = built.invoke("report", "--format", "json", INVOKE_REPORTS_DIRECTORY=str(folder))
+    done = built.invoke("report", "--format", "json", INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY=str(folder))
     (path,) = folder.iterdir()
     assert done.code == 0
     assert done.stdout == path.read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ def test_tables(built: Project, report: Report) -> None:
 def test_chosen_variant_alone_is_weighed(built: Project, tmp_path: Path) -> None:
     """`--variant` leaves the others out of the record."""
     words = ("report", "--variant", "small", "--format", "json")
-    done = built.invoke(*words, INVOKE_REPORTS_DIRECTORY=str(tmp_path))
+    done = built.invoke(*words, INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY=str(tmp_path))
     assert [image.variant for image in records.parse_json(done.stdout).images] == ["small"]
 
 

@@ -83,7 +83,7 @@ def test_variant_of_missing_parts(plain: Project, variant: Mapping[str, str]) ->
 
 
 @pytest.mark.parametrize(
-    ("task", "advice"), [("engine", "Correct its name in invoke.yaml"), ("build", "Run `invoke e")]
+    ("task", "advice"), [("engine", "Correct its name in the settings"), ("build", "Run `invoke e")]
 )
 def test_base_that_cannot_be_had(plain: Project, task: str, advice: str) -> None:
     """A base image that nobody has is named; only `invoke engine` looks further than the engine."""
@@ -106,15 +106,14 @@ def test_reports_folder_that_is_none(plain: Project) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("variants: {a: [", "invoke.yaml is no YAML: line 1: "),
+        ("weighbridge: {variants: {a: [", "invoke.yaml is no YAML: line 1: "),
         ("- a list", "invoke.yaml holds a list"),
-        ("", "variants: it is missing"),
-        ("variants: {}", "variants"),
-        ("variants: {a: {targt: x}}", "variants.a.targt"),
-        ("variants: {'A B': {}}", "variants.A B"),
-        ("variants: {a: {}}\nsmoke: {timeout_seconds: soon}", "smoke.timeout_seconds"),
-        ("variants: {a: {}}\nrun: loud", "Invoke's own"),
-        ("variants: {a: {}}\nroles: {worker: {command: celery worker}}", "roles.worker.command"),
+        ("weighbridge: 5", "invoke.yaml: weighbridge: it has to be a section with keys, not 5"),
+        ("weighbridge: {variants: {a: {targt: x}}}", "variants.a.targt"),
+        ("weighbridge: {variants: {'A B': {}}}", "variants.A B"),
+        ("weighbridge: {variants: {a: {}}, smoke: {timeout_seconds: soon}}", "smoke.timeout_seconds"),
+        ("weighbridge: {variants: {a: {}}}\nrun: loud", "Invoke's own"),
+        ("weighbridge: {variants: {a: {}}, roles: {worker: {command: celery worker}}}", "roles.worker.command"),
     ],
 )
 @pytest.mark.parametrize("task", ["build", "clean"])
@@ -128,7 +127,7 @@ def test_broken_settings(plain: Project, task: str, text: str, words: str) -> No
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("INVOKE_SMOKE_TIMEOUT_SECONDS", "soon"), ("INVOKE_ROLES_API_COMMAND", "uvicorn")],
+    [("INVOKE_WEIGHBRIDGE_SMOKE_TIMEOUT_SECONDS", "soon"), ("INVOKE_WEIGHBRIDGE_ROLES_API_COMMAND", "uvicorn")],
 )
 def test_environment_is_checked_like_the_file(plain: Project, name: str, value: str) -> None:
     """A variable of Invoke's that makes no sense is as wrong as the key that it sets, and is named."""

@@ -545,7 +545,7 @@ case "$1" in smoke) ;; *) printf '%b' "$SAYS" ;; esac
 case "$* " in
   "smoke "*) echo '<testsuites/>'; exit "${SMOKE_STATUS:-0}" ;;
   "report "*"--baseline="*) [ -z "$UNREADABLE" ] || exit 3 ;;&
-  "report "*) touch "$INVOKE_REPORTS_DIRECTORY/2.json" ;;&
+  "report "*) touch "$INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY/2.json" ;;&
   *" markdown:"*)
     line=$*
     file=${line##*markdown:}
@@ -580,7 +580,11 @@ def run(
     for name in records:
         (kept / name).touch()
     environment = {"PATH": "/usr/bin:/bin", "RUNNER_TEMP": str(folder), "GITHUB_ACTION_PATH": str(folder)}
-    environment |= {"CALLS": str(calls), "INVOKE_REPORTS_DIRECTORY": str(kept), "GITHUB_STEP_SUMMARY": str(summary)}
+    environment |= {
+        "CALLS": str(calls),
+        "INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY": str(kept),
+        "GITHUB_STEP_SUMMARY": str(summary),
+    }
     environment |= {
         "GITHUB_OUTPUT": str(output),
         "GITHUB_ENV": str(folder / "env"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -19,6 +19,7 @@ from invoke.collection import Collection
 from pydantic import ByteSize, TypeAdapter
 
 import tasks
+import weighbridge.tasks
 from docs.generate import list_arguments
 from tests.live import otherapp
 from tests.support.fakes import contents
@@ -47,7 +48,7 @@ SMOKE = (PROJECT / "docs" / "smoke.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted(path for path in PROJECT.rglob("*.md") if not {".venv", ".git"} & set(path.parts))
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
 TASKS = Collection.from_module(tasks).tasks
-SETTINGS = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))
+SETTINGS = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"]
 CODE = ("tasks.py", "Dockerfile", "weighbridge/**/*.py", "tests/**/*.py")
 COLUMNS = (*overview._NEEDED, *overview._WELCOME)
 
@@ -86,7 +87,7 @@ def test_every_source_is_told() -> None:
     for name in SOURCES:
         assert f"`{name}:" in README
         assert re.search(rf"^\| `{name}:", page, re.MULTILINE)
-        assert f"{name}:" in tasks.IMAGE_HELP
+        assert f"{name}:" in weighbridge.tasks.IMAGE_HELP
 
 
 def test_every_form_of_package_urls_is_told() -> None:
@@ -271,20 +272,19 @@ def test_every_other_setting_is_told() -> None:
     elsewhere = re.compile(r"\.(roles|smoke|budgets)\.")
     known = {key.removeprefix("."): default for key, default in keys(Settings, "") if not elsewhere.match(key)}
 
-    assert told == {"changes": None, **known}
+    assert told == {"changes": None, "variants": None, **known}
 
 
-def test_what_is_copied_into_another_repository_suffices(tmp_path: Path) -> None:
-    """With the parts that the page names and its example as settings, the tasks open, and one runs."""
-    (copied,) = re.findall(r"cp -r (.*?) \.\./shop/weigh/", ADOPTING)
-    for name in copied.split():
-        (shutil.copytree if (PROJECT / name).is_dir() else shutil.copy)(PROJECT / name, tmp_path / name)
-    (example,) = blocks("yaml", ADOPTING)
-    (tmp_path / "invoke.yaml").write_text(example, encoding="utf-8")
-    words = [sys.executable, "-B", "-m", "invoke", "--search-root", str(tmp_path), "trend"]
-    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+def test_example_of_another_repository_suffices(tmp_path: Path) -> None:
+    """With the page's examples of settings and of tasks, the tasks open, and one runs."""
+    (settings,), (tasks_file,) = blocks("yaml", ADOPTING), blocks("python", ADOPTING)
+    (tmp_path / "weighbridge.yaml").write_text(settings, encoding="utf-8")
+    (tmp_path / "tasks.py").write_text(tasks_file, encoding="utf-8")
+    words = [sys.executable, "-B", "-m", "invoke", "image.trend"]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    ended = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "No record: `invoke report` writes one.\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "No record: `invoke image.report` writes one.\n", "")
 
 
 def test_example_of_another_application_is_the_one_that_is_tried() -> None:

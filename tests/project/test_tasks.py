@@ -75,7 +75,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         monkeypatch.delenv(name)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nope.sock")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("INVOKE_REPORTS_DIRECTORY", str(tmp_path / "reports"))
+    monkeypatch.setenv("INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY", str(tmp_path / "reports"))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     return Run(capsys)
 
@@ -121,8 +121,10 @@ def test_one_measurement_in_many_formats(run: Run, tmp_path: Path, monkeypatch: 
     (record,) = tmp_path.glob("reports/*.json")
     assert (tmp_path / "json").read_bytes() == record.read_bytes()
     told = {"terminal": outcome.out} | {kind: (tmp_path / kind).read_text(encoding="utf-8") for kind in kinds}
-    for kind, text in told.items():
-        monkeypatch.setenv("INVOKE_REPORTS_DIRECTORY", str(tmp_path / "alone" / kind))  # a page draws earlier records
+    for kind, text in told.items():  # each alone, because a page draws earlier records
+        monkeypatch.setenv(
+            "INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY", str(tmp_path / "alone" / kind)
+        )  # a page draws earlier records
         assert undated(run(*image, "--format", kind).out) == undated(text)
 
 
@@ -131,16 +133,16 @@ def test_limits_are_those_of_the_settings(run: Run, tmp_path: Path, monkeypatch:
     saved = tmp_path / "saved.tar"
     saved.write_bytes(tar_of(docker_25([ImageSpec(("shop:1.4",), ((Entry("a"), Entry("b")),))])))
     image = f"archive:{saved}#shop:1.4"
-    monkeypatch.setenv("INVOKE_LIMITS_ENTRIES", "1")
+    monkeypatch.setenv("INVOKE_WEIGHBRIDGE_LIMITS_ENTRIES", "1")
     for words in (("report", "--image", image), ("diff", image, image)):
         outcome = run(*words)
         assert (outcome.code, outcome.out) == (3, "")
         assert " ".join(outcome.err.split()) == (
             f"error: {saved} has more than 1 files and folders, the limit for an image. Raise limits.entries in "
-            "invoke.yaml if that is right."
+            "the settings if that is right."
         )
     assert not list(tmp_path.glob("reports/*.json"))
-    monkeypatch.setenv("INVOKE_LIMITS_ENTRIES", "2")
+    monkeypatch.setenv("INVOKE_WEIGHBRIDGE_LIMITS_ENTRIES", "2")
     assert run("report", "--image", image, "--baseline", image).code == 0
 
 
@@ -250,7 +252,7 @@ def test_settings_come_before_the_engine(run: Run, words: Sequence[str], said: s
 
 def test_change_that_does_not_apply(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change that does not apply is reported before an engine is needed, and only with --rebuild."""
-    monkeypatch.setenv("INVOKE_CHANGES_CODE_FILE", "backend/nope.py")
+    monkeypatch.setenv("INVOKE_WEIGHBRIDGE_CHANGES_CODE_FILE", "backend/nope.py")
     outcome = run("report", "--rebuild")
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("error: The change code does not apply: backend/nope.py is not a regular file of ")
@@ -261,7 +263,7 @@ def test_change_that_does_not_apply(run: Run, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("name", NEED_AN_ENGINE)
 def test_settings_that_are_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A variable of the wrong kind is named by its key, whatever the task."""
-    monkeypatch.setenv("INVOKE_SMOKE_USER", "somebody")
+    monkeypatch.setenv("INVOKE_WEIGHBRIDGE_SMOKE_USER", "somebody")
     outcome = run(name)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.count("\n") == 1
@@ -278,7 +280,7 @@ def test_any_terminal_will_do(environment: dict[str, str]) -> None:
     """The output is complete even in ASCII, with a width of 0, or in the C locale."""
     words = [sys.executable, "-B", "-m", "invoke", "trend"]
     records = PROJECT / "tests" / "support" / "records"
-    settings = {"INVOKE_REPORTS_DIRECTORY": str(records), "PATH": os.environ["PATH"]}
+    settings = {"INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY": str(records), "PATH": os.environ["PATH"]}
     ended = subprocess.run(words, cwd=PROJECT, env=settings | environment, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert f"{len([*records.glob('*.json')])} points\n".encode() in ended.stdout
@@ -289,7 +291,7 @@ def test_any_terminal_will_do(environment: dict[str, str]) -> None:
 def test_disk_that_is_full(form: str, unbuffered: str) -> None:
     """If the disk behind standard output is full, the error is one line."""
     words = [sys.executable, "-B", "-m", "invoke", "trend", "--format", form]
-    environment = os.environ | {"INVOKE_REPORTS_DIRECTORY": str(PROJECT / "tests" / "support" / "records")}
+    environment = os.environ | {"INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY": str(PROJECT / "tests" / "support" / "records")}
     environment |= {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(words, cwd=PROJECT, env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
@@ -304,7 +306,7 @@ def test_nobody_who_reads_on(form: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     words = [sys.executable, "-B", "-m", "invoke", "trend", "--format", form]
-    environment = os.environ | {"INVOKE_REPORTS_DIRECTORY": str(PROJECT / "tests" / "support" / "records")}
+    environment = os.environ | {"INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY": str(PROJECT / "tests" / "support" / "records")}
     with open(writing, "wb") as closed:  # noqa: PTH123 - it has no path
         ended = subprocess.run(words, cwd=PROJECT, env=environment, stdout=closed, stderr=subprocess.PIPE, check=False)
     assert (ended.returncode, ended.stderr) == (1, b"")

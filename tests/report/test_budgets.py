@@ -228,7 +228,7 @@ def test_first_is_named_and_the_rest_counted() -> None:
     checked = budgets.check(report(image("multi"), image("single")), limited({"shipped": "120 MB"}))
     with pytest.raises(OverBudget) as caught:
         budgets.enforce(checked)
-    advice = "Remove what the finding names, or raise the limit in invoke.yaml under budgets and note the reason there."
+    advice = "Remove what the finding names, or raise the limit under budgets in the settings and note why."
     assert str(caught.value) == f"Over budget: multi (shipped), single (shipped). {advice}"
     assert caught.value.exit_code == 6
     with pytest.raises(OverBudget, match=r"^Over budget: multi \(shipped\)[.] "):

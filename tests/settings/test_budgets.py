@@ -43,7 +43,7 @@ def test_limit_that_makes_no_sense_is_refused(values: Any, place: str, reason: s
     """The error names the key."""
     with pytest.raises(SettingsError) as caught:
         budgets(values)
-    assert str(caught.value).startswith(f"invoke.yaml: budgets.{place}: ")
+    assert str(caught.value).startswith(f"settings: budgets.{place}: ")
     assert reason in str(caught.value)
 
 

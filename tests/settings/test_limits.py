@@ -32,17 +32,17 @@ def test_every_limit_is_set_by_its_key() -> None:
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"entries": 0}, "invoke.yaml: limits.entries: it has to be greater than or equal to 1, not 0"),
-        ({"layers": "many"}, "invoke.yaml: limits.layers: it has to be a whole number, not 'many'"),
-        ({"unpacked": 5}, "invoke.yaml: limits.unpacked: 5 has no unit: write `5 MB`, or `5 B` if bytes are meant"),
-        ({"documents": "0 B"}, "invoke.yaml: limits.documents: 0 B is not between 1 byte and 9007199254740992 bytes"),
+        ({"entries": 0}, "settings: limits.entries: it has to be greater than or equal to 1, not 0"),
+        ({"layers": "many"}, "settings: limits.layers: it has to be a whole number, not 'many'"),
+        ({"unpacked": 5}, "settings: limits.unpacked: 5 has no unit: write `5 MB`, or `5 B` if bytes are meant"),
+        ({"documents": "0 B"}, "settings: limits.documents: 0 B is not between 1 byte and 9007199254740992 bytes"),
         ({"unpacked": "9007200 GB"}, "limits.unpacked: 9007200 GB is not between 1 byte and 9007199254740992 bytes"),
-        ({"seconds": 0}, "invoke.yaml: limits.seconds: it has to be greater than 0, not 0"),
-        ({"seconds": float("inf")}, "invoke.yaml: limits.seconds: it has to be a finite number, not inf"),
+        ({"seconds": 0}, "settings: limits.seconds: it has to be greater than 0, not 0"),
+        ({"seconds": float("inf")}, "settings: limits.seconds: it has to be a finite number, not inf"),
         (
             {"files": 5},
             (
-                "invoke.yaml: limits.files: there is no such setting; choose from layers, history_steps, entries, "
+                "settings: limits.files: there is no such setting; choose from layers, history_steps, entries, "
                 "unpacked, documents, seconds"
             ),
         ),

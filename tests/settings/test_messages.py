@@ -35,8 +35,8 @@ def test_words(values: dict[str, Any], said: str) -> None:
     """The error is in terms of the file: which keys exist, what a value should be, and what it is."""
     with pytest.raises(SettingsError) as caught:
         check({"variants": VARIANTS, **values})
-    assert str(caught.value).startswith(f"invoke.yaml: {said}")
-    assert str(caught.value).endswith("Correct it in invoke.yaml.")
+    assert str(caught.value).startswith(f"settings: {said}")
+    assert str(caught.value).endswith("Correct it in the settings.")
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_value_that_may_be_secret_is_not_shown(section: dict[str, Any]) -> None:
 
 def test_misspelt_key_is_told_before_what_it_leaves_out() -> None:
     """If `variants` is misspelt, the error is about the misspelt key."""
-    with pytest.raises(SettingsError, match=r"^invoke.yaml: variant: "):
+    with pytest.raises(SettingsError, match=r"^settings: variant: "):
         check({"variant": VARIANTS})

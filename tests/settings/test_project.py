@@ -7,29 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from invoke.config import Config
 from pydantic import ValidationError
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings.project import Settings, check, read_config
+from weighbridge.settings.project import Settings, check
 
 PROJECT = Path(__file__).parents[2]
 VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
 
 
-def settings_in(folder: Path) -> Settings:
-    """Return the settings as a task gets them: invoke.yaml of a folder, then INVOKE_… variables."""
-    config = Config(project_location=folder)
-    config.load_project()
-    config.load_shell_env()
-    return read_config(dict(config.items()), Config.global_defaults())
-
-
 def test_the_projects_own() -> None:
     """invoke.yaml of this project is fine, and its variants are stages of the Dockerfile."""
-    settings = settings_in(PROJECT)
+    settings = check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"])
     dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
     for variant in settings.variants.values():
         assert f" AS {variant.target}\n" in dockerfile
@@ -43,13 +35,6 @@ def test_defaults() -> None:
     assert settings.bases.map_roles() == {"python": "python:3.13-slim-trixie", "redis": "redis:8-alpine"}
 
 
-def test_variable_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a variable sets the wrong value, the advice is to correct the variable."""
-    monkeypatch.setenv("INVOKE_REPOSITORY", "Shop")
-    with pytest.raises(SettingsError, match=r"Correct INVOKE_REPOSITORY, which sets it\.$"):
-        settings_in(PROJECT)
-
-
 def test_frozen() -> None:
     """Settings cannot be changed."""
     with pytest.raises(ValidationError, match="frozen"):
@@ -59,8 +44,6 @@ def test_frozen() -> None:
 @pytest.mark.parametrize(
     ("values", "place"),
     [
-        ({}, "variants: "),
-        ({"variants": {}}, "variants: "),
         ({"variants": ["multi"]}, "variants: "),
         ({"variants": None}, "variants: "),
         ({"variants": {"Multi": {}}}, "variants.Multi: "),
@@ -93,7 +76,7 @@ def test_wrong(values: dict[str, Any], place: str) -> None:
     """A misspelt key, a wrong type or a value out of range is named by its path, in one line."""
     with pytest.raises(SettingsError) as caught:
         check(values)
-    assert str(caught.value).startswith(f"invoke.yaml: {place}")
+    assert str(caught.value).startswith(f"settings: {place}")
     assert "\n" not in str(caught.value)
 
 
@@ -147,13 +130,13 @@ def test_repository(name: str) -> None:
 )
 def test_repository_that_no_engine_takes(name: str) -> None:
     """All other names are refused before an engine sees them."""
-    with pytest.raises(SettingsError, match=r"^invoke.yaml: repository: "):
+    with pytest.raises(SettingsError, match=r"^settings: repository: "):
         check({"variants": VARIANTS, "repository": name})
 
 
 @given(st.permutations(["a", "b", "c"]), st.lists(st.sampled_from(["a", "b", "c"])))
 def test_chosen(order: list[str], names: list[str]) -> None:
-    """The named variants come once each, in the order of invoke.yaml; without names, all come."""
+    """The named variants come once each, in the order of the settings; without names, all come."""
     chosen = check({"variants": {name: {} for name in order}}).select_variants(names)
     assert chosen == tuple(name for name in order if name in (names or order))
 
@@ -162,30 +145,13 @@ def test_unknown_variant() -> None:
     """The error names the unknown variants, and the advice the known ones."""
     with pytest.raises(SettingsError) as caught:
         check({"variants": VARIANTS}).select_variants(["nope", "multi", "also"])
-    assert str(caught.value) == "Unknown variant also, nope. Choose from single, multi (invoke.yaml, variants)."
+    assert str(caught.value) == "Unknown variant also, nope. Choose from single, multi (variants in the settings)."
 
 
 def test_empty_variant() -> None:
     """An empty name, as of an unset variable in a script, is an error: nothing would be tested."""
     with pytest.raises(SettingsError, match=r"^Unknown variant ''\. "):
         check({"variants": VARIANTS}).select_variants([""])
-
-
-def test_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """INVOKE_REPORTS_DIRECTORY and the like set one key for one run."""
-    monkeypatch.setenv("INVOKE_REPORTS_DIRECTORY", "/elsewhere")
-    monkeypatch.setenv("INVOKE_SMOKE_TIMEOUT_SECONDS", "7")
-    settings = settings_in(PROJECT)
-    assert (settings.reports.directory, settings.smoke.timeout_seconds) == ("/elsewhere", 7)
-
-
-def test_keys_of_invoke_are_no_mistake() -> None:
-    """Invoke's own settings in the same mapping are left out."""
-    own = Config.global_defaults()
-    assert "run" in own
-    assert read_config({**own, "variants": VARIANTS}, own).variants.keys() == VARIANTS.keys()
-    with pytest.raises(SettingsError, match="ruin"):
-        read_config({**own, "ruin": {}, "variants": VARIANTS}, own)
 
 
 @pytest.mark.parametrize("host", ["docker.io", "registry.example.com:5000", "localhost", "[::1]:5000", "10.0.0.1:1"])

@@ -78,7 +78,7 @@ def test_size_without_its_unit_is_refused(value: Any, reason: str) -> None:
     with pytest.raises(SettingsError) as caught:
         noise(value)
     assert reason in str(caught.value)
-    assert str(caught.value).startswith("invoke.yaml: budgets.noise: ")
+    assert str(caught.value).startswith("settings: budgets.noise: ")
     assert "\n" not in str(caught.value)
 
 
@@ -110,7 +110,7 @@ def make_settings(place: str, text: str) -> dict[str, Any]:
 def test_text_that_no_system_call_can_take(place: str, sign: str, why: str) -> None:
     """YAML can write characters that no path, argument or variable can hold; they are refused by the key."""
     check(make_settings(place, "ä b"))
-    with pytest.raises(SettingsError, match=rf"^invoke[.]yaml: {place}: it contains {why}") as caught:
+    with pytest.raises(SettingsError, match=rf"^settings: {place}: it contains {why}") as caught:
         check(make_settings(place, f"a{sign}b"))
     assert str(caught.value).isprintable()
 
@@ -135,8 +135,6 @@ def test_longest_path(place: str) -> None:
     for text in fine:
         check(make_settings(place, text))
     for text in ("x" * 256, "ä" * 128, "/".join(["x" * 255] * 15 + ["y" * 255]) + "/"):
-        with pytest.raises(
-            SettingsError, match=rf"^invoke[.]yaml: {place}: no path is longer than 4095 bytes, and no name"
-        ):
+        with pytest.raises(SettingsError, match=rf"^settings: {place}: no path is longer than 4095 bytes, and no name"):
             check(make_settings(place, text))
     assert (os.pathconf("/", "PC_NAME_MAX"), os.pathconf("/", "PC_PATH_MAX")) == (255, 4096)

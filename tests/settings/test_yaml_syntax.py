@@ -109,7 +109,7 @@ def test_aliases_that_explode(tmp_path: Path, *, merged: bool) -> None:
     path = tmp_path / "invoke.yaml"
     write_bomb(path, 10, 9, merged=merged)
     began = time.monotonic()
-    with pytest.raises(SettingsError, match=r"^invoke[.]yaml: line .: with its aliases it has more than 100000 values"):
+    with pytest.raises(SettingsError, match=r"^invoke.yaml: line .: with its aliases it has more than 100000 values"):
         check_syntax(path)
     assert time.monotonic() - began < 5
 

@@ -12,7 +12,7 @@ from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import suite
 from weighbridge.smoke.rule import ALL_BEFORE
 
-OURS = check(yaml.safe_load((Path(__file__).parents[2] / "invoke.yaml").read_text(encoding="utf-8")))
+OURS = check(yaml.safe_load((Path(__file__).parents[2] / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"])
 
 
 @pytest.mark.parametrize("chosen", [OURS, settings()], ids=["all", "fewest"])

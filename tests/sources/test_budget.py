@@ -68,7 +68,7 @@ def test_limits_of_every_source(place: Place, tmp_path: Path, resource: Resource
     assert caught.value.exit_code == 3
     assert f" has more than {HAS[resource] - 1} " in caught.value.message
     assert caught.value.message.endswith(", the limit for an image")
-    assert caught.value.advice == f"Raise limits.{KEYS[resource]} in invoke.yaml if that is right."
+    assert caught.value.advice == f"Raise limits.{KEYS[resource]} in the settings if that is right."
 
 
 @pytest.mark.parametrize("resource", HAS)
@@ -266,7 +266,7 @@ def test_several_images_in_one_stream() -> None:
         budget.spend_document(1)
     assert str(caught.value) == (
         "x, y and z has more than 30 bytes of documents, package databases and paths, the limit for 3 images. "
-        "Raise limits.documents in invoke.yaml if that is right."
+        "Raise limits.documents in the settings if that is right."
     )
 
 
@@ -331,7 +331,7 @@ def test_messages(resource: Resource, message: str) -> None:
     error = describe_excess(resource, Limits(), "shop:1.4")
     assert isinstance(error, UnreadableImage)
     assert (error.exit_code, error.message) == (3, message)
-    assert error.advice == f"Raise limits.{KEYS[resource]} in invoke.yaml if that is right."
+    assert error.advice == f"Raise limits.{KEYS[resource]} in the settings if that is right."
 
 
 def test_name_of_another_in_a_message() -> None:

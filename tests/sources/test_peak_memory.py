@@ -156,7 +156,7 @@ def test_entries(layout: Layout, form: str) -> None:
     memory, told = weigh(layout.finish())
     assert told == (
         f"{layout.path} has more than 1,000,000 files and folders, the limit for an image. "
-        "Raise limits.entries in invoke.yaml if that is right."
+        "Raise limits.entries in the settings if that is right."
     )
     assert memory < MOST_BYTES / 2
 

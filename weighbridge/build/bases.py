@@ -113,7 +113,7 @@ def ensure_base_image(engine: Engine, client: BuildClient, role: BaseRole, offic
         if standin is None:
             known = ", ".join(f"{prefix}…" for prefix, _ in _STANDINS.values())
             advice = (
-                f"Correct its name in invoke.yaml (bases.{role}), or solve that problem; stand-ins exist for {known}."
+                f"Correct its name in the settings (bases.{role}), or solve that problem; stand-ins exist for {known}."
             )
             raise NoBaseImage(error.message, advice=advice) from error
         if not engine.has_image(_ROOT):

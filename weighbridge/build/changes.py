@@ -80,7 +80,7 @@ def _read_text(context: Context, name: str, change: Change) -> str:
         raise SettingsError(
             f"The change {name} does not apply: {change.file} is not a regular file of the build context "
             f"{context.folder}",
-            advice=f"Correct changes.{name}.file in invoke.yaml, or .dockerignore.",
+            advice=f"Correct changes.{name}.file in the settings, or .dockerignore.",
         )
     try:
         return (context.folder / change.file).read_bytes().decode()

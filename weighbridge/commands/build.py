@@ -1,18 +1,27 @@
-"""Builds variants with live progress, and pushes those that pass the smoke test."""
+"""Builds variants with live progress, says what they weigh, and pushes those that pass the smoke test."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from weighbridge.build import buildkit, plan
 from weighbridge.build import platforms as platform_names
-from weighbridge.commands import publish
+from weighbridge.commands import publish, weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import connect
+from weighbridge.engine.protocol import Engine
+from weighbridge.model.build import BuildResult, Weight
+from weighbridge.model.report import Image
+from weighbridge.render import formats
 from weighbridge.render.terminal import build_progress, console, smoke_progress
+from weighbridge.report import records
+from weighbridge.report.comparison import Refusal, compare_images
 from weighbridge.settings.project import Settings
+from weighbridge.sources.assembly import Progress
+from weighbridge.sources.locations import DOCKER, Location
 
 
 def run(
@@ -23,8 +32,10 @@ def run(
     platforms: Sequence[str] = (),
     push: str | None = None,
     no_cache: bool = False,
+    format_name: str = "terminal",
 ) -> None:
-    """Build the named variants, or all of them; with `push`, push each one to its target."""
+    """Build the named variants, or all of them, and weigh them; with `push`, push each one to its target."""
+    render = formats.choose(formats.BUILDS, format_name)
     names = settings.select_variants(variants)
     targets, wanted = publish.choose_targets(push, names), platform_names.parse(platforms, push=push is not None)
     with connect() as engine:
@@ -33,8 +44,40 @@ def run(
             platform_names.check(client, engine, wanted, push=push is not None)
             base, builds = plan.plan_variants(engine, settings, project, names, platforms=wanted, no_cache=no_cache)
             built = [buildkit.build(client, engine, each, steps(each.variant)) for each in builds]
-        build_progress.print_built(built, base.described)
+            weights = weigh_built(engine, settings, project, names, shown.track_reading())
+        result = BuildResult(built=tuple(built), base=base.described, weights=weights, pushed={})
+        if not targets:
+            render(result)
+            return
         with console.show_activity() as shown:
-            watcher, folder = partial(smoke_progress.show_progress, shown), project / settings.reports.directory
+            watcher = partial(smoke_progress.show_progress, shown)
+            folder = project / settings.reports.directory if settings.reports.directory else None
             pushed = publish.publish(engine, settings, built, targets, shown=shown, watcher=watcher, folder=folder)
-    build_progress.print_facts([(each.variant, each.reference) for each in pushed])
+    render(replace(result, pushed={each.variant: each.reference for each in pushed}))
+
+
+def weigh_built(
+    engine: Engine, settings: Settings, project: Path, variants: Sequence[str], on_progress: Progress
+) -> Mapping[str, Weight]:
+    """Return variant -> its weight now, and its change since the last record; only of images that the engine has."""
+    wanted = {name: Location(DOCKER, settings.name_image(name)) for name in variants}
+    wanted = {name: place for name, place in wanted.items() if engine.has_image(place.place)}
+    if not wanted:
+        return {}
+    weighed = weigh.weigh(wanted, project, engine=engine, on_progress=on_progress, settings=settings)
+    known = records.read_history(project / settings.reports.directory).reports if settings.reports.directory else ()
+    last = {image.variant: (image, report.recorded_at) for report in known for image in report.images}
+    return {image.variant: _compare(image, last.get(image.variant)) for image in weighed.report.images}
+
+
+def _compare(image: Image, last: tuple[Image, str] | None) -> Weight:
+    """Return an image's weight; `last` is the image in the last record, and when that was made."""
+    change, since = None, "because there is no record of it"
+    if last:
+        before, recorded_at = last
+        found = compare_images(image.variant, before, image)
+        if isinstance(found, Refusal):
+            since = f"because {found.reason}"
+        else:
+            change, since = found.delta_bytes, recorded_at
+    return Weight(shipped_bytes=image.shipped_bytes, pull=image.pull, change_bytes=change, since=since)

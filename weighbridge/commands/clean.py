@@ -12,15 +12,19 @@ from weighbridge.smoke import artifacts
 from weighbridge.smoke.stack import runs
 
 
-def run(settings: Settings, project: Path, *, with_bases: bool = False) -> None:
-    """Remove our images and leftovers; `with_bases`, also the stand-ins for base images and their lines in `.env`.
+def run(settings: Settings, project: Path, *, with_bases: bool = False, with_images: bool = True) -> None:
+    """Remove leftovers of smoke tests, and the images that the project built.
+
+    With `with_bases`, also the stand-ins for base images and their lines in `.env`; without `with_images`, no image of
+    the project.
 
     Images that have our label, but that no build of this user has recorded, are named together with the command that
     removes them.
     """
-    artifacts.clean(project / settings.reports.directory)
+    if settings.reports.directory:
+        artifacts.clean(project / settings.reports.directory)
     names = settings.image_names | {f"{settings.bench_repository}:{variant}" for variant in settings.variants}
-    repositories = {settings.repository, settings.bench_repository}
+    repositories = {settings.repository, settings.bench_repository} if with_images else set[str]()
     if with_bases:
         bases.tell_compose(project, ())
         names |= bases.STANDIN_NAMES

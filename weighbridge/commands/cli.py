@@ -1,4 +1,4 @@
-"""Connects us to Invoke: reads its configuration as our settings, shows our errors as one line and an exit code."""
+"""Connects us to Invoke: opens the project that a task is called for, shows our errors as one line and an exit code."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit
 
 from weighbridge.errors import SettingsError, WeighbridgeError
+from weighbridge.quoting import use_spelling
 
 if TYPE_CHECKING:  # the menu opens without pydantic
-    from weighbridge.settings.project import Settings
+    from weighbridge.commands.project import Project
 
 _MOMENT_SECONDS = 0.05
 _COLLECT_AFTER = 100_000
@@ -104,12 +104,32 @@ def _raise_again(otherwise: Callable[[sys.UnraisableHookArgs], object], dropped:
     threading.Timer(_MOMENT_SECONDS, os.kill, (os.getpid(), number)).start()  # later, after the destructor's end
 
 
-def read_settings(c: Context) -> Settings:
-    """Return the checked settings of invoke.yaml and the environment."""
-    from weighbridge.settings.project import read_config  # noqa: PLC0415 - the menu opens without pydantic
+def open_project(c: Context, task: str, root: str = "", *, needs_file: bool = False) -> Project:
+    """Return the project that a task is called for, and tell the user what to change in it before the next version.
 
-    second_file = getattr(c.config, "_runtime_path", None) or ""
-    return read_config(dict(c.config.items()), Config.global_defaults(), str(second_file))
+    Args:
+        c: The task's context.
+        task: Its name, without that of its collection.
+        root: The value of `--root`; empty if it is not given.
+        needs_file: Whether the task makes no sense without a settings file.
+
+    Raises:
+        SettingsError: See `project.open_project`.
+    """
+    from weighbridge.commands import project  # noqa: PLC0415 - the menu opens without pydantic
+    from weighbridge.render.terminal import console  # noqa: PLC0415
+
+    use_spelling("weighbridge " if project.is_program(c.config) else _find_spelling(task, sys.argv))
+    found = project.open_project(c, root, needs_file=needs_file)
+    for line in found.advice:
+        console.say(line)
+    return found
+
+
+def _find_spelling(task: str, words: Sequence[str]) -> str:
+    """Return how a command line of Invoke begins, with the names of the collections that a client put ours into."""
+    called = next((word for word in words[1:] if word.endswith(f".{task}")), task)
+    return f"invoke {called.removesuffix(task)}"
 
 
 def parse_number(option: str, text: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,26 +14,12 @@ from invoke.exceptions import AmbiguousEnvVar, ParseError, UncastableEnvVar
 from invoke.main import program
 from invoke.parser import Parser
 
+from weighbridge.commands.second_file import OPTION, VARIABLE, SecondFile, read_second_file
 from weighbridge.errors import SettingsError
-from weighbridge.quoting import escape, quote
+from weighbridge.quoting import quote
 from weighbridge.settings.yaml_syntax import check_syntax
 
-_VARIABLE = "INVOKE_RUNTIME_CONFIG"
-"""Invoke's variable that names a second file of settings, besides invoke.yaml; its option `--config` comes first."""
-_SUFFIXES = (".yaml", ".yml", ".json", ".py")
-"""The kinds of files that Invoke reads."""
 _OWN = "invoke.yaml"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SecondFile:
-    path: Path
-    named_by: str
-    """The option or the variable that names it."""
-
-    @property
-    def name(self) -> str:
-        return escape(str(self.path))
 
 
 def check_configuration(project: Path, tasks: ModuleType | None = None) -> None:
@@ -50,7 +35,7 @@ def check_configuration(project: Path, tasks: ModuleType | None = None) -> None:
     """
     own = check_syntax(project / _OWN)
     second = _find_second_file(tasks)
-    more = _read_second_file(second) if second else {}
+    more = read_second_file(second) if second else {}
     config = Config(lazy=True, project_location=project)
     config.load_system(merge=False)
     config.load_user(merge=False)
@@ -81,11 +66,11 @@ def _load_project(config: Config, own: Mapping[str, Any]) -> None:
         raise _describe_encoding(_OWN, error) from error
 
 
-def _find_second_file(tasks: ModuleType | None) -> _SecondFile | None:
-    named, source = _find_option(tasks) if tasks else None, "--config"
+def _find_second_file(tasks: ModuleType | None) -> SecondFile | None:
+    named, source = _find_option(tasks) if tasks else None, OPTION
     if named is None:
-        named, source = os.environ.get(_VARIABLE), _VARIABLE
-    return _SecondFile(path=Path(os.path.expanduser(named)), named_by=source) if named else None  # noqa: PTH111 - like Invoke
+        named, source = os.environ.get(VARIABLE), VARIABLE
+    return SecondFile(path=Path(os.path.expanduser(named)), named_by=source) if named else None  # noqa: PTH111 - like Invoke
 
 
 def _find_option(tasks: ModuleType) -> str | None:
@@ -102,25 +87,7 @@ def _find_option(tasks: ModuleType) -> str | None:
     return str(later.args.config.value) if later.args.config.got_value else found
 
 
-def _read_second_file(second: _SecondFile) -> Mapping[str, Any]:
-    """Return what the second file holds; empty for a module, which Invoke will run."""
-    advice = "Correct its path, or leave it out." if second.named_by == "--config" else "Correct its path, or unset it."
-    try:
-        second.path.stat()
-    except FileNotFoundError as error:  # Invoke silently ignores a missing file, and so would ignore the budgets in it
-        message = f"{second.named_by} names {second.name}, which does not exist"
-        raise SettingsError(message, advice=advice) from error
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        message = f"{second.named_by} names {quote(second.path)}, which cannot be read: {why}"
-        raise SettingsError(message, advice=advice) from error
-    if second.path.suffix not in _SUFFIXES:
-        message = f"{second.named_by} names {second.name}, which is no file of settings"
-        raise SettingsError(message, advice=f"Use a file whose name ends in {', '.join(_SUFFIXES)}.")
-    return {} if second.path.suffix == ".py" else check_syntax(second.path)
-
-
-def _load_second_file(config: Config, second: _SecondFile, own: Mapping[str, Any], more: Mapping[str, Any]) -> None:
+def _load_second_file(config: Config, second: SecondFile, own: Mapping[str, Any], more: Mapping[str, Any]) -> None:
     advice = f"Correct it in {second.name}."
     config.set_runtime_path(second.path)
     try:

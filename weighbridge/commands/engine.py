@@ -6,16 +6,21 @@ from pathlib import Path
 
 from weighbridge.build import bases
 from weighbridge.engine import provision
-from weighbridge.render.terminal import build_progress, console
+from weighbridge.model.build import Setup
+from weighbridge.render import formats
+from weighbridge.render.terminal import console
 from weighbridge.settings.project import Settings
 
 
-def run(settings: Settings, project: Path) -> None:
-    """Find or set up the engine, the client and the base images, tell Compose the bases, and print all of them."""
+def run(settings: Settings, project: Path, format_name: str = "terminal") -> None:
+    """Find or set up the engine, the client and the base images, tell Compose the bases, and show all of them."""
+    render = formats.choose(formats.SETUPS, format_name)
     with console.show_activity() as shown, provision.ensure_engine(shown.note) as found:
         client = provision.ensure_client(shown.note)
         wanted = settings.bases.map_roles().items()
         images = [bases.ensure_base_image(found, client, role, name, shown.note) for role, name in wanted]
         bases.tell_compose(project, images)
-        lines = [("Engine", found.described), ("Builder", client.described)]
-    build_progress.print_facts([*lines, *((image.role.capitalize(), image.described) for image in images)])
+        setup = Setup(
+            engine=found.described, builder=client.described, bases={each.role: each.described for each in images}
+        )
+    render(setup)

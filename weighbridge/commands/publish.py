@@ -93,7 +93,7 @@ def publish(
     *,
     shown: Shown,
     watcher: Callable[[Sequence[str]], runner.Watcher],
-    folder: Path,
+    folder: Path | None,
 ) -> tuple[Pushed, ...]:
     """Push images, after all of them have passed the smoke test.
 

@@ -55,7 +55,7 @@ def check(settings: Settings, project: Path, names: Sequence[str], images: Seque
     if images:
         raise SettingsError(
             "--rebuild and --image are both given",
-            advice="Leave one out: only the variants of invoke.yaml can be built again.",
+            advice="Leave one out: only the variants of the settings can be built again.",
         )
     changes.check(settings, project, settings.select_variants(names))
 

@@ -22,6 +22,8 @@ from weighbridge.sources import opener
 from weighbridge.sources.assembly import Progress
 from weighbridge.sources.locations import Location
 
+NOT_RECORDED = "Not recorded: no settings file names a folder for records."
+
 
 def run(
     settings: Settings,
@@ -44,7 +46,7 @@ def run(
         from weighbridge.commands import rebuild as rebuilding  # noqa: PLC0415 - it takes a tenth of a second
 
         rebuilding.check(settings, project, variants, images)
-    folder = records.prepare_folder(project / settings.reports.directory)
+    folder = records.prepare_folder(project / settings.reports.directory) if settings.reports.directory else None
     compared = locate_baseline(baseline, wanted)
     before = None if compared or not baseline else baselines.find(baseline, folder, project)
     demands = requirements.find_demands(settings, project, wanted)
@@ -60,9 +62,9 @@ def run(
             steps = partial(build_progress.show_steps, shown)
             result = rebuilding.add_costs(result, settings, project, steps, shown.track_reading)
     summary = summarize(result, before, baseline, settings, folder=folder, trees=weighed.trees)
-    path = records.save(summary.report, folder)
+    told = f"Recorded in {records.save(summary.report, folder)}" if folder else NOT_RECORDED
     outputs.write(summary)
-    console.say(f"Recorded in {path}")
+    console.say(told)
     budgets.enforce(summary.report)
 
 
@@ -95,7 +97,7 @@ def weigh_baseline(
 
 
 def summarize(
-    report: Report, before: Report | None, text: str, settings: Settings, *, folder: Path, trees: Trees
+    report: Report, before: Report | None, text: str, settings: Settings, *, folder: Path | None, trees: Trees
 ) -> Summary:
     """Return the value that every format renders; its images include the findings of the budgets.
 
@@ -104,10 +106,10 @@ def summarize(
         before: The report to compare with.
         text: How the user named `before`.
         settings: Has the budgets.
-        folder: The folder of the earlier records; this report must not be in it yet.
+        folder: The folder of the earlier records, if any; this report must not be in it yet.
         trees: Returns the parts of the images.
     """
-    earlier_ones = records.list_files(folder)  # listed now, before this report is among them
+    earlier_ones = records.list_files(folder) if folder else ()  # listed now, before this report is among them
     compared: Baseline | None = None
     if before:
         compared = baselines.compare(before, report, baselines.describe(text, before), settings.budgets.noise.bytes)

@@ -39,7 +39,7 @@ def prove(
     *,
     shown: Shown,
     watcher: Callable[[], runner.Watcher],
-    folder: Path,
+    folder: Path | None,
     faults: bool = False,
     keep: bool = False,
 ) -> tuple[Proof, ...]:
@@ -53,7 +53,7 @@ def prove(
         variants: Names of `settings.variants`.
         shown: Shows progress.
         watcher: Returns the watcher that hears of each rule; called just before the first rule.
-        folder: The folder of the records.
+        folder: The folder of the records; None: no logs are kept.
         faults: Whether to break things on purpose, too.
         keep: Whether to leave the containers running at the end.
 
@@ -77,7 +77,7 @@ def prove(
     found = runner.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher())
     for each in found:
         history.remember(settings, _compute_code_digest(engine), each)
-    kept = artifacts.keep(found, folder)
+    kept = artifacts.keep(found, folder) if folder else ()
     if kept:
         shown.note(f"Kept {len(kept)} files in {kept[0].parent}")
     return found
@@ -92,7 +92,8 @@ def run(
         SmokeFailed: A rule does not hold.
     """
     render = formats.choose(formats.PROOFS, format_name)
-    names, folder = settings.select_variants(variants), project / settings.reports.directory
+    names = settings.select_variants(variants)
+    folder = project / settings.reports.directory if settings.reports.directory else None
     with connect() as engine:
         with console.show_activity() as shown:
             watcher = partial(smoke_progress.show_progress, shown, names)

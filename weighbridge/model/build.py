@@ -1,9 +1,12 @@
-"""A build's steps while it runs, and the image at its end."""
+"""A build's steps while it runs, the images at its end, and what a build needs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from weighbridge.model.report import Pull
 
 StepState = Literal["running", "done", "cached", "failed", "cancelled"]
 
@@ -33,3 +36,38 @@ class Built:
     def count(self, state: StepState) -> int:
         """Return how many steps ended in that state."""
         return sum(step.state == state for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """The weight of an image that was just built."""
+
+    shipped_bytes: int
+    pull: Pull | None
+    change_bytes: int | None
+    """How many shipped bytes more than in the last record of the variant; None if there is none to compare with."""
+    since: str
+    """When that record was made, or why there is no change to tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResult:
+    """What `invoke build` made."""
+
+    built: tuple[Built, ...]
+    base: str
+    """The base image, described for people."""
+    weights: Mapping[str, Weight]
+    """Variant -> its weight; an image for another platform may not be in the engine, and then has none."""
+    pushed: Mapping[str, str]
+    """Variant -> `HOST/NAME@sha256:…`, where it was pushed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What all other commands need, as `invoke engine` found or made it. Each is described for people."""
+
+    engine: str
+    builder: str
+    bases: Mapping[str, str]
+    """Role -> base image."""

@@ -20,6 +20,7 @@ from weighbridge.render import destination, log_commands
 from weighbridge.render.log_commands import Syntax
 
 if TYPE_CHECKING:
+    from weighbridge.model.build import BuildResult, Setup
     from weighbridge.model.smoke import Proof
     from weighbridge.report.comparison import Comparison
     from weighbridge.report.trend import Trend
@@ -45,6 +46,14 @@ def _defer(module: str, name: str = "render", *, syntax: Syntax = "markup") -> C
     return render
 
 
+SETUPS: Mapping[str, Callable[[Setup], None]] = {
+    "terminal": _defer("terminal.built", "render_setup", syntax="text"),
+    "json": _defer("json", "render_setup", syntax="json"),
+}
+BUILDS: Mapping[str, Callable[[BuildResult], None]] = {
+    "terminal": _defer("terminal.built", syntax="text"),
+    "json": _defer("json", "render_build", syntax="json"),
+}
 REPORTS: Mapping[str, Callable[..., None]] = {
     "terminal": _defer("terminal.report", syntax="text"),
     "json": _defer("json", syntax="json"),

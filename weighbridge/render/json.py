@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TextIO
 
 from weighbridge.model import smoke
+from weighbridge.model.build import BuildResult, Setup
 from weighbridge.model.report import FORMAT_VERSION
 from weighbridge.model.smoke import Proof
 from weighbridge.report.comparison import Comparison
@@ -30,6 +31,29 @@ def render_difference(comparison: Comparison, stream: TextIO | None = None) -> N
         "own_delta_bytes": comparison.growth.own_bytes,
         "noise_bytes": comparison.noise_bytes,
     }
+    (stream or sys.stdout).write(json.dumps(value, indent=2) + "\n")
+
+
+def render_setup(setup: Setup, stream: TextIO | None = None) -> None:
+    """Write what `invoke engine` found or made."""
+    (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, **asdict(setup)}, indent=2) + "\n")
+
+
+def render_build(result: BuildResult, stream: TextIO | None = None) -> None:
+    """Write what was built, one object per variant."""
+    variants = [
+        {
+            "variant": each.variant,
+            "image_id": each.image_id,
+            "seconds": each.seconds,
+            "steps_run": each.count("done"),
+            "steps_cached": each.count("cached"),
+            "weight": asdict(result.weights[each.variant]) if each.variant in result.weights else None,
+            "pushed": result.pushed.get(each.variant),
+        }
+        for each in result.built
+    ]
+    value = {"format": FORMAT_VERSION, "base": result.base, "variants": variants}
     (stream or sys.stdout).write(json.dumps(value, indent=2) + "\n")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from weighbridge.image.categories import BYTECODE, CATEGORIES
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.model.report import Image, Waste
+from weighbridge.quoting import spell_commands
 from weighbridge.report.removable import find_compiled, find_removals
 from weighbridge.report.summary import Summary
 
@@ -63,7 +64,8 @@ def explain_choice(summary: Summary) -> str:
     """Return the reason for the choice of `choose_image`, in one or two sentences without figures."""
     choice, images = choose_image(summary), summary.report.images
     if choice is None:
-        return "No variant passes its smoke test: `invoke smoke` says what fails." if images else "There is no image."
+        failing = "No variant passes its smoke test: `invoke smoke` says what fails."
+        return spell_commands(failing) if images else "There is no image."
     passed = _select_passed(summary)
     if not passed:
         told = _explain_unproven(summary, choice)
@@ -122,7 +124,7 @@ def _explain_unproven(summary: Summary, choice: Image) -> str:
     images = summary.report.images
     if ":" in choice.variant:  # a location such as `archive:x.tar`, of which the smoke test knows nothing
         return "" if len(images) == 1 else f"It {_describe_smallest(images)} of {len(images)}, and none was tried."
-    prove = "prove it with `invoke smoke`."
+    prove = spell_commands("prove it with `invoke smoke`.")
     if len(images) == 1:
         return f"No smoke test has tried it: {prove}"
     untried = len(_select_untried(summary))
@@ -144,7 +146,7 @@ def _state_objection(summary: Summary, choice: Image) -> str:
     least = min(smaller, key=measured)
     standing = summary.standings.get(least.variant)
     if standing is None:
-        return f"{least.variant} is smaller and was not tried; `invoke smoke` does."
+        return f"{least.variant} is smaller and was not tried; {spell_commands('`invoke smoke`')} does."
     return f"{least.variant} is smaller, but {'has errors' if standing.ok else 'its smoke test fails'}."
 
 

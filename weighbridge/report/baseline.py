@@ -25,7 +25,7 @@ _LISTED = 5
 _NO_VARIANT = "the baseline has no such variant"
 
 
-def find(text: str, folder: Path, project: Path) -> Report:
+def find(text: str, folder: Path | None, project: Path) -> Report:
     """Return the record that a user names.
 
     For a commit, that is the newest record of exactly that commit. For a branch, it is the newest record of any commit
@@ -33,7 +33,7 @@ def find(text: str, folder: Path, project: Path) -> Report:
 
     Args:
         text: The path of a record, `last`, a branch, or anything else that `git rev-parse` resolves to a commit.
-        folder: Where the records are.
+        folder: Where the records are; None: nothing is recorded.
         project: A folder of the repository.
 
     Raises:
@@ -43,6 +43,9 @@ def find(text: str, folder: Path, project: Path) -> Report:
     path = Path(text)
     if path.suffix == SUFFIX or files.is_file(path):
         return _read_file(path)
+    if folder is None:
+        advice = "Give the path of a record, an image as SOURCE:REF, or set reports.directory."
+        raise SettingsError(f"--baseline {quote(text)} is not a file, and nothing is recorded here", advice=advice)
     if why := describe_trouble(project):
         advice = f"Give the path of a record, or fix the repository: `git -C {project} status` says how."
         raise SettingsError(f"--baseline {quote(text)} is not a file, and Git finds no commits: {why}", advice=advice)

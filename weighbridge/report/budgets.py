@@ -35,7 +35,7 @@ def check(report: Report, settings: Settings, baseline: Baseline | None = None) 
     """Return the report with the findings of all budgets in its images; they replace those of an earlier check.
 
     A figure above a hard limit is an error. A figure above a soft limit is a warning, and so is a limit that cannot be
-    checked. Images that are not variants in invoke.yaml have no budgets.
+    checked. Images that are not variants of the settings have no budgets.
 
     Args:
         report: The report to check.

@@ -123,7 +123,7 @@ def _translate_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise SettingsError(
             f"{folder} cannot be written: {error.strerror}",
-            advice="Make the folder writable or set reports.directory in invoke.yaml.",
+            advice="Make the folder writable or set reports.directory.",
         ) from error
 
 
@@ -169,7 +169,7 @@ def list_files(folder: Path) -> Sequence[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        advice = "Make it a readable folder, or set reports.directory in invoke.yaml."
+        advice = "Make it a readable folder, or set reports.directory."
         raise SettingsError(f"{folder} cannot be read: {error.strerror}", advice=advice) from error
 
 

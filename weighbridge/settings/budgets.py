@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Generic, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,8 @@ _Value = TypeVar("_Value", Bytes, Percent)
 
 class Limit(Section, Generic[_Value]):
     """A limit: a single value is the hard one. Exceeding the soft one is a warning, exceeding the hard one an error."""
+
+    takes_single_value: ClassVar[bool] = True
 
     soft: _Value | None = None
     hard: _Value | None = None

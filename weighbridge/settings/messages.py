@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -29,13 +29,25 @@ _SECRET = {"environment", "headers"}
 """Sections whose values may be secrets, so that we never show them."""
 
 
-def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel], second_file: str = "") -> tuple[str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where values come from, as errors name it."""
+
+    file: str = ""
+    """The file of settings; empty if there is none."""
+    second_file: str = ""
+    """Another one, which the user named for this run; empty if there is none."""
+    variables: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    """Path of a setting -> the variable that sets it."""
+
+
+def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel], origin: Origin) -> tuple[str, str]:
     """Return one line that names the first wrong key and what it should be, and advice where to correct it.
 
     Args:
         errors: The errors as pydantic lists them, at least one.
         settings: The model that they are about.
-        second_file: The file of settings besides invoke.yaml; empty if there is none.
+        origin: Where the values come from.
     """
     # A misspelt key is reported as unknown and also as missing: report the misspelt one.
     first = min(errors, key=lambda error: error["type"] == "missing")
@@ -47,10 +59,20 @@ def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel], se
     else:
         words = _WORDS.get(first["type"], first["msg"].replace("Input should be", "it has to be"))
         words += "" if _SECRET & set(place) else _describe_value(first["input"])
-    variable = "_".join(["INVOKE", *place]).upper()
-    files = " or ".join(filter(None, ("invoke.yaml", second_file)))
-    advice = f"Correct {variable}, which sets it." if variable in os.environ else f"Correct it in {files}."
-    return f"invoke.yaml: {escape('.'.join(place))}: {words}", advice
+    files = [name for name in (origin.file, origin.second_file) if name]
+    variable = _find_variable(place, origin)
+    advice = (
+        f"Correct {variable}, which sets it." if variable else f"Correct it in {' or '.join(files) or 'the settings'}."
+    )
+    return f"{(*files, 'settings')[0]}: {escape('.'.join(place))}: {words}", advice
+
+
+def _find_variable(place: Sequence[str], origin: Origin) -> str:
+    """Return the variable that sets a value or a part of it; empty if none does. A limit's own path may be longer."""
+    for path, variable in origin.variables.items():
+        if [*path] == [*place][: len(path)] or [*place] == [*path][: len(place)]:
+            return variable
+    return ""
 
 
 def _describe_value(value: Any) -> str:

@@ -1,6 +1,6 @@
 """All settings of a project.
 
-Invoke merges invoke.yaml, `INVOKE_…` variables and its other configuration files. This module only checks the result.
+`commands.project` collects them from a file, from variables and from Invoke. This module only checks the result.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
 from weighbridge.settings.limits import ImageLimits
-from weighbridge.settings.messages import describe_error
+from weighbridge.settings.messages import Origin, describe_error
 from weighbridge.settings.smoke import Roles, Smoke
 from weighbridge.settings.values import (
     UNIQUE,
@@ -29,6 +29,10 @@ from weighbridge.settings.values import (
 )
 
 BaseRole = Literal["python", "redis"]
+
+
+NO_VARIANT = "Name an image with --image, or write a file weighbridge.yaml with the key `variants`."
+"""The advice where a command needs variants and there are none."""
 
 
 class Bases(Section):
@@ -59,7 +63,8 @@ class Variant(Section):
 class Reports(Section):
     """Where `invoke report` keeps its records."""
 
-    directory: FilePath = "reports"
+    directory: FilePath | None = "reports"
+    """Below the project's folder, or an absolute path; None: nothing is recorded."""
 
 
 class Registries(Section):
@@ -97,7 +102,7 @@ class Settings(Section):
     repository: Repository = "backend"
     """Images are named `repository:variant`."""
     bases: Bases = Bases()
-    variants: Annotated[dict[Name, Variant], Field(min_length=1)]
+    variants: dict[Name, Variant] = {}
     roles: Roles = Roles()
     smoke: Smoke = Smoke()
     reports: Reports = Reports()
@@ -131,41 +136,27 @@ class Settings(Section):
         return f"{self.repository}-bench"
 
     def select_variants(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return these variants in the order of invoke.yaml, or all variants if `names` is empty.
+        """Return these variants in the order of the settings, or all variants if `names` is empty.
 
         Raises:
-            SettingsError: One of them is not in invoke.yaml; the advice lists those that are.
+            SettingsError: The settings have no variant, or not one of these; the advice lists those that they have.
         """
         wanted = set(names)
+        if not self.variants:
+            raise SettingsError("The settings have no variant", advice=NO_VARIANT)
         if unknown := sorted(wanted - set(self.variants)):
             listed = ", ".join(name or "''" for name in unknown)  # empty if a script's variable is not set
-            advice = f"Choose from {', '.join(self.variants)} (invoke.yaml, variants)."
+            advice = f"Choose from {', '.join(self.variants)} (variants in the settings)."
             raise SettingsError(f"Unknown variant {listed}", advice=advice)
         return tuple(name for name in self.variants if not wanted or name in wanted)
 
 
-def read_config(config: Mapping[str, Any], invokes_own: Iterable[str], second_file: str = "") -> Settings:
-    """Return the settings in Invoke's merged configuration, without Invoke's own keys.
+def check(values: Mapping[str, Any], origin: Origin | None = None) -> Settings:
+    """Return the settings that a mapping holds.
 
     Args:
-        config: The configuration.
-        invokes_own: Invoke's own keys.
-        second_file: The file that Invoke merged besides invoke.yaml; empty if there is none.
-
-    Raises:
-        SettingsError: See `check`.
-    """
-    own = set(invokes_own)
-    return check({key: _unwrap(value) for key, value in config.items() if key not in own}, second_file)
-
-
-def _unwrap(value: Any) -> Any:
-    """Turn Invoke's mappings, at any depth, into dicts."""
-    return {key: _unwrap(each) for key, each in value.items()} if hasattr(value, "items") else value
-
-
-def check(values: Mapping[str, Any], second_file: str = "") -> Settings:
-    """Return the settings that a mapping holds; `second_file` as in `read_config`.
+        values: Nested as in a file.
+        origin: Where they come from, for the error.
 
     Raises:
         SettingsError: One line that names the first wrong key and what it should be.
@@ -173,5 +164,5 @@ def check(values: Mapping[str, Any], second_file: str = "") -> Settings:
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        message, advice = describe_error(error.errors(), Settings, second_file)
+        message, advice = describe_error(error.errors(), Settings, origin or Origin())
         raise SettingsError(message, advice=advice) from error

@@ -82,6 +82,11 @@ class Roles(Section):
     worker: WorkerRole = WorkerRole()
 
 
+def _allow_single_status(schema: dict[str, Any]) -> None:
+    """Tell editors that one status may stand without a list."""
+    schema["anyOf"] = [{"type": "integer"}, {"type": schema.pop("type"), "items": schema.pop("items")}]
+
+
 class Request(Section):
     """A request to the API. In its texts, `{name}` becomes what an earlier step kept, and `{unique}` a new word."""
 
@@ -89,7 +94,7 @@ class Request(Section):
     post: UrlPath | None = None
     body: Any = None
     """Sent as JSON."""
-    status: tuple[int, ...] = ()
+    status: Annotated[tuple[int, ...], Field(json_schema_extra=_allow_single_status)] = ()
     """Allowed statuses of the answer; empty: any 2xx."""
     keep: dict[Annotated[str, require_match(r"[A-Za-z0-9_]+", "name of letters, digits and `_`")], str] = {}
     """Name -> path of the field to keep of the answer, such as `items.0.id`."""

@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import core_schema
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 
 
-def require_match(pattern: str, words: str) -> AfterValidator:
-    """Return a validator for a text that must match as a whole; `words` say what it should be."""
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Marks a text that must match a pattern as a whole."""
 
-    def matched(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"{value!r} is no {words}")
+    pattern: str
+    words: str
+    """What the text should be, for the error."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Let pydantic check the text."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Let editors check it, too."""
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$"}
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(f"{value!r} is no {self.words}")
         return value
 
-    return AfterValidator(matched)
+
+def require_match(pattern: str, words: str) -> Match:
+    """Return the mark of a text that must match as a whole; `words` say what it should be."""
+    return Match(pattern, words)
 
 
 Name = Annotated[
@@ -97,7 +129,7 @@ _NEEDS_UNIT = 1000
 
 @dataclass(frozen=True, slots=True, order=True)
 class Size:
-    """A number of bytes, and how invoke.yaml writes it."""
+    """A number of bytes, and how the settings write it."""
 
     bytes: int
     written: str = field(compare=False)
@@ -105,7 +137,7 @@ class Size:
 
 
 def _parse_size(value: Any) -> Any:
-    """Return the size that a value of invoke.yaml means; a `Size` is returned as it is."""
+    """Return the size that a value of the settings means; a `Size` is returned as it is."""
     if isinstance(value, Size):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -123,11 +155,19 @@ def _parse_size(value: Any) -> Any:
 
 
 def _serialize_size(size: Size) -> str | int:
-    """Return a size as invoke.yaml writes it."""
+    """Return a size as the settings write it."""
     return size.bytes if size.written.isdecimal() else size.written
 
 
-Bytes = Annotated[Size, BeforeValidator(_parse_size), PlainSerializer(_serialize_size)]
+_SIZE_SCHEMA: Mapping[str, Any] = {
+    "anyOf": [
+        {"type": "integer", "minimum": _NEEDS_UNIT},
+        {"type": "string", "pattern": rf"^\s*[0-9]{{1,15}}(\.[0-9]{{1,9}})? ?({'|'.join(_UNITS)})\s*$"},
+    ]
+}
+Bytes = Annotated[
+    Size, BeforeValidator(_parse_size), PlainSerializer(_serialize_size), WithJsonSchema(dict(_SIZE_SCHEMA))
+]
 """`160 MB` is 160 * 10^6 bytes, `152 MiB` 152 * 2^20; a fraction of a byte is cut off."""
 UrlPath = Annotated[str, require_match(r"/[!-~]*", "path such as `/livez`")]
 Pattern = Annotated[str, AfterValidator(_check_expression)]
@@ -137,3 +177,5 @@ class Section(BaseModel):
     """A part of the settings: frozen; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    takes_single_value: ClassVar[bool] = False
+    """Whether a single value may stand in place of the section."""

@@ -50,7 +50,7 @@ def keep(proofs: Sequence[Proof], folder: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise SettingsError(
             f"{runs} cannot be written: {error.strerror}",
-            advice="Make the folder writable or set reports.directory in invoke.yaml.",
+            advice="Make the folder writable or set reports.directory.",
         ) from error
     return tuple(kept / name for name in contents)
 

@@ -149,7 +149,7 @@ def _check_accepted(settings: Settings, variant: str, contents: ScannedImage) ->
     unknown = sorted(accepted.keys() - suite.list_names(settings, contents))
     if unknown:
         raise SettingsError(
-            f"invoke.yaml: variants.{variant}.accepts: there is no rule {', '.join(unknown)}",
+            f"variants.{variant}.accepts: there is no rule {', '.join(unknown)}",
             advice="`invoke smoke` prints the names of all rules.",
         )
 

@@ -1,6 +1,6 @@
 """Counts what is read of one image, or of several in one stream, and stops the reading at the image's limits.
 
-A `Budget` here has nothing to do with the budgets of invoke.yaml, which say how much an image may weigh.
+A `Budget` here has nothing to do with the budgets of the settings, which say how much an image may weigh.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def describe_excess(resource: Resource, limits: Limits, name: str, images: int =
     whose = "an image" if images == 1 else f"{images} images"
     return LimitExceeded(
         f"{quote(name)} {words.format(most)}, the limit for {whose}",
-        advice=f"Raise limits.{key} in invoke.yaml if that is right.",
+        advice=f"Raise limits.{key} in the settings if that is right.",
     )
 
 

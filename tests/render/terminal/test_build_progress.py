@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from weighbridge.model.build import Built, Step, StepState
+from weighbridge.model.build import Step, StepState
 from weighbridge.render.terminal import build_progress, console
 
 
@@ -48,32 +48,3 @@ def test_terminal_lines_are_cut_to_its_width() -> None:
     (line,) = (line for line in stream.getvalue().split("\n") if "done" in line)
     assert "multi    done        1.0 s [builder 2/3…" in line
     assert stream.getvalue().endswith("\x1b[2K")
-
-
-def lines(text: str) -> list[str]:
-    """Return the lines without blanks at their ends."""
-    return [line.rstrip() for line in text.splitlines()]
-
-
-def test_built() -> None:
-    """The table shows each image that was built, and the base."""
-    stream = io.StringIO()
-    steps = (step("done"), step("done"), step("cached"))
-    built = Built(variant="multi", image_id=f"sha256:{'0123456789abcdef' * 4}", seconds=12.34, steps=steps)
-    build_progress.print_built([built], "weighbridge/python:3.13, our stand-in", stream)
-    assert lines(stream.getvalue()) == [
-        "Built",
-        "",
-        " Variant   Image id       Seconds   Steps run   Steps cached",
-        " ───────────────────────────────────────────────────────────",
-        " multi     0123456789ab      12.3           2              1",
-        "",
-        "Base: weighbridge/python:3.13, our stand-in",
-    ]
-
-
-def test_facts() -> None:
-    """Each name is on a line of its own, with its value beside it."""
-    stream = io.StringIO()
-    build_progress.print_facts([("Engine", "Docker 28.5.2"), ("Builder", "[x]")], stream)
-    assert lines(stream.getvalue()) == ["Engine   Docker 28.5.2", "Builder  [x]"]

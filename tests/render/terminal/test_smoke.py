@@ -25,7 +25,7 @@ Smoke test
  stack    redis-starts                      ✓  0.3   ✓  0.3   ✓  0.3
           no-error-in-logs                  ✓        ✗  0.3   ✓
 
-✓ holds, ✗ fails, ~ waived in invoke.yaml, – not tried; seconds from 0.05 on.
+✓ holds, ✗ fails, ~ waived in the settings, – not tried; seconds from 0.05 on.
 
 ✗ worker ready, multi
   no worker answered within 60 s, and its log ends with a refused connection to

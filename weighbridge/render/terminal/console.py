@@ -22,7 +22,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from weighbridge.quoting import replace_unprintable
+from weighbridge.quoting import replace_unprintable, spell_commands
 from weighbridge.render import log_commands
 
 Style = Literal["", "dim", "bold", "green", "red", "yellow", "cyan"]
@@ -145,7 +145,7 @@ def print_paragraph(text: str, style: Style = "", *, indent: int = 0, stream: Te
 
 def say(message: str) -> None:
     """Print on standard error what is being done now."""
-    _make_console(stderr=True).print(_make_text(Cell(message, "dim")), soft_wrap=True)
+    _make_console(stderr=True).print(_make_text(Cell(spell_commands(message), "dim")), soft_wrap=True)
 
 
 def print_error(message: str, detail: str = "") -> None:
@@ -153,7 +153,7 @@ def print_error(message: str, detail: str = "") -> None:
     console = _make_console(stderr=True)
     for line in detail.splitlines():
         console.print(_make_text(Cell(f"  {line}", "dim")), soft_wrap=True)
-    console.print(Text.assemble(("error: ", "bold red"), _make_text(message)), soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), _make_text(spell_commands(message))), soft_wrap=True)
 
 
 _READING = "Reading the images"

@@ -19,7 +19,7 @@ _TELLING_SECONDS = 0.05
 _MEANINGS: dict[Outcome, str] = {
     "passed": "holds",
     "failed": "fails",
-    "waived": "waived in invoke.yaml",
+    "waived": "waived in the settings",
     "skipped": "not tried",
 }
 _FIGURES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
+from weighbridge.quoting import spell_commands
 from weighbridge.render.overview import format_bytes, format_count, format_delta, format_moment, format_pull
 from weighbridge.render.terminal.console import (
     Cell,
@@ -44,7 +45,7 @@ def render(trend: Trend, stream: TextIO | None = None) -> None:
     for each in trend.variants:
         _print_variant(each, trend.noise_bytes, stream)
     if not trend.variants:
-        print_line("No record: `invoke report` writes one.", stream=stream)
+        print_line(spell_commands("No record: `invoke report` writes one."), stream=stream)
         return
     for line in _describe_basis(trend):
         print_paragraph(line, "dim", stream=stream)

@@ -22,6 +22,7 @@ from weighbridge import files
 from weighbridge.cache import locate_user_folder
 from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import EngineFault, SettingsError
+from weighbridge.quoting import spell_commands
 
 RUN_LABEL = "weighbridge.run"
 KEPT_LABEL = "weighbridge.kept"
@@ -105,7 +106,7 @@ def list_kept_commands(engine: Labelled) -> tuple[str, ...]:
         name = Run(run, keep=True).name
         lines += [f"docker ps --all --filter label={RUN_LABEL}={run}", f"docker logs {name}-api"]
         lines += [f"docker start {name}-api", f"docker exec --interactive --tty {name}-api python"]
-    return (*lines, "invoke clean") if lines else ()
+    return (*lines, spell_commands("`invoke clean`").strip("`")) if lines else ()
 
 
 def remove(engine: Labelled, run_id: str, note: Callable[[str], None] = ignore) -> int:

@@ -53,5 +53,5 @@ def check(realm: str, registry: str, server: str, allowed: Allowed) -> None:
         )
     raise UnreadableImage(
         f"{server} wants the login for it to be sent to another host, {host}",
-        advice=f"If {host} may have it, allow that in invoke.yaml: registries.token_hosts: {{{known!r}: [{host}]}}.",
+        advice=f"If {host} may have it, allow that in the settings: registries.token_hosts: {{{known!r}: [{host}]}}.",
     )

@@ -1,0 +1,154 @@
+"""Opens the project that a user means: its folder and its settings, from a file, from variables and from Invoke.
+
+Later ones win: what a client's collection and the user's own files of Invoke configure, the project's file, the file of
+`--config`, environment variables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from invoke.config import Config
+from invoke.context import Context
+
+from weighbridge.errors import SettingsError
+from weighbridge.quoting import escape
+from weighbridge.settings import source, variables
+from weighbridge.settings.messages import Origin
+from weighbridge.settings.project import Settings, check
+
+Values = dict[str, Any]
+_OWN = frozenset(Config.global_defaults())
+"""The keys at the top of invoke.yaml that are Invoke's."""
+_LEVELS = "_collection", "_system", "_user"
+"""Where Invoke keeps what is configured below the project's file. It has no public way to ask for one of them."""
+_MOVE = f"put the settings under the key `{source.KEY}`; at the top they are read until version 0.3."
+_WRITE = (
+    "Write weighbridge.yaml, [tool.weighbridge] in pyproject.toml, or the key `weighbridge` in invoke.yaml, there or "
+    "in a folder above."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project whose images are built, weighed or proven."""
+
+    root: Path
+    """The folder of the settings file, or the working directory if there is none."""
+    settings: Settings
+    has_file: bool
+    advice: tuple[str, ...] = ()
+    """What the user has to change before the next version."""
+
+
+def open_project(c: Context, root: str = "", *, needs_file: bool = False) -> Project:
+    """Return the project that a task is called for; without a settings file, one that records nothing.
+
+    Args:
+        c: The task's context.
+        root: The folder of the settings file; empty: the nearest one, from the working directory upwards.
+        needs_file: Whether the task makes no sense without one.
+
+    Raises:
+        SettingsError: The settings cannot be read, do not fit each other or make no sense; or there is no file.
+    """
+    found = _find_file(c.config, root)
+    levels = [*_read_configured(c.config), found.values if found else {}, *_read_second(c.config)]
+    values = _merge({}, *levels)
+    if needs_file and not values:
+        raise SettingsError(
+            f"There is no settings file for {escape(str(_choose_start(c.config, root)))}", advice=_WRITE
+        )
+    taken, advice = _read_variables(c.config, values, found)
+    if found and found.is_old:
+        advice = (f"{found.path.name}: {_MOVE}", *advice)
+    second = getattr(c.config, "_runtime_path", None) or ""
+    origin = Origin(file=found.path.name if found else "", second_file=escape(str(second)), variables=taken.names)
+    # Whoever has no file did not ask for records; a variable or a collection may still ask.
+    unasked = {} if values else {"reports": {"directory": None}}
+    settings = check(_merge(unasked, values, taken.values), origin)
+    folder = found.root if found else _choose_start(c.config, root)
+    return Project(root=folder, settings=settings, has_file=bool(values), advice=advice)
+
+
+def is_program(config: Config) -> bool:
+    """Tell whether this is the program `weighbridge`, not Invoke with our collection."""
+    return bool(config.prefix == source.KEY)
+
+
+def _choose_start(config: Config, root: str) -> Path:
+    """Return the folder to search from.
+
+    Under Invoke it is that of the client's tasks if the working directory is not in it: `--search-root` may have named
+    it from anywhere.
+    """
+    here, tasks = Path.cwd(), getattr(config, "_project_prefix", None)
+    if root:
+        return Path(root).expanduser()
+    return here if not tasks or here.is_relative_to(Path(tasks).resolve()) else Path(tasks).resolve()
+
+
+def _find_file(config: Config, root: str) -> source.SettingsFile | None:
+    found = source.find(_choose_start(config, root), _OWN, upwards=not root)
+    module = getattr(config, "_project_path", None)
+    if not found and not root and module:  # invoke.py, which Invoke has run
+        path = Path(module).resolve()
+        section = source.read_section(_unwrap(getattr(config, "_project", {})), path.name)
+        return None if section is None else source.SettingsFile(path=path, values=section)
+    return found
+
+
+def _read_configured(config: Config) -> Iterable[Mapping[str, Any]]:
+    for level in _LEVELS:
+        name = getattr(config, f"{level}_path", None) or "The configuration of the collection"
+        yield source.read_section(_unwrap(getattr(config, level, None) or {}), str(name)) or {}
+
+
+def _read_second(config: Config) -> Iterable[Mapping[str, Any]]:
+    """Yield the settings in the file of `--config`: under our key, or at its top, as they stand in weighbridge.yaml."""
+    data = _unwrap(getattr(config, "_runtime", None) or {})
+    section = source.read_section(data, escape(str(getattr(config, "_runtime_path", ""))))
+    if section is not None:
+        yield section
+    elif is_program(config):
+        yield data
+    else:  # other keys may be the client's
+        yield {key: value for key, value in data.items() if key in Settings.model_fields}
+
+
+def _read_variables(
+    config: Config, values: Values, found: source.SettingsFile | None
+) -> tuple[variables.Variables, tuple[str, ...]]:
+    """Return what variables set, and advice where one is called as it was up to version 0.1."""
+    if is_program(config):
+        return variables.read(os.environ, variables.PROGRAM, Settings, values), ()
+    now = variables.read(os.environ, variables.INVOKE, Settings, values)
+    theirs = set() if found and found.is_old else {*getattr(config, "_project", {})} - {source.KEY}
+    old = variables.read_old(os.environ, Settings, values, theirs)
+    advice = [
+        f"{name}: call it {variables.rename(name)}; the old name is read until version 0.3."
+        for path, name in old.names.items()
+        if path not in now.names
+    ]
+    merged = variables.Variables(values=_merge({}, old.values, now.values), names={**old.names, **now.names})
+    return merged, tuple(advice)
+
+
+def _merge(*levels: Mapping[str, Any]) -> Values:
+    """Return all levels in one; a later value replaces an earlier one, and sections are merged."""
+    merged = Values()
+    for level in levels:
+        for key, value in level.items():
+            here = merged.get(key)
+            both = isinstance(here, Mapping) and isinstance(value, Mapping)
+            merged[key] = _merge(here or {}, value) if both else value
+    return merged
+
+
+def _unwrap(value: Any) -> Any:
+    """Turn Invoke's mappings, at any depth, into dicts."""
+    return {key: _unwrap(each) for key, each in value.items()} if hasattr(value, "items") else value

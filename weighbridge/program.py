@@ -1,0 +1,75 @@
+"""The program `weighbridge`: the tasks of the collection, in any folder and without Invoke's own files."""
+
+from __future__ import annotations
+
+import tomllib
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+from invoke.config import Config
+from invoke.program import Program
+
+from weighbridge import tasks
+from weighbridge.commands.cli import show_user_errors
+
+
+class ProgramConfig(Config):
+    """Reads nothing but the file of `--config`: `commands.project` finds the project's settings."""
+
+    prefix = "weighbridge"
+
+    def load_system(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002 - Invoke's own signature, as below
+        """Read no file of the machine."""
+
+    def load_user(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Read no file of the user."""
+
+    def load_shell_env(self) -> None:
+        """Read no variable."""
+
+    def load_runtime(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Read the file of `--config`.
+
+        Raises:
+            SettingsError: It does not exist, is no YAML and no JSON, or cannot be read.
+        """
+        from weighbridge.commands.second_file import OPTION, SecondFile, read_second_file  # noqa: PLC0415
+
+        if self._runtime_path:
+            found = read_second_file(SecondFile(path=Path(self._runtime_path).expanduser(), named_by=OPTION))
+            self._set(_runtime=dict(found))
+        if merge:
+            self.merge()
+
+
+class WeighbridgeProgram(Program):
+    """Invoke's program with our tasks."""
+
+    def update_config(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Take what the command line sets, and say what is wrong with it in one line."""
+        with show_user_errors():
+            super().update_config(merge=merge)
+
+
+program = WeighbridgeProgram(
+    namespace=tasks.program_ns,
+    name="Weighbridge",
+    binary="weighbridge",
+    binary_names=["weighbridge"],
+    config_class=ProgramConfig,
+)
+
+
+def main() -> None:
+    """Run the program with the words of the command line."""
+    program.version = read_version()
+    program.run()
+
+
+def read_version() -> str:
+    """Return the version of the installed package or, in a checkout, of its pyproject.toml."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.version("weighbridge")
+    checkout = Path(__file__).parents[1] / "pyproject.toml"
+    return str(tomllib.loads(checkout.read_text(encoding="utf-8"))["project"]["version"])
