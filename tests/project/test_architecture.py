@@ -128,7 +128,6 @@ UNMIRRORED: Mapping[str, str] = {
     "engine/protocol": "signatures without behaviour, which mypy holds the client to",
     "engine/reasons": "reads what the SDK raises: tests/engine/test_client.py",
     "image/content": "values without behaviour",
-    "image/layer": "values without behaviour, which tests/sources/tar/test_layer.py fills",
     "image/sharing": "needs images that were weighed: tests/commands/test_weigh.py",
     "image/weighing": "figures of whole images: tests/commands/test_weigh.py, tests/sources/test_opener.py",
     "model/limits": "values without behaviour",

@@ -42,8 +42,8 @@ def assign_owners(
         application: Folders of the application, from the root without a leading slash.
 
     Returns:
-        The owners, and an array with an index into them for each number in `view`; 0 for anything that is not a
-        visible regular file.
+        The owners, and an array with an index into them for each number in `view`. It means something for visible
+        regular files alone; 0 for what no container sees.
     """
     return _Claims(view, packages, tuple(application)).settle()
 
