@@ -150,6 +150,7 @@ UNMIRRORED: Mapping[str, str] = {
 }
 """A module without a test file of its own -> why, and where its behaviour is seen."""
 LOOSE: Mapping[str, str] = {
+    "image/test_any_layers.py": "layers of any entries, held to a naive model",
     "smoke/scripts/test_scripts.py": "what holds of every script",
     "sources/test_forms.py": "rare and foreign forms of images, in archives and layouts",
     "sources/test_peak_memory.py": "images at each limit, measured in processes of their own",
