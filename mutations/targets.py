@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from weighbridge.errors import SettingsError
 
 TARGETS = (
+    "weighbridge/image/layer.py",
     "weighbridge/image/filesystem.py",
     "weighbridge/image/owners.py",
     "weighbridge/image/ledger.py",

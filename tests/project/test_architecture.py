@@ -129,7 +129,6 @@ UNMIRRORED: Mapping[str, str] = {
     "engine/protocol": "signatures without behaviour, which mypy holds the client to",
     "engine/reasons": "reads what the SDK raises: tests/engine/test_client.py",
     "image/content": "values without behaviour",
-    "image/layer": "values without behaviour, which tests/sources/tar/test_layer.py fills",
     "image/sharing": "needs images that were weighed: tests/commands/test_weigh.py",
     "image/weighing": "figures of whole images: tests/commands/test_weigh.py, tests/sources/test_opener.py",
     "model/limits": "values without behaviour",
@@ -152,6 +151,7 @@ UNMIRRORED: Mapping[str, str] = {
 }
 """A module without a test file of its own -> why, and where its behaviour is seen."""
 LOOSE: Mapping[str, str] = {
+    "image/test_any_layers.py": "layers of any entries, held to a naive model",
     "smoke/scripts/test_scripts.py": "what holds of every script",
     "sources/test_forms.py": "rare and foreign forms of images, in archives and layouts",
     "sources/test_peak_memory.py": "images at each limit, measured in processes of their own",

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.support.images import Entry, tar_of
+from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.layer import LayerContent
 from weighbridge.sources.tar.layer import read_layer
 
@@ -36,6 +37,16 @@ def symbolic_link(name: str, target: str) -> Entry:
 def hard_link(name: str, target: str) -> Entry:
     """Return a hard link's entry."""
     return Entry(name, type=tarfile.LNKTYPE, target=target)
+
+
+def hold_bytes(layers: Sequence[LayerContent], view: Filesystem) -> None:
+    """Check what must hold for every stack: each shipped byte is either seen or lost."""
+    live = view.sum_live_bytes()
+    wasted = [0] * len(layers)
+    for loss in view.losses.values():
+        wasted[loss.shipped_by] += loss.size_bytes
+    assert [content.shipped_bytes for content in layers] == [a + b for a, b in zip(live, wasted, strict=True)]
+    assert sum(live) == sum({number: view.get_size(number) for _, number in view.iterate_files()}.values())
 
 
 def entries_below(root: Path) -> list[Entry]:

@@ -121,7 +121,8 @@ class Filesystem:
 def stack(layers: Sequence[LayerContent]) -> Filesystem:
     """Return the merged view of layers, which are given oldest first."""
     offsets = tuple(accumulate((layer.entry_count for layer in layers), initial=0))
-    merged = Filesystem(tuple(layers), offsets=offsets[:-1], links=array("i", bytes(4 * offsets[-1])))
+    merged = Filesystem(tuple(layers), offsets=offsets[:-1])
+    merged.links.frombytes(bytes(merged.links.itemsize * offsets[-1]))
     for index in range(len(layers)):
         _Layer(merged, index).apply()
     return merged
@@ -161,11 +162,11 @@ class _Layer:
         elif entry.kind == HARD_LINK:
             self._link(parent, name, entry)
         else:
-            self._merged.links[number] += 1
+            self._merged.links[number] = 1
             self._place(parent, name, number, entry.path)
 
     def _link(self, parent: Directory, name: str, entry: Entry) -> None:
-        target = entry.target.strip("/").removeprefix("./")
+        target = entry.target.rstrip("/")
         found = _find(self._merged, self._own, target)
         if found is None:
             found = self._merged.find(target)  # in a lower layer: nothing there is hidden yet
@@ -177,24 +178,20 @@ class _Layer:
         """Put an entry at a path, and drop what an earlier entry of the same archive put there."""
         old = parent.children.get(name)
         if old is not None:
-            self._parent_path = "\0"  # the remembered folder may be gone
+            self._parent_path, self._parent = "", self._own  # the remembered folder may be gone
             self._drop(old, REPLACED, path, node)
         parent.children[name] = node
 
     def _make_folder(self, folder: str) -> Directory:
         """Return a folder of this layer. Missing parents are made, and parents that are not folders become folders."""
-        found = _find(self._merged, self._own, folder + "/.") if folder else self._own
-        if isinstance(found, Directory):
-            return found
-        directory, path = self._own, ""
-        for name in folder.split("/"):
-            path = f"{path}/{name}" if path else name
+        directory, names = self._own, folder.split("/") if folder else []
+        for depth, name in enumerate(names, 1):
             there = directory.children.get(name)
             if isinstance(there, int):  # perhaps a link to a folder; only such a name needs the walk from the root
-                there = _find(self._merged, self._own, path + "/.")
+                there = _find(self._merged, self._own, "/".join(names[:depth]) + "/.")
             if not isinstance(there, Directory):
                 there = Directory()
-                self._place(directory, name, there, path)
+                self._place(directory, name, there, "/".join(names[:depth]))
             directory = there
         return directory
 

@@ -33,7 +33,7 @@ def build_ledger(
         needs: Who requires and who requested each package that did not come with the base image.
     """
     known, owner = owned
-    sums = Counter[tuple[str, Owner]]()
+    rows = Counter[tuple[str, str, str | None, str | None]]()
     for layer, (content, offset) in enumerate(zip(view.layers, view.offsets, strict=True)):
         places = owner[offset : offset + content.entry_count]
         links = view.links[offset : offset + content.entry_count]
@@ -42,10 +42,9 @@ def build_ledger(
             if size and seen > 0:
                 sizes[place] += size
         for place, size in sizes.items():
-            sums[BASE if layer < base_layers else known[place].category, known[place]] += size
-    rows = Counter[tuple[str, str, str | None, str | None]]()
-    for (category, who), size in sums.items():
-        rows[category, who.name, who.version, who.category if category == BASE else None] += size
+            who = known[place]
+            category, kind = (BASE, who.category) if layer < base_layers else (who.category, None)
+            rows[category, who.name, who.version, kind] += size
     for each in waste:
         rows[WASTED, each.cause, None, None] += each.bytes
     return _sort_rows(
@@ -68,4 +67,4 @@ def _sort_rows(rows: Iterable[LedgerRow]) -> tuple[LedgerRow, ...]:
 
 
 def _rank_row(row: LedgerRow) -> tuple[object, ...]:
-    return _ORDER[row.category], -row.bytes, row.name, row.version or "", row.kind or ""
+    return _ORDER[row.category], -row.bytes, row.name, row.version or "", row.kind

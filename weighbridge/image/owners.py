@@ -17,7 +17,6 @@ from weighbridge.image.packages import Package, is_document, parse_packages
 
 _BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<stem>[^/]+?)\.[a-z]+-?\d+[a-z]*(?:\.opt-\w+)?\.pyc")
 """PEP 3147 and PEP 488: `__pycache__/module.cpython-313.opt-1.pyc` belongs to `module.py` beside the folder."""
-_EVERYWHERE = "", "/"
 _DEEP = ("usr", "var", "opt", "home")
 _PYTHON = re.compile(r"(?:usr/(?:local/)?|opt/[^/]+/)?lib/python3?[^/]*|(?:.*/)?lib/python3\.\d+")
 
@@ -43,8 +42,8 @@ def assign_owners(
         application: Folders of the application, from the root without a leading slash.
 
     Returns:
-        The owners, and an array with an index into them for each number in `view`; 0 for anything that is not a
-        visible regular file.
+        The owners, and an array with an index into them for each number in `view`. It means something for visible
+        regular files alone; 0 for what no container sees.
     """
     return _Claims(view, packages, tuple(application)).settle()
 
@@ -59,8 +58,8 @@ def find_owners(
         working_dir: What lies below it and is nobody else's is the application.
         packages: All packages; None: those that the image's own databases name.
     """
-    application = () if working_dir in _EVERYWHERE else (working_dir.strip("/"),)
-    return assign_owners(view, read_packages(view) if packages is None else packages, application)
+    application = working_dir.strip("/")  # the root's is empty: no path begins with a slash, so nothing is below it
+    return assign_owners(view, read_packages(view) if packages is None else packages, (application,))
 
 
 def read_packages(view: Filesystem) -> Iterator[Package]:
@@ -90,7 +89,7 @@ class _Claims:
         self._folders = dict[str, Directory | None]()
         self._known = [Owner("", "")]
         self._places = dict[Owner, int]()
-        self._owner = array("i", bytes(4 * len(view.links)))
+        self._owner = array(view.links.typecode, bytes(view.links.itemsize * len(view.links)))
         folders = list[tuple[str, int]]()
         for package in packages:
             place = self._register(Owner(package.kind, package.name, package.version or None))

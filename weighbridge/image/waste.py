@@ -6,7 +6,6 @@ import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import assert_never
 
 from weighbridge.image.filesystem import DELETED_FILE, METADATA_ONLY, REPLACED, Loss
 from weighbridge.model.report import Waste, WasteCause
@@ -14,6 +13,7 @@ from weighbridge.model.report import Waste, WasteCause
 MAX_ROWS = 8
 """How many rows one cause between two layers may have; more paths than this are merged into one row."""
 
+_COPYING = re.compile(r"(?:COPY|ADD)\b")
 _CACHES = (
     ("var/lib/apt/lists", "apt's lists: end that RUN with `rm -rf /var/lib/apt/lists/*`, or mount a cache over them"),
     ("var/cache/apt", "apt's packages: mount a cache there, `RUN --mount=type=cache,target=/var/cache/apt`"),
@@ -33,10 +33,11 @@ def list_waste(losses: Iterable[Loss], instructions: Sequence[str], base_layers:
     """
     found = []
     for (name, shipped_by, killed_by), group in groupby(sorted(losses, key=_make_key), _make_key):
-        places = [(loss.path, loss.size_bytes, loss.file_count) for loss in group]
+        merged = list(group)
+        places = [(loss.path, loss.size_bytes, loss.file_count) for loss in merged]
         if len(places) > MAX_ROWS:
-            paths, sizes, counts = zip(*places, strict=True)
-            places = [(_find_common_folder(paths), sum(sizes), sum(counts))]
+            folder = _find_common_folder(loss.path for loss in merged)
+            places = [(folder, sum(loss.size_bytes for loss in merged), sum(loss.file_count for loss in merged))]
         found += [
             Waste(
                 cause=name,
@@ -87,21 +88,20 @@ def _choose_base_remedy(cause: WasteCause, killed_by: int) -> str:
             return f"{again}, changed: take a base with these changes."
         case "deleted-file" | "deleted-directory" | "opaque-directory":
             return "Deleting files of the base image frees nothing: take a smaller base, or copy out what you need."
-    assert_never(cause)
 
 
 def _choose_deletion_remedy(cause: WasteCause, shipped_by: int, path: str, maker: str) -> str:
     for folder, words in _CACHES:
         if f"{path}/".startswith(f"{folder}/"):
             return f"This is {words}."
-    if re.match(r"(COPY|ADD)\b", maker):
+    if _COPYING.match(maker):
         return "Do not copy it: leave it out with .dockerignore, or mount it (`RUN --mount=type=bind`)."
     what = "it" if cause == DELETED_FILE else "the folder"
     return f"Delete {what} in the instruction that makes {what} (layer {shipped_by}), or make it in an earlier stage."
 
 
 def _choose_ownership_remedy(maker: str, changer: str) -> str:
-    copied = re.match(r"COPY|ADD", maker)
+    copied = _COPYING.match(maker)
     for word in ("chown", "chmod"):
         if copied and word in changer:
             return f"Only {word} changed these files, not their bytes: use `{copied[0]} --{word}=…` instead."
