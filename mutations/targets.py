@@ -16,6 +16,8 @@ TARGETS = (
     "weighbridge/sources/tar/bounded.py",
     "weighbridge/sources/tar/headers.py",
     "weighbridge/sources/tar/layer.py",
+    "weighbridge/sources/tar/reader.py",
+    "weighbridge/sources/tar/sparse.py",
     "weighbridge/sources/oci/manifests.py",
     "weighbridge/report/budgets.py",
     "weighbridge/report/comparison.py",

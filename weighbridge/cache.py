@@ -24,7 +24,7 @@ from weighbridge import code_digest, files
 from weighbridge.image import packages
 from weighbridge.image.layer import FILE, OTHER, Fingerprint, LayerContent
 
-VERSION = 4
+VERSION = 5
 """Part of the folder's name. Raise it with every change of what is kept or how that is computed.
 
 Only which package databases are kept needs no new version: the file of a layer has a digest of that code in its name.

@@ -26,3 +26,21 @@ def test_length(data: bytes, size: int, at_once: int) -> None:
     ):
         stream.read()
     assert source.tell() <= size + 1
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (2, "A blob is longer than its stated 2 bytes"),
+        (4, "A blob ends after 3 of 4 bytes"),
+    ],
+)
+def test_fault(size: int, words: str) -> None:
+    """The error says what is wrong with which source, and the stream keeps it for whoever catches another one."""
+    stream = Bounded(io.BytesIO(b"abc"), size, "A blob", lambda _count: None)
+    assert stream.fault is None
+    with pytest.raises(UnreadableImage) as caught:
+        stream.readall()
+    assert caught.value.message == words
+    assert caught.value.advice == "Save the image again and compare the files' checksums."
+    assert stream.fault is caught.value

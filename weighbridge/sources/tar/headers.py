@@ -103,14 +103,19 @@ def is_header(block: bytes) -> bool:
 
 
 def parse_number(field: bytes) -> int:
-    """Parse a numeric field: octal digits, or GNU's base-256 for larger numbers."""
-    if field[0] & 0x80:
-        value = int.from_bytes(field, "big", signed=False) & ~(0x80 << 8 * (len(field) - 1))
+    """Parse a numeric field: octal digits, or GNU's base-256 for larger numbers.
+
+    Raises:
+        DamagedArchive: It is neither.
+    """
+    if field[0] & 0x80:  # a mark; the other bits are a number in two's complement, the highest byte first
+        value = int.from_bytes(field) & ~(0x80 << 8 * (len(field) - 1))
         return value - (1 << 8 * len(field) - 1) if field[0] & 0x40 else value
+    text = field.partition(b"\0")[0]
     try:
-        return int(field.partition(b"\0")[0] or b"0", 8)
+        return int(text, 8) if text else 0
     except ValueError:
-        if not field.partition(b"\0")[0].strip():
+        if text.isspace():
             return 0
         raise DamagedArchive("a header is damaged") from None
 
@@ -132,13 +137,14 @@ def iterate_pax_records(data: bytes) -> Iterator[tuple[str, str]]:
     """
     at = 0
     while at < len(data) and data[at]:
-        space = data.find(b" ", at, at + 20)
         try:
-            end = at + int(data[at:space]) if space > at else at
+            begin = data.index(b" ", at, at + 20) + 1
+            end = at + int(data[at:begin])
         except ValueError:
-            end = at
-        key, equals, value = data[space + 1 : end - 1].partition(b"=")
-        if end <= space or end > len(data) or not equals or data[end - 1 : end] != b"\n":
+            raise DamagedArchive("an extended header is damaged") from None
+        text = data[begin:end]
+        key, equals, value = text[:-1].partition(b"=")
+        if len(text) != end - begin or not equals or not text.endswith(b"\n"):
             raise DamagedArchive("an extended header is damaged")
         yield key.decode(errors="surrogateescape"), value.decode(errors="surrogateescape")
         at = end
@@ -151,7 +157,7 @@ def apply_records(header: Header, records: Mapping[str, str]) -> Header:
         DamagedArchive: A value should be a number and is not, or a size is negative or impossibly large.
     """
     try:
-        stored = int(records["size"]) if "size" in records and header.stored >= 0 else header.stored
+        stored = int(records["size"]) if "size" in records else header.stored
         real = records.get("GNU.sparse.realsize") or records.get("GNU.sparse.size")
         owner = (int(records.get("uid") or header.uid), int(records.get("gid") or header.gid))
         mtime = float(records.get("mtime") or header.mtime)

@@ -199,12 +199,16 @@ class _Scan:
     def _hash_data(self, path: str, stored: int) -> int:
         """Return the digest of a file's data, and keep it if it is a database, or a Go program's module information."""
         if is_database(path) and stored <= MAX_DATABASE_BYTES:
-            data = self._tape.take(stored)
+            data = self._take_head(stored)
             self._keep(shorten(path, data))
             return xxhash.xxh3_64_intdigest(data)
         if stored < CHUNK_BYTES:
-            return xxhash.xxh3_64_intdigest(self._tape.take(stored))
-        return self._digest_large(self._tape.take(HEAD_BYTES), stored)
+            return xxhash.xxh3_64_intdigest(self._take_head(stored))
+        return self._digest_large(self._take_head(HEAD_BYTES), stored)
+
+    def _take_head(self, least: int) -> bytes:
+        """Return the first bytes of a file, `least` or more."""
+        return self._tape.take(least)
 
     def _digest_large(self, head: bytes, stored: int) -> int:
         """Return the digest of a file whose first bytes were taken, and search it for Go's module information.
@@ -212,7 +216,7 @@ class _Scan:
         No Go program is smaller than a chunk.
         """
         whole = xxhash.xxh3_64(head)
-        search = search_program(head) if stored >= CHUNK_BYTES else None
+        search = search_program(head)
         if search:
             search.feed(head)
         for piece in self._tape.iterate_pieces(stored - len(head)):
@@ -251,18 +255,21 @@ class _Scan:
 class _WatchedScan(_Scan):
     """A scan that also shows each member to a watch."""
 
+    _wanted: int
+    """How many of the member's first bytes the watch sees."""
+
     def __init__(self, plain: Readable, taps: Sequence[Tap], budget: Budget, watch: Watch) -> None:
         super().__init__(plain, taps, budget)
-        self._watch, self._wanted = watch, 0
+        self._watch = watch
 
     def add(self, header: Header) -> None:
         """Show one member to the watch, then add it."""
-        self._wanted = self._watch.see(len(self._kinds), normalise_path(header.name), header)
+        wanted = self._watch.see(len(self._kinds), normalise_path(header.name), header)
+        self._wanted = min(wanted, header.stored)
         super().add(header)
 
-    def _hash_data(self, path: str, stored: int) -> int:
-        if not self._wanted:
-            return super()._hash_data(path, stored)
-        head = self._tape.take(min(max(self._wanted, HEAD_BYTES), stored))
-        self._watch.look(head[: self._wanted])
-        return self._digest_large(head, stored)
+    def _take_head(self, least: int) -> bytes:
+        head = self._tape.take(max(self._wanted, least))
+        if self._wanted:
+            self._watch.look(head[: self._wanted])
+        return head

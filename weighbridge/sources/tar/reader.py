@@ -27,6 +27,7 @@ MAX_HEADER_BYTES = 2**20
 _SPARSE = {"GNU.sparse.major", "GNU.sparse.realsize", "GNU.sparse.size"}
 """PAX records that a sparse file has."""
 _LONG_NAME, _LONG_LINK, _EXTENDED, _GLOBAL = b"L", b"K", b"xX", b"g"
+_WITH_RECORDS = _LONG_NAME + _LONG_LINK + _EXTENDED + _GLOBAL
 
 Tap = Callable[[bytes], object]
 """Called with all bytes that pass, in chunks of `CHUNK_BYTES`; only the last one may be shorter."""
@@ -96,16 +97,16 @@ class Tape:
     def take(self, size: int) -> bytes:
         """Return the next bytes; raise `EOFError` if the stream ends too early."""
         end = self._at + size
-        if end <= len(self._chunk):
-            taken, self._at = self._chunk[self._at : end], end
-            return taken
-        return b"".join(self.iterate_pieces(size))
+        taken = self._chunk[self._at : end]
+        if len(taken) != size:
+            return b"".join(self.iterate_pieces(size))
+        self._at = end
+        return taken
 
     def skip(self, size: int) -> None:
         """Skip the next bytes; raise `EOFError` if the stream ends too early."""
         self._at += size
         while (beyond := self._at - len(self._chunk)) > 0:
-            self._at = len(self._chunk)
             if not self._load_next():
                 raise EOFError("unexpected end of data")
             self._at = beyond
@@ -133,7 +134,7 @@ class Tape:
         records, budget = dict(everywhere), MAX_HEADER_BYTES
         while block := self._read_block():
             header = decode(block)
-            budget -= BLOCK_BYTES + (0 if header.type not in b"LKxXg" else header.stored)
+            budget -= BLOCK_BYTES + (header.stored if header.type in _WITH_RECORDS else 0)
             if budget < 0:
                 raise DamagedArchive("a header is too long")
             if header.type in _EXTENDED:
@@ -147,7 +148,9 @@ class Tape:
                 records["linkpath"] = _decode_name(self._read_data(header))
             else:
                 segments = read_map(self, block) if header.type == b"S" else parse_map(records)
-                whole = settle_kind(apply_records(header, records) if records else header)
+                if records:
+                    header = apply_records(header, records)
+                whole = settle_kind(header)
                 if segments is None and not _SPARSE & records.keys():
                     return whole
                 return whole._replace(segments=segments, is_sparse=whole.kind == FILE)

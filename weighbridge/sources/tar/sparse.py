@@ -20,6 +20,7 @@ _MAP, _PARTS = "GNU.sparse.map", ("GNU.sparse.offset", "GNU.sparse.numbytes")
 _IN_HEADER, _IN_BLOCK = slice(386, 482), slice(0, 504)
 _ENTRY_BYTES = 24
 _LINE_BYTES = 32
+"""Of a number in decimal digits and the line feed behind it."""
 
 
 class Tape(Protocol):
@@ -54,7 +55,7 @@ class SparsePart:
         _check(segments, header.size, stored)
         self._tape = tape
         self._pieces = _cut(segments, header.size)
-        self._left, self._is_data = 0, False
+        self._left, self._is_data = next(self._pieces)
         self._unread = b""
         self.head = self._unread = self.read(BLOCK_BYTES)
 
@@ -127,7 +128,7 @@ def parse_map(records: Mapping[str, str]) -> tuple[Segment, ...] | None:
     if len(numbers) % 2 or len(numbers) > 2 * MAX_SEGMENTS:
         raise DamagedArchive("the map of a sparse file is damaged")
     values = [_parse_decimal(each) for each in numbers]
-    return tuple(zip(values[::2], values[1::2], strict=True))
+    return tuple((values[at], values[at + 1]) for at in range(0, len(values), 2))
 
 
 def open_member(tape: Tape, header: Header) -> SparsePart:
@@ -148,20 +149,24 @@ def open_member(tape: Tape, header: Header) -> SparsePart:
 
 
 def _read_entries(data: bytes) -> Iterator[Segment]:
-    for at in range(0, len(data) - _ENTRY_BYTES + 1, _ENTRY_BYTES):
+    for at in range(0, len(data), _ENTRY_BYTES):
         entry = data[at : at + _ENTRY_BYTES]
         if entry.strip(b"\0"):
             yield parse_number(entry[:12]), parse_number(entry[12:])
 
 
 def _read_line(tape: Tape) -> str:
-    """Return the next line of the map that version 1.0 has before the data."""
+    """Return the next line of the map that version 1.0 has before the data, or the beginning of one without end.
+
+    Such a beginning is longer than any number.
+    """
     text = b""
-    while (sign := tape.take(1)) != b"\n":
+    for _ in range(_LINE_BYTES):
+        sign = tape.take(1)
+        if sign == b"\n":
+            break
         text += sign
-        if len(text) > _LINE_BYTES:
-            raise DamagedArchive("the map of a sparse file is damaged")
-    return text.decode("ascii", "replace")
+    return text.decode(errors="replace")
 
 
 def _parse_decimal(text: str) -> int:
