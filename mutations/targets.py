@@ -16,6 +16,7 @@ TARGETS = (
     "weighbridge/sources/tar/headers.py",
     "weighbridge/sources/tar/layer.py",
     "weighbridge/sources/oci/descriptors.py",
+    "weighbridge/sources/oci/documents.py",
     "weighbridge/sources/oci/manifests.py",
     "weighbridge/report/budgets.py",
     "weighbridge/report/comparison.py",

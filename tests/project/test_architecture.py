@@ -143,7 +143,6 @@ UNMIRRORED: Mapping[str, str] = {
     "sources/oci/artifacts": "what is no image: tests/sources/test_forms.py",
     "sources/tar/sparse": "archives that GNU tar packs: tests/sources/test_forms.py",
     "sources/locations": "values without behaviour",
-    "sources/oci/documents": "shapes of JSON: tests/sources/test_archive_members.py, tests/sources/test_assembly.py",
     "sources/oci/naming": "names within a layout: tests/sources/test_oci_layout.py, tests/sources/test_archive.py",
     "sources/tar/gzip_worker": "a process of its own: tests/sources/tar/test_gzip_estimate.py",
     "sources/tar/reader": "blocks of bytes: tests/sources/tar/test_headers.py, tests/sources/tar/test_layer.py",
