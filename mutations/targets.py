@@ -20,6 +20,7 @@ TARGETS = (
     "weighbridge/sources/oci/manifests.py",
     "weighbridge/report/budgets.py",
     "weighbridge/report/comparison.py",
+    "backend/contract.py",
 )
 """Modules whose answers depend on their arguments alone, so that a test of a second can judge them."""
 
