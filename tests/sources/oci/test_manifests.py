@@ -177,9 +177,9 @@ def test_config_that_tells_no_platform() -> None:
 def test_names_in_errors_about_parts() -> None:
     """An error about a part of an image says which part, and of which image."""
     blobs = OciBlobs()
-    bare = [blobs.add_json({}, "image.manifest") | {"annotations": {"a": "b"}}]
+    bare = blobs.add_json({}, "image.manifest")
     with pytest.raises(UnreadableImage, match=r"^A manifest of x:1 is neither a manifest nor an index\. "):
-        chosen(blobs, *bare)
+        chosen(blobs, bare)
     damaged = blobs.add_image(SPEC, config={"rootfs": 5})
     with pytest.raises(UnreadableImage, match=r"^A config of x:1 is damaged: rootfs: "):
         chosen(blobs, damaged, platform="linux/amd64")
