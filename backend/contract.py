@@ -26,6 +26,8 @@ MAX_ROWS = {"layers": MAX_LAYERS, "ledger": 20_000, "waste": 10_000, "findings":
 MAX_VARIANT_CHARACTERS = 200
 """PostgreSQL indexes no value beyond a third of a page."""
 _LARGEST = 2**63 - 1
+_BRIEF = {"include_url": False, "include_context": False, "include_input": False}
+"""Without what we do not tell: Pydantic would build it for every fault, of which a record may have thousands."""
 
 
 def check(value: Any) -> Report:
@@ -46,9 +48,8 @@ def check(value: Any) -> Report:
 
 def _image(index: int, value: Any) -> Image:
     place = ("images", str(index))
-    for name, most in MAX_ROWS.items():
-        _bounded(value, name, most, place)
-    for number, rebuild in enumerate(_bounded(value, "rebuilds", MAX_ROWS["rebuilds"], place)):
+    rows = {name: _bounded(value, name, most, place) for name, most in MAX_ROWS.items()}
+    for number, rebuild in enumerate(rows["rebuilds"]):
         _bounded(rebuild, "layers", MAX_LAYERS, (*place, "rebuilds", str(number)))
     image: Image = _read(Image, value, place)
     if len(image.variant) > MAX_VARIANT_CHARACTERS:
@@ -85,13 +86,13 @@ def _read(kind: Any, value: Any, place: Sequence[str] = ()) -> Any:
     try:
         return _adapter(kind).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        first = error.errors(**_BRIEF)[0]
         raise _fault((*place, *first["loc"]), first["msg"]) from None
 
 
 def _fault(place: Iterable[object], message: str) -> Invalid:
     where = ".".join(map(str, place)) or "The body"
-    return Invalid(f"{where}: {message}"[:500])
+    return Invalid(f"{where}: {message}")
 
 
 @cache

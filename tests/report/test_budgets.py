@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.reports import MB, image, report
 from weighbridge.errors import OverBudget
-from weighbridge.model.report import Finding, Image, Pull
+from weighbridge.model.report import Finding, Image, LedgerRow, Pull, Waste, WasteCause
 from weighbridge.report import baseline, budgets
 from weighbridge.report.metrics import METRICS
 from weighbridge.settings.budgets import Limits
@@ -75,6 +75,21 @@ def test_levels(first: int, second: int) -> None:
     expected = [level for limit, level in ((hard, "error"), (soft, "warning")) if limit < 140][:1]
     told = found(image(), {"shipped": {"soft": f"{soft} MB", "hard": f"{hard} MB"}})
     assert [level for _, level, _ in told] == expected
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        ("98.9 MB", "100 MB is 1.10 MB over the limit of 98.9 MB"),
+        ("99 MB", "100 MB is 1.00 MB over the limit of 99 MB"),
+        (99_000_001, "100,000,000 B is 1.00 MB over the limit of 99.0 MB"),
+        ("99999999 B", "100,000,000 B is 1 B over the limit of 99999999 B"),
+    ],
+)
+def test_close_figures_are_told_in_bytes(limit: Any, told: str) -> None:
+    """A figure that is over by less than a hundredth is told to the byte, since both would look the same."""
+    ((*_, message),) = found(image(shipped_bytes=100 * MB), {"shipped": limit})
+    assert message == f"shipped: {told}{LARGEST}"
 
 
 def test_estimated_pull_is_told_as_such() -> None:
@@ -153,6 +168,30 @@ def test_main_that_was_over_already_is_told() -> None:
     assert "main" not in message  # exact beside estimated is no comparison
 
 
+@pytest.mark.parametrize(
+    ("earlier", "already"),
+    [(120 * MB, ""), (120 * MB + 1, "; already over it in main, 3f2a9c1: 120 MB")],
+)
+def test_main_that_was_at_the_limit(earlier: int, already: str) -> None:
+    """A baseline at the limit was not over it; one byte more was."""
+    ((*_, message),) = found(image(), {"shipped": "120 MB"}, image(shipped_bytes=earlier))
+    assert message == f"shipped: 140 MB is 20.0 MB over the limit of 120 MB{already}{LARGEST}"
+
+
+def test_estimate_that_was_over_already() -> None:
+    """An estimate beside an estimate is told, and as an estimate."""
+    weighed, earlier = (image(pull=Pull(bytes=size * MB, basis="estimated")) for size in (45, 42))
+    ((*_, message),) = found(weighed, {"pull": "40 MB"}, earlier)
+    told = "pull: ~45.0 MB (estimated) is ~5.00 MB over the limit of 40 MB"
+    assert message == f"{told}; already over it in main, 3f2a9c1: ~42.0 MB{PULL}10.0 MB"
+
+
+def test_main_that_lacked_the_figure() -> None:
+    """Of a baseline that did not measure a figure nothing is told."""
+    ((*_, message),) = found(image(), {"live": "100 MB"}, image(live_bytes=None))
+    assert message == f"live: 130 MB is 30.0 MB over the limit of 100 MB{LARGEST}"
+
+
 GROWN = "growth since main, 3f2a9c1: 3.00 MB (7.5 %) of its own is "
 CAUSE = "; largest: redis 8.0 -> 8.1 (python), +3.00 MB"
 
@@ -185,6 +224,113 @@ def test_base_is_told_apart(base: int, words: str) -> None:
         image(base_mb=base, redis_mb=33, version="8.1"), {"growth": {"bytes": "2 MB"}}, image(redis_mb=30)
     )
     assert message == f"{GROWN}1.00 MB over the limit of 2 MB{CAUSE}; the base {words} apart from that"
+
+
+@pytest.mark.parametrize(
+    ("delta", "drift"),
+    [
+        (0, ""),
+        (1, "; the base grew by 1 B apart from that"),
+        (-1, "; the base shrank by 1 B apart from that"),
+    ],
+)
+def test_least_change_of_the_base(delta: int, drift: str) -> None:
+    """A single byte by which the base changed is told; a base of the same size is not."""
+    base, *rest = image(redis_mb=33).layers
+    layers = (replace(base, diff_id="sha256:other", shipped_bytes=100 * MB + delta), *rest)
+    weighed = image(redis_mb=33, version="8.1", layers=layers, shipped_bytes=143 * MB + delta)
+    ((*_, message),) = found(weighed, {"growth": {"bytes": "2 MB"}}, image())
+    assert message == f"{GROWN}1.00 MB over the limit of 2 MB{CAUSE}{drift}"
+
+
+ADDED = "growth since main, 3f2a9c1: 40.0 MB of its own is 39.0 MB over the limit of 1 MB"
+
+
+@pytest.mark.parametrize(
+    ("rows", "largest"),
+    [
+        (image().ledger, ""),
+        (image(version="8.1").ledger, ""),
+        ((*image().ledger, LedgerRow(category="base", name="bash", version=None, bytes=1)), ""),
+        (
+            (*image().ledger, LedgerRow(category="debian", name="adduser", version=None, bytes=1)),
+            "; largest: adduser (debian), +1 B",
+        ),
+        (image(redis_mb=32).ledger, "; largest: redis 8.0 (python), +2.00 MB"),
+    ],
+)
+def test_largest_growth_of_an_owner(rows: tuple[LedgerRow, ...], largest: str) -> None:
+    """The owner that grew most is named, if any grew outside the base; what was nothing has no share."""
+    told = found(image(ledger=rows), {"growth": {"bytes": "1 MB"}}, image(shipped_bytes=100 * MB))
+    assert told == [("budget-growth", "error", f"{ADDED}{largest}")]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "versions"),
+    [
+        ("8.0", "8.0", "8.0 "),
+        ("8.0", "8.1", "8.0 -> 8.1 "),
+        (None, "8.1", "none -> 8.1 "),
+        ("8.0", None, "8.0 -> none "),
+    ],
+)
+def test_versions_of_what_grew(before: str | None, after: str | None, versions: str) -> None:
+    """The versions are told as they changed, one that is unknown as none."""
+    old, new = (
+        (LedgerRow(category="python", name="redis", version=version, bytes=size * MB),)
+        for version, size in ((before, 30), (after, 33))
+    )
+    ((*_, message),) = found(image(redis_mb=33, ledger=new), {"growth": {"bytes": "2 MB"}}, image(ledger=old))
+    assert message == f"{GROWN}1.00 MB over the limit of 2 MB; largest: redis {versions}(python), +3.00 MB"
+
+
+def wasted(cause: WasteCause, size: int, killed_by: int) -> Waste:
+    """Return so many MB of waste, made by a layer."""
+    return Waste(
+        cause=cause, bytes=size * MB, shipped_by=0, killed_by=killed_by, path="/x", file_count=1, remedy="Stop."
+    )
+
+
+@pytest.mark.parametrize(
+    ("waste", "by"),
+    [
+        ((), "replaced (wasted)"),
+        ((wasted("deleted-file", 9, 1),), "replaced (wasted)"),
+        ((wasted("replaced", 9, 7),), "replaced (wasted)"),
+        (
+            (
+                wasted("deleted-file", 9, 0),
+                wasted("replaced", 3, 1),
+                wasted("replaced", 4, 2),
+                wasted("replaced", 2, 0),
+            ),
+            "replaced waste by RUN useradd x",
+        ),
+    ],
+)
+def test_waste_that_grew_most(waste: tuple[Waste, ...], by: str) -> None:
+    """Waste is told by the instruction that made most of its cause, without what that sets up; or by its cause."""
+    *first, last = image().layers
+    layers = (*first, replace(last, instruction="RUN set -eux; useradd x"))
+    ledger = tuple(replace(row, bytes=13 * MB) if row.category == "wasted" else row for row in image().ledger)
+    weighed = image(layers=layers, ledger=ledger, waste=waste, shipped_bytes=143 * MB)
+    ((*_, message),) = found(weighed, {"growth": {"bytes": "2 MB"}}, image())
+    assert message == f"{GROWN}1.00 MB over the limit of 2 MB; largest: {by}, +3.00 MB"
+
+
+@pytest.mark.parametrize(("grown", "count"), [(9_999, 0), (10_000, 1)])
+def test_growth_at_the_noise(grown: int, count: int) -> None:
+    """Growth as large as the noise limit is checked; one byte less never is, however low its own limit."""
+    told = found(image(shipped_bytes=140 * MB + grown), {"growth": {"bytes": "1 B"}}, image())
+    assert len(told) == count
+
+
+@pytest.mark.parametrize(("own", "count"), [(1_100, 0), (1_101, 1)])
+def test_growth_over_an_unknown_base(own: int, count: int) -> None:
+    """Without a known base all bytes are the image's own: a tenth of them is within ten percent, a byte more is not."""
+    limits = {"growth": {"percent": 10}}
+    told = found(image(base=None, shipped_bytes=own), limits, image(base=None, shipped_bytes=1_000), noise="0 B")
+    assert len(told) == count
 
 
 MAYBE = st.none() | st.integers(0, 100)
@@ -233,6 +379,11 @@ def test_first_is_named_and_the_rest_counted() -> None:
     assert caught.value.exit_code == 6
     with pytest.raises(OverBudget, match=r"^Over budget: multi \(shipped\)[.] "):
         budgets.enforce(replace(checked, images=checked.images[:1]))
+    several = budgets.check(
+        report(image("multi")), limited({"shipped": "120 MB", "over_base": "1 MB", "waste": "1 MB"})
+    )
+    with pytest.raises(OverBudget, match=r"^Over budget: multi \(shipped, waste, over-base\)[.] "):
+        budgets.enforce(several)
 
 
 def test_largest_layer_is_told_by_what_it_does() -> None:

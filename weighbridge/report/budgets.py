@@ -22,6 +22,8 @@ PREFIX = "budget-"
 """The prefix of every budget's rule."""
 _Excess = tuple[Level, str]
 """The level and message of a figure that is over its limit."""
+_Earlier = tuple[str, Image]
+"""The baseline's label and its image of a variant, if the variant can be compared."""
 _Kind = Literal["hard", "soft"]
 _GROWTH = f"{PREFIX}growth"
 _GROWTH_UNJUDGED = f"{PREFIX}growth-unjudged"
@@ -74,16 +76,17 @@ def _list_findings(image: Image, budgets: Budgets, baseline: Baseline | None) ->
     """Yield the findings of one variant, at most one for each limit."""
     limits = budgets.get_limits(image.variant)
     comparison = baseline.find(image.variant) if baseline else None
-    earlier = baseline.find_image(image.variant) if baseline and comparison else None
+    then = baseline.find_image(image.variant) if baseline and comparison else None
+    earlier = (baseline.label, then) if baseline and then else None
     for metric in METRICS:
         limit: Limit[Size] | None = getattr(limits, metric.name)
         if limit:
             rule = f"{PREFIX}{metric.name.replace('_', '-')}"
-            told = _check_size(metric, image, limit, earlier, baseline.label if baseline else "")
+            told = _check_size(metric, image, limit, earlier)
             if told:
                 yield Finding(rule=rule, level=told[0], message=told[1])
-    if limits.growth and baseline and comparison and earlier:
-        told = _check_growth(image, limits.growth, baseline.label, comparison, earlier)
+    if limits.growth and comparison and earlier:
+        told = _check_growth(image, limits.growth, comparison, earlier)
         if told:
             yield Finding(rule=_GROWTH, level=told[0], message=told[1])
     elif limits.growth and baseline:
@@ -92,7 +95,7 @@ def _list_findings(image: Image, budgets: Budgets, baseline: Baseline | None) ->
         yield Finding(rule=_GROWTH_UNJUDGED, level="warning", message=message)
 
 
-def _check_size(metric: Metric, image: Image, limit: Limit[Size], earlier: Image | None, label: str) -> _Excess | None:
+def _check_size(metric: Metric, image: Image, limit: Limit[Size], earlier: _Earlier | None) -> _Excess | None:
     """Return level and message if a figure is over its limit; otherwise None."""
     figure = metric.figure(image)
     if figure is None:
@@ -101,7 +104,7 @@ def _check_size(metric: Metric, image: Image, limit: Limit[Size], earlier: Image
         allowed: Size | None = getattr(limit, kind)
         if allowed and figure.bytes > allowed.bytes:
             told = f"{metric.title}: {_describe_excess(figure, allowed, kind)}"
-            already = _describe_earlier(metric.figure(earlier) if earlier else None, figure, allowed, label)
+            already = _describe_earlier(earlier, metric, figure, allowed) if earlier else ""
             return level, _join(told, already, figure.largest)
     return None
 
@@ -126,18 +129,21 @@ def _format_limit(allowed: Size) -> str:
     return f"{allowed.written} ({format_size(allowed.bytes)})" if allowed.written.endswith(_BINARY) else allowed.written
 
 
-def _describe_earlier(earlier: Figure | None, figure: Figure, allowed: Size, label: str) -> str:
+def _describe_earlier(earlier: _Earlier, metric: Metric, figure: Figure, allowed: Size) -> str:
     """Say that the earlier image was over the limit, too: then the change is not to blame."""
-    if earlier is None or earlier.estimated != figure.estimated or earlier.bytes <= allowed.bytes:
+    label, image = earlier
+    before = metric.figure(image)
+    if before is None or before.estimated != figure.estimated or before.bytes <= allowed.bytes:
         return ""
-    return f"already over it in {label}: {'~' if earlier.estimated else ''}{format_size(earlier.bytes)}"
+    return f"already over it in {label}: {'~' if before.estimated else ''}{format_size(before.bytes)}"
 
 
-def _check_growth(image: Image, growth: Growth, label: str, comparison: Comparison, earlier: Image) -> _Excess | None:
+def _check_growth(image: Image, growth: Growth, comparison: Comparison, earlier: _Earlier) -> _Excess | None:
     """Return level and message if an image grew too much, apart from its base; otherwise None."""
+    label, before = earlier
     change = comparison.difference
     base, own = comparison.growth.base_bytes, comparison.growth.own_bytes
-    whole = earlier.shipped_bytes - (earlier.base.shipped_bytes if earlier.base else 0)
+    whole = before.shipped_bytes - (before.base.shipped_bytes if before.base else 0)
     for kind, level in _LEVELS if own >= comparison.noise_bytes else ():
         allowed = _compute_allowance(growth, kind, whole)
         if allowed and own > allowed[0]:
@@ -174,7 +180,7 @@ def _name_largest_growth(change: VariantDifference, image: Image) -> str:
     told = name_owner(row.name, row.category, _format_versions(row))
     if row.category == "wasted":
         worst = max((each for each in image.waste if each.cause == row.name), key=lambda each: each.bytes, default=None)
-        made = next((each.instruction for each in image.layers if worst and each.index == worst.killed_by), "")
+        made = next((each.instruction for each in image.layers if worst and each.index == worst.killed_by), None)
         told = f"{row.name} waste by {strip_prelude(made)}" if made else told
     return f"largest: {told}, +{format_size(row.delta_bytes)}"
 
@@ -187,7 +193,9 @@ def _format_versions(row: LedgerDifference) -> str | None:
 
 def _describe_drift(base: int) -> str:
     """Say how much the base changed, which does not count against the variant."""
-    return f"the base {'grew' if base > 0 else 'shrank'} by {format_size(abs(base))} apart from that" if base else ""
+    if base > 0:
+        return f"the base grew by {format_size(base)} apart from that"
+    return f"the base shrank by {format_size(-base)} apart from that" if base < 0 else ""
 
 
 def _join(*parts: str) -> str:

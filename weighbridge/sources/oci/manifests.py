@@ -41,7 +41,7 @@ Document = Callable[[str], bytes]
 def _read_subject(value: Any) -> Any:
     """Return a descriptor; None for anything else, because no figure depends on it."""
     try:
-        return None if value is None else Descriptor.model_validate(value)
+        return Descriptor.model_validate(value)
     except ValidationError:
         return None
 
