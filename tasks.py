@@ -19,7 +19,8 @@ from weighbridge.render import formats
 PROJECT = Path(__file__).parent
 VARIANT_HELP = "a variant of invoke.yaml; may be repeated; default: all variants"
 IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or registry:HOST/NAME:TAG"
-TEST_PACKAGES = "redis-server", "postgresql", "docker-registry", "skopeo", "umoci", "openssl", "zstd", "chromium"
+SERVERS, PEERS = ("redis-server", "postgresql", "docker-registry"), ("skopeo", "umoci", "buildah", "podman")
+TEST_PACKAGES = *SERVERS, *PEERS, "openssl", "zstd", "chromium"
 ON_ALL_CORES = "-n auto --dist worksteal"
 KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}  # otherwise each process compiles all tests again
 
