@@ -92,6 +92,10 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         pytest.skip("only root mounts an image without a namespace of its own")
     folder = tmp_path_factory.mktemp("store")
     places = ("--root", folder / "root", "--runroot", folder / "run", "--storage-driver", request.param)
+    run("buildah", "--version")
+    tried = ["buildah", *map(str, places), "info"]
+    if request.param == "overlay" and subprocess.run(tried, capture_output=True, check=False).returncode:
+        pytest.skip("no overlay can be mounted here")
     write(folder / "context" / "first", FIRST)
     write(folder / "context" / "second", SECOND)
     (folder / "context" / "Dockerfile").write_text(DOCKERFILE)

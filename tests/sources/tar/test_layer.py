@@ -63,7 +63,7 @@ def test_padding_belongs_to_the_digest() -> None:
 
 
 def test_last_block_may_be_short() -> None:
-    """Umoci ends an archive with the last file's last byte; one byte less is damage, whether the file is read or not."""
+    """Umoci ends an archive with the last file's last byte; one byte less is damage, whether it is read or not."""
     whole = tar_of([Entry("a", b"1" * 513), Entry("b", b"2" * 700)], tarfile.GNU_FORMAT)
     end = 512 + 1024 + 512 + 700
     for cut in (end, end + 1, end + 323, end + 324):
