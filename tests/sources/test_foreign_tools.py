@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -55,7 +56,7 @@ def on_disk(root: Path) -> Mapping[str, int]:
 
 
 def read(location: str, folder: Path) -> ImageContent:
-    """Read the image that a user names so."""
+    """Read the image that a user names so; the cache in the folder stays empty."""
     place = parse(location)
     return opener.read([place], Means(cache=Cache(folder)))[place]
 
@@ -148,6 +149,21 @@ def test_skopeo_turns_archives_into_one_another(store: Store, tmp_path: Path) ->
     ]
     assert [seen(image) for image in images] == [store.files] * 4
     assert {image.diff_ids for image in images} == {images[0].diff_ids}
+
+
+def test_skopeo_packs_in_chunks(store: Store, tmp_path: Path) -> None:
+    """Layers of zstd:chunked, which engines can fetch in parts, are the same, and a pull has what the manifest says."""
+    store.run("buildah", "push", "-q", "changed:1", f"oci:{tmp_path}/plain:x")
+    places = f"oci:{tmp_path}/plain:x", f"oci:{tmp_path}/chunked:x"
+    run("skopeo", "--insecure-policy", "copy", "-q", "--dest-compress-format", "zstd:chunked", *places)
+    layers = json.loads(run("skopeo", "inspect", "--raw", places[1]))["layers"]
+    assert all("zstd-chunked" in " ".join(layer["annotations"]) for layer in layers)
+    plain, chunked = (read(f"oci:{tmp_path}/{name}", tmp_path) for name in ("plain", "chunked"))
+    assert seen(chunked) == store.files
+    assert chunked.diff_ids == plain.diff_ids
+    assert [blob and (blob.digest, blob.size_bytes) for blob in chunked.blobs] == [
+        (layer["digest"], layer["size"]) for layer in layers
+    ]
 
 
 def test_umoci_inserts(tmp_path: Path) -> None:
