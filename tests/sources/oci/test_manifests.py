@@ -234,11 +234,11 @@ def test_null_is_nothing() -> None:
 
 
 def test_schema_1_is_told_as_that() -> None:
-    """Docker's first manifests have no sizes, so they are refused, with advice to push the image again."""
+    """Docker's first manifests have no sizes, so they are refused, with advice to copy the image."""
     text = b'{"schemaVersion": 1, "name": "x", "fsLayers": [{"blobSum": "sha256:0"}], "signatures": []}'
     with pytest.raises(UnreadableImage, match="schema 1") as caught:
         parse_document(text, "x")
-    assert "push it again" in caught.value.advice
+    assert "`skopeo copy docker://HOST/NAME oci:FOLDER`" in caught.value.advice
 
 
 JSON = st.recursive(
