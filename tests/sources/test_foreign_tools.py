@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,13 +87,20 @@ class Store:
         return run(program, *self.options, *words)
 
 
+@pytest.fixture(scope="module")
+def short() -> Iterator[Path]:
+    """Return a folder whose path is short: podman takes no more than 50 letters."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="module", params=["vfs", "overlay"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, short: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Return images that buildah has built with one kind of storage."""
     if os.geteuid() != 0:
         pytest.skip("only root mounts an image without a namespace of its own")
     folder = tmp_path_factory.mktemp("store")
-    places = ("--root", folder / "root", "--runroot", folder / "run", "--storage-driver", request.param)
+    places = ("--root", folder / "root", "--runroot", short / request.param, "--storage-driver", request.param)
     run("buildah", "--version")
     tried = ["buildah", *map(str, places), "info"]
     if request.param == "overlay" and subprocess.run(tried, capture_output=True, check=False).returncode:
