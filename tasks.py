@@ -19,7 +19,8 @@ from weighbridge.commands.configuration import check_configuration
 from weighbridge.render import formats
 
 PROJECT = Path(__file__).parent
-TEST_PACKAGES = "redis-server", "postgresql", "docker-registry", "skopeo", "umoci", "openssl", "zstd", "chromium"
+SERVERS, PEERS = ("redis-server", "postgresql", "docker-registry"), ("skopeo", "umoci", "buildah", "podman")
+TEST_PACKAGES = *SERVERS, *PEERS, "openssl", "zstd", "chromium"
 ON_ALL_CORES = "-n auto --dist worksteal"
 KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}  # otherwise each process compiles all tests again
 

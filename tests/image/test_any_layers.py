@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -72,8 +73,8 @@ def join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def own_folder(own: Naive, path: str) -> str:
-    """Return a folder of a layer itself, and make it if it is missing."""
+def own_folder(below: Naive, own: Naive, path: str) -> str:
+    """Return a folder of a layer itself, and make it if it is missing, also where a link of its own leads below."""
     folder = ""
     lexical = ""
     for name in path.split("/") if path else ():
@@ -81,10 +82,24 @@ def own_folder(own: Naive, path: str) -> str:
         real = own.real(lexical)
         if real is None or (real and own.things[real][0] != "dir"):
             real = join(folder, name)
-            own.remove(real)
-            own.things[real] = ("dir", None)
+            kind, target = own.things.get(real, ("", ""))
+            led = posixpath.normpath(posixpath.join("/", lexical, "..", str(target))).strip("/")
+            if kind == "link" and led and leads_below(below, own, led):
+                real = own_folder(below, own, led)
+            else:
+                own.remove(real)
+                own.things[real] = ("dir", None)
         folder = real
     return folder
+
+
+def leads_below(below: Naive, own: Naive, path: str) -> bool:
+    """Tell whether a path is that of a folder below, and nothing in a layer itself stands in its way."""
+    there = below.real(path)
+    names = path.split("/")
+    above = {"/".join(names[:count]) for count in range(1, len(names) + 1)}
+    free = all(own.things.get(each, ("dir",))[0] in ("dir", "marker") for each in above)
+    return free and there is not None and (not there or below.things[there][0] == "dir")
 
 
 def linked(below: Naive, own: Naive, path: str) -> tuple[str, object] | None:
@@ -108,7 +123,7 @@ class NaiveLayer:
     def add(self, below: Naive, entry: Entry, thing: tuple[str, object] | None) -> None:
         """Take in one entry; `thing` is what it stands for."""
         path, _, name = entry.name.rpartition("/")
-        folder = own_folder(self.own, path)
+        folder = own_folder(below, self.own, path)
         target = join(folder, name)
         if name.startswith(".wh."):
             self.own.things[target] = ("marker", name)

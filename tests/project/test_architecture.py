@@ -150,6 +150,7 @@ LOOSE: Mapping[str, str] = {
     "image/test_any_layers.py": "layers of any entries, held to a naive model",
     "smoke/scripts/test_scripts.py": "what holds of every script",
     "sources/test_forms.py": "rare and foreign forms of images, in archives and layouts",
+    "sources/test_foreign_tools.py": "images that buildah, podman, skopeo and umoci make",
     "sources/test_peak_memory.py": "images at each limit, measured in processes of their own",
     "sources/test_unlike_engines.py": "markers that engines unpack in unlike ways",
     "sources/test_hostile.py": "archives made to do harm, against all that reads them",

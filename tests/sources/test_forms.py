@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import bz2
+import gzip
 import io
 import json
 import lzma
 import random
+import struct
 import subprocess
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from backports import zstd
 
-from tests.support.images import LAYOUTS, Entry, ImageSpec, Member, OciBlobs, docker_20, docker_25, hexdigest, tar_of
+from tests.support.images import (
+    LAYOUTS,
+    Entry,
+    ImageSpec,
+    Member,
+    OciBlobs,
+    docker_20,
+    docker_25,
+    hexdigest,
+    members_gzip,
+    tar_of,
+)
+from tests.support.registries import Registry
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
+from weighbridge.image import filesystem
 from weighbridge.image.content import ImageContent
 from weighbridge.sources import archive, archive_members, oci_layout
 from weighbridge.sources.archive import Archive
+from weighbridge.sources.registry import client as registry
 from weighbridge.sources.tar import sparse
 
 BASE, APP = (Entry("a", b"1" * 5000),), (Entry("b", b"22"),)
@@ -159,9 +176,10 @@ def test_rare_compressions(compress: Callable[[bytes], bytes], around: str) -> N
 HOLES = bytes(100_000) + random.Random(1).randbytes(5000) + bytes(200_000) + b"end" + bytes(70_000)  # noqa: S311 - no secret
 
 
-@pytest.mark.parametrize(
-    "form", [["--format=gnu"], *(["--format=pax", f"--sparse-version={each}"] for each in ("0.0", "0.1", "1.0"))]
-)
+SPARSE = (["--format=gnu"], *(["--format=pax", f"--sparse-version={each}"] for each in ("0.0", "0.1", "1.0")))
+
+
+@pytest.mark.parametrize("form", SPARSE)
 def test_archive_that_tar_repacked_without_holes(tmp_path: Path, form: list[str]) -> None:
     """GNU tar, asked to leave holes out, leaves them out of layers too; what is read is the same image."""
     spec = ImageSpec(tags=("x:1",), layers=((Entry("disk", HOLES),), APP))
@@ -176,6 +194,96 @@ def test_archive_that_tar_repacked_without_holes(tmp_path: Path, form: list[str]
     image = archive.read(packed).assemble_image("x:1")
     assert image.diff_ids == spec.diff_ids
     assert [layer.shipped_bytes for layer in image.layers] == [len(HOLES), 2]
+
+
+def add_layers(blobs: OciBlobs, archives: Sequence[bytes], packed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add an image of layers that are blobs already; return the descriptor of its manifest."""
+    rootfs = {"type": "layers", "diff_ids": [f"sha256:{hexdigest(data)}" for data in archives]}
+    config = blobs.add_json({"architecture": "amd64", "os": "linux", "rootfs": rootfs}, "image.config")
+    return blobs.add_json({"schemaVersion": 2, "config": config, "layers": list(packed)}, "image.manifest")
+
+
+def read_everywhere(blobs: OciBlobs, image: Mapping[str, Any], folder: Path) -> Iterator[ImageContent]:
+    """Yield one image as it is read from a layout, from an archive, and from a registry."""
+    files = blobs.files(image)
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    yield oci_layout.read(folder)
+    yield read([Member(*each) for each in files.items()]).assemble_image()
+    with Registry(blobs, {"1": image}) as server:
+        yield registry.read(f"{server.host}/x:1")
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("form", SPARSE)
+def test_layer_with_holes(tmp_path: Path, form: list[str]) -> None:
+    """A layer that GNU tar wrote without the holes of a file has the file's whole size, wherever the image is."""
+    (tmp_path / "files").mkdir()
+    for name, data in {"disk": HOLES, "nothing": b"", "after": b"x" * 777}.items():
+        (tmp_path / "files" / name).write_bytes(data)
+    subprocess.run(["fallocate", "--dig-holes", str(tmp_path / "files" / "disk")], check=True)
+    words = ["tar", "-S", *form, "-C", str(tmp_path / "files"), "-cf", "-", "disk", "nothing", "after"]
+    layer = subprocess.run(words, check=True, capture_output=True).stdout
+    assert len(layer) < len(HOLES) // 2
+    blobs = OciBlobs()
+    image = add_layers(blobs, [layer], [blobs.add(gzip.compress(layer), LAYER_TYPE)])
+    for found in read_everywhere(blobs, image, tmp_path / "layout"):
+        view = filesystem.stack(found.layers)
+        sizes = {path: view.get_size(number) for path, number in view.iterate_files()}
+        assert sizes == {"disk": len(HOLES), "nothing": 0, "after": 777}
+
+
+TOC, TOC_NAME = b'{"version": 1, "entries": []}', "stargz.index.json"
+MANIFEST_FRAME, FOOTER_FRAME = b"\x50\x2a\x4d\x18", b"\x50\x2a\x4d\x18\x28\0\0\0"
+
+
+def pack_chunked(entries: Sequence[Entry]) -> tuple[bytes, bytes, dict[str, str]]:
+    """Return an archive, its zstd:chunked form and annotations: a frame for each block, the manifest, a footer."""
+    data, toc = tar_of(entries), zstd.compress(TOC)
+    frames = b"".join(zstd.compress(data[at : at + 512]) for at in range(0, len(data), 512))
+    numbers = struct.pack("<4Q", len(frames) + 8, len(toc), len(data), 1)
+    tail = MANIFEST_FRAME + struct.pack("<I", len(toc)) + toc + FOOTER_FRAME + numbers + b"GNUlInUx"
+    position = f"{len(frames) + 8}:{len(toc)}:{len(data)}:1"
+    checksum = f"sha256:{hexdigest(toc)}"
+    prefix = "io.github.containers.zstd-chunked.manifest"
+    return data, frames + tail, {f"{prefix}-checksum": checksum, f"{prefix}-position": position}
+
+
+def pack_stargz(entries: Sequence[Entry]) -> tuple[bytes, bytes, dict[str, str]]:
+    """Return an archive with a table of contents, its eStargz form and annotations; the footer says where that is."""
+    before = tar_of(entries).rstrip(b"\0")
+    before += bytes(-len(before) % 512)
+    data = before + tar_of([Entry(TOC_NAME, TOC)])
+    members = members_gzip(before, 512)
+    place = b"SG" + struct.pack("<H", 22) + b"%016xSTARGZ" % len(members)
+    footer = b"\x1f\x8b\x08\x04\0\0\0\0\0\xff" + struct.pack("<H", len(place)) + place + b"\1\0\0\xff\xff" + bytes(8)
+    packed = members + gzip.compress(data[len(before) :]) + footer
+    return data, packed, {"containerd.io/snapshot/stargz/toc.digest": f"sha256:{hexdigest(TOC)}"}
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("pack", "media_type", "more"),
+    [(pack_chunked, LAYER_TYPE.replace("gzip", "zstd"), ()), (pack_stargz, LAYER_TYPE, (len(TOC),))],
+    ids=["zstd:chunked", "estargz"],
+)
+def test_layers_that_are_fetched_in_parts(
+    tmp_path: Path,
+    pack: Callable[[Sequence[Entry]], tuple[bytes, bytes, dict[str, str]]],
+    media_type: str,
+    more: Sequence[int],
+) -> None:
+    """Layers with tables of contents and footers hold their files, and eStargz's table; a pull has all their bytes."""
+    layers = [pack(entries) for entries in ((*BASE, Entry("d/b", b"b" * 700)), APP)]
+    blobs = OciBlobs()
+    described = [blobs.add(packed, media_type, annotations=annotations) for _, packed, annotations in layers]
+    image = add_layers(blobs, [data for data, _, _ in layers], described)
+    for found in read_everywhere(blobs, image, tmp_path):
+        assert [layer.shipped_bytes for layer in found.layers] == [5700 + sum(more), 2 + sum(more)]
+        assert [layer.file_count for layer in found.layers] == [2 + len(more), 1 + len(more)]
+        assert [blob and blob.size_bytes for blob in found.blobs] == [len(packed) for _, packed, _ in layers]
+        assert [blob and blob.digest for blob in found.blobs] == [each["digest"] for each in described]
 
 
 def test_sparse_map_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

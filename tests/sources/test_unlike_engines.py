@@ -12,7 +12,9 @@ import pytest
 
 from tests.support import images
 from tests.support.images import Entry, ImageSpec, OciBlobs
+from tests.support.layers import hard_link, symbolic_link
 from weighbridge.image import filesystem
+from weighbridge.image.filesystem import Filesystem
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
 
@@ -39,8 +41,20 @@ CASES = {
         {"d/a": 1000, "d/b/new": 9, "e/f": 4000},
     ),
     "whiteout-as-folder": ((Entry(".wh.d", type=tarfile.DIRTYPE),), {"e/f": 4000}),
+    "whiteout-after-file": ((FOLDER, Entry("d/a", b"x" * 10), Entry("d/.wh.a")), ALL | {"d/a": 10}),
+    "hard-link-to-lower-file": ((hard_link("g/h", "d/b/c"),), ALL | {"g/h": 2000}),
+    "hard-link-to-hidden-file": (
+        (hard_link("g/h", "d/b/c"), Entry("d/b/.wh.c")),
+        {"d/a": 1000, "g/h": 2000, "e/f": 4000},
+    ),
+    "whiteout-below-link": ((symbolic_link("l", "/d/b"), Entry("l/.wh.c")), {"d/a": 1000, "e/f": 4000}),
+    "whiteout-below-relative-link": ((symbolic_link("m/l", "../d"), Entry("m/l/.wh.a")), {"d/b/c": 2000, "e/f": 4000}),
+    "opaque-below-link": (
+        (symbolic_link("l", "d"), Entry("l/.wh..wh..opq"), Entry("l/new", b"x")),
+        {"d/new": 1, "e/f": 4000},
+    ),
 }
-"""The upper layer, and the files that are seen then, path -> bytes."""
+"""The upper layer, and the files that are seen then, path -> bytes. Kaniko wrote whiteouts below links."""
 
 
 def build(name: str) -> ImageSpec:
@@ -48,19 +62,23 @@ def build(name: str) -> ImageSpec:
     return ImageSpec(tags=(f"x:{name}",), layers=(LOWER, CASES[name][0]))
 
 
+def stack(name: str) -> Filesystem:
+    """Return what is seen of a case's image, read out of an archive."""
+    data = images.tar_of(images.docker_20([build(name)]))
+    return filesystem.stack(Archive(archive_members.read(io.BytesIO(data))).assemble_image(f"x:{name}").layers)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_specification_decides(name: str) -> None:
     """The files are those that the specification leaves, whatever an engine's export has."""
-    data = images.tar_of(images.docker_20([build(name)]))
-    layers = Archive(archive_members.read(io.BytesIO(data))).assemble_image(f"x:{name}").layers
-    view = filesystem.stack(layers)
+    view = stack(name)
     assert {path: view.get_size(number) for path, number in view.iterate_files()} == CASES[name][1]
 
 
 @pytest.mark.services
 @pytest.mark.parametrize("name", CASES)
 def test_umoci_unpacks_the_same(tmp_path: Path, name: str) -> None:
-    """The reference tool for OCI layouts leaves the same files."""
+    """The reference tool for OCI layouts leaves the same files, and a hard link is no second file there."""
     blobs = OciBlobs()
     for path, data in blobs.files(blobs.add_image(build(name), annotations=images.named(name)["annotations"])).items():
         place = tmp_path / "layout" / path
@@ -70,5 +88,7 @@ def test_umoci_unpacks_the_same(tmp_path: Path, name: str) -> None:
     words = ["umoci", "unpack", *rootless, "--image", f"{tmp_path}/layout:{name}", str(tmp_path / "bundle")]
     subprocess.run(words, check=True, capture_output=True)
     root = tmp_path / "bundle" / "rootfs"
-    found = {str(path.relative_to(root)): path.stat().st_size for path in root.rglob("*") if path.is_file()}
-    assert found == CASES[name][1]
+    found = {str(path.relative_to(root)): path.stat() for path in root.rglob("*") if path.is_file()}
+    assert {path: status.st_size for path, status in found.items()} == CASES[name][1]
+    once = {status.st_ino: status.st_size for status in found.values()}
+    assert sum(stack(name).sum_live_bytes()) == sum(once.values())

@@ -8,11 +8,12 @@ for the same bytes; a container sees them as long as one name is left.
 
 from __future__ import annotations
 
+import posixpath
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Final
 
 from weighbridge.image.layer import DIRECTORY, FILE, HARD_LINK, OPAQUE, SYMBOLIC_LINK, WHITEOUT, Entry, LayerContent
@@ -109,11 +110,7 @@ class Filesystem:
     def sum_live_bytes(self) -> tuple[int, ...]:
         """Return for each layer how many of its bytes are seen."""
         return tuple(
-            sum(
-                size
-                for size, links in zip(content.sizes, self.links[offset : offset + content.entry_count], strict=True)
-                if links > 0
-            )
+            sum(compress(content.sizes, self.links[offset : offset + content.entry_count]))
             for content, offset in zip(self.layers, self.offsets, strict=True)
         )
 
@@ -176,8 +173,7 @@ class _Layer:
 
     def _place(self, parent: Directory, name: str, node: Directory | int, path: str) -> None:
         """Put an entry at a path, and drop what an earlier entry of the same archive put there."""
-        old = parent.children.get(name)
-        if old is not None:
+        if (old := parent.children.get(name)) is not None:
             self._parent_path, self._parent = "", self._own  # the remembered folder may be gone
             self._drop(old, REPLACED, path, node)
         parent.children[name] = node
@@ -188,10 +184,24 @@ class _Layer:
         for depth, name in enumerate(names, 1):
             there = directory.children.get(name)
             if isinstance(there, int):  # perhaps a link to a folder; only such a name needs the walk from the root
-                there = _find(self._merged, self._own, "/".join(names[:depth]) + "/.")
+                path = "/".join(names[:depth])
+                there = _find(self._merged, self._own, f"{path}/.") or self._follow_below(there, path)
             if not isinstance(there, Directory):
                 there = Directory()
                 self._place(directory, name, there, "/".join(names[:depth]))
+            directory = there
+        return directory
+
+    def _follow_below(self, link: int, path: str) -> Directory | None:
+        """Make the folder where a link of this layer leads, if a lower layer has it, as kaniko's whiteouts need it."""
+        layer, index = self._merged.locate(link)
+        text, directory = self._merged.layers[layer].targets.get(index, ""), self._own
+        target = posixpath.normpath(posixpath.join("/", path, "..", text)).strip("/")
+        if not (text and target and isinstance(self._merged.find(f"{target}/."), Directory)):
+            return None
+        for name in target.split("/"):
+            if isinstance(there := directory.children.setdefault(name, Directory()), int):
+                return None
             directory = there
         return directory
 
@@ -225,10 +235,10 @@ class _Layer:
     ) -> None:
         """Remove a name, and all names below it."""
         if isinstance(node, int):
-            folder = path.rpartition("/")[0]
             if successor is not None and self._has_same_bytes(node, successor):
                 why = METADATA_ONLY
-            self._unlink(node, Cause(why, self._index, path if why == OPAQUE_DIRECTORY else folder), path)
+            folder = path if why == OPAQUE_DIRECTORY else path.rpartition("/")[0]
+            self._unlink(node, Cause(why, self._index, folder), path)
             return
         cause, waiting = Cause(why, self._index, path), [node]
         while waiting:
@@ -240,15 +250,12 @@ class _Layer:
 
     def _has_same_bytes(self, old: int, new: Directory | int) -> bool:
         """Tell whether two files hold the same bytes."""
-        if isinstance(new, Directory):
-            return False
-        (layer, index), (later, position) = self._merged.locate(old), self._merged.locate(new)
-        before, after = self._merged.layers[layer], self._merged.layers[later]
-        return (before.kinds[index], before.sizes[index], before.digests[index]) == (
-            after.kinds[position],
-            after.sizes[position],
-            after.digests[position],
-        )
+        return not isinstance(new, Directory) and self._describe_content(old) == self._describe_content(new)
+
+    def _describe_content(self, number: int) -> tuple[int, int, int]:
+        layer, index = self._merged.locate(number)
+        content = self._merged.layers[layer]
+        return content.kinds[index], content.sizes[index], content.digests[index]
 
     def _unlink(self, number: int, cause: Cause, path: str) -> None:
         self._merged.links[number] -= 1

@@ -200,7 +200,7 @@ def test_limits_unless_told() -> None:
     with pytest.raises(LimitExceeded) as caught:
         parse_manifest(manifest_of(1_001))
     assert caught.value.message == "manifest.json has more than 1,000 layers, the limit for an image"
-    assert caught.value.advice == "Raise limits.layers in invoke.yaml if that is right."
+    assert caught.value.advice == "Raise limits.layers in the settings if that is right."
     assert len(config(rootfs={"diff_ids": [FIRST] * 1_000}).rootfs.diff_ids) == 1_000
     assert refused(rootfs={"diff_ids": [FIRST] * 1_001}).startswith("The config has more than 1,000 layers, ")
     assert len(config(history=[{}] * 10_000).history) == 10_000

@@ -376,7 +376,7 @@ LOGIN = "Check the host's name, and whether a proxy sends its login page."
         (
             b'{"schemaVersion": 1, "name": "x", "fsLayers": [{"blobSum": "sha256:0"}], "signatures": []}',
             "The index is a manifest of Docker's schema 1, which has no sizes and no diff IDs",
-            "Pull the image and push it again with a Docker of this decade.",
+            "Copy it: `skopeo copy docker://HOST/NAME oci:FOLDER`, and weigh that.",
         ),
         (b'{"manifests": [], "config": null}', "The index is both a manifest and an index", RENEW),
         (b'{"manifests": [], "layers": []}', "The index is both a manifest and an index", RENEW),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import shutil
@@ -19,6 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from backports import zstd
 
 from tests.support.images import Entry, ImageSpec, OciBlobs, hexdigest
 from tests.support.registries import Handler, Intercept, Registry
@@ -199,6 +201,37 @@ def test_content_encoding_is_the_blob_s_own() -> None:
     """Some stores call a gzipped layer encoded; undone, its digest would be another."""
     with serving(blob(1, lambda handler, data: handler.send(200, data, {"Content-Encoding": "gzip"}))) as server:
         check(registry.read(f"{server.host}/x:1"))
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("compress", [gzip.compress, bytes, zstd.compress], ids=["gzip", "plain", "zstd"])
+def test_everything_is_compressed_for_its_way(compress: Callable[[bytes], bytes], *, chunked: bool) -> None:
+    """A proxy that compresses each answer, asked or not, changes no figure; what a pull counts is the blob."""
+    blobs, types = OciBlobs(), {gzip.compress: "+gzip", zstd.compress: "+zstd"}
+    layers = [
+        blobs.add(compress(data), f"application/vnd.oci.image.layer.v1.tar{types.get(compress, '')}")
+        for data in SPEC.archives
+    ]
+    config = blobs.add(SPEC.config, "application/vnd.oci.image.config.v1+json")
+    image = blobs.add_json({"schemaVersion": 2, "config": config, "layers": layers}, "image.manifest")
+
+    def intercept(handler: Handler) -> bool:
+        target = handler.path.rpartition("/")[2]
+        body = gzip.compress(blobs.by_digest[image["digest"] if target == "1" else target])
+        if not chunked:
+            return handler.send(200, body, {"Content-Encoding": "gzip"})
+        handler.send_response(200)
+        handler.send_header("Content-Encoding", "gzip")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        return True
+
+    with Registry(blobs, {"1": image}, intercept) as server:
+        content = registry.read(f"{server.host}/x:1")
+        assert {request.headers["accept-encoding"] for request in server.requests} == {"identity"}
+    check(content)
+    assert [each and each.size_bytes for each in content.blobs] == [each["size"] for each in layers]
 
 
 def test_layer_without_compression_is_a_blob_too() -> None:

@@ -44,7 +44,7 @@ def needed(program: str) -> str:
 
 
 @contextmanager
-def running(folder: Path, auth: Mapping[str, Any] | None = None) -> Iterator[str]:
+def running(folder: Path, auth: Mapping[str, Any] | None = None, **more: Any) -> Iterator[str]:
     """Run Debian's registry on a free port, with its data in a folder; yield its host."""
     program = needed("docker-registry")
     config = {
@@ -53,6 +53,7 @@ def running(folder: Path, auth: Mapping[str, Any] | None = None) -> Iterator[str
         "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
         "http": {"addr": "127.0.0.1:0", "secret": "x"},
         **({"auth": auth} if auth else {}),
+        **more,
     }
     (folder / "config.yml").write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
     log = folder / "log"
@@ -90,10 +91,15 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Path:
             annotations={"vnd.docker.reference.type": "attestation-manifest"},
         ),
     )
-    for name, data in blobs.files(one | named("one"), two | named("two")).items():
+    write(folder, blobs.files(one | named("one"), two | named("two")))
+    return folder
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a layout."""
+    for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +145,35 @@ def test_the_same_as_in_the_layout(data: Path, layout: Path) -> None:
             read = anonymous(client.read(f"{host}/deep/er/x:two", platform))
             assert read == anonymous(oci_layout.read(layout, "two", platform))
             assert read.diff_ids == spec.diff_ids
+
+
+def test_schema_1_and_its_way_out(tmp_path: Path) -> None:
+    """A signed manifest of schema 1, with one empty layer twice, is refused; what is advised helps."""
+    skopeo, here = [needed("skopeo"), "--insecure-policy", "copy", "-q"], f"oci:{tmp_path}/long:one"
+    nothing = {"created_by": "ENV a=b", "empty_layer": True}
+    spec = replace(SPEC, layers=SPEC.layers[:2], history=({"created_by": "ADD x"}, nothing, nothing, {}))
+    blobs = OciBlobs()
+    write(tmp_path / "long", blobs.files(blobs.add_image(spec) | named("one")))
+    with running(tmp_path, compatibility={"schema1": {"enabled": True}}) as host:
+        old = ["--dest-tls-verify=false", "--format", "v2s1", here, f"docker://{host}/x:old"]
+        subprocess.run([*skopeo, *old], check=True, capture_output=True)
+        asked = [needed("skopeo"), "inspect", "--raw", "--tls-verify=false", f"docker://{host}/x:old"]
+        manifest = json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
+        assert manifest["signatures"]
+        assert [len(manifest["fsLayers"]), len({each["blobSum"] for each in manifest["fsLayers"]})] == [4, 3]
+        assert ["throwaway" in json.loads(each["v1Compatibility"]) for each in manifest["history"]] == [
+            False,
+            True,
+            True,
+            False,
+        ]
+        with pytest.raises(UnreadableImage, match=r"schema 1, .* Copy it: `skopeo copy docker://HOST/NAME oci:FOLDER`"):
+            client.read(f"{host}/x:old")
+        way_out = ["--src-tls-verify=false", f"docker://{host}/x:old", f"oci:{tmp_path}/new"]
+        subprocess.run([*skopeo, *way_out], check=True, capture_output=True)
+    found = oci_layout.read(tmp_path / "new")
+    assert found.diff_ids == spec.diff_ids
+    assert tuple((layer.shipped_bytes, layer.file_count) for layer in found.layers) == spec.figures
 
 
 def test_by_digest(data: Path, layout: Path) -> None:

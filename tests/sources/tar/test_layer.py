@@ -339,6 +339,18 @@ def test_padding_belongs_to_the_digest() -> None:
     assert figures(read(data + bytes(10240))) == figures(read(data))
 
 
+def test_last_block_may_be_short() -> None:
+    """Umoci ends an archive with the last file's last byte; one byte less is damage, whether it is read or not."""
+    whole = tar_of([Entry("a", b"1" * 513), Entry("b", b"2" * 700)], tarfile.GNU_FORMAT)
+    end = 512 + 1024 + 512 + 700
+    for cut in (end, end + 1, end + 323, end + 324):
+        assert figures(read(whole[:cut])) == (1213, 2)
+    with pytest.raises(EOFError):
+        read(whole[: end - 1])
+    with pytest.raises(EOFError):
+        list(Tape(io.BytesIO(whole[: end - 1])).iterate_members())
+
+
 @pytest.mark.parametrize(
     "options", ["--format=gnu", "--sparse-version=0.0", "--sparse-version=0.1", "--sparse-version=1.0"]
 )

@@ -92,7 +92,7 @@ def parse_document(text: bytes, name: str, limits: Limits = DEFAULT) -> Manifest
     if "fs_layers" in fields:
         raise UnreadableImage(
             f"{name} is a manifest of Docker's schema 1, which has no sizes and no diff IDs",
-            advice="Pull the image and push it again with a Docker of this decade.",
+            advice="Copy it: `skopeo copy docker://HOST/NAME oci:FOLDER`, and weigh that.",
         )
     if "manifests" in fields and fields & {"config", "layers"}:
         raise UnreadableImage(f"{name} is both a manifest and an index")

@@ -132,9 +132,10 @@ class _Answer:
         self._response = response
         self.status, self.url = response.status_code, response.url
         self.challenge = response.headers.get("WWW-Authenticate", "")
+        self.encoding = response.headers.get("Content-Encoding", "")
 
     def read(self, size: int, /) -> bytes:
-        """Return the next bytes as sent, not decoded: the encoding that a registry declares belongs to the blob."""
+        """Return the next bytes as sent; `encodings` decides whether they are to be decoded."""
         data = bytearray()
         with _translate_errors(self.url):
             # Reads again after a short piece: only then does the library report a connection that broke off.

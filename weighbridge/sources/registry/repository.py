@@ -20,7 +20,7 @@ from weighbridge.quoting import quote
 from weighbridge.sources.oci.descriptors import INDEX_TYPES, MANIFEST_TYPES, Descriptor
 from weighbridge.sources.oci.documents import parse_json
 from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES
-from weighbridge.sources.registry import challenges, credentials, token_hosts
+from weighbridge.sources.registry import challenges, credentials, encodings, token_hosts
 from weighbridge.sources.registry.references import Reference
 from weighbridge.sources.registry.refusals import describe_refusal, extract_reason
 from weighbridge.sources.tar.compression import Readable
@@ -48,6 +48,10 @@ class Answer(Protocol):
     @property
     def challenge(self) -> str:
         """The `WWW-Authenticate` header; empty if there is none."""
+
+    @property
+    def encoding(self) -> str:
+        """The `Content-Encoding` header; empty if there is none."""
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes of the body, fewer only at its end."""
@@ -103,11 +107,11 @@ class Repository:
         """Open a blob."""
         what = f"blob {described.digest[:19]}… of {self._reference.name}"
         with closing(self._request(f"blobs/{described.digest}", what, _ANYTHING)) as answer:
-            yield answer
+            yield encodings.open_body(answer, described.size, is_gzip="gzip" in described.media_type)
 
     def _fetch_document(self, path: str, what: str, *, accept: str = _DOCUMENTS, is_image: bool = False) -> bytes:
         with closing(self._request(path, what, accept, is_image=is_image)) as answer:
-            data = answer.read(MAX_DOCUMENT_BYTES + 1)
+            data = encodings.read_document(answer, MAX_DOCUMENT_BYTES + 1)
         if len(data) > MAX_DOCUMENT_BYTES:
             raise UnreadableImage(f"{what[:1].upper()}{what[1:]} is longer than {MAX_DOCUMENT_BYTES} bytes")
         return data
@@ -161,7 +165,7 @@ class Repository:
         with closing(answer):
             if answer.status != HTTPStatus.OK:
                 raise self._describe_refusal(answer, what)
-            text = answer.read(MAX_TOKEN_BYTES)
+            text = encodings.read_document(answer, MAX_TOKEN_BYTES)
         found = parse_json(_TOKENS, text, f"What {name_server(answer.url)} gives as {what}")
         token = found.token or found.access_token or ""
         if not _TOKEN.fullmatch(token):
@@ -172,7 +176,7 @@ class Repository:
         """Return the error for an answer, without the server's reason if that contains a secret of ours."""
         body = b""
         with suppress(UnreadableImage):
-            body = answer.read(MAX_WORDS_BYTES)
+            body = encodings.read_document(answer, MAX_WORDS_BYTES)
         leaks = any(secret.encode() in body for secret in self._secrets)
         return describe_refusal(
             answer.status,

@@ -105,11 +105,17 @@ class Tape:
 
     def skip(self, size: int) -> None:
         """Skip the next bytes; raise `EOFError` if the stream ends too early."""
+        if not self._try_skip(size):
+            raise EOFError("unexpected end of data")
+
+    def _try_skip(self, size: int) -> bool:
+        """Skip the next bytes; return False if the stream ends too early."""
         self._at += size
         while (beyond := self._at - len(self._chunk)) > 0:
             if not self._load_next():
-                raise EOFError("unexpected end of data")
+                return False
             self._at = beyond
+        return True
 
     def drain(self) -> None:
         """Read to the end: the bytes after an archive's last member belong to its digest too."""
@@ -125,9 +131,11 @@ class Tape:
         """
         everywhere = dict[str, str]()
         while (header := self._read_member(everywhere)) is not None:
-            end = self.position + _pad(header.stored)
+            begin = self.position
             yield header
-            self.skip(end - self.position)
+            is_whole = self._try_skip(begin + _pad(header.stored) - self.position)
+            if not is_whole and self.position < begin + header.stored:  # umoci does not fill up the last block
+                raise EOFError("unexpected end of data")
 
     def _read_member(self, everywhere: dict[str, str]) -> Header | None:
         """Return the next member's header, with the extended headers before it applied; None at the archive's end."""
