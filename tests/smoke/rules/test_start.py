@@ -9,9 +9,17 @@ import pytest
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerState
+from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rules import start
 
 HEALTH_CHECK = ("CMD", "check", "it")
+
+
+def judge_health(role: RoleName, output: str) -> str:
+    """Return why a role is not healthy whose health check always ends with this code and output."""
+    stack = replace(stack_on(FakeEngine(outputs=[output] * 30)), health_check=HEALTH_CHECK)
+    start.starts(stack, role)
+    return refused(lambda: start.becomes_healthy(stack, role))
 
 
 def test_health_may_be_bad_on_the_way() -> None:
@@ -44,6 +52,15 @@ def test_without_a_health_check() -> None:
             "it reached its limit of 512 MiB of memory; let it take less, or raise roles.api.memory",
         ),
         (FakeEngine(exited(1), log="RuntimeError: can't start new thread"), "raise roles.api.processes, which is 128"),
+        (FakeEngine(exited(0)), "(no output); if it went to the background, let it run in the foreground; see its log"),
+        (
+            FakeEngine(exited(1), log="OSError: libmagic.so.1: cannot open shared object file: No such file"),
+            "No such file; install the package that has libmagic.so.1 in the final stage",
+        ),
+        (
+            FakeEngine(exited(1), log="Error loading shared library libpq.so.5: No such file (needed by /x)"),
+            "(needed by /x); install the package that has libpq.so.5 in the final stage",
+        ),
     ],
 )
 def test_role_that_ends(engine: FakeEngine, words: str) -> None:
@@ -51,11 +68,55 @@ def test_role_that_ends(engine: FakeEngine, words: str) -> None:
     assert words in refused(lambda: start.starts(stack_on(engine), "api"))
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (("celery", "worker", "--detach"), "--detach"),
+        (("sh", "-c", "gunicorn -D app:app"), "-D"),
+        (("gunicorn", "--daemon", "app:app"), "--daemon"),
+    ],
+)
+def test_role_that_detaches(command: tuple[str, ...], option: str) -> None:
+    """An option that sends the program to the background is the cause if the container ends without an error."""
+    stack = replace(stack_on(FakeEngine(exited(0), log="started")), command=command)
+    assert refused(lambda: start.starts(stack, "api")) == (
+        f"{option} sent it to the background: the container's main process exited at once, with code 0, and the "
+        f"container ended with it; leave {option} out of roles.api.command or the image's CMD, so that it runs in the "
+        "foreground"
+    )
+    failing = replace(stack_on(FakeEngine(exited(1), log="no broker")), command=command)
+    assert refused(lambda: start.starts(failing, "api")).endswith(": no broker; see its log")
+
+
+@pytest.mark.parametrize(
+    ("output", "program"),
+    [
+        ("127 /bin/sh: 1: curl: not found", "curl"),
+        ("1 /bin/sh: curl: not found", "curl"),
+        ("127 bash: line 1: wget: command not found", "wget"),
+        ('126 OCI runtime exec failed: exec: "curl": executable file not found in $PATH: unknown', "curl"),
+        ('127 OCI runtime exec failed: exec: "/bin/wget": stat /bin/wget: no such file or directory', "/bin/wget"),
+    ],
+)
+def test_health_check_whose_program_is_missing(output: str, program: str) -> None:
+    """The reason names the program, and a check that needs no other than the role's own."""
+    assert judge_health("api", output) == (
+        f"its health check runs {program}, which the image does not have; install that in the final stage, or check "
+        "with a program that the image has, such as "
+        "`python -c \"import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/livez')\"`"
+    )
+    assert judge_health("worker", output).endswith("such as `celery --app … inspect ping`")
+
+
+@pytest.mark.parametrize("output", ["1 HTTP Error 404: Not Found", "1 GET /x: not found", "1 curl: (22) 404"])
+def test_health_check_that_reports_something_not_found(output: str) -> None:
+    """What a program of the image did not find is no missing program."""
+    assert f"its health check says: {output[2:]}; " in judge_health("api", output)
+
+
 def test_never_healthy() -> None:
     """The reason has the last line of the health check, and how long the rule has waited."""
-    stack = replace(stack_on(FakeEngine(outputs=["1 x\ny"] * 30)), health_check=HEALTH_CHECK)
-    start.starts(stack, "api")
-    assert "not healthy after 0.01 s, its health check says: y;" in refused(lambda: start.becomes_healthy(stack, "api"))
+    assert "not healthy after 0.01 s, its health check says: y;" in judge_health("api", "1 x\ny")
 
 
 @pytest.mark.parametrize("words", ["OSError: [Errno 30] Read-only file system: '/app/x'", "EROFS: open /app/x"])

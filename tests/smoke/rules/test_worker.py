@@ -92,3 +92,15 @@ def test_slow_job_in_a_queue_of_its_own() -> None:
         "the worker's log does not name job job-1 after 0.01 s; no worker takes the jobs that wait in queue slow (1); "
         "add --queues slow to roles.worker.command, or send the jobs to a queue that the worker takes jobs from"
     )
+
+
+def test_slow_job_that_a_worker_beside_the_api_takes() -> None:
+    """If the log of the API's container names the job, a worker there has it, and another one is sent."""
+
+    class TwoWorkers(FakeEngine):
+        def read_log(self, container: str, lines: int | None, *, times: bool = False) -> str:
+            self.text = "job-1 received" if container.endswith("-api") else "job-2 received"
+            return super().read_log(container, lines, times=times)
+
+    engine = TwoWorkers(outputs=["0 job-1", "0 job-2"])
+    assert worker.begin_job(stack_on(engine, timeout_seconds=5), ["call"]) == "job-2"

@@ -26,6 +26,16 @@ keeps the schedule, only says that it is unable to open the file."""
 _QUOTED_CHARACTERS = 300
 _NO_THREAD = re.compile(r"can't start new thread|Resource temporarily unavailable|\bEAGAIN\b")
 """How programs report that they may start no more threads or processes."""
+_NO_LIBRARY = re.compile(
+    r"(lib[\w.+-]+)(?:: cannot open shared object file| library not found)|Error loading shared library (lib[^\s:]+):"
+)
+"""How glibc, `psycopg` and musl name a shared library that a program asks for while it runs."""
+_DETACHES = re.compile(r"--detach|--daemon(?:ize)?|-D")
+"""Options of Celery, gunicorn and other servers that start the server in the background and end at once."""
+_NO_PROGRAM = re.compile(
+    r"sh: (?:(?:line )?\d+: )?(\S+): (?:command )?not found$|exec: \"([^\"]+)\": .*(?:not found|no such file)"
+)
+"""How shells and engines name a program that is missing."""
 _READY = " ready."
 """The end of the message that Celery logs when a worker begins to take jobs."""
 _ASK_FOR = {
@@ -134,6 +144,11 @@ def becomes_healthy(stack: Stack, role: RoleName) -> str:
     if found is None:
         raise CheckFailed("there is no health check")
     if not found.ok:
+        if missing := _NO_PROGRAM.search(found.output):
+            raise CheckFailed(
+                f"its health check runs {missing[1] or missing[2]}, which the image does not have; install that in the "
+                f"final stage, or check with a program that the image has, such as {_suggest_check(stack, role)}"
+            )
         error = stack.find_error(role)
         log = f"its log says: {error}; " if error and error != found.output else ""
         raise CheckFailed(
@@ -226,16 +241,41 @@ def _has_failed_on_read_only_root(stack: Stack, container: str) -> bool:
     return bool(_READ_ONLY.search(log) or _SCHEDULE.search(log))
 
 
+def _suggest_check(stack: Stack, role: RoleName) -> str:
+    """Return a health check that runs wherever the role itself does."""
+    if role == WORKER:
+        return "`celery --app … inspect ping`"
+    url = f"http://127.0.0.1:{stack.settings.roles.api.port}{stack.settings.roles.api.live}"
+    return f"`{stack.interpreters[0]} -c \"import urllib.request; urllib.request.urlopen('{url}')\"`"
+
+
 def _describe_end(stack: Stack, role: RoleName, container: str, state: ContainerState) -> str:
     if state.out_of_memory:
         return f"exited because it {stack.describe_out_of_memory(role)}"
+    words = " ".join(stack.build_command_line(role)).split()
+    option = next(filter(_DETACHES.fullmatch, words), "")
+    if state.exit_code == 0 and option:
+        return (
+            f"{option} sent it to the background: the container's main process exited at once, with code 0, and the "
+            f"container ended with it; leave {option} out of {_name_command(role)}, so that it runs in the foreground"
+        )
     log = stack.read_streams(container, exit_reason.LINES)
-    # If the program does not exist, the engine's init, which starts it, logs that and exits with 126 or 127.
-    cure = f"correct {_name_command(role)} and PATH" if state.exit_code in _NO_SUCH_PROGRAM else "see its log"
-    if _NO_THREAD.search(f"{log.errors}\n{log.output}"):
-        cure = f"raise roles.{role}.processes, which is {stack.get_role(role).processes}, or let it start with fewer"
     why = exit_reason.find_reason(log, stack.settings.smoke.log_errors)
+    cure = _find_cure(stack, role, state, f"{log.errors}\n{log.output}")
     return f"exited with code {state.exit_code} before it was healthy: {why}; {cure}"
+
+
+def _find_cure(stack: Stack, role: RoleName, state: ContainerState, log: str) -> str:
+    """Return what to do about a role that has ended, by its log and its exit code."""
+    if _NO_THREAD.search(log):
+        return f"raise roles.{role}.processes, which is {stack.get_role(role).processes}, or let it start with fewer"
+    if library := _NO_LIBRARY.search(log):
+        return f"install the package that has {library[1] or library[2]} in the final stage"
+    # If the program does not exist, the engine's init, which starts it, logs that and exits with 126 or 127.
+    if state.exit_code in _NO_SUCH_PROGRAM:
+        return f"correct {_name_command(role)} and PATH"
+    background = "if it went to the background, let it run in the foreground; " if state.exit_code == 0 else ""
+    return f"{background}see its log"
 
 
 def _name_command(role: RoleName) -> str:
