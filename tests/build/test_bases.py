@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from weighbridge.build import bases
-from weighbridge.build.bases import BaseImage, ensure_base_image, find_base_image, tell_compose
+from weighbridge.build.bases import BaseImage, ensure_base_image, find_base_image, has_compose, tell_compose
 from weighbridge.engine import apt
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
@@ -193,6 +193,23 @@ def test_compose(tmp_path: Path, before: str | None, chosen: list[BaseImage], af
     for _ in range(2):
         tell_compose(tmp_path, chosen)
         assert (path.read_text(encoding="utf-8") if path.exists() else None) == after
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "takes"),
+    [
+        ("compose.yaml", "services: {a: {build: {args: {PYTHON_IMAGE: }}}}", True),
+        ("docker-compose.yml", "services: {cache: {image: '${REDIS_IMAGE:-redis:8}'}}", True),
+        ("compose.yml", "secrets: {ca: {file: $WEIGHBRIDGE_CA_BUNDLE}}", True),
+        ("compose.yaml", "services: {a: {image: redis:8}}", False),
+        ("other.yaml", "services: {a: {build: {args: {PYTHON_IMAGE: }}}}", False),
+    ],
+)
+def test_compose_files_that_take_our_variables(tmp_path: Path, name: str, text: str, *, takes: bool) -> None:
+    """Only a project whose Compose file names one of our variables gets them in `.env`."""
+    assert not has_compose(tmp_path)
+    (tmp_path / name).write_text(text)
+    assert has_compose(tmp_path) is takes
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ LOOSE: Mapping[str, str] = {
     "sources/test_hostile.py": "archives made to do harm, against all that reads them",
 }
 """A test file in a room's folder that mirrors no module -> what it tests."""
-BESIDE_ROOMS = {"backend", "benchmarks", "browser", "live", "mutations", "project", "support"}
+BESIDE_ROOMS = {"backend", "benchmarks", "browser", "live", "mutations", "package", "project", "support"}
 
 
 def module_files() -> Iterator[Path]:

@@ -98,7 +98,15 @@ class Launcher:
     def expected(self, *words: str) -> str:
         """Return what the played Invoke prints."""
         project = str(self.project)
-        return "\n".join([f"first on PATH: {project}/.venv/bin", "--search-root", project, *words]) + "\n"
+        return "\n".join([f"first on PATH: {self.environment}/bin", "--search-root", project, *words]) + "\n"
+
+    @property
+    def environment(self) -> Path:
+        """Where the environment is: in the user's cache, by the project's name and the checksum of its path."""
+        words = ["cksum"]
+        told = subprocess.run(words, input=str(self.project), capture_output=True, text=True, check=True).stdout
+        cache = Path(self.variables["HOME"], ".cache", "weighbridge", "environments")
+        return cache / f"{self.project.name}-{told.split()[0]}"
 
 
 @pytest.fixture
@@ -114,7 +122,8 @@ def test_shells(launcher: Launcher, shell: str) -> None:
         pytest.skip(f"{shell} is not here")
     done = launcher.run("--list", shell=shell, variables={"REAL": "1"})
     assert (done.returncode, done.stdout) == (0, launcher.expected("--list"))
-    assert done.stderr == "Making the environment in .venv from requirements.txt\n"
+    assert done.stderr == f"Making the environment in {launcher.environment} from requirements.txt\n"
+    assert {path.name for path in launcher.project.iterdir()} == {"inv", "requirements.txt"}
 
 
 def test_words_pass_unchanged(launcher: Launcher) -> None:
@@ -126,7 +135,7 @@ def test_words_pass_unchanged(launcher: Launcher) -> None:
 def test_exit_code_is_that_of_invoke(launcher: Launcher) -> None:
     """What Invoke ends with, the launcher ends with."""
     launcher.run()
-    (launcher.project / ".venv/bin/invoke").write_text("#!/bin/sh\nexit 7\n")
+    (launcher.environment / "bin/invoke").write_text("#!/bin/sh\nexit 7\n")
     assert launcher.run("smoke").returncode == 7
 
 
@@ -147,7 +156,7 @@ def test_environment_is_made_once(launcher: Launcher) -> None:
 def test_environment_is_renewed_with_the_lock(launcher: Launcher) -> None:
     """A changed lock makes the environment anew, without what was in the old one."""
     launcher.run()
-    left = launcher.project / ".venv/left"
+    left = launcher.environment / "left"
     left.touch()
     launcher.lock("one==2")
     assert launcher.run().returncode == 0
@@ -158,7 +167,7 @@ def test_environment_is_renewed_with_the_lock(launcher: Launcher) -> None:
 def test_environment_whose_python_is_gone_is_renewed(launcher: Launcher) -> None:
     """An upgrade of the machine's Python may take the environment's with it."""
     launcher.run()
-    (launcher.project / ".venv/bin/python").write_text("#!/nowhere/python\n")
+    (launcher.environment / "bin/python").write_text("#!/nowhere/python\n")
     assert launcher.run().stdout == launcher.expected()
 
 
@@ -195,6 +204,25 @@ def test_two_first_runs_at_once(launcher: Launcher) -> None:
     assert launcher.made == ["venv", "pip"]
 
 
+def test_where_the_environment_is(launcher: Launcher, tmp_path: Path) -> None:
+    """The launcher tells where; XDG_CACHE_HOME moves it, unless it is relative; without any folder it fails."""
+    assert launcher.run("environment").stdout == f"{launcher.environment}\n"
+    for name, start in (("/elsewhere", "elsewhere"), ("elsewhere", ".cache")):
+        told = launcher.run(
+            "environment", variables={"XDG_CACHE_HOME": f"{tmp_path}{name}" if name[0] == "/" else name}
+        )
+        assert told.stdout.startswith(f"{tmp_path}/{start}/weighbridge/environments/")
+    done = launcher.run(variables={"HOME": ""})
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: there is no folder for the environment. Set HOME or XDG_CACHE_HOME.\n",
+    )
+    (tmp_path / "file").touch()
+    done = launcher.run(variables={"XDG_CACHE_HOME": f"{tmp_path}/file"})
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("cannot be made. Set XDG_CACHE_HOME to a folder that you may write.")
+
+
 @pytest.mark.parametrize("fault", ["missing", "too old", "without ensurepip"])
 def test_no_python_that_fits(launcher: Launcher, tmp_path: Path, fault: str) -> None:
     """No Python, an old one, or Debian's without python3-venv: one line that says what to install, and exit code 2."""
@@ -224,13 +252,13 @@ def ready(tmp_path: Path) -> Launcher:
     launcher = Launcher(tmp_path)
     for name in ("tasks.py", "weighbridge"):
         (launcher.project / name).symlink_to(PROJECT / name)
-    python = launcher.project / ".venv/bin/python"
+    python = launcher.environment / "bin/python"
     python.parent.mkdir(parents=True)
     python.symlink_to(sys.executable)
-    (launcher.project / ".venv/made-from").write_text(f"one==1# {launcher.project}\n")
+    (launcher.environment / "made-from").write_text(f"one==1# {launcher.project}\n")
     if (config := Path(sys.prefix, "pyvenv.cfg")).is_file():
-        shutil.copy(config, launcher.project / ".venv")
-        (launcher.project / ".venv/lib").symlink_to(Path(sys.prefix, "lib"))
+        shutil.copy(config, launcher.environment)
+        (launcher.environment / "lib").symlink_to(Path(sys.prefix, "lib"))
     return launcher
 
 
@@ -246,7 +274,7 @@ def test_real_invoke_runs(ready: Launcher) -> None:
 def test_closed_standard_error(ready: Launcher) -> None:
     """A caller may have closed standard error."""
     words = ["sh", "-c", '"$0" --list 2>&-', str(ready.project / "inv")]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    done = subprocess.run(words, env=ready.variables, capture_output=True, text=True, check=True)
     assert "  smoke " in done.stdout
 
 

@@ -11,6 +11,7 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -38,6 +39,8 @@ STANDIN_NAMES = frozenset({_ROOT, *(name for _, name in _STANDINS.values())})
 _BUNDLE_VARIABLE = "WEIGHBRIDGE_CA_BUNDLE"
 _COMPOSE_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """What compose.yaml uses if the variable is not set."""
+_COMPOSE_FILES = "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"
+_COMPOSE_BYTES = 10**6
 _DOCKERFILES = Path(__file__).with_name("standins")
 # dpkg's filters for what the official slim images leave out of every package; licences stay.
 _LEFT_OUT = (
@@ -192,6 +195,17 @@ def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
             f"{path} cannot be updated: {reason}",
             advice="Make it a text file that you may read and write, and run `invoke engine` again.",
         ) from error
+
+
+def has_compose(project: Path) -> bool:
+    """Tell whether a Compose file of the project takes our variables; otherwise there is nothing to tell Compose."""
+    names = (*(f"{role.upper()}_IMAGE" for role in _STANDINS), _BUNDLE_VARIABLE)
+    for name in _COMPOSE_FILES:
+        with suppress(OSError):
+            text = files.read(project / name, _COMPOSE_BYTES)
+            if any(each.encode() in text for each in names):
+                return True
+    return False
 
 
 def _merge_lines(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]:

@@ -19,7 +19,8 @@ def run(settings: Settings, project: Path, format_name: str = "terminal") -> Non
         client = provision.ensure_client(shown.note)
         wanted = settings.bases.map_roles().items()
         images = [bases.ensure_base_image(found, client, role, name, shown.note) for role, name in wanted]
-        bases.tell_compose(project, images)
+        if bases.has_compose(project):
+            bases.tell_compose(project, images)
         setup = Setup(
             engine=found.described, builder=client.described, bases={each.role: each.described for each in images}
         )

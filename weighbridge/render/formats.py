@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -78,6 +79,10 @@ TRENDS: Mapping[str, Callable[[Trend], None]] = {
 }
 
 
+_EXTRAS: Mapping[str, tuple[str, str]] = {"cyclonedx": ("cyclonedx", "bom")}
+"""A format that needs a library of its own -> that library's name in Python, and the extra that brings it."""
+
+
 def describe_choice(names: Iterable[str]) -> str:
     """Return the help of an option that takes one of these formats: `terminal, json or junit; …`."""
     *others, last = names
@@ -88,10 +93,14 @@ def choose(table: Mapping[str, T], name: str) -> T:
     """Return the renderer of that name.
 
     Raises:
-        SettingsError: There is no such format; the advice lists the formats.
+        SettingsError: There is no such format, and the advice lists the formats; or its library is not installed.
     """
     if name not in table:
         raise SettingsError(f"Unknown format {name}", advice=f"Choose from {', '.join(table)}.")
+    library, extra = _EXTRAS.get(name, ("", ""))
+    if library and find_spec(library) is None:
+        message = f"--format {name} needs a library that is not installed"
+        raise SettingsError(message, advice=f"Install `weighbridge[{extra}]`.")
     return table[name]
 
 
