@@ -15,6 +15,8 @@ from benchmarks.runs import Command, Contender
 from weighbridge.render import formats
 
 COLD, KNOWN, MENU = "invoke report, cold", "invoke report, known layers", "invoke --list"
+IMPORTED, INVOKE = "import weighbridge.tasks", "import invoke"
+"""What a client's tasks.py imports with our collection, and without it."""
 AS = tuple(f"{KNOWN}, {name}" for name in formats.REPORTS if name != "json")
 """The report of cached layers in each of the other formats."""
 SAVE, DIVE, SYFT = "docker save", "dive", "syft"
@@ -82,7 +84,12 @@ def list_our_contenders(place: Workplace, references: Sequence[str], cache: Path
         Contender(name=KNOWN, commands=lambda: [place.make_report_command(locations, cache)]),
         *(Contender(name=name, commands=partial(_make_report_commands, place, locations, cache, name)) for name in AS),
         Contender(name=MENU, commands=lambda: [place.make_invoke_command("--list", cache=cache)]),
+        *(Contender(name=name, commands=partial(_make_import_commands, place, name)) for name in (IMPORTED, INVOKE)),
     )
+
+
+def _make_import_commands(place: Workplace, name: str) -> list[Command]:
+    return [Command(words=(sys.executable, "-c", name), environment={"PYTHONPATH": str(place.project)})]
 
 
 def _make_report_commands(place: Workplace, locations: Sequence[str], cache: Path, name: str) -> list[Command]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.programs import AS, COLD, DIVE, KNOWN, MENU, SAVE, SYFT
+from benchmarks.programs import AS, COLD, DIVE, IMPORTED, INVOKE, KNOWN, MENU, SAVE, SYFT
 from benchmarks.runs import Series
 
 Unit = Literal["times", "seconds", "bytes"]
@@ -99,7 +99,13 @@ def _make_time_targets(series: Sequence[Series]) -> tuple[Target, ...]:
         Target(name=name, unit="seconds", limit=limit, measured=seconds.get(name))
         for name, limit in ((KNOWN, 0.5), (MENU, 1 / 3), *((name, 0.6) for name in AS))
     ]
-    return (*against, *alone)
+    imported = Target(
+        name="import of our tasks against Invoke's",
+        unit="times",
+        limit=1.25,
+        measured=compute_ratio(series, IMPORTED, INVOKE),
+    )
+    return (*against, imported, *alone)
 
 
 def _make_memory_targets(growths: Sequence[Growth]) -> tuple[Target, ...]:
