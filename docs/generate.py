@@ -25,6 +25,8 @@ BEGIN, END = "<!-- written by `python -m docs.generate` -->", "<!-- end -->"
 _MARKED = re.compile(f"^{re.escape(BEGIN)}\n.*?^{re.escape(END)}\n", re.MULTILINE | re.DOTALL)
 _TASKS: Mapping[str, Task[Any]] = Collection.from_module(tasks).tasks
 _TABLES: Mapping[str, Iterable[str]] = {
+    "invoke engine": formats.SETUPS,
+    "invoke build": formats.BUILDS,
     "invoke report": formats.REPORTS,
     "invoke diff": formats.DIFFERENCES,
     "invoke smoke": formats.PROOFS,
