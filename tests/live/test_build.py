@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
 from dataclasses import dataclass
 
@@ -26,15 +28,20 @@ class Row:
     seconds: float
     run: int
     cached: int
+    shipped: str
+    change: str
 
 
 def rows(done: Done) -> list[Row]:
     """Return the table at the end of a build."""
     assert done.code == 0, done.stderr
-    lines = [line.split() for line in done.stdout.splitlines()]
-    head = lines.index(["Variant", "Image", "id", "Seconds", "Steps", "run", "Steps", "cached"])
-    table = lines[head + 2 : lines.index([], head)]  # between the rule and the empty line
-    return [Row(name, image, float(seconds), int(run), int(cached)) for name, image, seconds, run, cached in table]
+    lines = [re.split(r" {2,}", line.strip()) for line in done.stdout.splitlines()]
+    head = lines.index(["Variant", "Image id", "Seconds", "Run", "Cached", "Shipped", "Pull", "Change"])
+    table = lines[head + 2 : lines.index([""], head)]  # between the rule and the empty line
+    return [
+        Row(name, image, float(seconds), int(run), int(cached), shipped, change)
+        for name, image, seconds, run, cached, shipped, _, change in table
+    ]
 
 
 def build(project: Project, *words: str) -> list[Row]:
@@ -67,8 +74,26 @@ def test_table_counts_steps(engine: DockerEngine, two_steps: Project) -> None:
     assert (row.run, row.cached) == (1, 1)
 
 
+def test_table_ends_with_bytes(two_steps: Project) -> None:
+    """The first build has nothing to compare with; the next one tells the change since the record, to the byte."""
+    (row,) = build(two_steps)
+    assert (row.shipped, row.change) == ("128 B", "-")
+    assert two_steps.invoke("report").code == 0
+    two_steps.write("two", secrets.token_hex() + "x" * 20_000)
+    (row,) = build(two_steps)
+    assert (row.shipped, row.change) == ("20.1 kB", "+20.0 kB")
+    done = two_steps.invoke("build", "--format", "json")
+    (told,) = json.loads(done.stdout)["variants"]
+    assert (told["steps_cached"], told["weight"]["shipped_bytes"], told["weight"]["change_bytes"]) == (
+        2,
+        20_128,
+        20_000,
+    )
+    assert told["weight"]["since"].startswith("20")
+
+
 def test_progress_stays_off_the_result(two_steps: Project, python_base: bases.BaseImage) -> None:
-    """Standard error tells each step with its outcome; standard output has the table and the base, nothing else."""
+    """Standard error tells each step with its outcome; standard output has the table, its base and what it is compared with, nothing else."""
     done = two_steps.invoke("build")
     assert [line.split()[:2] for line in done.stderr.splitlines()] == [["a", "done"], ["a", "done"]]
     assert [line[line.index("[") :] for line in done.stderr.splitlines()] == [
@@ -77,7 +102,10 @@ def test_progress_stays_off_the_result(two_steps: Project, python_base: bases.Ba
     ]
     assert "COPY" not in done.stdout
     assert done.stdout.splitlines()[0].strip() == "Built"
-    assert done.stdout.splitlines()[-1] == f"Base: {python_base.described}"
+    assert done.stdout.splitlines()[-2:] == [
+        f"Base: {python_base.described}",
+        "Change: not known, because there is no record of it",
+    ]
 
 
 def test_chosen_variants_alone_are_built(engine: DockerEngine, project: Project) -> None:
