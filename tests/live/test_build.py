@@ -93,7 +93,7 @@ def test_table_ends_with_bytes(two_steps: Project) -> None:
 
 
 def test_progress_stays_off_the_result(two_steps: Project, python_base: bases.BaseImage) -> None:
-    """Standard error tells each step with its outcome; standard output has the table, its base and what it is compared with, nothing else."""
+    """Standard error tells each step with its outcome; standard output has the table, and what it is measured by."""
     done = two_steps.invoke("build")
     assert [line.split()[:2] for line in done.stderr.splitlines()] == [["a", "done"], ["a", "done"]]
     assert [line[line.index("[") :] for line in done.stderr.splitlines()] == [
