@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from tests.support.images import Entry, ImageSpec, docker_25, tar_of
 from weighbridge.program import read_version
 
 PROJECT = Path(__file__).parents[1]
-MAIN = "from weighbridge.program import main; main()"
+START = "from weighbridge.__main__ import main; main()"
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def run(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProc
     """Run the program in a folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("INVOKE_", "WEIGHBRIDGE_"))}
     environment = {**kept, "PYTHONPATH": str(PROJECT), "HOME": str(folder), **variables}
-    command = [sys.executable, "-B", "-c", MAIN, *words]
+    command = [sys.executable, "-B", "-m", "weighbridge", *words]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -118,3 +120,42 @@ def test_completion_of_a_word(tmp_path: Path) -> None:
     assert {"report", "smoke", "docker-plugin"} <= {*tasks}
     options = run(tmp_path, "--complete", "--", "weighbridge", "report", "--").stdout.split()
     assert {"--image", "--format", "--root"} <= {*options}
+
+
+@pytest.mark.slow
+def test_interrupted_at_any_moment(tmp_path: Path) -> None:
+    """Ctrl-C ends the program without a traceback of ours, from its first line to its last."""
+    began = time.monotonic()
+    run(tmp_path, "--list")
+    whole, codes = time.monotonic() - began, set[int]()
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {START}", "--list"]
+    for number in range(30):
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background ignores it
+        try:
+            process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        finally:
+            signal.signal(signal.SIGINT, before)
+        time.sleep(0.02 + number * whole / 30)
+        process.send_signal(signal.SIGINT)
+        codes.add(process.wait())
+        assert process.stderr
+        said = process.stderr.read().decode()
+        process.stderr.close()
+        assert "weighbridge" not in said, said
+    assert codes <= {0, 1, -signal.SIGINT}
+    assert codes - {0}
+
+
+def test_working_directory_that_has_gone(tmp_path: Path) -> None:
+    """A working directory that somebody has removed is one line."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = "import os, sys; os.rmdir(os.getcwd()); sys.argv[1:] = ['report', '--image', 'archive:x']; "
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code + START], cwd=gone, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: The working directory no longer exists. Change to one that does.\n",
+    )

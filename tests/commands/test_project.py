@@ -85,6 +85,13 @@ def test_each_file(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, tex
         assert project.settings.reports.directory == "reports"
 
 
+def test_file_without_any_key(folder: Path) -> None:
+    """A file with an empty section is a file: the settings by default, and records."""
+    (folder / "invoke.yaml").write_text("weighbridge:\n", encoding="utf-8")
+    project = open_project(under_invoke(folder), needs_file=True)
+    assert (project.has_file, project.settings.reports.directory) == (True, "reports")
+
+
 def test_collection_and_second_file_and_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the collection configures comes before the file, then the second file, then variables."""
     (folder / "invoke.yaml").write_text("weighbridge: {repository: file, variants: {a: {}}}\n", encoding="utf-8")

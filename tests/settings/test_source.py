@@ -156,3 +156,17 @@ def test_no_folder(tmp_path: Path) -> None:
     """A folder that does not exist is named."""
     with pytest.raises(SettingsError, match="is not a folder"):
         find(tmp_path / "gone")
+
+
+def test_folder_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder above in which nothing may be looked up has nothing for us."""
+    project = write(tmp_path / "theirs" / "shop", "notes.txt", "x").parent
+    real = Path.exists
+
+    def look(path: Path, **options: bool) -> bool:
+        if path.parent == tmp_path / "theirs":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "exists", look)
+    assert find(project) is None

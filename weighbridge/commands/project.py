@@ -59,7 +59,8 @@ def open_project(c: Context, root: str = "", *, needs_file: bool = False) -> Pro
     found = _find_file(c.config, root)
     levels = [*_read_configured(c.config), found.values if found else {}, *_read_second(c.config)]
     values = _merge({}, *levels)
-    if needs_file and not values:
+    has_file = bool(found or values)
+    if needs_file and not has_file:
         raise SettingsError(
             f"There is no settings file for {escape(str(_choose_start(c.config, root)))}", advice=_WRITE
         )
@@ -69,10 +70,10 @@ def open_project(c: Context, root: str = "", *, needs_file: bool = False) -> Pro
     second = getattr(c.config, "_runtime_path", None) or ""
     origin = Origin(file=found.path.name if found else "", second_file=escape(str(second)), variables=taken.names)
     # Whoever has no file did not ask for records; a variable or a collection may still ask.
-    unasked = {} if values else {"reports": {"directory": None}}
+    unasked = {} if has_file else {"reports": {"directory": None}}
     settings = check(_merge(unasked, values, taken.values), origin)
     folder = found.root if found else _choose_start(c.config, root)
-    return Project(root=folder, settings=settings, has_file=bool(values), advice=advice)
+    return Project(root=folder, settings=settings, has_file=has_file, advice=advice)
 
 
 def is_program(config: Config) -> bool:
@@ -86,9 +87,12 @@ def _choose_start(config: Config, root: str) -> Path:
     Under Invoke it is that of the client's tasks if the working directory is not in it: `--search-root` may have named
     it from anywhere.
     """
-    here, tasks = Path.cwd(), getattr(config, "_project_prefix", None)
     if root:
         return Path(root).expanduser()
+    try:
+        here, tasks = Path.cwd(), getattr(config, "_project_prefix", None)
+    except FileNotFoundError as error:
+        raise SettingsError("The working directory no longer exists", advice="Change to one that does.") from error
     return here if not tasks or here.is_relative_to(Path(tasks).resolve()) else Path(tasks).resolve()
 
 

@@ -53,7 +53,7 @@ def find(start: Path, foreign: Collection[str] = (), *, upwards: bool = True) ->
     Raises:
         SettingsError: The folder does not exist, a folder has two such files, or one cannot be read.
     """
-    if not start.is_dir():
+    if not files.is_folder(start):
         raise SettingsError(f"{quote(start)} is not a folder", advice="Name the project's folder.")
     start = start.resolve()
     for folder in (start, *start.parents) if upwards else (start,):
@@ -66,7 +66,7 @@ def find(start: Path, foreign: Collection[str] = (), *, upwards: bool = True) ->
             )
         if found:
             return found[0]
-        if (folder / ".git").exists():
+        if _exists(folder / ".git"):
             break
     return None
 
@@ -96,14 +96,14 @@ def is_old_form(values: Mapping[str, Any]) -> bool:
 
 def _read_folder(folder: Path, foreign: Collection[str]) -> Iterator[SettingsFile]:
     for name in _OWN:
-        if (path := folder / name).exists():
+        if _exists(path := folder / name):
             yield SettingsFile(path=path, values=check_syntax(path))
-    if (path := folder / _PYPROJECT).exists():
+    if _exists(path := folder / _PYPROJECT):
         section = _read_pyproject(path)
         if section is not None:
             yield SettingsFile(path=path, values=section)
     for name in _INVOKE:
-        if (path := folder / name).exists():
+        if _exists(path := folder / name):
             values = _read_if_ours(path, check_syntax)
             section = read_section(values, name)
             if section is not None:
@@ -112,6 +112,14 @@ def _read_folder(folder: Path, foreign: Collection[str]) -> Iterator[SettingsFil
                 ours = {key: value for key, value in values.items() if key not in foreign}
                 yield SettingsFile(path=path, values=ours, is_old=True)
             return  # Invoke reads the first of them only
+
+
+def _exists(path: Path) -> bool:
+    """Tell whether something has this path; what is in a folder that the user may not enter is not theirs to use."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _read_pyproject(path: Path) -> Mapping[str, Any] | None:
