@@ -33,10 +33,9 @@ pytestmark = pytest.mark.slow
 
 
 def test_files(wheel: Path) -> None:
-    """The wheel holds the package's files that Git knows, and what every wheel has; nothing else."""
-    listed = subprocess.run(
-        ["git", "ls-files", "weighbridge"], cwd=PROJECT, check=True, capture_output=True, text=True
-    ).stdout.split()
+    """The wheel holds the package's modules, the few files beside them, and what every wheel has; nothing else."""
+    paths = (path for path in (PROJECT / "weighbridge").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    listed = [path.relative_to(PROJECT).as_posix() for path in paths]
     about = f"weighbridge-{SETTINGS['project']['version']}.dist-info"
     records = {f"{about}/{name}" for name in ("METADATA", "WHEEL", "entry_points.txt", "licenses/LICENSE", "RECORD")}
     names = {*zipfile.ZipFile(wheel).namelist()}
