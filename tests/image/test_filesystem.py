@@ -93,6 +93,36 @@ CASES: list[tuple[str, list[list[Entry]], dict[str, int], set[tuple[str, int, in
         {("deleted-file", 100, 0, 1, "run/x")},
     ),
     (
+        "such a link starts in its own folder, and leads through several",
+        [[Entry("a/d/e/x", BIG)], [symbolic_link("a/l", "d/e"), Entry("a/l/.wh.x")]],
+        {},
+        {("deleted-file", 100, 0, 1, "a/d/e/x")},
+    ),
+    (
+        "such a link that climbs above the root stays at the root",
+        [[Entry("d/x", BIG)], [symbolic_link("a/l", "../../d"), Entry("a/l/.wh.x")]],
+        {},
+        {("deleted-file", 100, 0, 1, "d/x")},
+    ),
+    (
+        "the name of such a link's target is taken as it is",
+        [[Entry("Xd/x", BIG)], [symbolic_link("l", "Xd"), Entry("l/.wh.x")]],
+        {},
+        {("deleted-file", 100, 0, 1, "Xd/x")},
+    ),
+    (
+        "a link of the same layer that leads nowhere becomes a folder",
+        [[Entry("d/x", BIG)], [symbolic_link("l", "gone"), Entry("l/y", b"1")]],
+        {"d/x": 100, "l/y": 1},
+        set(),
+    ),
+    (
+        "a file of the same layer leads nowhere",
+        [[Entry("XXXX/x", BIG)], [Entry("f", b"1"), Entry("f/.wh.x")]],
+        {"XXXX/x": 100},
+        {("replaced", 1, 1, 1, "f")},
+    ),
+    (
         "a whiteout below a lower layer's link makes a folder in the link's place",
         [[Entry("run/x", BIG), symbolic_link("var/run", "/run")], [Entry("var/run/.wh.x")]],
         {"run/x": 100},

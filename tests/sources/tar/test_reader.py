@@ -157,6 +157,21 @@ def test_data_between_members(taken: int) -> None:
     assert names == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("kept", [600, 601, 1023, 1024])
+def test_last_block_need_not_be_full(kept: int) -> None:
+    """Where an archive ends within a member's last block, all of the member's data is there."""
+    tape = Tape(io.BytesIO(member(b"0", "a", b"d" * 600)[: 512 + kept]))
+    assert [header.name for header in tape.iterate_members()] == ["a"]
+
+
+@pytest.mark.parametrize("kept", [0, 599])
+def test_data_that_is_cut_off(kept: int) -> None:
+    """An archive that ends within a member's data is cut off."""
+    tape = Tape(io.BytesIO(member(b"0", "a", b"d" * 600)[: 512 + kept]))
+    with pytest.raises(EOFError, match=CUT_OFF):
+        list(tape.iterate_members())
+
+
 @pytest.mark.parametrize("end", [b"", bytes(512), bytes(1024) + b"x" * 512])
 def test_end_of_an_archive(end: bytes) -> None:
     """A block of zeros ends an archive, whatever follows, and so does the end of the stream."""
