@@ -388,7 +388,7 @@ def test_scripts_hold_nothing_from_outside(script: str) -> None:
 def commands() -> list[list[str]]:
     """Return the words of each command line of Invoke in scripts and in the document's prose."""
     lines = [line for script in SHELL.values() for line in script.splitlines()]
-    found = [match[1] for line in lines for match in re.finditer(r"""inv"? ([^>|;&]+)""", line)]
+    found = [match[1] for line in lines for match in re.finditer(r"""(?:inv|weighbridge)"? ([^>|;&]+)""", line)]
     return [*map(shlex.split, found), *map(shlex.split, re.findall(r"`invoke ([^`]+)`", DOCUMENT))]
 
 
@@ -538,14 +538,20 @@ def test_steps_that_are_named_exist() -> None:
     assert asked <= {step.get("id") for step in ACTION["runs"]["steps"]}
 
 
+LAUNCHER = """#!/bin/bash
+[ "$*" = environment ] && echo "${0%/*}/environment"
+"""
+RUNNER = (PROJECT / ".github" / "weighbridge").read_text(encoding="utf-8")
 STUB = """#!/bin/bash
+[ "$1 $2 $3" = "-P -m weighbridge" ] && [ "$PYTHONPATH" = "$GITHUB_ACTION_PATH" ] || exit 9
+shift 3
 echo "$*" >> "$CALLS"
 printf '%b' "$SAYS" >&2
 case "$1" in smoke) ;; *) printf '%b' "$SAYS" ;; esac
 case "$* " in
   "smoke "*) echo '<testsuites/>'; exit "${SMOKE_STATUS:-0}" ;;
   "report "*"--baseline="*) [ -z "$UNREADABLE" ] || exit 3 ;;&
-  "report "*) touch "$INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY/2.json" ;;&
+  "report "*) touch "$WEIGHBRIDGE_REPORTS_DIRECTORY/2.json" ;;&
   *" markdown:"*)
     line=$*
     file=${line##*markdown:}
@@ -570,10 +576,12 @@ class Run:
 def run(
     folder: Path, inputs: dict[str, str], *, records: tuple[str, ...] = (), variables: dict[str, str] | None = None
 ) -> Run:
-    """Run the action's scripts in Bash, with a launcher that notes what it is asked."""
-    launcher, calls, summary, output = (folder / name for name in ("inv", "calls", "summary", "output"))
-    launcher.write_text(STUB)
-    launcher.chmod(0o755)
+    """Run the action's scripts in Bash, with a program that notes what it is asked."""
+    calls, summary, output = (folder / name for name in ("calls", "summary", "output"))
+    for name, text in (("inv", LAUNCHER), ("environment/bin/python", STUB), (".github/weighbridge", RUNNER)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
     values = {f"inputs.{name}": inputs.get(name, str(told["default"])) for name, told in ACTION["inputs"].items()}
     kept = folder / f"weighbridge{'-' * bool(inputs.get('name'))}{inputs.get('name', '')}" / "records"
     kept.mkdir(parents=True)
@@ -582,7 +590,7 @@ def run(
     environment = {"PATH": "/usr/bin:/bin", "RUNNER_TEMP": str(folder), "GITHUB_ACTION_PATH": str(folder)}
     environment |= {
         "CALLS": str(calls),
-        "INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY": str(kept),
+        "WEIGHBRIDGE_REPORTS_DIRECTORY": str(kept),
         "GITHUB_STEP_SUMMARY": str(summary),
     }
     environment |= {
@@ -654,6 +662,17 @@ def test_action_chooses_variants_and_compares_with_the_newest(tmp_path: Path) ->
         f"engine build {names}",
         f"smoke --format junit {names}",
         f"{drawn(tmp_path, names, '--rebuild')} {since}",
+    ]
+
+
+def test_action_takes_the_settings_of_a_folder(tmp_path: Path) -> None:
+    """A root reaches each task."""
+    done = run(tmp_path, {"root": "services/a shop"})
+    root = "--root=services/a shop"
+    assert done.calls == [
+        f"engine {root} build {root}",
+        f"smoke {root} --format junit",
+        drawn(tmp_path, root),
     ]
 
 
@@ -766,7 +785,7 @@ def test_log_obeys_again_after_a_failure(tmp_path: Path) -> None:
 
 def test_steps_that_show_foreign_text_stop_commands() -> None:
     """Each step of action and workflow that runs a program of ours stops commands first, and nothing else does."""
-    ours = [step for step in STEPS if re.search(r"/inv\b|comment\.py", str(step.get("run")))]
+    ours = [step for step in STEPS if re.search(r"/weighbridge\"|comment\.py", str(step.get("run")))]
     assert len(ours) == 5
     for step in STEPS:
         assert ("::stop-commands::" in str(step.get("run"))) is (step in ours)
