@@ -170,7 +170,7 @@ def test_api_and_worker_under_supervisord(proofs: Mapping[str, Proof]) -> None:
     assert failures(proof) == {}
     assert {each.title: each.detail for each in proof.checks if each.outcome != "passed"} == {
         "worker listens-where-declared": "a process listens on tcp 0.0.0.0:9000, where a worker needs no port; "
-        "switch it off; accepted: the API runs beside it"
+        "switch it off; waived: the API runs beside it"
     }
     assert seen(proof, "worker finishes-running-job-on-sigterm").endswith("and its job gave 3.0")
     assert seen(proof, "api stops-on-sigterm").startswith("exited with 0, ")

@@ -78,7 +78,7 @@ def test_all_before(first: Callable[[str], Rule], outcome: str) -> None:
 def test_accepted_failure(name: str) -> None:
     """A rule is waived by its name or title; rules that need it are tried, and the check says why it is waived."""
     found = outcomes(failing("a"), holding("b", "api a"), accepted={name: "we know"})
-    assert found == {"a": ("waived", "no a; accepted: we know"), "b": ("passed", "saw b")}
+    assert found == {"a": ("waived", "no a; waived: we know"), "b": ("passed", "saw b")}
 
 
 def test_accepted_and_holding() -> None:

@@ -106,5 +106,5 @@ def _try_rule(rule: Rule, stack: Stack, accepted: str) -> Check:
         detail = error.message
     detail = stack.mask(detail)
     if accepted and outcome == "failed":
-        detail, outcome = f"{detail}; accepted: {accepted}", "waived"
+        detail, outcome = f"{detail}; waived: {accepted}", "waived"
     return Check(role=rule.role, rule=rule.name, outcome=outcome, detail=detail, seconds=time.monotonic() - began)

@@ -34,7 +34,7 @@ Smoke test
   the worker logged 3 error lines
 
 ~ image no-setuid-files, single and multi
-  /usr/bin/newgrp is setuid; accepted: it is the customer's
+  /usr/bin/newgrp is setuid; waived: it is the customer's
 
 Starts and memory
 
