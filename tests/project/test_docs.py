@@ -33,8 +33,9 @@ from weighbridge.model.smoke import Check, Proof
 from weighbridge.render.terminal import overview
 from weighbridge.report import baseline, budgets
 from weighbridge.settings.budgets import Budgets, Limits
+from weighbridge.settings.probes import Request
 from weighbridge.settings.project import Settings, check
-from weighbridge.settings.smoke import Request, Roles, Smoke
+from weighbridge.settings.smoke import Roles, Smoke
 from weighbridge.settings.values import Section, Size
 from weighbridge.smoke import suite
 from weighbridge.sources.opener import SOURCES

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from weighbridge.quoting import escape
+from weighbridge.settings.values import SECTION, TEXT
 
 _WORDS = {
     "missing": "it is missing",
@@ -25,7 +26,9 @@ _WORDS = {
 }
 """Kind of an error -> our message; for all other kinds, pydantic's own message is good enough."""
 _SHOWN = 60
-_SECRET = {"environment", "headers"}
+_NOT_WRITTEN = {"[key]", TEXT, SECTION}
+"""Parts of a place that are pydantic's, and stand in no file."""
+_SECRET = {"environment", "form", "headers", "multipart"}
 """Sections whose values may be secrets, so that we never show them."""
 
 
@@ -51,7 +54,7 @@ def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel], or
     """
     # A misspelt key is reported as unknown and also as missing: report the misspelt one.
     first = min(errors, key=lambda error: error["type"] == "missing")
-    place = [str(part) for part in first["loc"] if part != "[key]"]
+    place = [str(part) for part in first["loc"] if part not in _NOT_WRITTEN]
     if first["type"] == "extra_forbidden":
         words = f"there is no such setting; choose from {', '.join(_list_keys(place, settings))}"
     elif first["type"] == "value_error":

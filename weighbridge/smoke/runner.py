@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from weighbridge.engine.protocol import Engine
@@ -17,6 +18,7 @@ from weighbridge.model.smoke import Check, Proof, StartCosts
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
+from weighbridge.smoke.rules import requests
 from weighbridge.smoke.stack import runs, signals, start_costs
 from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack, run_stack
 
@@ -38,6 +40,8 @@ class Trial:
     settings: Settings
     redis: str
     """Reference of a Redis image that the engine has."""
+    project: Path = Path()
+    """The project's folder, from which the paths in the settings start."""
     faults: bool = False
     """Whether to break things on purpose, too."""
     keep: bool = False
@@ -63,11 +67,12 @@ def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) ->
 
     Raises:
         NoSuchImage: The engine has no Redis image.
-        SettingsError: A variant accepts a rule that does not exist.
+        SettingsError: A variant accepts a rule that does not exist, or a file to upload cannot be read.
         NoEngine: The engine went away.
     """
     if not trial.engine.has_image(trial.redis):
         raise NoSuchImage(f"The engine has no image {trial.redis}", advice="Run `invoke engine`.")
+    requests.check_uploads(trial.settings, trial.project)
     for variant, contents in images.items():
         _check_accepted(trial.settings, variant, contents)
     with signals.defer() as interruption:
@@ -214,6 +219,7 @@ class _Variant:
                 image=self.contents.image_id,
                 redis=trial.redis,
                 run=run,
+                project=trial.project,
                 interruption=self.interruption,
                 entrypoint=self.contents.entrypoint,
                 command=self.contents.command,

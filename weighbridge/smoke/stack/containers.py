@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Literal, TypedDict, assert_never
 
 from weighbridge.engine.protocol import Engine
@@ -54,6 +55,8 @@ class Stack:
     redis: str
     run: Run
     interruption: Interruption
+    project: Path = Path()
+    """The project's folder, from which the paths in the settings start."""
     entrypoint: tuple[str, ...] = ()
     """The entrypoint of the image."""
     command: tuple[str, ...] = ()
@@ -112,8 +115,8 @@ class Stack:
         return exit_reason.find_error(self.read_streams(container, exit_reason.LINES), self.settings.smoke.log_errors)
 
     def mask(self, text: str) -> str:
-        """Return a text with `***` in place of the secrets that the containers were given."""
-        return redaction.mask(text, redaction.collect_secrets(self.settings, self.environment))
+        """Return a text with `***` in place of the secrets that the containers were given or sent."""
+        return redaction.mask(text, redaction.collect_secrets(self.settings, self.environment) | self.observed.secrets)
 
     def mask_streams(self, streams: Streams) -> Streams:
         """Return what a program wrote without secrets; this comes before any cut, which could leave half of one."""

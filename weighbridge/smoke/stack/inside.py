@@ -24,6 +24,8 @@ _LEAST_SECONDS = 30.0
 """How long each script may print nothing, or as long as a role may take to become healthy."""
 _SPARE_SECONDS = 10.0
 """How much longer than its own limit we wait for a command: it is ended inside, where that leaves no process behind."""
+_ARGUMENT_CHARACTERS = 100_000
+"""Linux takes no argument of 128 KiB or more (MAX_ARG_STRLEN)."""
 _BOUNDED = f"""
 import subprocess, sys
 try:
@@ -92,8 +94,13 @@ def run_script(
 
 
 def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> Any:
-    """Run a script that takes one JSON argument, in the client's container; otherwise like `run_script`."""
-    return run_script(stack, CLIENT, name, json.dumps(wanted), **options)
+    """Run a script that takes JSON, in the client's container; otherwise like `run_script`.
+
+    Long JSON comes in several arguments, which the script joins.
+    """
+    text = json.dumps(wanted)
+    pieces = [text[start : start + _ARGUMENT_CHARACTERS] for start in range(0, len(text), _ARGUMENT_CHARACTERS)]
+    return run_script(stack, CLIENT, name, *pieces, **options)
 
 
 def run(stack: Stack, command: Sequence[str], seconds: float) -> str:
