@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.live import otherapp
+from tests.live import otherapp, shopprobes
 from tests.support.fakes import Told
 from weighbridge.build import bases, buildkit
 from weighbridge.cache import Cache
@@ -60,6 +60,7 @@ class Stack:
     worker: Mapping[str, Any] = field(default_factory=celery)
     target: str = "prod"
     accepts: Mapping[str, str] = field(default_factory=dict)
+    probes: tuple[Mapping[str, Any], ...] = ()
     timeout_seconds: int = 60
 
     def settings(self, repository: str) -> Settings:
@@ -71,7 +72,7 @@ class Stack:
         (probe,) = values["smoke"]["probes"]
         values["smoke"] |= {
             "timeout_seconds": self.timeout_seconds,
-            "probes": [probe, {**probe, "rule": "counts-again"}],
+            "probes": [*self.probes, probe, {**probe, "rule": "counts-again"}],
         }
         return check(values)
 
@@ -86,6 +87,10 @@ _STACKS = {
         api=_SUPERVISORD,
         worker={**_SUPERVISORD, "health": ("sh", "-c", f"test -e {_ALIVE} && python -m words health")},
         accepts={"worker listens-where-declared": "the API runs beside it"},
+    ),
+    "shop": Stack(
+        api={**uvicorn("shop:app"), "environment": {"SHOP_KEY": shopprobes.PASSWORD}},
+        probes=(*shopprobes.HOLD, *(probe for _, probe in shopprobes.FAIL)),
     ),
     "detached": Stack(api=uvicorn("stored:app"), worker=celery("--detach")),
     "curl": Stack(api=uvicorn("words.service:app", "--root-path", "/api"), target="curl", timeout_seconds=20),
@@ -127,7 +132,8 @@ def proofs(
         held = image.screen(engine, [f"{repository}:{target}" for target in _TARGETS], Cache())
 
         def prove(stack: Stack) -> Proof:
-            trial = runner.Trial(engine=engine, settings=stack.settings(repository), redis=redis_base.reference)
+            chosen, redis = stack.settings(repository), redis_base.reference
+            trial = runner.Trial(engine=engine, settings=chosen, redis=redis, project=_FOLDER)
             return runner.prove(trial, {stack.target: held[f"{repository}:{stack.target}"]}, Told())[0]
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -240,3 +246,29 @@ def test_driver_that_is_linked_against_libpq(proofs: Mapping[str, Proof]) -> Non
     assert re.search(
         r"ImportError: libpq\S+: cannot open shared object file: .*; see `image libraries-resolve`", start.detail
     )
+
+
+def test_probes_of_a_shop(proofs: Mapping[str, Proof]) -> None:
+    """Login, form, upload, PUT, PATCH, DELETE, texts and headers work against a real FastAPI, as the page says."""
+    for probe in shopprobes.HOLD:
+        told = seen(proofs["shop"], f"{probe.get('role', 'stack')} {probe['rule']}")
+        assert told.startswith(f"{len(probe['steps'])} requests, in ")
+
+
+def test_probes_that_a_shop_disappoints(proofs: Mapping[str, Proof]) -> None:
+    """Each probe that must fail does, for its own reason, long before the time is up."""
+    proof = proofs["shop"]
+    found = failures(proof)
+    assert found.keys() == {f"api {probe['rule']}" for _, probe in shopprobes.FAIL}
+    for why, probe in shopprobes.FAIL:
+        assert re.fullmatch(why, found[f"api {probe['rule']}"]), found
+    assert max(each.seconds for each in proof.checks if each.title in found) < 20
+
+
+def test_secrets_of_probes_are_hidden(proofs: Mapping[str, Proof]) -> None:
+    """The kept log of an API that logs passwords and tokens shows neither, whoever sent or got them."""
+    log = proofs["shop"].logs["api"]
+    assert "login of eve with ***" in log
+    assert {*re.findall(r"issued (.*)", log)} == {"***"}
+    assert log.count("issued ***") > sum(each["steps"][0].get("post") == "/token" for _, each in shopprobes.FAIL)
+    assert shopprobes.PASSWORD not in str(proofs["shop"])
