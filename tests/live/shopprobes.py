@@ -60,8 +60,30 @@ HOLD: tuple[dict[str, Any], ...] = (
             {"delete": "/notes/{unique}", "status": 404},
         ],
     },
+    {
+        "rule": "asks-a-third-party",
+        "role": "api",
+        "steps": [
+            {"get": "/rates/plain", "equals": {"rate": 1.25}},
+            {"get": "/rates/default", "equals": {"rate": 1.25}},
+            {"get": "/rates/bundle", "status": 424, "expect": {"detail": "404 no stub answers this"}},
+            {"get": "/rates/pinned", "status": 424, "contains": "CERTIFICATE_VERIFY_FAILED"},
+        ],
+    },
 )
 """Probes that hold."""
+STUBS: dict[str, list[dict[str, Any]]] = {
+    "rates.example.com": [{"get": "/v1/rate", "json": {"rate": 1.25}}],
+    "pinned.example.com": [{"get": "/", "text": "never read"}],
+    "unused.example.com": [{"post": "/v1/mail", "status": 202}],
+}
+"""Third parties: one that is called, one whose certificate is not trusted, and one that nobody calls."""
+UNCALLED = (
+    r"pinned\.example\.com: [1-9] TLS handshakes failed \(\w+ alert unknown ca\): whoever connected trusts neither "
+    r"SSL_CERT_FILE nor REQUESTS_CA_BUNDLE; let it read certificates from there; "
+    r"unused\.example\.com: nobody connected; add a probe of what calls it, or remove it from smoke\.stubs"
+)
+"""Why not all stubs are called."""
 FAIL: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         r'GET /prices/\w+ answered state = "failed", which ends the waiting: \{"state":"failed"\}',

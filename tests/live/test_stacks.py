@@ -6,6 +6,7 @@ role of the same run is another case.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -61,6 +62,7 @@ class Stack:
     target: str = "prod"
     accepts: Mapping[str, str] = field(default_factory=dict)
     probes: tuple[Mapping[str, Any], ...] = ()
+    stubs: Mapping[str, Any] = field(default_factory=dict)
     timeout_seconds: int = 60
 
     def settings(self, repository: str) -> Settings:
@@ -71,6 +73,7 @@ class Stack:
         values["roles"]["worker"] |= {"health": ("test", "-e", _ALIVE), **self.worker}
         (probe,) = values["smoke"]["probes"]
         values["smoke"] |= {
+            "stubs": self.stubs,
             "timeout_seconds": self.timeout_seconds,
             "probes": [*self.probes, probe, {**probe, "rule": "counts-again"}],
         }
@@ -79,7 +82,11 @@ class Stack:
 
 _STACKS = {
     "solo": Stack(api=uvicorn("prefixed:app"), worker={**celery("--pool", "solo"), "health": _PING}),
-    "threads": Stack(api=uvicorn("streaming:app"), worker=celery("--pool", "threads", "--concurrency", "2")),
+    "threads": Stack(
+        api=uvicorn("streaming:app"),
+        worker=celery("--pool", "threads", "--concurrency", "2"),
+        stubs={"events.example.com": [{"get": "/v1/first", "json": {"word": "tick"}}]},
+    ),
     "gevent": Stack(
         api=uvicorn("words.service:app", "--workers", "2"), worker=celery("--pool", "gevent", "--concurrency", "10")
     ),
@@ -91,6 +98,7 @@ _STACKS = {
     "shop": Stack(
         api={**uvicorn("shop:app"), "environment": {"SHOP_KEY": shopprobes.PASSWORD}},
         probes=(*shopprobes.HOLD, *(probe for _, probe in shopprobes.FAIL)),
+        stubs=shopprobes.STUBS,
     ),
     "detached": Stack(api=uvicorn("stored:app"), worker=celery("--detach")),
     "curl": Stack(api=uvicorn("words.service:app", "--root-path", "/api"), target="curl", timeout_seconds=20),
@@ -193,6 +201,7 @@ def test_several_servers(proofs: Mapping[str, Proof]) -> None:
 def test_server_sent_events(proofs: Mapping[str, Proof]) -> None:
     """A GET whose answer has no end is answered as soon as its head has come, and holds up nothing."""
     assert seen(proofs["threads"], "api answers-every-get") == "4 GETs below 500"
+    assert seen(proofs["threads"], "stack stubs-are-called").startswith("GET https://events.example.com/v1/first: 200")
     (took,) = [each.seconds for each in proofs["threads"].checks if each.rule == "serves-openapi"]
     assert took < 4  # then all GETs are sent, of which each may take 5 s
 
@@ -259,10 +268,22 @@ def test_probes_that_a_shop_disappoints(proofs: Mapping[str, Proof]) -> None:
     """Each probe that must fail does, for its own reason, long before the time is up."""
     proof = proofs["shop"]
     found = failures(proof)
-    assert found.keys() == {f"api {probe['rule']}" for _, probe in shopprobes.FAIL}
+    assert found.keys() == {f"api {probe['rule']}" for _, probe in shopprobes.FAIL} | {"stack stubs-are-called"}
     for why, probe in shopprobes.FAIL:
         assert re.fullmatch(why, found[f"api {probe['rule']}"]), found
     assert max(each.seconds for each in proof.checks if each.title in found) < 20
+
+
+def test_stubs_that_a_shop_does_not_call(proofs: Mapping[str, Proof]) -> None:
+    """The rule tells a client that trusts neither variable from a third party that nobody asks."""
+    assert re.fullmatch(shopprobes.UNCALLED, failures(proofs["shop"])["stack stubs-are-called"])
+    log = [json.loads(line) for line in proofs["shop"].logs["stubs"].splitlines()]
+    told = [(each["scheme"], each["path"], each["status"]) for each in log if "method" in each]
+    assert told == [
+        ("http", "/v1/rate?of=EUR", 200),
+        ("https", "/v1/rate", 200),
+        ("https", "/v1/missing", 404),
+    ]
 
 
 def test_secrets_of_probes_are_hidden(proofs: Mapping[str, Proof]) -> None:

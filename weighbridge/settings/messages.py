@@ -90,7 +90,12 @@ def _list_keys(place: Sequence[str], settings: type[BaseModel]) -> list[str]:
     for part in place[:-1]:  # other parts are names that the user gave, or numbers of items
         kinds = [each.model_fields[part].annotation for each in sections if part in each.model_fields]
         sections = [inner for kind in kinds for inner in _find_sections(kind)] or sections
-    return [*dict.fromkeys(name for each in sections for name in each.model_fields)]
+    return [*dict.fromkeys(name for each in sections for name in _iterate_keys(each))]
+
+
+def _iterate_keys(section: type[BaseModel]) -> Iterator[str]:
+    """Yield the keys of a section as files write them."""
+    return (field.alias or name for name, field in section.model_fields.items())
 
 
 def _find_sections(kind: Any) -> Iterator[type[BaseModel]]:

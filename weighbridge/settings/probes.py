@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator, model_validator
 
-from weighbridge.settings.values import SECTION, TEXT, UNIQUE, Argument, FilePath, Name, Section, UrlPath, require_match
+from weighbridge.settings.methods import HasMethod, HeaderName, Method
+from weighbridge.settings.values import SECTION, TEXT, UNIQUE, Argument, FilePath, Name, Section, require_match
 
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-_METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _SEND_NULL: frozenset[Method] = frozenset({"POST", "PUT", "PATCH"})
 _SAYS_ITS_TYPE = "content-type"
 
@@ -28,8 +26,6 @@ def _wrap_text(value: Any) -> Any:
 _TEXT_OR_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 Texts = Annotated[tuple[Argument, ...], BeforeValidator(_wrap_text), WithJsonSchema(_TEXT_OR_TEXTS)]
 """Several texts; a single one may stand without a list."""
-HeaderName = Annotated[str, require_match(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "name of a header")]
-"""A `token` of RFC 9110, section 5.6.2."""
 KeptName = Annotated[str, require_match(r"[A-Za-z0-9_]+", "name of letters, digits and `_`")]
 
 
@@ -81,14 +77,9 @@ _Inner = TypeVar("_Inner", bound=Section)
 TextOr = Annotated[Annotated[Argument, Tag(TEXT)] | Annotated[_Inner, Tag(SECTION)], Discriminator(_tell_kind)]
 
 
-class Request(Section):
+class Request(HasMethod):
     """A request to the API. In its texts, `{name}` becomes what an earlier step kept, and `{unique}` a new word."""
 
-    get: UrlPath | None = None
-    post: UrlPath | None = None
-    put: UrlPath | None = None
-    patch: UrlPath | None = None
-    delete: UrlPath | None = None
     body: Any = None
     """Sent as JSON."""
     form: dict[Argument, Argument] = {}
@@ -108,12 +99,6 @@ class Request(Section):
         return (value,) if isinstance(value, int) else value
 
     @model_validator(mode="after")
-    def _check_path(self) -> Self:
-        if len(self._map_paths()) != 1:
-            raise ValueError("a request has either `get` or `post`, `put`, `patch` or `delete`, and only one of them")
-        return self
-
-    @model_validator(mode="after")
     def _check_body(self) -> Self:
         bodies = [name for name in ("body", "form", "multipart") if getattr(self, name) not in (None, {})]
         if len(bodies) > 1:
@@ -126,25 +111,11 @@ class Request(Section):
         return self
 
     @property
-    def method(self) -> Method:
-        """The HTTP method, which follows from the key that has the path."""
-        return next(iter(self._map_paths()))
-
-    @property
-    def path(self) -> str:
-        """The path, with its placeholders."""
-        return next(iter(self._map_paths().values()))
-
-    @property
     def sends_json(self) -> bool:
         """Whether its body is JSON; a POST, PUT or PATCH that names no body sends `null`."""
         if self.form or self.multipart or self.method == "GET":
             return False
         return self.method in _SEND_NULL or self.body is not None
-
-    def _map_paths(self) -> Mapping[Method, str]:
-        paths = {method: getattr(self, method.lower()) for method in _METHODS}
-        return {method: path for method, path in paths.items() if path is not None}
 
 
 class Step(Request):

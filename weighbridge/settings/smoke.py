@@ -8,11 +8,13 @@ from pydantic import Field, field_validator, model_validator
 
 from weighbridge.model.smoke import build_title
 from weighbridge.settings.probes import Probe, Request, is_new_each_time
+from weighbridge.settings.stubs import StubAnswer
 from weighbridge.settings.values import (
     UNIQUE,
     Argument,
     Bytes,
     Command,
+    Host,
     Pattern,
     Seconds,
     Section,
@@ -126,12 +128,16 @@ class Smoke(Section):
     """Regular expression that no line of a log may match."""
     probes: tuple[Probe, ...] = ()
     """Probes, in the order in which they are tried once API and worker are ready."""
+    stubs: dict[Host, Annotated[tuple[StubAnswer, ...], Field(min_length=1)]] = {}
+    """Host of a third party -> requests to it, and the answers that they get by HTTP and HTTPS."""
     faults: Faults = Faults()
 
     @model_validator(mode="after")
     def _check_data_and_probes(self) -> Self:
         if self.data == "/tmp":  # noqa: S108 - in a container
             raise ValueError("data: the roles can write to /tmp anyway; set it to null if they need no other folder")
+        if taken := sorted({"redis", "api", "worker", "client", "stubs"} & {*self.stubs}):
+            raise ValueError(f"stubs: {taken[0]} is the name of a container of ours")
         titles = [build_title(probe.role, probe.rule) for probe in self.probes]
         twice = next((title for title in titles if titles.count(title) > 1), None)
         if twice:

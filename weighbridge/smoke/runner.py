@@ -19,8 +19,8 @@ from weighbridge.settings.project import Settings
 from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
 from weighbridge.smoke.rules import requests
-from weighbridge.smoke.stack import runs, signals, start_costs
-from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack, run_stack
+from weighbridge.smoke.stack import certificates, runs, signals, start_costs
+from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, STUBS, WORKER, Stack, run_stack
 
 _LOOK_SECONDS = 0.1
 
@@ -67,11 +67,14 @@ def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) ->
 
     Raises:
         NoSuchImage: The engine has no Redis image.
-        SettingsError: A variant accepts a rule that does not exist, or a file to upload cannot be read.
+        SettingsError: A variant accepts a rule that does not exist, a file to upload cannot be read, or there is no
+            `openssl` for the certificates of stubs.
         NoEngine: The engine went away.
     """
     if not trial.engine.has_image(trial.redis):
         raise NoSuchImage(f"The engine has no image {trial.redis}", advice="Run `invoke engine`.")
+    if trial.settings.smoke.stubs:
+        certificates.check_program()
     requests.check_uploads(trial.settings, trial.project)
     for variant, contents in images.items():
         _check_accepted(trial.settings, variant, contents)
@@ -251,7 +254,7 @@ def _collect_results(stack: Stack, checks: tuple[Check, ...], failed: Rule | Non
     figures = start_costs.compute(stack.observed)
     if failed is None:
         return _Played(checks=checks, figures=figures)
-    logs = {name: log for name in (REDIS, API, WORKER, CLIENT) if (log := stack.read_log(name, None))}
+    logs = {name: log for name in (REDIS, API, WORKER, STUBS, CLIENT) if (log := stack.read_log(name, None))}
     log = stack.read_log(failed.log_of) if failed.log_of else ""
     logs = {**stack.observed.logs, **logs}
     return _Played(checks=checks, figures=figures, log=log, log_of=failed.title, logs=logs)

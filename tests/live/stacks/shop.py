@@ -1,11 +1,15 @@
-"""The API with a login, price lists that are uploaded, and notes that are put, patched and deleted."""
+"""The API with a login, price lists that are uploaded, notes that are put and deleted, and rates of a third party."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import secrets
+import ssl
+import urllib.error
+import urllib.request
 from typing import Annotated, Any
 
 from fastapi import Body, Cookie, Depends, FastAPI, File, Form, Header, HTTPException, Response, UploadFile
@@ -87,3 +91,30 @@ async def delete_note(name: str) -> None:
     """Forget a note."""
     if notes.pop(name, None) is None:
         raise HTTPException(404)
+
+
+@shop.get("/rates/{client}")
+def ask_for_rate(client: str) -> Any:
+    """Ask a third party, as clients do that read certificates from either variable, or from neither."""
+    try:
+        match client:
+            case "plain":
+                return read("http://rates.example.com/v1/rate?of=EUR")
+            case "default":
+                return read("https://rates.example.com/v1/rate", ssl.create_default_context())
+            case "bundle":
+                trusted = ssl.create_default_context(cafile=os.environ["REQUESTS_CA_BUNDLE"])
+                return read("https://rates.example.com/v1/missing", trusted)
+            case "pinned":
+                return read("https://pinned.example.com/", ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except urllib.error.HTTPError as error:
+        raise HTTPException(424, f"{error.code} {error.read().decode()}") from error
+    except OSError as error:
+        raise HTTPException(424, str(error)) from error
+    raise HTTPException(404)
+
+
+def read(url: str, context: ssl.SSLContext | None = None) -> Any:
+    """Return the JSON at an address."""
+    with urllib.request.urlopen(url, timeout=5, context=context) as answer:  # noqa: S310 - http(s) alone
+        return json.load(answer)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from weighbridge.settings.probes import Method
+from weighbridge.settings.methods import Method
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import advice, inside
 from weighbridge.smoke.stack.bodies import JSON, Body, encode_json

@@ -84,7 +84,7 @@ def run_script(
         seconds: How long the script may print nothing, if that is longer than what each script gets.
         on_line: Called with each line of output as soon as it is printed.
     """
-    source = (_SCRIPTS / name).read_text(encoding="utf-8")
+    source = read_script(name)
     result = _run_python(stack, container, source, *arguments, seconds=seconds, on_line=on_line)
     try:
         return json.loads(find_last_line(result.streams.output))
@@ -94,13 +94,19 @@ def run_script(
 
 
 def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> Any:
-    """Run a script that takes JSON, in the client's container; otherwise like `run_script`.
+    """Run a script that takes JSON, in the client's container; otherwise like `run_script`."""
+    return run_script(stack, CLIENT, name, *build_arguments(wanted), **options)
 
-    Long JSON comes in several arguments, which the script joins.
-    """
+
+def read_script(name: str) -> str:
+    """Return the source of one of our scripts."""
+    return (_SCRIPTS / name).read_text(encoding="utf-8")
+
+
+def build_arguments(wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return JSON as arguments, each as long as Linux allows; a script joins them."""
     text = json.dumps(wanted)
-    pieces = [text[start : start + _ARGUMENT_CHARACTERS] for start in range(0, len(text), _ARGUMENT_CHARACTERS)]
-    return run_script(stack, CLIENT, name, *pieces, **options)
+    return tuple(text[start : start + _ARGUMENT_CHARACTERS] for start in range(0, len(text), _ARGUMENT_CHARACTERS))
 
 
 def run(stack: Stack, command: Sequence[str], seconds: float) -> str:
