@@ -99,6 +99,18 @@ def test_prepared_answers(
     }
 
 
+@pytest.mark.parametrize("body", [b"abc" * 1000, iter([b"a", b"b" * 5000])], ids=["length", "chunks"])
+def test_next_request_of_a_connection(running: Stub, body: object) -> None:
+    """A connection serves several requests, however the body of the one before was sent."""
+    connection = HTTPConnection("127.0.0.1", running.http, timeout=5)
+    for _ in range(2):
+        connection.request("PUT", "/x?y=z", body, {"Host": OTHER})  # type: ignore[arg-type]  # bytes, or several
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (201, b"")
+        assert running.hear()["method"] == "PUT"
+    connection.close()
+
+
 def connect(running: Stub, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
     """Return a connection on which hands were shaken."""
     raw = socket.create_connection(("127.0.0.1", running.https), timeout=5)

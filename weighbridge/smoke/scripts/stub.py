@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         server, host = self.server, self.headers.get("Host", "").partition(":")[0].lower()
         if not isinstance(server, Server):
             return
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.skip_body()
         found = find_answer(server.hosts.get(host, []), self.command, self.path)
         status, body = (found["status"], found["body"].encode()) if found else (404, b"no stub answers this")
         seen = {"host": host, "scheme": server.scheme, "method": self.command, "path": self.path, "status": status}
@@ -51,6 +51,16 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815 - http.server's names
+
+    def skip_body(self) -> None:
+        """Read what the request sends, so that the next request of the connection comes after it."""
+        if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            return
+        while size := int(self.rfile.readline().partition(b";")[0] or b"0", 16):
+            self.rfile.read(size + 2)  # and the end of the line
+        while self.rfile.readline().strip():
+            pass  # trailers
 
     def log_message(self, *_: object) -> None:
         """Say nothing more."""
