@@ -107,7 +107,13 @@ def is_secret(name: str, value: str) -> bool:
     value = value.strip("\"' ")
     if not value or _NO_SECRET.fullmatch(value) or (_URL.match(value) and not find_url_password(value)):
         return False
-    return bool(_NAME.search(name.replace("-", "_"))) and not _TELLS_ABOUT_ONE.search(name.replace("-", "_"))
+    return is_name_of_secret(name)
+
+
+def is_name_of_secret(name: str) -> bool:
+    """Tell whether the name of a variable, a header or a field says that its value is a secret."""
+    name = name.replace("-", "_")
+    return bool(_NAME.search(name)) and not _TELLS_ABOUT_ONE.search(name)
 
 
 def find_assigned_names(text: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import docker.types
@@ -146,3 +147,12 @@ def test_processors_and_size_of_files(
     made = docker.types.HostConfig(version="1.41", **inspect.build_confinement(spec))
     assert (made["CpuPeriod"], made["CpuQuota"]) == (100_000, quota)
     assert made.get("Ulimits") == limits
+
+
+def test_mounts_and_the_kernels_settings() -> None:
+    """A volume may be mounted to be read alone, and the container's network may have settings of its own."""
+    ports = {"net.ipv4.ip_unprivileged_port_start": "0"}
+    spec = ContainerSpec(name="x", image="y", network="z", volumes={"a": "/a"}, read_only_mounts={"b": "/b"})
+    made = docker.types.HostConfig(version="1.41", **inspect.build_confinement(replace(spec, sysctls=ports)))
+    assert made["Binds"] == ["a:/a:rw", "b:/b:ro"]
+    assert made["Sysctls"] == ports

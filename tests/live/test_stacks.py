@@ -6,6 +6,7 @@ role of the same run is another case.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.live import otherapp
+from tests.live import otherapp, shopprobes
 from tests.support.fakes import Told
 from weighbridge.build import bases, buildkit
 from weighbridge.cache import Cache
@@ -60,6 +61,8 @@ class Stack:
     worker: Mapping[str, Any] = field(default_factory=celery)
     target: str = "prod"
     accepts: Mapping[str, str] = field(default_factory=dict)
+    probes: tuple[Mapping[str, Any], ...] = ()
+    stubs: Mapping[str, Any] = field(default_factory=dict)
     timeout_seconds: int = 60
 
     def settings(self, repository: str) -> Settings:
@@ -70,15 +73,20 @@ class Stack:
         values["roles"]["worker"] |= {"health": ("test", "-e", _ALIVE), **self.worker}
         (probe,) = values["smoke"]["probes"]
         values["smoke"] |= {
+            "stubs": self.stubs,
             "timeout_seconds": self.timeout_seconds,
-            "probes": [probe, {**probe, "rule": "counts-again"}],
+            "probes": [*self.probes, probe, {**probe, "rule": "counts-again"}],
         }
         return check(values)
 
 
 _STACKS = {
     "solo": Stack(api=uvicorn("prefixed:app"), worker={**celery("--pool", "solo"), "health": _PING}),
-    "threads": Stack(api=uvicorn("streaming:app"), worker=celery("--pool", "threads", "--concurrency", "2")),
+    "threads": Stack(
+        api=uvicorn("streaming:app"),
+        worker=celery("--pool", "threads", "--concurrency", "2"),
+        stubs={"events.example.com": [{"get": "/v1/first", "json": {"word": "tick"}}]},
+    ),
     "gevent": Stack(
         api=uvicorn("words.service:app", "--workers", "2"), worker=celery("--pool", "gevent", "--concurrency", "10")
     ),
@@ -86,6 +94,11 @@ _STACKS = {
         api=_SUPERVISORD,
         worker={**_SUPERVISORD, "health": ("sh", "-c", f"test -e {_ALIVE} && python -m words health")},
         accepts={"worker listens-where-declared": "the API runs beside it"},
+    ),
+    "shop": Stack(
+        api={**uvicorn("shop:app"), "environment": {"SHOP_KEY": shopprobes.PASSWORD}},
+        probes=(*shopprobes.HOLD, *(probe for _, probe in shopprobes.FAIL)),
+        stubs=shopprobes.STUBS,
     ),
     "detached": Stack(api=uvicorn("stored:app"), worker=celery("--detach")),
     "curl": Stack(api=uvicorn("words.service:app", "--root-path", "/api"), target="curl", timeout_seconds=20),
@@ -127,7 +140,8 @@ def proofs(
         held = image.screen(engine, [f"{repository}:{target}" for target in _TARGETS], Cache())
 
         def prove(stack: Stack) -> Proof:
-            trial = runner.Trial(engine=engine, settings=stack.settings(repository), redis=redis_base.reference)
+            chosen, redis = stack.settings(repository), redis_base.reference
+            trial = runner.Trial(engine=engine, settings=chosen, redis=redis, project=_FOLDER)
             return runner.prove(trial, {stack.target: held[f"{repository}:{stack.target}"]}, Told())[0]
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -187,6 +201,7 @@ def test_several_servers(proofs: Mapping[str, Proof]) -> None:
 def test_server_sent_events(proofs: Mapping[str, Proof]) -> None:
     """A GET whose answer has no end is answered as soon as its head has come, and holds up nothing."""
     assert seen(proofs["threads"], "api answers-every-get") == "4 GETs below 500"
+    assert seen(proofs["threads"], "stack stubs-are-called").startswith("GET https://events.example.com/v1/first: 200")
     (took,) = [each.seconds for each in proofs["threads"].checks if each.rule == "serves-openapi"]
     assert took < 4  # then all GETs are sent, of which each may take 5 s
 
@@ -240,3 +255,41 @@ def test_driver_that_is_linked_against_libpq(proofs: Mapping[str, Proof]) -> Non
     assert re.search(
         r"ImportError: libpq\S+: cannot open shared object file: .*; see `image libraries-resolve`", start.detail
     )
+
+
+def test_probes_of_a_shop(proofs: Mapping[str, Proof]) -> None:
+    """Login, form, upload, PUT, PATCH, DELETE, texts and headers work against a real FastAPI, as the page says."""
+    for probe in shopprobes.HOLD:
+        told = seen(proofs["shop"], f"{probe.get('role', 'stack')} {probe['rule']}")
+        assert told.startswith(f"{len(probe['steps'])} requests, in ")
+
+
+def test_probes_that_a_shop_disappoints(proofs: Mapping[str, Proof]) -> None:
+    """Each probe that must fail does, for its own reason, long before the time is up."""
+    proof = proofs["shop"]
+    found = failures(proof)
+    assert found.keys() == {f"api {probe['rule']}" for _, probe in shopprobes.FAIL} | {"stack stubs-are-called"}
+    for why, probe in shopprobes.FAIL:
+        assert re.fullmatch(why, found[f"api {probe['rule']}"]), found
+    assert max(each.seconds for each in proof.checks if each.title in found) < 20
+
+
+def test_stubs_that_a_shop_does_not_call(proofs: Mapping[str, Proof]) -> None:
+    """The rule tells a client that trusts neither variable from a third party that nobody asks."""
+    assert re.fullmatch(shopprobes.UNCALLED, failures(proofs["shop"])["stack stubs-are-called"])
+    log = [json.loads(line) for line in proofs["shop"].logs["stubs"].splitlines()]
+    told = [(each["scheme"], each["path"], each["status"]) for each in log if "method" in each]
+    assert told == [
+        ("http", "/v1/rate?of=EUR", 200),
+        ("https", "/v1/rate", 200),
+        ("https", "/v1/missing", 404),
+    ]
+
+
+def test_secrets_of_probes_are_hidden(proofs: Mapping[str, Proof]) -> None:
+    """The kept log of an API that logs passwords and tokens shows neither, whoever sent or got them."""
+    log = proofs["shop"].logs["api"]
+    assert "login of eve with ***" in log
+    assert {*re.findall(r"issued (.*)", log)} == {"***"}
+    assert log.count("issued ***") > sum(each["steps"][0].get("post") == "/token" for _, each in shopprobes.FAIL)
+    assert shopprobes.PASSWORD not in str(proofs["shop"])

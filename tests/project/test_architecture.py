@@ -139,6 +139,7 @@ UNMIRRORED: Mapping[str, str] = {
     "render/terminal/outcomes": "signs and their colours: tests/render/terminal/test_smoke.py",
     "report/metrics": "a table of figures: tests/report/test_budgets.py",
     "report/summary": "values without behaviour",
+    "settings/methods": "keys of requests and of stubs: tests/settings/test_probes.py, tests/settings/test_stubs.py",
     "smoke/rule_failed": "an exception without behaviour",
     "smoke/stack/observations": "values, but for a moment's age: tests/smoke/rules/test_shutdown.py",
     "sources/oci/artifacts": "what is no image: tests/sources/test_forms.py",

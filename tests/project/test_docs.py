@@ -33,8 +33,9 @@ from weighbridge.model.smoke import Check, Proof
 from weighbridge.render.terminal import overview
 from weighbridge.report import baseline, budgets
 from weighbridge.settings.budgets import Budgets, Limits
+from weighbridge.settings.probes import Request
 from weighbridge.settings.project import Settings, check
-from weighbridge.settings.smoke import Request, Roles, Smoke
+from weighbridge.settings.smoke import Roles, Smoke
 from weighbridge.settings.values import Section, Size
 from weighbridge.smoke import suite
 from weighbridge.sources.opener import SOURCES
@@ -225,6 +226,7 @@ def blocks(language: str, text: str = SMOKE) -> list[str]:
 def keys(section: type[Section], place: str) -> Iterator[tuple[str, object]]:
     """Yield each key of a section of the settings, and of the sections in it, with its default; None: it has none."""
     for name, field in section.model_fields.items():
+        name = field.alias or name  # noqa: PLW2901 - as files write it
         kinds = [each for each in (field.annotation, *get_args(field.annotation)) if isinstance(each, type)]
         inner = [each for each in kinds if issubclass(each, Section) and each is not Request]
         for each in inner:
@@ -253,6 +255,8 @@ def test_every_rule_of_the_smoke_test_is_told() -> None:
     for rule in (*suite.build_rules(chosen, contents()), *suite.build_fault_rules(chosen)):
         rules.setdefault(rule.role, []).append(rule.name)
     rules["worker"].append("stops-on-sigterm")  # what others have in place of a job that is running
+    rules["stack"].insert(1, "stubs-start")  # what others have who call third parties
+    rules["stack"].insert(rules["stack"].index("data-stays-small"), "stubs-are-called")
 
     assert told == rules
 

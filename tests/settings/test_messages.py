@@ -21,7 +21,7 @@ VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
             "variants.a.targt: there is no such setting; choose from accepts, target, ",
         ),
         ({"roles": {"api": {"prot": 1}}}, "roles.api.prot: there is no such setting; choose from command, "),
-        ({"smoke": {"probes": [{"rule": "a", "steps": [{"put": "/"}]}]}}, "smoke.probes.0.steps.0.put: there is no "),
+        ({"smoke": {"probes": [{"rule": "a", "steps": [{"pit": "/"}]}]}}, "smoke.probes.0.steps.0.pit: there is no "),
         ({"roles": {"api": {"port": "eight"}}}, "roles.api.port: it has to be a whole number, not 'eight'. "),
         ({"roles": {"api": {"grace_seconds": -1}}}, "roles.api.grace_seconds: it has to be greater than 0, not -1. "),
         ({"roles": {"api": {"live": "livez"}}}, "roles.api.live: 'livez' is no path such as `/livez`. "),

@@ -77,6 +77,7 @@ BEYOND = (
     "no regular expression",
     "is not below",
     "has either `get` or `post`",
+    "has either `header` or `cookie`",
     "keep exactly one field",
     "neither the replacement nor",
     "is below 6 MiB",

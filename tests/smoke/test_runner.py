@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -36,3 +37,28 @@ def test_accepted_rule_that_is_none() -> None:
     chosen = check({"variants": {"good": {"accepts": {"no-compilers": "why not", "worker starts": "x"}}}})
     with pytest.raises(SettingsError, match=r"variants.good.accepts: there is no rule no-compilers[.]"):
         prove(Trial(engine=cast("Engine", engine), settings=chosen, redis="redis"), {"good": contents()}, Told())
+
+
+def upload(path: str) -> dict[str, object]:
+    """Return a probe that uploads a file."""
+    return {"rule": "uploads", "steps": [{"post": "/x", "multipart": {"a": {"file": path}}}]}
+
+
+@pytest.mark.parametrize(
+    ("smoke", "words"),
+    [
+        ({"probes": [upload("missing.png")]}, "missing.png cannot be read"),
+        ({"stubs": {"a.example.com": [{"get": "/"}]}}, "openssl, which is not on the PATH"),
+    ],
+)
+def test_what_probes_and_stubs_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoke: dict[str, Any], words: str
+) -> None:
+    """A file to upload that is missing, or a missing program, is an error before anything starts."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    engine = FakeEngine()
+    engine.known = frozenset({"redis"})
+    trial = Trial(engine=cast("Engine", engine), settings=settings(**smoke), redis="redis", project=tmp_path)
+    with pytest.raises(SettingsError, match=words):
+        prove(trial, {"good": contents()}, Told())
+    assert engine.specs == []

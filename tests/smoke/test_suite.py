@@ -15,12 +15,15 @@ from weighbridge.smoke.rule import ALL_BEFORE
 OURS = check(yaml.safe_load((Path(__file__).parents[2] / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"])
 
 
-@pytest.mark.parametrize("chosen", [OURS, settings()], ids=["all", "fewest"])
+STUBBED = OURS.model_copy(update={"smoke": settings(stubs={"a.example.com": [{"get": "/"}]}).smoke})
+
+
+@pytest.mark.parametrize("chosen", [OURS, settings(), STUBBED], ids=["all", "fewest", "stubs"])
 def test_needs_come_before(chosen: Settings) -> None:
     """When a rule's turn comes, the rules that it needs have been tried or are left out; titles are unique."""
     for rules in (suite.build_rules(chosen, contents()), suite.build_fault_rules(chosen)):
         tried: list[str] = []
-        everything = suite.list_names(OURS, contents())
+        everything = suite.list_names(OURS, contents()) | suite.list_names(chosen, contents())
         for rule in rules:
             for need in set(rule.needs) - {ALL_BEFORE}:
                 assert need in everything, f"{rule.title} needs {need}, which is no rule"
@@ -43,6 +46,16 @@ def test_what_settings_do_not_say_is_not_tried() -> None:
         "api finishes-request-in-flight",
     ]
     assert [title for title in few if title not in all_] == ["worker stops-on-sigterm"]
+
+
+def test_rules_on_stubs() -> None:
+    """Stubs start before the roles, which cannot start without them, and are judged after both have worked."""
+    rules = {rule.title: rule for rule in suite.build_rules(STUBBED, contents())}
+    titles = [*rules]
+    assert "stack stubs-start" in rules["api starts"].needs
+    assert "stack stubs-start" in rules["worker starts"].needs
+    assert titles.index("stack stubs-start") < titles.index("api starts")
+    assert titles.index("stack stubs-are-called") > titles.index("worker finishes-running-job-on-sigterm")
 
 
 def test_faults_that_can_be_tried() -> None:

@@ -52,7 +52,9 @@ def run(
         with console.show_activity() as shown:
             watcher = partial(smoke_progress.show_progress, shown)
             folder = project / settings.reports.directory if settings.reports.directory else None
-            pushed = publish.publish(engine, settings, built, targets, shown=shown, watcher=watcher, folder=folder)
+            pushed = publish.publish(
+                engine, settings, built, targets, shown=shown, watcher=watcher, project=project, folder=folder
+            )
     render(replace(result, pushed={each.variant: each.reference for each in pushed}))
 
 

@@ -93,6 +93,7 @@ def publish(
     *,
     shown: Shown,
     watcher: Callable[[Sequence[str]], runner.Watcher],
+    project: Path,
     folder: Path | None,
 ) -> tuple[Pushed, ...]:
     """Push images, after all of them have passed the smoke test.
@@ -104,6 +105,7 @@ def publish(
         wanted: Variant -> where to push it; the others are not pushed.
         shown: Shows progress.
         watcher: Takes variants; returns the watcher that hears of each rule tried on them.
+        project: The project's folder, from which the paths in the settings start.
         folder: The folder of the records, where a failed smoke test leaves its logs.
 
     Raises:
@@ -116,7 +118,7 @@ def publish(
     if unproven:
         names = tuple(unproven)
         prove = partial(smoke.prove, engine, settings, names, shown=shown, watcher=partial(watcher, names))
-        _check(settings, unproven, prove(folder=folder))
+        _check(settings, unproven, prove(project=project, folder=folder))
     return tuple(_push(engine, settings, each, wanted[each.variant], shown) for each in chosen)
 
 

@@ -39,6 +39,7 @@ def prove(
     *,
     shown: Shown,
     watcher: Callable[[], runner.Watcher],
+    project: Path,
     folder: Path | None,
     faults: bool = False,
     keep: bool = False,
@@ -53,6 +54,7 @@ def prove(
         variants: Names of `settings.variants`.
         shown: Shows progress.
         watcher: Returns the watcher that hears of each rule; called just before the first rule.
+        project: The project's folder, from which the paths in the settings start.
         folder: The folder of the records; None: no logs are kept.
         faults: Whether to break things on purpose, too.
         keep: Whether to leave the containers running at the end.
@@ -60,7 +62,8 @@ def prove(
     Raises:
         NoBaseImage: There is no Redis image for the test.
         NoSuchImage: A variant has no image.
-        SettingsError: A variant accepts a rule that does not exist, or a folder cannot be written.
+        SettingsError: A variant accepts a rule that does not exist, a file to upload cannot be read, or a folder cannot
+            be written.
         EngineError: The engine fails or goes away.
     """
     references = {name: settings.name_image(name) for name in variants}
@@ -72,7 +75,13 @@ def prove(
         engine, references.values(), Cache(), shown.track_reading(), limits=settings.limits.build_limits()
     )
     trial = runner.Trial(
-        engine=engine, settings=settings, redis=redis.reference, faults=faults, keep=keep, note=shown.note
+        engine=engine,
+        settings=settings,
+        redis=redis.reference,
+        project=project,
+        faults=faults,
+        keep=keep,
+        note=shown.note,
     )
     found = runner.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher())
     for each in found:
@@ -98,7 +107,15 @@ def run(
         with console.show_activity() as shown:
             watcher = partial(smoke_progress.show_progress, shown, names)
             proofs = prove(
-                engine, settings, names, shown=shown, watcher=watcher, folder=folder, faults=faults, keep=keep
+                engine,
+                settings,
+                names,
+                shown=shown,
+                watcher=watcher,
+                project=project,
+                folder=folder,
+                faults=faults,
+                keep=keep,
             )
         render(proofs)
         for line in runs.list_kept_commands(engine) if keep else ():

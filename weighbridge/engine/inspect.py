@@ -105,7 +105,9 @@ def build_confinement(spec: ContainerSpec) -> dict[str, Any]:
         "binds": {
             name: {"bind": path, "mode": "ro" if spec.read_only_volumes else "rw"}
             for name, path in spec.volumes.items()
-        },
+        }
+        | {name: {"bind": path, "mode": "ro"} for name, path in spec.read_only_mounts.items()},
+        "sysctls": dict(spec.sysctls),
         "tmpfs": dict(spec.tmpfs),
         "read_only": spec.read_only,
         "cap_drop": list(spec.drop_capabilities),

@@ -36,6 +36,10 @@ class ContainerSpec:
     volumes: Mapping[str, str] = field(default_factory=dict)
     """Volume name -> path in the container."""
     read_only_volumes: bool = False
+    read_only_mounts: Mapping[str, str] = field(default_factory=dict)
+    """Volume name -> path in the container, where it can only be read."""
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the kernel for the container's own network, and their values."""
     tmpfs: Mapping[str, str] = field(default_factory=lambda: TMP)
     """Path in the container -> mount options."""
     health_command: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from weighbridge.quoting import escape
+from weighbridge.settings.values import SECTION, TEXT
 
 _WORDS = {
     "missing": "it is missing",
@@ -25,7 +26,9 @@ _WORDS = {
 }
 """Kind of an error -> our message; for all other kinds, pydantic's own message is good enough."""
 _SHOWN = 60
-_SECRET = {"environment", "headers"}
+_NOT_WRITTEN = {"[key]", TEXT, SECTION}
+"""Parts of a place that are pydantic's, and stand in no file."""
+_SECRET = {"environment", "form", "headers", "multipart"}
 """Sections whose values may be secrets, so that we never show them."""
 
 
@@ -51,7 +54,7 @@ def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel], or
     """
     # A misspelt key is reported as unknown and also as missing: report the misspelt one.
     first = min(errors, key=lambda error: error["type"] == "missing")
-    place = [str(part) for part in first["loc"] if part != "[key]"]
+    place = [str(part) for part in first["loc"] if part not in _NOT_WRITTEN]
     if first["type"] == "extra_forbidden":
         words = f"there is no such setting; choose from {', '.join(_list_keys(place, settings))}"
     elif first["type"] == "value_error":
@@ -87,7 +90,12 @@ def _list_keys(place: Sequence[str], settings: type[BaseModel]) -> list[str]:
     for part in place[:-1]:  # other parts are names that the user gave, or numbers of items
         kinds = [each.model_fields[part].annotation for each in sections if part in each.model_fields]
         sections = [inner for kind in kinds for inner in _find_sections(kind)] or sections
-    return [*dict.fromkeys(name for each in sections for name in each.model_fields)]
+    return [*dict.fromkeys(name for each in sections for name in _iterate_keys(each))]
+
+
+def _iterate_keys(section: type[BaseModel]) -> Iterator[str]:
+    """Yield the keys of a section as files write them."""
+    return (field.alias or name for name, field in section.model_fields.items())
 
 
 def _find_sections(kind: Any) -> Iterator[type[BaseModel]]:

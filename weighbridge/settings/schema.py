@@ -38,8 +38,9 @@ class _Generator(GenerateJsonSchema):
         found = super().model_schema(schema)
         model = schema["cls"]
         for name, text in _iterate_docstrings(model):
-            if name in found.get("properties", {}):
-                found["properties"][name]["description"] = text
+            key = model.model_fields[name].alias or name if name in model.model_fields else name
+            if key in found.get("properties", {}):
+                found["properties"][key]["description"] = text
         for each in found.get("properties", {}).values():
             each.pop("title", None)
         found.pop("title", None)

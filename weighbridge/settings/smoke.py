@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from weighbridge.model.smoke import build_title
+from weighbridge.settings.probes import Probe, Request, is_new_each_time
+from weighbridge.settings.stubs import StubAnswer
 from weighbridge.settings.values import (
     UNIQUE,
     Argument,
     Bytes,
     Command,
-    Name,
+    Host,
     Pattern,
     Seconds,
     Section,
@@ -21,7 +23,6 @@ from weighbridge.settings.values import (
     require_match,
 )
 
-Method = Literal["GET", "POST"]
 _LEAST_MEMORY_BYTES = 6 * 2**20
 
 
@@ -82,64 +83,6 @@ class Roles(Section):
     worker: WorkerRole = WorkerRole()
 
 
-def _allow_single_status(schema: dict[str, Any]) -> None:
-    """Tell editors that one status may stand without a list."""
-    schema["anyOf"] = [{"type": "integer"}, {"type": schema.pop("type"), "items": schema.pop("items")}]
-
-
-class Request(Section):
-    """A request to the API. In its texts, `{name}` becomes what an earlier step kept, and `{unique}` a new word."""
-
-    get: UrlPath | None = None
-    post: UrlPath | None = None
-    body: Any = None
-    """Sent as JSON."""
-    status: Annotated[tuple[int, ...], Field(json_schema_extra=_allow_single_status)] = ()
-    """Allowed statuses of the answer; empty: any 2xx."""
-    keep: dict[Annotated[str, require_match(r"[A-Za-z0-9_]+", "name of letters, digits and `_`")], str] = {}
-    """Name -> path of the field to keep of the answer, such as `items.0.id`."""
-
-    @field_validator("status", mode="before")
-    @classmethod
-    def _wrap_status(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, int) else value
-
-    @model_validator(mode="after")
-    def _check_path(self) -> Self:
-        if (self.get is None) == (self.post is None):
-            raise ValueError("a request has either `get` or `post`")
-        return self
-
-    @property
-    def method(self) -> Method:
-        """The HTTP method, which follows from the key that has the path."""
-        return "GET" if self.post is None else "POST"
-
-    @property
-    def path(self) -> str:
-        """The path, with its placeholders."""
-        return self.get or self.post or ""
-
-
-class Step(Request):
-    """A request, and what its answer must contain."""
-
-    until: dict[str, Any] = {}
-    """Field -> value; the request is repeated until all fields have their values."""
-    expect: dict[str, Any] = {}
-    """Field -> value that it must have."""
-    equals: Any = None
-    """The whole answer as JSON; None: any."""
-
-
-class Probe(Section):
-    """A few requests that prove that the application works; they are one rule of the smoke test."""
-
-    rule: Name
-    role: Literal["api", "worker", "stack"] = "stack"
-    steps: Annotated[tuple[Step, ...], Field(min_length=1)]
-
-
 class Faults(Section):
     """What `invoke smoke --faults` needs in order to break things and find out whether anything was lost."""
 
@@ -154,7 +97,9 @@ class Faults(Section):
     def _check_write_and_read(self) -> Self:
         if (self.write is None) != (self.read is None):
             raise ValueError("`write` and `read` belong together")
-        if self.write and (len(self.write.keep) != 1 or UNIQUE not in str(self.write.body)):
+        if self.write and (
+            [type(kept) for kept in self.write.keep.values()] != [str] or not is_new_each_time(self.write)
+        ):
             raise ValueError(f"`write` has to keep exactly one field, and its body has to contain {UNIQUE}")
         return self
 
@@ -183,12 +128,16 @@ class Smoke(Section):
     """Regular expression that no line of a log may match."""
     probes: tuple[Probe, ...] = ()
     """Probes, in the order in which they are tried once API and worker are ready."""
+    stubs: dict[Host, Annotated[tuple[StubAnswer, ...], Field(min_length=1)]] = {}
+    """Host of a third party -> requests to it, and the answers that they get by HTTP and HTTPS."""
     faults: Faults = Faults()
 
     @model_validator(mode="after")
     def _check_data_and_probes(self) -> Self:
         if self.data == "/tmp":  # noqa: S108 - in a container
             raise ValueError("data: the roles can write to /tmp anyway; set it to null if they need no other folder")
+        if taken := sorted({"redis", "api", "worker", "client", "stubs"} & {*self.stubs}):
+            raise ValueError(f"stubs: {taken[0]} is the name of a container of ours")
         titles = [build_title(probe.role, probe.rule) for probe in self.probes]
         twice = next((title for title in titles if titles.count(title) > 1), None)
         if twice:

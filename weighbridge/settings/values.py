@@ -104,6 +104,8 @@ Argument = Annotated[str, AfterValidator(_check_argument)]
 """An argument of a program, or a value of its environment."""
 FilePath = Annotated[Argument, AfterValidator(_check_path)]
 Command = Annotated[tuple[Argument, ...], Field(min_length=1)]
+TEXT, SECTION = "[text]", "[section]"
+"""Where a text or a section may stand: which of the two a value was taken for, in the place of an error about it."""
 UNIQUE = "{unique}"
 """Placeholder in a change, or in the body of a request, for a word that is new each time."""
 

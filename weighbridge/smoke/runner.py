@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from weighbridge.engine.protocol import Engine
@@ -17,8 +18,9 @@ from weighbridge.model.smoke import Check, Proof, StartCosts
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
-from weighbridge.smoke.stack import runs, signals, start_costs
-from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack, run_stack
+from weighbridge.smoke.rules import requests
+from weighbridge.smoke.stack import certificates, runs, signals, start_costs
+from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, STUBS, WORKER, Stack, run_stack
 
 _LOOK_SECONDS = 0.1
 
@@ -38,6 +40,8 @@ class Trial:
     settings: Settings
     redis: str
     """Reference of a Redis image that the engine has."""
+    project: Path = Path()
+    """The project's folder, from which the paths in the settings start."""
     faults: bool = False
     """Whether to break things on purpose, too."""
     keep: bool = False
@@ -63,11 +67,15 @@ def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) ->
 
     Raises:
         NoSuchImage: The engine has no Redis image.
-        SettingsError: A variant accepts a rule that does not exist.
+        SettingsError: A variant accepts a rule that does not exist, a file to upload cannot be read, or there is no
+            `openssl` for the certificates of stubs.
         NoEngine: The engine went away.
     """
     if not trial.engine.has_image(trial.redis):
         raise NoSuchImage(f"The engine has no image {trial.redis}", advice="Run `invoke engine`.")
+    if trial.settings.smoke.stubs:
+        certificates.check_program()
+    requests.check_uploads(trial.settings, trial.project)
     for variant, contents in images.items():
         _check_accepted(trial.settings, variant, contents)
     with signals.defer() as interruption:
@@ -214,6 +222,7 @@ class _Variant:
                 image=self.contents.image_id,
                 redis=trial.redis,
                 run=run,
+                project=trial.project,
                 interruption=self.interruption,
                 entrypoint=self.contents.entrypoint,
                 command=self.contents.command,
@@ -245,7 +254,7 @@ def _collect_results(stack: Stack, checks: tuple[Check, ...], failed: Rule | Non
     figures = start_costs.compute(stack.observed)
     if failed is None:
         return _Played(checks=checks, figures=figures)
-    logs = {name: log for name in (REDIS, API, WORKER, CLIENT) if (log := stack.read_log(name, None))}
+    logs = {name: log for name in (REDIS, API, WORKER, STUBS, CLIENT) if (log := stack.read_log(name, None))}
     log = stack.read_log(failed.log_of) if failed.log_of else ""
     logs = {**stack.observed.logs, **logs}
     return _Played(checks=checks, figures=figures, log=log, log_of=failed.title, logs=logs)

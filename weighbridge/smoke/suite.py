@@ -15,11 +15,11 @@ from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
 from weighbridge.settings.smoke import Role
 from weighbridge.smoke.rule import ALL_BEFORE, Rule
-from weighbridge.smoke.rules import api, data_usage, faults, hardening, image, libraries, shutdown, start
+from weighbridge.smoke.rules import api, data_usage, faults, hardening, image, libraries, shutdown, start, stubs
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import worker as worker_rules
 from weighbridge.smoke.rules.arrival import Arrival
-from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack
+from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, STUBS, WORKER, Stack
 
 _IMAGE_RULES = (
     image.runs_as_non_root,
@@ -38,7 +38,7 @@ _IMAGE_RULES = (
     image.code_is_for_this_platform,
 )
 _NON_ROOT, _HEALTH_CHECK = "image runs-as-non-root", "image has-health-check"
-_PYTHON, _REDIS = "image has-python", "stack redis-starts"
+_PYTHON, _REDIS, _STUBS = "image has-python", "stack redis-starts", "stack stubs-start"
 _LOGS = {"killed-worker-loses-no-job": WORKER}
 _LIVE, _READY = "api live", "api ready"
 _WORKER_READY, _JOBS = "worker ready", "worker registers-its-jobs"
@@ -49,12 +49,14 @@ def build_rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
     """Yield the rules on an image and on the containers that run from it."""
     yield from _build_image_rules(settings, contents)
     yield from _build_first_rules(settings)
-    arrival = Arrival()
-    yield from _build_role_rules(settings.roles.api, API, arrival.begin)
+    arrival, first = Arrival(), (_STUBS,) if settings.smoke.stubs else ()
+    yield from _build_role_rules(settings.roles.api, API, first, arrival.begin)
     yield from _build_answer_rules(settings, arrival)
-    yield from _build_role_rules(settings.roles.worker, WORKER)
+    yield from _build_role_rules(settings.roles.worker, WORKER, first)
     yield from _build_work_rules(settings)
     yield from _build_end_rules(settings)
+    if settings.smoke.stubs:
+        yield Rule(role="stack", name="stubs-are-called", holds=stubs.stubs_are_called, needs=(_READY, _WORKER_READY))
     if settings.smoke.data:
         yield Rule(
             role="stack",
@@ -120,18 +122,20 @@ def _build_first_rules(settings: Settings) -> Iterator[Rule]:
     needs = (_PYTHON,) if all_have_their_own else (_PYTHON, _HEALTH_CHECK)
     yield Rule(role="image", name="health-check-can-fail", holds=start.health_check_can_fail, needs=needs)
     yield Rule(role="stack", name="redis-starts", holds=start.redis_starts, log_of=REDIS)
+    if settings.smoke.stubs:
+        yield Rule(role="stack", name="stubs-start", holds=stubs.stubs_start, needs=(_PYTHON,), log_of=STUBS)
 
 
 def _build_role_rules(
-    settings: Role, role: RoleName, on_start: Callable[[Stack], None] = lambda _: None
+    settings: Role, role: RoleName, first: tuple[str, ...], on_start: Callable[[Stack], None] = lambda _: None
 ) -> Iterator[Rule]:
-    """Yield the rules on how a role starts and what its processes may do."""
+    """Yield the rules on how a role starts, once the rules `first` hold, and what its processes may do."""
 
     def of(name: str, holds: Callable[..., str], *needs: str) -> Rule:
         return Rule(role=role, name=name, holds=partial(holds, role=role), needs=needs, log_of=role)
 
     runs = f"{role} runs-on-read-only-root"
-    begin = of("starts", partial(start.starts, on_start=on_start), _REDIS, _PYTHON)
+    begin = of("starts", partial(start.starts, on_start=on_start), _REDIS, _PYTHON, *first)
     yield replace(begin, explained_by=_LOADABLE)
     yield of("runs-on-read-only-root", start.runs_on_read_only_root, f"{role} starts")
     yield of("becomes-healthy", start.becomes_healthy, runs, *(() if settings.health else (_HEALTH_CHECK,)))
@@ -195,9 +199,11 @@ def _build_end_rules(settings: Settings) -> Iterator[Rule]:
 
 
 def _start_all(stack: Stack) -> str:
-    """Start Redis, the client and both roles, which have passed the rules on starting, and wait until they serve."""
+    """Start everything, which has passed the rules on starting, and wait until both roles serve."""
     start.redis_starts(stack)
     start.has_python(stack)
+    if stack.settings.smoke.stubs:
+        stubs.stubs_start(stack)
     for role in (API, WORKER):
         start.starts(stack, role)
     faults.revive(stack, API)

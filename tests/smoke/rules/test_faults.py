@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, answered, exited, refused, stack_on
 from weighbridge.model.engine import ContainerState
-from weighbridge.settings.smoke import Request
+from weighbridge.settings.probes import Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import faults, worker
 from weighbridge.smoke.stack.containers import ContainerKind, Stack
@@ -136,6 +137,19 @@ def test_killed_api_that_loses_something(outputs: list[str], words: str) -> None
     """A lost request is named; the rule fails if no accepted request can be read back."""
     stack = started(FakeEngine(KILLED, RUNNING, outputs=outputs))
     assert refused(lambda: faults.killed_api_loses_nothing(stack, WRITE, "/things/{id}")) == words
+
+
+@pytest.mark.usefixtures("_killed_at_once")
+def test_load_of_forms() -> None:
+    """A write may be a PUT of a form: the script gets it encoded, with a word in it that it replaces each time."""
+    write = {"put": "/things", "form": {"a b": "{unique}"}, "headers": {"X-Id": "{unique}"}, "keep": {"id": "id"}}
+    engine = FakeEngine(KILLED, RUNNING, outputs=[loaded(7), OK, answered((200, {}))])
+    faults.killed_api_loses_nothing(started(engine), Request.model_validate(write), "/things/{id}")
+    told = json.loads(engine.commands[0][-1])
+    word = told["placeholder"]
+    assert re.fullmatch("[0-9a-f]{32}", word)
+    assert (told["method"], told["body"], told["headers"]["X-Id"]) == ("PUT", f"a+b={word}", word)
+    assert told["headers"]["Content-Type"] == "application/x-www-form-urlencoded"
 
 
 def test_data_that_is_read_only() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fakes import FakeEngine, answered, stack_on
-from weighbridge.settings.smoke import Probe
+from weighbridge.settings.probes import Probe
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.rules import probes
+from weighbridge.smoke.rules import probes, requests
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -77,6 +77,12 @@ def test_waiting() -> None:
         ({"get": "/x", "expect": {"n": 3}}, (200, {"n": 4}), 'GET /x answered n = 4, not 3: {"n": 4}'),
         ({"get": "/x", "equals": {"n": 3}}, (200, {"n": 3, "m": 1}), 'GET /x answered {"n": 3, "m": 1}, not {"n": 3}'),
         ({"get": "/x", "keep": {"id": "id"}}, (200, {}), "GET /x answered without 'id': {}"),
+        ({"delete": "/x"}, (404, "no"), 'DELETE /x answered 404, not 2xx: "no"'),
+        (
+            {"get": "/x", "contains": ["one", "thr\u00e9e"]},
+            (200, "one two"),
+            'GET /x answered without the text "thr\u00e9e": "one two"',
+        ),
     ],
 )
 def test_answer_that_is_another(step: dict[str, Any], answer: tuple[int, object], words: str) -> None:
@@ -89,15 +95,88 @@ def test_answer_that_is_another(step: dict[str, Any], answer: tuple[int, object]
 @given(JSON)
 def test_without_anything_kept_all_stays(value: Any) -> None:
     """Braces without a known name in them stay as they are."""
-    assert probes.fill_placeholders(value, {}) == value
+    assert requests.fill_placeholders(value, {}) == value
 
 
 @given(JSON, st.text() | st.integers())
 def test_placeholder_becomes_the_value_anywhere(value: Any, kept: str | int) -> None:
     """A text that is a placeholder becomes the kept value at any depth; nothing else changes."""
     name = "weighbridge_kept"
-    assert probes.fill_placeholders({"a": [value, f"{{{name}}}"]}, {name: kept}) == {"a": [value, kept]}
-    assert probes.fill_placeholders(f"x{{{name}}}", {name: kept}) == f"x{kept}"
+    assert requests.fill_placeholders({"a": [value, f"{{{name}}}"]}, {name: kept}) == {"a": [value, kept]}
+    assert requests.fill_placeholders(f"x{{{name}}}", {name: kept}) == f"x{kept}"
+
+
+def described(headers: list[tuple[str, str]], body: str = "", status: int = 200) -> str:
+    """Return what the script of requests prints of one answer with headers."""
+    return f"0 {json.dumps([{'status': status, 'body': body, 'headers': headers}])}"
+
+
+def test_login_and_token() -> None:
+    """A token that one step keeps is in the headers of the next, and in no reason: not even if the API repeats it."""
+    engine = FakeEngine(outputs=[answered((200, {"access_token": "t-48151623"})), answered((401, "bad t-48151623"))])
+    steps = (
+        {"post": "/token", "form": {"username": "u", "password": "p"}, "keep": {"key": "access_token"}},
+        {"get": "/me", "headers": {"Authorization": "Bearer {key}"}},
+    )
+    with pytest.raises(CheckFailed) as caught:
+        probes.holds(stack_on(engine), probe(*steps))
+    asked = [json.loads(command[-1])["requests"][0] for command in engine.commands]
+    assert asked[0]["headers"] == {"Content-Type": "application/x-www-form-urlencoded"}
+    assert asked[0]["body"] == "username=u&password=p"
+    assert asked[1]["headers"] == {"Authorization": "Bearer t-48151623"}
+    assert str(caught.value) == (
+        'GET /me answered 401, not 2xx: "bad ***"; give a token that it accepts in the step\'s headers'
+    )
+
+
+HEADERS = [("Content-Type", "text/csv; charset=utf-8"), ("Vary", "a"), ("vary", "b")]
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [{"content-type": "text/csv"}, {"Content-Type": "text/csv; charset=utf-8"}, {"Vary": "b"}],
+)
+def test_text_and_headers(expected: dict[str, str]) -> None:
+    """An answer that is no JSON is judged by its text and its headers, these with or without their parameters."""
+    engine = FakeEngine(outputs=[described(HEADERS, "id,n\n1,2\n")])
+    step = {"get": "/x", "contains": "1,2", "expect_headers": expected}
+    assert probes.holds(stack_on(engine), probe(step)).startswith("1 request, ")
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        ({"ETag": "x"}, "GET /x answered without a header ETag; its headers: Content-Type, Vary, vary"),
+        ({"Vary": "{unique}"}, r"GET /x answered with the header Vary: a, not [0-9a-f]{16}"),
+        ({"Content-Type": "text"}, "the header Content-Type: text/csv; charset=utf-8, not text"),
+    ],
+)
+def test_header_that_is_another(expected: dict[str, str], words: str) -> None:
+    """The reason has the header's value or, if there is none, the headers that the answer has."""
+    engine = FakeEngine(outputs=[described(HEADERS)])
+    with pytest.raises(CheckFailed, match=words):
+        probes.holds(stack_on(engine), probe({"get": "/x", "expect_headers": expected}))
+
+
+@pytest.mark.parametrize("fail_on", [{"job.state": "failed"}, {"other": 1, "job.state": ["lost", "failed"]}])
+def test_state_that_ends_the_waiting(fail_on: dict[str, Any]) -> None:
+    """A step that waits gives up at once on such a state, and the reason has it and the error of the worker's log."""
+    engine = answering((500, "no"), (200, {"job": {"state": "pending"}}), (200, {"job": {"state": "failed"}}))
+    engine.text = "Traceback (most recent call last):\nValueError: no such file\n"
+    with pytest.raises(CheckFailed) as caught:
+        probes.holds(stack_on(engine, timeout_seconds=60), probe({"get": "/x", "until": {"a": 1}, "fail_on": fail_on}))
+    assert str(caught.value) == (
+        'GET /x answered job.state = "failed", which ends the waiting: {"job": {"state": "failed"}}; '
+        "the log of worker says: ValueError: no such file"
+    )
+    assert len(engine.commands) == 3
+
+
+def test_list_that_ends_the_waiting() -> None:
+    """A field that is itself a list ends the waiting if it is the whole list that `fail_on` has."""
+    step = {"get": "/x", "until": {"a": 1}, "fail_on": {"b": [1, 2]}}
+    with pytest.raises(CheckFailed, match=r"b = \[1, 2\], which ends the waiting"):
+        probes.holds(stack_on(answering((200, {"a": 0, "b": [1, 2]})), timeout_seconds=60), probe(step))
 
 
 def redirect(status: int, location: str = "") -> str:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import SignalName
-from weighbridge.settings.smoke import Request
+from weighbridge.settings.probes import Request
 from weighbridge.smoke.rules import shutdown
 
 POST = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}})

@@ -127,3 +127,20 @@ def test_time_for_an_answer() -> None:
     with serving(app) as port:
         found = [load.Load(**{**wanted(port), "answer_seconds": seconds}).run() for seconds in (0.05, 5)]
     assert [(bool(each["accepted"]), bool(each["errors"])) for each in found] == [(False, True), (True, False)]
+
+
+def test_new_word_wherever_the_placeholder_stands() -> None:
+    """A placeholder that no encoding changes is replaced in path, headers and body, by the same word each."""
+    seen: list[tuple[str, str, str]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        body = (await body_of(receive)).decode()
+        seen.append((scope["path"][1:], dict(scope["headers"])[b"idempotency-key"].decode(), body[2:]))
+        await answer(send, 200, b"{}")
+
+    with serving(app) as port:
+        form = {"path": "/MARK", "headers": {"Idempotency-Key": "MARK"}, "body": "a=MARK", "placeholder": "MARK"}
+        with started(load, {**wanted(port), **form}) as script:
+            said(script)
+    assert len({path for path, _, _ in seen}) == len(seen) > 1
+    assert all(path == key == word and path.isalnum() for path, key, word in seen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,9 +15,11 @@ from weighbridge.smoke.scripts import request
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Echo a POST with its type, answer /large with 2 MiB, and all else with 404 and nothing."""
+    """Echo a POST with its type, or its digest at /digest; answer /large with 2 MiB, and all else with 404."""
     if scope["path"] == "/large":
         await answer(send, 200, b"x" * 2 * 1024 * 1024)
+    elif scope["path"] == "/digest":
+        await answer(send, 201, hashlib.sha256(await body_of(receive)).hexdigest().encode())
     elif scope["method"] == "POST":
         await answer(send, 201, dict(scope["headers"])[b"content-type"] + b" " + await body_of(receive))
     else:
@@ -108,3 +112,21 @@ def test_redirect_is_not_followed() -> None:
     with speaking(head, pause=0.02) as port:
         (told,) = ask(port, {})
     assert told == {"status": 307, "body": "", "location": "https://x/a"}
+
+
+def test_headers_of_the_answer() -> None:
+    """If they are wanted, all headers come in their order, also those that occur twice."""
+    head = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nset-cookie: b=2\r\nContent-Length: 0\r\n\r\n"
+    with speaking(head, pause=0.02) as port:
+        (told,) = ask(port, {"with_headers": True})
+    assert told["headers"] == [["Set-Cookie", "a=1"], ["set-cookie", "b=2"], ["Content-Length", "0"]]
+
+
+def test_large_body_of_any_bytes(port: int) -> None:
+    """A body of 256 KiB that is no text arrives byte by byte, although it comes in several arguments."""
+    content = bytes(range(256)) * 1024
+    wanted = {"host": "127.0.0.1", "port": port, "timeout_seconds": 5}
+    sent = {"method": "POST", "path": "/digest", "headers": {"Content-Type": "x"}}
+    text = json.dumps({**wanted, "requests": [{**sent, "body": content.decode(errors="surrogateescape")}]})
+    (told,) = run(request, *(text[start : start + 100_000] for start in range(0, len(text), 100_000)))
+    assert told["body"] == hashlib.sha256(content).hexdigest()

@@ -142,6 +142,15 @@ def test_each_header_has_one_name(headers: dict[str, str], sent: dict[str, str])
     assert "Content-Type" not in client_of(1, **headers).build_headers()
 
 
+def test_headers_of_a_step() -> None:
+    """A request's own headers replace those of the settings, and a form keeps the type that names its boundary."""
+    client = client_of(1, **{"content-type": "application/x", "authorization": "a"})
+    own = {"Authorization": "b"}
+    assert client.build_headers("{}", own=own) == {"content-type": "application/x", "Authorization": "b"}
+    assert client.build_headers("a=b", "x/form", own) == {"Content-Type": "x/form", "Authorization": "b"}
+    assert client.build_headers("{}", own={"Content-Type": "x/y"})["Content-Type"] == "x/y"
+
+
 @pytest.mark.parametrize(("timeout", "limit"), [(5, 10), (10, 10), (70, 70)])
 def test_time_for_an_answer(timeout: float, limit: float) -> None:
     """An answer may take as long as the settings allow a job to take."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -92,3 +93,14 @@ def test_scripts_get_the_time_of_the_settings(timeout: float, limit: float) -> N
     inside.run_script(stack, "client", "probe.py")
     inside.check_version(stack, "client")
     assert engine.limits == [limit] * 2
+
+
+@pytest.mark.parametrize("length", [10, 99_000, 250_000])
+def test_long_json_comes_in_several_arguments(length: int) -> None:
+    """No argument is as long as the 128 KiB that Linux refuses; joined, they are the JSON."""
+    engine = FakeEngine(outputs=["0 []"])
+    inside.ask(stack_on(engine), "request.py", {"a": "x" * length})
+    arguments = engine.commands[0][5:]
+    assert max(map(len, arguments)) < 128 * 1024
+    assert json.loads("".join(arguments)) == {"a": "x" * length}
+    assert len(arguments) == length // 100_000 + 1

@@ -5,7 +5,7 @@ They are tried in turn on a stack of their own, and each leaves API, worker and 
 
 from __future__ import annotations
 
-import json
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,12 +14,12 @@ from typing import Any
 
 from weighbridge.model.engine import TMP
 from weighbridge.model.smoke import RoleName
-from weighbridge.settings.smoke import Probe, Request
+from weighbridge.settings.probes import Probe, Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes as probe_rules
+from weighbridge.smoke.rules import requests, worker
 from weighbridge.smoke.rules import start as start_rules
-from weighbridge.smoke.rules import worker
-from weighbridge.smoke.rules.probes import fill_placeholders
+from weighbridge.smoke.rules.requests import fill_placeholders
 from weighbridge.smoke.stack import advice, inside
 from weighbridge.smoke.stack.containers import API, REDIS, WORKER, Stack
 from weighbridge.smoke.stack.http import Answer, Client
@@ -84,13 +84,11 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
     """If the API is killed under load, everything that it had accepted is there when it runs again."""
     client, killed, limit = Client(stack), list[float](), stack.settings.smoke.timeout_seconds
     (field,) = write.keep.values()
-    body = json.dumps(write.body)
+    placeholder = secrets.token_hex(16)  # a word that no encoding changes
     wanted = {
         **client.get_address(),
-        "method": "POST",
-        "path": fill_placeholders(write.path, {}),
-        "headers": client.build_headers(body),
-        "body": body,
+        **client.build_parts(requests.build(stack, write, {"unique": placeholder})),
+        "placeholder": placeholder,
         "field": field,
         "seconds": _LOAD_SECONDS,
         "clients": _LOAD_CLIENTS,
@@ -107,9 +105,9 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
 
     found = inside.ask(stack, "load.py", wanted, seconds=_LOAD_SECONDS + limit + 30, on_line=kill)
     if not killed:
-        raise CheckFailed(_describe_refusals(stack, wanted["path"], found))
+        raise CheckFailed(_describe_refusals(stack, f"{write.method} {wanted['path']}", found))
     if None in found["accepted"]:
-        raise CheckFailed(f"POST {write.path} was accepted, but the answer has no {field!r}")
+        raise CheckFailed(f"{write.method} {write.path} was accepted, but the answer has no {field!r}")
     revive(stack, API)
     (name,) = write.keep
     paths = [str(fill_placeholders(read, {name: each})) for each in found["accepted"]]
@@ -126,15 +124,16 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
     return f"{len(paths)} accepted under load, none lost; during the restart, none was accepted for {gap:.1f} s"
 
 
-def _describe_refusals(stack: Stack, path: str, found: Mapping[str, Any]) -> str:
+def _describe_refusals(stack: Stack, request: str, found: Mapping[str, Any]) -> str:
     """Return why no request was accepted, by the last answer."""
     seen = f"nothing was accepted: {found['refused']} refused, {found['errors']} without answer"
     last = found.get("last_refusal")
     if not last:
         return seen
     status, location = last["status"], stack.mask(last["location"])
+    path = request.partition(" ")[2]
     remedy = advice.find_remedy(status, path, location, "", stack.settings.roles.api.headers)
-    return f"{seen}; POST {path} answered {advice.describe_status(status, location)}{'; ' * bool(remedy)}{remedy}"
+    return f"{seen}; {request} answered {advice.describe_status(status, location)}{'; ' * bool(remedy)}{remedy}"
 
 
 def says_when_data_is_read_only(stack: Stack, write: Request) -> str:
@@ -160,7 +159,7 @@ def says_when_data_is_full(stack: Stack, write: Request) -> str:
 
 def _check_refusal(stack: Stack, client: Client, write: Request) -> str:
     client.get(stack.settings.roles.api.live).expect(_OK)
-    answer = client.post(write.path, fill_placeholders(write.body, {"unique": "refused"}))
+    answer = client.send(requests.build(stack, write, {"unique": "refused"}))
     if answer.status != _UNAVAILABLE:
         raise CheckFailed(
             f"{answer.request} answered {answer.status}, not {_UNAVAILABLE}, though it cannot write: "

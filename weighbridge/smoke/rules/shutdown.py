@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import time
 from collections.abc import Collection, Iterable, Sequence
 
 from weighbridge.model.smoke import RoleName
-from weighbridge.settings.smoke import Request
+from weighbridge.settings.probes import Request
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.rules.probes import fill_placeholders
+from weighbridge.smoke.rules import requests
 from weighbridge.smoke.rules.worker import begin_job
 from weighbridge.smoke.stack import advice, exit_reason, inside
 from weighbridge.smoke.stack.containers import API, WORKER, Stack
@@ -52,15 +51,9 @@ def finishes_running_job(stack: Stack, slow_job: Sequence[str], job_result: Sequ
 
 def finishes_request_in_flight(stack: Stack, request: Request) -> str:
     """A request that is half sent when SIGTERM comes still gets its answer."""
-    client, grace, path = Client(stack), stack.settings.roles.api.grace_seconds, request.path
-    text = json.dumps(fill_placeholders(request.body, {"unique": secrets.token_hex(8)}))
-    wanted = {
-        **client.get_address(),
-        "method": "POST",
-        "path": path,
-        "headers": client.build_headers(text),
-        "body": text,
-    }
+    client, grace = Client(stack), stack.settings.roles.api.grace_seconds
+    sent = requests.build(stack, request, {"unique": secrets.token_hex(8)})
+    path, wanted = sent.path, {**client.get_address(), **client.build_parts(sent)}
 
     def terminate(line: str) -> None:
         if line == _BEGUN:
@@ -77,6 +70,7 @@ def finishes_request_in_flight(stack: Stack, request: Request) -> str:
             "let the server finish its requests, as uvicorn does without --timeout-graceful-shutdown 0, "
             "and if a shell starts it, start it with exec"
         )
+    requests.note_secrets(stack, found.get("body", ""))
     allowed = request.status or range(_FIRST_BAD_STATUS)
     if found["status"] not in allowed:
         status, location = found["status"], stack.mask(found.get("location", ""))

@@ -12,5 +12,6 @@ Code that two scripts need is in both. The last line of a script's output is JSO
     in_flight  sends half a request before the server is stopped, and the rest afterwards
     load       sends requests without a pause and counts the accepted ones
     fill       fills a file system to the last byte
+    stub       answers requests in place of third parties
     usage      adds up what the files in a folder take on the disk
 """

@@ -23,7 +23,7 @@ def send_in_halves(
 
     The server may take twice `hold_seconds` in all: it has the rest of the request after at most half of that time.
     """
-    data, closed, until = body.encode(), False, time.monotonic() + 2 * hold_seconds
+    data, closed, until = body.encode(errors="surrogateescape"), False, time.monotonic() + 2 * hold_seconds
     if not data:
         return {"error": "a request without a body has no second half", "closed": closed}
     connection = HTTPConnection(host, port, timeout=hold_seconds)
@@ -83,4 +83,4 @@ def wait_for_refusal(host: str, port: int, seconds: float) -> bool:
 
 
 if __name__ == "__main__":
-    print(json.dumps(send_in_halves(**json.loads(sys.argv[1]))))  # noqa: T201 - the output is the point
+    print(json.dumps(send_in_halves(**json.loads("".join(sys.argv[1:])))))  # noqa: T201 - the output is the point

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 _PAUSE_SECONDS = 0.05
 _CONNECT_SECONDS = 5.0
-_PLACEHOLDER = "{unique}"
 
 
 class Load:
@@ -30,6 +29,7 @@ class Load:
         seconds: float,
         clients: int,
         answer_seconds: float = 5.0,
+        placeholder: str = "{unique}",
     ) -> None:
         self._host, self._port, self._method, self._path, self._headers = host, port, method, path, headers
         self._body, self._field, self._clients = body, field, clients
@@ -38,7 +38,7 @@ class Load:
         self._lock = Lock()
         self._accepted: list[tuple[float, object]] = []
         self._refused = self._errors = 0
-        self._answer_seconds = answer_seconds
+        self._answer_seconds, self._placeholder = answer_seconds, placeholder
         self._last_refusal: dict[str, object] | None = None
 
     def run(self) -> dict[str, object]:
@@ -66,12 +66,14 @@ class Load:
 
         No request is sent twice: after a lost connection, nobody knows whether the server accepted it.
         """
-        body = self._body.replace(_PLACEHOLDER, uuid4().hex).encode()
+        word = uuid4().hex
+        path, body = (text.replace(self._placeholder, word) for text in (self._path, self._body))
+        headers = {name: value.replace(self._placeholder, word) for name, value in self._headers.items()}
         connection = HTTPConnection(self._host, self._port, timeout=_CONNECT_SECONDS)
         try:
             connection.connect()
             connection.sock.settimeout(self._answer_seconds)
-            connection.request(self._method, self._path, body, self._headers)
+            connection.request(self._method, path, body.encode(errors="surrogateescape"), headers)
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, HTTPException):
@@ -116,4 +118,4 @@ def find_field(body: bytes, path: str) -> object:
 
 
 if __name__ == "__main__":
-    print(json.dumps(Load(**json.loads(sys.argv[1])).run()))  # noqa: T201 - the output is the point
+    print(json.dumps(Load(**json.loads("".join(sys.argv[1:]))).run()))  # noqa: T201 - the output is the point

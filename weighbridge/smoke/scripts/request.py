@@ -13,18 +13,28 @@ _MOST_BYTES = 1024 * 1024
 
 
 def send_request(
-    *, host: str, port: int, method: str, path: str, headers: dict[str, str], body: str | None, seconds: float
+    *,
+    host: str,
+    port: int,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: str | None,
+    seconds: float,
+    with_headers: bool = False,
 ) -> dict[str, object]:
-    """Return status and body of the answer, and where it redirects to; or why none came."""
+    """Return status and body of the answer, where it redirects to and, if wanted, its headers; or why none came."""
     connection = HTTPConnection(host, port)
     try:
         with limit_time(seconds):
-            connection.request(method, path, None if body is None else body.encode(), headers)
+            connection.request(method, path, None if body is None else body.encode(errors="surrogateescape"), headers)
             answer = connection.getresponse()
             content = answer.read(_MOST_BYTES)
             if answer.length and len(content) < _MOST_BYTES:  # `read` with a limit does not report it
                 raise IncompleteRead(content, answer.length)
-        found = {"status": answer.status, "body": content.decode(errors="replace")}
+        found: dict[str, object] = {"status": answer.status, "body": content.decode(errors="replace")}
+        if with_headers:
+            found["headers"] = answer.getheaders()
         return {**found, "location": answer.getheader("Location")} if "Location" in answer.headers else found
     except (OSError, HTTPException, ValueError) as error:  # ValueError: a path or header that HTTP does not allow
         return {"error": str(error) or type(error).__name__}
@@ -49,7 +59,7 @@ def limit_time(seconds: float) -> Iterator[None]:
 
 def main() -> None:
     """Send the requests and print the answers."""
-    wanted = json.loads(sys.argv[1])
+    wanted = json.loads("".join(sys.argv[1:]))
     place = {"host": wanted["host"], "port": wanted["port"], "seconds": wanted["timeout_seconds"]}
     answers = [send_request(**place, **each) for each in wanted["requests"]]
     print(json.dumps(answers))  # noqa: T201 - the output is the point

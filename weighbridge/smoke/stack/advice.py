@@ -8,7 +8,8 @@ from urllib.parse import urljoin, urlsplit
 
 _REDIRECTS = range(300, 400)
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
-_NAMES_ITS_USER = frozenset({"authorization", "cookie"})
+NAMES_ITS_USER = frozenset({"authorization", "cookie"})
+"""Headers, in lower case, that say who asks."""
 
 
 def is_hopeless(status: int) -> bool:
@@ -21,7 +22,15 @@ def describe_status(status: int, location: str = "") -> str:
     return f"{status}, a redirect to {location or 'nowhere'}" if status in _REDIRECTS else str(status)
 
 
-def find_remedy(status: int, path: str, location: str, setting: str, headers: Mapping[str, str]) -> str:
+def find_remedy(
+    status: int,
+    path: str,
+    location: str,
+    setting: str,
+    headers: Mapping[str, str],
+    *,
+    given_in: str = "roles.api.headers",
+) -> str:
     """Return which setting to change after an answer; empty if its status does not tell.
 
     Args:
@@ -30,6 +39,7 @@ def find_remedy(status: int, path: str, location: str, setting: str, headers: Ma
         location: Where the answer redirects to; empty: nowhere.
         setting: The setting that has the path, such as `roles.api.live`; empty: none has.
         headers: The headers of the settings, which each request has.
+        given_in: The setting that says who asks, or should.
     """
     given = {name.lower() for name in headers}
     if status in _REDIRECTS:
@@ -38,8 +48,8 @@ def find_remedy(status: int, path: str, location: str, setting: str, headers: Ma
         host = "another Host" if "host" in given else "a Host"
         return f"if it does not accept the Host of the request, give {host} that it accepts in roles.api.headers"
     if status in _REFUSED:
-        token = "a token that it accepts" if given & _NAMES_ITS_USER else "a token, such as Authorization,"
-        return f"give {token} in roles.api.headers"
+        token = "a token that it accepts" if given & NAMES_ITS_USER else "a token, such as Authorization,"
+        return f"give {token} in {given_in}"
     return ""
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, TypedDict, assert_never
 
 from weighbridge.engine.protocol import Engine
@@ -24,7 +25,14 @@ API: Final = "api"
 WORKER: Final = "worker"
 CLIENT: Final = "client"
 """A container that runs from the image, too: it only waits, and all requests and commands are sent from it."""
-ContainerKind = Literal["redis", "api", "worker", "client"]
+STUBS: Final = "stubs"
+"""A container that runs from the image and answers in place of third parties; only if the settings have any."""
+ContainerKind = Literal["redis", "api", "worker", "client", "stubs"]
+AUTHORITY = "/run/weighbridge/ca.pem"
+"""The certificate authority of stubs, in the containers that have to trust it."""
+_TRUST = {"SSL_CERT_FILE": AUTHORITY, "REQUESTS_CA_BUNDLE": AUTHORITY}
+_ANY_PORT = {"net.ipv4.ip_unprivileged_port_start": "0"}
+"""Lets a process without capabilities listen on ports 80 and 443. Docker does that by itself, other engines do not."""
 LOG_LINES = 20
 INTERPRETERS = ("python", "python3")
 _NO_HEALTH_CHECK = ("NONE",)
@@ -54,6 +62,8 @@ class Stack:
     redis: str
     run: Run
     interruption: Interruption
+    project: Path = Path()
+    """The project's folder, from which the paths in the settings start."""
     entrypoint: tuple[str, ...] = ()
     """The entrypoint of the image."""
     command: tuple[str, ...] = ()
@@ -70,6 +80,11 @@ class Stack:
         """Names of interpreters to try; once a rule has found the image's interpreter, its name alone."""
         known = self.observed.interpreter
         return (known,) if known else INTERPRETERS
+
+    @property
+    def trust_volume(self) -> str:
+        """The engine's name of the volume that holds the certificate authority of stubs."""
+        return f"{self.run.name}-trust"
 
     def build_name(self, container: str) -> str:
         """Return the engine's name of a container."""
@@ -112,8 +127,8 @@ class Stack:
         return exit_reason.find_error(self.read_streams(container, exit_reason.LINES), self.settings.smoke.log_errors)
 
     def mask(self, text: str) -> str:
-        """Return a text with `***` in place of the secrets that the containers were given."""
-        return redaction.mask(text, redaction.collect_secrets(self.settings, self.environment))
+        """Return a text with `***` in place of the secrets that the containers were given or sent."""
+        return redaction.mask(text, redaction.collect_secrets(self.settings, self.environment) | self.observed.secrets)
 
     def mask_streams(self, streams: Streams) -> Streams:
         """Return what a program wrote without secrets; this comes before any cut, which could leave half of one."""
@@ -150,6 +165,8 @@ class Stack:
         match kind:
             case "redis":
                 return self._build_redis_spec(container)
+            case "stubs":
+                return self._build_stubs_spec(container)
             case "client":
                 return self._build_client_spec(container)
             case "api" | "worker":
@@ -166,6 +183,17 @@ class Stack:
             user="999",  # the number of the user `redis` in the official image and in our stand-in
             tmpfs={"/data": "mode=1777,size=64m"},
         )
+
+    def _build_stubs_spec(self, container: str) -> ContainerSpec:
+        """Return the spec of a container that may write what roles trust: only root can, into a new volume."""
+        spec = ContainerSpec(
+            **self._build_common_fields(container),
+            image=self.image,
+            user="0:0",
+            volumes={self.trust_volume: str(PurePosixPath(AUTHORITY).parent)},
+            sysctls=_ANY_PORT,
+        )
+        return replace(spec, aliases=(container, *self.settings.smoke.stubs))
 
     def _build_client_spec(self, container: str) -> ContainerSpec:
         spec, roles = self._build_role_spec(container, API), self.settings.roles
@@ -185,7 +213,15 @@ class Stack:
             **self._build_common_fields(container),
             image=self.image,
             command=settings.command or (),
-            environment={**self.settings.smoke.environment, **settings.environment, **self.environment},
+            environment={
+                **(_TRUST if self.settings.smoke.stubs else {}),
+                **self.settings.smoke.environment,
+                **settings.environment,
+                **self.environment,
+            },
+            read_only_mounts=(
+                {self.trust_volume: str(PurePosixPath(AUTHORITY).parent)} if self.settings.smoke.stubs else {}
+            ),
             volumes={self.run.name: self.settings.smoke.data} if self.settings.smoke.data else {},
             memory_bytes=settings.memory.bytes,
             pids_limit=settings.processes,
@@ -213,6 +249,8 @@ def run_stack(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
     try:
         stack.engine.create_network(stack.run.name, stack.run.labels)
         stack.engine.create_volume(stack.run.name, stack.run.labels)
+        if stack.settings.smoke.stubs:
+            stack.engine.create_volume(stack.trust_volume, stack.run.labels)
         yield stack
     finally:
         if not stack.run.keep:

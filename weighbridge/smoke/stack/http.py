@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from weighbridge.settings.smoke import Method
+from weighbridge.settings.methods import Method
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import advice, inside
+from weighbridge.smoke.stack.bodies import JSON, Body, encode_json
 from weighbridge.smoke.stack.containers import API, Stack
 
 _QUOTED_CHARACTERS = 200
 _LEAST_SECONDS = 10.0
 """How long an answer may take, or as long as a job may."""
+_TYPE = "Content-Type"
 _SENT_BY_SCRIPTS = frozenset({"content-length", "transfer-encoding"})
 
 
@@ -32,6 +34,10 @@ class Answer:
     """Where a redirect leads to."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """The headers of the settings, with which it was asked."""
+    given_in: str = "roles.api.headers"
+    """The setting that has, or lacks, the token with which it was asked."""
+    answered: Sequence[tuple[str, str]] = ()
+    """Name and value of each header of the answer, in their order; empty if they were not asked for."""
 
     def parse_json(self) -> Any:
         """Return the parsed body; raise `CheckFailed` if it is no JSON."""
@@ -50,6 +56,26 @@ class Answer:
                 raise CheckFailed(f"{self.request} answered without {path!r}: {self.quote()}") from None
         return value
 
+    def list_header(self, name: str) -> list[str]:
+        """Return the values of all headers of the answer that have this name."""
+        return [value for each, value in self.answered if each.lower() == name.lower()]
+
+    def get_header(self, name: str) -> str:
+        """Return the first header of the answer with this name; raise `CheckFailed` if there is none."""
+        for value in self.list_header(name):
+            return value
+        names = ", ".join(dict.fromkeys(each for each, _ in self.answered)) or "none"
+        raise CheckFailed(f"{self.request} answered without a header {name}; its headers: {names}")
+
+    def get_cookie(self, name: str) -> str:
+        """Return the value of a cookie that the answer sets; raise `CheckFailed` if it does not set it."""
+        pairs = [value.partition(";")[0].partition("=") for value in self.list_header("Set-Cookie")]
+        for key, _, value in pairs:
+            if key.strip() == name:
+                return value.strip()
+        names = ", ".join(key.strip() for key, _, _ in pairs) or "none"
+        raise CheckFailed(f"{self.request} did not set a cookie {name}; its cookies: {names}")
+
     def expect(self, *statuses: int) -> Answer:
         """Return this answer; raise `CheckFailed` if its status is none of these."""
         if self.status not in statuses:
@@ -65,7 +91,8 @@ class Answer:
     def find_remedy(self) -> str:
         """Return which setting to change, judged by the status; empty if the status does not tell."""
         path = self.request.partition(" ")[2]
-        return advice.find_remedy(self.status, path, self.masked(self.location), "", self.headers)
+        location = self.masked(self.location)
+        return advice.find_remedy(self.status, path, location, "", self.headers, given_in=self.given_in)
 
     @property
     def is_hopeless(self) -> bool:
@@ -78,6 +105,17 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as it is sent: without placeholders."""
+
+    method: Method
+    path: str
+    body: Body | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Its own headers, which replace those of the settings."""
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """Sends requests to an API of a stack, with the headers of the settings."""
 
@@ -87,19 +125,25 @@ class Client:
 
     def get(self, path: str) -> Answer:
         """Return the answer to a GET, whatever its status; raise `CheckFailed` if none comes."""
-        return self.send_all("GET", [path])[0]
+        return self.send(Sent("GET", path))
 
     def post(self, path: str, body: Any) -> Answer:
         """Return the answer to a POST of JSON, whatever its status; raise `CheckFailed` if none comes."""
-        return self.send_all("POST", [path], json.dumps(body))[0]
+        return self.send(Sent("POST", path, encode_json(body)))
 
-    def send_all(self, method: Method, paths: Iterable[str], body: str | None = None) -> list[Answer]:
+    def send(self, request: Sent) -> Answer:
+        """Return the answer to a request, whatever its status; raise `CheckFailed` if none comes."""
+        return self._send_each([request])[0]
+
+    def send_all(self, method: Method, paths: Iterable[str]) -> list[Answer]:
+        """Send requests without a body one after the other; return the answers, or raise `CheckFailed` without one."""
+        return self._send_each([Sent(method, path) for path in paths])
+
+    def _send_each(self, requests: Sequence[Sent]) -> list[Answer]:
         """Send requests one after the other and return the answers; raise `CheckFailed` if one gets no answer."""
-        requests = [
-            {"method": method, "path": path, "headers": self.build_headers(body), "body": body} for path in paths
-        ]
         limit = max(_LEAST_SECONDS, self.stack.settings.smoke.timeout_seconds)
-        wanted = {**self.get_address(), "requests": requests, "timeout_seconds": limit}
+        parts = [{**self.build_parts(each), "with_headers": True} for each in requests]
+        wanted = {**self.get_address(), "requests": parts, "timeout_seconds": limit}
         answers = inside.ask(self.stack, "request.py", wanted, seconds=limit * (len(requests) + 2))
         return [self._read_answer(sent, answer) for sent, answer in zip(requests, answers, strict=True)]
 
@@ -107,19 +151,44 @@ class Client:
         """Return host and port as arguments of our scripts."""
         return {"host": self.host, "port": self.stack.settings.roles.api.port}
 
-    def build_headers(self, body: str | None = None) -> dict[str, str]:
-        """Return the headers of a request with this body: each name once, and those of the settings first.
+    def build_parts(self, request: Sent) -> dict[str, Any]:
+        """Return method, path, headers and body of a request as arguments of our scripts."""
+        body = request.body
+        return {
+            "method": request.method,
+            "path": request.path,
+            "headers": self.build_headers(body.text if body else None, body.type if body else JSON, request.headers),
+            "body": body.text if body else None,
+        }
 
-        The length of the body is for the script that sends it to say.
+    def build_headers(
+        self, body: str | None = None, media_type: str = JSON, own: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Return the headers of a request with this body: each name once, its own before those of the settings.
+
+        These may say that JSON has another type, but not that a form has one, because that names its boundary. The
+        length of the body is for the script that sends it to say.
         """
-        found = {} if body is None else {"content-type": ("Content-Type", "application/json")}
-        found |= {name.lower(): (name, value) for name, value in self.stack.settings.roles.api.headers.items()}
+        found = {} if body is None else {_TYPE.lower(): (_TYPE, media_type)}
+        for headers in (self.stack.settings.roles.api.headers, own or {}):
+            given = {name.lower(): (name, value) for name, value in headers.items()}
+            if media_type != JSON:
+                given.pop(_TYPE.lower(), None)
+            found |= given
         return {name: value for key, (name, value) in found.items() if key not in _SENT_BY_SCRIPTS}
 
-    def _read_answer(self, sent: Mapping[str, Any], answer: Mapping[str, Any]) -> Answer:
-        request = f"{sent['method']} {sent['path']}"
+    def _read_answer(self, sent: Sent, answer: Mapping[str, Any]) -> Answer:
+        request = f"{sent.method} {sent.path}"
         if "status" not in answer:
             raise CheckFailed(f"{request} on {self.host} got no answer: {answer['error']}")
-        headers = self.stack.settings.roles.api.headers
-        location = answer.get("location", "")
-        return Answer(request, answer["status"], answer["body"], self.stack.mask, location, headers)
+        names = {name.lower() for name in sent.headers}
+        return Answer(
+            request,
+            answer["status"],
+            answer["body"],
+            self.stack.mask,
+            answer.get("location", ""),
+            {**self.stack.settings.roles.api.headers, **sent.headers},
+            "the step's headers" if names & advice.NAMES_ITS_USER else "roles.api.headers",
+            tuple((name, value) for name, value in answer.get("headers", ())),
+        )

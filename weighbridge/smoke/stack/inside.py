@@ -24,6 +24,8 @@ _LEAST_SECONDS = 30.0
 """How long each script may print nothing, or as long as a role may take to become healthy."""
 _SPARE_SECONDS = 10.0
 """How much longer than its own limit we wait for a command: it is ended inside, where that leaves no process behind."""
+_ARGUMENT_CHARACTERS = 100_000
+"""Linux takes no argument of 128 KiB or more (MAX_ARG_STRLEN)."""
 _BOUNDED = f"""
 import subprocess, sys
 try:
@@ -82,7 +84,7 @@ def run_script(
         seconds: How long the script may print nothing, if that is longer than what each script gets.
         on_line: Called with each line of output as soon as it is printed.
     """
-    source = (_SCRIPTS / name).read_text(encoding="utf-8")
+    source = read_script(name)
     result = _run_python(stack, container, source, *arguments, seconds=seconds, on_line=on_line)
     try:
         return json.loads(find_last_line(result.streams.output))
@@ -92,8 +94,19 @@ def run_script(
 
 
 def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> Any:
-    """Run a script that takes one JSON argument, in the client's container; otherwise like `run_script`."""
-    return run_script(stack, CLIENT, name, json.dumps(wanted), **options)
+    """Run a script that takes JSON, in the client's container; otherwise like `run_script`."""
+    return run_script(stack, CLIENT, name, *build_arguments(wanted), **options)
+
+
+def read_script(name: str) -> str:
+    """Return the source of one of our scripts."""
+    return (_SCRIPTS / name).read_text(encoding="utf-8")
+
+
+def build_arguments(wanted: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return JSON as arguments, each as long as Linux allows; a script joins them."""
+    text = json.dumps(wanted)
+    return tuple(text[start : start + _ARGUMENT_CHARACTERS] for start in range(0, len(text), _ARGUMENT_CHARACTERS))
 
 
 def run(stack: Stack, command: Sequence[str], seconds: float) -> str:

@@ -134,3 +134,5 @@ class Observations:
     """Role -> how many lines its log had when we sent it SIGTERM."""
     logs: dict[str, str] = field(default_factory=dict)
     """Container that was removed -> its whole log."""
+    secrets: set[str] = field(default_factory=set)
+    """Tokens and passwords that requests of the settings have sent, or kept of an answer."""
