@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,34 @@ def test_refused(tmp_path: Path, what: str) -> None:
     assert said in str(caught.value)
     assert str(caught.value).endswith("Correct it in compose.yaml.")
     assert "\n" not in str(caught.value)
+
+
+def test_ranges_of_ports(tmp_path: Path) -> None:
+    """A range of more ports than a service has is noted, and left out: it would be many times the file."""
+    path = tmp_path / "compose.yaml"
+    path.write_text("services: {a: {image: x, ports: [1-65535, 1-1000, 2001-3000/udp, 5000-6000]}}", encoding="utf-8")
+    project = read([path], environment={})
+    assert project.services["a"].ports == tuple(range(1, 1001))
+    assert project.notes == (
+        "services.a.ports[0] is a range of more than 1000 ports and is left out",
+        "services.a.ports[2] is not a TCP port and is left out",
+        "services.a.ports[3] is a range of more than 1000 ports and is left out",
+    )
+
+
+@pytest.mark.slow
+def test_large_files_end(tmp_path: Path) -> None:
+    """A file of nearly the largest size, of whatever is slowest to read, is read in seconds."""
+    path = tmp_path / "compose.yaml"
+    chain = "".join(f" s{n}: {{image: a, depends_on: [s{n + 1}]}}\n" for n in range(2000))
+    ranges = "x: &p [1-1000, 2-1000, 3-1000]\nservices:\n" + "".join(
+        f" s{n}: {{image: a, ports: *p}}\n" for n in range(500)
+    )
+    for content, count in ((f"services:\n{chain} s2000: {{image: a}}\n", 2001), (ranges, 500)):
+        path.write_text(content, encoding="utf-8")
+        start = time.monotonic()
+        assert len(read([path], environment={}).services) == count
+        assert time.monotonic() - start < 10
 
 
 def test_find(tmp_path: Path) -> None:

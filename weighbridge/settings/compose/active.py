@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from weighbridge.quoting import join_names
@@ -30,15 +31,11 @@ def choose_active(
         if not service.get("profiles") or _ALL in profiles or {*profiles} & {*service["profiles"]}
     ]
     waiting = {name: _list_dependencies(services, name, active, place.at(name).at("depends_on")) for name in active}
-    ordered = dict[str, None]()
-    while waiting:
-        ready = [name for name, others in waiting.items() if others <= ordered.keys()]
-        if not ready:
-            raise place.refuse(f"services depend on each other in a circle: {join_names(waiting)}")
-        for name in ready:
-            ordered[name] = None
-            del waiting[name]
-    return tuple(ordered)
+    try:
+        return tuple(TopologicalSorter(waiting).static_order())
+    except CycleError as error:
+        circle = join_names(name for name in active if name in error.args[1])
+        raise place.refuse(f"services depend on each other in a circle: {circle}") from None
 
 
 def _list_dependencies(

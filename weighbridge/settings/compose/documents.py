@@ -31,8 +31,8 @@ from weighbridge.settings.compose.shapes import (
 from weighbridge.settings.yaml_syntax import Tagged, read_compose
 
 _PARTS = ("services", "networks", "volumes", "secrets", "configs")
-_OBSOLETE = ("version", "name", "include")
-"""Keys at the top that this module reads elsewhere, or that mean nothing today."""
+_ELSEWHERE = ("version", "name", "include")
+"""Keys at the top that are read elsewhere, or mean nothing today."""
 _DEEPEST = 50
 """How long a chain of services that extend each other, or of files that include each other, may be."""
 _MOST_FILES = 200
@@ -136,7 +136,7 @@ def _open(path: Path, at: Place, place: Place, scope: Scope) -> Document:
 def _read_parts(document: Document, scope: Scope) -> Model:
     place = document.place
     for key in document.values:
-        if key not in {*_PARTS, *_OBSOLETE} and not key.startswith("x-"):
+        if key not in {*_PARTS, *_ELSEWHERE} and not key.startswith("x-"):
             place.at(key).leave_out()
     source = partial(take_section, handlers=_list_sources(document.folder))
     readers: Mapping[str, Handler] = {

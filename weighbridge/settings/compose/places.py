@@ -1,6 +1,7 @@
 """Says where in which compose file something stands, for the errors and notes about it.
 
-No error and no note shows a value: it may come from a variable, which may be a secret. Keys are never interpolated.
+No error and no note shows a value: it may come from a variable, which may be a secret. Keys are never interpolated, so
+they are shown, and so is the name of a file that was opened.
 """
 
 from __future__ import annotations

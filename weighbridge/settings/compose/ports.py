@@ -14,6 +14,8 @@ _PUBLISHED = re.compile(rf"(?:(?:\[[0-9a-fA-F:.]+\]|[0-9.]+):)?(?:({_RANGE})?:)?
 _EXPOSED = re.compile(rf"()({_RANGE})(?:/([a-z]+))?")
 _PROTOCOLS = {"tcp", "udp", "sctp"}
 _LAST = 65_535
+_MOST = 1000
+"""How many ports a range may have: a file with thousands of full ranges would take minutes."""
 _WORDS = "it has to be a port of a container, such as 8000, 8080:80 or 127.0.0.1:8080:80/tcp"
 
 
@@ -52,6 +54,9 @@ def _read_port(form: re.Pattern[str], value: Any, place: Place) -> Iterable[int]
         raise place.refuse("the ranges of the host's ports and the container's are of unlike length")
     if (found[3] or "tcp") != "tcp":
         place.note("is not a TCP port and is left out")
+        return ()
+    if len(ports) > _MOST:
+        place.note(f"is a range of more than {_MOST} ports and is left out")
         return ()
     return ports
 
