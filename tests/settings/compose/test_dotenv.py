@@ -31,7 +31,7 @@ PLACE = Place(".env")
         ("A='x'B=2", {"A": "x", "B": "2"}),
         ("A=1\nA=${A}2", {"A": "12"}),
         ("A=$FAR\nFAR\nNEAR", {"A": "far", "FAR": "far"}),
-        ("A=1\r\nB='2'\r\n", {"A": "1", "B": "2"}),
+        ("A=1\r\nB='2'\r\nFAR\r\n# c\r\nC='a\r\nb'", {"A": "1", "B": "2", "FAR": "far", "C": "a\r\nb"}),
         ('A="\\$B \\" \\\\ \\q \\0101 \\08"', {"A": '$B " \\ \\q A \\08'}),
         ("A=\nB=''\nC", {"A": "", "B": ""}),
         ("1A=1\na.b-c[0]=2\né=3", {"1A": "1", "a.b-c[0]": "2", "é": "3"}),
@@ -126,7 +126,6 @@ def test_any_text(text: str) -> None:
 @given(st.dictionaries(st.from_regex("[A-Za-z_][A-Za-z0-9_]*", fullmatch=True), st.text()))
 def test_quoted_values(variables: dict[str, str]) -> None:
     """Values in double quotes, with quotes, escapes and dollars escaped, come back."""
-    plain = {name: value.replace("\r\n", "\n") for name, value in variables.items()}
     signs = str.maketrans({"\\": r"\\", '"': r"\"", "$": r"\$"})
-    text = "".join(f'{name}="{value.translate(signs)}"\n' for name, value in plain.items())
-    assert parse(text, {}, PLACE) == plain
+    text = "".join(f'{name}="{value.translate(signs)}"\n' for name, value in variables.items())
+    assert parse(text, {}, PLACE) == variables

@@ -61,7 +61,7 @@ def parse(
     Raises:
         SettingsError: A line is wrong.
     """
-    parser = _Parser(text.replace("\r\n", "\n") + "\n", environment, place, earlier)
+    parser = _Parser(f"{text}\n", environment, place, earlier)
     while parser.read_variable():
         pass
     return parser.variables
