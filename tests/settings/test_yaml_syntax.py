@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.errors import SettingsError
-from weighbridge.settings.yaml_syntax import LONGEST, MOST_VALUES, check_syntax
+from weighbridge.settings.yaml_syntax import LONGEST, MOST_VALUES, Tagged, check_syntax, read_compose
 
 MERGED = """
 a: &a {x: 1}
@@ -184,3 +184,66 @@ def test_anything_is_settings_or_one_line(tmp_path_factory: pytest.TempPathFacto
         said = str(error)
     assert said.isprintable()
     assert all(isinstance(key, str) for key in found)
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        ("yes", "yes"),
+        ("on", "on"),
+        ("TRUE", True),
+        ("~", None),
+        ("", None),
+        ("22:22", "22:22"),
+        ("2001-12-14", "2001-12-14"),
+        ("=", "="),
+        ("0777", 511),
+        ("0o777", 511),
+        ("089", 89),
+        ("0x1F", 31),
+        ("-0b11", -3),
+        ("1_000", 1000),
+        ("100000000000000000000000", 1e23),
+        ("1e3", 1000.0),
+        ("-.inf", float("-inf")),
+        ("'1'", "1"),
+        ("!reset null", Tagged("!reset", None)),
+        ("!override [1, {b: on}]", Tagged("!override", [1, {"b": "on"}])),
+        ("!override {b: 0777}", Tagged("!override", {"b": 511})),
+    ],
+)
+def test_compose(tmp_path: Path, content: str, value: object) -> None:
+    """In a compose file, words and numbers are those of YAML 1.2, and a tag says how a value is merged."""
+    path = tmp_path / "compose.yaml"
+    path.write_text(f"a: {content}\n", encoding="utf-8")
+    assert read_compose(path) == {"a": value}
+
+
+DOUBLING = "a0: &a0 x\n" + "".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]\n" for n in range(20))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("a: 1\na: 2\n", "compose.yaml is no YAML: line 2: the key 'a' occurs twice. "),
+        ("1: a\n", "compose.yaml: line 1: the key 1 is not a text; put it in quotes. "),
+        ("a: !other 1\n", "compose.yaml is no YAML: line 1: could not determine a constructor for the tag '!other'. "),
+        ("a: !!int hidden\n", "compose.yaml has a value that cannot be read. "),
+        ("a: &a [*a]\n", "compose.yaml: line 1: a value contains itself. "),
+        (DOUBLING, f"compose.yaml: line 17: with its aliases it has more than {MOST_VALUES} values. "),
+    ],
+)
+def test_wrong_compose(tmp_path: Path, content: str, said: str) -> None:
+    """A compose file that cannot be read is an error on one line that shows no value; aliases are counted."""
+    path = tmp_path / "compose.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        read_compose(path)
+    assert str(caught.value).startswith(said)
+    assert "hidden" not in str(caught.value)
+
+
+def test_missing_compose(tmp_path: Path) -> None:
+    """Whether a compose file may be missing is for the caller to say."""
+    with pytest.raises(FileNotFoundError):
+        read_compose(tmp_path / "compose.yaml")

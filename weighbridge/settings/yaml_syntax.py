@@ -1,9 +1,14 @@
-"""Checks the syntax of a settings file, YAML or JSON, before Invoke reads it and would end with a traceback."""
+"""Checks the syntax of a settings file, YAML or JSON, before Invoke reads it and would end with a traceback.
+
+It also reads compose files, whose words and numbers are those of YAML 1.2, within the same bounds.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +60,50 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A value under one of the tags by which a compose file says how it is merged."""
+
+    tag: str
+    """`!reset` or `!override`."""
+    value: Any
+
+
+class _ComposeLoader(_Loader):
+    """Takes words and numbers as Compose does: `yes` and `22:22` are texts, `1e3` is a number, dates are texts."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+
+    def build_integer(self, node: yaml.ScalarNode) -> int | float:
+        text = str(node.value).replace("_", "").lower()
+        sign, digits = (-1 if text.startswith("-") else 1), text.lstrip("+-")
+        base = {"0x": 16, "0o": 8, "0b": 2}.get(digits[:2], 8 if re.fullmatch("0[0-7]+", digits) else 10)
+        number = sign * int(digits, base)
+        return number if abs(number) < _TOO_LARGE else float(number)
+
+    def build_tagged(self, node: yaml.Node) -> Tagged:
+        kind = type(node)
+        tag = self.resolve(kind, node.value, (True, False))  # type: ignore[no-untyped-call]
+        untagged = kind(tag, node.value, node.start_mark, node.end_mark)
+        return Tagged(node.tag, self.construct_object(untagged, deep=True))
+
+
+_TOO_LARGE = 2**64
+_SIGNS = list("-+.0123456789")
+for _tag, _form, _first in (
+    ("null", "~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", "true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", "[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", _SIGNS),
+    ("float", r"[-+]?(?:(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))", _SIGNS),
+    ("float", r"\.(?:nan|NaN|NAN)", ["."]),
+    ("merge", "<<", ["<"]),
+):
+    _ComposeLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})$"), _first)
+_ComposeLoader.add_constructor("tag:yaml.org,2002:int", _ComposeLoader.build_integer)
+for _tag in ("!reset", "!override"):
+    _ComposeLoader.add_constructor(_tag, _ComposeLoader.build_tagged)
+
+
 def check_syntax(path: Path) -> dict[str, Any]:
     """Check the syntax of a settings file, which need not exist, and return what it holds.
 
@@ -62,13 +111,29 @@ def check_syntax(path: Path) -> dict[str, Any]:
         SettingsError: It is no YAML or, if its name ends in `.json`, no JSON; a key occurs twice or is no text; it is
             no mapping; is too large; or cannot be read. The message names the line.
     """
+    try:
+        return _read(path, _parse_json if path.suffix == ".json" else _parse_yaml)
+    except FileNotFoundError:
+        return {}
+
+
+def read_compose(path: Path) -> dict[str, Any]:
+    """Return what a compose file holds; a value under `!reset` or `!override` is a `Tagged`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        SettingsError: See `check_syntax`.
+    """
+    return _read(path, _parse_json if path.suffix == ".json" else _parse_compose)
+
+
+def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     name = escape(path.name)
     advice = f"Correct it in {name}."
     try:
-        text = files.read(path, LONGEST).decode()
-        content = _parse_json(text) if path.suffix == ".json" else _parse_yaml(text)
+        content = parse(files.read(path, LONGEST).decode())
     except FileNotFoundError:
-        return {}
+        raise
     except _Refused as error:
         mark = error.problem_mark
         raise SettingsError(f"{name}: line {mark.line + 1 if mark else 1}: {error.problem}", advice=advice) from error
@@ -86,7 +151,8 @@ def check_syntax(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise SettingsError(f"{name} is no JSON: line {error.lineno}: {error.msg}", advice=advice) from error
     except _MISFITS as error:
-        raise SettingsError(f"{name} has a value that cannot be read: {quote(error)}", advice=advice) from error
+        why = "" if parse is _parse_compose else f": {quote(error)}"  # it may show a value of an environment
+        raise SettingsError(f"{name} has a value that cannot be read{why}", advice=advice) from error
     if not isinstance(content, dict | None):
         kind = "list" if isinstance(content, list) else "single value"
         raise SettingsError(f"{name} holds a {kind}, not settings", advice=advice)
@@ -95,6 +161,10 @@ def check_syntax(path: Path) -> dict[str, Any]:
 
 def _parse_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+
+
+def _parse_compose(text: str) -> Any:
+    return yaml.load(text, Loader=_ComposeLoader)  # noqa: S506 - a safe loader
 
 
 def _parse_json(text: str) -> Any:
