@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from weighbridge.build import built_images, labels, lifeline
+from weighbridge.build import built_images, labels, lifeline, untrusted
 from weighbridge.build.built_images import BuiltImage
 from weighbridge.build.steps import build_title
 from weighbridge.engine.docker_cli import BuildClient
@@ -177,7 +177,9 @@ class Progress:
             code = re.search(r"exit code: (\d+)$", fault)
             why = f"exit code {code[1]}" if code else fault
             return BuildFailed(
-                f"{wanted.variant}: step {build_title(step)} failed: {why}", detail="\n".join(step.output)
+                f"{wanted.variant}: step {build_title(step)} failed: {why}",
+                advice=untrusted.find_advice(step.name.partition("] ")[2], (*step.output, fault)),
+                detail="\n".join(step.output),
             )
         text = [line for line in self._text if line.strip()]
         reasons = _REASON.findall("\n".join(text)) or text[-1:] or ["the client gave no reason"]
