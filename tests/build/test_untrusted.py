@@ -117,7 +117,12 @@ def test_advice(name: str) -> None:
     assert advice.startswith(f"{tool.capitalize()} does not trust that certificate")
     assert "The build secret `ca`" in advice
     assert "\n" not in advice
-    if variable:
+    if tool == "apt":
+        assert (
+            "`RUN --mount=type=secret,id=ca,mode=0444 \\` and `if [ -s /run/secrets/ca ]; then export APT_CONFIG"
+            in advice
+        )
+    elif variable:
         assert "`RUN --mount=type=secret,id=ca \\` and `if [ -s /run/secrets/ca ]; then export " in advice
         assert f"export {variable}=/run/secrets/ca" in advice
     else:
@@ -160,7 +165,7 @@ def test_what_the_engine_fetches() -> None:
     assert "`ca`" not in advice
 
 
-@pytest.mark.parametrize("tool", ["pip", "npm", "nothing known"])
+@pytest.mark.parametrize("tool", ["pip", "apt", "wget", "nothing known"])
 def test_lines_are_a_shell_script(tool: str) -> None:
     """In a shell, the lines and what follows them are one command, whether the secret is there or not."""
     first, *rest = list_lines(tool)
