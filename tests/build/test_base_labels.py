@@ -18,6 +18,7 @@ from weighbridge.image.base_image import (
     FROM_LABEL,
     NAME_LABEL,
     NOTHING_LABEL,
+    STANDS_FOR_LABEL,
     TOP_LABEL,
     read_base_label,
 )
@@ -25,7 +26,7 @@ from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import EngineIdentity
 
 LAYERS = ("sha256:a", "sha256:b")
-OWN = (NAME_LABEL, DIGEST_LABEL, NOTHING_LABEL, FROM_LABEL, TOP_LABEL)
+OWN = (NAME_LABEL, DIGEST_LABEL, NOTHING_LABEL, FROM_LABEL, STANDS_FOR_LABEL, TOP_LABEL)
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +129,14 @@ def test_inherited_labels_are_not_the_builds_word(known: Path, inherited: dict[s
     labels = {**inherited, **describe_base(engine, known.with_name("missing"), None, {})}
     found = read_base_label(labels, (*LAYERS, "sha256:c"), lambda _: LAYERS)
     assert found is None or found[2] == "label"
+
+
+def test_standin_of_the_build(tmp_path: Path) -> None:
+    """Where a stand-in takes the place of the image in FROM, the labels tell of it, and for what it stands."""
+    path = tmp_path / "Dockerfile"
+    path.write_text("FROM official:1\n")
+    engine: Any = Shelf({})
+    labels = describe_base(engine, path, None, {}, others={"official:1": "base:1"})
+    assert labels[NAME_LABEL] == labels[FROM_LABEL] == "base:1"
+    assert labels[STANDS_FOR_LABEL] == "official:1"
+    assert labels[TOP_LABEL] == "2 sha256:b"

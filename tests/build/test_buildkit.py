@@ -276,10 +276,6 @@ NO_METADATA = """\
             f"{EXCERPT}ERROR: failed to build: failed to solve: dockerfile parse error on line 3: it\n\nView: x\n",
             "dockerfile parse error on line 3: it",
         ),
-        (
-            f"{NO_METADATA}ERROR: failed to solve: nosuch/image:1: failed to resolve source metadata: no such host\n",
-            "nosuch/image:1: failed to resolve source metadata: no such host",
-        ),
         ('ERROR: failed to solve: target stage "nope" could not be found\n', 'target stage "nope" could not be found'),
         ("ERROR: Cannot connect to the Docker daemon\n", "Cannot connect to the Docker daemon"),
         ("unknown flag: --load\n", "unknown flag: --load"),
@@ -289,6 +285,23 @@ def test_dockerfile_that_cannot_be_built(end: str, reason: str) -> None:
     """Where no step failed, the client's own reason stands in one line, freed from what its layers put before it."""
     error = failure(PREAMBLE["buildx"], end)
     assert str(error) == f"multi cannot be built: {reason}. Correct Dockerfile and run `invoke build` again."
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        (
+            "failed to resolve source metadata: no such host",
+            "Correct docker.io/nosuch/image:1 in Dockerfile, solve that",
+        ),
+        ("x509: certificate signed by unknown authority", "The engine does not trust that server's certificate"),
+    ],
+)
+def test_base_that_cannot_be_had(reason: str, advice: str) -> None:
+    """Where an image of a FROM is the reason, the advice is about this image, or about the registry's certificate."""
+    error = failure(PREAMBLE["buildx"], f"{NO_METADATA}ERROR: failed to solve: nosuch/image:1: {reason}\n")
+    assert error.message == f"multi cannot be built: nosuch/image:1: {reason}"
+    assert error.advice.startswith(advice)
 
 
 def test_silent_client() -> None:
@@ -319,6 +332,21 @@ def test_any_text_is_read(text: list[str]) -> None:
     assert len(progress.instructions) <= len(text)
     assert {step.state for step in told} <= {"running", "done", "cached", "cancelled", "failed"}
     assert progress.describe_failure(WANTED).exit_code == 5
+
+
+def test_other_images_are_built_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client gets a copy of the Dockerfile with their names, and its rules; the Dockerfile itself stays."""
+    monkeypatch.setattr("weighbridge.build.built_images.record", lambda *_: None)
+    wanted = replace(WANTED, context=tmp_path, dockerfile=tmp_path / "Own.Dockerfile", others={"a:1": "b:2"})
+    wanted.dockerfile.write_text("FROM a:1 AS x\nRUN true\n")
+    (tmp_path / "Own.Dockerfile.dockerignore").write_text("*\n")
+    find_file = 'while [ "$1" != --file ]; do shift; done'
+    script = f'{find_file}; (cat "$2" "$2.dockerignore"; echo "$2") > {tmp_path}/seen'
+    build(client(tmp_path, script), cast("Engine", Shelf()), wanted)
+    *seen, path = (tmp_path / "seen").read_text().splitlines()
+    assert seen == ["FROM b:2 AS x", "RUN true", "*"]
+    assert wanted.dockerfile.read_text() == "FROM a:1 AS x\nRUN true\n"
+    assert not Path(path).exists()
 
 
 def client(folder: Path, script: str) -> BuildClient:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.build.dockerfile import find_base
+from weighbridge.build.dockerfile import SCRATCH, find_base, list_images, replace_images
 
 STAGES = """
 ARG PYTHON_IMAGE=python:3.13
@@ -167,6 +167,33 @@ def test_stages_in_any_order(stages: Sequence[Stage], above: Sequence[str]) -> N
     text = "\n".join([*above, "ARG SET=1", *(stage.text for stage in stages)])
     assert [find_base(text, f"s{number}", {}) for number in range(len(stages))] == [stage.base for stage in stages]
     assert find_base(text, None, {}) == stages[-1].base
+
+
+@given(dockerfiles())
+def test_images_are_listed_and_replaced(stages: Sequence[Stage]) -> None:
+    """Each image in a FROM is listed once; with others in their place all stages stand on these, and no line moves."""
+    text = "\n".join(["ARG SET=1", *(stage.text for stage in stages)])
+    images = [stage.base for stage in stages if stage.base != SCRATCH]
+    assert set(list_images(text, {})) == set(images)
+    assert len(list_images(text, {})) == len(set(images))
+    others = {image: f"other/{image}" for image in images}
+    changed = replace_images(text, {}, others)
+    for number, stage in enumerate(stages):
+        assert find_base(changed, f"s{number}", {}) == others.get(stage.base, SCRATCH)
+    assert changed.count("\n") == text.count("\n")
+    assert not any("no:" in old for old, new in zip(text.split("\n"), changed.split("\n"), strict=True) if old != new)
+    assert replace_images(text, {}, {}) == text
+
+
+def test_replaced_image_keeps_what_stands_around_it() -> None:
+    """Flags, the stage's name and the number of each line stay; a FROM over several lines becomes one."""
+    text = "ARG V=3.11\nFROM --platform=$BUILDPLATFORM python:${V} AS \\\n  # why\n  build\nFROM build\nFROM scratch\n"
+    assert list_images(text, {}) == ("python:3.11",)
+    assert list_images(text, {"V": "3.13"}) == ("python:3.13",)
+    changed = replace_images(text, {}, {"python:3.11": "x:1"})
+    assert changed == "ARG V=3.11\nFROM --platform=$BUILDPLATFORM x:1 AS build\n\n\nFROM build\nFROM scratch\n"
+    assert list_images("# syntax=example/other\nFROM a", {}) == ()
+    assert replace_images("# syntax=example/other\nFROM a", {}, {"a": "b"}) == "# syntax=example/other\nFROM a"
 
 
 PIECES = st.sampled_from(

@@ -26,7 +26,7 @@ from weighbridge.commands.weigh import weigh
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image import weighing
-from weighbridge.image.base_image import NAME_LABEL, NOTHING_LABEL, TOP_LABEL
+from weighbridge.image.base_image import FROM_LABEL, NAME_LABEL, NOTHING_LABEL, STANDS_FOR_LABEL, TOP_LABEL
 from weighbridge.image.base_image import NOTHING as NOTHING_BELOW
 from weighbridge.image.dependencies import Demand
 from weighbridge.image.packages import requirements
@@ -212,6 +212,15 @@ def test_base_is_known_by_what_the_build_wrote_down(tmp_path: Path) -> None:
         spec = replace(built("gone:1"), labels={NAME_LABEL: "gone:1", TOP_LABEL: top})
         (image,) = weighed(tmp_path, [spec], {"multi": "backend:multi"}).images
         assert (image.base and image.base.layers) == layers
+
+
+def test_standin_is_told_where_the_build_wrote_it_down(tmp_path: Path) -> None:
+    """The image that a stand-in stands for is told with it, but not where the label was inherited."""
+    told = {NAME_LABEL: "gone:1", TOP_LABEL: f"2 {BASE.diff_ids[1]}", STANDS_FOR_LABEL: "official:1"}
+    for read, stands_for in (({FROM_LABEL: "gone:1"}, "official:1"), ({}, None)):
+        (image,) = weighed(tmp_path, [replace(built("gone:1"), labels={**told, **read})], {"a": "backend:multi"}).images
+        assert image.base is not None
+        assert image.base.stands_for == stands_for
 
 
 def test_images_share_layers(tmp_path: Path) -> None:

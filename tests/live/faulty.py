@@ -21,6 +21,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ("vcs", "image no-vcs-folder"),
     ("tests", "image no-test-suite"),
     ("env-file", "image no-env-file"),
+    ("tool-files", "image no-tool-files"),
     ("foreign-extension", "image code-is-for-this-platform"),
     ("missing-library", "image libraries-resolve"),
     ("no-python", "image has-python"),

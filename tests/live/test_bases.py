@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 import subprocess
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import Project
-from weighbridge.build import bases
+from weighbridge.build import bases, standins
 from weighbridge.cache import Cache
 from weighbridge.commands.weigh import weigh
 from weighbridge.engine import docker_cli
@@ -98,7 +100,7 @@ def test_standins_are_ours(engine: DockerEngine, python: str, redis: str) -> Non
         assert image.labels[LABEL] == "image"
         assert image.diff_ids[:1] == root.diff_ids
     assert root.labels[LABEL] == "image"
-    assert {ROOT, python, redis} <= bases.STANDIN_NAMES & set(engine.list_labelled_images(f"{LABEL}=image"))
+    assert {ROOT, python, redis} <= standins.NAMES & set(engine.list_labelled_images(f"{LABEL}=image"))
 
 
 def test_redis_answers_hardened(engine: DockerEngine, redis: str) -> None:
@@ -139,3 +141,28 @@ def test_engine_changes_nothing_that_is_there(
     assert [name for name, _ in lines] == ["Engine", "Builder", "Python", "Redis"]
     assert [text for _, text in lines[2:]] == [python_base.described, redis_base.described]
     assert engine.identity.version in lines[0][1]
+
+
+def test_pip_replaces_itself(engine: DockerEngine, client: docker_cli.BuildClient, project: Project) -> None:
+    """As on the official image, `pip install --upgrade pip` and `pip install poetry` work on the stand-in."""
+    standin = standins.find_standin("python:3.13-slim")
+    assert standin is not None
+    own = replace(standin, name=project.reference("python"))
+    assert bases.ensure_standin(engine, client, own, "", print) == "built"
+    project.configure({"a": {}})
+    step = (
+        "RUN --mount=type=secret,id=ca --mount=type=cache,target=/root/.cache/pip \\\n"
+        "    if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \\\n"
+        f"    : {secrets.token_hex()}; \\\n"
+        "    pip install --no-compile --upgrade pip && pip install --no-compile poetry && pip check\n"
+        "RUN pip --version && poetry --version && which pip poetry > /found"
+    )
+    project.write("Dockerfile", f"FROM {own.name}\n{step}\n")
+    done = project.invoke("build")
+    assert done.code == 0, done.stderr
+    found = run(engine, project.reference("a"), "cat", "/found")
+    assert found.split() == ["/usr/local/bin/pip", "/usr/local/bin/poetry"]
+    installed = "import pip; print(pip.__version__, pip.__file__)"
+    version, path = run(engine, project.reference("a"), "python3", "-c", installed).split()
+    assert version != run(engine, own.name, "python3", "-c", installed).split()[0]
+    assert path.startswith("/usr/local/lib/python3.13/")

@@ -249,3 +249,51 @@ def test_file_alone_needs_no_engine(plain: Project) -> None:
     done = plain.invoke(*words, DOCKER_HOST="unix:///nowhere/docker.sock")
     assert done.code == 0, done.stderr
     assert json.loads(done.stdout)["images"][0]["base"] is None
+
+
+def test_base_that_cannot_be_pulled(engine: DockerEngine, project: Project, python_base: bases.BaseImage) -> None:
+    """A pinned base that nobody has is replaced by its stand-in, without a tag; output and report say so."""
+    if not python_base.is_standin:
+        pytest.skip("the official image is there, and no stand-in is used")
+    official = f"python:3.13-slim@sha256:{secrets.token_hex(32)}"
+    debian = f"debian:trixie-slim@sha256:{secrets.token_hex(32)}"
+    project.configure({"a": {"dockerfile": "docker/Dockerfile"}})
+    (project.folder / "docker").mkdir()
+    text = f"FROM {debian} AS \\\n  first\nRUN echo hi > /own\nFROM {official}\nCOPY --from=first /own /\n"
+    project.write("docker/Dockerfile", text)
+    project.write("docker/Dockerfile.dockerignore", "*\n")
+    before = {name for image in engine.list_named_images() for name in image.names}
+    done = project.invoke("build", "--format", "json")
+    assert done.code == 0, done.stderr
+    replaced = json.loads(done.stdout)["replaced"]
+    assert [line.partition(" cannot be pulled: ")[0] for line in replaced] == [
+        f"weighbridge/debian:trixie-slim, our stand-in for {debian}, present because {debian}",
+        f"{python_base.reference}, our stand-in for {official}, present because {official}",
+    ]
+    assert (project.folder / "docker/Dockerfile").read_text() == text
+    after = {name for image in engine.list_named_images() for name in image.names}
+    assert not [name for name in after - before if name.startswith(("python", "debian"))]
+    assert run_in(engine, project.reference("a")) == "hi\n"
+    report = project.invoke("report", "--format", "json")
+    assert report.code == 0, report.stderr
+    base = json.loads(report.stdout)["images"][0]["base"]
+    assert (base["reference"], base["stands_for"], base["known_by"]) == (python_base.reference, official, "dockerfile")
+    assert f"a stand-in for {official}" in " ".join(project.invoke("report").stdout.split())
+
+
+def run_in(engine: DockerEngine, image: str) -> str:
+    """Return what the file `/own` of an image holds."""
+    client = docker_cli.find()
+    command = [str(client.path), "run", "--rm", "--network", "none", image, "cat", "/own"]
+    return subprocess.run(
+        command, env=client.build_environment(engine.host), capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_base_without_a_standin(project: Project) -> None:
+    """The error names the image and says for what there are stand-ins."""
+    project.configure({"a": {}})
+    project.write("Dockerfile", "FROM localhost:1/nobody/python:3.13\nCOPY Dockerfile /\n")
+    error = project.invoke("build").failure(5)
+    assert ". Correct localhost:1/nobody/python:3.13 in Dockerfile, solve that problem, or bring the image" in error
+    assert "stand-ins exist for python:3.11…" in error

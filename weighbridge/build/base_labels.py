@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from weighbridge import files
-from weighbridge.build.dockerfile import SCRATCH, find_base
+from weighbridge.build.dockerfile import SCRATCH, find_base, read_text
 from weighbridge.build.platforms import is_own
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage
@@ -20,13 +19,12 @@ from weighbridge.image.base_image import (
     NAME_LABEL,
     NOTHING,
     NOTHING_LABEL,
+    STANDS_FOR_LABEL,
     TOP_LABEL,
 )
 from weighbridge.model.engine import LocalImage
 
-_LONGEST = 2**24
-"""The most bytes of a Dockerfile that we read."""
-_LABELS = (NAME_LABEL, DIGEST_LABEL, NOTHING_LABEL, FROM_LABEL, TOP_LABEL)
+_LABELS = (NAME_LABEL, DIGEST_LABEL, NOTHING_LABEL, FROM_LABEL, STANDS_FOR_LABEL, TOP_LABEL)
 
 
 def describe_base(
@@ -35,6 +33,8 @@ def describe_base(
     target: str | None,
     arguments: Mapping[str, str],
     platforms: Iterable[str] = (),
+    *,
+    others: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return the labels that tell a target's base; an empty value takes the place of an inherited one.
 
@@ -43,20 +43,23 @@ def describe_base(
         dockerfile: May be missing: the builder will say so.
         target: A stage; None: the last.
         arguments: The arguments of the build.
+        others: Image in a FROM -> the stand-in that takes its place, see `Build.others`.
         platforms: Of the build; the base's layers are known of the engine's own platform alone.
     """
     try:
-        text = files.read(dockerfile, _LONGEST).decode(errors="replace").replace("\r\n", "\n")
-        base = find_base(text, target, arguments)
+        base = find_base(read_text(dockerfile), target, arguments)
     except OSError:
         base = None
     if base is None:  # what the base says of its own base must not pass for what this build has read
         return {FROM_LABEL: "", TOP_LABEL: ""}
     if base == SCRATCH:
         return {FROM_LABEL: NOTHING}
+    official, base = base, (others or {}).get(base, base)
     found = _find(engine, base)
     known = found if found and is_own(engine, platforms) else None
     written = {NAME_LABEL: base, FROM_LABEL: base}
+    if base != official:
+        written[STANDS_FOR_LABEL] = official
     if found and found.digest:
         written[DIGEST_LABEL] = found.digest
     if known and known.diff_ids:

@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from weighbridge import files
-from weighbridge.build import buildkit
+from weighbridge.build import buildkit, standins
+from weighbridge.build.standins import Standin
 from weighbridge.engine import apt
 from weighbridge.engine.apt import Say
 from weighbridge.engine.docker_cli import BuildClient
@@ -27,21 +28,12 @@ from weighbridge.settings.project import BaseRole
 
 Origin = Literal["present", "pulled", "built"]
 
-_OURS = "weighbridge/"
-_ROOT = f"{_OURS}debian:trixie-slim"
-_SUITE = "trixie"
-_STANDINS: dict[BaseRole, tuple[str, str]] = {
-    "python": ("python:3.13", f"{_OURS}python:3.13-slim-trixie"),
-    "redis": ("redis:8", f"{_OURS}redis:8-trixie"),
-}
-STANDIN_NAMES = frozenset({_ROOT, *(name for _, name in _STANDINS.values())})
-"""The names of all stand-ins, and of the Debian image under them."""
+_ROLES: tuple[BaseRole, ...] = get_args(BaseRole)
 _BUNDLE_VARIABLE = "WEIGHBRIDGE_CA_BUNDLE"
 _COMPOSE_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """What compose.yaml uses if the variable is not set."""
 _COMPOSE_FILES = "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"
 _COMPOSE_BYTES = 10**6
-_DOCKERFILES = Path(__file__).with_name("standins")
 # dpkg's filters for what the official slim images leave out of every package; licences stay.
 _LEFT_OUT = (
     "path-exclude=/usr/share/doc/*",
@@ -93,7 +85,8 @@ def find_base_image(engine: Engine, role: BaseRole, official: str) -> BaseImage:
     Raises:
         NoBaseImage: The engine has neither.
     """
-    for reference in filter(None, (official, _name_standin(role, official))):
+    standin = _choose_standin(role, official)
+    for reference in (official, *([standin.name] if standin else [])):
         if engine.has_image(reference):
             return BaseImage(role=role, official=official, reference=reference, how="present")
     raise NoBaseImage(f"The engine does not have the base image {official}")
@@ -112,38 +105,59 @@ def ensure_base_image(engine: Engine, client: BuildClient, role: BaseRole, offic
     try:
         engine.pull(official)
     except NoBaseImage as error:
-        standin = _name_standin(role, official)
+        standin = _choose_standin(role, official)
         if standin is None:
-            known = ", ".join(f"{prefix}…" for prefix, _ in _STANDINS.values())
             advice = (
-                f"Correct its name in the settings (bases.{role}), or solve that problem; stand-ins exist for {known}."
+                f"Correct its name in the settings (bases.{role}), or solve that problem; "
+                f"stand-ins exist for {standins.KNOWN}."
             )
             raise NoBaseImage(error.message, advice=advice) from error
-        if not engine.has_image(_ROOT):
-            _ensure_tool(error.message, say)
-        say(f"{error.message}. Building {standin} from Debian's packages instead")
-        _build_standin(engine, client, role, standin)
-        return BaseImage(role=role, official=official, reference=standin, how="built", reason=error.message)
+        how = ensure_standin(engine, client, standin, error.message, say)
+        return BaseImage(role=role, official=official, reference=standin.name, how=how, reason=error.message)
     return BaseImage(role=role, official=official, reference=official, how="pulled")
 
 
-def _name_standin(role: BaseRole, official: str) -> str | None:
-    """Return the stand-in's name; None if it is not of the same series as the official image."""
-    prefix, standin = _STANDINS[role]
-    return standin if official.startswith(prefix) else None
+def ensure_standin(engine: Engine, client: BuildClient, standin: Standin, reason: str, say: Say) -> Origin:
+    """Build a stand-in unless the engine has it, and return which of both it was.
+
+    Args:
+        engine: The engine that gets it.
+        client: The client that drives BuildKit.
+        standin: Which one.
+        reason: Why the official image cannot be had, with the registry's own words.
+        say: Called before something that takes long.
+
+    Raises:
+        NoBaseImage: It cannot be built here.
+    """
+    if engine.has_image(standin.name):
+        return "present"
+    if not engine.has_image(standin.root):
+        _ensure_tool(reason, say)
+    say(f"{reason}. Building {standin.name} from Debian's packages instead")
+    _build_standin(engine, client, standin)
+    return "built"
 
 
-def _build_standin(engine: Engine, client: BuildClient, role: BaseRole, reference: str) -> None:
+def _choose_standin(role: BaseRole, official: str) -> Standin | None:
+    """Return the stand-in for a role's official image; None if there is none of its series."""
+    standin = standins.find_standin(official)
+    return standin if standin and standin.recipe == role else None
+
+
+def _build_standin(engine: Engine, client: BuildClient, standin: Standin) -> None:
     with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
-        if not engine.has_image(_ROOT):
-            _make_root(Path(folder, "root.tar"))
-            _build(engine, client, _ROOT, "debian", Path(folder))
-        _build(engine, client, reference, role, _DOCKERFILES)
+        if not engine.has_image(standin.root):
+            _make_root(standin.suite, Path(folder, "root.tar"))
+            _build(engine, client, standin.root, Path(folder), standins.FOLDER / "debian.Dockerfile")
+        if standin.name != standin.root:
+            arguments = {"ROOT": standin.root, **standin.options}
+            _build(engine, client, standin.name, standins.FOLDER, standin.dockerfile, **arguments)
 
 
-def _build(engine: Engine, client: BuildClient, reference: str, name: str, context: Path) -> None:
-    dockerfile = _DOCKERFILES / f"{name}.Dockerfile"
-    arguments = {"ROOT": _ROOT}
+def _build(
+    engine: Engine, client: BuildClient, reference: str, context: Path, dockerfile: Path, **arguments: str
+) -> None:
     wanted = buildkit.Build(
         variant=reference, reference=reference, context=context, dockerfile=dockerfile, arguments=arguments
     )
@@ -163,11 +177,11 @@ def _ensure_tool(reason: str, say: Say) -> None:
     raise NoBaseImage(f"{reason}; mmdebstrap, which could build a stand-in, is not installed", advice=advice)
 
 
-def _make_root(archive: Path) -> None:
-    """Write the root filesystem of a slim Debian, like that of the official `debian:trixie-slim`."""
+def _make_root(suite: str, archive: Path) -> None:
+    """Write the root filesystem of a slim Debian, like that of the official `debian:<suite>-slim`."""
     filters = [f"--dpkgopt={option}" for option in _LEFT_OUT]
     hook = f"--customize-hook={_KEEP_NOTHING}"
-    apt.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, _SUITE, str(archive)])
+    apt.run(["mmdebstrap", "--quiet", "--variant=minbase", *filters, hook, suite, str(archive)])
 
 
 def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
@@ -199,7 +213,7 @@ def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
 
 def has_compose(project: Path) -> bool:
     """Tell whether a Compose file of the project takes our variables; otherwise there is nothing to tell Compose."""
-    names = (*(f"{role.upper()}_IMAGE" for role in _STANDINS), _BUNDLE_VARIABLE)
+    names = (*(f"{role.upper()}_IMAGE" for role in _ROLES), _BUNDLE_VARIABLE)
     for name in _COMPOSE_FILES:
         with suppress(OSError):
             text = files.read(project / name, _COMPOSE_BYTES)
@@ -221,8 +235,8 @@ def _merge_lines(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]
 
 def _is_ours(line: str) -> bool:
     name, value = _parse_variable(line), line.partition("=")[2]
-    images = {f"{role.upper()}_IMAGE" for role in _STANDINS}
-    return name == _BUNDLE_VARIABLE or (name in images and value.startswith(_OURS))
+    images = {f"{role.upper()}_IMAGE" for role in _ROLES}
+    return name == _BUNDLE_VARIABLE or (name in images and value.startswith(standins.OURS))
 
 
 def _parse_variable(line: str) -> str:

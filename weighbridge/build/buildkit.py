@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from weighbridge.build import built_images, labels, lifeline
+from weighbridge.build import built_images, context, dockerfile, labels, lifeline, standins, untrusted
 from weighbridge.build.built_images import BuiltImage
 from weighbridge.build.steps import build_title
 from weighbridge.engine.docker_cli import BuildClient
@@ -30,6 +33,8 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy"
 _LINE = re.compile(r"#(\d+) (.*)")
 _OUTCOME = re.compile(r"(CACHED|CANCELED|DONE (\d+\.\d+)s|ERROR: (.*))$")
 _CLOCK = re.compile(r"^\d+\.\d+ ")
+_METADATA = "[internal] load metadata for "
+"""What the name of the step begins with that looks for an image of a FROM."""
 # The clients' last line, with or without "ERROR: ": "failed to solve with frontend dockerfile.v0: failed to create LLB
 # definition: dockerfile parse error line 2: unknown instruction: RUNN".
 _REASON = re.compile(
@@ -53,6 +58,8 @@ class Build:
     platforms: tuple[str, ...] = ()
     """`os/architecture[/variant]` each; empty: the engine's own. See `platforms.check`."""
     no_cache: bool = False
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Image in a FROM of the Dockerfile -> the image to use in its place, because that one cannot be had."""
 
 
 OnStep = Callable[[Step], None]
@@ -72,8 +79,13 @@ def build(client: BuildClient, engine: Engine, wanted: Build, on_step: OnStep = 
             cannot be read.
     """
     started, progress = time.monotonic(), Progress(on_step)
-    command = *client.command, *_list_options(wanted), str(wanted.context)
-    with lifeline.run(command, client.build_environment(engine.host)) as process:
+    with (
+        _write_dockerfile(wanted) as path,
+        lifeline.run(
+            (*client.command, *_list_options(wanted, path), str(wanted.context)),
+            client.build_environment(engine.host),
+        ) as process,
+    ):
         for line in process.stdout or ():
             progress.feed(line.rstrip("\n"))
         code = process.wait()
@@ -96,8 +108,28 @@ def find_certificates() -> Path | None:
     return next((path for path in named if path.is_file()), None) or trusted.find_system_bundle()
 
 
-def _list_options(wanted: Build) -> Iterator[str]:
-    yield from ("--progress", "plain", "--tag", wanted.reference, "--file", str(wanted.dockerfile))
+@contextmanager
+def _write_dockerfile(wanted: Build) -> Iterator[Path]:
+    """Yield the path of the Dockerfile to build; if it shall use other images, that of a copy with their names.
+
+    All clients take such a copy. Contexts with the images' names would do, too, but only BuildKit 0.10 and later know
+    them, and they would not show in the error if a FROM is wrong.
+    """
+    if not wanted.others:
+        yield wanted.dockerfile
+        return
+    with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
+        copy = Path(folder, wanted.dockerfile.name)
+        text = dockerfile.replace_images(dockerfile.read_text(wanted.dockerfile), wanted.arguments, wanted.others)
+        copy.write_text(text, encoding="utf-8")
+        rules = context.locate_own_rules(wanted.dockerfile)
+        if rules.is_file():
+            shutil.copyfile(rules, context.locate_own_rules(copy))
+        yield copy
+
+
+def _list_options(wanted: Build, path: Path) -> Iterator[str]:
+    yield from ("--progress", "plain", "--tag", wanted.reference, "--file", str(path))
     own = (f"{LABEL}=image", f"{LABEL}.repository={wanted.reference.rpartition(':')[0]}")
     given = {**labels.make_labels(wanted.arguments), **wanted.labels}
     for label in (*own, *(f"{name}={value}" for name, value in given.items())):
@@ -177,14 +209,27 @@ class Progress:
             code = re.search(r"exit code: (\d+)$", fault)
             why = f"exit code {code[1]}" if code else fault
             return BuildFailed(
-                f"{wanted.variant}: step {build_title(step)} failed: {why}", detail="\n".join(step.output)
+                f"{wanted.variant}: step {build_title(step)} failed: {why}",
+                advice=untrusted.find_advice(step.name.partition("] ")[2], (*step.output, fault)),
+                detail="\n".join(step.output),
             )
         text = [line for line in self._text if line.strip()]
         reasons = _REASON.findall("\n".join(text)) or text[-1:] or ["the client gave no reason"]
         return BuildFailed(
             f"{wanted.variant} cannot be built: {reasons[-1].rstrip('.')}",
-            advice=f"Correct {wanted.dockerfile.name} and run `invoke build` again.",
+            advice=self._advise(wanted, reasons[-1]),
             detail="\n".join(text[-OUTPUT_LINES:-1]),
+        )
+
+    def _advise(self, wanted: Build, reason: str) -> str:
+        """Return what to do where no step failed: about an image in a FROM, or else about the Dockerfile."""
+        names = (step.name for number, step in self._steps.items() if number in self._faults)
+        image = next((name.removeprefix(_METADATA) for name in names if name.startswith(_METADATA)), None)
+        if image is None:
+            return f"Correct {wanted.dockerfile.name} and run `invoke build` again."
+        return untrusted.find_advice("FROM", [reason]) or (
+            f"Correct {image} in {wanted.dockerfile.name}, solve that problem, or bring the image from another machine "
+            f"with `docker save` and `docker load`; stand-ins exist for {standins.KNOWN}."
         )
 
 

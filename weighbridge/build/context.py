@@ -84,7 +84,7 @@ class Context:
         if not self.dockerfile.is_relative_to(self.folder):
             return Context(folder=target, dockerfile=self.dockerfile)
         dockerfile = target / self.dockerfile.relative_to(self.folder)
-        own = (self.dockerfile, dockerfile), (_locate_own_rules(self.dockerfile), _locate_own_rules(dockerfile))
+        own = (self.dockerfile, dockerfile), (locate_own_rules(self.dockerfile), locate_own_rules(dockerfile))
         for source, copy in (*own, (self.folder / _IGNORE, target / _IGNORE)):
             if source.is_file() and not copy.exists():
                 copy.parent.mkdir(parents=True, exist_ok=True)
@@ -103,13 +103,13 @@ def _translate_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _locate_own_rules(dockerfile: Path) -> Path:
+def locate_own_rules(dockerfile: Path) -> Path:
     """Return the path of the ignore file of this one Dockerfile, which replaces the folder's ignore file."""
     return dockerfile.with_name(f"{dockerfile.name}{_IGNORE}")
 
 
 def _read_rules(context: Context) -> tuple[_Rule, ...]:
-    own = _locate_own_rules(context.dockerfile)
+    own = locate_own_rules(context.dockerfile)
     path = own if files.is_file(own) else context.folder / _IGNORE
     if not files.is_file(path):
         return ()

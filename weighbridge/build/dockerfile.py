@@ -1,4 +1,6 @@
-"""Reads from a Dockerfile which image a target finally stands on, for any Dockerfile that BuildKit takes.
+"""Reads from a Dockerfile on which images its stages stand, and puts others in their place.
+
+It does so for any Dockerfile that BuildKit takes.
 
 Source: docs.docker.com, Dockerfile reference, "FROM", "ARG", "Parser directives" and "Here-Documents"; moby/buildkit,
 frontend/dockerfile/parser and dockerfile2llb, where that is silent.
@@ -10,11 +12,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from weighbridge import files
 from weighbridge.build.expansion import Unclear, expand, split_words, unquote
 
 SCRATCH = "scratch"
 """What FROM names for no image at all."""
+_LONGEST = 2**24
+"""The most bytes of a Dockerfile that we read."""
 _PARTS = ("PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT")
 _OF_BUILDER = ("TARGETSTAGE", *(f"{side}{part}" for side in ("BUILD", "TARGET") for part in _PARTS))
 """Variables that have a value in every build, which is not known here."""
@@ -31,6 +37,45 @@ _PLAIN, _NAMED = 1, 3
 """How many words `FROM image` and `FROM image AS name` have behind FROM."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Instruction:
+    """An instruction and where it stands."""
+
+    name: str
+    """In small letters."""
+    arguments: str
+    """What stands behind the name."""
+    lines: range
+    """The lines that it takes, without those of its heredocs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _From:
+    """A FROM of an image."""
+
+    image: str
+    flags: Sequence[str]
+    name: Sequence[str]
+    """`AS name`, or nothing."""
+    lines: range
+
+
+class _Lines:
+    """The lines of a Dockerfile, each taken once."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._rest = iter(lines)
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._rest)
+        self.taken += 1
+        return line
+
+
 @dataclass(slots=True)
 class _Stages:
     """What each stage stands on, by its number and by its name in small letters."""
@@ -42,13 +87,20 @@ class _Stages:
     """The global ones so far; None: its value cannot be told."""
     bases: list[str | None] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
+    images: list[_From] = field(default_factory=list)
+    """Each FROM that names an image, and not a stage."""
 
-    def add(self, words: Sequence[str]) -> None:
-        """Take the words of a FROM, flags left out."""
+    def add(self, instruction: _Instruction) -> None:
+        """Take a FROM."""
+        everything = _BLANKS.split(instruction.arguments)
+        words = _drop_flags(everything)
         begun = len(words) in {_PLAIN, _NAMED} and (len(words) == _PLAIN or words[1].lower() == "as")
         base = self._expand(words[0]) if begun else None
         # Only what stands above is a stage to it: below its own name, a stage may use an image of that name.
         known = self.numbers.get((base or "").lower())
+        if base and known is None and base != SCRATCH and _REFERENCE.fullmatch(base):
+            flags = everything[: len(everything) - len(words)]
+            self.images.append(_From(base, flags, words[1:], instruction.lines))
         self.bases.append(base if known is None else self.bases[known])
         if len(words) == _NAMED:
             self.numbers[words[2].lower()] = len(self.bases) - 1
@@ -89,6 +141,44 @@ def find_base(text: str, target: str | None, arguments: Mapping[str, str]) -> st
         The name; `SCRATCH` for no image; None if it cannot be known: there is no such stage, the builder would refuse
         the Dockerfile, another frontend reads it, or it depends on the platform.
     """
+    stages = _read_stages(text, arguments)
+    base = stages.find_base(target) if stages else None
+    return base if base and _REFERENCE.fullmatch(base) else None
+
+
+def list_images(text: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the images in all FROM, each once, without `SCRATCH` and those that `find_base` does not know either."""
+    stages = _read_stages(text, arguments)
+    return tuple(dict.fromkeys(each.image for each in stages.images)) if stages else ()
+
+
+def replace_images(text: str, arguments: Mapping[str, str], others: Mapping[str, str]) -> str:
+    """Return a Dockerfile with other images in its FROM; all other lines keep their text and number.
+
+    Args:
+        text: The Dockerfile's text.
+        arguments: The arguments of the build.
+        others: Image as `list_images` returns it -> the image to take its place.
+    """
+    stages, lines = _read_stages(text, arguments), text.split("\n")
+    for each in stages.images if stages else ():
+        if each.image in others:
+            line = " ".join(["FROM", *each.flags, others[each.image], *each.name])
+            lines[each.lines.start : each.lines.stop] = [line, *[""] * (len(each.lines) - 1)]
+    return "\n".join(lines)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a Dockerfile.
+
+    Raises:
+        OSError: It is missing, or is not a file that can be read.
+    """
+    return files.read(path, _LONGEST).decode(errors="replace").replace("\r\n", "\n")
+
+
+def _read_stages(text: str, arguments: Mapping[str, str]) -> _Stages | None:
+    """Return the stages; None if another frontend reads the text."""
     lines = text.removeprefix("\ufeff").split("\n")
     directives = _read_directives(lines)
     escape = directives.get("escape", "\\")
@@ -96,14 +186,13 @@ def find_base(text: str, target: str | None, arguments: Mapping[str, str]) -> st
     if escape not in {"\\", "`"} or not _OWN_SYNTAX.fullmatch(syntax.partition(" ")[0]):
         return None
     stages = _Stages(arguments, escape, {name: arguments.get(name) for name in _OF_BUILDER})
-    for name, rest in _read_instructions(lines, escape):
-        if name == "from":
-            stages.add(_drop_flags(_BLANKS.split(rest)))
-        elif name == "arg" and not stages.bases:
-            for word in split_words(rest, escape):
+    for each in _read_instructions(lines, escape):
+        if each.name == "from":
+            stages.add(each)
+        elif each.name == "arg" and not stages.bases:
+            for word in split_words(each.arguments, escape):
                 stages.set_variable(word)
-    base = stages.find_base(target)
-    return base if base and _REFERENCE.fullmatch(base) else None
+    return stages
 
 
 def _read_directives(lines: Sequence[str]) -> dict[str, str]:
@@ -117,18 +206,19 @@ def _read_directives(lines: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _read_instructions(lines: Sequence[str], escape: str) -> Iterator[tuple[str, str]]:
-    """Yield each instruction's name in small letters and what stands behind it; leave out comments and heredocs."""
-    rest = iter(lines)
+def _read_instructions(lines: Sequence[str], escape: str) -> Iterator[_Instruction]:
+    """Yield each instruction; leave out comments and heredocs."""
+    rest = _Lines(lines)
     # As BuildKit: an escape character that is itself escaped does not continue the line.
     continued = re.compile(rf"(^|[^{re.escape(escape)}]){re.escape(escape)}[ \t]*$")
     for line in rest:
+        begin = rest.taken - 1
         whole = _join_lines(line.lstrip(), rest, continued)
         if not whole.strip():
             continue
         name, *behind = _BLANKS.split(whole.strip(), maxsplit=1)
         arguments = behind[0] if behind else ""
-        yield name.lower(), arguments
+        yield _Instruction(name.lower(), arguments, range(begin, rest.taken))
         for tabs, end in _find_heredocs(name.lower(), arguments):
             _skip(rest, tabs=tabs, end=end)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from weighbridge.build import base_labels, bases, labels
 from weighbridge.build.bases import BaseImage
 from weighbridge.build.buildkit import Build
+from weighbridge.build.replacement import Replacements
 from weighbridge.engine.protocol import Engine
 from weighbridge.settings.project import Settings
 
@@ -21,21 +22,36 @@ def plan_variants(
     *,
     platforms: Iterable[str] = (),
     no_cache: bool = False,
+    replacements: Replacements | None = None,
 ) -> tuple[BaseImage, tuple[Build, ...]]:
     """Return the base, and what to build on it, with the arguments and labels that all of our builds get.
 
+    Args:
+        engine: The engine that has the base.
+        settings: Those of the project.
+        project: Its folder.
+        names: The variants.
+        platforms: Of the builds; empty: the engine's own.
+        no_cache: Whether every step runs again.
+        replacements: Finds what takes the place of images in a FROM; None: the stand-ins that are present do.
+
     Raises:
-        NoBaseImage: The engine has no base image.
+        NoBaseImage: The engine has no base image, or one in a FROM can neither be pulled nor replaced.
         SettingsError: SOURCE_DATE_EPOCH is not a time.
     """
     base = bases.find_base_image(engine, "python", settings.bases.python)
     arguments = {labels.BASE_ARGUMENT: base.reference, **labels.collect_arguments(project)}
     wanted = plan_builds(settings, project, names, arguments, platforms=platforms, no_cache=no_cache)
-    return base, tuple(replace(each, labels=_describe_base(engine, each)) for each in wanted)
+    found = replacements or Replacements(engine)
+    return base, tuple(_complete(engine, replace(each, others=found.find(each))) for each in wanted)
 
 
-def _describe_base(engine: Engine, wanted: Build) -> dict[str, str]:
-    return base_labels.describe_base(engine, wanted.dockerfile, wanted.target, wanted.arguments, wanted.platforms)
+def _complete(engine: Engine, wanted: Build) -> Build:
+    """Return a build with the labels that tell its base."""
+    told = base_labels.describe_base(
+        engine, wanted.dockerfile, wanted.target, wanted.arguments, wanted.platforms, others=wanted.others
+    )
+    return replace(wanted, labels=told)
 
 
 def plan_builds(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from weighbridge.build import buildkit, plan
 from weighbridge.build import platforms as platform_names
+from weighbridge.build.replacement import Replacements
 from weighbridge.commands import publish, weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import connect
@@ -42,10 +43,15 @@ def run(
         with console.show_activity() as shown:
             client, steps = docker_cli.find(), partial(build_progress.show_steps, shown)
             platform_names.check(client, engine, wanted, push=push is not None)
-            base, builds = plan.plan_variants(engine, settings, project, names, platforms=wanted, no_cache=no_cache)
+            replacements = Replacements(engine, client, shown.note)
+            base, builds = plan.plan_variants(
+                engine, settings, project, names, platforms=wanted, no_cache=no_cache, replacements=replacements
+            )
             built = [buildkit.build(client, engine, each, steps(each.variant)) for each in builds]
             weights = weigh_built(engine, settings, project, names, shown.track_reading())
-        result = BuildResult(built=tuple(built), base=base.described, weights=weights, pushed={})
+        result = BuildResult(
+            built=tuple(built), base=base.described, replaced=replacements.described, weights=weights, pushed={}
+        )
         if not targets:
             render(result)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weighbridge.build import bases, removal
+from weighbridge.build import bases, removal, standins
 from weighbridge.engine.client import connect
 from weighbridge.render.terminal import console
 from weighbridge.settings.project import Settings
@@ -27,12 +27,12 @@ def run(settings: Settings, project: Path, *, with_bases: bool = False, with_ima
     repositories = {settings.repository, settings.bench_repository} if with_images else set[str]()
     if with_bases:
         bases.tell_compose(project, ())
-        names |= bases.STANDIN_NAMES
-        repositories |= {name.rpartition(":")[0] for name in bases.STANDIN_NAMES}
+        names |= standins.NAMES
+        repositories |= {name.rpartition(":")[0] for name in standins.NAMES}
     with connect() as engine:
         things = runs.clean(engine, console.print_line)
         images = removal.remove_built(engine, repositories)
-        unrecorded = removal.list_unrecorded(engine, names, bases.STANDIN_NAMES)
+        unrecorded = removal.list_unrecorded(engine, names, standins.NAMES)
     console.print_line(f"Removed {things} containers, networks and volumes, and {images.count} images.")
     for name in images.kept:
         console.print_line(f"Kept {name}: a container or another image uses it.")

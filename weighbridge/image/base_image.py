@@ -21,6 +21,8 @@ FROM_LABEL = "weighbridge.base.from"
 else, this one was inherited from an image below, and so was `TOP_LABEL`."""
 TOP_LABEL = "weighbridge.base.top"
 """How many layers the base has, and the diff ID of the last: so it is known where the base image is not."""
+STANDS_FOR_LABEL = "weighbridge.base.stands-for"
+"""The image that the Dockerfile's FROM names, where the build put a stand-in in its place; the others tell of that."""
 
 Find = Callable[[str], "tuple[str, ...] | None"]
 """Returns the diff IDs of the image with that name; None if there is no such image."""
@@ -48,7 +50,10 @@ def find_base(content: ImageContent, images: LocalImages) -> Base | None:
         return None
     reference, count, known_by = known
     shipped_bytes = sum(layer.shipped_bytes for layer in content.layers[:count])
-    return Base(reference=reference, layers=count, shipped_bytes=shipped_bytes, known_by=known_by)
+    official = content.labels.get(STANDS_FOR_LABEL) if known_by == "dockerfile" else None
+    return Base(
+        reference=reference, layers=count, shipped_bytes=shipped_bytes, known_by=known_by, stands_for=official or None
+    )
 
 
 def read_base_label(labels: Mapping[str, str], diff_ids: Sequence[str], find: Find) -> tuple[str, int, KnownBy] | None:

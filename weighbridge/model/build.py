@@ -57,6 +57,8 @@ class BuildResult:
     built: tuple[Built, ...]
     base: str
     """The base image, described for people."""
+    replaced: tuple[str, ...] = ()
+    """The stand-ins for images in a FROM, each described for people."""
     weights: Mapping[str, Weight]
     """Variant -> its weight; an image for another platform may not be in the engine, and then has none."""
     pushed: Mapping[str, str]

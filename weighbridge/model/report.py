@@ -113,6 +113,8 @@ class Base:
     shipped_bytes: int
     known_by: KnownBy | None = None
     """None in records of versions without this field; those knew a base only by its label."""
+    stands_for: str | None = None
+    """The image that the Dockerfile names, if it could not be pulled and the build put a stand-in in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

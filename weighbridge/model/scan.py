@@ -14,6 +14,7 @@ Kind = Literal[
     "vcs-folder",
     "test-suite",
     "env-file",
+    "tool-file",
     "writable",
     "foreign-code",
 ]

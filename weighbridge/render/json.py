@@ -53,7 +53,12 @@ def render_build(result: BuildResult, stream: TextIO | None = None) -> None:
         }
         for each in result.built
     ]
-    value = {"format": FORMAT_VERSION, "base": result.base, "variants": variants}
+    value = {
+        "format": FORMAT_VERSION,
+        "base": result.base,
+        "replaced": list(result.replaced),
+        "variants": variants,
+    }
     (stream or sys.stdout).write(json.dumps(value, indent=2) + "\n")
 
 

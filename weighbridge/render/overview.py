@@ -126,7 +126,8 @@ def describe_base(image: Image) -> str:
     """Return what an image stands on, and how that is known where no label tells it."""
     if image.base is None:
         return "base unknown or changed since the build"
-    return f"on {image.base.reference}{' (by its layers)' if image.base.known_by == 'layers' else ''}"
+    standin = f", a stand-in for {image.base.stands_for}" if image.base.stands_for else ""
+    return f"on {image.base.reference}{' (by its layers)' if image.base.known_by == 'layers' else ''}{standin}"
 
 
 def format_waste(image: Image) -> str:

@@ -35,6 +35,7 @@ _IMAGE_RULES = (
     image.no_vcs_folder,
     image.no_test_suite,
     image.no_env_file,
+    image.no_tool_files,
     image.code_is_for_this_platform,
 )
 _NON_ROOT, _HEALTH_CHECK = "image runs-as-non-root", "image has-health-check"

@@ -34,6 +34,7 @@ def test_built() -> None:
     result = BuildResult(
         built=(build("multi", "done", "done", "cached"), build("minimal", "cached")),
         base="weighbridge/python:3.13, our stand-in",
+        replaced=("weighbridge/x:1, our stand-in for x:1, built because x:1 cannot be pulled",),
         weights=weights,
         pushed={"multi": "localhost:5000/shop@sha256:0"},
     )
@@ -46,6 +47,7 @@ def test_built() -> None:
         " minimal   0123456789ab      12.3     0        1    157 MB   ~57.0 MB        0 B",
         "",
         "Base: weighbridge/python:3.13, our stand-in",
+        "FROM: weighbridge/x:1, our stand-in for x:1, built because x:1 cannot be pulled",
         "Change: since 2026-01-01T00:00:00Z",
         "multi    localhost:5000/shop@sha256:0",
     ]

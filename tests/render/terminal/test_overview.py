@@ -382,4 +382,6 @@ def test_base_and_how_it_is_known(known_by: KnownBy | None, words: str) -> None:
     """The report marks a base that was found by its layers, and not one that the image or its build names."""
     base = Base(reference="debian:slim", layers=1, shipped_bytes=1, known_by=known_by)
     assert describe_base(replace(image("multi", LEDGER), base=base)) == words
+    standin = replace(base, stands_for="debian:1")
+    assert describe_base(replace(image("multi", LEDGER), base=standin)) == f"{words}, a stand-in for debian:1"
     assert describe_base(replace(image("multi", LEDGER), base=None)) == "base unknown or changed since the build"

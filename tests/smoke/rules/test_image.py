@@ -256,6 +256,53 @@ def test_one_repository_is_one() -> None:
     assert " more" not in only_failure("no_vcs_folder", replace(GOOD, traces=found))
 
 
+METADATA = "lib/python3.13/site-packages/weighbridge-0.2.0.dist-info/METADATA"
+
+
+@pytest.mark.parametrize(
+    ("path", "detail", "words"),
+    [
+        (
+            "/app/weighbridge.yaml",
+            "",
+            "/app/weighbridge.yaml holds the settings of Weighbridge (`COPY . .`); put **/weigh",
+        ),
+        (
+            "/app/reports/20261124T134410Z-0a1d.json",
+            "",
+            "/app/reports holds records of Weighbridge (`COPY . .`); put **/rep",
+        ),
+        (
+            "/app/.venv/bin/activate",
+            "/home/me/.venv",
+            "/app/.venv is a virtual environment that was made at /home/me",
+        ),
+        (f"/app/.venv/{METADATA}", "", "/app/.venv contains Weighbridge, and the image does not use that environment"),
+    ],
+)
+def test_files_of_tools(path: str, detail: str, words: str) -> None:
+    """Each is named with the line for .dockerignore, which names the folder where all of it is in one."""
+    reason = only_failure("no_tool_files", replace(GOOD, traces=(trace("tool-file", path, detail=detail),)))
+    assert reason.startswith(words)
+    assert reason.endswith(" into .dockerignore")
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        (f"/venv/{METADATA}", {"environment": ("PATH=/venv/bin:/usr/bin",)}),
+        (f"/opt/v/{METADATA}", {"command": ("/opt/v/bin/python", "-m", "app")}),
+        (f"/opt/v/{METADATA}", {"entrypoint": ("/opt/v/bin/tini",)}),
+        (f"/usr/local/{METADATA}", {}),
+        ("/venv/bin/activate", {"environment": ("PATH=/venv/bin:/usr/bin",)}),
+    ],
+)
+def test_environment_that_the_image_uses(path: str, more: dict[str, Any]) -> None:
+    """Who installs Weighbridge where the application runs from has it on purpose."""
+    found = trace("tool-file", path, detail="/made" if path.endswith("activate") else "")
+    assert failures(replace(GOOD, traces=(found,), **more)) == {}
+
+
 @pytest.mark.parametrize(
     ("user", "group", "owner", "mode", "writes"),
     [

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -52,6 +55,20 @@ SECRETS = (
     ("etc/pip.conf", b"[global]\nindex-url = https://me:hunter2@host/simple\n", "a password inside a URL"),
     ("app/.git/config", b"\turl = https://me:hunter2@host/app\n", "a password inside a URL"),
 )
+
+
+@pytest.mark.parametrize("maker", [[sys.executable, "-m", "venv", "--without-pip"], ["uv", "venv", "--quiet"]])
+def test_environment_that_was_made_elsewhere(tmp_path: Path, maker: list[str]) -> None:
+    """The script of a real environment tells where it was made; at that place it is no hit."""
+    if not shutil.which(maker[0]):
+        pytest.skip(f"{maker[0]} is not here")
+    made = tmp_path / "made"
+    subprocess.run([*maker, made], check=True)
+    data = (made / "bin/activate").read_bytes()
+    found = look(File(path="app/.venv/bin/activate", data=data), File(path=f"{made}/bin/activate"[1:], data=data)).spots
+    assert [(spot.kind, spot.path, spot.detail) for spot in found] == [
+        ("tool-file", "app/.venv/bin/activate", str(made))
+    ]
 
 
 def test_every_file_made_for_credentials_is_tried() -> None:

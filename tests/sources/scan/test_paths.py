@@ -44,6 +44,11 @@ from tests.support.modes import File, kinds
         ("app/.env.local.sample", []),
         ("app/.envrc", []),
         (".env", ["env-file"]),
+        ("app/weighbridge.yaml", ["tool-file"]),
+        ("app/reports/20261124T134410Z-0a1d5f2b9c77.json", ["tool-file"]),
+        ("app/reports/sales.json", []),
+        ("v/lib/python3.13/site-packages/weighbridge-0.2.0.dist-info/METADATA", ["tool-file"]),
+        ("v/lib/python3.13/site-packages/weighbridge/errors.py", []),
     ],
 )
 def test_paths(path: str, found: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-# Stands in for the official debian:trixie-slim, below the other stand-ins.
+# Stands in for the official slim images of Debian, and below the other stand-ins.
 FROM scratch
 ADD root.tar /
 CMD ["bash"]

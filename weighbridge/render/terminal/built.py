@@ -29,6 +29,8 @@ def render(result: BuildResult, stream: TextIO | None = None) -> None:
     rows = [(*_describe(each), *_weigh(result.weights.get(each.variant))) for each in result.built]
     print_table("Built", columns, rows, stream=stream)
     print_line(Cell(f"Base: {result.base}", "dim"), stream=stream)
+    for line in result.replaced:
+        print_line(Cell(f"FROM: {line}", "dim"), stream=stream)
     for line in _explain_changes(result):
         print_line(Cell(line, "dim"), stream=stream)
     _print_facts(result.pushed.items(), stream)

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from weighbridge import secret_detection
-from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.scan import Kind, ScanHit, ScannedImage
-from weighbridge.quoting import flatten, shorten
+from weighbridge.model.scan import ScanHit, ScannedImage
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules import hits
 
 _SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
 _OPTION = re.compile(r"[-+][A-Za-z]+")
 _ENDS_IN_EXEC = re.compile(r"(?:^|[;&|\n])\s*exec\s[^;&|\n]*$|^\s*exec\s")
-_SHOWN_CHARACTERS = 70
 _OWNER, _GROUP, _OTHERS = 0o200, 0o020, 0o002
 _AT_START = "leave it out of the Dockerfile and give it when the container starts"
 _AT_BUILD = "give it to the one step that needs it, with RUN --mount=type=secret"
@@ -32,7 +30,9 @@ def runs_as_non_root(contents: ScannedImage, settings: Settings) -> str:
     remedy = f"end its Dockerfile with `USER {settings.smoke.user}:{settings.smoke.user}`"
     if not name.isdecimal():
         what = (
-            f"gives its user by name, {_show(name)}, and not by number" if name else "names no user, so it runs as root"
+            f"gives its user by name, {hits.show(name)}, and not by number"
+            if name
+            else "names no user, so it runs as root"
         )
         raise CheckFailed(f"the image {what}; {remedy}")
     if int(name) == 0:
@@ -48,10 +48,10 @@ def command_is_exec_form(contents: ScannedImage, _settings: Settings) -> str:
     script = _find_script(words)
     if script is not None and not _ENDS_IN_EXEC.search(script):
         raise CheckFailed(
-            f"a shell runs the command, `{_show(script)}`, and does not pass SIGTERM on; "
+            f"a shell runs the command, `{hits.show(script)}`, and does not pass SIGTERM on; "
             'write it as CMD ["program", "argument"], or begin its last command with exec'
         )
-    return f"starts {_show(words[0])}" if script is None else "a shell that replaces itself with the command"
+    return f"starts {hits.show(words[0])}" if script is None else "a shell that replaces itself with the command"
 
 
 def has_health_check(contents: ScannedImage, _settings: Settings) -> str:
@@ -61,7 +61,7 @@ def has_health_check(contents: ScannedImage, _settings: Settings) -> str:
         raise CheckFailed("the image has no health check; give its Dockerfile a HEALTHCHECK that knows both roles")
     if test[0] == "NONE":
         raise CheckFailed("the image turns its health check off; replace HEALTHCHECK NONE by one that knows both roles")
-    return _show(" ".join(test))
+    return hits.show(" ".join(test))
 
 
 def declares_its_port(contents: ScannedImage, settings: Settings) -> str:
@@ -80,7 +80,7 @@ def no_secrets_in_config(contents: ScannedImage, _settings: Settings) -> str:
     """No secret is in environment, labels or history: whoever can pull the image can read them."""
     found = dict.fromkeys([*_find_in_environment(contents), *_find_in_labels(contents), *_find_in_history(contents)])
     for what, remedy in found:
-        raise CheckFailed(f"{what}{_describe_more(len(found) - 1)}; {remedy}")
+        raise CheckFailed(f"{what}{hits.describe_more(len(found) - 1)}; {remedy}")
     steps = len(contents.history)
     return f"none in {len(contents.environment)} variables, {len(contents.labels)} labels, {steps} steps of history"
 
@@ -91,19 +91,19 @@ def no_secrets_in_layers(contents: ScannedImage, _settings: Settings) -> str:
     if found:
         first = found[0]
         gone = "" if first.live else ", which a pull still brings, although a later layer hides it"
-        where = f"layer {first.layer}{_show_instruction(first)}{gone}{_count_more(contents, found)}"
+        where = f"layer {first.layer}{hits.show_instruction(first)}{gone}{hits.count_more(contents, found)}"
         advice = f"keep it out with .dockerignore or {_AT_BUILD}, and replace it by a new one"
-        raise CheckFailed(f"{_show_path(first)} is {first.detail} in {where}; {advice}")
+        raise CheckFailed(f"{hits.show_path(first)} is {first.detail} in {where}; {advice}")
     return f"none in {contents.layer_count} layers"
 
 
 def no_setuid_files(contents: ScannedImage, _settings: Settings) -> str:
     """No file has the setuid or setgid bit, which gives whoever runs it the rights of its owner or group."""
-    return _check_none(
+    return hits.check_none(
         contents,
         "setuid",
         "no setuid or setgid file",
-        lambda trace: f"{_show_path(trace)} is {trace.detail}",
+        lambda trace: f"{hits.show_path(trace)} is {trace.detail}",
         "remove the bits in the Dockerfile: RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +",
     )
 
@@ -111,12 +111,12 @@ def no_setuid_files(contents: ScannedImage, _settings: Settings) -> str:
 def code_is_not_writable(contents: ScannedImage, settings: Settings) -> str:
     """The image's user cannot change the code that it runs."""
     uid, gid = _find_user(contents, settings)
-    found = [trace for trace in _select_live(contents, "writable") if _may_write(trace, uid, gid)]
+    found = [trace for trace in hits.select_live(contents, "writable") if _may_write(trace, uid, gid)]
     if found:
         first = found[0]
         raise CheckFailed(
-            f"{_show_path(first)} is writable by the image's user {uid}:{gid}: owner {first.uid}:{first.gid}, mode "
-            f"{first.mode:o}{_show_instruction(first)}{_count_more(contents, found)}; "
+            f"{hits.show_path(first)} is writable by the image's user {uid}:{gid}: owner {first.uid}:{first.gid}, mode "
+            f"{first.mode:o}{hits.show_instruction(first)}{hits.count_more(contents, found)}; "
             "let root own the code: no --chown and no chown"
         )
     return f"user {uid}:{gid} cannot write to code"
@@ -124,35 +124,35 @@ def code_is_not_writable(contents: ScannedImage, settings: Settings) -> str:
 
 def no_compiler(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain the tools that built it."""
-    return _check_none(
+    return hits.check_none(
         contents,
         "compiler",
         "no compiler",
-        lambda trace: f"{_show_path(trace)} is there",
+        lambda trace: f"{hits.show_path(trace)} is there",
         "build in a separate stage, and copy only the result",
     )
 
 
 def no_package_cache(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain what package managers downloaded."""
-    return _check_none(
+    return hits.check_none(
         contents,
         "package-cache",
         "no package cache",
-        lambda trace: f"{_show_path(trace)} is part of a package manager's cache",
+        lambda trace: f"{hits.show_path(trace)} is part of a package manager's cache",
         "delete it in the RUN that made it, call pip with --no-cache-dir, or use RUN --mount=type=cache",
     )
 
 
 def no_vcs_folder(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain the version history of its sources."""
-    found = _select_live(contents, "vcs-folder")
+    found = hits.select_live(contents, "vcs-folder")
     folders = list(dict.fromkeys(re.split(r"(?<=/\.git)/|(?<=/\.hg)/|(?<=/\.svn)/", trace.path)[0] for trace in found))
     if folders:
-        more = _describe_more(len(folders) - 1)
+        more = hits.describe_more(len(folders) - 1)
         name = posixpath.basename(folders[0])
         raise CheckFailed(
-            f"{_show(folders[0])} was copied into the image{_show_instruction(found[0])}{more}; "
+            f"{hits.show(folders[0])} was copied into the image{hits.show_instruction(found[0])}{more}; "
             f"put **/{name} into .dockerignore"
         )
     return "no folder of a version control system"
@@ -160,55 +160,65 @@ def no_vcs_folder(contents: ScannedImage, _settings: Settings) -> str:
 
 def no_test_suite(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain the application's own tests."""
-    return _check_none(
+    return hits.check_none(
         contents,
         "test-suite",
         "no test",
-        lambda trace: f"{_show_path(trace)} is a test",
+        lambda trace: f"{hits.show_path(trace)} is a test",
         "put the tests into .dockerignore, or copy only what the application needs",
     )
 
 
 def no_env_file(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain the settings of one particular machine."""
-    return _check_none(
+    return hits.check_none(
         contents,
         "env-file",
         "no .env file",
-        lambda trace: f"{_show_path(trace)} holds the settings of one machine",
+        lambda trace: f"{hits.show_path(trace)} holds the settings of one machine",
         "put **/.env into .dockerignore and give the settings when the container starts",
     )
 
 
+def no_tool_files(contents: ScannedImage, _settings: Settings) -> str:
+    """The image contains nothing of Weighbridge that the application does not need, nor a checkout's environment."""
+    for found in hits.select_live(contents, "tool-file"):
+        folder, what = _describe_tool_file(found)
+        if not _is_used(contents, folder):
+            where = f"{hits.show(what)}{hits.show_instruction(found)}"
+            name = posixpath.basename(folder)
+            raise CheckFailed(f"{hits.show(folder, 200)} {where}; put **/{name} into .dockerignore")
+    return "no file of Weighbridge, no environment of a checkout"
+
+
+def _describe_tool_file(found: ScanHit) -> tuple[str, str]:
+    """Return the file or folder that should not be there, and what it is."""
+    package = re.search(r"/lib(?:64)?/python[^/]*/site-packages/weighbridge-[^/]*/", found.path)
+    if package:
+        return found.path[: package.start()], "contains Weighbridge, and the image does not use that environment"
+    if found.detail:
+        return found.path.removesuffix("/bin/activate"), f"is a virtual environment that was made at {found.detail}"
+    if found.path.endswith(".json"):
+        return posixpath.dirname(found.path), "holds records of Weighbridge"
+    return found.path, "holds the settings of Weighbridge"
+
+
+def _is_used(contents: ScannedImage, folder: str) -> bool:
+    """Tell whether a folder holds what the image finds programs in, or what it runs; the root does, as do its own."""
+    search = (value.split(":") for name, value in _split_pairs(contents.environment) if name == "PATH")
+    words = [*contents.entrypoint, *contents.command, *(each for folders in search for each in folders)]
+    return folder in {"", "/usr", "/usr/local"} or any(f"{word}/".startswith(f"{folder}/") for word in words)
+
+
 def code_is_for_this_platform(contents: ScannedImage, _settings: Settings) -> str:
     """Every program and library is built for the platform of the image."""
-    return _check_none(
+    return hits.check_none(
         contents,
         "foreign-code",
         f"all for {contents.platform}",
-        lambda trace: f"{_show_path(trace)} is {trace.detail}, but the image is for {contents.platform}",
+        lambda trace: f"{hits.show_path(trace)} is {trace.detail}, but the image is for {contents.platform}",
         "build it, or install its wheel, in a stage of the image's platform",
     )
-
-
-def _check_none(contents: ScannedImage, kind: Kind, seen: str, describe: Callable[[ScanHit], str], remedy: str) -> str:
-    """Return `seen` if a container sees no hit of this kind; else raise `CheckFailed` about the first.
-
-    Args:
-        contents: The scanned image.
-        kind: The kind of hit to look for.
-        seen: What to say if there is none.
-        describe: Returns what is wrong about a hit, in words.
-        remedy: What to do about it.
-    """
-    found = _select_live(contents, kind)
-    if found:
-        raise CheckFailed(f"{describe(found[0])}{_show_instruction(found[0])}{_count_more(contents, found)}; {remedy}")
-    return seen
-
-
-def _select_live(contents: ScannedImage, kind: Kind) -> list[ScanHit]:
-    return [trace for trace in contents.traces if trace.kind == kind and trace.live]
 
 
 def _find_script(words: Sequence[str]) -> str | None:
@@ -229,13 +239,13 @@ def _find_script(words: Sequence[str]) -> str | None:
 def _find_in_environment(contents: ScannedImage) -> Iterator[tuple[str, str]]:
     for name, value in _split_pairs(contents.environment):
         if what := _describe_secret(name, value):
-            yield f"the environment variable {_show(name)} holds {what}", _AT_START
+            yield f"the environment variable {hits.show(name)} holds {what}", _AT_START
 
 
 def _find_in_labels(contents: ScannedImage) -> Iterator[tuple[str, str]]:
     for name, value in contents.labels.items():
         if what := secret_detection.find_secret(value):
-            yield f"the label {_show(name)} holds {what}", "take it out of the Dockerfile's LABEL"
+            yield f"the label {hits.show(name)} holds {what}", "take it out of the Dockerfile's LABEL"
 
 
 def _find_in_history(contents: ScannedImage) -> Iterator[tuple[str, str]]:
@@ -245,9 +255,12 @@ def _find_in_history(contents: ScannedImage) -> Iterator[tuple[str, str]]:
     for step in contents.history:
         names = [name for name in secret_detection.find_assigned_names(step) if name not in known]
         if names:
-            yield f"the history shows {_show(names[0])}, which by its name is a secret: `{_show(step)}`", _AT_BUILD
+            yield (
+                f"the history shows {hits.show(names[0])}, which by its name is a secret: `{hits.show(step)}`",
+                _AT_BUILD,
+            )
         elif (what := secret_detection.find_secret(step)) and not any(f"{name}=" in step for name in known):
-            yield f"the history holds {what}: `{_show(step)}`", _AT_BUILD
+            yield f"the history holds {what}: `{hits.show(step)}`", _AT_BUILD
 
 
 def _split_pairs(environment: Iterable[str]) -> list[tuple[str, str]]:
@@ -273,27 +286,3 @@ def _may_write(trace: ScanHit, uid: int, gid: int) -> bool:
     if trace.uid == uid:
         return bool(trace.mode & _OWNER)
     return bool(trace.mode & (_GROUP if trace.gid == gid else _OTHERS))
-
-
-def _show_path(trace: ScanHit) -> str:
-    return _show(trace.path, 200)
-
-
-def _show_instruction(trace: ScanHit) -> str:
-    return f" (`{_show(strip_prelude(trace.instruction))}`)" if trace.instruction else ""
-
-
-def _count_more(contents: ScannedImage, found: Collection[ScanHit]) -> str:
-    first = next(iter(found))
-    return _describe_more(len({trace.path for trace in found}) - 1, at_least=first.kind in contents.cut)
-
-
-def _describe_more(count: int, *, at_least: bool = False) -> str:
-    if not count:
-        return ""
-    return f", and {'at least ' if at_least else ''}{count} more"
-
-
-def _show(text: str, characters: int = _SHOWN_CHARACTERS) -> str:
-    """Return foreign text on one line, without secrets and, if it is long, without its end."""
-    return shorten(flatten(secret_detection.redact(text), mark=" "), characters, end=" …")

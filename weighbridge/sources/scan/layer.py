@@ -104,6 +104,8 @@ class Exposure:
         if self.spots and self.spots[-1][:3] == ("env-file", path, index) and paths.has_assignments(data):
             # Whether that counts as a secret depends on whether a higher layer deletes the file.
             self.spots[-1] = self.spots[-1]._replace(detail=HAS_ASSIGNMENTS)
+        if place := paths.find_moved_environment(path, data):
+            self._add(Spot("tool-file", path, index, FILE, place))
         found = paths.find_credentials(path, data) or secret_detection.find_issued_secret(data)
         if not found and paths.can_have_urls(path):
             found = secret_detection.find_url_password(data.decode(errors="replace"))

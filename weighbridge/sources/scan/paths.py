@@ -30,6 +30,13 @@ _CACHE = re.compile(
 _REPOSITORY = re.compile(r"(?:^|/)\.(?:git|hg|svn)/")
 _TEST = re.compile(r"(?:^|/)(?:conftest|test_[^/]*)\.pyc?$|(?:^|/)tests?/(?:.*/)?[^/]+_test\.pyc?$")
 _ENVIRONMENT = re.compile(r"(?:^|/)\.env(?:\.(?!(?:.*\.)?(?:example|sample|template|dist)$)[^/]+)?$")
+_OF_WEIGHBRIDGE = re.compile(
+    r"(?:^|/)weighbridge\.yaml$"
+    r"|(?:^|/)reports/\d{8}T\d{6}[^/]*-[^/]*\.json$"
+    r"|(?:^|/)site-packages/weighbridge-[^/]+\.dist-info/METADATA$"
+)
+_ACTIVATE = re.compile(r"(?:^|/)bin/activate$")
+_MADE_AT = re.compile(rb"(?m)^\s*(?:export )?VIRTUAL_ENV=[\"']?(/[^\"'\s$]+)")
 _CODE = re.compile(r"\.(?:pyc?|so)$|\.so\.[^/]+$")
 _LIBRARY = re.compile(r"\.so(?:\.[^/]+)?$")
 _BIN = re.compile(r"(?:^|/)s?bin/[^/]+$")
@@ -73,6 +80,8 @@ def find_kinds(path: str, size: int) -> tuple[Kind, ...]:
         found.append("compiler")
     if size and _CACHE.search(path):
         found.append("package-cache")
+    if _OF_WEIGHBRIDGE.search(path):
+        found.append("tool-file")
     if _REPOSITORY.search(path):
         found.append("vcs-folder")
     elif not is_public(path):
@@ -95,6 +104,17 @@ def find_credentials(path: str, data: bytes) -> str:
 def can_have_urls(path: str) -> bool:
     """Tell whether a file of that name may have URLs with passwords that are in use."""
     return not _WITH_URLS.isdisjoint(_make_keys(path))
+
+
+def find_moved_environment(path: str, data: bytes) -> str:
+    """Return where the virtual environment was made whose `activate` this is; empty if it still is there, or none is.
+
+    Whoever makes one (venv, virtualenv, uv) writes its path into that script. So one that a COPY brought from a
+    checkout tells itself apart from one that the build made.
+    """
+    found = _MADE_AT.search(data) if _ACTIVATE.search(path) else None
+    place = found[1].decode(errors="replace").rstrip("/") if found else ""
+    return "" if place == f"/{path.removesuffix('/bin/activate')}" else place
 
 
 def has_assignments(data: bytes) -> bool:
