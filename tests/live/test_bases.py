@@ -123,6 +123,7 @@ def test_engine_changes_nothing_that_is_there(
 ) -> None:
     """`invoke engine` says what it found; run again it says the same, and images and .env stay as they are."""
     project.configure({"a": {}})
+    project.write("compose.yaml", "services: {a: {build: {args: {PYTHON_IMAGE: }}}, redis: {image: $REDIS_IMAGE}}\n")
     env = project.folder / ".env"
     env.write_text("TOKEN=the user's\n", encoding="utf-8")
     references = [python_base.reference, redis_base.reference]
