@@ -127,7 +127,9 @@ def proofs(
         held = image.screen(engine, [f"{repository}:{target}" for target in _TARGETS], Cache())
 
         def prove(stack: Stack) -> Proof:
-            trial = runner.Trial(engine=engine, settings=stack.settings(repository), redis=redis_base.reference)
+            trial = runner.Trial(
+                engine=engine, settings=stack.settings(repository), services={"redis": redis_base.reference}
+            )
             return runner.prove(trial, {stack.target: held[f"{repository}:{stack.target}"]}, Told())[0]
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:

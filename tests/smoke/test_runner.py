@@ -26,7 +26,7 @@ def test_missing_images() -> None:
 def test_missing_redis() -> None:
     """Nothing starts without a Redis image."""
     with pytest.raises(NoSuchImage, match=r"no image redis[.] Run `invoke engine`"):
-        prove(Trial(engine=cast("Engine", FakeEngine()), settings=settings(), redis="redis"), {}, Told())
+        prove(Trial(engine=cast("Engine", FakeEngine()), settings=settings(), services={"redis": "redis"}), {}, Told())
 
 
 def test_accepted_rule_that_is_none() -> None:
@@ -35,4 +35,8 @@ def test_accepted_rule_that_is_none() -> None:
     engine.known = frozenset({"redis"})
     chosen = check({"variants": {"good": {"accepts": {"no-compilers": "why not", "worker starts": "x"}}}})
     with pytest.raises(SettingsError, match=r"variants.good.accepts: there is no rule no-compilers[.]"):
-        prove(Trial(engine=cast("Engine", engine), settings=chosen, redis="redis"), {"good": contents()}, Told())
+        prove(
+            Trial(engine=cast("Engine", engine), settings=chosen, services={"redis": "redis"}),
+            {"good": contents()},
+            Told(),
+        )

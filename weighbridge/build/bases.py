@@ -23,6 +23,7 @@ from weighbridge.engine.apt import Say
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoBaseImage, SettingsError
+from weighbridge.model.services import KINDS
 from weighbridge.settings.project import BaseRole
 
 Origin = Literal["present", "pulled", "built"]
@@ -34,7 +35,9 @@ _STANDINS: dict[BaseRole, tuple[str, str]] = {
     "python": ("python:3.13", f"{_OURS}python:3.13-slim-trixie"),
     "redis": ("redis:8", f"{_OURS}redis:8-trixie"),
 }
-STANDIN_NAMES = frozenset({_ROOT, *(name for _, name in _STANDINS.values())})
+STANDIN_NAMES = frozenset(
+    {_ROOT, *(name for _, name in _STANDINS.values()), *(kind.standin for kind in KINDS.values() if kind.standin)}
+)
 """The names of all stand-ins, and of the Debian image under them."""
 _BUNDLE_VARIABLE = "WEIGHBRIDGE_CA_BUNDLE"
 _COMPOSE_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -78,13 +81,18 @@ class BaseImage:
     @property
     def described(self) -> str:
         """The image in one line, for people."""
-        standin = f"our stand-in for {self.official}, " if self.is_standin else ""
-        return f"{self.reference}, {standin}{self.how}{f' because {self.reason}' if self.reason else ''}"
+        return describe(self.reference, self.official, self.how, self.reason)
 
     @property
     def is_standin(self) -> bool:
         """Whether a stand-in takes the official image's place."""
         return self.reference != self.official
+
+
+def describe(reference: str, official: str, how: Origin, reason: str = "") -> str:
+    """Return in one line which image is used in place of which, how it came here, and why it is a stand-in."""
+    standin = "" if reference == official else f"our stand-in for {official}, "
+    return f"{reference}, {standin}{how}{f' because {reason}' if reason else ''}"
 
 
 def find_base_image(engine: Engine, role: BaseRole, official: str) -> BaseImage:
@@ -119,10 +127,7 @@ def ensure_base_image(engine: Engine, client: BuildClient, role: BaseRole, offic
                 f"Correct its name in the settings (bases.{role}), or solve that problem; stand-ins exist for {known}."
             )
             raise NoBaseImage(error.message, advice=advice) from error
-        if not engine.has_image(_ROOT):
-            _ensure_tool(error.message, say)
-        say(f"{error.message}. Building {standin} from Debian's packages instead")
-        _build_standin(engine, client, role, standin)
+        provide_standin(engine, client, role, standin, reason=error.message, say=say)
         return BaseImage(role=role, official=official, reference=standin, how="built", reason=error.message)
     return BaseImage(role=role, official=official, reference=official, how="pulled")
 
@@ -133,12 +138,32 @@ def _name_standin(role: BaseRole, official: str) -> str | None:
     return standin if official.startswith(prefix) else None
 
 
-def _build_standin(engine: Engine, client: BuildClient, role: BaseRole, reference: str) -> None:
+def provide_standin(engine: Engine, client: BuildClient, recipe: str, reference: str, *, reason: str, say: Say) -> None:
+    """Build a stand-in.
+
+    Args:
+        engine: Where to build it.
+        client: Drives the build.
+        recipe: Name of its Dockerfile, without the ending.
+        reference: Name of the stand-in.
+        reason: Why it is needed.
+        say: Gets the reason before the build, which takes long.
+
+    Raises:
+        NoBaseImage: A tool is missing that makes Debian's root filesystem.
+    """
+    if not engine.has_image(_ROOT):
+        _ensure_tool(reason, say)
+    say(f"{reason}. Building {reference} from Debian's packages instead")
+    _build_standin(engine, client, recipe, reference)
+
+
+def _build_standin(engine: Engine, client: BuildClient, recipe: str, reference: str) -> None:
     with tempfile.TemporaryDirectory(prefix="weighbridge-") as folder:
         if not engine.has_image(_ROOT):
             _make_root(Path(folder, "root.tar"))
             _build(engine, client, _ROOT, "debian", Path(folder))
-        _build(engine, client, reference, role, _DOCKERFILES)
+        _build(engine, client, reference, recipe, _DOCKERFILES)
 
 
 def _build(engine: Engine, client: BuildClient, reference: str, name: str, context: Path) -> None:

@@ -18,7 +18,7 @@ from weighbridge.settings.project import Settings
 from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
 from weighbridge.smoke.stack import runs, signals, start_costs
-from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, WORKER, Stack, run_stack
+from weighbridge.smoke.stack.containers import API, CLIENT, WORKER, Stack, run_stack
 
 _LOOK_SECONDS = 0.1
 
@@ -36,8 +36,8 @@ class Trial:
 
     engine: Engine
     settings: Settings
-    redis: str
-    """Reference of a Redis image that the engine has."""
+    services: Mapping[str, str]
+    """Name of a service in the settings -> reference of an image that the engine has for it."""
     faults: bool = False
     """Whether to break things on purpose, too."""
     keep: bool = False
@@ -62,12 +62,13 @@ def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) ->
         The proofs, in the order of `images`.
 
     Raises:
-        NoSuchImage: The engine has no Redis image.
+        NoSuchImage: The engine has no image for a service.
         SettingsError: A variant accepts a rule that does not exist.
         NoEngine: The engine went away.
     """
-    if not trial.engine.has_image(trial.redis):
-        raise NoSuchImage(f"The engine has no image {trial.redis}", advice="Run `invoke engine`.")
+    for reference in trial.services.values():
+        if not trial.engine.has_image(reference):
+            raise NoSuchImage(f"The engine has no image {reference}", advice="Run `invoke engine`.")
     for variant, contents in images.items():
         _check_accepted(trial.settings, variant, contents)
     with signals.defer() as interruption:
@@ -212,7 +213,7 @@ class _Variant:
                 engine=trial.engine,
                 settings=trial.settings,
                 image=self.contents.image_id,
-                redis=trial.redis,
+                services=trial.services,
                 run=run,
                 interruption=self.interruption,
                 entrypoint=self.contents.entrypoint,
@@ -221,8 +222,9 @@ class _Variant:
                 environment=environment,
             )
             with run_stack(stack, trial.note):
-                with suppress(EngineFault):  # `redis-starts` reports it; meanwhile the rules on the image are tried
-                    stack.start(REDIS)
+                for service in trial.services:
+                    with suppress(EngineFault):  # its rule reports it; meanwhile the rules on the image are tried
+                        stack.start(service)
                 accepted = trial.settings.variants[self.name].accepts
                 checks = rule.try_all(rules, stack, self.name, self.watcher, accepted)
                 return _collect_results(stack, checks, rule.find_first_failed(rules, checks))
@@ -245,7 +247,7 @@ def _collect_results(stack: Stack, checks: tuple[Check, ...], failed: Rule | Non
     figures = start_costs.compute(stack.observed)
     if failed is None:
         return _Played(checks=checks, figures=figures)
-    logs = {name: log for name in (REDIS, API, WORKER, CLIENT) if (log := stack.read_log(name, None))}
+    logs = {name: log for name in (*stack.services, API, WORKER, CLIENT) if (log := stack.read_log(name, None))}
     log = stack.read_log(failed.log_of) if failed.log_of else ""
     logs = {**stack.observed.logs, **logs}
     return _Played(checks=checks, figures=figures, log=log, log_of=failed.title, logs=logs)
