@@ -139,3 +139,20 @@ def test_engine_changes_nothing_that_is_there(
     assert [name for name, _ in lines] == ["Engine", "Builder", "Python", "Redis"]
     assert [text for _, text in lines[2:]] == [python_base.described, redis_base.described]
     assert engine.identity.version in lines[0][1]
+
+
+def test_engine_prepares_named_services(engine: DockerEngine, project: Project, redis: str) -> None:
+    """`invoke engine` prepares what `smoke.services` names, and no Redis besides; what cannot be had is one line."""
+    project.configure({"a": {}}, smoke={"services": {"cache": {"image": "redis:7-alpine"}}})
+    if engine.has_image("redis:7-alpine"):
+        pytest.skip("this engine has the official image")
+    found = project.invoke("engine")
+    assert found.code == 0, found.stderr
+    lines = [line.split(maxsplit=1) for line in found.stdout.splitlines()]
+    assert [name for name, _ in lines] == ["Engine", "Builder", "Python", "cache"]
+    assert lines[-1][1].startswith((f"{redis}, our stand-in for redis:7-alpine, present", "redis:7-alpine, pulled"))
+    project.configure({"a": {}}, smoke={"services": {"search": {"image": "localhost:9/search:1"}}})
+    for task in ("engine", "smoke"):
+        told = project.invoke(task).failure(4)
+        for word in ("search", "localhost:9/search:1", "smoke.services.search.image", "leave search out of"):
+            assert word in told

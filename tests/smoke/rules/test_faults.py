@@ -35,6 +35,29 @@ def test_job_that_is_lost() -> None:
     assert engine.removed == [engine.specs[0].name]
 
 
+_SHORT = "give smoke.faults.environment a short visibility timeout"
+_AGAIN = "RabbitMQ delivers again what was not acknowledged once the connection is lost, or after consumer_timeout"
+
+
+@pytest.mark.parametrize(
+    ("images", "advice"),
+    [
+        (["redis:8"], f", and {_SHORT}"),
+        (["postgres:17", "valkey/valkey:8"], f", and {_SHORT}"),
+        (["rabbitmq:4"], f": {_AGAIN}"),
+        (["rabbitmq:4", "redis:8"], f": {_AGAIN}; if Redis is the broker, {_SHORT}"),
+        (["nats:2"], ""),
+        ([], ""),
+    ],
+)
+def test_advice_depends_on_the_broker(images: list[str], advice: str) -> None:
+    """A visibility timeout is Redis', a consumer timeout RabbitMQ's; of another broker nothing is said."""
+    engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "124 still running after 1 s"])
+    stack = stack_on(engine, services={f"s{number}": {"image": image} for number, image in enumerate(images)})
+    reason = refused(lambda: faults.killed_worker_loses_no_job(stack, ["call"], ["result"]))
+    assert reason.endswith(f"acknowledge jobs late (task_acks_late){advice}")
+
+
 def loaded(*accepted: object, begun: bool = True) -> str:
     """Return what the script prints that sends requests without a pause, after its exit code."""
     found = {"accepted": accepted, "refused": 3, "errors": 2, "longest_gap_seconds": 0.42}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes a database in an empty data folder as the variables say, runs what lies in /docker-entrypoint-initdb.d, and
 # starts the server. Meanwhile a server listens on its socket alone, so whoever asks by TCP gets no answer too early.
-set -euo pipefail
+set -eo pipefail # not -u: files of /docker-entrypoint-initdb.d may run in this shell
 
 if [ "${1:0:1}" = "-" ]; then
     set -- mariadbd "$@"
