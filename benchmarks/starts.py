@@ -28,7 +28,7 @@ from weighbridge.model.engine import ContainerSpec
 from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.rules.start import redis_starts
+from weighbridge.smoke.rules import services
 from weighbridge.smoke.stack import runs, signals
 from weighbridge.smoke.stack.containers import Stack, run_stack
 from weighbridge.smoke.stack.runs import Run
@@ -137,10 +137,12 @@ def set_up_stage(
     """
     runs.sweep(engine, note)
     with signals.defer() as interruption, runs.begin(keep=False) as run:
-        stack = Stack(engine=engine, settings=settings, image="", redis=redis, run=run, interruption=interruption)
+        stack = Stack(
+            engine=engine, settings=settings, image="", services={"redis": redis}, run=run, interruption=interruption
+        )
         with run_stack(stack, note):
             try:
-                redis_starts(stack)
+                services.starts(stack, "redis")
             except CheckFailed as error:
                 raise EngineFault(f"Redis did not start: {error}", advice="Look into the engine's log.") from error
             yield Stage(stack, client)

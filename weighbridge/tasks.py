@@ -137,7 +137,7 @@ def diff(c: Context, before: str, after: str, format: str = "terminal", root: st
     iterable=["variant"],
     help={
         "variant": VARIANT_HELP,
-        "faults": "also break things on purpose: kill the worker, Redis and the API, fill the data folder",
+        "faults": "also break things on purpose: kill the worker, each service and the API, fill the data folder",
         "keep": "leave the containers running for inspection; `invoke clean` removes them",
         "format": formats.describe_choice(formats.PROOFS),
         "root": ROOT_HELP,

@@ -108,7 +108,7 @@ def prove(
     """Prove variants, as `invoke smoke` does; what is known of their images is this test's own."""
     references = {name: settings.name_image(name) for name in variants}
     held = image.screen(engine, references.values(), Cache())
-    trial = runner.Trial(engine=engine, settings=settings, redis=redis, **options)
+    trial = runner.Trial(engine=engine, settings=settings, services={"redis": redis}, **options)
     return runner.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher or Told())
 
 

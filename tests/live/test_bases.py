@@ -167,3 +167,20 @@ def test_pip_replaces_itself(engine: DockerEngine, client: docker_cli.BuildClien
     version, path = run(engine, project.reference("a"), "python3", "-c", installed).split()
     assert version != run(engine, own.name, "python3", "-c", installed).split()[0]
     assert path.startswith("/usr/local/lib/python3.13/")
+
+
+def test_engine_prepares_named_services(engine: DockerEngine, project: Project, redis: str) -> None:
+    """`invoke engine` prepares what `smoke.services` names, and no Redis besides; what cannot be had is one line."""
+    project.configure({"a": {}}, smoke={"services": {"cache": {"image": "redis:7-alpine"}}})
+    if engine.has_image("redis:7-alpine"):
+        pytest.skip("this engine has the official image")
+    found = project.invoke("engine")
+    assert found.code == 0, found.stderr
+    lines = [line.split(maxsplit=1) for line in found.stdout.splitlines()]
+    assert [name for name, _ in lines] == ["Engine", "Builder", "Python", "cache"]
+    assert lines[-1][1].startswith((f"{redis}, our stand-in for redis:7-alpine, present", "redis:7-alpine, pulled"))
+    project.configure({"a": {}}, smoke={"services": {"search": {"image": "localhost:9/search:1"}}})
+    for task in ("engine", "smoke"):
+        told = project.invoke(task).failure(4)
+        for word in ("search", "localhost:9/search:1", "smoke.services.search.image", "leave search out of"):
+            assert word in told

@@ -44,7 +44,7 @@ def stack(
             engine=engine,
             settings=chosen,
             image=REFERENCE,
-            redis=redis_base.reference,
+            services={"redis": redis_base.reference},
             run=run,
             interruption=interruption,
         )

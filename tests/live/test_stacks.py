@@ -140,8 +140,8 @@ def proofs(
         held = image.screen(engine, [f"{repository}:{target}" for target in _TARGETS], Cache())
 
         def prove(stack: Stack) -> Proof:
-            chosen, redis = stack.settings(repository), redis_base.reference
-            trial = runner.Trial(engine=engine, settings=chosen, redis=redis, project=_FOLDER)
+            services = {"redis": redis_base.reference}
+            trial = runner.Trial(engine=engine, settings=stack.settings(repository), services=services, project=_FOLDER)
             return runner.prove(trial, {stack.target: held[f"{repository}:{stack.target}"]}, Told())[0]
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:

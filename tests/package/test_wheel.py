@@ -20,6 +20,12 @@ SETTINGS = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"
 BESIDE_CODE = {
     "build/standins/debian.Dockerfile",
     "build/standins/python.Dockerfile",
+    "build/standins/mariadb.Dockerfile",
+    "build/standins/mariadb.sh",
+    "build/standins/postgres.Dockerfile",
+    "build/standins/postgres.sh",
+    "build/standins/rabbitmq.Dockerfile",
+    "build/standins/rabbitmq.sh",
     "build/standins/redis.Dockerfile",
     "py.typed",
     "render/html/d3-hierarchy.LICENSE",

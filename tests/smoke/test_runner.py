@@ -27,7 +27,7 @@ def test_missing_images() -> None:
 def test_missing_redis() -> None:
     """Nothing starts without a Redis image."""
     with pytest.raises(NoSuchImage, match=r"no image redis[.] Run `invoke engine`"):
-        prove(Trial(engine=cast("Engine", FakeEngine()), settings=settings(), redis="redis"), {}, Told())
+        prove(Trial(engine=cast("Engine", FakeEngine()), settings=settings(), services={"redis": "redis"}), {}, Told())
 
 
 def test_accepted_rule_that_is_none() -> None:
@@ -36,7 +36,11 @@ def test_accepted_rule_that_is_none() -> None:
     engine.known = frozenset({"redis"})
     chosen = check({"variants": {"good": {"accepts": {"no-compilers": "why not", "worker starts": "x"}}}})
     with pytest.raises(SettingsError, match=r"variants.good.accepts: there is no rule no-compilers[.]"):
-        prove(Trial(engine=cast("Engine", engine), settings=chosen, redis="redis"), {"good": contents()}, Told())
+        prove(
+            Trial(engine=cast("Engine", engine), settings=chosen, services={"redis": "redis"}),
+            {"good": contents()},
+            Told(),
+        )
 
 
 def upload(path: str) -> dict[str, object]:
@@ -58,7 +62,9 @@ def test_what_probes_and_stubs_need(
     monkeypatch.setenv("PATH", str(tmp_path))
     engine = FakeEngine()
     engine.known = frozenset({"redis"})
-    trial = Trial(engine=cast("Engine", engine), settings=settings(**smoke), redis="redis", project=tmp_path)
+    trial = Trial(
+        engine=cast("Engine", engine), settings=settings(**smoke), services={"redis": "redis"}, project=tmp_path
+    )
     with pytest.raises(SettingsError, match=words):
         prove(trial, {"good": contents()}, Told())
     assert engine.specs == []

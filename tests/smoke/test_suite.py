@@ -70,3 +70,29 @@ def test_faults_that_can_be_tried() -> None:
         "says-when-data-is-read-only",
         "says-when-data-is-full",
     ]
+
+
+def test_rules_of_services() -> None:
+    """Each service has its rules; roles need all of them, and what loses data that could be kept is tried last."""
+    chosen = settings(services={"db": {"image": "postgres:17"}, "cache": {"image": "valkey/valkey:8"}})
+    rules = {rule.title: rule for rule in suite.build_rules(chosen, contents())}
+    starts = ["stack db-starts", "stack cache-starts"]
+    assert [title for title in rules if title.startswith("stack") and title.endswith("-starts")] == starts
+    for title in ("api starts", "worker starts", "worker ready"):
+        assert set(starts) <= set(rules[title].needs)
+    assert [rule.name for rule in suite.build_fault_rules(chosen)] == [
+        "stack-starts",
+        "survives-restart-of-db-with-its-data",
+        "survives-outage-of-db",
+        "survives-restart-of-cache",
+        "survives-outage-of-cache",
+        "survives-restart-of-db",
+    ]
+
+
+def test_no_service() -> None:
+    """If the settings say that the roles need none, no rule is about a service."""
+    chosen = settings(services={})
+    rules = [*suite.build_rules(chosen, contents()), *suite.build_fault_rules(chosen)]
+    assert [rule.name for rule in rules if "redis" in rule.title or rule.name.endswith("-starts")] == ["stack-starts"]
+    assert not any("redis" in need for rule in rules for need in rule.needs)

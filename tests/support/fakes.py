@@ -68,11 +68,17 @@ class FakeEngine:
         self.signals: list[str] = []
         self.commands: list[Sequence[str]] = []
         self.specs: list[ContainerSpec] = []
+        self.volumes: dict[str, str] = {}
 
     def create_container(self, spec: ContainerSpec) -> Created:
         """Note the spec."""
         self.specs.append(spec)
         return Created(id=spec.name, warnings=self.warnings)
+
+    def create_volume(self, name: str, _labels: Mapping[str, str], options: Mapping[str, str]) -> None:
+        """Note the volume and its options, which are those of a tmpfs."""
+        assert (options["type"], options["device"]) == ("tmpfs", "tmpfs")
+        self.volumes[name] = options["o"]
 
     def start(self, container: str) -> None:
         """Note what is started, which must be what was created."""
@@ -132,15 +138,24 @@ class FakeEngine:
 
 
 def stack_on(engine: object, api: Mapping[str, object] | None = None, **smoke: object) -> Stack:
-    """Return a stack on a fake, whose waits are short."""
+    """Return a stack on a fake, whose waits are short; the engine has the images of its services."""
+    chosen = settings(api, **smoke)
     return Stack(
         engine=cast("Engine", engine),
-        settings=settings(api, **smoke),
+        settings=chosen,
         image="app:good",
-        redis="redis",
+        services={name: service.image for name, service in chosen.services.items()},
         run=Run("00000000-1-00000000", keep=False),
         interruption=Interruption(),
     )
+
+
+def started(engine: FakeEngine, seconds: float = 5, **smoke: Any) -> Stack:
+    """Return a stack whose services and roles have been started, with short time limits."""
+    stack = stack_on(engine, timeout_seconds=seconds, **smoke)
+    for kind in (*stack.services, "api", "worker"):
+        stack.start(kind)
+    return stack
 
 
 def refused(rule: Callable[[], object]) -> str:

@@ -70,13 +70,18 @@ class BaseImage:
     @property
     def described(self) -> str:
         """The image in one line, for people."""
-        standin = f"our stand-in for {self.official}, " if self.is_standin else ""
-        return f"{self.reference}, {standin}{self.how}{f' because {self.reason}' if self.reason else ''}"
+        return describe(self.reference, self.official, self.how, self.reason)
 
     @property
     def is_standin(self) -> bool:
         """Whether a stand-in takes the official image's place."""
         return self.reference != self.official
+
+
+def describe(reference: str, official: str, how: Origin, reason: str = "") -> str:
+    """Return in one line which image is used in place of which, how it came here, and why it is a stand-in."""
+    standin = "" if reference == official else f"our stand-in for {official}, "
+    return f"{reference}, {standin}{how}{f' because {reason}' if reason else ''}"
 
 
 def find_base_image(engine: Engine, role: BaseRole, official: str) -> BaseImage:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from weighbridge.model.services import KINDS
+
 FOLDER = Path(__file__).with_name("standins")
 """The Dockerfiles."""
 OURS = "weighbridge/"
@@ -71,7 +73,9 @@ _STANDINS = tuple(
     )
 )
 """The official names, and the stand-in for each."""
-NAMES = frozenset(name for _, each in _STANDINS for name in (each.name, each.root))
+NAMES = frozenset(name for _, each in _STANDINS for name in (each.name, each.root)) | {
+    kind.standin for kind in KINDS.values() if kind.standin
+}
 """The names of all stand-ins, and of the Debian images under them."""
 KNOWN = "python:3.11… and python:3.13… (not alpine), debian:bookworm… and debian:trixie…, redis:8…"
 """What there are stand-ins for, for people to read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from weighbridge.build import bases
+from weighbridge.build import bases, service_images
 from weighbridge.engine import provision
 from weighbridge.model.build import Setup
 from weighbridge.render import formats
@@ -17,11 +17,17 @@ def run(settings: Settings, project: Path, format_name: str = "terminal") -> Non
     render = formats.choose(formats.SETUPS, format_name)
     with console.show_activity() as shown, provision.ensure_engine(shown.note) as found:
         client = provision.ensure_client(shown.note)
-        wanted = settings.bases.map_roles().items()
-        images = [bases.ensure_base_image(found, client, role, name, shown.note) for role, name in wanted]
+        wanted = settings.bases.map_roles()
+        if settings.smoke.services is not None:  # whether one of them is a Redis, and which, they say themselves
+            del wanted["redis"]
+        images = [bases.ensure_base_image(found, client, role, name, shown.note) for role, name in wanted.items()]
+        services = service_images.ensure_all(found, client, settings, shown.note)
         if bases.has_compose(project):
             bases.tell_compose(project, images)
         setup = Setup(
-            engine=found.described, builder=client.described, bases={each.role: each.described for each in images}
+            engine=found.described,
+            builder=client.described,
+            bases={each.role: each.described for each in images},
+            services={each.service: each.described for each in services},
         )
     render(setup)

@@ -111,7 +111,7 @@ def publish(
     Raises:
         SmokeFailed: One of them does not pass; nothing was pushed.
         PushRefused: The registry refuses an image, or has another one than was tested.
-        NoBaseImage: There is no Redis image for the smoke test.
+        NoBaseImage: There is no image for a service of the smoke test.
     """
     chosen = [each for each in built if each.variant in wanted]
     unproven = _find_unproven(engine, settings, chosen, shown)

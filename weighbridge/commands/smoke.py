@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from weighbridge import code_digest
-from weighbridge.build import bases
+from weighbridge.build import service_images
 from weighbridge.cache import Cache
 from weighbridge.engine.client import connect
 from weighbridge.engine.protocol import Engine
@@ -60,24 +60,25 @@ def prove(
         keep: Whether to leave the containers running at the end.
 
     Raises:
-        NoBaseImage: There is no Redis image for the test.
+        NoBaseImage: There is no image for a service of the test.
         NoSuchImage: A variant has no image.
         SettingsError: A variant accepts a rule that does not exist, a file to upload cannot be read, or a folder cannot
             be written.
         EngineError: The engine fails or goes away.
     """
     references = {name: settings.name_image(name) for name in variants}
-    redis = bases.find_base_image(engine, "redis", settings.bases.redis)
+    services = service_images.find_all(engine, settings)
     runs.sweep(engine, shown.note)
     runner.check_images(engine, tuple(references.values()))
-    shown.note(f"Redis: {redis.described}")
+    for service in services:
+        shown.note(f"Service {service.service}: {service.described}")
     held = image.screen(
         engine, references.values(), Cache(), shown.track_reading(), limits=settings.limits.build_limits()
     )
     trial = runner.Trial(
         engine=engine,
         settings=settings,
-        redis=redis.reference,
+        services={service.service: service.reference for service in services},
         project=project,
         faults=faults,
         keep=keep,

@@ -262,9 +262,9 @@ class DockerEngine:
             make(ipam={"Driver": "default", "Config": [{"Subnet": subnet}]})
 
     @map_errors()
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Create a volume of the local driver."""
-        self._api.create_volume(name, labels=dict(labels))
+    def create_volume(self, name: str, labels: Mapping[str, str], options: Mapping[str, str] | None = None) -> None:
+        """Create a volume of the local driver, with options of that driver."""
+        self._api.create_volume(name, driver_opts=dict(options or {}), labels=dict(labels))
 
     @map_errors()
     def remove_labelled(self, label: str) -> int:

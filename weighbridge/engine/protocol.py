@@ -113,8 +113,8 @@ class Engine(Protocol):
     def create_network(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a bridge network without access to the outside; choose a subnet if the engine has none left."""
 
-    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
-        """Create a volume of the local driver."""
+    def create_volume(self, name: str, labels: Mapping[str, str], options: Mapping[str, str] | None = None) -> None:
+        """Create a volume of the local driver, with options of that driver, such as the size of a tmpfs."""
 
     def remove_labelled(self, label: str) -> int:
         """Remove our containers, networks and volumes with `label` (`key` or `key=value`); return how many.

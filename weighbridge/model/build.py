@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from weighbridge.model.report import Pull
@@ -73,3 +73,5 @@ class Setup:
     builder: str
     bases: Mapping[str, str]
     """Role -> base image."""
+    services: Mapping[str, str] = field(default_factory=dict)
+    """Name of a service of the smoke test -> its image, if the settings name services."""

@@ -14,6 +14,7 @@ from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
 from weighbridge.settings.limits import ImageLimits
 from weighbridge.settings.messages import Origin, describe_error
+from weighbridge.settings.services import Service
 from weighbridge.settings.smoke import Roles, Smoke
 from weighbridge.settings.values import (
     UNIQUE,
@@ -124,6 +125,12 @@ class Settings(Section):
     def name_image(self, variant: str) -> str:
         """Return the image name of a variant."""
         return f"{self.repository}:{variant}"
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """The services of the smoke test, by their names: those that the settings name, else a Redis."""
+        named = self.smoke.services
+        return {"redis": Service(image=self.bases.redis)} if named is None else dict(named)
 
     @property
     def image_names(self) -> frozenset[str]:

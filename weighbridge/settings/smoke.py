@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from weighbridge.model.smoke import build_title
 from weighbridge.settings.probes import Probe, Request, is_new_each_time
+from weighbridge.settings.services import Service, ServiceName
 from weighbridge.settings.stubs import StubAnswer
 from weighbridge.settings.values import (
     UNIQUE,
@@ -67,7 +68,7 @@ class WorkerRole(Role):
     """The role that runs jobs."""
 
     registered: Command = ("celery", "--broker", "redis://redis:6379/0", "inspect", "registered", "--json")
-    """Command to run in the image: asks through Redis, and prints JSON: worker -> names of the jobs that it knows."""
+    """Command to run in the image: asks through the broker, prints JSON: worker -> names of the jobs that it knows."""
     jobs: tuple[Argument, ...] = ()
     """Names of the jobs that the API sends."""
     slow_job: Command | None = None
@@ -112,7 +113,9 @@ class Smoke(Section):
     user: int = Field(default=10001, gt=0, lt=2**31)
     """Number of the user that both roles must run as."""
     environment: dict[Argument, Argument] = {"REDIS_URL": "redis://redis:6379/0"}
-    """Variables of both roles. They reach Redis as `redis`, port 6379."""
+    """Variables of both roles, which reach each service by its name. Nothing, if `services` is set and this is not."""
+    services: dict[ServiceName, Service] | None = None
+    """Name -> a service that the roles need. None: one, `redis`, of `bases.redis`; an empty section: none."""
     data: Annotated[str, require_match(r"(/[A-Za-z0-9_.-]+)+", "absolute path of a folder, such as `/data`")] | None = (
         "/data"
     )
@@ -131,6 +134,23 @@ class Smoke(Section):
     stubs: dict[Host, Annotated[tuple[StubAnswer, ...], Field(min_length=1)]] = {}
     """Host of a third party -> requests to it, and the answers that they get by HTTP and HTTPS."""
     faults: Faults = Faults()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _forget_redis(cls, values: Any) -> Any:
+        """Set no address of a Redis where the settings name the services themselves."""
+        if isinstance(values, dict) and values.get("services") is not None:
+            return {"environment": {}, **values}
+        return values
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        """Refuse a name that two services have: which of them answers would be chance."""
+        names = [each for name, service in (self.services or {}).items() for each in (name, *service.aliases)]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"services: two names or aliases are `{twice}`")
+        return self
 
     @model_validator(mode="after")
     def _check_data_and_probes(self) -> Self:

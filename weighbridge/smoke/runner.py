@@ -20,7 +20,7 @@ from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
 from weighbridge.smoke.rules import requests
 from weighbridge.smoke.stack import certificates, runs, signals, start_costs
-from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, STUBS, WORKER, Stack, run_stack
+from weighbridge.smoke.stack.containers import API, CLIENT, STUBS, WORKER, Stack, run_stack
 
 _LOOK_SECONDS = 0.1
 
@@ -38,8 +38,8 @@ class Trial:
 
     engine: Engine
     settings: Settings
-    redis: str
-    """Reference of a Redis image that the engine has."""
+    services: Mapping[str, str]
+    """Name of a service in the settings -> reference of an image that the engine has for it."""
     project: Path = Path()
     """The project's folder, from which the paths in the settings start."""
     faults: bool = False
@@ -66,13 +66,14 @@ def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) ->
         The proofs, in the order of `images`.
 
     Raises:
-        NoSuchImage: The engine has no Redis image.
+        NoSuchImage: The engine has no image for a service.
         SettingsError: A variant accepts a rule that does not exist, a file to upload cannot be read, or there is no
             `openssl` for the certificates of stubs.
         NoEngine: The engine went away.
     """
-    if not trial.engine.has_image(trial.redis):
-        raise NoSuchImage(f"The engine has no image {trial.redis}", advice="Run `invoke engine`.")
+    for reference in trial.services.values():
+        if not trial.engine.has_image(reference):
+            raise NoSuchImage(f"The engine has no image {reference}", advice="Run `invoke engine`.")
     if trial.settings.smoke.stubs:
         certificates.check_program()
     requests.check_uploads(trial.settings, trial.project)
@@ -220,7 +221,7 @@ class _Variant:
                 engine=trial.engine,
                 settings=trial.settings,
                 image=self.contents.image_id,
-                redis=trial.redis,
+                services=trial.services,
                 run=run,
                 project=trial.project,
                 interruption=self.interruption,
@@ -230,8 +231,9 @@ class _Variant:
                 environment=environment,
             )
             with run_stack(stack, trial.note):
-                with suppress(EngineFault):  # `redis-starts` reports it; meanwhile the rules on the image are tried
-                    stack.start(REDIS)
+                for service in trial.services:
+                    with suppress(EngineFault):  # its rule reports it; meanwhile the rules on the image are tried
+                        stack.start(service)
                 accepted = trial.settings.variants[self.name].accepts
                 checks = rule.try_all(rules, stack, self.name, self.watcher, accepted)
                 return _collect_results(stack, checks, rule.find_first_failed(rules, checks))
@@ -254,7 +256,8 @@ def _collect_results(stack: Stack, checks: tuple[Check, ...], failed: Rule | Non
     figures = start_costs.compute(stack.observed)
     if failed is None:
         return _Played(checks=checks, figures=figures)
-    logs = {name: log for name in (REDIS, API, WORKER, STUBS, CLIENT) if (log := stack.read_log(name, None))}
+    names = (*stack.services, API, WORKER, STUBS, CLIENT)
+    logs = {name: log for name in names if (log := stack.read_log(name, None))}
     log = stack.read_log(failed.log_of) if failed.log_of else ""
     logs = {**stack.observed.logs, **logs}
     return _Played(checks=checks, figures=figures, log=log, log_of=failed.title, logs=logs)

@@ -13,13 +13,26 @@ from functools import partial
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import RoleName
 from weighbridge.settings.project import Settings
-from weighbridge.settings.smoke import Role
 from weighbridge.smoke.rule import ALL_BEFORE, Rule
-from weighbridge.smoke.rules import api, data_usage, faults, hardening, image, libraries, shutdown, start, stubs
+from weighbridge.smoke.rules import (
+    api,
+    data_usage,
+    faults,
+    hardening,
+    image,
+    libraries,
+    outages,
+    services,
+    shutdown,
+    start,
+    stubs,
+)
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import worker as worker_rules
 from weighbridge.smoke.rules.arrival import Arrival
-from weighbridge.smoke.stack.containers import API, CLIENT, REDIS, STUBS, WORKER, Stack
+from weighbridge.smoke.rules.revival import revive, try_and_restore
+from weighbridge.smoke.stack.containers import API, CLIENT, STUBS, WORKER, Stack
+from weighbridge.smoke.stack.services import build_plan
 
 _IMAGE_RULES = (
     image.runs_as_non_root,
@@ -39,7 +52,7 @@ _IMAGE_RULES = (
     image.code_is_for_this_platform,
 )
 _NON_ROOT, _HEALTH_CHECK = "image runs-as-non-root", "image has-health-check"
-_PYTHON, _REDIS, _STUBS = "image has-python", "stack redis-starts", "stack stubs-start"
+_PYTHON, _STUBS = "image has-python", "stack stubs-start"
 _LOGS = {"killed-worker-loses-no-job": WORKER}
 _LIVE, _READY = "api live", "api ready"
 _WORKER_READY, _JOBS = "worker ready", "worker registers-its-jobs"
@@ -50,10 +63,10 @@ def build_rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
     """Yield the rules on an image and on the containers that run from it."""
     yield from _build_image_rules(settings, contents)
     yield from _build_first_rules(settings)
-    arrival, first = Arrival(), (_STUBS,) if settings.smoke.stubs else ()
-    yield from _build_role_rules(settings.roles.api, API, first, arrival.begin)
+    arrival = Arrival()
+    yield from _build_role_rules(settings, API, arrival.begin)
     yield from _build_answer_rules(settings, arrival)
-    yield from _build_role_rules(settings.roles.worker, WORKER, first)
+    yield from _build_role_rules(settings, WORKER)
     yield from _build_work_rules(settings)
     yield from _build_end_rules(settings)
     if settings.smoke.stubs:
@@ -77,7 +90,7 @@ def build_fault_rules(settings: Settings) -> Iterator[Rule]:
     """Yield the rules on faults, except those for which the settings do not say how to cause or check them."""
     yield Rule(role="fault", name="stack-starts", holds=_start_all, log_of=API)
     for name, fault in _list_faults(settings):
-        holds = partial(faults.try_and_restore, fault=fault)
+        holds = partial(try_and_restore, fault=fault)
         yield Rule(role="fault", name=name, holds=holds, needs=("fault stack-starts",), log_of=_LOGS.get(name, API))
 
 
@@ -87,13 +100,21 @@ def _list_faults(settings: Settings) -> Iterator[tuple[str, Callable[[Stack], st
     if worker.slow_job and worker.job_result:
         holds = partial(faults.killed_worker_loses_no_job, slow_job=worker.slow_job, job_result=worker.job_result)
         yield "killed-worker-loses-no-job", holds
-    yield "survives-restart-of-redis", partial(faults.survives_restart_of_redis, probes=probes)
-    yield "survives-outage-of-redis", partial(faults.survives_outage_of_redis, probes=probes)
+    keeping = [name for name, service in settings.services.items() if build_plan(name, service, "").keeps_data]
+    for name in settings.services:
+        on = partial(partial, service=name, probes=probes)
+        if name in keeping:
+            yield f"survives-restart-of-{name}-with-its-data", on(outages.survives_restart_with_its_data)
+        else:
+            yield f"survives-restart-of-{name}", on(outages.survives_restart)
+        yield f"survives-outage-of-{name}", on(outages.survives_outage)
     if chosen.write and chosen.read:
         yield "killed-api-loses-nothing", partial(faults.killed_api_loses_nothing, write=chosen.write, read=chosen.read)
         if settings.smoke.data:
             yield "says-when-data-is-read-only", partial(faults.says_when_data_is_read_only, write=chosen.write)
             yield "says-when-data-is-full", partial(faults.says_when_data_is_full, write=chosen.write)
+    for name in keeping:  # last, because what is lost here is missing in whatever follows
+        yield f"survives-restart-of-{name}", partial(outages.survives_restart, service=name, probes=probes)
 
 
 def list_names(settings: Settings, contents: ScannedImage) -> frozenset[str]:
@@ -116,30 +137,43 @@ def _bind_judge(
 
 
 def _build_first_rules(settings: Settings) -> Iterator[Rule]:
-    """Yield the rules that nearly all later ones need: an interpreter in the image, and a Redis that answers."""
+    """Yield the rules that nearly all later ones need: an interpreter in the image, and services that answer."""
     yield Rule(role="image", name="has-python", holds=start.has_python, log_of=CLIENT)
     yield Rule(role="image", name="libraries-resolve", holds=libraries.libraries_resolve, needs=(_PYTHON,))
     all_have_their_own = settings.roles.api.health and settings.roles.worker.health
     needs = (_PYTHON,) if all_have_their_own else (_PYTHON, _HEALTH_CHECK)
     yield Rule(role="image", name="health-check-can-fail", holds=start.health_check_can_fail, needs=needs)
-    yield Rule(role="stack", name="redis-starts", holds=start.redis_starts, log_of=REDIS)
+    for name in settings.services:
+        holds = partial(services.starts, service=name)
+        yield Rule(role="stack", name=f"{name}-starts", holds=holds, log_of=name)
     if settings.smoke.stubs:
         yield Rule(role="stack", name="stubs-start", holds=stubs.stubs_start, needs=(_PYTHON,), log_of=STUBS)
 
 
+def _list_service_rules(settings: Settings) -> tuple[str, ...]:
+    """Return the titles of the rules on services."""
+    return tuple(f"stack {name}-starts" for name in settings.services)
+
+
+def _list_first_rules(settings: Settings) -> tuple[str, ...]:
+    """Return the titles of the rules without which no role can be tried."""
+    return (*_list_service_rules(settings), _PYTHON, *((_STUBS,) if settings.smoke.stubs else ()))
+
+
 def _build_role_rules(
-    settings: Role, role: RoleName, first: tuple[str, ...], on_start: Callable[[Stack], None] = lambda _: None
+    settings: Settings, role: RoleName, on_start: Callable[[Stack], None] = lambda _: None
 ) -> Iterator[Rule]:
-    """Yield the rules on how a role starts, once the rules `first` hold, and what its processes may do."""
+    """Yield the rules on how a role starts and what its processes may do."""
 
     def of(name: str, holds: Callable[..., str], *needs: str) -> Rule:
         return Rule(role=role, name=name, holds=partial(holds, role=role), needs=needs, log_of=role)
 
+    has_its_own = (settings.roles.api if role == API else settings.roles.worker).health
     runs = f"{role} runs-on-read-only-root"
-    begin = of("starts", partial(start.starts, on_start=on_start), _REDIS, _PYTHON, *first)
+    begin = of("starts", partial(start.starts, on_start=on_start), *_list_first_rules(settings))
     yield replace(begin, explained_by=_LOADABLE)
     yield of("runs-on-read-only-root", start.runs_on_read_only_root, f"{role} starts")
-    yield of("becomes-healthy", start.becomes_healthy, runs, *(() if settings.health else (_HEALTH_CHECK,)))
+    yield of("becomes-healthy", start.becomes_healthy, runs, *(() if has_its_own else (_HEALTH_CHECK,)))
     yield of("uid", hardening.uid, runs, _NON_ROOT)
     yield of("holds-no-privileges", hardening.holds_no_privileges, runs)
     yield of("root-filesystem-is-read-only", hardening.root_filesystem_is_read_only, runs)
@@ -169,7 +203,7 @@ def _build_work_rules(settings: Settings) -> Iterator[Rule]:
         role=WORKER,
         name="ready",
         holds=worker_rules.ready,
-        needs=(running, _REDIS),
+        needs=(running, *_list_service_rules(settings)),
         moot_after=("worker becomes-healthy",),
         log_of=WORKER,
     )
@@ -200,13 +234,14 @@ def _build_end_rules(settings: Settings) -> Iterator[Rule]:
 
 
 def _start_all(stack: Stack) -> str:
-    """Start everything, which has passed the rules on starting, and wait until both roles serve."""
-    start.redis_starts(stack)
+    """Start the services, the client and both roles, which have passed their rules, and wait until they serve."""
+    for service in stack.services:
+        services.starts(stack, service)
     start.has_python(stack)
     if stack.settings.smoke.stubs:
         stubs.stubs_start(stack)
     for role in (API, WORKER):
         start.starts(stack, role)
-    faults.revive(stack, API)
-    faults.revive(stack, WORKER)
-    return "Redis, API and worker"
+    revive(stack, API)
+    revive(stack, WORKER)
+    return ", ".join((*stack.services, "API and worker"))

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
 
-from tests.support.fakes import RUNNING, FakeEngine, answered, exited, refused, stack_on
-from weighbridge.model.engine import ContainerState
+from tests.support.fakes import RUNNING, FakeEngine, answered, exited, refused, stack_on, started
 from weighbridge.settings.probes import Request
-from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.rules import faults, worker
-from weighbridge.smoke.stack.containers import ContainerKind, Stack
+from weighbridge.smoke.rules import faults
 
 WRITE = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}, "keep": {"id": "id"}})
-OK, AWAY, WORKERS = answered((200, "ok")), answered((503, "no redis")), '0 {"celery@one": ["jobs.weigh"]}'
+OK, AWAY = answered((200, "ok")), answered((503, "no redis"))
 KILLED = exited(137)
-
-
-def started(engine: FakeEngine, seconds: float = 5) -> Stack:
-    """Return a stack whose Redis and roles have been started, with short time limits."""
-    stack = stack_on(engine, timeout_seconds=seconds)
-    kinds: tuple[ContainerKind, ...] = ("redis", "api", "worker")
-    for kind in kinds:
-        stack.start(kind)
-    return stack
 
 
 def test_job_of_a_killed_worker() -> None:
@@ -49,54 +36,27 @@ def test_job_that_is_lost() -> None:
     assert engine.removed == [engine.specs[0].name]
 
 
-def test_restart_of_redis() -> None:
-    """The rule holds if the API is ready again by itself."""
-    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[AWAY, OK, WORKERS])
-    assert faults.survives_restart_of_redis(started(engine), ()).startswith("all works ")
-    assert engine.signals == ["SIGKILL"]
-    assert not engine.outputs
-
-
-def test_worker_without_a_probe() -> None:
-    """Without a probe that reaches the worker, the rule asks the worker itself, so that not only the API is tried."""
-    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[OK, *["0 {}"] * 30])
-    reason = refused(lambda: faults.survives_restart_of_redis(started(engine, 0.01), ()))
-    assert reason.startswith("no worker answers through Redis after ")
+_SHORT = "give smoke.faults.environment a short visibility timeout"
+_AGAIN = "RabbitMQ delivers again what was not acknowledged once the connection is lost, or after consumer_timeout"
 
 
 @pytest.mark.parametrize(
-    ("ended", "words"),
+    ("images", "advice"),
     [
-        (exited(1), "worker is exited, with code 1"),
-        (replace(RUNNING, started_at=9.0), "worker is running, with code 0"),
+        (["redis:8"], f", and {_SHORT}"),
+        (["postgres:17", "valkey/valkey:8"], f", and {_SHORT}"),
+        (["rabbitmq:4"], f": {_AGAIN}"),
+        (["rabbitmq:4", "redis:8"], f": {_AGAIN}; if Redis is the broker, {_SHORT}"),
+        (["nats:2"], ""),
+        ([], ""),
     ],
 )
-def test_role_that_ends_with_redis(ended: ContainerState, words: str) -> None:
-    """A role that ended while Redis was down is named, even if it runs again."""
-    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, ended, outputs=[OK, WORKERS])
-    reason = refused(lambda: faults.survives_restart_of_redis(started(engine), ()))
-    assert reason == f"{words}: it did not survive without Redis"
-
-
-def test_role_that_ends_is_the_cause() -> None:
-    """If a role ended with Redis, that is the reason, and not that the API does not become ready again."""
-    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, exited(3), outputs=[AWAY] * 30)
-    reason = refused(lambda: faults.survives_restart_of_redis(started(engine, 0.01), ()))
-    assert reason == "worker is exited, with code 3: it did not survive without Redis"
-
-
-@pytest.mark.parametrize(("said", "holds"), [(AWAY, True), (OK, False)])
-def test_outage_of_redis(monkeypatch: pytest.MonkeyPatch, said: str, *, holds: bool) -> None:
-    """While Redis is down, the API must be live and say that it is not ready."""
-    monkeypatch.setattr(faults, "OUTAGE_SECONDS", 0.1)
-    stack = started(FakeEngine(outputs=[OK, said] * 1000))
-    monkeypatch.setattr(worker, "list_registered_jobs", lambda _: {"celery@one": []})
-    if holds:
-        told = faults.survives_outage_of_redis(stack, ())
-        assert told.startswith("/readyz said 503 and /livez 200 meanwhile; all works ")
-    else:
-        reason = refused(lambda: faults.survives_outage_of_redis(stack, ()))
-        assert reason.startswith("GET /readyz answered 200 while Redis was down, not 503:")
+def test_advice_depends_on_the_broker(images: list[str], advice: str) -> None:
+    """A visibility timeout is Redis', a consumer timeout RabbitMQ's; of another broker nothing is said."""
+    engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "124 still running after 1 s"])
+    stack = stack_on(engine, services={f"s{number}": {"image": image} for number, image in enumerate(images)})
+    reason = refused(lambda: faults.killed_worker_loses_no_job(stack, ["call"], ["result"]))
+    assert reason.endswith(f"acknowledge jobs late (task_acks_late){advice}")
 
 
 def loaded(*accepted: object, begun: bool = True) -> str:
@@ -195,27 +155,6 @@ def test_data_that_cannot_be_filled() -> None:
     assert reason == "/data cannot be filled: too large"
 
 
-def test_what_a_fault_leaves_is_restored() -> None:
-    """Redis and both roles run and serve again before the failure of the rule on the fault is raised."""
-
-    def fail(_: Stack) -> str:
-        raise CheckFailed("lost")
-
-    engine = FakeEngine(KILLED, RUNNING, outputs=["0 PONG", OK, WORKERS])
-    stack = started(engine)
-    assert refused(lambda: faults.try_and_restore(stack, fail)) == "lost"
-    assert engine.outputs == []
-    assert engine.started[3:] == [stack.build_name("redis")]
-
-
-def test_role_that_does_not_come_back() -> None:
-    """If a role does not come back after a fault whose rule holds, it still holds, and the other role is restored."""
-    engine = FakeEngine(outputs=["1 nobody"] * 60)
-    assert faults.try_and_restore(started(engine, 0.01), lambda _: "survived") == "survived"
-    assert "/readyz" in engine.commands[0][-1]
-    assert engine.commands[-1][-2:] == ("registered", "--json")
-
-
 @pytest.mark.usefixtures("_killed_at_once")
 def test_requests_that_nobody_accepts() -> None:
     """If nothing was accepted, the reason has the last answer, and the setting that it points to."""
@@ -235,10 +174,3 @@ def test_reading_that_is_refused() -> None:
     engine = FakeEngine(KILLED, RUNNING, outputs=[loaded(7), OK, answered((403, {}))])
     reason = refused(lambda: faults.killed_api_loses_nothing(started(engine), WRITE, "/things/{id}"))
     assert reason == "GET /things/7 answered 403; give a token, such as Authorization, in roles.api.headers"
-
-
-def test_last_answer_of_an_api_that_does_not_come_back() -> None:
-    """If the API does not become ready again, the reason has its last answer."""
-    engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[AWAY] * 30)
-    reason = refused(lambda: faults.survives_restart_of_redis(started(engine, 0.01), ()))
-    assert reason.endswith('GET /readyz answered 503, not 200: "no redis"')

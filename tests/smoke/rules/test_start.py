@@ -253,10 +253,3 @@ def test_idle_container_that_ends() -> None:
     reason = refused(lambda: start.health_check_can_fail(stack))
     assert reason == "a container of api that only waits has ended, so nothing was checked: exec format error"
     assert len(engine.removed) == 1
-
-
-def test_redis_that_does_not_answer() -> None:
-    """The reason is what Redis wrote to standard error, not its last line."""
-    engine = FakeEngine(RUNNING, exited(1), log="bye", errors="Can't open the log file", outputs=["1 refused"] * 9)
-    reason = refused(lambda: start.redis_starts(stack_on(engine)))
-    assert reason.endswith("; its log says: Can't open the log file")

@@ -19,7 +19,7 @@ def test_worker_that_answers() -> None:
         replace(RUNNING, started_at=1767225599.0), log="it is ready.", outputs=[f"0 {json.dumps(KNOWN)}"]
     )
     stack = stack_on(engine)
-    assert worker.ready(stack) == "celery@one answered through Redis"
+    assert worker.ready(stack) == "celery@one answered through the broker"
     assert stack.observed.jobs == KNOWN
     assert stack.observed.worker_ready_seconds == 2.0
 
@@ -45,7 +45,7 @@ def test_nobody_answers(output: str, why: str) -> None:
     """The reason has the last attempt and the end of the worker's log on one line."""
     stack = stack_on(FakeEngine(log="a\nI am deaf", outputs=[output] * 30))
     reason = refused(lambda: worker.list_registered_jobs(stack))
-    assert reason.startswith("no worker answers through Redis after 0.01 s (")
+    assert reason.startswith("no worker answers through the broker after 0.01 s (")
     assert f"{why}); its log ends: I am deaf;" in reason
 
 

@@ -128,3 +128,25 @@ def test_queue_without_celery(redis: int) -> None:
     """Lists count as queues if there is no Kombu."""
     subprocess.run(["redis-cli", "-p", str(redis), "rpush", "jobs", "a", "b"], check=True, capture_output=True)
     assert queues.count_waiting(stack_on(RealRedis(redis))) == {"jobs": 2}
+
+
+def test_queues_of_rabbitmq() -> None:
+    """Of RabbitMQ count the queues of the host that the settings name; those of Celery's own messages do not."""
+    rows = [
+        {"name": "mail", "messages_ready": 2},
+        {"name": "celery", "messages_ready": 0},
+        {"name": "celery@one.celery.pidbox", "messages_ready": 3},
+        {"name": "celeryev.0a1b", "messages_ready": 4},
+    ]
+    service = {"image": "rabbitmq:4", "environment": {"RABBITMQ_DEFAULT_VHOST": "shop"}}
+    engine = FakeEngine(outputs=[f"0 {json.dumps(rows)}", "1 no such host", "0 [{}]"])
+    stack = stack_on(engine, services={"db": {"image": "postgres:17"}, "broker": service})
+    assert queues.count_waiting(stack) == {"mail": 2}
+    assert engine.commands[0][engine.commands[0].index("--vhost") + 1] == "shop"
+    assert queues.count_waiting(stack) == {}
+    assert queues.count_waiting(stack) == {}
+
+
+def test_no_broker_that_is_known() -> None:
+    """Where no service is a broker that we know, nobody is asked."""
+    assert queues.describe_unconsumed(stack_on(FakeEngine(), services={"db": {"image": "postgres:17"}})) == ""

@@ -37,9 +37,10 @@ def render(result: BuildResult, stream: TextIO | None = None) -> None:
 
 
 def render_setup(setup: Setup, stream: TextIO | None = None) -> None:
-    """Print the engine, the builder and the base images, one line for each."""
+    """Print the engine, the builder, the base images and those of the named services, one line for each."""
     bases = [(role.capitalize(), described) for role, described in setup.bases.items()]
-    _print_facts([("Engine", setup.engine), ("Builder", setup.builder), *bases], stream)
+    services = setup.services.items()
+    _print_facts([("Engine", setup.engine), ("Builder", setup.builder), *bases, *services], stream)
 
 
 def _print_facts(facts: Iterable[tuple[str, str]], stream: TextIO | None) -> None:

@@ -1,30 +1,30 @@
 """Rules on faults: each breaks something, then returns what it saw, or raises `CheckFailed`.
 
-They are tried in turn on a stack of their own, and each leaves API, worker and Redis running for the next one.
+They are tried in turn on a stack of their own. The faults of services are in `outages`.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from weighbridge.model.engine import TMP
-from weighbridge.model.smoke import RoleName
-from weighbridge.settings.probes import Probe, Request
+from weighbridge.model.services import REDIS_LIKE, name_kind
+from weighbridge.settings.probes import Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import requests, worker
 from weighbridge.smoke.rules import start as start_rules
 from weighbridge.smoke.rules.requests import fill_placeholders
+from weighbridge.smoke.rules.revival import find_why_not_live, revive, wait_until
 from weighbridge.smoke.stack import advice, inside
-from weighbridge.smoke.stack.containers import API, REDIS, WORKER, Stack
+from weighbridge.smoke.stack.containers import API, WORKER, Stack
 from weighbridge.smoke.stack.http import Answer, Client
 
-OUTAGE_SECONDS = 10.0
 _LOAD_SECONDS = 3.0
 _LOAD_CLIENTS = 4
 _KILL_AFTER_SECONDS = 0.7
@@ -47,37 +47,21 @@ def killed_worker_loses_no_job(stack: Stack, slow_job: Sequence[str], job_result
     except CheckFailed as error:
         raise CheckFailed(
             f"no other worker did the job that the killed worker had begun: {error}; acknowledge jobs late "
-            "(task_acks_late), and give smoke.faults.environment a short visibility timeout"
+            f"(task_acks_late){_advise_on_delivery(stack)}"
         ) from error
     finally:
         stack.remove(_SECOND_WORKER)
     return f"the other worker gave {result}, {time.monotonic() - began:.1f} s after the first began"
 
 
-def survives_restart_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
-    """After Redis has restarted without its data, both roles recover by themselves."""
-    with _check_same_processes(stack):
-        stack.engine.send_signal(stack.build_name(REDIS), "SIGKILL")
-        stack.wait(REDIS, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
-        return _recover(stack, probes)
-
-
-def survives_outage_of_redis(stack: Stack, probes: Sequence[Probe]) -> str:
-    """While Redis is down, the API is live and says it is not ready; afterwards both roles recover by themselves."""
-    api, client = stack.settings.roles.api, Client(stack)
-    with _check_same_processes(stack):
-        stack.engine.send_signal(stack.build_name(REDIS), "SIGKILL")
-        until, said = time.monotonic() + OUTAGE_SECONDS, list[int]()
-        while time.monotonic() < until:
-            client.get(api.live).expect(_OK)
-            said.append(client.get(api.ready).status)
-            stack.interruption.pause()
-        if _UNAVAILABLE not in said or said[-1] != _UNAVAILABLE:
-            raise CheckFailed(
-                f"GET {api.ready} answered {said[-1]} while Redis was down, not {_UNAVAILABLE}: "
-                "an API that cannot serve requests would still get them"
-            )
-        return f"{api.ready} said {_UNAVAILABLE} and {api.live} {_OK} meanwhile; {_recover(stack, probes)}"
+def _advise_on_delivery(stack: Stack) -> str:
+    """Return what decides when a job that was not acknowledged is delivered again, by the services of the stack."""
+    kinds = {name_kind(service.image) for service in stack.settings.services.values()}
+    timeout = "give smoke.faults.environment a short visibility timeout"
+    if "rabbitmq" not in kinds:
+        return f", and {timeout}" if kinds & REDIS_LIKE else ""
+    told = ": RabbitMQ delivers again what was not acknowledged once the connection is lost, or after consumer_timeout"
+    return f"{told}; if Redis is the broker, {timeout}" if kinds & REDIS_LIKE else told
 
 
 def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
@@ -176,102 +160,12 @@ def _run_another_api(stack: Stack, container: str, **changes: Any) -> Iterator[C
     try:
         stack.start(API, container, **changes)
         limit = stack.settings.smoke.timeout_seconds
-        _wait_until(
-            stack, limit, partial(_find_why_not_live, stack, container), "an API that cannot write its data is not live"
+        wait_until(
+            stack, limit, partial(find_why_not_live, stack, container), "an API that cannot write its data is not live"
         )
         yield Client(stack, container)
     finally:
         stack.remove(container)
-
-
-@contextmanager
-def _check_same_processes(stack: Stack) -> Iterator[None]:
-    """Raise `CheckFailed` if a role ended or was started again inside the block."""
-    roles: tuple[RoleName, ...] = (API, WORKER)
-    before = {role: stack.read_state(role).started_at for role in roles}
-    try:
-        yield
-    except CheckFailed:
-        _compare_processes(stack, before)  # if a role ended, that is the cause
-        raise
-    _compare_processes(stack, before)
-
-
-def _compare_processes(stack: Stack, before: Mapping[RoleName, float]) -> None:
-    for role, started in before.items():
-        state = stack.read_state(role)
-        if not state.running or state.started_at != started:
-            raise CheckFailed(
-                f"{role} is {state.status}, with code {state.exit_code}: it did not survive without Redis"
-            )
-
-
-def _recover(stack: Stack, probes: Sequence[Probe]) -> str:
-    """Start Redis again and wait until the API is ready; check all probes; return how long that took."""
-    stack.engine.start(stack.build_name(REDIS))
-    began, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
-    ready = stack.settings.roles.api.ready
-    _wait_until(stack, limit, partial(_find_why_not_ready, stack), f"GET {ready} does not answer 200 again")
-    for probe in probes:
-        try:
-            probe_rules.holds(stack, probe)
-        except CheckFailed as error:
-            raise CheckFailed(f"after Redis came back, {probe.rule} does not hold: {error}") from error
-    if all(probe.role == API for probe in probes):  # so none of them has shown that the worker works
-        worker.list_registered_jobs(stack)
-    return f"all works {time.monotonic() - began:.1f} s after it came back"
-
-
-def try_and_restore(stack: Stack, fault: Callable[[Stack], str]) -> str:
-    """Try a fault; afterwards, whatever its outcome, make Redis and both roles run and serve again for the next one."""
-    try:
-        return fault(stack)
-    finally:
-        start_rules.ensure_redis_runs(stack)
-        for role in (API, WORKER):
-            with suppress(CheckFailed):  # if a role does not come back, the next rule says so
-                revive(stack, role)
-
-
-def revive(stack: Stack, role: RoleName) -> None:
-    """Start a role if it does not run, and wait until it serves."""
-    if not stack.read_state(role).running:
-        stack.engine.start(stack.build_name(role))
-    if role == API:
-        _wait_until(
-            stack,
-            stack.settings.smoke.timeout_seconds,
-            partial(_find_why_not_ready, stack),
-            "the API is not ready again",
-        )
-    else:
-        worker.list_registered_jobs(stack)
-
-
-def _find_why_not_ready(stack: Stack) -> str:
-    return _find_wrong_answer(Client(stack), stack.settings.roles.api.ready)
-
-
-def _find_why_not_live(stack: Stack, container: str) -> str:
-    return _find_wrong_answer(Client(stack, container), stack.settings.roles.api.live)
-
-
-def _find_wrong_answer(client: Client, path: str) -> str:
-    """Return why the answer to a GET is not 200; empty if it is."""
-    try:
-        client.get(path).expect(_OK)
-    except CheckFailed as error:
-        return str(error)
-    return ""
-
-
-def _wait_until(stack: Stack, seconds: float, find_fault: Callable[[], str], otherwise: str) -> None:
-    """Wait until no fault is found or the time is up; the exception then ends with the last fault."""
-    deadline = time.monotonic() + seconds
-    while last := find_fault():
-        if time.monotonic() > deadline:
-            raise CheckFailed(f"{otherwise} after {seconds:g} s: {last}")
-        stack.interruption.pause()
 
 
 def _read_back(client: Client, paths: Sequence[str]) -> Iterator[Answer]:

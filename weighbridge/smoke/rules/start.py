@@ -12,12 +12,10 @@ from weighbridge.model.engine import ContainerState
 from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import exit_reason, health, inside
-from weighbridge.smoke.stack.containers import API, CLIENT, INTERPRETERS, REDIS, WAITING, WORKER, Stack
-from weighbridge.smoke.stack.exit_reason import find_last_line
+from weighbridge.smoke.stack.containers import API, CLIENT, INTERPRETERS, WAITING, WORKER, Stack
 from weighbridge.smoke.stack.observations import Health
 
 _MOMENT_SECONDS = 2.0
-_PING_SECONDS = 10.0
 _NO_SUCH_PROGRAM = frozenset({126, 127})
 _READ_ONLY = re.compile(r"Read-only file system|\bEROFS\b")
 _SCHEDULE = re.compile(r"Removing corrupted schedule file|Error\b.*\bcelerybeat-schedule")
@@ -42,31 +40,6 @@ _ASK_FOR = {
     API: "let it ask the API, as for /livez",
     WORKER: "let it look for the worker's sign of life, such as a file that each heartbeat touches",
 }
-
-
-def redis_starts(stack: Stack) -> str:
-    """Redis answers; it is started first if it has not been. Without it no role can be tried."""
-    begin, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
-    try:
-        stack.read_state(REDIS)
-    except EngineFault:
-        stack.start(REDIS)
-    while True:
-        state = stack.read_state(REDIS)
-        reason = _check_redis_answer(stack) if state.running else f"its container is {state.status}"
-        if not reason:
-            return f"after {time.monotonic() - begin:.1f} s"
-        if not state.running or time.monotonic() > begin + limit:
-            log = exit_reason.find_cause(stack.read_streams(REDIS), stack.settings.smoke.log_errors)
-            raise CheckFailed(f"{stack.redis} does not answer: {reason}; its log says: {log}")
-        stack.interruption.pause()
-
-
-def ensure_redis_runs(stack: Stack) -> None:
-    """Start Redis again if it was stopped."""
-    if not stack.read_state(REDIS).running:
-        stack.engine.start(stack.build_name(REDIS))
-        redis_starts(stack)
 
 
 def has_python(stack: Stack) -> str:
@@ -222,18 +195,6 @@ def _wait_until_settled(stack: Stack, container: str, role: RoleName) -> Contain
         pause_until = 2 * time.monotonic() - asked  # pause as long as the check took, which needs a processor, too
         while time.monotonic() < pause_until:
             stack.interruption.pause()
-
-
-def _check_redis_answer(stack: Stack) -> str:
-    """Return why Redis's answer is wrong; empty if it is right."""
-    try:
-        limit = max(_PING_SECONDS, stack.settings.smoke.timeout_seconds)
-        result = stack.engine.execute(stack.build_name(REDIS), ("redis-cli", "ping"), limit)
-    except EngineFault as error:
-        return error.message
-    if find_last_line(result.streams.output) == "PONG":
-        return ""
-    return exit_reason.find_cause(stack.mask_streams(result.streams), stack.settings.smoke.log_errors)
 
 
 def _has_failed_on_read_only_root(stack: Stack, container: str) -> bool:

@@ -17,10 +17,10 @@ _LOG_LINES = 1000
 
 
 def ready(stack: Stack) -> str:
-    """A worker answers through Redis."""
+    """A worker answers through the broker."""
     stack.observed.jobs = list_registered_jobs(stack)
     note_worker_start(stack, WORKER)
-    return f"{', '.join(stack.observed.jobs)} answered through Redis"
+    return f"{', '.join(stack.observed.jobs)} answered through the broker"
 
 
 def registers_its_jobs(stack: Stack, jobs: Sequence[str]) -> str:
@@ -61,8 +61,8 @@ def list_registered_jobs(stack: Stack) -> dict[str, list[str]]:
             logged = stack.find_error(WORKER)
             said = f"says: {logged}" if logged else f"ends: {find_last_line(stack.read_log(WORKER))}"
             raise CheckFailed(
-                f"no worker answers through Redis after {limit:g} s ({reason}); its log {said}; "
-                "does it reach the broker that smoke.environment names?"
+                f"no worker answers through the broker after {limit:g} s ({reason}); its log {said}; "
+                "does it reach the broker that smoke.environment names, and does roles.worker.registered ask there?"
             )
         stack.interruption.pause()
 

@@ -1,4 +1,4 @@
-"""The stack of one run: a private network, a volume, and containers for Redis, both roles, and a client."""
+"""The stack of one run: a private network, a volume, and containers for services, both roles, and a client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal, TypedDict, assert_never
+from typing import Any, Final, TypedDict
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
@@ -18,16 +18,19 @@ from weighbridge.settings.smoke import Role
 from weighbridge.smoke.stack import exit_reason, redaction, runs
 from weighbridge.smoke.stack.observations import Observations
 from weighbridge.smoke.stack.runs import Run
+from weighbridge.smoke.stack.services import Plan, build_plan
 from weighbridge.smoke.stack.signals import Interruption
 
-REDIS: Final = "redis"
 API: Final = "api"
 WORKER: Final = "worker"
 CLIENT: Final = "client"
 """A container that runs from the image, too: it only waits, and all requests and commands are sent from it."""
 STUBS: Final = "stubs"
 """A container that runs from the image and answers in place of third parties; only if the settings have any."""
-ContainerKind = Literal["redis", "api", "worker", "client", "stubs"]
+KEEPER: Final = "keeper"
+"""A container that keeps a service's folders in memory while that service is down."""
+ContainerKind = str
+"""`api`, `worker`, `client`, `stubs` or `keeper`; any other is the name of a service."""
 AUTHORITY = "/run/weighbridge/ca.pem"
 """The certificate authority of stubs, in the containers that have to trust it."""
 _TRUST = {"SSL_CERT_FILE": AUTHORITY, "REQUESTS_CA_BUNDLE": AUTHORITY}
@@ -59,7 +62,8 @@ class Stack:
     engine: Engine
     settings: Settings
     image: str
-    redis: str
+    services: Mapping[str, str]
+    """Name of a service -> reference of an image that the engine has for it."""
     run: Run
     interruption: Interruption
     project: Path = Path()
@@ -94,11 +98,13 @@ class Stack:
         """Create and start a container.
 
         Args:
-            kind: Which of the usual containers to start.
+            kind: Which of the usual containers to start, or the name of a service.
             container: Its name, by which the others reach it; empty: its kind.
             changes: Fields of its `ContainerSpec` that get other values.
         """
         spec = replace(self._build_spec(kind, container or kind), **changes)
+        if kind in self.services:
+            self._create_folders(kind)
         created = self.engine.create_container(spec)
         self.engine.start(created.id)
         return created
@@ -148,6 +154,16 @@ class Stack:
                 return state
             self.interruption.pause()
 
+    def get_plan(self, service: str) -> Plan:
+        """Return how a service runs."""
+        return build_plan(service, self.settings.services[service], self.services[service])
+
+    def build_volumes(self, service: str) -> dict[str, str]:
+        """Return volume -> path of the folders of a service that outlive it as long as another container has them."""
+        plan = self.get_plan(service)
+        folders = plan.folders if plan.keeps_data else ()
+        return {f"{self.build_name(service)}-{number}": path for number, path in enumerate(folders)}
+
     def get_role(self, role: RoleName) -> Role:
         """Return the settings of `api` or `worker`."""
         return self.settings.roles.api if role == API else self.settings.roles.worker
@@ -162,26 +178,30 @@ class Stack:
         return f"reached its limit of {limit} of memory; let it take less, or raise roles.{role}.memory"
 
     def _build_spec(self, kind: ContainerKind, container: str) -> ContainerSpec:
-        match kind:
-            case "redis":
-                return self._build_redis_spec(container)
-            case "stubs":
-                return self._build_stubs_spec(container)
-            case "client":
-                return self._build_client_spec(container)
-            case "api" | "worker":
-                return self._build_role_spec(container, kind)
-            case _:
-                assert_never(kind)
+        if kind in self.services:
+            return self._build_service_spec(container, self.get_plan(kind))
+        if kind == STUBS:
+            return self._build_stubs_spec(container)
+        if kind in {CLIENT, KEEPER}:
+            return self._build_client_spec(container)
+        return self._build_role_spec(container, API if kind == API else WORKER)
 
-    def _build_redis_spec(self, container: str) -> ContainerSpec:
-        """Return the spec of a Redis that keeps nothing on disk."""
+    def _build_service_spec(self, container: str, plan: Plan) -> ContainerSpec:
+        """Return the spec of a service. It is not what is tested, so it may write wherever its image lets it."""
+        common = self._build_common_fields(container)
+        common["aliases"] += plan.aliases
         return ContainerSpec(
-            **self._build_common_fields(container),
-            image=self.redis,
-            command=("redis-server", "--save", "", "--appendonly", "no", "--protected-mode", "no"),
-            user="999",  # the number of the user `redis` in the official image and in our stand-in
-            tmpfs={"/data": "mode=1777,size=64m"},
+            **common,
+            image=plan.image,
+            command=plan.command,
+            user=plan.user,
+            environment=plan.environment,
+            volumes=self.build_volumes(plan.name),
+            tmpfs={} if plan.keeps_data else plan.tmpfs,
+            read_only=plan.hardened,
+            drop_capabilities=plan.dropped,
+            memory_bytes=plan.memory_bytes,
+            pids_limit=plan.processes,
         )
 
     def _build_stubs_spec(self, container: str) -> ContainerSpec:
@@ -194,6 +214,13 @@ class Stack:
             sysctls=_ANY_PORT,
         )
         return replace(spec, aliases=(container, *self.settings.smoke.stubs))
+
+    def _create_folders(self, service: str) -> None:
+        """Create the volumes of a service: each is in memory, and is lost when no container has it any more."""
+        mounts = self.get_plan(service).tmpfs
+        for volume, path in self.build_volumes(service).items():
+            options = {"type": "tmpfs", "device": "tmpfs", "o": mounts[path]}
+            self.engine.create_volume(volume, self.run.labels, options)
 
     def _build_client_spec(self, container: str) -> ContainerSpec:
         spec, roles = self._build_role_spec(container, API), self.settings.roles

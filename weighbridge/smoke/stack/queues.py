@@ -1,4 +1,4 @@
-"""Finds jobs that wait in Redis because no worker takes them, as after a job was sent to a queue of its own."""
+"""Finds jobs that wait in a broker because no worker takes them, as after a job was sent to a queue of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 
 from weighbridge.errors import EngineFault
-from weighbridge.smoke.stack.containers import REDIS, WORKER, Stack
+from weighbridge.model.services import REDIS_LIKE, name_kind
+from weighbridge.smoke.stack.containers import WORKER, Stack
 
 _LIST = """
 local lists, bound = {}, {}
@@ -35,7 +36,11 @@ _SEPARATOR = "\x06\x16"
 (kombu.transport.redis, `Channel.sep`)."""
 _CONSUMED = re.compile(r"\.> (\S+) +exchange=")
 """A queue in the banner that a Celery worker prints when it starts (celery.apps.worker, `BANNER`)."""
+_NO_QUEUE_OF_JOBS = re.compile(r"\.pidbox$|^celeryev\.")
+"""Queues of RabbitMQ by which workers are asked and tell of events (celery.events, kombu.pidbox)."""
 _SECONDS = 10.0
+_SLOW_SECONDS = 30.0
+"""RabbitMQ's own tool starts a virtual machine first."""
 _SHOWN = 3
 _LOOKS = 3
 
@@ -67,10 +72,44 @@ def describe_unconsumed(stack: Stack) -> str:
 
 
 def count_waiting(stack: Stack) -> Mapping[str, int]:
-    """Return queue -> how many jobs wait in it, of all priorities; empty if Redis does not answer."""
-    command = ("redis-cli", "--raw", "eval", _LIST, "0")
+    """Return queue -> how many jobs wait in it, in each service that may be a broker; without those that are silent."""
+    counts: dict[str, int] = {}
+    for name, service in stack.settings.services.items():
+        kind = name_kind(service.image)
+        if kind in REDIS_LIKE:
+            counts |= _count_in_redis(stack, name, kind)
+        elif kind == "rabbitmq":
+            counts |= _count_in_rabbitmq(stack, name, service.environment.get("RABBITMQ_DEFAULT_VHOST", "/"))
+    return counts
+
+
+def _count_in_rabbitmq(stack: Stack, service: str, host: str) -> dict[str, int]:
+    """Return the queues of one virtual host, with the jobs that are ready to be delivered."""
+    command = (
+        "rabbitmqctl",
+        "--quiet",
+        "--formatter",
+        "json",
+        "list_queues",
+        "--vhost",
+        host,
+        "name",
+        "messages_ready",
+    )
     try:
-        result = stack.engine.execute(stack.build_name(REDIS), command, _SECONDS)
+        result = stack.engine.execute(stack.build_name(service), command, _SLOW_SECONDS)
+        rows = json.loads(result.streams.output)
+        found = {str(row["name"]): int(row["messages_ready"]) for row in rows}
+    except (EngineFault, ValueError, KeyError, TypeError):
+        return {}
+    return {name: count for name, count in found.items() if count and not _NO_QUEUE_OF_JOBS.search(name)}
+
+
+def _count_in_redis(stack: Stack, service: str, kind: str) -> dict[str, int]:
+    """Return the queues of all databases, with their jobs of all priorities; empty if the server does not answer."""
+    command = (f"{kind}-cli", "--raw", "eval", _LIST, "0")
+    try:
+        result = stack.engine.execute(stack.build_name(service), command, _SECONDS)
         lists, bound = json.loads(result.streams.output)
     except (EngineFault, ValueError):
         return {}

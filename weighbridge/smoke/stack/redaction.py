@@ -28,9 +28,10 @@ def collect_secrets(settings: Settings, environment: Mapping[str, str]) -> froze
         environment: The variables that the stack adds to those of the settings.
     """
     roles, smoke = settings.roles, settings.smoke
+    services = (service.environment for service in settings.services.values())
     pairs = [
         pair
-        for each in (smoke.environment, roles.api.environment, roles.worker.environment, environment)
+        for each in (smoke.environment, roles.api.environment, roles.worker.environment, environment, *services)
         for pair in each.items()
     ]
     found = {value for name, value in pairs if secret_detection.is_secret(name, value)}
