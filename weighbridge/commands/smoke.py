@@ -69,7 +69,12 @@ def prove(
     runner.check_images(engine, tuple(references.values()))
     shown.note(f"Redis: {redis.described}")
     held = image.screen(
-        engine, references.values(), Cache(), shown.track_reading(), limits=settings.limits.build_limits()
+        engine,
+        references.values(),
+        Cache(),
+        shown.track_reading(),
+        limits=settings.limits.build_limits(),
+        local_store=settings.engine.local_store,
     )
     trial = runner.Trial(
         engine=engine, settings=settings, redis=redis.reference, faults=faults, keep=keep, note=shown.note
