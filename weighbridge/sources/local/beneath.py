@@ -106,7 +106,7 @@ class Beneath:
 
 def _split(path: str) -> list[bytes]:
     """Return the parts of a path; `..` is resolved by its text, as engines do it, and never leads above the root."""
-    parts = normalise_path(path).encode(errors="surrogateescape").split(b"/")
-    if not parts[-1] or any(b"\0" in part for part in parts):
+    whole = normalise_path(path).encode(errors="surrogateescape")
+    if not whole or b"\0" in whole:
         raise Unavailable("a path names no file")
-    return parts
+    return whole.split(b"/")

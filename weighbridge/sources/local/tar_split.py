@@ -113,7 +113,7 @@ def _iterate_entries(split: Readable) -> Iterator[bytes | tuple[str, int]]:
     """
     for position, line in enumerate(_iterate_lines(split)):
         try:
-            entry = json.loads(line)
+            entry = json.loads(line.decode())  # faster than bytes, of which it guesses the encoding
             if entry["position"] != position:
                 raise DamagedArchive("a line of the tar-split file is missing")
             if entry["type"] == _SEGMENT:
