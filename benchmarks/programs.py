@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from benchmarks.runs import Command, Contender
 from weighbridge.render import formats
 
 COLD, KNOWN, MENU = "invoke report, cold", "invoke report, known layers", "invoke --list"
+HERE = "invoke report, cold, folder"
+"""The same, read in the engine's own folder. All other rows read what the engine saves."""
 IMPORTED, INVOKE = "import weighbridge.tasks", "import invoke"
 """What a client's tasks.py imports with our collection, and without it."""
 AS = tuple(f"{KNOWN}, {name}" for name in formats.REPORTS if name != "json")
@@ -46,10 +48,16 @@ class Workplace:
         output: Path = Path(os.devnull),
         *,
         format_: str = "json",
+        in_folder: bool = False,
     ) -> Command:
-        """Return the command for `invoke report` on images, each named with its source."""
+        """Return the command for `invoke report` on images, each named with its source.
+
+        With `in_folder`, it may read in the engine's own folder.
+        """
         images = [word for location in locations for word in ("--image", location)]
-        return self.make_invoke_command("report", *images, "--format", format_, cache=cache, output=output)
+        command = self.make_invoke_command("report", *images, "--format", format_, cache=cache, output=output)
+        switch = {"INVOKE_WEIGHBRIDGE_ENGINE_LOCAL_STORE": str(in_folder).lower()}
+        return replace(command, environment={**command.environment, **switch})
 
     def make_dive_command(self, peer: Peer, source: str, image: str, json: Path) -> Command:
         """Return the command for dive without its user interface, with its results as JSON."""
@@ -76,11 +84,22 @@ class Workplace:
         return {**self.engine, **{name: str(path) for name, path in ours.items()}}
 
 
-def list_our_contenders(place: Workplace, references: Sequence[str], cache: Path) -> tuple[Contender, ...]:
-    """Return our own tasks on images of the engine; `cache` already has the images' layers."""
+def list_our_contenders(
+    place: Workplace, references: Sequence[str], cache: Path, *, has_folder: bool
+) -> tuple[Contender, ...]:
+    """Return our own tasks on images of the engine.
+
+    Args:
+        place: The folders that they use.
+        references: The images.
+        cache: Already has the images' layers.
+        has_folder: Whether the engine's folder can be read here.
+    """
     locations = [f"docker:{reference}" for reference in references]
+    here = Contender(name=HERE, commands=lambda: [place.make_report_command(locations, in_folder=True)])
     return (
         Contender(name=COLD, commands=lambda: [place.make_report_command(locations)]),
+        *([here] if has_folder else []),
         Contender(name=KNOWN, commands=lambda: [place.make_report_command(locations, cache)]),
         *(Contender(name=name, commands=partial(_make_report_commands, place, locations, cache, name)) for name in AS),
         Contender(name=MENU, commands=lambda: [place.make_invoke_command("--list", cache=cache)]),

@@ -142,6 +142,7 @@ def _iterate_notes(results: Results) -> Iterator[str]:
     how = f"medians of {results.rounds}, in turns" if results.rounds > 1 else "one run of each"
     yield f"Whole processes, {how}; dive and syft: the sum of a process per image."
     yield "Ratio: time of the cold report by the program's. Cold: with an empty cache."
+    yield "Folder: the engine's own, where it keeps its images; else they come by its API."
     yield "Memory: the largest process at its peak, without the engine's own memory."
     for name, reason in results.left_out.items():
         yield textwrap.shorten(f"Left out: {name}, because {reason}", LINE_WIDTH, placeholder=" …")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import correctness, growth, peers, programs
 from benchmarks.peers import Peer
-from benchmarks.programs import DIVE, KNOWN, SAVE, Workplace
+from benchmarks.programs import DIVE, HERE, KNOWN, SAVE, Workplace
 from benchmarks.results import Results
 from benchmarks.runs import Contender, Series, interleave
 from weighbridge.build import bases
@@ -46,12 +47,13 @@ def measure(
     rounds, sizes = (1, growth.QUICK_SIZES) if quick else (rounds, growth.SIZES)
     with connect() as engine:
         images, client = choose_images(settings, engine), _find_client(engine)
+        has_folder = _can_read_folder(engine)
         described = f"Docker {engine.identity.version}, {engine.identity.store}"
     others, on_run = peers.ensure(shown.note), _make_teller(shown, rounds)
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as name:
         place = Workplace(project=project, folder=Path(name), engine=client.environment)
         contenders = [
-            *programs.list_our_contenders(place, images, place.make_folder()),
+            *programs.list_our_contenders(place, images, place.make_folder(), has_folder=has_folder),
             *programs.list_other_contenders(place, images, client.words, others),
         ]
         series = _run_side_by_side(contenders, rounds, on_run)
@@ -67,7 +69,10 @@ def measure(
         growths=growths,
         waste=waste,
         left_out=_list_left_out(
-            client, others, [*series, *(point.series for each in growths for point in each.points)]
+            client,
+            others,
+            [*series, *(point.series for each in growths for point in each.points)],
+            has_folder=has_folder,
         ),
     )
 
@@ -132,7 +137,14 @@ def _make_teller(shown: Activity, rounds: int) -> Callable[[int, str], None]:
     return tell
 
 
-def _list_left_out(client: _Client, others: Sequence[Peer], series: Sequence[Series]) -> Mapping[str, str]:
-    missing = {SAVE: client.reason, **{peer.name: peer.reason for peer in others}}
+def _can_read_folder(engine: Engine) -> bool:
+    return not engine.data_root.obstacle and os.access(engine.data_root.path, os.R_OK)
+
+
+def _list_left_out(
+    client: _Client, others: Sequence[Peer], series: Sequence[Series], *, has_folder: bool
+) -> Mapping[str, str]:
+    here = "" if has_folder else "this user cannot read the engine's folder here"
+    missing = {HERE: here, SAVE: client.reason, **{peer.name: peer.reason for peer in others}}
     failed = {each.name: each.fault for each in series}
     return {name: reason for name, reason in {**missing, **failed}.items() if reason}

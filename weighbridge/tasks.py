@@ -15,6 +15,7 @@ from weighbridge.render import formats
 
 VARIANT_HELP = "a variant of the settings; may be repeated; default: all variants"
 IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or registry:HOST/NAME:TAG"
+VERBOSE_HELP = "also say of each image of the engine whether it is read in the engine's own folder, and if not, why"
 ROOT_HELP = "the folder of the settings file; default: the nearest one, from here upwards"
 
 
@@ -72,6 +73,7 @@ def build(
         "image": f"{IMAGE_HELP}; NAME=IMAGE gives it that name; may be repeated; replaces --variant",
         "rebuild": "also measure what each change of the settings costs: seconds to rebuild, bytes to pull again",
         "baseline": "what to compare with: a record, a commit, a branch, `last`, or SOURCE:REF with {variant} in it",
+        "verbose": VERBOSE_HELP,
         "format": f"{formats.describe_choice(formats.REPORTS)}; FORMAT:FILE writes to a file; may be repeated; "
         "default: terminal",
         "root": ROOT_HELP,
@@ -84,6 +86,7 @@ def report(
     format: list[str],
     rebuild: bool = False,
     baseline: str = "",
+    verbose: bool = False,
     root: str = "",
 ) -> None:
     """Weigh images layer by layer and say what their bytes are."""
@@ -99,6 +102,7 @@ def report(
             formats_wanted=format,
             baseline=baseline,
             rebuild=rebuild,
+            verbose=verbose,
         )
 
 
@@ -120,17 +124,18 @@ def trend(c: Context, variant: list[str], format: str = "terminal", root: str = 
     help={
         "before": IMAGE_HELP,
         "after": "the later image, named in the same way",
+        "verbose": VERBOSE_HELP,
         "format": formats.describe_choice(formats.DIFFERENCES),
         "root": ROOT_HELP,
     },
 )
-def diff(c: Context, before: str, after: str, format: str = "terminal", root: str = "") -> None:
+def diff(c: Context, before: str, after: str, format: str = "terminal", verbose: bool = False, root: str = "") -> None:
     """Show what grew from one image to another, package by package."""
     from weighbridge.commands import diff as command
 
     with show_user_errors():
         project = open_project(c, "diff", root)
-        command.run(project.settings, project.root, before, after, format)
+        command.run(project.settings, project.root, before, after, format, verbose=verbose)
 
 
 @task(

@@ -156,3 +156,25 @@ def test_mounts_and_the_kernels_settings() -> None:
     made = docker.types.HostConfig(version="1.41", **inspect.build_confinement(replace(spec, sysctls=ports)))
     assert made["Binds"] == ["a:/a:rw", "b:/b:ro"]
     assert made["Sysctls"] == ports
+
+
+@pytest.mark.parametrize(
+    ("host", "info", "obstacle"),
+    [
+        ("unix:///var/run/docker.sock", {}, ""),
+        ("http+unix:///var/run/docker.sock", {"SecurityOptions": None}, ""),
+        ("unix:///x", {"SecurityOptions": ["name=seccomp,profile=default"]}, ""),
+        ("unix:///x", {"SecurityOptions": ["name=seccomp", "name=rootless"]}, "the engine is rootless"),
+        ("tcp://build:2376", {}, "the engine does not answer at a socket of this machine"),
+        ("npipe:////./pipe/docker_engine", {}, "the engine does not answer at a socket of this machine"),
+    ],
+)
+def test_data_root(host: str, info: dict[str, Any], obstacle: str) -> None:
+    """The folder is the engine's word; who is elsewhere or rootless is told, and why."""
+    found = inspect.read_data_root({"DockerRootDir": "/d", "Driver": "overlay2", **info}, host)
+    assert (found.path, found.store, found.obstacle) == ("/d", "overlay2", obstacle)
+
+
+def test_data_root_of_an_engine_that_does_not_tell() -> None:
+    """An engine without such a folder has none."""
+    assert inspect.read_data_root({}, "unix:///x").path == ""

@@ -38,6 +38,9 @@ class Gallery:
     references: Mapping[str, str]
     images: Mapping[str, Image]
     contents: Mapping[str, ImageContent]
+    streamed: Mapping[str, ImageContent]
+    told: Sequence[str]
+    """Which way each image came that is in `contents`; all in `streamed` came through the engine."""
     saved: Mapping[str, Sequence[evidence.Figures]]
     exports: dict[str, evidence.Exported] = field(default_factory=dict)
 
@@ -68,8 +71,13 @@ def gallery(
         present = {name: name for name in PRESENT if engine.has_image(name)}
         references = {"the Python base": python_base.reference, **present, **made}
         locations = {name: Location(DOCKER, reference) for name, reference in references.items()}
-        found = opener.read(locations.values(), Means(cache=Cache(folder / "cache"), engine=engine))
-        contents = {name: found[location] for name, location in locations.items()}
+        told = list[str]()
+        here = Means(cache=Cache(folder / "cache"), engine=engine, local_store=True, on_note=told.append)
+        there = Means(cache=Cache(folder / "other"), engine=engine)
+        (contents, streamed) = (
+            {name: found[location] for name, location in locations.items()}
+            for found in (opener.read(locations.values(), means) for means in (here, there))
+        )
         with evidence.saved(engine, list(references.values())) as stream:
             saved = evidence.layers(stream)
         yield Gallery(
@@ -78,6 +86,8 @@ def gallery(
             references,
             {name: _weighed(name, content) for name, content in contents.items()},
             contents,
+            streamed,
+            told,
             {name: saved[reference] for name, reference in references.items()},
         )
 
@@ -93,6 +103,14 @@ def name(request: pytest.FixtureRequest, gallery: Gallery) -> str:
     if chosen not in gallery.images:
         pytest.skip(f"no image {chosen}, which `invoke build` makes")
     return chosen
+
+
+def test_folder_of_the_engine_gives_what_its_stream_gives(gallery: Gallery, name: str) -> None:
+    """Each column of each layer, the config and the blobs are the same, read in the engine's folder or asked for."""
+    if not any(line.startswith("Read in ") for line in gallery.told):
+        pytest.skip(gallery.told[0])
+    assert f"Read in {gallery.engine.data_root.path}: {gallery.references[name]}" in gallery.told
+    assert gallery.contents[name] == gallery.streamed[name]
 
 
 def test_live_bytes_are_those_of_an_export(gallery: Gallery, name: str) -> None:

@@ -225,16 +225,14 @@ def test_interrupted_report_records_nothing(
     """Ctrl-C and a polite stop while the images are read: the folder holds no record and no draft of one."""
     if not engine.host.startswith("unix://"):
         pytest.skip("the engine has no socket to stand before")
-    project.configure({"a": {}}, reports={"directory": "reports"})
+    project.configure({"a": {}}, reports={"directory": "reports"}, engine={"local_store": False})
     project.write("Dockerfile", "ARG PYTHON_IMAGE\nFROM ${PYTHON_IMAGE}\nCOPY Dockerfile /\n")
     assert project.invoke("build").code == 0
     path = tmp_path_factory.mktemp("engine") / "socket"  # short, as a socket's path must be
+    fresh = str(project.folder / "fresh")  # the build has read the image, too
     with (
         stalled_saves(engine, path) as begun,
-        # The build has weighed the image, so only a cache that does not know it makes the report read it again.
-        started(
-            project, "report", DOCKER_HOST=f"unix://{path}", XDG_CACHE_HOME=str(tmp_path_factory.mktemp("cache"))
-        ) as process,
+        started(project, "report", DOCKER_HOST=f"unix://{path}", XDG_CACHE_HOME=fresh) as process,
     ):
         wait(begun.is_set, process)
         os.killpg(process.pid, number)

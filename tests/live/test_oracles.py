@@ -20,13 +20,15 @@ from weighbridge.image import filesystem
 from weighbridge.image.base_image import TOP_LABEL
 from weighbridge.model.report import Image, Pull
 from weighbridge.report import difference
+from weighbridge.settings.project import check
 from weighbridge.sources import opener
 from weighbridge.sources.locations import DOCKER, Location
 from weighbridge.sources.opener import Means, parse
 
 pytestmark = pytest.mark.engine
 
-ENGINE = "engine"
+ENGINE, STREAM = "engine", "the engine's stream"
+"""The image in the engine: read in its folder, if that is on this machine, and always as the engine saves it."""
 PRESENT = "backend:multi"
 """An image that `invoke build` makes; compared as well where it is there."""
 TREE = "one-time"
@@ -52,15 +54,20 @@ class Everywhere:
     def image(self, subject: str, kind: str) -> Image:
         """Return the figures of one copy, or of the engine's own image; skip where there is no such image."""
         if (subject, kind) not in self.measured:
-            location, cache = self.location(subject, kind), Cache(self.folder / "cache" / subject)
-            (self.measured[subject, kind],) = weigh.weigh({"x": location}, self.folder, cache=cache).report.images
+            location = self.location(subject, kind)
+            # A layer that is known is not read again, whatever way it came.
+            cache = Cache(self.folder / ("stream" if kind == STREAM else "cache") / subject)
+            settings = check({"engine": {"local_store": kind != STREAM}})
+            (self.measured[subject, kind],) = weigh.weigh(
+                {"x": location}, self.folder, cache=cache, settings=settings
+            ).report.images
         return self.measured[subject, kind]
 
     def location(self, subject: str, kind: str) -> Location:
         """Return where a copy is."""
         if subject not in self.references:
             pytest.skip(f"no image {PRESENT}, which `invoke build` makes")
-        if kind == ENGINE:
+        if kind in {ENGINE, STREAM}:
             return Location(DOCKER, self.references[subject])
         return parse(self.copies[subject][kind].location)
 
@@ -111,6 +118,12 @@ def essence(image: Image) -> Image:
 def test_copy_has_the_figures_of_the_engine(everywhere: Everywhere, subject: str, kind: str) -> None:
     """Layers, ledger, waste, base and sums are the same wherever the image is."""
     assert essence(everywhere.image(subject, kind)) == essence(everywhere.image(subject, ENGINE))
+
+
+@pytest.mark.parametrize("subject", MADE)
+def test_record_is_the_same_by_both_ways(everywhere: Everywhere, subject: str) -> None:
+    """The whole record of an image, its pull included, does not depend on how its layers came out of the engine."""
+    assert everywhere.image(subject, ENGINE) == everywhere.image(subject, STREAM)
 
 
 @pytest.mark.parametrize(("subject", "kind"), ALL)

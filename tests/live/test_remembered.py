@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from weighbridge.cache import Cache
 from weighbridge.commands import weigh
 from weighbridge.engine.client import DockerEngine
 from weighbridge.model.report import Image
+from weighbridge.settings.project import check
 from weighbridge.sources.locations import DOCKER, Location
 
 pytestmark = pytest.mark.engine
@@ -72,10 +74,13 @@ def references(
         yield made
 
 
-def weighed(references: Mapping[str, str], cache: Path, targets: Sequence[str] = TARGETS) -> Sequence[Image]:
-    """Measure images with what a cache folder holds."""
+def weighed(
+    references: Mapping[str, str], cache: Path, targets: Sequence[str] = TARGETS, *, in_folder: bool = False
+) -> Sequence[Image]:
+    """Measure images with what a cache folder holds; what it lacks the engine saves, or its own folder has."""
     locations = {name: Location(DOCKER, references[name]) for name in targets}
-    return weigh.weigh(locations, PROJECT, cache=Cache(cache)).report.images
+    settings = check({"engine": {"local_store": in_folder}})
+    return weigh.weigh(locations, PROJECT, cache=Cache(cache), settings=settings).report.images
 
 
 def test_images_that_are_known_are_not_saved(references: Mapping[str, str], saves: Saves, tmp_path: Path) -> None:
@@ -84,6 +89,17 @@ def test_images_that_are_known_are_not_saved(references: Mapping[str, str], save
     assert saves.asked == [[references[name] for name in TARGETS]]
     assert weighed(references, tmp_path) == first
     assert len(saves.asked) == 1
+
+
+def test_images_that_were_read_in_the_folder_are_known(
+    engine: DockerEngine, references: Mapping[str, str], saves: Saves, tmp_path: Path
+) -> None:
+    """What was read in the engine's folder is known also to a run that leaves the folder alone."""
+    if not os.access(engine.data_root.path, os.R_OK):
+        pytest.skip("this user may not read the engine's folder")
+    first = weighed(references, tmp_path, in_folder=True)
+    assert weighed(references, tmp_path) == first
+    assert saves.asked == []
 
 
 def test_layers_without_entries_are_known_too(references: Mapping[str, str], saves: Saves, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,37 @@ def test_json_is_the_record(built: Project, tmp_path: Path) -> None:
     assert done.stdout == path.read_text(encoding="utf-8")
     assert json.loads(done.stdout)["format"] == 1
     assert done.stderr.splitlines()[-1] == f"Recorded in {path}"
+
+
+def read_anew(built: Project, folder: Path, *words: str, local_store: str = "true") -> tuple[str, str]:
+    """Run a task on images of which nothing is known; return standard output, and the lines of where they were read."""
+    done = built.invoke(
+        *words,
+        XDG_CACHE_HOME=str(folder / "cache"),
+        INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY=str(folder / "records"),
+        INVOKE_WEIGHBRIDGE_ENGINE_LOCAL_STORE=local_store,
+    )
+    assert done.code == 0, done.stderr
+    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if line.startswith("Read "))
+
+
+def test_where_images_are_read(engine: DockerEngine, built: Project, tmp_path: Path) -> None:
+    """Who asks is told of each image; the setting leaves the engine's folder alone; and the figures are the same."""
+    words = ("report", "--format", "json", "--verbose")
+    here, told = read_anew(built, tmp_path / "here", *words)
+    there, told_there = read_anew(built, tmp_path / "there", *words, local_store="false")
+    assert json.loads(here)["images"] == json.loads(there)["images"]
+    small, based = (built.reference(name) for name in ("small", "based"))
+    assert told_there == f"Read through the engine: {small}, {based}; its folder is not to be read"
+    if os.access(engine.data_root.path, os.R_OK):
+        assert told == f"Read in {engine.data_root.path}: {small}\nRead in {engine.data_root.path}: {based}"
+
+
+def test_where_images_are_read_is_not_told_unasked(built: Project, tmp_path: Path) -> None:
+    """Without the option no line says where images were read; `diff` has the option, too."""
+    assert read_anew(built, tmp_path / "one", "report", "--format", "json")[1] == ""
+    told = read_anew(built, tmp_path / "two", "diff", "small", "small", "--verbose")[1]
+    assert built.reference("small") in told
 
 
 def test_sums_hold(report: Report) -> None:

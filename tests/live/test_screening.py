@@ -168,6 +168,14 @@ def test_broken_image(found: Mapping[str, ScannedImage], name: str) -> None:
     assert "hunter2" not in caught[BROKEN[name].rule]
 
 
+def test_folder_of_the_engine_shows_the_same(
+    engine: DockerEngine, found: Mapping[str, ScannedImage], tmp_path: Path
+) -> None:
+    """All that is found in the engine's stream is found in its own folder, too."""
+    expected = {each.reference: each for each in found.values()}
+    assert screen(engine, expected, Cache(tmp_path), local_store=True) == expected
+
+
 def test_every_rule_is_broken() -> None:
     """There is an image for each."""
     assert {broken.rule for broken in BROKEN.values()} == set(RULES)

@@ -150,6 +150,7 @@ UNMIRRORED: Mapping[str, str] = {
     "smoke/stack/observations": "values, but for a moment's age: tests/smoke/rules/test_shutdown.py",
     "sources/oci/artifacts": "what is no image: tests/sources/test_forms.py",
     "smoke/rules/hits": "the words of the rules on images: tests/smoke/rules/test_image.py",
+    "sources/local/reading": "values without behaviour",
     "sources/locations": "values without behaviour",
     "sources/oci/naming": "names within a layout: tests/sources/test_oci_layout.py, tests/sources/test_archive.py",
     "sources/tar/gzip_worker": "a process of its own: tests/sources/tar/test_gzip_estimate.py",

@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import cast
 
 import docker
 import pytest
 
 from tests.support.images import Entry, ImageSpec, docker_20, hexdigest, tar_of
+from tests.support.layerdb import Layerdb
+from tests.support.shelf import Shelf
 from weighbridge.cache import Cache
 from weighbridge.engine.client import DockerEngine
+from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, UnreadableImage, WeighbridgeError
+from weighbridge.model.engine import DataRoot
 from weighbridge.sources import daemon
 
 SPEC = ImageSpec(tags=("backend:multi",), layers=((Entry("a", b"1" * 300_000),),))
@@ -101,3 +106,46 @@ def test_missing_image_is_told_at_once(tmp_path: Path) -> None:
     """No stream is opened where the engine lacks an image."""
     with engine_that_saves(500, b"") as engine, pytest.raises(NoSuchImage, match="no image other:1"):
         daemon.read(engine, ["backend:multi", "other:1"], Cache(tmp_path))
+
+
+def test_folder_comes_first(tmp_path: Path) -> None:
+    """What lies in the engine's folder is read there, and what does not is asked for; each is told in a line."""
+    other = ImageSpec(tags=("other:1",), layers=((Entry("b", b"2"),),))
+    kept, shelf, told = Layerdb(tmp_path / "root"), Shelf([SPEC, other], "docker_20"), list[str]()
+    shelf.data_root = DataRoot(path=str(kept.folder), store="overlay2")
+    kept.add(SPEC)
+    engine, names = cast("Engine", shelf), ["backend:multi", "other:1"]
+    found = daemon.read(engine, names, Cache(tmp_path / "one"), local_store=True, on_note=told.append)
+    assert shelf.saves == 1
+    assert found == daemon.read(engine, names, Cache(tmp_path / "two"))
+    assert told == [
+        f"Read in {kept.folder}: backend:multi",
+        "Read through the engine: other:1; No such file or directory",
+    ]
+
+
+def test_image_of_the_folder_is_remembered(tmp_path: Path) -> None:
+    """Once its layers are known, an image is read neither there nor through the engine."""
+    kept, shelf, told = Layerdb(tmp_path / "root"), Shelf([SPEC], "docker_20"), list[str]()
+    shelf.data_root = DataRoot(path=str(kept.folder), store="overlay2")
+    kept.add(SPEC)
+    engine, cache = cast("Engine", shelf), Cache(tmp_path / "cache")
+    (first,) = daemon.read(engine, ["backend:multi"], cache, local_store=True).values()
+    for diff_id, layer in zip(first.diff_ids, first.layers, strict=True):
+        cache.keep_layer(diff_id, layer)
+    kept.remove()
+    assert daemon.read(engine, ["backend:multi"], cache, local_store=True, on_note=told.append) == {
+        "backend:multi": first
+    }
+    assert (shelf.saves, told) == (0, [])
+
+
+def test_folder_is_left_alone(tmp_path: Path) -> None:
+    """Where it is switched off, the folder is not looked at."""
+    kept, shelf, told = Layerdb(tmp_path / "root"), Shelf([SPEC], "docker_20"), list[str]()
+    shelf.data_root = DataRoot(path=str(kept.folder), store="overlay2")
+    kept.add(SPEC)
+    engine, cache = cast("Engine", shelf), Cache(tmp_path / "cache")
+    daemon.read(engine, ["backend:multi"], cache, local_store=False, on_note=told.append)
+    assert shelf.saves == 1
+    assert told == ["Read through the engine: backend:multi; its folder is not to be read"]

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Protocol, cast
 import pytest
 
 from tests.support.images import LAYOUTS, Entry, ImageSpec, OciBlobs, named, tar_of
+from tests.support.layerdb import Layerdb
 from tests.support.registries import Registry
 from tests.support.shelf import Shelf
 from weighbridge.cache import Cache
@@ -21,6 +22,7 @@ from weighbridge.errors import NoEngine, NoSuchImage, SettingsError, UnreadableI
 from weighbridge.image import weighing
 from weighbridge.image.content import ImageContent
 from weighbridge.image.layer import LayerContent
+from weighbridge.model.engine import DataRoot
 from weighbridge.sources import opener
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location
 from weighbridge.sources.opener import SOURCES, Means, parse
@@ -42,7 +44,8 @@ class Place:
     def read(self, folder: Path, *tags: str, told: Callable[[int], None] = lambda _: None) -> list[ImageContent]:
         """Return the images of these tags, by what a cache folder knows."""
         locations = [self.locate(tag) for tag in tags]
-        found = opener.read(locations, Means(cache=Cache(folder), engine=self.engine, on_progress=told))
+        means = Means(cache=Cache(folder), engine=self.engine, on_progress=told, local_store=True)
+        found = opener.read(locations, means)
         return [found[location] for location in locations]
 
 
@@ -60,6 +63,28 @@ class Cut(Shelf):
 def on_an_engine(_folder: Path, layout: str = "docker_25", *, damaged: bool) -> Iterator[Place]:
     """Keep the images in an engine."""
     shelf = (Cut if damaged else Shelf)([FIRST, SECOND], layout)
+    yield Place(locate=lambda tag: Location(DOCKER, f"x:{tag}"), engine=cast("Engine", shelf))
+
+
+class Mute(Shelf):
+    """An engine whose folder is on this machine, and that saves nothing."""
+
+    @contextmanager
+    def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
+        """Fail: all that is wanted lies in the folder."""
+        assert not references, "they were asked for"
+        yield io.BytesIO()
+
+
+@contextmanager
+def in_the_folder_of_an_engine(folder: Path, *, damaged: bool) -> Iterator[Place]:
+    """Keep the images in an engine's own folder; where that is damaged, the engine's stream is, too."""
+    kept, shelf = Layerdb(folder / "root"), (Cut if damaged else Mute)([FIRST, SECOND], "docker_25")
+    for spec in (FIRST, SECOND):
+        kept.add(spec)
+    shelf.data_root = DataRoot(path=str(kept.folder), store="overlay2")
+    for path in kept.folder.rglob("main.py") if damaged else ():
+        path.unlink()
     yield Place(locate=lambda tag: Location(DOCKER, f"x:{tag}"), engine=cast("Engine", shelf))
 
 
@@ -133,6 +158,7 @@ class Keep(Protocol):
 
 PLACES: Mapping[str, tuple[str, Keep]] = {
     "engine": (DOCKER, on_an_engine),
+    "engine's folder": (DOCKER, in_the_folder_of_an_engine),
     "containerd": (DOCKER, on_containerd),
     "archive": (ARCHIVE, in_an_archive),
     "layout": (OCI, in_a_layout),

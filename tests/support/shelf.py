@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from tests.support.images import LAYOUTS, ImageSpec, hexdigest, tar_of
 from weighbridge.errors import EngineFault, NoSuchImage
-from weighbridge.model.engine import LocalImage
+from weighbridge.model.engine import DataRoot, LocalImage
 from weighbridge.model.report import EngineIdentity
 
 IDENTITY = EngineIdentity(version="0", store="overlay2", platform="linux/amd64")
@@ -19,6 +19,7 @@ class Shelf:
     """An engine with images of ours and the graph driver's or containerd's ids."""
 
     identity = IDENTITY
+    data_root = DataRoot(path="", store="overlay2", obstacle="the engine is in memory")
 
     def __init__(self, images: Sequence[ImageSpec], layout: str) -> None:
         self._images, self._layout, self.saves = images, layout, 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
 from weighbridge.commands import choose, requirements, weigh
 from weighbridge.commands.weigh import Trees
-from weighbridge.engine.protocol import Engine
 from weighbridge.model.report import Report
 from weighbridge.render import formats
 from weighbridge.render.terminal import build_progress, console
@@ -19,7 +18,7 @@ from weighbridge.report.summary import Baseline, Summary
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import history
 from weighbridge.sources import opener
-from weighbridge.sources.assembly import Progress
+from weighbridge.sources.local.reading import note_nothing
 from weighbridge.sources.locations import Location
 
 NOT_RECORDED = "Not recorded: no settings file names a folder for records."
@@ -34,8 +33,11 @@ def run(
     formats_wanted: Sequence[str] = (),
     baseline: str = "",
     rebuild: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Weigh the named images, or all variants; compare, record and render them, then enforce their budgets.
+
+    With `verbose`, also say where the images are read.
 
     Raises:
         OverBudget: An image is over a hard limit; raised after everything is recorded and rendered.
@@ -52,11 +54,13 @@ def run(
     demands = requirements.find_demands(settings, project, wanted)
     # One engine for both: a base that is found by its layers on one side is found on the other, too.
     with console.show_activity() as shown, weigh.connect_if_needed((*wanted.values(), *compared.values())) as engine:
+        read = partial(weigh.weigh, engine=engine, settings=settings, on_note=shown.tell if verbose else note_nothing)
         if compared:
-            progress = shown.track_reading()
-            before = weigh_baseline(compared, project, settings, engine=engine, on_progress=progress)
-        progress = shown.track_reading()
-        weighed = weigh.weigh(wanted, project, engine=engine, on_progress=progress, demands=demands, settings=settings)
+            # These images need not be of the present commit, and their own is unknown.
+            before = replace(
+                read(compared, project, on_progress=shown.track_reading()).report, commit=None, dirty=False
+            )
+        weighed = read(wanted, project, on_progress=shown.track_reading(), demands=demands)
         result = weighed.report
         if rebuild:
             steps = partial(build_progress.show_steps, shown)
@@ -81,19 +85,6 @@ def locate_baseline(text: str, names: Iterable[str]) -> dict[str, Location]:
     if not opener.has_source(text):
         return {}
     return {name: opener.parse(text.replace("{variant}", name)) for name in names}
-
-
-def weigh_baseline(
-    compared: Mapping[str, Location], project: Path, settings: Settings, *, engine: Engine | None, on_progress: Progress
-) -> Report:
-    """Weigh the images of `locate_baseline` now, and ask `engine`, if the run has one, for their bases.
-
-    Raises:
-        NoSuchImage, UnreadableImage, EngineError: As the sources raise them.
-    """
-    report = weigh.weigh(compared, project, engine=engine, on_progress=on_progress, settings=settings).report
-    # These images need not be of the present commit, and their own is unknown.
-    return replace(report, commit=None, dirty=False)
 
 
 def summarize(

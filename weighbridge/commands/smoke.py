@@ -73,7 +73,12 @@ def prove(
     for service in services:
         shown.note(f"Service {service.service}: {service.described}")
     held = image.screen(
-        engine, references.values(), Cache(), shown.track_reading(), limits=settings.limits.build_limits()
+        engine,
+        references.values(),
+        Cache(),
+        shown.track_reading(),
+        limits=settings.limits.build_limits(),
+        local_store=settings.engine.local_store,
     )
     trial = runner.Trial(
         engine=engine,

@@ -26,6 +26,7 @@ from weighbridge.model.tree import Node
 from weighbridge.settings.project import Settings
 from weighbridge.sources import opener
 from weighbridge.sources.assembly import Progress
+from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import DOCKER, Location
 from weighbridge.sources.opener import Means
 
@@ -68,6 +69,7 @@ def weigh(
     on_progress: Progress | None = None,
     demands: Mapping[str, Demand] | None = None,
     settings: Settings | None = None,
+    on_note: Note = note_nothing,
 ) -> Weighed:
     """Weigh images now. Images of one engine or archive are read in one pass.
 
@@ -79,8 +81,9 @@ def weigh(
             where a location needs one.
         on_progress: Is told the number of bytes read so far.
         demands: Name in the report -> what the project asks of that image.
-        settings: Say which images `invoke build` makes, which hosts may get a login, and the limits of an image; if
-            None, no image, no host, and the limits by default.
+        settings: Say which images `invoke build` makes, which hosts may get a login, the limits of an image, and
+            whether the engine's folder may be read; if None, no image, no host, and the defaults.
+        on_note: Is told in one line of each image of the engine that is read in its folder, or cannot be.
 
     Raises:
         LimitExceeded: An image exceeds a limit.
@@ -91,7 +94,13 @@ def weigh(
         allowed = settings.registries.token_hosts if settings else {}
         limits = settings.limits.build_limits() if settings else DEFAULT
         means = Means(
-            cache=cache or Cache(), engine=engine, on_progress=on_progress, token_hosts=allowed, limits=limits
+            cache=cache or Cache(),
+            engine=engine,
+            on_progress=on_progress,
+            token_hosts=allowed,
+            limits=limits,
+            local_store=settings.engine.local_store if settings else True,
+            on_note=on_note,
         )
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
             contents = opener.read(locations.values(), means)

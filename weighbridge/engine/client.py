@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import cached_property, partial
+from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
 
 import docker
@@ -20,10 +19,10 @@ import requests
 import urllib3.exceptions
 
 from weighbridge.engine import endpoint, execution, inspect, ownership, push, reasons
+from weighbridge.engine.facts import Facts
 from weighbridge.engine.subnets import choose_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
 from weighbridge.model.engine import CommandResult, ContainerSpec, ContainerState, Created, LocalImage, SignalName
-from weighbridge.model.report import EngineIdentity
 
 _DETECT_TIMEOUT_SECONDS, _REQUEST_TIMEOUT_SECONDS = 10, 120
 _GONE_OR_IN_USE = {404, 409, 403}  # 403: a running container is attached to the network
@@ -82,8 +81,8 @@ def _open_client(place: endpoint.Place) -> docker.DockerClient:
     if place.host.startswith("ssh://"):
         raise NoEngine(f"Weighbridge does not connect through SSH, as {place.host} requires", advice=place.way_by_ssh)
     try:
-        tls, timeout = _configure_tls(place.certificates, verified=place.verified), _DETECT_TIMEOUT_SECONDS
-        client = docker.DockerClient(base_url=place.host, version="auto", timeout=timeout, tls=tls)
+        tls = docker.tls.TLSConfig(**words) if (words := place.tls_words) else False
+        client = docker.DockerClient(base_url=place.host, version="auto", timeout=_DETECT_TIMEOUT_SECONDS, tls=tls)
     except (*_FOREIGN, ValueError) as error:
         why, advice = reasons.find_reason(error, _FOREIGN), place.advise(closed=reasons.lacks_permission(error))
         raise NoEngine(f"No engine answers at {place.host}: {why}", advice=advice) from error
@@ -91,14 +90,7 @@ def _open_client(place: endpoint.Place) -> docker.DockerClient:
     return client
 
 
-def _configure_tls(folder: Path | None, *, verified: bool) -> docker.tls.TLSConfig | bool:
-    if folder is None:
-        return False
-    authority, certificate, key = (str(folder / f"{name}.pem") for name in ("ca", "cert", "key"))
-    return docker.tls.TLSConfig(client_cert=(certificate, key), ca_cert=authority, verify=verified)
-
-
-class DockerEngine:
+class DockerEngine(Facts):
     """An `Engine` with Docker's API; `host` is its URL, as DOCKER_HOST takes it. Use it as a context manager."""
 
     def __init__(self, client: docker.DockerClient, host: str) -> None:
@@ -112,22 +104,10 @@ class DockerEngine:
     def __exit__(self, *_: object) -> None:
         self._api.close()
 
-    @property
-    def described(self) -> str:
-        """The engine in one line, for people to read."""
-        return f"Docker {self.identity.version}, {self.identity.store}, {self.identity.platform}, at {self.host}"
-
-    @cached_property
     @map_errors()
-    def identity(self) -> EngineIdentity:
-        """Version, image store and platform of the engine."""
-        return inspect.read_identity(self._api.info())
-
-    @cached_property
-    @map_errors()
-    def key(self) -> str:
-        """A text that tells this engine from others: its own id, or its URL if it has no id that stays the same."""
-        return inspect.read_key(self._api.info(), self._api.info(), self.host)
+    def ask(self) -> dict[str, Any]:
+        """Return the engine's answer to `GET /info`."""
+        return cast("dict[str, Any]", self._api.info())
 
     def inspect_image(self, reference: str) -> LocalImage:
         """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""

@@ -7,9 +7,11 @@ import json
 import os
 import re
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from weighbridge import files
 from weighbridge.errors import NoEngine, SettingsError
@@ -42,6 +44,14 @@ class Place:
         if closed:
             return "Join the group that owns it (`sudo usermod -aG docker $USER`) and log in again."
         return f"Start that engine, or {self.undo} to use this machine's own." if self.undo else None
+
+    @property
+    def tls_words(self) -> Mapping[str, Any]:
+        """The arguments with which the SDK speaks TLS to it; empty: without TLS."""
+        if self.certificates is None:
+            return {}
+        authority, certificate, key = (str(self.certificates / f"{name}.pem") for name in ("ca", "cert", "key"))
+        return {"client_cert": (certificate, key), "ca_cert": authority, "verify": self.verified}
 
     @property
     def way_by_ssh(self) -> str:

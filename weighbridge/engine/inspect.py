@@ -7,7 +7,14 @@ from datetime import datetime
 from typing import Any, get_args
 
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerSpec, ContainerState, ContainerStatus, HealthStatus, LocalImage
+from weighbridge.model.engine import (
+    ContainerSpec,
+    ContainerState,
+    ContainerStatus,
+    DataRoot,
+    HealthStatus,
+    LocalImage,
+)
 from weighbridge.model.platform import Platform, parse_machine
 from weighbridge.model.reference import strip_tag
 from weighbridge.model.report import EngineIdentity
@@ -28,6 +35,16 @@ def read_identity(info: dict[str, Any]) -> EngineIdentity:
         store="containerd" if "io.containerd.snapshotter.v1" in drivers else info.get("Driver", "unknown"),
         platform=str(parse_machine(info.get("OSType", "linux"), info.get("Architecture", ""))),
     )
+
+
+def read_data_root(info: dict[str, Any], host: str) -> DataRoot:
+    """Read `GET /info` of the engine at this URL."""
+    obstacle = ""
+    if not host.startswith(("unix://", "http+unix://")):
+        obstacle = "the engine does not answer at a socket of this machine"
+    elif any("rootless" in str(option) for option in info.get("SecurityOptions") or ()):
+        obstacle = "the engine is rootless"
+    return DataRoot(path=str(info.get("DockerRootDir") or ""), store=read_identity(info).store, obstacle=obstacle)
 
 
 def read_key(first: dict[str, Any], second: dict[str, Any], host: str) -> str:

@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
-from weighbridge.model.engine import CommandResult, ContainerSpec, ContainerState, Created, LocalImage, SignalName
+from weighbridge.model.engine import (
+    CommandResult,
+    ContainerSpec,
+    ContainerState,
+    Created,
+    DataRoot,
+    LocalImage,
+    SignalName,
+)
 from weighbridge.model.report import EngineIdentity
 
 LABEL = "weighbridge"
@@ -37,6 +45,10 @@ class Engine(Protocol):
     @property
     def identity(self) -> EngineIdentity:
         """Version, image store and platform of the engine."""
+
+    @property
+    def data_root(self) -> DataRoot:
+        """Where the engine keeps its images."""
 
     def inspect_image(self, reference: str) -> LocalImage:
         """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""

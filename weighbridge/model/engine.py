@@ -135,3 +135,15 @@ class LocalImage:
     """Docker's `Test`: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; empty if the image has no health check."""
     ports: tuple[str, ...] = ()
     """`8000/tcp`, sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRoot:
+    """Where an engine keeps its images, as far as its own words tell."""
+
+    path: str
+    """A folder, on the machine of the engine."""
+    store: str
+    """As in `EngineIdentity`."""
+    obstacle: str = ""
+    """Why it is not for others on this machine to read, as the second half of a sentence; empty if nothing tells."""

@@ -68,6 +68,13 @@ class Reports(Section):
     """Below the project's folder, or an absolute path; None: nothing is recorded."""
 
 
+class EngineUse(Section):
+    """How images of the engine are read."""
+
+    local_store: bool = True
+    """Whether to read layers in the engine's own folder, if it is on this machine and this user may read it."""
+
+
 class Registries(Section):
     """How images of registries are read."""
 
@@ -108,6 +115,7 @@ class Settings(Section):
     smoke: Smoke = Smoke()
     reports: Reports = Reports()
     registries: Registries = Registries()
+    engine: EngineUse = EngineUse()
     changes: dict[Name, Change] = {}
     """The changes that `invoke report --rebuild` tries, in this order."""
     budgets: Budgets = Budgets()

@@ -1,14 +1,14 @@
-"""Reads images from a running engine, all in one `docker save` stream, without writing them to a disk here.
+"""Reads images from a running engine: in its own folder, or all in one `docker save` stream that is written nowhere.
 
-The engine is trusted, so its layers are not hashed. The cache spares repeated reading: if it has an image by the
-engine's id, and all of its layers, the engine is not asked for that image at all.
+The engine is trusted, so the layers of its stream are not hashed. The cache spares repeated reading: if it has an image
+by the engine's id, and all of its layers, the engine is not asked for that image at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
@@ -21,20 +21,9 @@ from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
 from weighbridge.sources.assembly import assemble
 from weighbridge.sources.budget import Budget, check_count
-from weighbridge.sources.tar.layer import Watch
-
-
-class Watches(Protocol):
-    """Inspects layers, each with its own `Watch`, and remembers which layers it has inspected."""
-
-    def has(self, diff_id: str) -> bool:
-        """Tell whether that layer was inspected before."""
-
-    def begin(self) -> Watch:
-        """Return a watch for a layer that is about to be read."""
-
-    def keep(self, diff_id: str, watch: Watch) -> None:
-        """Keep what a watch has found in a layer that was read to its end."""
+from weighbridge.sources.local import store
+from weighbridge.sources.local.reading import Note, Reading, note_nothing
+from weighbridge.sources.tar.layer import Watch, Watches
 
 
 def read(
@@ -45,6 +34,8 @@ def read(
     watches: Watches | None = None,
     *,
     limits: Limits = DEFAULT,
+    local_store: bool = False,
+    on_note: Note = note_nothing,
 ) -> dict[str, ImageContent]:
     """Return reference -> the image that the engine has under it; several references may name one image.
 
@@ -55,6 +46,8 @@ def read(
         on_progress: Called with the number of bytes read so far.
         watches: Inspects all layers. An image with a layer that was not inspected yet is read again.
         limits: The limits of each image. Images that are read in one stream have them together.
+        local_store: Whether to read in the engine's own folder what can be read there.
+        on_note: Called with one line for each image that is read there, or why it is not.
 
     Raises:
         LimitExceeded: An image exceeds a limit, or the stream exceeds those of all its images.
@@ -67,8 +60,17 @@ def read(
         check_count("layers", len(image.diff_ids), limits, reference)
     found = {reference: _read_remembered(reference, image, cache, limits) for reference, image in images.items()}
     unknown = [name for name, content in found.items() if content is None or not _is_seen(images[name], watches)]
+    wanted = {name: images[name] for name in unknown}
+    if wanted and not local_store:
+        on_note(f"Read through the engine: {', '.join(wanted)}; its folder is not to be read")
+    elif wanted:
+        reading = Reading(cache=cache, on_progress=on_progress, watches=watches, limits=limits, on_note=on_note)
+        there = store.read(engine.data_root, wanted, reading)
+        _remember_images(cache, {images[reference].id: content for reference, content in there.items()})
+        found |= there
+        wanted = {name: image for name, image in wanted.items() if name not in there}
     saver = _Saver(engine, cache, on_progress, watches, limits)
-    found |= saver.save_all({name: images[name] for name in unknown}) if unknown else {}
+    found |= saver.save_all(wanted) if wanted else {}
     return {reference: content for reference, content in found.items() if content}
 
 
@@ -190,12 +192,14 @@ def _find_known(name: str, cache: Cache) -> LayerContent | None:
     return cache.read_layer(diff_id) if diff_id else None
 
 
-def _remember(cache: Cache, saved: Archive, images: Mapping[str, ImageContent | None]) -> None:
+def _remember(cache: Cache, saved: Archive, images: Mapping[str, ImageContent]) -> None:
+    _remember_images(cache, images)
+    for diff_id, name in saved.iterate_names():
+        cache.keep_document(f"member-{name}", {"diff_id": diff_id})
+
+
+def _remember_images(cache: Cache, images: Mapping[str, ImageContent]) -> None:
     for image_id, content in images.items():
-        if content is None:
-            continue
         blobs = [(blob.digest, blob.size_bytes) if blob else None for blob in content.blobs]
         text = content.config.decode(errors="surrogateescape")
         cache.keep_document(image_id, {"config": text, "blobs": blobs})
-    for diff_id, name in saved.iterate_names():
-        cache.keep_document(f"member-{name}", {"diff_id": diff_id})

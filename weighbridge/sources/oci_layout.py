@@ -19,7 +19,14 @@ from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.quoting import quote
 from weighbridge.sources.assembly import Known, Progress, fetch, know_nothing
 from weighbridge.sources.budget import Budget
-from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES, Index, choose, parse_document
+from weighbridge.sources.oci.manifests import (
+    MAX_DOCUMENT_BYTES,
+    Index,
+    Manifest,
+    choose,
+    compute_digest,
+    parse_document,
+)
 from weighbridge.sources.oci.naming import select_images
 
 _OPENING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -51,26 +58,45 @@ def read(
         UnreadableImage: The directory is not a layout, or a part is missing, damaged, or not a regular file.
     """
     reference = quote(f"{path}:{name}" if name else path)
-    budget = Budget(limits, reference)
-    layout = _Layout(path, budget)
-    chosen = choose(
-        select_images(layout.read_index(), name, layout),
-        reference,
-        layout.read_document,
-        platform=platform,
-        present=layout.has,
-        limits=limits,
-    )
-    return fetch(
-        reference,
-        chosen,
-        config=layout.read_document,
-        blob=lambda described: layout.open_blob(described.digest),
-        platform=platform,
-        known=known,
-        on_progress=on_progress,
-        budget=budget,
-    )
+    layout = _Layout(path, Budget(limits, reference))
+    images = select_images(layout.read_index(), name, layout)
+    return layout.fetch(images, reference, platform, known, on_progress)
+
+
+def has_blob(path: Path, digest: str) -> bool:
+    """Tell whether there is a blob of that digest in a directory."""
+    return _Layout(path, Budget(DEFAULT, "")).has(digest)
+
+
+def read_digest(
+    path: Path,
+    digest: str,
+    reference: str,
+    *,
+    known: Known = know_nothing,
+    on_progress: Progress | None = None,
+    limits: Limits = DEFAULT,
+) -> ImageContent:
+    """Return the image with this digest, in a directory with the blobs of a layout and no index.json.
+
+    Args:
+        path: The directory.
+        digest: Of the image's manifest, or of an index that leads to it.
+        reference: The name by which the caller asked for the image.
+        known: Finds layers that need not be read, by diff ID.
+        on_progress: Called with the number of bytes of layers read so far.
+        limits: The limits of the image.
+
+    Raises:
+        LimitExceeded: The image exceeds a limit.
+        NoSuchImage: The image does not exist for this machine's platform.
+        UnreadableImage: A part is missing, damaged, or not a regular file.
+    """
+    layout = _Layout(path, Budget(limits, reference))
+    data, name = layout.read_document(digest), f"The manifest of {reference}"
+    if compute_digest(data) != digest:
+        raise UnreadableImage(f"{name} is damaged: its digest is not {digest[:19]}…")
+    return layout.fetch(parse_document(data, name, limits), reference, "", known, on_progress)
 
 
 class _Layout:
@@ -81,6 +107,22 @@ class _Layout:
 
     def __str__(self) -> str:
         return quote(self._path)
+
+    def fetch(
+        self, root: Manifest | Index, reference: str, platform: str, known: Known, on_progress: Progress | None
+    ) -> ImageContent:
+        """Return the image of that platform to which a manifest or an index leads."""
+        limits, document = self._budget.limits, self.read_document
+        return fetch(
+            reference,
+            choose(root, reference, document, platform=platform, present=self.has, limits=limits),
+            config=document,
+            blob=lambda described: self.open_blob(described.digest),
+            platform=platform,
+            known=known,
+            on_progress=on_progress,
+            budget=self._budget,
+        )
 
     def read_index(self) -> Index:
         """Read index.json."""

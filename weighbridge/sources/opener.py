@@ -15,6 +15,7 @@ from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources import archive, daemon, oci_layout
 from weighbridge.sources.assembly import Progress
+from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location, SourceName
 
 
@@ -31,6 +32,10 @@ class Means:
     """A registry's host -> hosts that may get the user's login for it, too."""
     limits: Limits = DEFAULT
     """Of each image. Where images are read together they have so many times the limits together."""
+    local_store: bool = False
+    """Whether the source `docker` may read in the engine's own folder what is there for this user to read."""
+    on_note: Note = note_nothing
+    """Is told in one line of each image that is read there, or why it is not."""
 
 
 class Source(Protocol):
@@ -51,7 +56,15 @@ def _read_from_engine(locations: Sequence[Location], means: Means) -> Mapping[Lo
     if means.engine is None:
         raise NoEngine("No engine is connected, and the images are in one")
     places = [each.place for each in locations]
-    contents = daemon.read(means.engine, places, means.cache, means.on_progress, limits=means.limits)
+    contents = daemon.read(
+        means.engine,
+        places,
+        means.cache,
+        means.on_progress,
+        limits=means.limits,
+        local_store=means.local_store,
+        on_note=means.on_note,
+    )
     return {each: contents[each.place] for each in locations}
 
 

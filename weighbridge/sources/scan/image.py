@@ -30,6 +30,7 @@ def screen(
     on_progress: Callable[[int], None] | None = None,
     *,
     limits: Limits = DEFAULT,
+    local_store: bool = False,
 ) -> dict[str, ScannedImage]:
     """Return reference -> the scanned image. Reads all images that the cache lacks in one stream, and caches them.
 
@@ -39,6 +40,7 @@ def screen(
         cache: Has the layers and hits of earlier scans; this one adds its own.
         on_progress: Called with the number of bytes read so far.
         limits: The limits of each image.
+        local_store: Whether to read in the engine's own folder what can be read there.
 
     Raises:
         LimitExceeded: An image exceeds a limit.
@@ -47,7 +49,7 @@ def screen(
         EngineError: The engine fails or goes away in mid-stream.
     """
     exposures = Exposures(cache)
-    images = daemon.read(engine, references, cache, on_progress, exposures, limits=limits)
+    images = daemon.read(engine, references, cache, on_progress, exposures, limits=limits, local_store=local_store)
     for content in images.values():
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
             if not cache.has_layer(diff_id):

@@ -54,6 +54,19 @@ class Watch(Protocol):
         """Inspect those bytes of the member that `see` inspected last."""
 
 
+class Watches(Protocol):
+    """Inspects layers, each with its own `Watch`, and remembers which layers it has inspected."""
+
+    def has(self, diff_id: str) -> bool:
+        """Tell whether that layer was inspected before."""
+
+    def begin(self) -> Watch:
+        """Return a watch for a layer that is about to be read."""
+
+    def keep(self, diff_id: str, watch: Watch) -> None:
+        """Keep what a watch has found in a layer that was read to its end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadLayer:
     """A layer that was read to its end."""

@@ -1,0 +1,289 @@
+"""Images in the folders of overlay2: what their own archives give, or an error, and nothing opened through a link."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support import layerdb
+from tests.support.images import Entry, ImageSpec, docker_20, hexdigest, tar_of
+from tests.support.layerdb import Layerdb
+from weighbridge.cache import Cache
+from weighbridge.errors import LimitExceeded
+from weighbridge.image.content import ImageContent
+from weighbridge.model.engine import LocalImage
+from weighbridge.model.limits import Limits
+from weighbridge.sources import archive_members
+from weighbridge.sources.archive import Archive
+from weighbridge.sources.local.beneath import Beneath, Unavailable
+from weighbridge.sources.local.overlay2 import Overlay2, compute_chain_ids
+from weighbridge.sources.local.reading import Reading
+from weighbridge.sources.tar.headers import DamagedArchive, Header
+from weighbridge.sources.tar.layer import Watch
+
+STATUS = Entry("var/lib/dpkg/status", b"Package: x\nStatus: install ok installed\nVersion: 1\n\n")
+LOWER = (Entry("d", type=tarfile.DIRTYPE), Entry("d/a", bytes(range(256)) * 2000), STATUS, Entry("empty"))
+ODD = (
+    Entry("hard", type=tarfile.LNKTYPE, target="same/x"),
+    Entry("soft", type=tarfile.SYMTYPE, target="/etc/passwd"),
+    Entry("\udcff\udcfe", b"odd"),
+    Entry("pax/" + "n" * 180, b"long", attribute="user.x"),
+    Entry("d/.wh.a"),
+    Entry("d/.wh..wh..opq"),
+    Entry("./p/../dots", b"dots"),
+)
+SPEC = ImageSpec(tags=("x:1",), layers=(LOWER, (Entry("same/x", b"1" * 400), *ODD), LOWER), labels={"a": "b"})
+
+
+def streamed(spec: ImageSpec) -> ImageContent:
+    """Return what the stream of an engine gives."""
+    saved = archive_members.read(io.BytesIO(tar_of(docker_20([spec]))), verified=False)
+    return Archive(saved).assemble_image(spec.tags[0])
+
+
+def read(kept: Layerdb, image: LocalImage, reading: Reading | None = None) -> ImageContent:
+    """Read an image in a data root."""
+    with Beneath.open_root(str(kept.folder)) as root:
+        return Overlay2(root, reading or Reading(cache=Cache(kept.folder / "cache"))).read(image.reference, image)
+
+
+def test_image_is_the_one_of_the_stream(tmp_path: Path) -> None:
+    """Every column of every layer, the config and the labels are those of the saved archive, odd members included."""
+    told = list[int]()
+    kept = Layerdb(tmp_path)
+    found = read(kept, kept.add(SPEC), Reading(cache=Cache(tmp_path / "cache"), on_progress=told.append))
+    assert found == streamed(SPEC)
+    assert found.layers[0].documents
+    assert found.blobs == (None, None, None)
+    assert told == sorted(told)
+    assert told[-1] == sum(len(archive) for archive in {*SPEC.archives})
+
+
+@pytest.mark.parametrize("form", ["gnu", "0.0", "0.1", "1.0"])
+def test_sparse_files(tmp_path: Path, form: str) -> None:
+    """An archive that leaves holes out is put together to the byte if its data is kept so, and refused if it is not."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    with (folder / "sparse").open("wb") as holes:
+        for place in range(0, 200_000, 20_000):
+            holes.seek(place)
+            holes.write(b"data")
+    option = "--format=gnu" if form == "gnu" else f"--sparse-version={form}"
+    words = ["tar", "--create", "--sparse", option, "--directory", str(folder), "sparse"]
+    archive = subprocess.run(words, check=True, capture_output=True).stdout
+    kept, diff_id = Layerdb(tmp_path / "root"), f"sha256:{hexdigest(archive)}"
+    spec = ImageSpec(tags=("x:1",), layers=())
+    config = spec.config.replace(b'"diff_ids": []', f'"diff_ids": ["{diff_id}"]'.encode())
+    image = LocalImage(
+        reference="x:1", id=kept.add_config(config), platform="", diff_ids=(diff_id,), labels={}, user=""
+    )
+    kept.add_layers([archive])
+    segments = [archive[at : at + 1000] for at in range(0, len(archive), 1000)]
+    whole = [{"type": 2, "payload": layerdb._encode(each), "position": number} for number, each in enumerate(segments)]
+    with pytest.raises((DamagedArchive, Unavailable)):  # its file is as long as it says, and the archive's part is not
+        read(kept, image)
+    (kept.kept(diff_id) / "tar-split.json.gz").write_bytes(gzip.compress(layerdb.lines(whole)))
+    found = read(kept, image)
+    assert found.layers[0].shipped_bytes == (folder / "sparse").stat().st_size
+
+
+def test_layer_that_images_share_is_read_once(tmp_path: Path) -> None:
+    """A layer with the same diff ID under another chain counts for both images, and is read once."""
+    told, kept = list[int](), Layerdb(tmp_path)
+    other = ImageSpec(tags=("x:2",), layers=((Entry("o", b"o"),), LOWER))
+    first, second = kept.add(ImageSpec(tags=("x:1",), layers=(LOWER,))), kept.add(other)
+    reading = Reading(cache=Cache(tmp_path / "cache"), on_progress=told.append)
+    with Beneath.open_root(str(tmp_path)) as root:
+        images = Overlay2(root, reading)
+        images.read("x:1", first)
+        found = images.read("x:2", second)
+    assert found == streamed(other)
+    assert told[-1] == sum(len(archive) for archive in other.archives)
+
+
+def test_known_layer_is_not_read(tmp_path: Path) -> None:
+    """A layer of the cache need not be there any more."""
+    kept, cache = Layerdb(tmp_path / "root"), Cache(tmp_path / "cache")
+    image = kept.add(SPEC)
+    for diff_id, content in zip(SPEC.diff_ids, streamed(SPEC).layers, strict=True):
+        cache.keep_layer(diff_id, content)
+    for path in (kept.folder / "image/overlay2/layerdb/sha256").iterdir():
+        (path / "diff").unlink()
+    assert read(kept, image, Reading(cache=cache)) == streamed(SPEC)
+
+
+def test_chain_ids() -> None:
+    """The example of the specification: each ID is the digest of the one below and the layer's own."""
+    chain = [*compute_chain_ids(["sha256:a", "sha256:b", "sha256:c"])]
+    two = f"sha256:{hexdigest(b'sha256:a sha256:b')}"
+    assert chain == ["sha256:a", two, f"sha256:{hexdigest(f'{two} sha256:c'.encode())}"]
+
+
+TOP = [*compute_chain_ids(SPEC.diff_ids)][1]
+
+
+def overwrite(path: str, data: bytes) -> Callable[[Layerdb], object]:
+    """Return what overwrites a file of the layer in the middle."""
+    return lambda kept: (kept.kept(TOP) / path).write_bytes(data)
+
+
+def plant(kept: Layerdb) -> None:
+    """Put a link to a file with the right bytes in the place of one of the layer's."""
+    (kept.folder / "elsewhere").write_bytes(b"1" * 400)
+    (kept.unpacked(TOP) / "same/x").unlink()
+    (kept.unpacked(TOP) / "same/x").symlink_to(kept.folder / "elsewhere")
+
+
+def plant_folder(kept: Layerdb) -> None:
+    """Put a link to a folder with the right file in the place of one of the layer's."""
+    (kept.unpacked(TOP) / "same").rename(kept.folder / "elsewhere")
+    (kept.unpacked(TOP) / "same").symlink_to(kept.folder / "elsewhere")
+
+
+def plant_layer(kept: Layerdb) -> None:
+    """Put a link to a folder with the right files in the place of the layer's own."""
+    place = kept.unpacked(TOP)
+    place.rename(kept.folder / "elsewhere")
+    place.symlink_to(kept.folder / "elsewhere")
+
+
+def change_file(kept: Layerdb) -> None:
+    """Change one byte of a file."""
+    (kept.unpacked(TOP) / "same/x").write_bytes(b"1" * 399 + b"2")
+
+
+def remove_file(kept: Layerdb) -> None:
+    """Remove one file."""
+    (kept.unpacked(TOP) / "same/x").unlink()
+
+
+def remove_split(kept: Layerdb) -> None:
+    """Remove the headers."""
+    (kept.kept(TOP) / "tar-split.json.gz").unlink()
+
+
+def exchange_splits(kept: Layerdb) -> None:
+    """Give the layer the headers and the files of another one, both sound."""
+    below = kept.kept(SPEC.diff_ids[0])
+    for name in ("tar-split.json.gz", "cache-id"):
+        (kept.kept(TOP) / name).write_bytes((below / name).read_bytes())
+
+
+def change_config(kept: Layerdb) -> None:
+    """Change the config."""
+    path = kept.folder / "image/overlay2/imagedb/content/sha256" / hexdigest(SPEC.config)
+    path.write_bytes(SPEC.config + b" ")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (overwrite("diff", b"sha256:" + b"0" * 64), "a layer's folder belongs to another layer"),
+        (overwrite("cache-id", b"../../elsewhere"), "name of an unknown form"),
+        (overwrite("cache-id", b"a" * 300), "cache-id is longer than 256 bytes"),
+        (overwrite("cache-id", b""), "name of an unknown form"),
+        (overwrite("cache-id", b"0"), "No such file"),
+        (overwrite("tar-split.json.gz", gzip.compress(b"{}\n")), "unknown form"),
+        (overwrite("tar-split.json.gz", gzip.compress(b"")[:-3]), "EOF|end|ended"),
+        (plant, "symbolic links"),
+        (plant_folder, "Not a directory|symbolic links"),
+        (plant_layer, "Not a directory|symbolic links"),
+        (change_file, "the files of a layer are not those of its archive"),
+        (remove_file, "No such file"),
+        (remove_split, "No such file"),
+        (exchange_splits, "the files of a layer are not those of its archive"),
+        (change_config, "its config is damaged"),
+    ],
+    ids=lambda each: getattr(each, "__name__", "")[:20],
+)
+def test_what_is_not_right(tmp_path: Path, spoil: Callable[[Layerdb], object], error: str) -> None:
+    """Whatever is missing, changed, of another form or behind a link ends the reading."""
+    kept = Layerdb(tmp_path)
+    image = kept.add(SPEC)
+    spoil(kept)
+    with pytest.raises((Unavailable, DamagedArchive, OSError, EOFError), match=error):
+        read(kept, image)
+
+
+@pytest.mark.parametrize("image_id", ["sha256:../../x", "x:1", "sha512:" + "0" * 64, "sha256:" + "0" * 64])
+def test_id_of_another_form(tmp_path: Path, image_id: str) -> None:
+    """An id is no path, and one that nothing has is no image."""
+    kept = Layerdb(tmp_path)
+    kept.add(SPEC)
+    image = LocalImage(reference="x", id=image_id, platform="", diff_ids=SPEC.diff_ids, labels={}, user="")
+    with pytest.raises((Unavailable, OSError)):
+        read(kept, image)
+
+
+def test_engine_and_config_that_disagree(tmp_path: Path) -> None:
+    """A config with other layers than the engine says is not this image's."""
+    kept = Layerdb(tmp_path)
+    other = kept.add(ImageSpec(tags=("y",), layers=((Entry("o", b"o"),),)))
+    image = kept.add(ImageSpec(tags=("x",), layers=(LOWER,)))
+    mixed = LocalImage(reference="x", id=image.id, platform="", diff_ids=other.diff_ids, labels={}, user="")
+    with pytest.raises(Unavailable, match="other layers than the engine"):
+        read(kept, mixed)
+
+
+def test_limits(tmp_path: Path) -> None:
+    """An image beyond a limit is refused here as well."""
+    kept = Layerdb(tmp_path)
+    with pytest.raises(LimitExceeded, match=r"^x:1 has more than 3 files and folders"):
+        read(kept, kept.add(SPEC), Reading(cache=Cache(tmp_path / "cache"), limits=Limits(entries=3)))
+
+
+class Noting:
+    """Watches that note the paths of each layer."""
+
+    def __init__(self) -> None:
+        self.kept, self.begun = dict[str, list[str]](), 0
+
+    def has(self, diff_id: str) -> bool:
+        """Tell whether the layer was kept."""
+        return diff_id in self.kept
+
+    def begin(self) -> Watch:
+        """Return a watch."""
+        self.begun += 1
+        return Seen()
+
+    def keep(self, diff_id: str, watch: Watch) -> None:
+        """Keep what it saw."""
+        assert isinstance(watch, Seen)
+        self.kept[diff_id] = watch.paths
+
+
+class Seen:
+    """A watch that notes paths."""
+
+    def __init__(self) -> None:
+        self.paths = list[str]()
+
+    def see(self, _index: int, path: str, _header: Header, /) -> int:
+        """Note the path."""
+        self.paths.append(path)
+        return 0
+
+    def look(self, _data: bytes, /) -> None:
+        """Look at nothing."""
+
+
+def test_watches_see_each_layer(tmp_path: Path) -> None:
+    """Each layer that was not inspected yet is, also one that the cache has; a layer that fails is not kept."""
+    kept, watches, cache = Layerdb(tmp_path), Noting(), Cache(tmp_path / "cache")
+    image = kept.add(SPEC)
+    cache.keep_layer(SPEC.diff_ids[0], streamed(SPEC).layers[0])
+    assert read(kept, image, Reading(cache=cache, watches=watches)) == streamed(SPEC)
+    assert watches.kept[SPEC.diff_ids[0]] == ["d", "d/a", "var/lib/dpkg/status", "empty"]
+    assert watches.begun == len(watches.kept) == 2
+    change_file(kept)
+    again = Noting()
+    with pytest.raises(Unavailable):
+        read(kept, image, Reading(cache=cache, watches=again))
+    assert set(again.kept) == {SPEC.diff_ids[0]}

@@ -1,0 +1,33 @@
+"""How images are read where an engine keeps them: what is known, what is limited, who is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from weighbridge.cache import Cache
+from weighbridge.model.limits import DEFAULT, Limits
+from weighbridge.sources.tar.layer import Watches
+
+Note = Callable[[str], object]
+"""Called with one line for people to read."""
+
+
+def note_nothing(_line: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How to read images."""
+
+    cache: Cache
+    """Has layers that were read before."""
+    on_progress: Callable[[int], None] | None = None
+    """Called with the number of bytes read so far."""
+    watches: Watches | None = None
+    """Inspects all layers."""
+    limits: Limits = DEFAULT
+    """Of each image."""
+    on_note: Note = note_nothing
+    """Called with one line for each image: where it is read, and if not there, why."""

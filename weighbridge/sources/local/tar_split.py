@@ -1,0 +1,151 @@
+"""Puts a layer's archive together again: its headers from a tar-split file, the files' bytes from the unpacked layer.
+
+Format: github.com/vbatts/tar-split, tar/storage. Each line is a JSON object with its `position`. Type 2 is a segment,
+raw bytes of the archive in base64: headers and padding. Type 1 is a file whose bytes follow there; `name_raw` replaces
+`name` where that is not UTF-8.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+from weighbridge.sources.tar.compression import Readable
+from weighbridge.sources.tar.headers import DamagedArchive
+from weighbridge.sources.tar.reader import CHUNK_BYTES
+
+_FILE, _SEGMENT = 1, 2
+_LONGEST_LINE = 2**24
+"""A segment is hardly longer than one member's headers, of which the reader takes 1 MiB."""
+
+
+class Reassembled:
+    """The stream of a layer's archive. Use it as a context manager, because it may keep a file open.
+
+    `read` raises `DamagedArchive` if the tar-split file is of another form or a file does not have its length,
+    `OSError` if a file cannot be read, and what `open_file` raises. Only `diff_id` proves what was read, at the end.
+    """
+
+    def __init__(
+        self, split: Readable, open_file: Callable[[str], int], on_bytes: Callable[[int], object] | None = None
+    ) -> None:
+        """Begin at the first byte.
+
+        Args:
+            split: The tar-split file, without its compression.
+            open_file: Returns a descriptor for a file of the unpacked layer, by the name in the archive.
+            on_bytes: Called with the length of each piece that was read.
+        """
+        self._entries, self._open, self._on_bytes = _iterate_entries(split), open_file, on_bytes
+        self._segment, self._file, self._left = memoryview(b""), -1, 0
+        self._buffer, self._hash = bytearray(CHUNK_BYTES), hashlib.sha256()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    @property
+    def diff_id(self) -> str:
+        """`sha256:…` of all bytes so far; at the end it is the layer's diff ID."""
+        return f"sha256:{self._hash.hexdigest()}"
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next `size` bytes, fewer only at the end."""
+        if size > len(self._buffer):
+            self._buffer = bytearray(size)
+        view, at = memoryview(self._buffer), 0
+        while at < size:
+            if self._left:
+                at += self._read_file(view[at : min(size, at + self._left)])
+            elif self._segment:
+                part, self._segment = self._segment[: size - at], self._segment[size - at :]
+                view[at : at + len(part)] = part
+                at += len(part)
+            elif not self._begin_next():
+                break
+        block = bytes(view[:at])
+        self._hash.update(block)
+        if self._on_bytes:
+            self._on_bytes(at)
+        return block
+
+    def _read_file(self, view: memoryview) -> int:
+        count = os.readv(self._file, [view])
+        if not count:
+            raise DamagedArchive("a file was cut off while it was read")
+        self._left -= count
+        if not self._left:
+            self._close()
+        return count
+
+    def _begin_next(self) -> bool:
+        """Begin with the next entry; False at the end."""
+        entry = next(self._entries, None)
+        if entry is None:
+            return False
+        if isinstance(entry, bytes):
+            self._segment = memoryview(entry)
+            return True
+        name, size = entry
+        self._file = self._open(name)
+        if os.fstat(self._file).st_size != size:
+            raise DamagedArchive("a file does not have the length that it had in the archive")
+        self._left = size
+        return True
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def _iterate_entries(split: Readable) -> Iterator[bytes | tuple[str, int]]:
+    """Yield segments, and the name and size of each file that has bytes.
+
+    Raises:
+        DamagedArchive: A line is of another form.
+    """
+    for position, line in enumerate(_iterate_lines(split)):
+        try:
+            entry = json.loads(line.decode())  # faster than bytes, of which it guesses the encoding
+            if entry["position"] != position:
+                raise DamagedArchive("a line of the tar-split file is missing")
+            if entry["type"] == _SEGMENT:
+                yield binascii.a2b_base64(entry["payload"])
+            elif entry["type"] != _FILE:
+                raise DamagedArchive("the tar-split file has an entry of an unknown type")
+            elif size := entry.get("size"):
+                yield _read_name(entry), _check_size(size)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise DamagedArchive("the tar-split file is of an unknown form") from error
+
+
+def _iterate_lines(split: Readable) -> Iterator[bytes]:
+    rest = b""
+    while block := split.read(CHUNK_BYTES):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+        if len(rest) > _LONGEST_LINE:
+            raise DamagedArchive("a line of the tar-split file is too long")
+    if rest:
+        yield rest
+
+
+def _read_name(entry: dict[str, Any]) -> str:
+    raw = entry.get("name_raw")
+    name = binascii.a2b_base64(raw).decode(errors="surrogateescape") if raw else entry["name"]
+    if not isinstance(name, str):
+        raise TypeError("a name is not a text")
+    return name
+
+
+def _check_size(size: Any) -> int:
+    if type(size) is not int or size < 0:
+        raise ValueError("a size is not a whole number")
+    return size
