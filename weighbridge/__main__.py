@@ -1,31 +1,32 @@
 """Starts the program, as `weighbridge` or `python -m weighbridge`.
 
 Python shows a traceback when Ctrl-C comes before a program can handle it. So until the program is loaded, Ctrl-C just
-ends it; where it is ignored, as in the background, it stays ignored.
+ends it; where it is ignored, as in the background, it stays so. Only the built-in part of `signal` is there at once.
 """
 
-from __future__ import annotations
+import _signal as signal  # type: ignore[import-not-found]
 
-import signal
-from collections.abc import Callable
-from typing import Any
+
+def handle(how: object) -> None:
+    """Let Ctrl-C do this from now on, unless it is ignored."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, how)
+
+
+handle(signal.SIG_DFL)
 
 
 def main() -> None:
     """Run the program with the words of the command line."""
-    _handle_interrupt(signal.SIG_DFL)
     from weighbridge import program  # noqa: PLC0415 - see above
 
     try:
-        _handle_interrupt(signal.default_int_handler)
+        handle(signal.default_int_handler)
         program.main()
+    except KeyboardInterrupt:
+        raise SystemExit(1) from None  # as Invoke ends for it
     finally:
-        _handle_interrupt(signal.SIG_DFL)
-
-
-def _handle_interrupt(how: signal.Handlers | Callable[..., Any]) -> None:
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, how)
+        handle(signal.SIG_DFL)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ class ProgramConfig(Config):
 class WeighbridgeProgram(Program):
     """Invoke's program with our tasks."""
 
+    def print_version(self) -> None:
+        """Print the name and the version, which only now is looked up."""
+        self.version = read_version()
+        super().print_version()
+
     def update_config(self, merge: bool = True) -> None:  # noqa: FBT001, FBT002
         """Take what the command line sets, and say what is wrong with it in one line."""
         with show_user_errors():
@@ -63,7 +68,6 @@ program = WeighbridgeProgram(
 
 def main() -> None:
     """Run the program with the words of the command line."""
-    program.version = read_version()
     program.run()
 
 

@@ -188,7 +188,7 @@ def test_history(layout: Layout) -> None:
     memory, told = weigh(layout.finish(b"[" + b"{}," * 2_000_000 + b"{}]"))
     assert told.endswith(
         "has more than 10,000 history steps, the limit for an image. Raise limits.history_steps in "
-        "invoke.yaml if that is right."
+        "the settings if that is right."
     )
     assert memory < MOST_BYTES / 3
 
