@@ -69,6 +69,11 @@ BROKEN = {
     "cache": Broken("no_package_cache", before="COPY app /root/.cache/pip/http", words="/root/.cache/pip/http/lib.so"),
     "repository": Broken("no_vcs_folder", before="COPY app /app/.git", words="/app/.git was copied into the image"),
     "tests": Broken("no_test_suite", before="COPY app/main.py /app/test_main.py", words="/app/test_main.py is a test"),
+    "our-settings": Broken(
+        "no_tool_files",
+        before="COPY example /app/weighbridge.yaml",
+        words="/app/weighbridge.yaml holds the settings of Weighbridge",
+    ),
     "env-file": Broken("no_env_file", before="COPY settings /app/.env", words="/app/.env holds"),
     "foreign": Broken(
         "code_is_for_this_platform", before="COPY foreign /app/x.so", words="/app/x.so is built for s390x"
