@@ -154,7 +154,10 @@ def test_files_are_those_of_an_export(loaded: Loaded, name: str) -> None:
 
 @pytest.mark.parametrize("name", LOADED)
 def test_folder_of_the_engine_gives_what_its_stream_gives(loaded: Loaded, tmp_path: Path, name: str) -> None:
-    """Each column of each layer is the same, read in the engine's folder or asked for; only links send us back."""
+    """Each column of each layer is the same, read in the engine's folder or asked for.
+
+    Only where the folder has unpacked files do links in their way send us back; containerd keeps the archives.
+    """
     engine, reference, told = loaded.engine, loaded.references[name], list[str]()
     try:
         streamed = daemon.read(engine, [reference], Cache(tmp_path / "stream"))
@@ -165,7 +168,8 @@ def test_folder_of_the_engine_gives_what_its_stream_gives(loaded: Loaded, tmp_pa
     assert found == streamed
     if not os.access(engine.data_root.path, os.R_OK):
         pytest.skip("this user may not read the engine's folder")
-    assert told[0].startswith("Read in ") is (name not in BEHIND_LINKS), told
+    unpacked = engine.data_root.store == "overlay2"
+    assert told[0].startswith("Read in ") is (not unpacked or name not in BEHIND_LINKS), told
 
 
 @pytest.mark.parametrize("name", REPEATED)
