@@ -212,11 +212,13 @@ def test_where_the_environment_is(launcher: Launcher, tmp_path: Path) -> None:
             "environment", variables={"XDG_CACHE_HOME": f"{tmp_path}{name}" if name[0] == "/" else name}
         )
         assert told.stdout.startswith(f"{tmp_path}/{start}/weighbridge/environments/")
-    done = launcher.run(variables={"HOME": ""})
-    assert (done.returncode, done.stderr) == (
-        2,
-        "error: there is no folder for the environment. Set HOME or XDG_CACHE_HOME.\n",
-    )
+    nobody = tmp_path / "bin" / "getent"
+    for home, code in ((f"{tmp_path}/theirs", 0), ("", 2)):  # without HOME, the one that the machine knows
+        nobody.write_text(f"#!/bin/sh\necho me:x:1:1::{home}:/bin/sh\n")
+        nobody.chmod(0o755)
+        done = launcher.run("environment", variables={"HOME": ""})
+        assert (done.returncode, done.stdout.startswith(f"{tmp_path}/theirs/.cache/")) == (code, code == 0)
+    assert done.stderr == "error: there is no folder for the environment. Set HOME or XDG_CACHE_HOME.\n"
     (tmp_path / "file").touch()
     done = launcher.run(variables={"XDG_CACHE_HOME": f"{tmp_path}/file"})
     assert done.returncode == 2
