@@ -152,7 +152,7 @@ def test_field_of_an_image(record: Record, fields: dict[str, Any], words: str) -
 
 
 def test_first_fault_is_told(record: Record) -> None:
-    """Of faults in several fields the first is told: lists of an image before its fields, images in their order."""
+    """Of several faults the answer names the first: an image's lists before its fields, images in their order."""
     value = record(image={"layers": [5], "variant": 5})
     assert refusal(value) == "images.0.variant: Input should be a valid string"
     assert refusal(value | {"dirty": None}) == "dirty: Input should be a valid boolean"

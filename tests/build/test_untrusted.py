@@ -1,4 +1,4 @@
-"""What tools print where they do not trust a certificate is told apart from all else, and becomes advice that fits.
+"""Advice for what tools print when they do not trust a certificate, and none for anything else.
 
 The texts are those of the real tools, printed in builds behind a proxy that inspects TLS, or quoted in the issue
 trackers of uv, npm, Alpine and moby.
@@ -149,7 +149,7 @@ def test_other_failures(printed: str) -> None:
 
 
 def test_step_with_the_secret() -> None:
-    """A step that mounts the secret already is told to look at the bundle, and at the tool's variable."""
+    """Where a step mounts the secret already, the advice names the bundle and the tool's variable."""
     advice = find_advice("RUN --mount=type=secret,id=ca pip install six", PIP.splitlines())
     assert advice is not None
     assert "although the step has the build secret `ca`" in advice

@@ -215,7 +215,7 @@ def test_base_is_known_by_what_the_build_wrote_down(tmp_path: Path) -> None:
 
 
 def test_standin_is_told_where_the_build_wrote_it_down(tmp_path: Path) -> None:
-    """The image that a stand-in stands for is told with it, but not where the label was inherited."""
+    """A record names the image that a stand-in stands for, unless the label was inherited."""
     told = {NAME_LABEL: "gone:1", TOP_LABEL: f"2 {BASE.diff_ids[1]}", STANDS_FOR_LABEL: "official:1"}
     for read, stands_for in (({FROM_LABEL: "gone:1"}, "official:1"), ({}, None)):
         (image,) = weighed(tmp_path, [replace(built("gone:1"), labels={**told, **read})], {"a": "backend:multi"}).images

@@ -170,7 +170,7 @@ def test_mounts_and_the_kernels_settings() -> None:
     ],
 )
 def test_data_root(host: str, info: dict[str, Any], obstacle: str) -> None:
-    """The folder is the engine's word; who is elsewhere or rootless is told, and why."""
+    """The engine names its folder; an engine elsewhere, or a rootless one, is an obstacle with its reason."""
     found = inspect.read_data_root({"DockerRootDir": "/d", "Driver": "overlay2", **info}, host)
     assert (found.path, found.store, found.obstacle) == ("/d", "overlay2", obstacle)
 

@@ -354,7 +354,7 @@ def test_find_follows_links_on_the_way() -> None:
     ],
 )
 def test_find(path: str, number: int | None) -> None:
-    """A path leads where the kernel would go, whether its links are told from the root or from where they lie."""
+    """A path leads where the kernel would go, whether its links begin at the root or where they lie."""
     view = stack(
         [
             layer(

@@ -6,8 +6,8 @@
     image/overlay2/layerdb/sha256/<chain id>/tar-split.json.gz   the headers of its archive
     overlay2/<cache id>/diff                                     the unpacked layer
 
-The engine does not promise this form. So nothing here is believed: a config's digest is the image's id, a layer's is
-its diff ID, and the chain of diff IDs names the layer's folder.
+The engine does not promise this form, so we check all of it: a config's digest is the image's id, a layer's is its
+diff ID, and the chain of diff IDs names the layer's folder.
 """
 
 from __future__ import annotations
