@@ -26,7 +26,7 @@ from weighbridge.settings.compose.project import (
     ComposeTmpfs,
     ComposeVolume,
 )
-from weighbridge.settings.compose.reader import find, read
+from weighbridge.settings.compose.reader import find, read, read_rendered
 
 pytestmark = pytest.mark.engine
 
@@ -72,6 +72,8 @@ def test_values_are_those_of_compose(compose: Compose, tmp_path: Path, name: str
     theirs = unescape(json.loads(done.stdout))
     assert theirs["name"] == ours.name
     assert {name: read_service(name, theirs, case.environment) for name in theirs["services"]} == dict(ours.services)
+    rendered = read_rendered(done.stdout, root, environment=case.environment)
+    assert (rendered.name, dict(rendered.services)) == (ours.name, dict(ours.services))
 
 
 def test_own_compose_file(compose: Compose) -> None:
@@ -212,6 +214,8 @@ def read_service(name: str, project: Mapping[str, Any], variables: Mapping[str, 
         labels=service.get("labels", {}),
         profiles=tuple(service.get("profiles", ())),
         restart=service.get("restart"),
+        container_name=service.get("container_name"),
+        hostname=service.get("hostname"),
         replicas=service.get("scale", service.get("deploy", {}).get("replicas", 1)),
         secrets=tuple(
             read_file(each, project["secrets"], "/run/secrets", variables) for each in service.get("secrets", ())

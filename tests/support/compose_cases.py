@@ -570,6 +570,7 @@ services:
   list: {image: a, networks: [back, front]}
   section: {image: a, networks: {back: {aliases: [db, postgres], ipv4_address: 10.0.0.2}, front: }}
   both: {image: a, networks: {default: {aliases: [me]}}}
+  named: {image: a, container_name: shop-named, hostname: inside}
 networks:
   back: {internal: true}
   front:
@@ -580,6 +581,7 @@ networks:
         ComposeService(name="list", image="a", networks={"back": (), "front": ()}),
         ComposeService(name="section", image="a", networks={"back": ("db", "postgres"), "front": ()}),
         ComposeService(name="both", image="a", networks={"default": ("me",)}),
+        ComposeService(name="named", image="a", container_name="shop-named", hostname="inside"),
     ],
     notes=(
         "services.section.networks.back.ipv4_address is not understood and is left out",
@@ -1050,6 +1052,7 @@ volumes:
         ),
         ComposeService(
             name="rabbitmq",
+            hostname="rabbit",
             image="rabbitmq:4",
             healthcheck=ComposeHealthcheck(test=("CMD-SHELL", "rabbitmq-diagnostics -q ping")),
         ),
@@ -1074,7 +1077,6 @@ volumes:
             **_of_stack(root, C_FORCE_ROOT="true"),
         ),
     ],
-    notes=("services.rabbitmq.hostname is not understood and is left out",),
 )
 
 

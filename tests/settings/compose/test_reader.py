@@ -54,6 +54,20 @@ def test_refused(tmp_path: Path, what: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_files_that_a_variable_names(tmp_path: Path) -> None:
+    """COMPOSE_FILE counts before all that is found, also from `.env`, and nothing overrides its files."""
+    for name in ("compose.yaml", "compose.override.yaml", "a.yaml"):
+        (tmp_path / name).write_text("services: {}", encoding="utf-8")
+    assert find(tmp_path, {"COMPOSE_FILE": "a.yaml:sub/b.yaml"}) == (tmp_path / "a.yaml", tmp_path / "sub/b.yaml")
+    assert find(tmp_path, {"COMPOSE_FILE": "a.yaml,/b.yaml", "COMPOSE_PATH_SEPARATOR": ","}) == (
+        tmp_path / "a.yaml",
+        Path("/b.yaml"),
+    )
+    (tmp_path / ".env").write_text("COMPOSE_FILE=a.yaml\n", encoding="utf-8")
+    assert find(tmp_path) == (tmp_path / "a.yaml",)
+    assert find(tmp_path, {"COMPOSE_FILE": ""}) == (tmp_path / "compose.yaml", tmp_path / "compose.override.yaml")
+
+
 def test_ranges_of_ports(tmp_path: Path) -> None:
     """A range of more ports than a service has is noted, and left out: it would be many times the file."""
     path = tmp_path / "compose.yaml"

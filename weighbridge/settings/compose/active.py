@@ -9,7 +9,8 @@ from typing import Any
 from weighbridge.quoting import join_names
 from weighbridge.settings.compose.places import Place
 
-_ALL = "*"
+ALL_PROFILES = "*"
+"""Stands for all profiles."""
 
 
 def choose_active(
@@ -28,7 +29,7 @@ def choose_active(
     active = [
         name
         for name, service in services.items()
-        if not service.get("profiles") or _ALL in profiles or {*profiles} & {*service["profiles"]}
+        if not service.get("profiles") or ALL_PROFILES in profiles or {*profiles} & {*service["profiles"]}
     ]
     waiting = {name: _list_dependencies(services, name, active, place.at(name).at("depends_on")) for name in active}
     try:

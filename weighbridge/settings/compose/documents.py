@@ -45,9 +45,10 @@ Model = dict[str, Any]
 class Reading:
     """What all files of one reading share: the notes, and each file's content."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: Mapping[Path, dict[str, Any]] | None = None) -> None:
+        """Begin a reading; `held` are files whose content is known already."""
         self.notes: list[str] = []
-        self._held: dict[Path, dict[str, Any]] = {}
+        self._held: dict[Path, dict[str, Any]] = {**(held or {})}
         self._included = 0
 
     def count_include(self, place: Place) -> None:

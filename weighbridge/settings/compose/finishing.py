@@ -12,9 +12,8 @@ from weighbridge.settings.compose.dotenv import read_variables
 from weighbridge.settings.compose.mounts import Reference
 from weighbridge.settings.compose.places import Place
 from weighbridge.settings.compose.project import ComposeBuild, ComposeFile, ComposeHealthcheck, ComposeService
-from weighbridge.settings.compose.services import Draft, EnvFile
+from weighbridge.settings.compose.services import TEXTS, Draft, EnvFile
 
-_TEXTS = ("image", "user", "stop_signal", "working_dir", "restart")
 _DEFAULT_NETWORK = "default"
 
 
@@ -45,7 +44,7 @@ class Finishing:
             raise place.refuse("it has neither an image nor a build")
         self._check_names(draft, place)
         kept = ("command", "entrypoint", "ports", "expose", "read_only", "stop_grace_period", "profiles")
-        plain: dict[str, Any] = {key: draft.get(key) or None for key in _TEXTS}
+        plain: dict[str, Any] = {key: draft.get(key) or None for key in TEXTS}
         plain |= {key: draft[key] for key in kept if key in draft}
         return ComposeService(
             name=name,

@@ -95,6 +95,10 @@ class ComposeService:
     healthcheck: ComposeHealthcheck | None = None
     depends_on: Mapping[str, Condition] = field(default_factory=dict)
     """Only services that are active."""
+    container_name: str | None = None
+    """A name by which other services reach it, too."""
+    hostname: str | None = None
+    """The name of its host, as it sees it itself."""
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Name of a network -> the service's aliases there, besides its name."""
     volumes: tuple[ComposeVolume, ...] = ()

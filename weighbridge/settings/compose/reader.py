@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from weighbridge import files as disk
 from weighbridge.errors import SettingsError
-from weighbridge.settings.compose.active import choose_active
-from weighbridge.settings.compose.documents import Reading, Scope, read_files
+from weighbridge.settings.compose import rendered
+from weighbridge.settings.compose.active import ALL_PROFILES, choose_active
+from weighbridge.settings.compose.documents import Model, Reading, Scope, read_files
 from weighbridge.settings.compose.dotenv import read_variables
 from weighbridge.settings.compose.finishing import Finishing
 from weighbridge.settings.compose.interpolation import interpolate
@@ -26,15 +28,28 @@ _OVERRIDES = (
 )
 _PROJECT_NAME = "COMPOSE_PROJECT_NAME"
 _PROFILES = "COMPOSE_PROFILES"
+_FILES, _SEPARATOR = "COMPOSE_FILE", "COMPOSE_PATH_SEPARATOR"
+_NONE: Mapping[str, str] = {}
 _NAME = re.compile("[a-z0-9][a-z0-9_-]*")
 
 
-def find(folder: Path) -> tuple[Path, ...]:
-    """Return the compose file of a folder and the one that overrides it, of several the one that Compose prefers.
+def find(folder: Path, environment: Mapping[str, str] = _NONE) -> tuple[Path, ...]:
+    """Return the files of a folder that Compose takes: those of COMPOSE_FILE, else one and what overrides it.
+
+    Args:
+        folder: Where the files and `.env` are.
+        environment: The variables of the user; COMPOSE_FILE may also stand in `.env`.
 
     Returns:
-        No file, one, or two: the second one is an override.
+        No file if there is none. Those of COMPOSE_FILE need not be there; `read` says so.
+
+    Raises:
+        SettingsError: `.env` cannot be read.
     """
+    known = {**_read_dotenv(folder, environment, []), **environment}
+    if named := known.get(_FILES):
+        separator = known.get(_SEPARATOR) or os.pathsep
+        return tuple(folder / each for each in named.split(separator) if each)
     found = [path for path in (folder / name for name in _NAMES) if disk.is_file(path)]
     overrides = [path for path in (folder / name for name in _OVERRIDES) if disk.is_file(path)]
     return (*found[:1], *overrides[:1]) if found else ()
@@ -62,21 +77,49 @@ def read(files: Sequence[Path], *, environment: Mapping[str, str], profiles: Col
     root = paths[0].parent
     reading = Reading()
     place = Place(", ".join(path.name for path in paths), "", reading.notes)
-    known = {**_read_dotenv(root, environment, reading), **environment}
+    known = {**_read_dotenv(root, environment, reading.notes), **environment}
     name = _find_name(paths, known, reading)
     known[_PROJECT_NAME] = name
     folder = Folder(root, known.get("HOME", ""))
     model = read_files(paths, Scope(reading=reading, environment=known, folder=folder))
     wanted = {*profiles} or {each.strip() for each in known.get(_PROFILES, "").split(",")} - {""}
-    active = choose_active(model["services"], wanted, place.at("services"))
-    finishing = Finishing(model, known, place)
+    return _finish(name, model, wanted, known, place)
+
+
+def read_rendered(text: str, folder: Path, *, environment: Mapping[str, str]) -> ComposeProject:
+    """Read what `docker compose config --format json` prints: the active services, merged and interpolated.
+
+    Args:
+        text: The JSON.
+        folder: The project's folder, where `.env` may stand.
+        environment: The variables of the user, of which secrets are made.
+
+    Raises:
+        SettingsError: It is no such JSON, or something in it is wrong.
+    """
+    path = folder.absolute() / rendered.NAME
+    place = Place(path.name)
+    content = rendered.parse(text, place)
+    reading = Reading({path: content})
+    place = Place(path.name, "", reading.notes)
+    # Each dollar is written twice, so that nothing of it is a variable.
+    model = read_files([path], Scope(reading=reading, environment={}, folder=Folder(path.parent)))
+    known = {**_read_dotenv(path.parent, environment, []), **environment}
+    return _finish(str(content["name"]), model, {ALL_PROFILES}, known, place)
+
+
+def _finish(
+    name: str, model: Model, profiles: Collection[str], environment: Mapping[str, str], place: Place
+) -> ComposeProject:
+    active = choose_active(model["services"], profiles, place.at("services"))
+    finishing = Finishing(model, environment, place)
     services = {each: finishing.build_service(each, active) for each in active}
-    return ComposeProject(name=name, services=services, notes=tuple(dict.fromkeys(reading.notes)))
+    return ComposeProject(name=name, services=services, notes=tuple(dict.fromkeys(place.notes)))
 
 
-def _read_dotenv(root: Path, environment: Mapping[str, str], reading: Reading) -> dict[str, str]:
+def _read_dotenv(root: Path, environment: Mapping[str, str], notes: list[str]) -> dict[str, str]:
     path = root / ".env"
-    return read_variables(path, environment, Place(path.name, "", reading.notes)) if disk.is_file(path) else {}
+    return read_variables(path, environment, Place(path.name, "", notes)) if disk.is_file(path) else {}
 
 
 def _find_name(paths: Sequence[Path], environment: Mapping[str, str], reading: Reading) -> str:

@@ -31,6 +31,8 @@ from weighbridge.settings.compose.shapes import (
 Draft = dict[str, Any]
 """A service in the form for merging: key -> value."""
 _REMOTE = re.compile(r"(?:https?|git|ssh)://|git@|github\.com/|docker-image://|oci-layout://|service:")
+TEXTS = ("image", "user", "stop_signal", "working_dir", "restart", "container_name", "hostname")
+"""Keys whose value is a text that is taken as it is."""
 _TESTS = {"NONE", "CMD", "CMD-SHELL"}
 _NULL = ("command", "entrypoint")
 """Keys for which null says something: that what earlier files say is removed."""
@@ -58,7 +60,7 @@ def read_service(value: Any, place: Place, folder: Folder) -> Draft:
 
 def _list_handlers(folder: Folder) -> Mapping[str, Handler]:
     return {
-        **dict.fromkeys(("image", "user", "stop_signal", "working_dir", "restart"), take_text),
+        **dict.fromkeys(TEXTS, take_text),
         **dict.fromkeys(("environment", "labels"), take_variables),
         **dict.fromkeys(("command", "entrypoint"), take_command),
         "build": partial(_take_build, folder=folder),
