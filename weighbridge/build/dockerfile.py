@@ -2,20 +2,20 @@
 
 It does so for any Dockerfile that BuildKit takes.
 
-Source: docs.docker.com, Dockerfile reference, "FROM", "ARG", "Parser directives" and "Here-Documents"; moby/buildkit,
-frontend/dockerfile/parser and dockerfile2llb, where that is silent.
+Source: docs.docker.com, Dockerfile reference, "FROM" and "ARG"; moby/buildkit, frontend/dockerfile/dockerfile2llb,
+where that is silent.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from weighbridge import files
-from weighbridge.build.expansion import Unclear, expand, split_words, unquote
+from weighbridge.build.expansion import Unclear, expand, split_words
+from weighbridge.build.instructions import BLANKS, Instruction, drop_flags, read_script
 
 SCRATCH = "scratch"
 """What FROM names for no image at all."""
@@ -24,29 +24,9 @@ _LONGEST = 2**24
 _PARTS = ("PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT")
 _OF_BUILDER = ("TARGETSTAGE", *(f"{side}{part}" for side in ("BUILD", "TARGET") for part in _PARTS))
 """Variables that have a value in every build, which is not known here."""
-_BLANKS = re.compile(r"[\t\v\f\r ]+")
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+)")
-_DIRECTIVES = ("syntax", "escape", "check")
-_SYNTAX_ARGUMENT = "BUILDKIT_SYNTAX"
-_OWN_SYNTAX = re.compile(r"(?:.*/)?docker/dockerfile(?:-upstream)?(?:[:@].*)?")
-"""The frontends that read what is read here, from whatever registry; others may mean anything."""
-_HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]*)")
-_TAKES_HEREDOC = ("add", "copy", "run")
 _REFERENCE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:/@-]*[A-Za-z0-9._-])?")
 _PLAIN, _NAMED = 1, 3
 """How many words `FROM image` and `FROM image AS name` have behind FROM."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Instruction:
-    """An instruction and where it stands."""
-
-    name: str
-    """In small letters."""
-    arguments: str
-    """What stands behind the name."""
-    lines: range
-    """The lines that it takes, without those of its heredocs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +38,6 @@ class _From:
     name: Sequence[str]
     """`AS name`, or nothing."""
     lines: range
-
-
-class _Lines:
-    """The lines of a Dockerfile, each taken once."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        self._rest = iter(lines)
-        self.taken = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._rest)
-        self.taken += 1
-        return line
 
 
 @dataclass(slots=True)
@@ -90,10 +54,10 @@ class _Stages:
     images: list[_From] = field(default_factory=list)
     """Each FROM that names an image, and not a stage."""
 
-    def add(self, instruction: _Instruction) -> None:
+    def add(self, instruction: Instruction) -> None:
         """Take a FROM."""
-        everything = _BLANKS.split(instruction.arguments)
-        words = _drop_flags(everything)
+        everything = BLANKS.split(instruction.arguments)
+        words = drop_flags(everything)
         begun = len(words) in {_PLAIN, _NAMED} and (len(words) == _PLAIN or words[1].lower() == "as")
         base = self._expand(words[0]) if begun else None
         # Only what stands above is a stage to it: below its own name, a stage may use an image of that name.
@@ -179,77 +143,14 @@ def read_text(path: Path) -> str:
 
 def _read_stages(text: str, arguments: Mapping[str, str]) -> _Stages | None:
     """Return the stages; None if another frontend reads the text."""
-    lines = text.removeprefix("\ufeff").split("\n")
-    directives = _read_directives(lines)
-    escape = directives.get("escape", "\\")
-    syntax = arguments.get(_SYNTAX_ARGUMENT) or directives.get("syntax") or "docker/dockerfile"
-    if escape not in {"\\", "`"} or not _OWN_SYNTAX.fullmatch(syntax.partition(" ")[0]):
+    script = read_script(text, arguments)
+    if script is None:
         return None
-    stages = _Stages(arguments, escape, {name: arguments.get(name) for name in _OF_BUILDER})
-    for each in _read_instructions(lines, escape):
+    stages = _Stages(arguments, script.escape, {name: arguments.get(name) for name in _OF_BUILDER})
+    for each in script.instructions:
         if each.name == "from":
             stages.add(each)
         elif each.name == "arg" and not stages.bases:
-            for word in split_words(each.arguments, escape):
+            for word in split_words(each.arguments, script.escape):
                 stages.set_variable(word)
     return stages
-
-
-def _read_directives(lines: Sequence[str]) -> dict[str, str]:
-    """Return the parser directives: the lines at the beginning, up to the first that is something else."""
-    found = dict[str, str]()
-    for line in lines:
-        matched = _DIRECTIVE.fullmatch(line.rstrip())
-        if not matched or matched[1].lower() not in _DIRECTIVES:
-            break
-        found.setdefault(matched[1].lower(), matched[2])
-    return found
-
-
-def _read_instructions(lines: Sequence[str], escape: str) -> Iterator[_Instruction]:
-    """Yield each instruction; leave out comments and heredocs."""
-    rest = _Lines(lines)
-    # As BuildKit: an escape character that is itself escaped does not continue the line.
-    continued = re.compile(rf"(^|[^{re.escape(escape)}]){re.escape(escape)}[ \t]*$")
-    for line in rest:
-        begin = rest.taken - 1
-        whole = _join_lines(line.lstrip(), rest, continued)
-        if not whole.strip():
-            continue
-        name, *behind = _BLANKS.split(whole.strip(), maxsplit=1)
-        arguments = behind[0] if behind else ""
-        yield _Instruction(name.lower(), arguments, range(begin, rest.taken))
-        for tabs, end in _find_heredocs(name.lower(), arguments):
-            _skip(rest, tabs=tabs, end=end)
-
-
-def _join_lines(begin: str, rest: Iterator[str], continued: re.Pattern[str]) -> str:
-    """Return a line with those that continue it; comments and empty lines between them do not end it."""
-    parts, line = list[str](), "" if begin.startswith("#") else begin.rstrip("\r")
-    while matched := continued.search(line):
-        parts.append(line[: matched.start()] + matched[1])
-        line = next((each for each in rest if each.strip() and not each.lstrip().startswith("#")), "").rstrip("\r")
-    return "".join([*parts, line])
-
-
-def _find_heredocs(name: str, arguments: str) -> Iterator[tuple[bool, str]]:
-    """Yield of each heredoc of an instruction whether tabs before its lines are left out, and the line that ends it."""
-    if name == "onbuild":
-        name = arguments.partition(" ")[0].lower()
-    words = split_words(arguments) if name in _TAKES_HEREDOC else []
-    with suppress(Unclear):  # BuildKit sees no heredoc in a line with a quote that is not closed
-        for matched in filter(None, map(_HEREDOC.fullmatch, words if unquote(arguments) else [])):
-            if matched[2]:
-                yield matched[1] == "-", unquote(matched[2])
-
-
-def _skip(rest: Iterator[str], *, tabs: bool, end: str) -> None:
-    for line in rest:
-        text = line.rstrip("\r")
-        if (text.lstrip("\t") if tabs else text) == end:
-            return
-
-
-def _drop_flags(words: Sequence[str]) -> Sequence[str]:
-    first = next((number for number, word in enumerate(words) if not word.startswith("--")), len(words))
-    return words[first:]
