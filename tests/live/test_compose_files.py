@@ -17,6 +17,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.support.compose_cases import CASES, REFUSED
+from tests.support.stacks_in_compose import STACKS
+from weighbridge.build.recipes import find_recipes
+from weighbridge.engine.compose import render
 from weighbridge.errors import SettingsError
 from weighbridge.settings.compose.project import (
     ComposeBuild,
@@ -27,6 +30,7 @@ from weighbridge.settings.compose.project import (
     ComposeVolume,
 )
 from weighbridge.settings.compose.reader import find, read, read_rendered
+from weighbridge.settings.compose.translation.translator import translate
 
 pytestmark = pytest.mark.engine
 
@@ -74,6 +78,36 @@ def test_values_are_those_of_compose(compose: Compose, tmp_path: Path, name: str
     assert {name: read_service(name, theirs, case.environment) for name in theirs["services"]} == dict(ours.services)
     rendered = read_rendered(done.stdout, root, environment=case.environment)
     assert (rendered.name, dict(rendered.services)) == (ours.name, dict(ours.services))
+    assert translate(rendered, root) == translate(ours, root)
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_translation_is_that_of_what_compose_says(compose: Compose, tmp_path: Path, name: str) -> None:
+    """A stack gives the same settings and notes whether Compose or our reader has read its files."""
+    stack = STACKS[name]
+    root = stack.write(tmp_path)
+    paths = find(root, stack.environment)
+    ours = read(paths, environment=stack.environment, profiles=stack.profiles)
+    kept = {key: os.environ[key] for key in ("PATH", "DOCKER_CONFIG") if key in os.environ}
+
+    text = render(paths, root, profiles=stack.profiles, environment={**kept, **stack.environment})
+
+    assert text is not None, f"{compose.words} is there"
+    theirs = read_rendered(text, root, environment=stack.environment)
+    recipes = find_recipes(ours)
+    assert find_recipes(theirs) == recipes
+    assert translate(theirs, root, recipes) == translate(ours, root, recipes)
+
+
+def test_compose_says_what_is_wrong(compose: Compose, tmp_path: Path) -> None:
+    """What Compose refuses is an error of one line in its words."""
+    path = tmp_path / "compose.yaml"
+    path.write_text("services: {a: {image: x, depends_on: [b]}}", encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        render([path], tmp_path)
+    assert f"`{' '.join(compose.words)} config` refuses the compose files: " in str(caught.value)
+    assert "undefined service" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_own_compose_file(compose: Compose) -> None:
