@@ -19,20 +19,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import assert_never
+from typing import Literal, assert_never
 
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerSpec
-from weighbridge.model.smoke import RoleName
+from weighbridge.model.scan import ScannedImage
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import services
 from weighbridge.smoke.stack import runs, signals
+from weighbridge.smoke.stack.blueprint import Blueprint
+from weighbridge.smoke.stack.cast import Cast, use_alone
 from weighbridge.smoke.stack.containers import Stack, run_stack
+from weighbridge.smoke.stack.observations import Observations
 from weighbridge.smoke.stack.runs import Run
 
+RoleName = Literal["api", "worker"]
 ROLES: tuple[RoleName, ...] = ("api", "worker")
 READY = " ready."
 """The end of Celery's message when a worker begins to take jobs."""
@@ -71,7 +75,8 @@ class Stage:
             EngineFault: The role does not serve in time, or ends; the detail is the end of its log.
         """
         own = Run(f"{self.stack.run.id}-{secrets.token_hex(4)}", keep=False)
-        stack = replace(self.stack, image=image, run=own)
+        blueprint = replace(self.stack.blueprint, cast=_cast(image), run=own)
+        stack = replace(self.stack, blueprint=blueprint, observed=Observations())
         try:
             created = stack.engine.create_container(_make_spec(stack, role, self.stack.run))
             stack.engine.start(created.id)
@@ -101,7 +106,7 @@ class Stage:
         return _parse_time(started), address
 
     def _await_api(self, stack: Stack, address: str) -> float:
-        port = stack.settings.roles.api.port
+        port = stack.settings.get_api("api").port
         return _poll(stack, "api", _POLL_SECONDS, lambda: time.time() if _is_answering(address, port) else None)
 
     def _await_worker(self, stack: Stack) -> float:
@@ -137,15 +142,19 @@ def set_up_stage(
     """
     runs.sweep(engine, note)
     with signals.defer() as interruption, runs.begin(keep=False) as run:
-        stack = Stack(
-            engine=engine, settings=settings, image="", services={"redis": redis}, run=run, interruption=interruption
-        )
+        blueprint = Blueprint(settings=settings, cast=_cast(""), services={"redis": redis}, run=run)
+        stack = Stack(engine=engine, blueprint=blueprint, interruption=interruption)
         with run_stack(stack, note):
             try:
                 services.starts(stack, "redis")
             except CheckFailed as error:
                 raise EngineFault(f"Redis did not start: {error}", advice="Look into the engine's log.") from error
             yield Stage(stack, client)
+
+
+def _cast(image: str) -> Cast:
+    """Return a cast in which all roles run from an image, of which nothing else is known."""
+    return use_alone(image, ScannedImage(reference=image, image_id=image, platform=""))
 
 
 def _make_spec(stack: Stack, role: RoleName, run: Run) -> ContainerSpec:
@@ -158,7 +167,7 @@ def _make_spec(stack: Stack, role: RoleName, run: Run) -> ContainerSpec:
     settings = stack.get_role(role)
     return ContainerSpec(
         name=stack.build_name(role),
-        image=stack.image,
+        image=stack.blueprint.cast.name,
         network=run.name,
         command=settings.command or (),
         environment={**stack.settings.smoke.environment, **settings.environment},
@@ -185,9 +194,13 @@ def _poll(stack: Stack, role: str, pause: float, ask: Callable[[], float | None]
 def _check(stack: Stack, role: str, *, in_time: bool) -> None:
     state, log = stack.read_state(role), stack.read_log(role)
     if not state.running:
-        raise EngineFault(f"{stack.image}: the {role} ended with code {state.exit_code}", advice=_SEE_LOG, detail=log)
+        raise EngineFault(
+            f"{stack.blueprint.cast.name}: the {role} ended with code {state.exit_code}", advice=_SEE_LOG, detail=log
+        )
     if not in_time:
-        raise EngineFault(f"{stack.image}: the {role} does not serve in time", advice=_ON_ENGINE, detail=log)
+        raise EngineFault(
+            f"{stack.blueprint.cast.name}: the {role} does not serve in time", advice=_ON_ENGINE, detail=log
+        )
 
 
 def _is_answering(address: str, port: int) -> bool:
@@ -211,5 +224,5 @@ def _read_memory_bytes(stack: Stack, role: str) -> int:
     result = stack.engine.execute(stack.build_name(role), command)
     if result.code:
         why = (result.streams.errors or result.streams.output).strip()
-        raise EngineFault(f"{stack.image}: the memory of the {role} cannot be read: {why}")
+        raise EngineFault(f"{stack.blueprint.cast.name}: the memory of the {role} cannot be read: {why}")
     return int(json.loads(result.streams.output))

@@ -25,7 +25,7 @@ def engine(c: Context, format: str = "terminal", root: str = "") -> None:
     from weighbridge.commands import engine as command
 
     with show_user_errors():
-        project = open_project(c, "engine", root)
+        project = open_project(c, "engine", root, use="all")
         command.run(project.settings, project.root, format)
 
 
@@ -54,7 +54,7 @@ def build(
     from weighbridge.commands import build as command
 
     with show_user_errors():
-        project = open_project(c, "build", root, needs_file=True)
+        project = open_project(c, "build", root, needs_file=True, use="all")
         command.run(
             project.settings,
             project.root,
@@ -93,7 +93,7 @@ def report(
     from weighbridge.commands import report as command
 
     with show_user_errors():
-        project = open_project(c, "report", root)
+        project = open_project(c, "report", root, use="none" if image else "images")
         command.run(
             project.settings,
             project.root,
@@ -115,7 +115,7 @@ def trend(c: Context, variant: list[str], format: str = "terminal", root: str = 
     from weighbridge.commands import trend as command
 
     with show_user_errors():
-        project = open_project(c, "trend", root, needs_file=True)
+        project = open_project(c, "trend", root, needs_file=True, use="images")
         command.run(project.settings, project.root, variant, format)
 
 
@@ -142,6 +142,8 @@ def diff(c: Context, before: str, after: str, format: str = "terminal", verbose:
     iterable=["variant"],
     help={
         "variant": VARIANT_HELP,
+        "profile": "what is demanded: `works`, or `hardened`, which also confines the roles and judges their images; "
+        "default: that of the settings",
         "faults": "also break things on purpose: kill the worker, each service and the API, fill the data folder",
         "keep": "leave the containers running for inspection; `invoke clean` removes them",
         "format": formats.describe_choice(formats.PROOFS),
@@ -149,14 +151,29 @@ def diff(c: Context, before: str, after: str, format: str = "terminal", verbose:
     },
 )
 def smoke(
-    c: Context, variant: list[str], faults: bool = False, keep: bool = False, format: str = "terminal", root: str = ""
+    c: Context,
+    variant: list[str],
+    profile: str = "",
+    faults: bool = False,
+    keep: bool = False,
+    format: str = "terminal",
+    root: str = "",
 ) -> None:
-    """Prove that API and worker run, hardened, from each variant."""
+    """Prove that each variant runs, in all roles, such as API and worker."""
     from weighbridge.commands import smoke as command
 
     with show_user_errors():
-        project = open_project(c, "smoke", root, needs_file=True)
-        command.run(project.settings, project.root, variant, format, faults=faults, keep=keep)
+        project = open_project(c, "smoke", root, needs_file=True, use="all")
+        command.run(
+            project.settings,
+            project.root,
+            variant,
+            format,
+            profile=profile,
+            faults=faults,
+            keep=keep,
+            notes=project.notes,
+        )
 
 
 @task(help={"bases": "also the stand-ins for base images, which take a minute to build again", "root": ROOT_HELP})
@@ -165,7 +182,7 @@ def clean(c: Context, bases: bool = False, root: str = "") -> None:
     from weighbridge.commands import clean as command
 
     with show_user_errors():
-        project = open_project(c, "clean", root)
+        project = open_project(c, "clean", root, use="images")
         command.run(project.settings, project.root, with_bases=bases, with_images=project.has_file)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,11 @@ def test_rules(context: Context, tmp_path: Path, rules: str, left: set[str]) -> 
     assert {name for name in FILES if context.is_sent(name)} | {"Dockerfile"} == left
     assert copy.dockerfile == tmp_path / "copy" / "Dockerfile"
     assert all((copy.folder / name).read_text() == name for name in left)
+    sizes = Counter[str]()
+    for name in files(copy.folder) & {*FILES}:
+        sizes[name.partition("/")[0]] += len(name)
+    measured = {name: size for name, size in context.measure().items() if name not in {"Dockerfile", ".dockerignore"}}
+    assert measured == {name: size for name, size in sizes.items() if name != "Dockerfile"}
 
 
 def test_rules_of_one_dockerfile(context: Context, tmp_path: Path) -> None:
@@ -113,6 +119,14 @@ def test_what_cannot_be_copied_is_told(context: Context, tmp_path: Path) -> None
     for gone, target in ((context.folder / "nope", tmp_path / "copy"), (context.folder, tmp_path / "no" / "copy")):
         with pytest.raises(SettingsError, match=r"^The build context .* cannot be copied: .*: No such file or dir"):
             Context(folder=gone, dockerfile=gone / "Dockerfile").copy_to(target)
+
+
+def test_links_have_no_bytes(context: Context) -> None:
+    """Only regular files are measured: a link sends its own few bytes, wherever it leads, and a pipe none."""
+    (context.folder / "link").symlink_to("a.txt")
+    (context.folder / "folder").symlink_to("src", target_is_directory=True)
+    os.mkfifo(context.folder / "pipe")
+    assert context.measure().keys() == {"Dockerfile", "a.txt", "b.md", "src", "tests"}
 
 
 def test_rule_that_is_none(context: Context, tmp_path: Path) -> None:

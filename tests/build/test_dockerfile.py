@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.build.dockerfile import SCRATCH, find_base, list_images, replace_images
+from weighbridge.build.dockerfile import SCRATCH, find_base, list_images, list_sources, replace_images
 
 STAGES = """
 ARG PYTHON_IMAGE=python:3.13
@@ -46,6 +46,38 @@ def test_stages(target: str | None, base: str | None) -> None:
     """A target stands on the image of its first stage, through whatever stages; its name may be in capitals."""
     assert find_base(STAGES, target, {}) == base
     assert find_base(STAGES, target, {"PYTHON_IMAGE": "x:1"}) == (base and base.replace("python:3.13", "x:1"))
+
+
+SOURCES: dict[str, tuple[str, set[str]]] = {
+    "everything": ("FROM x\nCOPY . .", {""}),
+    "everything with a slash": ("FROM x\nADD ./ /app/", {""}),
+    "everything by its contents": ("FROM x\nCOPY ./* /app/", {"*"}),
+    "everything from the root": ("FROM x\ncopy --chown=1:1 --link / /app", {""}),
+    "several": ("FROM x\nCOPY a b/c/ /d/e d/", {"a", "b/c", "d/e"}),
+    "as JSON": ('FROM x\nCOPY ["a b", "./c", "/d/"]', {"a b", "c"}),
+    "in quotes": ('FROM x\nCOPY "a b" c /d', {"a b", "c"}),
+    "continued": ("FROM x\nCOPY a \\\n# COPY . .\n  b \\\n  /c", {"a", "b"}),
+    "another escape": ("# escape=`\nFROM x\nCOPY a `\n  b c", {"a", "b"}),
+    "of a stage": ("FROM x AS y\nFROM x\nCOPY --from=y . .", set()),
+    "from the network": ("FROM x\nADD https://example.org/a git@example.org:b.git c /d/", {"c"}),
+    "text": ("FROM x\nCOPY <<EOF /a\nCOPY . .\nEOF\n", set()),
+    "variable": ("FROM x\nCOPY $A/b ${C:-d} /e", {"$A/b", "${C:-d}"}),
+    "mount": ("FROM x\nRUN --mount=target=/src make", {""}),
+    "mount of a file": (
+        "FROM x\nRUN --mount=type=bind,source=a/b,target=/b --mount=type=bind,src=c,target=c x",
+        {"a/b", "c"},
+    ),
+    "other mounts": ("FROM x\nRUN --mount=type=cache,target=/c --mount=from=y,target=/y --network=none x", set()),
+    "nothing": ("FROM x\nRUN cp . /app\nWORKDIR .\nCOPY\nCOPY [1\n", set()),
+    "another frontend": ("# syntax=example.org/x\nFROM x\nCOPY . .", set()),
+}
+
+
+@pytest.mark.parametrize("what", SOURCES)
+def test_what_is_taken_of_the_context(what: str) -> None:
+    """COPY, ADD and bind mounts name what they take of the context; empty means all of it."""
+    text, sources = SOURCES[what]
+    assert list_sources(text) == sources
 
 
 READ = {

@@ -119,6 +119,19 @@ def test_program_has_variables_of_its_own(folder: Path, monkeypatch: pytest.Monk
     assert open_project(under_invoke(folder)).settings.repository == "invoke"
 
 
+@pytest.mark.parametrize("roles", ["", "roles: {api: {port: 7000}, mails: {kind: worker}}\n"])
+def test_variables_of_roles(folder: Path, monkeypatch: pytest.MonkeyPatch, roles: str) -> None:
+    """A variable sets a key of the roles that there are by default, and of those that the file names."""
+    (folder / "weighbridge.yaml").write_text(SETTINGS + roles, encoding="utf-8")
+    monkeypatch.setenv("WEIGHBRIDGE_ROLES_API_PORT", "9000")
+    if roles:
+        monkeypatch.setenv("WEIGHBRIDGE_ROLES_MAILS_GRACE_SECONDS", "7")
+    settings = open_project(in_program()).settings
+    assert settings.get_api("api").port == 9000
+    assert {*settings.roles} == ({"api", "mails"} if roles else {"api", "worker"})
+    assert not roles or settings.get_worker("mails").grace_seconds == 7
+
+
 def test_variable_that_is_wrong_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a variable sets a wrong value, the advice is to correct the variable, else the file."""
     (folder / "weighbridge.yaml").write_text(SETTINGS, encoding="utf-8")

@@ -19,9 +19,11 @@ from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError, NoBaseImage
+from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Proof
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import runner
+from weighbridge.smoke.stack.cast import Cast, use_alone
 from weighbridge.sources.scan import image
 
 STANDIN = Path(__file__).parents[1] / "support" / "standin.py"
@@ -92,7 +94,7 @@ class Standins:
                 "repository": self.repository,
                 "variants": {target: {"target": target} for target in TARGETS},
                 "roles": {"api": {"environment": environment, "grace_seconds": 15, **(api or {})}, "worker": worker},
-                "smoke": {"timeout_seconds": timeout, "user": user, "probes": PROBES},
+                "smoke": {"profile": "hardened", "timeout_seconds": timeout, "user": user, "probes": PROBES},
             }
         )
 
@@ -109,7 +111,13 @@ def prove(
     references = {name: settings.name_image(name) for name in variants}
     held = image.screen(engine, references.values(), Cache())
     trial = runner.Trial(engine=engine, settings=settings, services={"redis": redis}, **options)
-    return runner.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher or Told())
+    casts = {name: use_alone(name, held[reference]) for name, reference in references.items()}
+    return runner.prove(trial, casts, watcher or Told())
+
+
+def name_image(variant: str, reference: str) -> Cast:
+    """Return a cast in which all containers run from an image of which only the name is known."""
+    return use_alone(variant, ScannedImage(reference=reference, image_id=reference, platform=""))
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def chosen() -> Settings:
     """Return the settings of the other application, with a variant for each image of the gallery."""
     values = otherapp.settings(f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}")
     values["variants"] = {name: {} for name in (otherapp.VARIANT, *dict(faulty.FAULTS), *dict(faulty.WEAKNESSES))}
-    values["smoke"]["timeout_seconds"] = _TIMEOUT_SECONDS
+    values["smoke"] |= {"profile": "hardened", "timeout_seconds": _TIMEOUT_SECONDS}
     return check(values)
 
 

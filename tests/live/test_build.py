@@ -51,6 +51,31 @@ def build(project: Project, *words: str) -> list[Row]:
     return found
 
 
+def test_large_context(project: Project) -> None:
+    """What only makes the context large is named below the table; once .dockerignore excludes it, nothing is said."""
+    project.configure({"a": {"context": "context", "dockerfile": "context/Dockerfile"}})
+    (project.folder / "context/.venv/lib").mkdir(parents=True)
+    with (project.folder / "context/.venv/lib/big").open("wb") as file:
+        file.truncate(60_000_000)
+    project.write("context/one", secrets.token_hex())
+    text = "FROM scratch AS all\nCOPY . /src\nFROM scratch\nCOPY --from=all /src/one /one\n"
+    project.write("context/Dockerfile", text)
+    done = project.invoke("build")
+    project.images.extend(row.image_id for row in rows(done))
+    said = " ".join(done.stdout.split())
+    assert (
+        "Context: context holds 60.0 MB, of which .venv is 60.0 MB; the image uses at most 64 B of it; "
+        "put .venv into .dockerignore, unless a step needs it"
+    ) in said
+    (found,) = json.loads(project.invoke("build", "--format", "json").stdout)["large_contexts"]
+    assert (found["folder"], found["largest"], found["used_bytes"]) == ("context", {".venv": 60_000_000}, 64)
+    assert found["bytes"] == 60_000_000 + 64 + len(text)
+    project.write("context/.dockerignore", ".venv\n")
+    done = project.invoke("build")
+    project.images.extend(row.image_id for row in rows(done))
+    assert "Context:" not in done.stdout
+
+
 @pytest.fixture
 def two_steps(project: Project) -> Project:
     """Return a project of one variant, `a`, with two steps that no cache knows yet."""

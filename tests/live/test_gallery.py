@@ -13,8 +13,8 @@ from tests.live import evidence, stages
 from tests.live.gallery import BASE, CASES, SMALL, Case
 from weighbridge.build import bases
 from weighbridge.cache import Cache
-from weighbridge.commands.weigh import _LocalImages
 from weighbridge.engine.client import DockerEngine
+from weighbridge.engine.local_images import LocalImages
 from weighbridge.image import base_image, filesystem, weighing
 from weighbridge.image.content import ImageContent
 from weighbridge.model.report import Image
@@ -93,7 +93,7 @@ def gallery(
 
 
 def _weighed(name: str, content: ImageContent) -> Image:
-    return weighing.weigh(name, DOCKER, content, base_image.find_base(content, _LocalImages(None))).image
+    return weighing.weigh(name, DOCKER, content, base_image.find_base(content, LocalImages(None))).image
 
 
 @pytest.fixture(params=NAMES)

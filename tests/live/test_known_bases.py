@@ -26,7 +26,11 @@ from weighbridge.errors import BuildFailed, EngineError
 from weighbridge.image.base_image import NAME_LABEL
 from weighbridge.model.report import Base
 from weighbridge.report import records
+from weighbridge.settings.project import check
+from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules.image import no_setuid_files
 from weighbridge.sources.locations import DOCKER, Location
+from weighbridge.sources.scan.image import screen
 
 pytestmark = pytest.mark.engine
 
@@ -140,6 +144,38 @@ def test_heredoc(bench: Bench) -> None:
             raise
         pytest.skip("this engine's BuildKit has no heredocs")
     assert bench.known(image) == (bench.python, "dockerfile")
+
+
+def list_set_id(image: str) -> set[str]:
+    """Return the files with the setuid or the setgid bit, as `find` lists them in a container."""
+    words = ["docker", "run", "--rm", "--user", "0", "--entrypoint", "find", image, "/", "-xdev", "-type", "f"]
+    done = subprocess.run([*words, "-perm", "/6000"], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_findings_of_the_base(bench: Bench, *, described: bool) -> None:
+    """What only the base brings is said to be the base's; the team's own is named first, and the base's is counted."""
+    begin, of_base = "ARG PYTHON\nFROM $PYTHON\n", list_set_id(bench.python)
+    assert of_base, "the stand-in and the official image have such files"
+    texts = {"inherits": f"{begin}COPY own /\n", "adds": f"{begin}RUN touch /tool && chmod 4755 /tool\nCOPY own /\n"}
+    texts["mends"] = f"{begin}RUN find / -xdev -type f -perm /6000 -exec chmod a-s {{}} +\nCOPY own /\n"
+    made = {name: bench.build(f"{name}-{described}".lower(), text, described=described) for name, text in texts.items()}
+    screened = screen(bench.engine, made.values(), Cache(bench.folder / "cache"))
+
+    def fail(name: str) -> CheckFailed:
+        with pytest.raises(CheckFailed) as failure:
+            no_setuid_files(screened[made[name]], check({"variants": {name: {}}}))
+        return failure.value
+
+    base = f"the base image {bench.python}"
+    path = str(fail("inherits")).removeprefix(f"{base} brings it: ").partition(" ")[0]
+    assert (path in of_base, fail("inherits").from_base) == (True, True)
+    assert f", and {len(of_base) - 1} more; remove the bits in the final stage" in str(fail("inherits"))
+    assert str(fail("adds")).startswith("/tool is setuid")
+    assert f", and {len(of_base)} more in {base}; remove the bits in the Dockerfile" in str(fail("adds"))
+    assert not fail("adds").from_base
+    assert no_setuid_files(screened[made["mends"]], check({"variants": {"mends": {}}}))
 
 
 def test_scratch(bench: Bench) -> None:

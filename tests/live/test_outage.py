@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.live.images import name_image
 from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.model.engine import ContainerState
 from weighbridge.settings import project
 from weighbridge.smoke.stack import runs, signals
+from weighbridge.smoke.stack.blueprint import Blueprint
 from weighbridge.smoke.stack.containers import Stack, run_stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -40,14 +42,13 @@ def stack(
     buildkit.build(client, engine, wanted)
     chosen = project.check(yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"])
     with signals.defer() as interruption, runs.begin(keep=False) as run:
-        made = Stack(
-            engine=engine,
+        blueprint = Blueprint(
             settings=chosen,
-            image=REFERENCE,
+            cast=name_image("multi", REFERENCE),
             services={"redis": redis_base.reference},
             run=run,
-            interruption=interruption,
         )
+        made = Stack(engine=engine, blueprint=blueprint, interruption=interruption)
         with run_stack(made, runs.ignore):
             yield made
     engine.remove_image(REFERENCE)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.images import name_image
 from weighbridge.build import bases, buildkit
 from weighbridge.build.standins import Standin
 from weighbridge.engine import docker_cli
@@ -20,6 +21,7 @@ from weighbridge.model.services import KINDS
 from weighbridge.settings.project import check
 from weighbridge.smoke.rules import outages, services
 from weighbridge.smoke.stack import runs, signals
+from weighbridge.smoke.stack.blueprint import Blueprint
 from weighbridge.smoke.stack.containers import Stack, run_stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -83,14 +85,13 @@ def stack(
         for kind, standin in standins.items():
             _build(engine, client, folder, images[kind], standin)
         with signals.defer() as interruption, runs.begin(keep=False) as run:
-            made = Stack(
-                engine=engine,
+            blueprint = Blueprint(
                 settings=chosen,
-                image=python_base.reference,
+                cast=name_image("python", python_base.reference),
                 services={each: service.image for each, service in chosen.services.items()},
                 run=run,
-                interruption=interruption,
             )
+            made = Stack(engine=engine, blueprint=blueprint, interruption=interruption)
             with run_stack(made, runs.ignore):
                 for each in made.services:
                     made.start(each)

@@ -12,19 +12,21 @@ from pathlib import Path
 import pytest
 
 from tests.live import otherapp
+from tests.live.images import name_image
 from tests.support.fakes import Told
 from weighbridge.build import bases, buildkit, service_images
 from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError, NoBaseImage
-from weighbridge.model.scan import ScannedImage
 from weighbridge.settings.project import Settings, check
 from weighbridge.settings.services import Service
 from weighbridge.smoke import runner
 from weighbridge.smoke.rules import outages
 from weighbridge.smoke.rules.services import wait_until_ready
 from weighbridge.smoke.stack import inside, queues, runs, signals
+from weighbridge.smoke.stack.blueprint import Blueprint
+from weighbridge.smoke.stack.cast import Cast, use_alone
 from weighbridge.smoke.stack.containers import Stack, run_stack
 from weighbridge.sources.scan import image
 
@@ -63,6 +65,7 @@ def settings(repository: str) -> Settings:
                 },
             },
             "smoke": {
+                "profile": "hardened",
                 "timeout_seconds": 30,
                 "user": 12345,
                 "data": None,
@@ -121,11 +124,12 @@ def services(engine: DockerEngine, client: docker_cli.BuildClient) -> Mapping[st
 @pytest.fixture(scope="module")
 def scanned(
     engine: DockerEngine, repository: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[str, ScannedImage]]:
+) -> Iterator[Mapping[str, Cast]]:
     """Read the shop's image; what is known of images is this test's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield {"shop": image.screen(engine, [f"{repository}:shop"], Cache())[f"{repository}:shop"]}
+        held = image.screen(engine, [f"{repository}:shop"], Cache())
+        yield {"shop": use_alone("shop", held[f"{repository}:shop"])}
 
 
 @pytest.mark.slow
@@ -133,7 +137,7 @@ def test_all_rules_hold(
     monkeypatch: pytest.MonkeyPatch,
     engine: DockerEngine,
     repository: str,
-    scanned: Mapping[str, ScannedImage],
+    scanned: Mapping[str, Cast],
     services: Mapping[str, str],
 ) -> None:
     """All rules hold, also those on faults of both services, and each service is told with its version."""
@@ -160,7 +164,7 @@ def test_all_rules_hold(
 
 
 def test_service_that_does_not_start(
-    engine: DockerEngine, repository: str, scanned: Mapping[str, ScannedImage], services: Mapping[str, str]
+    engine: DockerEngine, repository: str, scanned: Mapping[str, Cast], services: Mapping[str, str]
 ) -> None:
     """A database that was given no password fails its own rule with its own words; no role is tried without it."""
     chosen = settings(repository)
@@ -179,18 +183,13 @@ def test_service_that_does_not_start(
 def test_jobs_that_nobody_takes(engine: DockerEngine, repository: str, services: Mapping[str, str]) -> None:
     """A job that Celery sent and no worker takes is found in RabbitMQ, under the name of its queue."""
     with signals.defer() as interruption, runs.begin(keep=False) as run:
-        stack = Stack(
-            engine=engine,
-            settings=settings(repository),
-            image=f"{repository}:shop",
-            services=services,
-            run=run,
-            interruption=interruption,
-        )
+        cast = name_image("shop", f"{repository}:shop")
+        blueprint = Blueprint(settings=settings(repository), cast=cast, services=services, run=run)
+        stack = Stack(engine=engine, blueprint=blueprint, interruption=interruption)
         with run_stack(stack, runs.ignore):
             stack.start("broker")
             stack.start("client")
             wait_until_ready(stack, "broker")
             assert queues.count_waiting(stack) == {}
-            inside.run(stack, (*_PROGRAM, "rest", "1"), 30)
+            inside.run(stack, (*_PROGRAM, "rest", "1"), 30, role="worker")
             assert queues.count_waiting(stack) == {"celery": 1}

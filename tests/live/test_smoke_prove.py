@@ -19,6 +19,7 @@ from weighbridge.errors import NoSuchImage
 from weighbridge.model.engine import ContainerSpec, Created
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.smoke import artifacts, runner
+from weighbridge.smoke.stack.cast import use_alone
 from weighbridge.smoke.stack.runs import RUN_LABEL
 from weighbridge.smoke.suite import build_rules
 
@@ -91,7 +92,7 @@ def test_good_image_passes(seen: Seen, images: Standins) -> None:
     """Every rule is tried in order, told as it begins and as it is done, and figures are taken."""
     proof = seen.proofs["good"]
     assert failures(proof) == {}
-    expected = [rule.title for rule in build_rules(images.settings(), contents())]
+    expected = [rule.title for rule in build_rules(images.settings(), use_alone("good", contents()))]
     assert [check.title for check in proof.checks] == expected
     for event in ("began", "checked"):
         assert [title for kind, variant, title in seen.told.events if (kind, variant) == (event, "good")] == expected

@@ -128,9 +128,8 @@ def test_interruption_leaves_nothing(engine: DockerEngine, started: list[Started
 def test_second_press_ends_what_hangs(engine: DockerEngine, images: Standins) -> None:
     """While a command in a container takes its time, the first Ctrl-C waits for it and the second does not."""
     settings = images.settings()
-    worker = settings.roles.worker.model_copy(update={"slow_job": ("sleep", "25")})
-    roles = settings.roles.model_copy(update={"worker": worker})
-    run = start(settings.model_copy(update={"roles": roles}), images.redis)
+    worker = settings.get_worker("worker").model_copy(update={"slow_job": ("sleep", "25")})
+    run = start(settings.model_copy(update={"roles": {**settings.roles, "worker": worker}}), images.redis)
     with run.process as process:
         wait_for_command(engine, "client", "sleep 25")
         process.send_signal(signal.SIGINT)

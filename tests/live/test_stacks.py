@@ -29,6 +29,7 @@ from weighbridge.errors import EngineError, SmokeFailed
 from weighbridge.model.smoke import Proof
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import runner
+from weighbridge.smoke.stack.cast import use_alone
 from weighbridge.sources.scan import image
 
 pytestmark = pytest.mark.engine
@@ -37,6 +38,7 @@ _FOLDER = Path(__file__).with_name("stacks")
 _TARGETS = ("prod", "curl", "psycopg2")
 _AT_ONCE = 6
 _UVICORN = ("--host", "0.0.0.0", "--port", "9000")  # noqa: S104 - a container
+_GUNICORN = ("--bind", "0.0.0.0:9000", "--workers", "2", "--worker-class", "uvicorn_worker.UvicornWorker")
 _CELERY = ("celery", "--app", "words.jobs", "worker", "--loglevel", "INFO")
 _SUPERVISORD = {"command": ("python", "-m", "supervisor.supervisord", "--configuration", "supervisord.conf")}
 _ALIVE = "/tmp/words-alive"  # noqa: S108 - in the container
@@ -73,6 +75,7 @@ class Stack:
         values["roles"]["worker"] |= {"health": ("test", "-e", _ALIVE), **self.worker}
         (probe,) = values["smoke"]["probes"]
         values["smoke"] |= {
+            "profile": "hardened",
             "stubs": self.stubs,
             "timeout_seconds": self.timeout_seconds,
             "probes": [*self.probes, probe, {**probe, "rule": "counts-again"}],
@@ -89,6 +92,10 @@ _STACKS = {
     ),
     "gevent": Stack(
         api=uvicorn("words.service:app", "--workers", "2"), worker=celery("--pool", "gevent", "--concurrency", "10")
+    ),
+    "gunicorn": Stack(
+        api={"command": ("python", "-m", "gunicorn", "words.service:app", *_GUNICORN)},
+        probes=({"rule": "reads", "role": "api", "steps": [{"get": "/healthz"}]},),
     ),
     "supervised": Stack(
         api=_SUPERVISORD,
@@ -142,7 +149,8 @@ def proofs(
         def prove(stack: Stack) -> Proof:
             services = {"redis": redis_base.reference}
             trial = runner.Trial(engine=engine, settings=stack.settings(repository), services=services, project=_FOLDER)
-            return runner.prove(trial, {stack.target: held[f"{repository}:{stack.target}"]}, Told())[0]
+            alone = use_alone(stack.target, held[f"{repository}:{stack.target}"])
+            return runner.prove(trial, {stack.target: alone}, Told())[0]
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             yield dict(zip(_STACKS, pool.map(prove, _STACKS.values()), strict=True))
@@ -196,6 +204,21 @@ def test_several_servers(proofs: Mapping[str, Proof]) -> None:
     assert int(re.findall(r"(\d+) processes", seen(proof, "api uid"))[0]) >= 4  # init, its child, and that one's two
     assert "half sent before SIGTERM, answered 202" in seen(proof, "api finishes-request-in-flight")
     assert seen(proof, "api stops-on-sigterm").startswith("exited with 0, ")
+
+
+def test_gunicorn(proofs: Mapping[str, Proof]) -> None:
+    """Gunicorn with two workers of uvicorn answers it, too; a probe that begins with a GET is not what is in flight."""
+    assert failures(proofs["gunicorn"]) == {}
+    assert seen(proofs["gunicorn"], "api finishes-request-in-flight").startswith(
+        "POST /texts, half sent before SIGTERM, answered 202"
+    )
+
+
+def test_form_in_flight(proofs: Mapping[str, Proof]) -> None:
+    """What is in flight is the first request with which a probe begins, here a form with a login."""
+    assert (
+        seen(proofs["shop"], "api finishes-request-in-flight") == "POST /token, half sent before SIGTERM, answered 200"
+    )
 
 
 def test_server_sent_events(proofs: Mapping[str, Proof]) -> None:

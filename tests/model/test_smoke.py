@@ -18,11 +18,13 @@ from weighbridge.model.smoke import Check, Outcome, Proof, count_outcomes
         ((), True),
         (("passed", "waived"), True),
         (("passed", "failed", "skipped", "failed"), False),
-        (("skipped", "passed"), False),
+        (("skipped", "passed"), True),
+        (("noted", "skipped", "passed"), True),
+        (("noted", "failed"), False),
     ],
 )
-def test_proof_holds_if_every_check_does(outcomes: tuple[Outcome, ...], ok: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """One rule that fails, or was not tried, makes the whole proof fail; a waived rule does not."""
+def test_proof_holds_unless_a_rule_fails(outcomes: tuple[Outcome, ...], ok: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """One rule that fails makes the whole proof fail; one that is waived, noted, or was not tried does not."""
     assert Proof(variant="multi", seconds=1, checks=checks_of(outcomes)).ok is ok
 
 
@@ -33,6 +35,7 @@ def test_every_check_is_counted_once(outcomes: list[Outcome]) -> None:
     assert counts.held == outcomes.count("passed")
     assert counts.failed == outcomes.count("failed")
     assert counts.waived == outcomes.count("waived")
+    assert counts.noted == outcomes.count("noted")
     assert counts.untried == outcomes.count("skipped")
     assert counts.tried == len(outcomes) - outcomes.count("skipped")
     assert counts.total == len(outcomes)

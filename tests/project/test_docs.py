@@ -29,16 +29,19 @@ from weighbridge.errors import EXIT_CODES
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.model import smoke
 from weighbridge.model.report import Pull
-from weighbridge.model.smoke import Check, Proof
+from weighbridge.model.smoke import Check, Proof, TriedImage
 from weighbridge.render.terminal import overview
 from weighbridge.report import baseline, budgets
 from weighbridge.settings.budgets import Budgets, Limits
+from weighbridge.settings.containers import Before, Container, FileText
 from weighbridge.settings.probes import Request, Source, Upload
 from weighbridge.settings.project import Settings, check
-from weighbridge.settings.smoke import Roles, Smoke
+from weighbridge.settings.roles import ApiRole, BeatRole, OtherRole, WorkerRole
+from weighbridge.settings.smoke import Smoke
 from weighbridge.settings.stubs import StubAnswer
 from weighbridge.settings.values import Section, Size
 from weighbridge.smoke import suite
+from weighbridge.smoke.stack.cast import use_alone
 from weighbridge.sources.opener import SOURCES
 
 PROJECT = Path(__file__).parents[2]
@@ -52,6 +55,7 @@ COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text(encoding="utf-8"))
 TASKS = Collection.from_module(tasks).tasks
 SETTINGS = yaml.safe_load((PROJECT / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"]
 CODE = ("tasks.py", "Dockerfile", "weighbridge/**/*.py", "tests/**/*.py")
+CAST = use_alone("multi", contents())
 COLUMNS = (*overview._NEEDED, *overview._WELCOME)
 
 
@@ -231,7 +235,7 @@ def flatten(kind: Any) -> Iterator[Any]:
         yield from flatten(each)
 
 
-IN_WORDS = (Request, Source, StubAnswer, Upload)
+IN_WORDS = (FileText, Request, Source, StubAnswer, Upload)
 """Sections whose keys the text of the page tells, not its table."""
 
 
@@ -264,7 +268,7 @@ def test_every_rule_of_the_smoke_test_is_told() -> None:
         if title.startswith("`")
     }
     chosen, rules = check(SETTINGS), dict[str, list[str]]()
-    for rule in (*suite.build_rules(chosen, contents()), *suite.build_fault_rules(chosen)):
+    for rule in (*suite.build_rules(chosen, CAST), *suite.build_fault_rules(chosen, CAST)):
         rules.setdefault(rule.role, []).append(rule.name)
     rules["worker"].append("stops-on-sigterm")  # what others have in place of a job that is running
     rules["stack"].insert(1, "stubs-start")  # what others have who call third parties
@@ -277,9 +281,14 @@ def test_every_setting_of_the_smoke_test_is_told() -> None:
     """The table names all keys of `roles` and `smoke`, with their defaults, and nothing else."""
     table = SMOKE[SMOKE.index("| key | default |") :]
     told = {key: yaml.safe_load(cell.strip("`")) for key, cell in rows(table).items()}
-    known = json.loads(json.dumps(dict([*keys(Roles, "roles"), *keys(Smoke, "smoke")])))
+    kinds = (ApiRole, WorkerRole, BeatRole, OtherRole)
+    known = dict([*(each for kind in kinds for each in keys(kind, "roles")), *keys(Smoke, "smoke")])
+    of_a_container = {f"smoke.before.{name}" for name in Container.model_fields}
+    known = {key: default for key, default in known.items() if key not in of_a_container}
+    sections = {"roles.kind": None, "smoke.services": None, "smoke.before": None}
 
-    assert told == {"smoke.services": None, **known}
+    assert len(Before.model_fields) > len(of_a_container)
+    assert told == json.loads(json.dumps({**known, **sections}))
 
 
 def test_every_other_setting_is_told() -> None:
@@ -317,15 +326,17 @@ def test_example_of_accepted_rules_names_rules() -> None:
     accepted = {rule for variant in variants.values() for rule in variant.accepts}
 
     assert accepted
-    assert accepted <= suite.list_names(check(SETTINGS), contents())
+    assert accepted <= suite.list_names(check(SETTINGS), CAST)
 
 
 def test_json_of_the_smoke_test_has_the_fields_that_are_told() -> None:
     """The page's example has the fields that `--format json` has, in this order."""
     checks = (Check(role="api", rule="live", outcome="failed", detail="", seconds=0),)
+    images = (TriedImage(key="multi", image_id="sha256:1", config_digest="sha256:2"),)
+    proof = Proof(variant="multi", seconds=1, checks=checks, images=images)
     (example,) = json.loads(*blocks("json"))["variants"]
 
-    assert shape(example) == shape(smoke.serialize_proof(Proof(variant="multi", seconds=1, checks=checks)))
+    assert shape(example) == shape(smoke.serialize_proof(proof))
 
 
 def test_rules_in_the_readme_are_rules() -> None:
@@ -333,7 +344,7 @@ def test_rules_in_the_readme_are_rules() -> None:
     named = re.findall(r"^     (\w+) +([a-z-]+) +[✓~]", README, re.MULTILINE)
 
     assert named
-    assert {" ".join(each) for each in named} <= suite.list_names(check(SETTINGS), contents())
+    assert {" ".join(each) for each in named} <= suite.list_names(check(SETTINGS), CAST)
 
 
 def test_compose_runs_the_worker_as_the_smoke_test_does() -> None:
@@ -350,7 +361,7 @@ def test_compose_runs_the_worker_as_the_smoke_test_does() -> None:
 @pytest.mark.parametrize(("service", "role"), [("backend", "api"), ("worker", "worker")])
 def test_compose_gives_a_role_what_the_smoke_test_gives_it(service: str, role: str) -> None:
     """Memory and processes are limited alike, so what passes has room there, too."""
-    compose, chosen = COMPOSE["services"][service], getattr(check(SETTINGS).roles, role)
+    compose, chosen = COMPOSE["services"][service], check(SETTINGS).roles[role]
 
     assert TypeAdapter(ByteSize).validate_python(f"{compose['mem_limit']}ib") == chosen.memory.bytes
     assert compose["pids_limit"] == chosen.processes

@@ -34,10 +34,13 @@ def test_proofs(capsys: pytest.CaptureFixture[str]) -> None:
         "outcome": "failed",
         "detail": REFUSED,
         "seconds": 60.04,
+        "from_base": False,
     }
-    assert found["variants"][1].keys() == {"variant", "ok", "seconds", "image_id", "rules", "figures", "checks"}
-    assert found["variants"][0]["rules"] == {"tried": 7, "held": 6, "failed": 0, "waived": 1, "untried": 0}
-    assert found["variants"][1]["rules"] == {"tried": 6, "held": 3, "failed": 2, "waived": 1, "untried": 1}
+    assert found["variants"][1].keys() == {
+        *("variant", "ok", "seconds", "profile", "image_id", "images", "rules", "figures", "checks")
+    }
+    assert found["variants"][0]["rules"] == {"tried": 7, "held": 6, "failed": 0, "waived": 1, "untried": 0, "noted": 0}
+    assert found["variants"][1]["rules"] == {"tried": 6, "held": 3, "failed": 2, "waived": 1, "untried": 1, "noted": 0}
     assert found["variants"][1]["figures"]["worker_ready_seconds"] is None
     assert found["variants"][0]["figures"]["api_memory_bytes"] == 71_234_000
     assert "secret" not in out

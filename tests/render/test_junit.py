@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from junitparser import Failure, JUnitXml, Skipped
 
 from weighbridge import quoting
-from weighbridge.model.smoke import Check, CheckRole, Outcome, Proof
+from weighbridge.model.smoke import Check, Outcome, Proof, Subject
 from weighbridge.render import junit
 
 
-def check(rule: str, outcome: Outcome = "passed", detail: str = "", role: CheckRole = "api") -> Check:
+def check(rule: str, outcome: Outcome = "passed", detail: str = "", role: Subject = "api") -> Check:
     """Return a check that took a quarter of a second."""
     return Check(role=role, rule=rule, outcome=outcome, detail=detail, seconds=0.25)
 
@@ -31,6 +31,7 @@ FAILED = Proof(
         check("ready", "failed", 'GET /readyz answered <503> & "no"; start Redis — it\'s down'),
         check("serves-openapi", "failed", "no document"),
         check("registers-its-jobs", "skipped", "api ready does not hold", role="worker"),
+        check("no-compiler", "noted", "/usr/bin/gcc is a compiler", role="image"),
     ),
     log="line 1\nTraceback é ✓ ]]>",
     log_of="api ready",
@@ -50,10 +51,10 @@ def test_suites_and_their_counts() -> None:
     suites = [*document]
     assert [(each.name, each.tests, each.failures, each.errors, each.skipped) for each in suites] == [
         ("smoke.single", 2, 0, 0, 0),
-        ("smoke.multi", 5, 2, 0, 1),
+        ("smoke.multi", 6, 2, 0, 1),
     ]
     assert [each.time for each in suites] == [2.5, 4.062]
-    assert (document.tests, document.failures, document.errors, document.skipped) == (7, 2, 0, 1)
+    assert (document.tests, document.failures, document.errors, document.skipped) == (8, 2, 0, 1)
     assert document.time == 4.062
     told = [(each.tests, each.failures, each.skipped) for each in suites]
     for suite in suites:
@@ -64,7 +65,7 @@ def test_suites_and_their_counts() -> None:
 def test_cases() -> None:
     """Each rule is a case with class and name; a failure says why, the first one with the end of the log."""
     (suite,) = JUnitXml.fromstring(written(FAILED).encode())
-    waived, passed, first, second, skipped = suite
+    waived, passed, first, second, skipped, noted = suite
     assert [(case.classname, case.name, case.time) for case in (waived, passed)] == [
         ("multi.image", "no-setuid-files", 0.25),
         ("multi.api", "live", 0.25),
@@ -72,6 +73,8 @@ def test_cases() -> None:
     assert waived.is_passed
     assert waived.system_out == "Waived: newgrp is setuid; it is the customer's"
     assert passed.is_passed
+    assert noted.is_passed
+    assert noted.system_out == "Not demanded by this profile: /usr/bin/gcc is a compiler"
     assert passed.system_out is None
     for case, kind, text in (
         (first, Failure, "line 1\nTraceback é ✓ ]]>"),

@@ -20,7 +20,10 @@ VARIANTS: dict[str, Any] = {"single": {"target": "single"}, "multi": {}}
             {"variants": {"a": {"targt": "a"}}},
             "variants.a.targt: there is no such setting; choose from accepts, target, ",
         ),
-        ({"roles": {"api": {"prot": 1}}}, "roles.api.prot: there is no such setting; choose from command, "),
+        (
+            {"roles": {"api": {"prot": 1}}},
+            "roles.api.prot: there is no such setting; choose from variant, image, entrypoint, command, ",
+        ),
         ({"smoke": {"probes": [{"rule": "a", "steps": [{"pit": "/"}]}]}}, "smoke.probes.0.steps.0.pit: there is no "),
         ({"roles": {"api": {"port": "eight"}}}, "roles.api.port: it has to be a whole number, not 'eight'. "),
         ({"roles": {"api": {"grace_seconds": -1}}}, "roles.api.grace_seconds: it has to be greater than 0, not -1. "),

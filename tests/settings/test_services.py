@@ -8,7 +8,8 @@ import pytest
 
 from weighbridge.errors import SettingsError
 from weighbridge.settings.project import check
-from weighbridge.settings.services import RESERVED
+
+OURS = ("client", "client-2", "idle-api", "second-worker", "before-migrate", "stubs", "keeper", "api-full")
 
 
 def checked(services: Any) -> dict[str, Any]:
@@ -61,10 +62,10 @@ def test_everything_of_a_service() -> None:
         ({"Db": {"image": "a"}}, "'Db' is no name of lower-case letters, digits and `-`, such as `db`"),
         ({"my_db": {"image": "a"}}, "'my_db' is no name of"),
         ({"-db": {"image": "a"}}, "'-db' is no name of"),
-        *(({name: {"image": "a"}}, f"{name} is the name of a container of the image") for name in sorted(RESERVED)),
+        *(({name: {"image": "a"}}, f"{name} is the name of a container of ours") for name in OURS),
         ({"db": {}}, "services.db.image: it is missing"),
-        ({"db": {"image": "a", "aliases": ["api"]}}, "api is the name of a container of the image"),
-        ({"db": {"image": "a", "aliases": ["x"]}, "x": {"image": "a"}}, "two names or aliases are `x`"),
+        ({"db": {"image": "a", "aliases": ["stubs"]}}, "stubs is the name of a container of ours"),
+        ({"db": {"image": "a", "aliases": ["x"]}, "x": {"image": "a"}}, "services: two names or aliases are `x`"),
         ({"db": {"image": "a", "writable": {"data": "1 MB"}}}, "'data' is no absolute path of a folder"),
         ({"db": {"image": "a", "writable": {"/data": "much"}}}, "'much' is no size"),
         ({"db": {"image": "a", "ready": "pg_isready"}}, "it has to be a list"),
@@ -79,3 +80,13 @@ def test_wrong_services(services: Any, words: str) -> None:
         checked(services)
     assert "smoke" in caught.value.message
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "services",
+    [{"api": {"image": "a"}}, {"db": {"image": "a", "aliases": ["worker"]}}],
+)
+def test_service_with_the_name_of_a_role(services: Any) -> None:
+    """A name is that of one container, so a service cannot have that of a role."""
+    with pytest.raises(SettingsError, match=r"two roles or services have the name or alias `(api|worker)`"):
+        checked(services)

@@ -12,6 +12,7 @@ from weighbridge.settings.variables import INVOKE, PROGRAM, RESERVED, read, read
 
 KNOWN: dict[str, Any] = {
     "variants": {"multi": {"target": "multi"}, "slim-2.0": {}},
+    "roles": {"api": {}, "mail-worker": {}},
     "budgets": {"variants": {"multi": {"pull": {"soft": "60 MB"}}}},
 }
 
@@ -30,6 +31,7 @@ KNOWN: dict[str, Any] = {
         ("BUDGETS_VARIANTS_MULTI_PULL", {"budgets": {"variants": {"multi": {"pull": "x"}}}}),
         ("LIMITS_ENTRIES", {"limits": {"entries": "x"}}),
         ("ROLES_API_PORT", {"roles": {"api": {"port": "x"}}}),
+        ("ROLES_MAIL_WORKER_GRACE_SECONDS", {"roles": {"mail-worker": {"grace_seconds": "x"}}}),
     ],
 )
 def test_variable(prefix: str, variable: str, values: dict[str, Any]) -> None:
@@ -45,7 +47,9 @@ def test_several() -> None:
     assert found.names[("smoke", "user")] == "WEIGHBRIDGE_SMOKE_USER"
 
 
-@pytest.mark.parametrize("name", [*sorted(RESERVED), "TOKEN", "RUN_ECHO", "", "VARIANTS_OTHER_TARGET"])
+@pytest.mark.parametrize(
+    "name", [*sorted(RESERVED), "TOKEN", "RUN_ECHO", "", "VARIANTS_OTHER_TARGET", "ROLES_OTHER_MEMORY"]
+)
 def test_not_ours(name: str) -> None:
     """Variables of the image and of the build, and those of others, set nothing."""
     assert read({f"{PROGRAM}{name}": "x"}, PROGRAM, Settings, KNOWN).values == {}

@@ -13,4 +13,4 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Poll every millisecond, and shorten the limits that are no settings to a hundredth of a second."""
     monkeypatch.setattr(signals, "_POLL_SECONDS", 0.001)
     monkeypatch.setattr(runs, "_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(start, "_MOMENT_SECONDS", 0.01)
+    monkeypatch.setattr(start, "_MOMENT_SECONDS", dict.fromkeys(start._MOMENT_SECONDS, 0.01))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge.errors import SettingsError
-from weighbridge.model.smoke import Check, Proof
+from weighbridge.model.smoke import Check, Proof, TriedImage
 from weighbridge.smoke import artifacts
 
 HELD = Check(role="api", rule="live", outcome="passed", detail="200", seconds=0.1)
@@ -22,7 +22,7 @@ FAILED = Proof(
     seconds=61,
     checks=(HELD, BROKEN),
     logs={"api": "one\r\ntwo é \ud800\n", "worker": "", "redis": "Ready"},
-    image_id="sha256:1",
+    images=(TriedImage(key="multi", image_id="sha256:1", config_digest="sha256:2"),),
 )
 NAME = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ"
 
@@ -51,7 +51,7 @@ def test_logs_and_checks_of_what_failed_are_written(tmp_path: Path) -> None:
     assert files[2].read_bytes() == b""
     found = json.loads(files[0].read_text(encoding="utf-8"))
     assert found["format"] == 1
-    assert found["image_id"] == "sha256:1"
+    assert (found["image_id"], found["images"]) == ("sha256:1", {"multi": "sha256:1"})
     assert [(each["rule"], each["outcome"], each["ok"]) for each in found["checks"]] == [
         ("live", "passed", True),
         ("ready", "failed", False),

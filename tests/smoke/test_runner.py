@@ -12,6 +12,7 @@ from weighbridge.engine.protocol import Engine
 from weighbridge.errors import NoSuchImage, SettingsError
 from weighbridge.settings.project import check
 from weighbridge.smoke.runner import Trial, check_images, prove
+from weighbridge.smoke.stack.cast import use_alone
 
 
 def test_missing_images() -> None:
@@ -38,7 +39,7 @@ def test_accepted_rule_that_is_none() -> None:
     with pytest.raises(SettingsError, match=r"variants.good.accepts: there is no rule no-compilers[.]"):
         prove(
             Trial(engine=cast("Engine", engine), settings=chosen, services={"redis": "redis"}),
-            {"good": contents()},
+            {"good": use_alone("good", contents())},
             Told(),
         )
 
@@ -66,5 +67,5 @@ def test_what_probes_and_stubs_need(
         engine=cast("Engine", engine), settings=settings(**smoke), services={"redis": "redis"}, project=tmp_path
     )
     with pytest.raises(SettingsError, match=words):
-        prove(trial, {"good": contents()}, Told())
+        prove(trial, {"good": use_alone("good", contents())}, Told())
     assert engine.specs == []

@@ -3,39 +3,117 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.fakes import contents, settings
+from tests.support.fakes import contents, settings, with_roles
+from weighbridge.model.smoke import Profile
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import suite
-from weighbridge.smoke.rule import ALL_BEFORE
+from weighbridge.smoke.stack.cast import Cast, use_alone
 
 OURS = check(yaml.safe_load((Path(__file__).parents[2] / "invoke.yaml").read_text(encoding="utf-8"))["weighbridge"])
 
 
+CAST = use_alone("good", contents())
+"""One image, from which both roles run."""
 STUBBED = OURS.model_copy(update={"smoke": settings(stubs={"a.example.com": [{"get": "/"}]}).smoke})
 
 
-@pytest.mark.parametrize("chosen", [OURS, settings(), STUBBED], ids=["all", "fewest", "stubs"])
-def test_needs_come_before(chosen: Settings) -> None:
+SEVERAL = Cast(images={"good": contents(), "front:1": contents()}, tested="good")
+JOB = {"slow_job": ["send"], "jobs": ["x.y"], "command": ["celery", "-A", "x", "worker", "-Q", "mail"]}
+WEB: dict[str, Any] = {
+    "web": {"kind": "api"},
+    "admin": {"kind": "api", "openapi": None},
+    "mails": {"kind": "worker", **JOB},
+    "texts": {"kind": "worker"},
+    "beat": {},
+    "front": {"kind": "other", "image": "front:1"},
+}
+PROBES = [
+    {"rule": "works", "role": role, "steps": [{"post": "/x"}]} for role in ("web", "admin", "mails", "front", "stack")
+]
+
+
+def many(profile: Profile) -> Settings:
+    """Return settings with roles of all kinds, several of some, under names of their own."""
+    return with_roles(WEB, profile=profile, probes=PROBES, before={"migrate": {}})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "cast"),
+    [(OURS, CAST), (settings(), CAST), (STUBBED, CAST), (many("hardened"), SEVERAL), (many("works"), SEVERAL)],
+    ids=["all", "fewest", "stubs", "many", "works"],
+)
+def test_needs_come_before(chosen: Settings, cast: Cast) -> None:
     """When a rule's turn comes, the rules that it needs have been tried or are left out; titles are unique."""
-    for rules in (suite.build_rules(chosen, contents()), suite.build_fault_rules(chosen)):
+    for rules in (suite.build_rules(chosen, cast), suite.build_fault_rules(chosen, cast)):
         tried: list[str] = []
-        everything = suite.list_names(OURS, contents()) | suite.list_names(chosen, contents())
+        everything = suite.list_names(OURS, CAST) | suite.list_names(chosen, cast)
+        everything |= {f"{role} registers-its-jobs" for role in chosen.worker_names}  # left out without `jobs`
         for rule in rules:
-            for need in set(rule.needs) - {ALL_BEFORE}:
+            for need in rule.needs:
                 assert need in everything, f"{rule.title} needs {need}, which is no rule"
-                assert need in tried or need not in {each.title for each in suite.build_rules(chosen, contents())}
+                assert need in tried or need not in {each.title for each in suite.build_rules(chosen, cast)}
             assert rule.title not in tried
             tried.append(rule.title)
 
 
+def titles(profile: Profile) -> list[str]:
+    """Return the titles of all rules on the containers of roles of all kinds."""
+    return [rule.title for rule in suite.build_rules(many(profile), SEVERAL) if not rule.role.endswith("image")]
+
+
+def test_rules_of_each_kind() -> None:
+    """A role has the rules of its kind under its own name: only workers take jobs, and only beats send some."""
+    found = titles("hardened")
+    assert [title for title in found if title.endswith(" live")] == ["web live", "admin live"]
+    assert [title for title in found if title.endswith(" serves-openapi")] == ["web serves-openapi"]
+    assert [title for title in found if title.endswith(" takes-jobs-from-its-queues")] == [
+        "mails takes-jobs-from-its-queues"
+    ]
+    assert [title for title in found if title.endswith(" sends-a-job")] == ["beat sends-a-job"]
+    assert "before migrate" in found
+    assert not any(title == "front uid" for title in found), "its image may have no Python"
+    assert [title for title in found if title.endswith((" stops-on-sigterm", "-on-sigterm"))] == [
+        "mails finishes-running-job-on-sigterm",
+        "texts stops-on-sigterm",
+        "beat stops-on-sigterm",
+        "front stops-on-sigterm",
+        "web stops-on-sigterm",
+        "admin stops-on-sigterm",
+    ], "whoever sends jobs ends last"
+
+
+def test_what_each_profile_asks() -> None:
+    """`works` asks for no confinement; that a role would not bear it is found out without it, and is not demanded."""
+    works = {rule.title: rule for rule in suite.build_rules(many("works"), SEVERAL)}
+    hardened = {rule.title: rule for rule in suite.build_rules(many("hardened"), SEVERAL)}
+    only = {title.partition(" ")[2] for title in hardened.keys() - works.keys() if title.startswith("web ")}
+    assert only >= {"holds-no-privileges", "root-filesystem-is-read-only"}
+    assert works.keys() <= hardened.keys()
+    assert works["web runs-on-read-only-root"].demanded_by == "hardened"
+    assert hardened["web runs-on-read-only-root"].demanded_by == "works"
+    assert works["web live"].demanded_by == "works"
+    assert {rule.demanded_by for rule in works.values() if rule.name in {"uid", "serves-openapi", "no-compiler"}} == {
+        "hardened"
+    }
+
+
+def test_role_whose_root_is_writable() -> None:
+    """What the settings do not demand of a role is waived with the name of the setting."""
+    chosen = with_roles({"api": {"read_only": False}})
+    waived = {rule.title: rule.waived for rule in suite.build_rules(chosen, CAST) if rule.waived}
+    why = "roles.api.read_only is false"
+    assert waived == dict.fromkeys(("api runs-on-read-only-root", "api root-filesystem-is-read-only"), why)
+
+
 def test_what_settings_do_not_say_is_not_tried() -> None:
     """Without jobs, probes and OpenAPI there are fewer rules, and the worker only has to stop."""
-    few = [rule.title for rule in suite.build_rules(settings({"openapi": None}), contents())]
-    all_ = [rule.title for rule in suite.build_rules(OURS, contents())]
+    few = [rule.title for rule in suite.build_rules(settings({"openapi": None}), CAST)]
+    all_ = [rule.title for rule in suite.build_rules(OURS, CAST)]
     assert [title for title in all_ if title not in few] == [
         "api serves-openapi",
         "api answers-every-get",
@@ -50,7 +128,7 @@ def test_what_settings_do_not_say_is_not_tried() -> None:
 
 def test_rules_on_stubs() -> None:
     """Stubs start before the roles, which cannot start without them, and are judged after both have worked."""
-    rules = {rule.title: rule for rule in suite.build_rules(STUBBED, contents())}
+    rules = {rule.title: rule for rule in suite.build_rules(STUBBED, CAST)}
     titles = [*rules]
     assert "stack stubs-start" in rules["api starts"].needs
     assert "stack stubs-start" in rules["worker starts"].needs
@@ -60,9 +138,9 @@ def test_rules_on_stubs() -> None:
 
 def test_faults_that_can_be_tried() -> None:
     """Faults of Redis can always be tried; the others need a job to lose and something to write."""
-    few = [rule.name for rule in suite.build_fault_rules(settings())]
+    few = [rule.name for rule in suite.build_fault_rules(settings(), CAST)]
     assert few == ["stack-starts", "survives-restart-of-redis", "survives-outage-of-redis"]
-    assert [rule.name for rule in suite.build_fault_rules(OURS)] == [
+    assert [rule.name for rule in suite.build_fault_rules(OURS, CAST)] == [
         "stack-starts",
         "killed-worker-loses-no-job",
         *few[1:],
@@ -75,12 +153,12 @@ def test_faults_that_can_be_tried() -> None:
 def test_rules_of_services() -> None:
     """Each service has its rules; roles need all of them, and what loses data that could be kept is tried last."""
     chosen = settings(services={"db": {"image": "postgres:17"}, "cache": {"image": "valkey/valkey:8"}})
-    rules = {rule.title: rule for rule in suite.build_rules(chosen, contents())}
+    rules = {rule.title: rule for rule in suite.build_rules(chosen, CAST)}
     starts = ["stack db-starts", "stack cache-starts"]
     assert [title for title in rules if title.startswith("stack") and title.endswith("-starts")] == starts
     for title in ("api starts", "worker starts", "worker ready"):
         assert set(starts) <= set(rules[title].needs)
-    assert [rule.name for rule in suite.build_fault_rules(chosen)] == [
+    assert [rule.name for rule in suite.build_fault_rules(chosen, CAST)] == [
         "stack-starts",
         "survives-restart-of-db-with-its-data",
         "survives-outage-of-db",
@@ -93,6 +171,6 @@ def test_rules_of_services() -> None:
 def test_no_service() -> None:
     """If the settings say that the roles need none, no rule is about a service."""
     chosen = settings(services={})
-    rules = [*suite.build_rules(chosen, contents()), *suite.build_fault_rules(chosen)]
+    rules = [*suite.build_rules(chosen, CAST), *suite.build_fault_rules(chosen, CAST)]
     assert [rule.name for rule in rules if "redis" in rule.title or rule.name.endswith("-starts")] == ["stack-starts"]
     assert not any("redis" in need for rule in rules for need in rule.needs)

@@ -985,7 +985,6 @@ services:
         "services.app.gpus is not understood and is left out",
         "services.app.cap_drop is not understood and is left out",
         "services.app.mem_limit is not understood and is left out",
-        "services.app.depends_on.db.restart is not understood and is left out",
         "services.app.deploy.mode is not understood and is left out",
     ),
 )

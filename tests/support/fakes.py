@@ -23,6 +23,8 @@ from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.stack.blueprint import Blueprint
+from weighbridge.smoke.stack.cast import use_alone
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.runs import Run
 from weighbridge.smoke.stack.signals import Interruption
@@ -69,16 +71,17 @@ class FakeEngine:
         self.commands: list[Sequence[str]] = []
         self.specs: list[ContainerSpec] = []
         self.volumes: dict[str, str] = {}
+        self.changed: tuple[str, ...] = ()
 
     def create_container(self, spec: ContainerSpec) -> Created:
         """Note the spec."""
         self.specs.append(spec)
         return Created(id=spec.name, warnings=self.warnings)
 
-    def create_volume(self, name: str, _labels: Mapping[str, str], options: Mapping[str, str]) -> None:
-        """Note the volume and its options, which are those of a tmpfs."""
-        assert (options["type"], options["device"]) == ("tmpfs", "tmpfs")
-        self.volumes[name] = options["o"]
+    def create_volume(self, name: str, _labels: Mapping[str, str], options: Mapping[str, str] | None = None) -> None:
+        """Note the volume and its options; if it has any, they are those of a tmpfs."""
+        assert not options or (options["type"], options["device"]) == ("tmpfs", "tmpfs")
+        self.volumes[name] = options["o"] if options else ""
 
     def start(self, container: str) -> None:
         """Note what is started, which must be what was created."""
@@ -123,6 +126,10 @@ class FakeEngine:
                 on_line(line)
         return CommandResult(code=int(code), streams=Streams(output=output))
 
+    def list_changed_files(self, _container: str) -> tuple[str, ...]:
+        """Return what the container has changed of its own file system."""
+        return self.changed
+
     def list_users(self, _container: str) -> frozenset[int]:
         """Return who the processes run as, outside."""
         return self.outside
@@ -137,17 +144,33 @@ class FakeEngine:
         self.signals.append(name)
 
 
-def stack_on(engine: object, api: Mapping[str, object] | None = None, **smoke: object) -> Stack:
+def stack_on(
+    engine: object,
+    api: Mapping[str, object] | None = None,
+    worker: Mapping[str, object] | None = None,
+    **smoke: object,
+) -> Stack:
     """Return a stack on a fake, whose waits are short; the engine has the images of its services."""
-    chosen = settings(api, **smoke)
-    return Stack(
-        engine=cast("Engine", engine),
+    return stack_of(engine, settings(api, worker, **smoke))
+
+
+def stack_of(engine: object, chosen: Settings, environment: Mapping[str, str] | None = None) -> Stack:
+    """Return a stack of these settings on a fake; the engine has the images of its services."""
+    blueprint = Blueprint(
         settings=chosen,
-        image="app:good",
+        cast=use_alone("good", contents(image_id="app:good", command=(), health_check=())),
         services={name: service.image for name, service in chosen.services.items()},
         run=Run("00000000-1-00000000", keep=False),
-        interruption=Interruption(),
+        environment=environment or {},
     )
+    return Stack(engine=cast("Engine", engine), blueprint=blueprint, interruption=Interruption())
+
+
+def with_image(stack: Stack, **changes: Any) -> Stack:
+    """Return the same stack, whose image differs in these fields."""
+    blueprint = stack.blueprint
+    cast_ = use_alone("good", replace(blueprint.find_image("api"), **changes))
+    return replace(stack, blueprint=replace(blueprint, cast=cast_))
 
 
 def started(engine: FakeEngine, seconds: float = 5, **smoke: Any) -> Stack:
@@ -202,10 +225,18 @@ def contents(**changes: Any) -> ScannedImage:
     return ScannedImage(**{**good, **changes})
 
 
-def settings(api: Mapping[str, object] | None = None, **smoke: object) -> Settings:
-    """Return settings with limits of a hundredth of a second."""
-    roles = {"api": {"grace_seconds": 0.01, **(api or {})}, "worker": {"grace_seconds": 0.01}}
-    return check({"variants": {"good": {}}, "roles": roles, "smoke": {"timeout_seconds": 0.01, **smoke}})
+def settings(
+    api: Mapping[str, object] | None = None, worker: Mapping[str, object] | None = None, **smoke: object
+) -> Settings:
+    """Return settings with limits of a hundredth of a second, and the profile that demands most."""
+    return with_roles({"api": api or {}, "worker": worker or {}}, **smoke)
+
+
+def with_roles(roles: Mapping[str, Mapping[str, object] | None], **smoke: object) -> Settings:
+    """Return settings with these roles, whose limits are a hundredth of a second."""
+    given = {name: role if role is None else {"grace_seconds": 0.01, **role} for name, role in roles.items()}
+    chosen = {"profile": "hardened", "timeout_seconds": 0.01, **smoke}
+    return check({"variants": {"good": {}}, "roles": given, "smoke": chosen})
 
 
 def failed(code: int, *, output: str = "", errors: str = "") -> CommandResult:

@@ -514,7 +514,7 @@ services:
     image: shop
     env_file: [{path: local.env, required: false}]
     restart: unless-stopped
-  worker:
+  a-worker:
     image: shop:latest
     command: celery -A shop worker
   cache:
@@ -540,7 +540,7 @@ roles:
     port: 9090
     live: /healthz
     ready: /healthz
-  worker:
+  a-worker:
     kind: worker
     command: [celery, -A, shop, worker]
 smoke:
@@ -719,6 +719,7 @@ roles:
     variant: worker
     environment: {BROKER: "redis://broker"}
     mounts: {/etc/app: config}
+    registered: [celery, --app, jobs, inspect, registered, --json]
 smoke:
   data: null
   services:
@@ -906,7 +907,7 @@ repository: shop
 variants:
   my-api-2: {context: ., dockerfile: Dockerfile}
 roles:
-  client-2: {kind: other, command: [python, -m, client]}
+  own-client: {kind: other, command: [python, -m, client]}
   my-api-2:
     kind: api
     command: [hypercorn, "app:app", --bind, ":81"]
@@ -927,21 +928,21 @@ roles:
 smoke:
   data: null
   services:
-    keeper-2: {image: keeper}
+    own-keeper: {image: keeper}
 """,
     notes=(
         guess_path("My_API", "my-api-2"),
-        guess_kind("client", "client-2"),
-        drop("client: its user is no name or number and is left out", "roles.client-2.user"),
+        guess_kind("client", "own-client"),
+        drop("client: its user is no name or number and is left out", "roles.own-client.user"),
         drop(
             "client: others cannot reach it as client, which another one is or which is no host",
-            "roles.client-2.aliases",
+            "roles.own-client.aliases",
         ),
         guess_path("my-api"),
         *(
             drop(
                 f"keeper: others cannot reach it as {host}, which another one is or which is no host",
-                "smoke.services.keeper-2.aliases",
+                "smoke.services.own-keeper.aliases",
             )
             for host in ("-", "client", "keeper")
         ),
@@ -1073,7 +1074,7 @@ roles:
     port: 8000
     live: /openapi.json
     ready: /openapi.json
-  gateway: {kind: other, variant: gateway, ports: [80]}
+  gateway: {kind: other, variant: gateway, after: [app], ports: [80]}
   job:
     kind: other
     variant: job

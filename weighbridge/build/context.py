@@ -9,7 +9,8 @@ from __future__ import annotations
 import posixpath
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -61,6 +62,27 @@ class Context:
             and not _is_left_out(rules, matched)
         )
 
+    @property
+    def ignore_file(self) -> Path:
+        """The file whose rules hold: that of the Dockerfile alone if there is one, else the folder's, there or not."""
+        own = locate_own_rules(self.dockerfile)
+        return own if files.is_file(own) else self.folder / _IGNORE
+
+    def measure(self) -> Mapping[str, int]:
+        """Return name of each entry at the top of the folder -> bytes of the regular files in it that builds get.
+
+        Raises:
+            OSError: A folder cannot be read.
+            SettingsError: The ignore file is not valid.
+        """
+        rules, sizes = _read_rules(self), dict[str, int]()
+        for path in _walk(self.folder, "", (False,) * len(rules), rules):
+            found = (self.folder / path).lstat()
+            if stat.S_ISREG(found.st_mode):
+                name = path.partition("/")[0]
+                sizes[name] = sizes.get(name, 0) + found.st_size
+        return sizes
+
     def copy_to(self, target: Path) -> Context:
         """Copy the files that builds get into a new folder, such that a build cannot tell the two folders apart.
 
@@ -109,8 +131,7 @@ def locate_own_rules(dockerfile: Path) -> Path:
 
 
 def _read_rules(context: Context) -> tuple[_Rule, ...]:
-    own = locate_own_rules(context.dockerfile)
-    path = own if files.is_file(own) else context.folder / _IGNORE
+    path = context.ignore_file
     if not files.is_file(path):
         return ()
     lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()

@@ -8,14 +8,17 @@ where that is silent.
 
 from __future__ import annotations
 
+import json
+import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from weighbridge import files
-from weighbridge.build.expansion import Unclear, expand, split_words
-from weighbridge.build.instructions import BLANKS, Instruction, drop_flags, read_script
+from weighbridge.build.expansion import Unclear, expand, split_words, unquote
+from weighbridge.build.instructions import BLANKS, HEREDOC, Instruction, drop_flags, read_script
 
 SCRATCH = "scratch"
 """What FROM names for no image at all."""
@@ -25,6 +28,8 @@ _PARTS = ("PLATFORM", "OS", "OSVERSION", "ARCH", "VARIANT")
 _OF_BUILDER = ("TARGETSTAGE", *(f"{side}{part}" for side in ("BUILD", "TARGET") for part in _PARTS))
 """Variables that have a value in every build, which is not known here."""
 _REFERENCE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:/@-]*[A-Za-z0-9._-])?")
+_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
+"""What the source of an ADD begins with that is not in the build context."""
 _PLAIN, _NAMED = 1, 3
 """How many words `FROM image` and `FROM image AS name` have behind FROM."""
 
@@ -116,6 +121,18 @@ def list_images(text: str, arguments: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.image for each in stages.images)) if stages else ()
 
 
+def list_sources(text: str) -> frozenset[str]:
+    """Return what COPY, ADD and the mounts of RUN take of the build context, of all stages; empty: all of it.
+
+    Paths start at the context's folder, with variables and wildcards as they are written. Nothing is listed if another
+    frontend reads the text.
+    """
+    script = read_script(text, {})
+    instructions = script.instructions if script else ()
+    found = (source for each in instructions for source in _list_sources_of(each, script.escape if script else ""))
+    return frozenset(posixpath.normpath(f"/{source}").lstrip("/") for source in found if not _REMOTE.match(source))
+
+
 def replace_images(text: str, arguments: Mapping[str, str], others: Mapping[str, str]) -> str:
     """Return a Dockerfile with other images in its FROM; all other lines keep their text and number.
 
@@ -154,3 +171,20 @@ def _read_stages(text: str, arguments: Mapping[str, str]) -> _Stages | None:
             for word in split_words(each.arguments, script.escape):
                 stages.set_variable(word)
     return stages
+
+
+def _list_sources_of(instruction: Instruction, escape: str) -> Iterator[str]:
+    """Yield what one instruction takes of the build context."""
+    words = split_words(instruction.arguments, escape)
+    rest = drop_flags(words)
+    flags = words[: len(words) - len(rest)]
+    if instruction.name == "run":
+        for flag in flags:
+            options = dict(each.partition("=")[::2] for each in flag.removeprefix("--mount=").split(","))
+            if flag.startswith("--mount=") and options.get("type", "bind") == "bind" and "from" not in options:
+                yield options.get("source") or options.get("src") or "."
+    elif instruction.name in {"add", "copy"} and not any(flag.startswith("--from=") for flag in flags):
+        with suppress(Unclear, ValueError):
+            everything = " ".join(rest)
+            paths = json.loads(everything) if everything.startswith("[") else [unquote(word) for word in rest]
+            yield from (str(path) for path in paths[:-1] if not HEREDOC.fullmatch(str(path)))

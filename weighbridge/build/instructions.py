@@ -20,7 +20,7 @@ _DIRECTIVES = ("syntax", "escape", "check")
 _SYNTAX_ARGUMENT = "BUILDKIT_SYNTAX"
 _OWN_SYNTAX = re.compile(r"(?:.*/)?docker/dockerfile(?:-upstream)?(?:[:@].*)?")
 """The frontends that read what is read here, from whatever registry; others may mean anything."""
-_HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]*)")
+HEREDOC = re.compile(r"[0-9]*<<(-?)([^<]*)")
 _TAKES_HEREDOC = ("add", "copy", "run")
 
 
@@ -120,7 +120,7 @@ def _find_heredocs(name: str, arguments: str) -> Iterator[tuple[bool, str]]:
         name = arguments.partition(" ")[0].lower()
     words = split_words(arguments) if name in _TAKES_HEREDOC else []
     with suppress(Unclear):  # BuildKit sees no heredoc in a line with a quote that is not closed
-        for matched in filter(None, map(_HEREDOC.fullmatch, words if unquote(arguments) else [])):
+        for matched in filter(None, map(HEREDOC.fullmatch, words if unquote(arguments) else [])):
             if matched[2]:
                 yield matched[1] == "-", unquote(matched[2])
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from weighbridge.build import buildkit, plan
+from weighbridge.build import buildkit, excess, plan
 from weighbridge.build import platforms as platform_names
 from weighbridge.build.replacement import Replacements
 from weighbridge.commands import publish, weigh
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import connect
 from weighbridge.engine.protocol import Engine
-from weighbridge.model.build import BuildResult, Weight
+from weighbridge.image.categories import APPLICATION, UNOWNED
+from weighbridge.model.build import BuildResult, LargeContext, Weight
 from weighbridge.model.report import Image
 from weighbridge.render import formats
 from weighbridge.render.terminal import build_progress, console, smoke_progress
@@ -48,9 +49,14 @@ def run(
                 engine, settings, project, names, platforms=wanted, no_cache=no_cache, replacements=replacements
             )
             built = [buildkit.build(client, engine, each, steps(each.variant)) for each in builds]
-            weights = weigh_built(engine, settings, project, names, shown.track_reading())
+            images = weigh_built(engine, settings, project, names, shown.track_reading())
         result = BuildResult(
-            built=tuple(built), base=base.described, replaced=replacements.described, weights=weights, pushed={}
+            built=tuple(built),
+            base=base.described,
+            replaced=replacements.described,
+            large_contexts=tuple(_find_large_contexts(settings, project, images)),
+            weights=_compare_with_records(settings, project, images),
+            pushed={},
         )
         if not targets:
             render(result)
@@ -66,16 +72,34 @@ def run(
 
 def weigh_built(
     engine: Engine, settings: Settings, project: Path, variants: Sequence[str], on_progress: Progress
-) -> Mapping[str, Weight]:
-    """Return variant -> its weight now, and its change since the last record; only of images that the engine has."""
+) -> tuple[Image, ...]:
+    """Return what the variants weigh; only of images that the engine has."""
     wanted = {name: Location(DOCKER, settings.name_image(name)) for name in variants}
     wanted = {name: place for name, place in wanted.items() if engine.has_image(place.place)}
     if not wanted:
-        return {}
-    weighed = weigh.weigh(wanted, project, engine=engine, on_progress=on_progress, settings=settings)
+        return ()
+    return weigh.weigh(wanted, project, engine=engine, on_progress=on_progress, settings=settings).report.images
+
+
+def _find_large_contexts(settings: Settings, project: Path, images: Iterable[Image]) -> Iterator[LargeContext]:
+    """Yield the contexts that are far larger than what any of their images uses, each once."""
+    used = dict[tuple[str, str], int]()
+    for image in images:
+        variant = settings.variants[image.variant]
+        own = sum(row.bytes for row in image.ledger if row.category in {APPLICATION, UNOWNED})
+        place = variant.context, variant.dockerfile
+        used[place] = max(used.get(place, 0), own)
+    for (folder, dockerfile), most in used.items():
+        found = excess.find_excess(project / folder, project / dockerfile, most)
+        if found:
+            yield replace(found, folder=folder)
+
+
+def _compare_with_records(settings: Settings, project: Path, images: Iterable[Image]) -> Mapping[str, Weight]:
+    """Return variant -> its weight now, and its change since the last record."""
     known = records.read_history(project / settings.reports.directory).reports if settings.reports.directory else ()
     last = {image.variant: (image, report.recorded_at) for report in known for image in report.images}
-    return {image.variant: _compare(image, last.get(image.variant)) for image in weighed.report.images}
+    return {image.variant: _compare(image, last.get(image.variant)) for image in images}
 
 
 def _compare(image: Image, last: tuple[Image, str] | None) -> Weight:

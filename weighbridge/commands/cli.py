@@ -21,7 +21,7 @@ from weighbridge.errors import SettingsError, WeighbridgeError
 from weighbridge.quoting import use_spelling
 
 if TYPE_CHECKING:  # the menu opens without pydantic
-    from weighbridge.commands.project import Project
+    from weighbridge.commands.project import Project, Use
 
 _MOMENT_SECONDS = 0.05
 _COLLECT_AFTER = 100_000
@@ -104,7 +104,7 @@ def _raise_again(otherwise: Callable[[sys.UnraisableHookArgs], object], dropped:
     threading.Timer(_MOMENT_SECONDS, os.kill, (os.getpid(), number)).start()  # later, after the destructor's end
 
 
-def open_project(c: Context, task: str, root: str = "", *, needs_file: bool = False) -> Project:
+def open_project(c: Context, task: str, root: str = "", *, needs_file: bool = False, use: Use = "none") -> Project:
     """Return the project that a task is called for, and tell the user what to change in it before the next version.
 
     Args:
@@ -112,6 +112,7 @@ def open_project(c: Context, task: str, root: str = "", *, needs_file: bool = Fa
         task: Its name, without that of its collection.
         root: The value of `--root`; empty if it is not given.
         needs_file: Whether the task makes no sense without a settings file.
+        use: What the task has of the stack that compose files describe.
 
     Raises:
         SettingsError: See `project.open_project`.
@@ -120,7 +121,7 @@ def open_project(c: Context, task: str, root: str = "", *, needs_file: bool = Fa
     from weighbridge.render.terminal import console  # noqa: PLC0415
 
     use_spelling("weighbridge " if project.is_program(c.config) else _find_spelling(task, sys.argv))
-    found = project.open_project(c, root, needs_file=needs_file)
+    found = project.open_project(c, root, needs_file=needs_file, use=use)
     for line in found.advice:
         console.say(line)
     return found

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from invoke.config import Config
 from invoke.context import Context
@@ -21,9 +21,14 @@ from weighbridge.settings import source, variables
 from weighbridge.settings.messages import Origin
 from weighbridge.settings.project import Settings, check
 
+if TYPE_CHECKING:
+    from weighbridge.commands import stack_files
+
 Values = dict[str, Any]
 _OWN = frozenset(Config.global_defaults())
 """The keys at the top of invoke.yaml that are Invoke's."""
+_USUAL: Mapping[str, Any] = {"roles": {"api": {}, "worker": {}}}
+"""What a variable can set although no file names it."""
 _LEVELS = "_collection", "_system", "_user"
 """Where Invoke keeps what is configured below the project's file. It has no public way to ask for one of them."""
 _MOVE = f"put the settings under the key `{source.KEY}`; at the top they are read until version 0.3."
@@ -43,15 +48,22 @@ class Project:
     has_file: bool
     advice: tuple[str, ...] = ()
     """What the user has to change before the next version."""
+    notes: tuple[str, ...] = ()
+    """What was guessed or left out of compose files: a sentence for each."""
 
 
-def open_project(c: Context, root: str = "", *, needs_file: bool = False) -> Project:
+Use = Literal["none", "images", "all"]
+"""What a command has of the stack that compose files describe: nothing, the images that are built, or all of it."""
+
+
+def open_project(c: Context, root: str = "", *, needs_file: bool = False, use: Use = "none") -> Project:
     """Return the project that a task is called for; without a settings file, one that records nothing.
 
     Args:
         c: The task's context.
         root: The folder of the settings file; empty: the nearest one, from the working directory upwards.
-        needs_file: Whether the task makes no sense without one.
+        needs_file: Whether the task makes no sense without one, or without compose files in its place.
+        use: What the task has of the stack that compose files describe, if the settings do not.
 
     Raises:
         SettingsError: The settings cannot be read, do not fit each other or make no sense; or there is no file.
@@ -59,21 +71,46 @@ def open_project(c: Context, root: str = "", *, needs_file: bool = False) -> Pro
     found = _find_file(c.config, root)
     levels = [*_read_configured(c.config), found.values if found else {}, *_read_second(c.config)]
     values = _merge({}, *levels)
-    has_file = bool(found or values)
+    folder = found.root if found else _choose_start(c.config, root)
+    described, untold = _describe_stack(values, folder, use)
+    has_file = bool(found or values or described)
     if needs_file and not has_file:
         raise SettingsError(
             f"There is no settings file for {escape(str(_choose_start(c.config, root)))}", advice=_WRITE
         )
-    taken, advice = _read_variables(c.config, values, found)
+    known = _merge(_USUAL, described.values if described else {}, values)
+    taken, advice = _read_variables(c.config, known, found)
     if found and found.is_old:
         advice = (f"{found.path.name}: {_MOVE}", *advice)
     second = getattr(c.config, "_runtime_path", None) or ""
     origin = Origin(file=found.path.name if found else "", second_file=escape(str(second)), variables=taken.names)
     # Whoever has no file did not ask for records; a variable or a collection may still ask.
     unasked = {} if has_file else {"reports": {"directory": None}}
-    settings = check(_merge(unasked, values, taken.values), origin)
-    folder = found.root if found else _choose_start(c.config, root)
-    return Project(root=folder, settings=settings, has_file=has_file, advice=advice)
+    settings = check(_merge(unasked, described.values if described else {}, values, taken.values), origin)
+    if use == "all":
+        settings = _read_env_files(settings, folder)
+    notes = described.notes if described else ()
+    return Project(root=folder, settings=settings, has_file=has_file, advice=(*advice, *untold), notes=notes)
+
+
+def _read_env_files(settings: Settings, folder: Path) -> Settings:
+    from weighbridge.commands import stack_files  # noqa: PLC0415 - only for those who have such files
+
+    return stack_files.read_env_files(settings, folder)
+
+
+def _describe_stack(values: Values, folder: Path, use: Use) -> tuple[stack_files.Described | None, tuple[str, ...]]:
+    """Return what compose files say, and advice where they are wrong and the command does not depend on them."""
+    if use == "none" or (use == "images" and values.get("variants")):
+        return None, ()
+    from weighbridge.commands import stack_files  # noqa: PLC0415 - only for those who have such files
+
+    try:
+        return stack_files.describe(values, folder), ()
+    except SettingsError as error:
+        if use == "all":
+            raise
+        return None, (str(error),)
 
 
 def is_program(config: Config) -> bool:

@@ -117,8 +117,10 @@ def publish(
     unproven = _find_unproven(engine, settings, chosen, shown)
     if unproven:
         names = tuple(unproven)
-        prove = partial(smoke.prove, engine, settings, names, shown=shown, watcher=partial(watcher, names))
+        prove = partial(smoke.prove, engine, settings, names, shown=shown, watcher=watcher)
         _check(settings, unproven, prove(project=project, folder=folder))
+        for name in unproven:
+            shown.note(f"{name}: proven under the profile {settings.smoke.profile}")
     return tuple(_push(engine, settings, each, wanted[each.variant], shown) for each in chosen)
 
 
@@ -127,7 +129,8 @@ def _find_unproven(engine: Engine, settings: Settings, chosen: Sequence[Built], 
     found = {}
     for each in chosen:
         if smoke.is_proven(engine, settings, each.image_id):
-            shown.note(f"{each.variant}: {each.image_id[:_SHORT]} has passed the smoke test before")
+            how = f"the smoke test before, under the profile {settings.smoke.profile}"
+            shown.note(f"{each.variant}: {each.image_id[:_SHORT]} has passed {how}")
         else:
             found[each.variant] = each.image_id
     return found
@@ -139,9 +142,10 @@ def _check(settings: Settings, wanted: Mapping[str, str], proofs: Sequence[Proof
         runner.check(proofs)
     except SmokeFailed as error:
         raise SmokeFailed(f"Nothing is pushed: {error.message}", detail=error.detail) from error
-    for each in proofs:
-        if each.image_id != wanted[each.variant]:
-            name = settings.name_image(each.variant)
+    tried = {image.key: image.image_id for proof in proofs for image in proof.images}
+    for variant, image_id in wanted.items():
+        if tried.get(variant) != image_id:
+            name = settings.name_image(variant)
             raise EngineFault(
                 f"{name} is no longer the image that was built", advice="Run the command again, and only one at a time."
             )

@@ -25,8 +25,7 @@ def find_demands(settings: Settings, project: Path, names: Iterable[str]) -> dic
     context, too. Files that are damaged or cannot be read ask for nothing. Nothing outside of these folders is read.
     """
     root = project.resolve()
-    roles = (settings.roles.api.command, settings.roles.worker.command)
-    commands = tuple(tuple(command) for command in roles if command)
+    commands = tuple(tuple(role.command) for role in settings.roles.values() if role.command)
     known = dict[Path, tuple[Requirements, ...]]()
     demands = dict[str, Demand]()
     for name in names:

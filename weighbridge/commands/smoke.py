@@ -6,19 +6,20 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 from weighbridge import code_digest
 from weighbridge.build import service_images
 from weighbridge.cache import Cache
 from weighbridge.engine.client import connect
 from weighbridge.engine.protocol import Engine
-from weighbridge.model.smoke import Proof
+from weighbridge.errors import SettingsError
+from weighbridge.model.smoke import Profile, Proof
 from weighbridge.render import formats
 from weighbridge.render.terminal import console, smoke_progress
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import artifacts, history, runner
-from weighbridge.smoke.stack import runs
+from weighbridge.smoke.stack import cast, runs
 from weighbridge.sources.scan import image
 
 
@@ -38,7 +39,7 @@ def prove(
     variants: Sequence[str],
     *,
     shown: Shown,
-    watcher: Callable[[], runner.Watcher],
+    watcher: Callable[[Sequence[str]], runner.Watcher],
     project: Path,
     folder: Path | None,
     faults: bool = False,
@@ -51,9 +52,9 @@ def prove(
     Args:
         engine: The engine that has the images.
         settings: The settings of the smoke test.
-        variants: Names of `settings.variants`.
+        variants: Names of `settings.variants`; those that roles name run beside them.
         shown: Shows progress.
-        watcher: Returns the watcher that hears of each rule; called just before the first rule.
+        watcher: Takes what is tested, and returns the watcher that hears of each rule; called just before the first.
         project: The project's folder, from which the paths in the settings start.
         folder: The folder of the records; None: no logs are kept.
         faults: Whether to break things on purpose, too.
@@ -66,7 +67,8 @@ def prove(
             be written.
         EngineError: The engine fails or goes away.
     """
-    references = {name: settings.name_image(name) for name in variants}
+    keys = cast.list_keys(settings, variants)
+    references = {key: _name_image(settings, key) for each in keys.values() for key in each}
     services = service_images.find_all(engine, settings)
     runs.sweep(engine, shown.note)
     runner.check_images(engine, tuple(references.values()))
@@ -89,7 +91,13 @@ def prove(
         keep=keep,
         note=shown.note,
     )
-    found = runner.prove(trial, {name: held[reference] for name, reference in references.items()}, watcher())
+    casts = {
+        name: cast.Cast(
+            images={key: held[references[key]] for key in each}, tested=name if name in settings.variants else ""
+        )
+        for name, each in keys.items()
+    }
+    found = runner.prove(trial, casts, watcher(tuple(casts)))
     for each in found:
         history.remember(settings, _compute_code_digest(engine), each)
     kept = artifacts.keep(found, folder) if folder else ()
@@ -99,19 +107,31 @@ def prove(
 
 
 def run(
-    settings: Settings, project: Path, variants: Sequence[str], format_name: str, *, faults: bool, keep: bool
+    settings: Settings,
+    project: Path,
+    variants: Sequence[str],
+    format_name: str,
+    *,
+    profile: str = "",
+    faults: bool,
+    keep: bool,
+    notes: Sequence[str] = (),
 ) -> None:
-    """Test the named variants, or all of them, and render the results.
+    """Test the named variants, or all of them, and render the results; first show what was guessed of compose files.
 
     Raises:
+        SettingsError: There is no such profile, variant or format.
         SmokeFailed: A rule does not hold.
     """
+    settings = choose_profile(settings, profile)
     render = formats.choose(formats.PROOFS, format_name)
     names = settings.select_variants(variants)
     folder = project / settings.reports.directory if settings.reports.directory else None
     with connect() as engine:
         with console.show_activity() as shown:
-            watcher = partial(smoke_progress.show_progress, shown, names)
+            for note in notes:
+                shown.note(note)
+            watcher = partial(smoke_progress.show_progress, shown)
             proofs = prove(
                 engine,
                 settings,
@@ -130,8 +150,29 @@ def run(
 
 
 def is_proven(engine: Engine, settings: Settings, image_id: str) -> bool:
-    """Tell whether the last smoke test of exactly this image passed, with the present code and settings."""
-    return history.is_proven(settings, _compute_code_digest(engine), image_id)
+    """Tell whether the last smoke test of exactly this image passed, with the present code, settings and images."""
+    names = {name: settings.name_image(name) for name in settings.variants}
+    beside = {name: engine.inspect_image(each).id for name, each in names.items() if engine.has_image(each)}
+    return history.is_proven(settings, _compute_code_digest(engine), image_id, beside)
+
+
+def choose_profile(settings: Settings, name: str) -> Settings:
+    """Return the settings with another profile; with the same if the name is empty.
+
+    Raises:
+        SettingsError: There is no such profile.
+    """
+    if not name:
+        return settings
+    known: tuple[Profile, ...] = get_args(Profile)
+    if name not in known:
+        raise SettingsError(f"There is no profile {name}", advice=f"Choose from {', '.join(known)}.")
+    return settings.model_copy(update={"smoke": settings.smoke.model_copy(update={"profile": name})})
+
+
+def _name_image(settings: Settings, key: str) -> str:
+    """Return the reference of an image that roles run from: a variant, or one that is there."""
+    return settings.name_image(key) if key in settings.variants else key
 
 
 def _compute_code_digest(engine: Engine) -> str:

@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache as once
-from functools import cached_property
 from pathlib import Path
 
 from weighbridge import git
 from weighbridge.cache import Cache
+from weighbridge.engine.local_images import LocalImages
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage
 from weighbridge.image import sharing, weighing
@@ -19,7 +19,6 @@ from weighbridge.image.base_image import find_base
 from weighbridge.image.content import ImageContent
 from weighbridge.image.dependencies import Demand
 from weighbridge.image.layer import Fingerprint
-from weighbridge.model.engine import LocalImage
 from weighbridge.model.limits import DEFAULT
 from weighbridge.model.report import Report
 from weighbridge.model.tree import Node
@@ -104,7 +103,7 @@ def weigh(
         )
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
             contents = opener.read(locations.values(), means)
-        local = _LocalImages(engine)
+        local = LocalImages(engine)
         found = [
             weighing.weigh(name, location.source, contents[location], find_base(contents[location], local), demand)
             for name, location in locations.items()
@@ -165,26 +164,3 @@ def _collect_fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerp
         for content in contents
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True)
     }
-
-
-class _LocalImages:
-    """The images of the engine that is at hand, if any; what was asked of them is not asked again."""
-
-    def __init__(self, engine: Engine | None) -> None:
-        self._engine = engine
-
-    def find(self, reference: str) -> LocalImage | None:
-        try:
-            return self._engine.inspect_image(reference) if self._engine else None
-        except (NoSuchImage, EngineFault):  # a fault: the label's text is no name that the engine understands
-            return None
-
-    def list_named(self) -> tuple[LocalImage, ...]:
-        return self._named
-
-    @cached_property
-    def _named(self) -> tuple[LocalImage, ...]:
-        try:
-            return self._engine.list_named_images() if self._engine else ()
-        except EngineFault:
-            return ()

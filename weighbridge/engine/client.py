@@ -220,6 +220,11 @@ class DockerEngine(Facts):
         return execution.execute(self._api, container, command, seconds, on_line)
 
     @map_errors()
+    def list_changed_files(self, container: str) -> tuple[str, ...]:
+        """Return the paths that were added to or changed in a container's own file system, not in what is mounted."""
+        return inspect.read_changes(self._api.diff(container))
+
+    @map_errors()
     def list_users(self, container: str) -> frozenset[int]:
         """Return the users of a container's processes, as seen by the host; raise `EngineFault` if `ps` fails."""
         return inspect.read_users(self._api.top(container, ps_args="-eo pid,uid"))

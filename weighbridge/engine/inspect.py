@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any, get_args
 
 from weighbridge.errors import EngineFault
@@ -24,6 +25,8 @@ _MAX_LOG = "16m"
 _CPU_PERIOD_MICROSECONDS = 100_000
 """The kernel's default period, in which a container may use so many processors' time as it has a limit of."""
 _SHORTEST_NANOSECONDS = 10**6
+_ADDED_OR_CHANGED = frozenset({0, 1})
+"""Kinds of a change (Engine API, `ContainerChanges`): 0 is modified, 1 added, 2 deleted."""
 
 
 def read_identity(info: dict[str, Any]) -> EngineIdentity:
@@ -110,6 +113,8 @@ def build_creation(spec: ContainerSpec) -> dict[str, Any]:
         "command": list(spec.command) or None,
         "name": spec.name,
         "user": spec.user or None,
+        "hostname": spec.hostname or None,
+        "working_dir": spec.working_dir or None,
         "environment": dict(spec.environment),
         "labels": dict(spec.labels),
         "healthcheck": build_health_check(spec) or None,
@@ -138,6 +143,13 @@ def build_confinement(spec: ContainerSpec) -> dict[str, Any]:
         "init": spec.init,
         "log_config": {"type": "json-file", "config": {"max-size": _MAX_LOG}},
     }
+
+
+def read_changes(rows: Sequence[Mapping[str, Any]] | None) -> tuple[str, ...]:
+    """Read `GET /containers/{id}/changes`: paths that were added or changed, without folders that only hold others."""
+    found = sorted(str(row["Path"]) for row in rows or () if row.get("Kind") in _ADDED_OR_CHANGED)
+    holders = {str(parent) for path in found for parent in PurePosixPath(path).parents}
+    return tuple(path for path in found if path not in holders)
 
 
 def build_health_check(spec: ContainerSpec) -> dict[str, Any]:

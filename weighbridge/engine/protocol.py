@@ -116,6 +116,9 @@ class Engine(Protocol):
             on_line: Called with each complete line of either stream as soon as it is printed.
         """
 
+    def list_changed_files(self, container: str) -> tuple[str, ...]:
+        """Return the paths that were added to or changed in a container's own file system, not in what is mounted."""
+
     def list_users(self, container: str) -> frozenset[int]:
         """Return the users of a container's processes, as seen by the host; raise `EngineFault` if `ps` fails."""
 

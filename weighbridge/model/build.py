@@ -51,6 +51,22 @@ class Weight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LargeContext:
+    """A build context that is far larger than what the images use of it."""
+
+    folder: str
+    """As in the settings."""
+    bytes: int
+    """Of all that builds get of it."""
+    used_bytes: int
+    """The most that an image can have of it: its files that neither the base nor a package has."""
+    largest: Mapping[str, int]
+    """Name of an entry at the top of the folder -> its bytes, the largest first."""
+    ignore_file: str
+    """Name of the file that can leave them out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildResult:
     """What `invoke build` made."""
 
@@ -59,6 +75,7 @@ class BuildResult:
     """The base image, described for people."""
     replaced: tuple[str, ...] = ()
     """The stand-ins for images in a FROM, each described for people."""
+    large_contexts: tuple[LargeContext, ...] = ()
     weights: Mapping[str, Weight]
     """Variant -> its weight; an image for another platform may not be in the engine, and then has none."""
     pushed: Mapping[str, str]

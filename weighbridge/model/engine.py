@@ -32,12 +32,16 @@ class ContainerSpec:
     aliases: tuple[str, ...] = ()
     """Names by which the other containers of the network find this one."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    hostname: str = ""
+    """Empty: the beginning of the container's id."""
+    working_dir: str = ""
+    """Empty: that of the image."""
     labels: Mapping[str, str] = field(default_factory=dict)
     volumes: Mapping[str, str] = field(default_factory=dict)
     """Volume name -> path in the container."""
     read_only_volumes: bool = False
     read_only_mounts: Mapping[str, str] = field(default_factory=dict)
-    """Volume name -> path in the container, where it can only be read."""
+    """Volume name, or path on the engine's machine -> path in the container, where it can only be read."""
     sysctls: Mapping[str, str] = field(default_factory=dict)
     """Settings of the kernel for the container's own network, and their values."""
     tmpfs: Mapping[str, str] = field(default_factory=lambda: TMP)

@@ -68,6 +68,10 @@ class ScannedImage:
     history: tuple[str, ...] = ()
     """Each step as the builder recorded it, with its build arguments; oldest first."""
     layer_count: int = 0
+    base: str = ""
+    """The name of the image that it stands on; empty if it stands on none, or that is not known."""
+    base_layers: int = 0
+    """How many of its first layers are those of the base; 0 if that is not known."""
     traces: tuple[ScanHit, ...] = ()
     """Ordered by layer, then as in the layer's archive."""
     cut: frozenset[Kind] = frozenset()

@@ -7,16 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-RoleName = Literal["api", "worker"]
-"""The two things that every image runs as."""
-CheckRole = Literal["image", RoleName, "stack", "fault"]
-"""What a rule is about: the image, one of its two roles, both together, or a fault that the test causes."""
-Outcome = Literal["passed", "failed", "skipped", "waived"]
-"""Of a rule. `skipped`: not tried, because a rule that it needs failed. `waived`: it does not hold, and invoke.yaml
-says why that is accepted."""
+RoleKind = Literal["api", "worker", "beat", "other"]
+"""What a role does: answers HTTP, runs jobs, sends jobs by a schedule, or something that only shows by running."""
+Profile = Literal["works", "hardened"]
+"""What the smoke test demands: that the application works, or that it does so confined, from an image fit for that."""
+Subject = str
+"""What a rule is about: `image`, `before`, the name of a role, `stack`: all of them together, or `fault`: a fault that
+the test causes. If roles run from several images, `IMAGE image`."""
+Outcome = Literal["passed", "failed", "skipped", "waived", "noted"]
+"""Of a rule. `skipped`: not tried, because a rule that it needs does not hold. `waived`: it does not hold, and the
+settings say why that is accepted. `noted`: it does not hold, and only the profile `hardened` demands it."""
 
 
-def build_title(role: CheckRole, rule: str) -> str:
+def build_title(role: Subject, rule: str) -> str:
     """Return the unique name of a rule, such as `worker ready`."""
     return f"{role} {rule}"
 
@@ -25,13 +28,15 @@ def build_title(role: CheckRole, rule: str) -> str:
 class Check:
     """One rule of the smoke test, tried on one role of one variant."""
 
-    role: CheckRole
+    role: Subject
     rule: str
     """Stable name, such as `runs-as-non-root`."""
     outcome: Outcome
     detail: str
     """What the rule saw. If it failed, why, in words that lead to the fix; if it was skipped, because of which rule."""
     seconds: float
+    from_base: bool = False
+    """Whether it does not hold because of the base image alone: nothing in the team's own layers breaks it."""
 
     @property
     def title(self) -> str:
@@ -40,8 +45,8 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether the rule holds or is waived."""
-        return self.outcome in {"passed", "waived"}
+        """Whether the rule holds, is waived, or is not demanded."""
+        return self.outcome in {"passed", "waived", "noted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +58,13 @@ class RuleCounts:
     waived: int
     """They were tried and do not hold, and invoke.yaml accepts that."""
     untried: int
+    noted: int = 0
+    """They were tried and do not hold, and only the profile `hardened` demands them."""
 
     @property
     def tried(self) -> int:
         """How many rules were tried, whatever came of it."""
-        return self.held + self.failed + self.waived
+        return self.held + self.failed + self.waived + self.noted
 
     @property
     def total(self) -> int:
@@ -69,7 +76,11 @@ def count_outcomes(checks: Iterable[Check]) -> RuleCounts:
     """Return how many of these checks had which outcome."""
     counts = Counter(check.outcome for check in checks)
     return RuleCounts(
-        held=counts["passed"], failed=counts["failed"], waived=counts["waived"], untried=counts["skipped"]
+        held=counts["passed"],
+        failed=counts["failed"],
+        waived=counts["waived"],
+        untried=counts["skipped"],
+        noted=counts["noted"],
     )
 
 
@@ -85,17 +96,30 @@ class StartCosts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriedImage:
+    """An image that roles ran from."""
+
+    key: str
+    """The variant, or the reference of an image that was there."""
+    image_id: str
+    """The engine's id of the image."""
+    config_digest: str
+    """Digest of the image's config: the same on every engine and from every source."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What the smoke test found out about one variant."""
+    """What the smoke test found out about one variant, or about several that run together."""
 
     variant: str
+    """The variant; if roles run from several of them, all their names, with `+` between them."""
     seconds: float
     checks: tuple[Check, ...]
     """In the order in which the rules were tried."""
-    image_id: str = ""
-    """The engine's id of the image that was tried."""
-    config_digest: str = ""
-    """Digest of that image's config: the same on every engine and from every source."""
+    profile: Profile = "hardened"
+    """What was demanded."""
+    images: tuple[TriedImage, ...] = ()
+    """The images that were tried, that of the first API first."""
     log: str = ""
     """The last lines of the failing container's output; empty if no rule failed."""
     log_of: str = ""
@@ -106,8 +130,18 @@ class Proof:
 
     @property
     def ok(self) -> bool:
-        """Whether every rule holds or is waived."""
-        return all(check.ok for check in self.checks)
+        """Whether no rule fails. One that was not tried needs another one, whose outcome says whether that matters."""
+        return not any(check.outcome == "failed" for check in self.checks)
+
+    @property
+    def image_id(self) -> str:
+        """The engine's id of the first image that was tried; empty: none is known."""
+        return self.images[0].image_id if self.images else ""
+
+    @property
+    def config_digest(self) -> str:
+        """Digest of the config of the first image that was tried; empty: none is known."""
+        return self.images[0].config_digest if self.images else ""
 
 
 def serialize_proof(proof: Proof) -> dict[str, Any]:
@@ -117,7 +151,9 @@ def serialize_proof(proof: Proof) -> dict[str, Any]:
         "variant": proof.variant,
         "ok": proof.ok,
         "seconds": round(proof.seconds, 3),
+        "profile": proof.profile,
         "image_id": proof.image_id,
+        "images": {each.key: each.image_id for each in proof.images},
         "rules": {"tried": counts.tried, **asdict(counts)},
         "figures": asdict(proof.figures),
         "checks": [
@@ -128,6 +164,7 @@ def serialize_proof(proof: Proof) -> dict[str, Any]:
                 "outcome": check.outcome,
                 "detail": check.detail,
                 "seconds": round(check.seconds, 3),
+                "from_base": check.from_base,
             }
             for check in proof.checks
         ],
@@ -149,6 +186,10 @@ class Standing:
     """How many rules do not hold, which invoke.yaml accepts."""
     untried: int = 0
     """How many rules were not tried, because another one failed. Results kept before this was counted have 0."""
+    noted: int = 0
+    """How many rules do not hold, which only the profile `hardened` demands."""
+    profile: Profile = "hardened"
+    """What was demanded."""
     figures: StartCosts = field(default_factory=StartCosts)
     """What the starts cost; variants that start side by side slow each other down."""
 
@@ -156,5 +197,5 @@ class Standing:
     def counts(self) -> RuleCounts:
         """How many rules had which outcome."""
         failed = len(self.failed)
-        held = self.rules - failed - self.waived - self.untried
-        return RuleCounts(held=held, failed=failed, waived=self.waived, untried=self.untried)
+        held = self.rules - failed - self.waived - self.untried - self.noted
+        return RuleCounts(held=held, failed=failed, waived=self.waived, untried=self.untried, noted=self.noted)

@@ -57,6 +57,7 @@ def render_build(result: BuildResult, stream: TextIO | None = None) -> None:
         "format": FORMAT_VERSION,
         "base": result.base,
         "replaced": list(result.replaced),
+        "large_contexts": [asdict(each) for each in result.large_contexts],
         "variants": variants,
     }
     (stream or sys.stdout).write(json.dumps(value, indent=2) + "\n")

@@ -44,6 +44,8 @@ def _build_case(proof: Proof, check: Check) -> ET.Element:
             ET.SubElement(case, "skipped", message=detail)
         case "waived":
             ET.SubElement(case, "system-out").text = f"Waived: {detail}"
+        case "noted":
+            ET.SubElement(case, "system-out").text = f"Not demanded by this profile: {detail}"
         case "passed":
             pass
         case _:

@@ -89,7 +89,7 @@ def describe_standing(standing: Standing | None) -> str:
 
 
 def describe_rules(counts: RuleCounts, noun: str = "rule") -> str:
-    """Return how many rules hold or, if some fail, how many fail; then how many are waived or were not tried.
+    """Return how many rules hold or, if some fail, how many fail; then how many are waived, noted or not tried.
 
     For example `42 of 44 rules hold, 2 waived` or `1 of 44 rules fails, 3 not tried`.
     """
@@ -97,6 +97,7 @@ def describe_rules(counts: RuleCounts, noun: str = "rule") -> str:
     ending = "s" if 1 in {count, counts.total} else ""
     told = [f"{count} of {format_count(counts.total, noun)} {verb}{ending}"]
     told += [f"{counts.waived} waived"] if counts.waived else []
+    told += [f"{counts.noted} noted for `hardened`"] if counts.noted else []
     told += [f"{counts.untried} not tried"] if counts.untried else []
     return ", ".join(told)
 
@@ -187,3 +188,8 @@ _QUESTIONS: Mapping[str, Callable[[Image, Summary], str]] = {
     "Findings": _count_findings,
 }
 _ALWAYS = {"Shipped", "Smoke"}
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

@@ -9,8 +9,9 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from weighbridge.model.smoke import RoleKind
 from weighbridge.quoting import escape
-from weighbridge.settings.values import SECTION, TEXT
+from weighbridge.settings.values import SECTION, TEXT, build_kind_mark
 
 _WORDS = {
     "missing": "it is missing",
@@ -26,7 +27,8 @@ _WORDS = {
 }
 """Kind of an error -> our message; for all other kinds, pydantic's own message is good enough."""
 _SHOWN = 60
-_NOT_WRITTEN = {"[key]", TEXT, SECTION}
+_KIND_MARKS = frozenset(map(build_kind_mark, get_args(RoleKind)))
+_NOT_WRITTEN = {"[key]", TEXT, SECTION} | _KIND_MARKS
 """Parts of a place that are pydantic's, and stand in no file."""
 _SECRET = {"environment", "form", "headers", "multipart"}
 """Sections whose values may be secrets, so that we never show them."""
@@ -56,7 +58,7 @@ def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel], or
     first = min(errors, key=lambda error: error["type"] == "missing")
     place = [str(part) for part in first["loc"] if part not in _NOT_WRITTEN]
     if first["type"] == "extra_forbidden":
-        words = f"there is no such setting; choose from {', '.join(_list_keys(place, settings))}"
+        words = f"there is no such setting; choose from {', '.join(_list_keys([*map(str, first['loc'])], settings))}"
     elif first["type"] == "value_error":
         words = str(first["ctx"]["error"])
     else:
@@ -67,7 +69,8 @@ def describe_error(errors: Sequence[ErrorDetails], settings: type[BaseModel], or
     advice = (
         f"Correct {variable}, which sets it." if variable else f"Correct it in {' or '.join(files) or 'the settings'}."
     )
-    return f"{(*files, 'settings')[0]}: {escape('.'.join(place))}: {words}", advice
+    where = f"{escape('.'.join(place))}: " if place else ""  # what concerns several sections names them itself
+    return f"{(*files, 'settings')[0]}: {where}{words}", advice
 
 
 def _find_variable(place: Sequence[str], origin: Origin) -> str:
@@ -88,9 +91,16 @@ def _list_keys(place: Sequence[str], settings: type[BaseModel]) -> list[str]:
     """Return the keys that exist in the section of a wrong one."""
     sections = [settings]
     for part in place[:-1]:  # other parts are names that the user gave, or numbers of items
+        if part in _KIND_MARKS:
+            sections = [each for each in sections if _is_of_kind(each, part)]
         kinds = [each.model_fields[part].annotation for each in sections if part in each.model_fields]
         sections = [inner for kind in kinds for inner in _find_sections(kind)] or sections
     return [*dict.fromkeys(name for each in sections for name in _iterate_keys(each))]
+
+
+def _is_of_kind(section: type[BaseModel], mark: str) -> bool:
+    kind = section.model_fields.get("kind")
+    return kind is not None and mark == build_kind_mark(str(kind.default))
 
 
 def _iterate_keys(section: type[BaseModel]) -> Iterator[str]:

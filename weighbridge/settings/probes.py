@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from weighbridge.settings.methods import HasMethod, HeaderName, Method
-from weighbridge.settings.values import SECTION, TEXT, UNIQUE, Argument, FilePath, Name, Section, require_match
+from weighbridge.settings.names import RoleName
+from weighbridge.settings.values import UNIQUE, Argument, FilePath, Name, Section, TextOr, require_match
 
 _SEND_NULL: frozenset[Method] = frozenset({"POST", "PUT", "PATCH"})
 _SAYS_ITS_TYPE = "content-type"
@@ -27,11 +28,6 @@ _TEXT_OR_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"typ
 Texts = Annotated[tuple[Argument, ...], BeforeValidator(_wrap_text), WithJsonSchema(_TEXT_OR_TEXTS)]
 """Several texts; a single one may stand without a list."""
 KeptName = Annotated[str, require_match(r"[A-Za-z0-9_]+", "name of letters, digits and `_`")]
-
-
-def _tell_kind(value: Any) -> str:
-    """Tell whether a value is meant as a section; anything else should be a text, and the error says so."""
-    return SECTION if isinstance(value, dict | Section) else TEXT
 
 
 class Upload(Section):
@@ -71,10 +67,6 @@ class Source(Section):
         if (self.header is None) == (self.cookie is None):
             raise ValueError("what is kept comes from a field, or has either `header` or `cookie`")
         return self
-
-
-_Inner = TypeVar("_Inner", bound=Section)
-TextOr = Annotated[Annotated[Argument, Tag(TEXT)] | Annotated[_Inner, Tag(SECTION)], Discriminator(_tell_kind)]
 
 
 class Request(HasMethod):
@@ -145,7 +137,8 @@ class Probe(Section):
     """A few requests that prove that the application works; they are one rule of the smoke test."""
 
     rule: Name
-    role: Literal["api", "worker", "stack"] = "stack"
+    role: RoleName | Literal["stack"] = "stack"
+    """The role that it is about; requests go to it if it is of kind `api`, else to the first role of that kind."""
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
 
 

@@ -12,10 +12,12 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator, mo
 
 from weighbridge.errors import SettingsError
 from weighbridge.settings.budgets import Budgets
+from weighbridge.settings.containers import Before, Container
 from weighbridge.settings.limits import ImageLimits
 from weighbridge.settings.messages import Origin, describe_error
+from weighbridge.settings.roles import ApiRole, Role, Roles, WorkerRole, complete
 from weighbridge.settings.services import Service
-from weighbridge.settings.smoke import Roles, Smoke
+from weighbridge.settings.smoke import Smoke
 from weighbridge.settings.values import (
     UNIQUE,
     Argument,
@@ -111,7 +113,8 @@ class Settings(Section):
     """Images are named `repository:variant`."""
     bases: Bases = Bases()
     variants: dict[Name, Variant] = {}
-    roles: Roles = Roles()
+    roles: Roles = Field(default_factory=dict, validate_default=True)
+    """Name -> a role that the images run in, in the order in which they start; null: there is none of that name."""
     smoke: Smoke = Smoke()
     reports: Reports = Reports()
     registries: Registries = Registries()
@@ -129,6 +132,72 @@ class Settings(Section):
         if unknown := sorted(set(value.variants) - set(known)):
             raise ValueError(f"{', '.join(unknown)} is no variant: choose from {', '.join(known)}")
         return value
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _complete_roles(cls, value: Any) -> Any:
+        return complete(value)
+
+    @model_validator(mode="after")
+    def _check_stack(self) -> Self:
+        """Refuse what refers to a role or a variant that there is not, and names that two containers have."""
+        containers: dict[str, Container] = {f"roles.{name}": role for name, role in self.roles.items()}
+        containers |= {f"smoke.before.{name}": command for name, command in self.smoke.before.items()}
+        for place, each in containers.items():
+            if each.variant and each.variant not in self.variants:
+                raise ValueError(_describe_unknown(f"{place}.variant", each.variant, self.variants))
+        for name, command in self.smoke.before.items():
+            if command.role and command.role not in self.roles:
+                raise ValueError(_describe_unknown(f"smoke.before.{name}.role", command.role, self.roles))
+        for index, probe in enumerate(self.smoke.probes):
+            if probe.role not in {*self.roles, "stack"}:
+                raise ValueError(_describe_unknown(f"smoke.probes.{index}.role", probe.role, [*self.roles, "stack"]))
+            if not self.api_names:
+                raise ValueError("smoke.probes: no role is of kind `api`, so nobody answers a request")
+        names = [*self.roles, *(alias for role in self.roles.values() for alias in role.aliases), *self.services]
+        names += [alias for service in self.services.values() for alias in service.aliases]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two roles or services have the name or alias `{twice}`")
+        return self
+
+    @property
+    def api_names(self) -> tuple[str, ...]:
+        """The names of the roles that answer HTTP."""
+        return tuple(name for name, role in self.roles.items() if role.kind == "api")
+
+    @property
+    def worker_names(self) -> tuple[str, ...]:
+        """The names of the roles that run jobs."""
+        return tuple(name for name, role in self.roles.items() if role.kind == "worker")
+
+    def get_api(self, name: str) -> ApiRole:
+        """Return a role of kind `api`."""
+        role = self.roles[name]
+        assert isinstance(role, ApiRole)  # noqa: S101 - whoever asks has its name from `api_names`
+        return role
+
+    def get_worker(self, name: str) -> WorkerRole:
+        """Return a role of kind `worker`."""
+        role = self.roles[name]
+        assert isinstance(role, WorkerRole)  # noqa: S101 - whoever asks has its name from `worker_names`
+        return role
+
+    def find_api_for(self, role: str) -> str:
+        """Return the API to which requests go that are about a role: that role itself, or the first of all.
+
+        There is at least one, because settings with requests and without an API are refused.
+        """
+        return role if role in self.api_names else self.api_names[0]
+
+    def find_role_for(self, command: Before) -> str:
+        """Return the role whose image, variables, folders and files a command has that runs first; empty: none's."""
+        if command.role or command.image_key:
+            return command.role or ""
+        return next(iter(self.api_names), "")
+
+    def get_role(self, name: str) -> Role:
+        """Return a role, of whatever kind."""
+        return self.roles[name]
 
     def name_image(self, variant: str) -> str:
         """Return the image name of a variant."""
@@ -164,6 +233,10 @@ class Settings(Section):
             advice = f"Choose from {', '.join(self.variants)} (variants in the settings)."
             raise SettingsError(f"Unknown variant {listed}", advice=advice)
         return tuple(name for name in self.variants if not wanted or name in wanted)
+
+
+def _describe_unknown(place: str, name: str, known: Iterable[str]) -> str:
+    return f"{place}: there is no {name}; choose from {', '.join(known) or 'none'}"
 
 
 def check(values: Mapping[str, Any], origin: Origin | None = None) -> Settings:

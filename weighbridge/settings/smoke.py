@@ -1,94 +1,47 @@
-"""How to test an image: its two roles, the requests that must work, and the faults that it must survive."""
+"""How to test images: the services, what runs first, the requests that must work, the faults that they must survive."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from weighbridge.model.smoke import build_title
+from weighbridge.model.smoke import Profile, build_title
+from weighbridge.settings.containers import Before
+from weighbridge.settings.names import Folder, RoleName, ServiceName
 from weighbridge.settings.probes import Probe, Request, is_new_each_time
-from weighbridge.settings.services import Service, ServiceName
+from weighbridge.settings.services import Service
 from weighbridge.settings.stubs import StubAnswer
 from weighbridge.settings.values import (
     UNIQUE,
     Argument,
     Bytes,
-    Command,
+    FilePath,
     Host,
+    NullRemoves,
     Pattern,
     Seconds,
     Section,
     Size,
     UrlPath,
-    require_match,
 )
 
-_LEAST_MEMORY_BYTES = 6 * 2**20
+
+def _wrap_path(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
 
 
-class Role(Section):
-    """One of the two roles that the image runs in."""
-
-    command: Command | None = None
-    """None: the command of the image."""
-    environment: dict[Argument, Argument] = {}
-    health: Command | None = None
-    """Command to run in the role's container; exit code 0 means healthy. None: the health check of the image."""
-    grace_seconds: Seconds = 20
-    """How long the role may take to end after SIGTERM."""
-    memory: Bytes = Size(512 * 2**20, "512 MiB")
-    """How much memory its container may use; if it uses more, the kernel kills a process."""
-    processes: int = Field(default=128, ge=8, le=4_194_304)
-    """How many processes and threads its container may have, with the engine's init and the commands that we run."""
-
-    @field_validator("memory")
-    @classmethod
-    def _check_memory(cls, value: Size) -> Size:
-        if value.bytes < _LEAST_MEMORY_BYTES:
-            raise ValueError(f"{value.written} is below 6 MiB, the least that an engine gives a container")
-        return value
-
-
-class ApiRole(Role):
-    """The role that answers HTTP."""
-
-    port: int = Field(default=8000, gt=0, lt=65536)
-    live: UrlPath = "/livez"
-    """Path that answers 200 as soon as the API serves, even if its services are down."""
-    ready: UrlPath = "/readyz"
-    """Path that answers 200 if the services that the API needs answer, else 503."""
-    headers: dict[Argument, Argument] = {}
-    """Headers of each request, such as a token that permits writes."""
-    openapi: UrlPath | None = "/openapi.json"
-    """Path of the OpenAPI document; None: there is none."""
-
-
-class WorkerRole(Role):
-    """The role that runs jobs."""
-
-    registered: Command = ("celery", "--broker", "redis://redis:6379/0", "inspect", "registered", "--json")
-    """Command to run in the image: asks through the broker, prints JSON: worker -> names of the jobs that it knows."""
-    jobs: tuple[Argument, ...] = ()
-    """Names of the jobs that the API sends."""
-    slow_job: Command | None = None
-    """Command to run in the image: sends a job that takes seconds, and prints its id. None: no such job is tried."""
-    job_result: Command | None = None
-    """Command to run in the image, with the id appended: waits for the job, and exits with 0 if the job succeeded."""
-
-
-class Roles(Section):
-    """The two roles, which run from the same image."""
-
-    api: ApiRole = ApiRole()
-    worker: WorkerRole = WorkerRole()
+_PATH_OR_PATHS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+Paths = Annotated[tuple[FilePath, ...], BeforeValidator(_wrap_path), WithJsonSchema(_PATH_OR_PATHS)]
+"""Several paths; a single one may stand without a list."""
 
 
 class Faults(Section):
     """What `invoke smoke --faults` needs in order to break things and find out whether anything was lost."""
 
     environment: dict[Argument, Argument] = {}
-    """Variables of both roles while faults are tried, such as a shorter time until a lost job is sent again."""
+    """Variables of all roles while faults are tried, such as a shorter time until a lost job is sent again."""
     write: Request | None = None
     """Request that stores something new, and keeps what `read` needs. None: faults that need a write are not tried."""
     read: UrlPath | None = None
@@ -108,18 +61,26 @@ class Faults(Section):
 class Smoke(Section):
     """How `invoke smoke` runs."""
 
+    profile: Profile = "works"
+    """`works`: that it starts, is healthy, answers, does its jobs and stops in order, and no error is in its logs.
+    `hardened`: on a read-only root and without privileges, too, and that the image is fit for that."""
+    compose: Paths | Literal[False] | None = None
+    """Compose files, from the project's folder, that describe roles and services; the settings override them. None:
+    those that Compose finds there, if neither `roles` nor `smoke.services` says anything. False: none."""
     timeout_seconds: Seconds = 60
     """How long a role may take to become healthy, a job to be done, and a command or a request to answer."""
     user: int = Field(default=10001, gt=0, lt=2**31)
-    """Number of the user that both roles must run as."""
+    """Number of the user that roles must run as, unless a role names its own."""
     environment: dict[Argument, Argument] = {"REDIS_URL": "redis://redis:6379/0"}
-    """Variables of both roles, which reach each service by its name. Nothing, if `services` is set and this is not."""
-    services: dict[ServiceName, Service] | None = None
+    """Variables of all roles, which reach each service by its name. Nothing, if `services` is set and this is not."""
+    env_file: Paths = ()
+    """Files with further variables of all roles, in Compose's syntax, from the project's folder."""
+    services: Annotated[dict[ServiceName, Service], NullRemoves()] | None = None
     """Name -> a service that the roles need. None: one, `redis`, of `bases.redis`; an empty section: none."""
-    data: Annotated[str, require_match(r"(/[A-Za-z0-9_.-]+)+", "absolute path of a folder, such as `/data`")] | None = (
-        "/data"
-    )
-    """The only folder, besides /tmp, where both roles may write; they share it. None: they need none."""
+    before: Annotated[dict[RoleName, Before], NullRemoves()] = {}
+    """Name -> a command that runs once the services are ready, before any role starts, such as a migration."""
+    data: Folder | None = "/data"
+    """The folder, besides /tmp, where all roles may write; they share it. None: they need none."""
     data_limit: Bytes = Size(2**30, "1 GiB")
     """How much the files in that folder may take at the end; while the roles run, no file may grow beyond it."""
     cpus: float = Field(default=2, ge=0.1, le=1024)
@@ -130,7 +91,7 @@ class Smoke(Section):
     )
     """Regular expression that no line of a log may match."""
     probes: tuple[Probe, ...] = ()
-    """Probes, in the order in which they are tried once API and worker are ready."""
+    """Probes, in the order in which they are tried once all roles are ready."""
     stubs: dict[Host, Annotated[tuple[StubAnswer, ...], Field(min_length=1)]] = {}
     """Host of a third party -> requests to it, and the answers that they get by HTTP and HTTPS."""
     faults: Faults = Faults()
@@ -138,10 +99,21 @@ class Smoke(Section):
     @model_validator(mode="before")
     @classmethod
     def _forget_redis(cls, values: Any) -> Any:
-        """Set no address of a Redis where the settings name the services themselves."""
-        if isinstance(values, dict) and values.get("services") is not None:
-            return {"environment": {}, **values}
+        """Set no address of a Redis where the settings name the services themselves; null removes one of them."""
+        if isinstance(values, dict) and isinstance(values.get("services"), Mapping):
+            services = {name: value for name, value in values["services"].items() if value is not None}
+            return {"environment": {}, **values, "services": services}
         return values
+
+    @field_validator("before", mode="before")
+    @classmethod
+    def _remove_none(cls, values: Any) -> Any:
+        """Remove what null stands for, such as a command of a compose file."""
+        return (
+            {name: value for name, value in values.items() if value is not None}
+            if isinstance(values, Mapping)
+            else values
+        )
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:

@@ -6,18 +6,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
+    Tag,
     WithJsonSchema,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -106,6 +108,13 @@ FilePath = Annotated[Argument, AfterValidator(_check_path)]
 Command = Annotated[tuple[Argument, ...], Field(min_length=1)]
 TEXT, SECTION = "[text]", "[section]"
 """Where a text or a section may stand: which of the two a value was taken for, in the place of an error about it."""
+
+
+def build_kind_mark(kind: str) -> str:
+    """Return what stands for the kind of a role in the place of an error about it."""
+    return f"[{kind}]"
+
+
 UNIQUE = "{unique}"
 """Placeholder in a change, or in the body of a request, for a word that is new each time."""
 
@@ -175,9 +184,30 @@ UrlPath = Annotated[str, require_match(r"/[!-~]*", "path such as `/livez`")]
 Pattern = Annotated[str, AfterValidator(_check_expression)]
 
 
+class NullRemoves:
+    """Marks a map in which null stands for what there is not: a validator removes it, and editors have to take it."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Let editors take null."""
+        found = handler(schema)
+        patterns = found["patternProperties"].items()
+        return {**found, "patternProperties": {key: {"anyOf": [each, {"type": "null"}]} for key, each in patterns}}
+
+
 class Section(BaseModel):
     """A part of the settings: frozen; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     takes_single_value: ClassVar[bool] = False
     """Whether a single value may stand in place of the section."""
+
+
+def _tell_form(value: Any) -> str:
+    """Tell whether a value is meant as a section; anything else should be a text, and the error says so."""
+    return SECTION if isinstance(value, dict | Section) else TEXT
+
+
+_Inner = TypeVar("_Inner", bound=Section)
+TextOr = Annotated[Annotated[Argument, Tag(TEXT)] | Annotated[_Inner, Tag(SECTION)], Discriminator(_tell_form)]

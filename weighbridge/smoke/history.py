@@ -8,6 +8,7 @@ never changes, so its proof stays valid as long as rules and settings stay the s
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -15,12 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from weighbridge.cache import Cache
 from weighbridge.model.report import Report
-from weighbridge.model.smoke import Proof, Standing, count_outcomes
+from weighbridge.model.smoke import Profile, Proof, Standing, count_outcomes
 from weighbridge.settings.project import Settings
 
 
 def remember(settings: Settings, code: str, proof: Proof) -> None:
-    """Keep the result of a smoke test. Only the last one counts: a failure replaces an earlier success.
+    """Keep the result of a smoke test. Only the last one of each profile counts: a failure replaces an earlier success.
 
     Args:
         settings: The settings under which the image was tried.
@@ -28,8 +29,8 @@ def remember(settings: Settings, code: str, proof: Proof) -> None:
         proof: The result.
     """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    passed = {"ok": proof.ok, "by": _digest_rules(settings, code), "variant": proof.variant, "at": now}
-    Cache().keep_document(_build_proof_key(proof.image_id), passed)
+    tried = {each.key: each.image_id for each in proof.images}
+    passed = {"ok": proof.ok, "by": _digest_rules(settings, code), "variant": proof.variant, "at": now, "with": tried}
     counts = count_outcomes(proof.checks)
     standing = Standing(
         ok=proof.ok,
@@ -38,14 +39,28 @@ def remember(settings: Settings, code: str, proof: Proof) -> None:
         failed=tuple(check.title for check in proof.checks if check.outcome == "failed"),
         waived=counts.waived,
         untried=counts.untried,
+        noted=counts.noted,
+        profile=proof.profile,
         figures=proof.figures,
     )
-    Cache().keep_document(_build_standing_key(proof.config_digest), asdict(standing))
+    for each in proof.images:
+        Cache().keep_document(_build_proof_key(proof.profile, each.image_id), passed)
+        Cache().keep_document(_build_standing_key(each.config_digest), asdict(standing))
 
 
-def is_proven(settings: Settings, code: str, image_id: str) -> bool:
-    """Tell whether the last smoke test of exactly this image passed, under these settings and with this code."""
-    kept = Cache().read_document(_build_proof_key(image_id)) or {}
+def is_proven(settings: Settings, code: str, image_id: str, beside: Mapping[str, str]) -> bool:
+    """Tell whether the last smoke test of exactly this image passed, under these settings and with this code.
+
+    Args:
+        settings: The settings, with what compose files say.
+        code: Digest of the code that would try it.
+        image_id: The image.
+        beside: Key -> id of the images that there are now; where several run together, all must be those of the test.
+    """
+    kept = Cache().read_document(_build_proof_key(settings.smoke.profile, image_id)) or {}
+    tried = kept.get("with")
+    if not isinstance(tried, dict) or any(beside.get(key, known) != known for key, known in tried.items()):
+        return False
     return kept.get("ok") is True and kept.get("by") == _digest_rules(settings, code)
 
 
@@ -68,8 +83,8 @@ def _digest_rules(settings: Settings, code: str) -> str:
     return hashlib.sha256(f"{code}{relevant}{accepted!r}".encode()).hexdigest()
 
 
-def _build_proof_key(image_id: str) -> str:
-    return f"proof-{image_id}"
+def _build_proof_key(profile: Profile, image_id: str) -> str:
+    return f"proof-{profile}-{image_id}"
 
 
 def _build_standing_key(config_digest: str) -> str:

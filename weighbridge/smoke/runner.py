@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +13,19 @@ from typing import Protocol
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage, SettingsError, SmokeFailed
-from weighbridge.model.scan import ScannedImage
-from weighbridge.model.smoke import Check, Proof, StartCosts
+from weighbridge.model.smoke import Check, Proof, StartCosts, TriedImage
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import rule, suite
 from weighbridge.smoke.rule import Rule
 from weighbridge.smoke.rules import requests
-from weighbridge.smoke.stack import certificates, runs, signals, start_costs
-from weighbridge.smoke.stack.containers import API, CLIENT, STUBS, WORKER, Stack, run_stack
+from weighbridge.smoke.rules.before import name_container
+from weighbridge.smoke.stack import certificates, copies, runs, signals, start_costs
+from weighbridge.smoke.stack.blueprint import STUBS, Blueprint
+from weighbridge.smoke.stack.cast import Cast
+from weighbridge.smoke.stack.containers import Stack, run_stack
 
 _LOOK_SECONDS = 0.1
+_LOCAL = ("unix://", "http+unix://")
 
 
 class Watcher(rule.Watcher, Protocol):
@@ -54,16 +57,17 @@ class Trial:
     """Ids of the runs that now have things in the engine which must be removed at the end."""
 
 
-def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) -> tuple[Proof, ...]:
-    """Start each variant in both roles, and try all rules on it.
+def prove(trial: Trial, casts: Mapping[str, Cast], watcher: Watcher) -> tuple[Proof, ...]:
+    """Start each variant in all roles, and try all rules on it.
 
     Args:
         trial: Where and how to test.
-        images: Variant -> its scanned image; the containers run exactly this image, by its id.
+        casts: Name of a variant, or of several that run together -> the scanned images; the containers run exactly
+            these, by their ids.
         watcher: Its methods are called as things happen.
 
     Returns:
-        The proofs, in the order of `images`.
+        The proofs, in the order of `casts`.
 
     Raises:
         NoSuchImage: The engine has no image for a service.
@@ -77,12 +81,12 @@ def prove(trial: Trial, images: Mapping[str, ScannedImage], watcher: Watcher) ->
     if trial.settings.smoke.stubs:
         certificates.check_program()
     requests.check_uploads(trial.settings, trial.project)
-    for variant, contents in images.items():
-        _check_accepted(trial.settings, variant, contents)
+    for cast in casts.values():
+        _check_accepted(trial.settings, cast)
     with signals.defer() as interruption:
         trials = [
-            _Variant(trial=trial, name=name, contents=contents, watcher=watcher, interruption=interruption)
-            for name, contents in images.items()
+            _Variant(trial=trial, name=name, cast=cast, watcher=watcher, interruption=interruption)
+            for name, cast in casts.items()
         ]
         return _prove_side_by_side(trial, trials)
 
@@ -144,7 +148,7 @@ def check(proofs: Sequence[Proof]) -> None:
     """
     for proof in proofs:
         failed = [check for check in proof.checks if check.outcome == "failed"]
-        failed.sort(key=lambda check: check.role == "image")
+        failed.sort(key=lambda check: check.role.endswith("image"))
         if failed:
             first, *others = failed
             names = ", ".join(each.title for each in others)
@@ -153,14 +157,14 @@ def check(proofs: Sequence[Proof]) -> None:
             raise SmokeFailed(message, detail=proof.log)
 
 
-def _check_accepted(settings: Settings, variant: str, contents: ScannedImage) -> None:
-    accepted = settings.variants[variant].accepts
-    unknown = sorted(accepted.keys() - suite.list_names(settings, contents))
-    if unknown:
-        raise SettingsError(
-            f"variants.{variant}.accepts: there is no rule {', '.join(unknown)}",
-            advice="`invoke smoke` prints the names of all rules.",
-        )
+def _check_accepted(settings: Settings, cast: Cast) -> None:
+    known = suite.list_names(settings, cast)
+    for variant in filter(settings.variants.__contains__, cast.images):
+        if unknown := sorted(settings.variants[variant].accepts.keys() - known):
+            raise SettingsError(
+                f"variants.{variant}.accepts: there is no rule {', '.join(unknown)}",
+                advice="`invoke smoke` prints the names of all rules.",
+            )
 
 
 def _announce_stop(trial: Trial, variants: Sequence[_Variant]) -> bool:
@@ -191,22 +195,27 @@ class _Variant:
 
     trial: Trial
     name: str
-    contents: ScannedImage
+    cast: Cast
     watcher: Watcher
     interruption: signals.Interruption
 
     def prove(self) -> Proof:
-        """Try the rules and, if all of them hold or are waived, the faults."""
+        """Try the rules and, if the stack works, the faults."""
         began, settings = time.monotonic(), self.trial.settings
-        played = [self._play(tuple(suite.build_rules(settings, self.contents)), {})]
-        if self.trial.faults and all(check.ok for check in played[0].checks):
-            played.append(self._play(tuple(suite.build_fault_rules(settings)), settings.smoke.faults.environment))
+        rules = tuple(suite.build_rules(settings, self.cast))
+        played = [self._play(rules, {})]
+        if self.trial.faults and _works(rules, played[0].checks):
+            faults = tuple(suite.build_fault_rules(settings, self.cast))
+            played.append(self._play(faults, settings.smoke.faults.environment))
         return Proof(
             variant=self.name,
             seconds=time.monotonic() - began,
             checks=tuple(check for each in played for check in each.checks),
-            image_id=self.contents.image_id,
-            config_digest=self.contents.config_digest,
+            profile=settings.smoke.profile,
+            images=tuple(
+                TriedImage(key=key, image_id=image.image_id, config_digest=image.config_digest)
+                for key, image in self.cast.images.items()
+            ),
             log="".join(each.log for each in played),
             log_of="".join(each.log_of for each in played),
             logs={container: text for each in played for container, text in each.logs.items()},
@@ -217,24 +226,26 @@ class _Variant:
         """Set up a stack, try the rules on it, and take it down."""
         trial = self.trial
         with runs.begin(keep=trial.keep) as run, self._note_run(run):
-            stack = Stack(
-                engine=trial.engine,
+            blueprint = Blueprint(
                 settings=trial.settings,
-                image=self.contents.image_id,
+                cast=self.cast,
                 services=trial.services,
                 run=run,
-                project=trial.project,
-                interruption=self.interruption,
-                entrypoint=self.contents.entrypoint,
-                command=self.contents.command,
-                health_check=self.contents.health_check,
                 environment=environment,
+                copies=_make_copies(trial, run),
             )
+            stack = Stack(
+                engine=trial.engine, blueprint=blueprint, interruption=self.interruption, project=trial.project
+            )
+            stack.observed.secrets.update(copies.read_secrets(blueprint.copies))
             with run_stack(stack, trial.note):
                 for service in trial.services:
                     with suppress(EngineFault):  # its rule reports it; meanwhile the rules on the image are tried
                         stack.start(service)
-                accepted = trial.settings.variants[self.name].accepts
+                variants = filter(trial.settings.variants.__contains__, self.cast.images)
+                accepted = {
+                    rule: why for name in variants for rule, why in trial.settings.variants[name].accepts.items()
+                }
                 checks = rule.try_all(rules, stack, self.name, self.watcher, accepted)
                 return _collect_results(stack, checks, rule.find_first_failed(rules, checks))
 
@@ -251,12 +262,36 @@ class _Variant:
             self.trial.live.discard(run.id)
 
 
+def _make_copies(trial: Trial, run: runs.Run) -> Mapping[tuple[str, str], str]:
+    """Copy what the settings mount into containers, for one run.
+
+    Raises:
+        SettingsError: The engine is on another machine, or something cannot be copied.
+    """
+    if not copies.is_needed(trial.settings):
+        return {}
+    if not trial.engine.host.startswith(_LOCAL):
+        raise SettingsError(
+            f"The engine at {trial.engine.host} cannot mount files of this machine",
+            advice="Use an engine here, or remove `mounts` from the settings.",
+        )
+    run.folder.mkdir(mode=0o700)
+    return copies.make(trial.settings, trial.project, run.folder)
+
+
+def _works(rules: Iterable[Rule], checks: Iterable[Check]) -> bool:
+    """Tell whether all rules hold that even `works` demands: then faults can be tried."""
+    demanded = {rule.title for rule in rules if rule.demanded_by == "works"}
+    return all(check.outcome != "failed" for check in checks if check.title in demanded)
+
+
 def _collect_results(stack: Stack, checks: tuple[Check, ...], failed: Rule | None) -> _Played:
     """Return the outcome together with start costs and logs, before the stack is removed."""
-    figures = start_costs.compute(stack.observed)
+    figures = start_costs.compute(stack.observed, stack.settings)
     if failed is None:
         return _Played(checks=checks, figures=figures)
-    names = (*stack.services, API, WORKER, STUBS, CLIENT)
+    clients = map(stack.blueprint.name_client, stack.blueprint.cast.images)
+    names = (*stack.services, *map(name_container, stack.settings.smoke.before), *stack.settings.roles, STUBS, *clients)
     logs = {name: log for name in names if (log := stack.read_log(name, None))}
     log = stack.read_log(failed.log_of) if failed.log_of else ""
     logs = {**stack.observed.logs, **logs}

@@ -9,239 +9,231 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import get_args
 
-from weighbridge.model.scan import ScannedImage
-from weighbridge.model.smoke import RoleName
+from weighbridge.model.smoke import Profile
 from weighbridge.settings.project import Settings
-from weighbridge.smoke.rule import ALL_BEFORE, Rule
-from weighbridge.smoke.rules import (
-    api,
-    data_usage,
-    faults,
-    hardening,
-    image,
-    libraries,
-    outages,
-    services,
-    shutdown,
-    start,
-    stubs,
-)
+from weighbridge.smoke import fault_suite, image_suite
+from weighbridge.smoke.image_suite import title_image
+from weighbridge.smoke.rule import KEEPS_RUNNING, STARTS, Rule
+from weighbridge.smoke.rules import api, beat, before, data_usage, hardening, services, shutdown, start, stubs
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import worker as worker_rules
 from weighbridge.smoke.rules.arrival import Arrival
-from weighbridge.smoke.rules.revival import revive, try_and_restore
-from weighbridge.smoke.stack.containers import API, CLIENT, STUBS, WORKER, Stack
-from weighbridge.smoke.stack.services import build_plan
+from weighbridge.smoke.stack.blueprint import STUBS, Blueprint
+from weighbridge.smoke.stack.cast import Cast
+from weighbridge.smoke.stack.containers import Stack
+from weighbridge.smoke.stack.runs import Run
 
-_IMAGE_RULES = (
-    image.runs_as_non_root,
-    image.command_is_exec_form,
-    image.has_health_check,
-    image.declares_its_port,
-    image.no_secrets_in_config,
-    image.no_secrets_in_layers,
-    image.no_setuid_files,
-    image.code_is_not_writable,
-    image.no_compiler,
-    image.no_package_cache,
-    image.no_vcs_folder,
-    image.no_test_suite,
-    image.no_env_file,
-    image.no_tool_files,
-    image.code_is_for_this_platform,
-)
-_NON_ROOT, _HEALTH_CHECK = "image runs-as-non-root", "image has-health-check"
-_PYTHON, _STUBS = "image has-python", "stack stubs-start"
-_LOGS = {"killed-worker-loses-no-job": WORKER}
-_LIVE, _READY = "api live", "api ready"
-_WORKER_READY, _JOBS = "worker ready", "worker registers-its-jobs"
-_LOADABLE = ("image code-is-for-this-platform", "image libraries-resolve")
+_STUBS = "stack stubs-start"
+_READ_ONLY_ROOT = "runs-on-read-only-root"
+_HAS_PYTHON, _HAS_HEALTH_CHECK, _NON_ROOT = "has-python", "has-health-check", "runs-as-non-root"
 
 
-def build_rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
-    """Yield the rules on an image and on the containers that run from it."""
-    yield from _build_image_rules(settings, contents)
-    yield from _build_first_rules(settings)
-    arrival = Arrival()
-    yield from _build_role_rules(settings, API, arrival.begin)
-    yield from _build_answer_rules(settings, arrival)
-    yield from _build_role_rules(settings, WORKER)
-    yield from _build_work_rules(settings)
-    yield from _build_end_rules(settings)
-    if settings.smoke.stubs:
-        yield Rule(role="stack", name="stubs-are-called", holds=stubs.stubs_are_called, needs=(_READY, _WORKER_READY))
-    if settings.smoke.data:
-        yield Rule(
-            role="stack",
-            name="data-stays-small",
-            holds=data_usage.data_stays_small,
-            needs=("api runs-on-read-only-root", "worker runs-on-read-only-root"),
-        )
-    yield Rule(
-        role="stack",
-        name="no-error-in-logs",
-        holds=partial(shutdown.no_error_in_logs, containers=(API, WORKER)),
-        needs=(ALL_BEFORE,),
-    )
+def build_rules(settings: Settings, cast: Cast) -> Iterator[Rule]:
+    """Yield the rules on images and on the containers that run from them."""
+    return _Suite(settings, cast).build()
 
 
-def build_fault_rules(settings: Settings) -> Iterator[Rule]:
+def build_fault_rules(settings: Settings, cast: Cast) -> Iterator[Rule]:
     """Yield the rules on faults, except those for which the settings do not say how to cause or check them."""
-    yield Rule(role="fault", name="stack-starts", holds=_start_all, log_of=API)
-    for name, fault in _list_faults(settings):
-        holds = partial(try_and_restore, fault=fault)
-        yield Rule(role="fault", name=name, holds=holds, needs=("fault stack-starts",), log_of=_LOGS.get(name, API))
+    return fault_suite.build_rules(settings, cast)
 
 
-def _list_faults(settings: Settings) -> Iterator[tuple[str, Callable[[Stack], str]]]:
-    """Yield the name of each rule on a fault, and the function that causes the fault and checks what follows."""
-    worker, chosen, probes = settings.roles.worker, settings.smoke.faults, settings.smoke.probes
-    if worker.slow_job and worker.job_result:
-        holds = partial(faults.killed_worker_loses_no_job, slow_job=worker.slow_job, job_result=worker.job_result)
-        yield "killed-worker-loses-no-job", holds
-    keeping = [name for name, service in settings.services.items() if build_plan(name, service, "").keeps_data]
-    for name in settings.services:
-        on = partial(partial, service=name, probes=probes)
-        if name in keeping:
-            yield f"survives-restart-of-{name}-with-its-data", on(outages.survives_restart_with_its_data)
-        else:
-            yield f"survives-restart-of-{name}", on(outages.survives_restart)
-        yield f"survives-outage-of-{name}", on(outages.survives_outage)
-    if chosen.write and chosen.read:
-        yield "killed-api-loses-nothing", partial(faults.killed_api_loses_nothing, write=chosen.write, read=chosen.read)
-        if settings.smoke.data:
-            yield "says-when-data-is-read-only", partial(faults.says_when_data_is_read_only, write=chosen.write)
-            yield "says-when-data-is-full", partial(faults.says_when_data_is_full, write=chosen.write)
-    for name in keeping:  # last, because what is lost here is missing in whatever follows
-        yield f"survives-restart-of-{name}", partial(outages.survives_restart, service=name, probes=probes)
-
-
-def list_names(settings: Settings, contents: ScannedImage) -> frozenset[str]:
-    """Return the names and titles of all rules: a variant may waive a rule by either."""
-    known = [*build_rules(settings, contents), *build_fault_rules(settings)]
+def list_names(settings: Settings, cast: Cast) -> frozenset[str]:
+    """Return the names and titles of all rules, whatever the profile: a variant may waive a rule by either."""
+    smoke = settings.smoke
+    chosen = [
+        settings.model_copy(update={"smoke": smoke.model_copy(update={"profile": profile})})
+        for profile in get_args(Profile)
+    ]
+    known = [rule for each in chosen for rule in (*build_rules(each, cast), *build_fault_rules(each, cast))]
     return frozenset(name for rule in known for name in (rule.name, rule.title))
 
 
-def _build_image_rules(settings: Settings, contents: ScannedImage) -> Iterator[Rule]:
-    for judge in _IMAGE_RULES:
-        name = judge.__name__.replace("_", "-")
-        needs = (_NON_ROOT,) if judge is image.code_is_not_writable else ()
-        yield Rule(role="image", name=name, holds=_bind_judge(judge, contents, settings), needs=needs)
+class _Suite:
+    """The rules on one stack, without those on faults."""
 
+    def __init__(self, settings: Settings, cast: Cast) -> None:
+        self._settings = settings
+        self._cast = cast
+        self._blueprint = Blueprint(settings=settings, cast=cast, services={}, run=Run("", keep=False))
+        self._arrivals = {name: Arrival(name) for name in settings.api_names}
+        self._has_python = image_suite.list_python_images(settings, cast)
 
-def _bind_judge(
-    judge: Callable[[ScannedImage, Settings], str], contents: ScannedImage, settings: Settings
-) -> Callable[[Stack], str]:
-    return lambda _: judge(contents, settings)
+    def build(self) -> Iterator[Rule]:
+        """Yield them in order."""
+        settings = self._settings
+        yield from image_suite.build_rules(settings, self._cast)
+        for name in settings.services:
+            holds = partial(services.starts, service=name)
+            yield Rule(role="stack", name=f"{name}-starts", holds=holds, log_of=name)
+        if settings.smoke.stubs:
+            has_python = title_image(self._cast, self._cast.main, _HAS_PYTHON)
+            yield Rule(role="stack", name="stubs-start", holds=stubs.stubs_start, needs=(has_python,), log_of=STUBS)
+        for name in settings.smoke.before:
+            needs, log_of = self._list_first(), before.name_container(name)
+            yield Rule(role="before", name=name, holds=partial(before.completes, name=name), needs=needs, log_of=log_of)
+        for role in settings.roles:
+            yield from self._build_role_rules(role)
+        for role in settings.roles:
+            yield from self._build_work_rules(role)
+        yield from self._build_probe_rules()
+        for role in sorted(settings.roles, key=lambda role: role in settings.api_names):  # whoever sends jobs ends last
+            yield from self._build_end_rules(role)
+        yield from self._build_last_rules()
 
+    @property
+    def _is_hardened(self) -> bool:
+        return self._blueprint.is_hardened
 
-def _build_first_rules(settings: Settings) -> Iterator[Rule]:
-    """Yield the rules that nearly all later ones need: an interpreter in the image, and services that answer."""
-    yield Rule(role="image", name="has-python", holds=start.has_python, log_of=CLIENT)
-    yield Rule(role="image", name="libraries-resolve", holds=libraries.libraries_resolve, needs=(_PYTHON,))
-    all_have_their_own = settings.roles.api.health and settings.roles.worker.health
-    needs = (_PYTHON,) if all_have_their_own else (_PYTHON, _HEALTH_CHECK)
-    yield Rule(role="image", name="health-check-can-fail", holds=start.health_check_can_fail, needs=needs)
-    for name in settings.services:
-        holds = partial(services.starts, service=name)
-        yield Rule(role="stack", name=f"{name}-starts", holds=holds, log_of=name)
-    if settings.smoke.stubs:
-        yield Rule(role="stack", name="stubs-start", holds=stubs.stubs_start, needs=(_PYTHON,), log_of=STUBS)
+    def _build_rule(self, role: str, name: str, holds: Callable[[Stack], str], *needs: str) -> Rule:
+        """Return a rule on a role, which has to run for that."""
+        return Rule(role=role, name=name, holds=holds, needs=needs, uses=(role,), log_of=role)
 
+    def _title_image(self, role: str, name: str) -> str:
+        """Return the title of a rule on the image of a role."""
+        return title_image(self._cast, self._blueprint.find_key(role), name)
 
-def _list_service_rules(settings: Settings) -> tuple[str, ...]:
-    """Return the titles of the rules on services."""
-    return tuple(f"stack {name}-starts" for name in settings.services)
+    def _list_first(self) -> tuple[str, ...]:
+        """Return the titles of the rules without which nothing of the application can be tried."""
+        started = tuple(f"stack {name}-starts" for name in self._settings.services)
+        has_python = tuple(title_image(self._cast, key, _HAS_PYTHON) for key in self._has_python)
+        return (*started, *has_python, *((_STUBS,) if self._settings.smoke.stubs else ()))
 
+    def _name_running(self, role: str) -> str:
+        """Return the title of the rule without which nothing can be asked of a role."""
+        return f"{role} {_READ_ONLY_ROOT if self._is_hardened else STARTS}"
 
-def _list_first_rules(settings: Settings) -> tuple[str, ...]:
-    """Return the titles of the rules without which no role can be tried."""
-    return (*_list_service_rules(settings), _PYTHON, *((_STUBS,) if settings.smoke.stubs else ()))
+    def _name_serving(self, role: str) -> str:
+        """Return the title of the rule without which a role does not do what it is for."""
+        kind = self._settings.roles[role].kind
+        return f"{role} ready" if kind in {"api", "worker"} else self._name_running(role)
 
+    def _build_role_rules(self, role: str) -> Iterator[Rule]:
+        """Yield the rules on how a role starts, what its processes may do, and what it answers."""
+        settings, runs = self._settings.roles[role], self._name_running(role)
+        arrival = self._arrivals.get(role)
+        first = (*self._list_first(), *(f"before {name}" for name in self._settings.smoke.before))
+        starts = partial(start.starts, role=role, on_start={name: each.begin for name, each in self._arrivals.items()})
+        yield replace(self._build_rule(role, STARTS, starts, *first), uses=())
+        if self._is_hardened:
+            holds = partial(start.runs_on_read_only_root, role=role)
+            rule = self._build_rule(role, _READ_ONLY_ROOT, holds, f"{role} {STARTS}")
+            yield replace(rule, uses=(), waived=self._find_waiver(role))
+        if self._is_hardened or self._has_health_check(role):
+            needs = () if settings.health else (self._title_image(role, _HAS_HEALTH_CHECK),)
+            yield self._build_rule(role, "becomes-healthy", partial(start.becomes_healthy, role=role), runs, *needs)
+        if arrival:
+            yield from self._build_answer_rules(role, arrival)
+        if self._blueprint.find_key(role) in self._has_python:
+            yield from self._build_confinement_rules(role)
 
-def _build_role_rules(
-    settings: Settings, role: RoleName, on_start: Callable[[Stack], None] = lambda _: None
-) -> Iterator[Rule]:
-    """Yield the rules on how a role starts and what its processes may do."""
+    def _has_health_check(self, role: str) -> bool:
+        return bool(self._settings.roles[role].health or self._blueprint.find_image(role).health_check)
 
-    def of(name: str, holds: Callable[..., str], *needs: str) -> Rule:
-        return Rule(role=role, name=name, holds=partial(holds, role=role), needs=needs, log_of=role)
+    def _find_waiver(self, role: str) -> str:
+        return "" if self._settings.roles[role].read_only else f"roles.{role}.read_only is false"
 
-    has_its_own = (settings.roles.api if role == API else settings.roles.worker).health
-    runs = f"{role} runs-on-read-only-root"
-    begin = of("starts", partial(start.starts, on_start=on_start), *_list_first_rules(settings))
-    yield replace(begin, explained_by=_LOADABLE)
-    yield of("runs-on-read-only-root", start.runs_on_read_only_root, f"{role} starts")
-    yield of("becomes-healthy", start.becomes_healthy, runs, *(() if has_its_own else (_HEALTH_CHECK,)))
-    yield of("uid", hardening.uid, runs, _NON_ROOT)
-    yield of("holds-no-privileges", hardening.holds_no_privileges, runs)
-    yield of("root-filesystem-is-read-only", hardening.root_filesystem_is_read_only, runs)
-    yield of("listens-where-declared", hardening.listens_where_declared, runs)
+    def _build_confinement_rules(self, role: str) -> Iterator[Rule]:
+        """Yield the rules on what the processes of a role may do; `works` does not confine them, and demands none."""
+        runs = self._name_running(role)
+        users = () if self._settings.roles[role].user else (self._title_image(role, _NON_ROOT),)
+        rules = [self._build_rule(role, "uid", partial(hardening.uid, role=role), runs, *users)]
+        if self._is_hardened:
+            holds = partial(hardening.holds_no_privileges, role=role)
+            rules.append(self._build_rule(role, "holds-no-privileges", holds, runs))
+            holds = partial(hardening.root_filesystem_is_read_only, role=role)
+            rule = self._build_rule(role, "root-filesystem-is-read-only", holds, runs)
+            rules.append(replace(rule, waived=self._find_waiver(role)))
+        serves = f"{role} live" if role in self._settings.api_names else runs
+        holds = partial(hardening.listens_where_declared, role=role)
+        rules.append(self._build_rule(role, "listens-where-declared", holds, serves))
+        yield from (replace(rule, demanded_by="hardened") for rule in rules)
 
+    def _build_answer_rules(self, role: str, arrival: Arrival) -> Iterator[Rule]:
+        """Yield the rules on what an API answers before any probe has sent it data."""
 
-def _build_answer_rules(settings: Settings, arrival: Arrival) -> Iterator[Rule]:
-    """Yield the rules on what the API answers before any probe has sent it data."""
+        def live(stack: Stack) -> str:
+            return api.live(stack, arrival.wait(stack), role)
 
-    def of_api(name: str, holds: Callable[[Stack], str], *needs: str) -> Rule:
-        return Rule(role=API, name=name, holds=holds, needs=needs, log_of=API)
+        def ready(stack: Stack) -> str:
+            return api.ready(stack, arrival.wait(stack), role)
 
-    yield of_api("live", lambda stack: api.live(stack, arrival.wait(stack)), "api runs-on-read-only-root")
-    yield of_api("ready", lambda stack: api.ready(stack, arrival.wait(stack)), _LIVE)
-    path = settings.roles.api.openapi
-    if path:
-        yield of_api("serves-openapi", partial(api.serves_openapi, path=path), _LIVE)
-        described = "api serves-openapi", _READY
-        yield of_api("answers-every-get", partial(api.answers_every_get, path=path), *described)
+        yield self._build_rule(role, "live", live, self._name_running(role))
+        yield self._build_rule(role, "ready", ready, f"{role} live")
+        path = self._settings.get_api(role).openapi
+        if path:
+            holds = partial(api.serves_openapi, role=role, path=path)
+            yield replace(self._build_rule(role, "serves-openapi", holds, f"{role} live"), demanded_by="hardened")
+            holds = partial(api.answers_every_get, role=role, path=path)
+            rule = self._build_rule(role, "answers-every-get", holds, f"{role} serves-openapi", f"{role} ready")
+            yield replace(rule, demanded_by="hardened")
 
+    def _build_work_rules(self, role: str) -> Iterator[Rule]:
+        """Yield the rules on a role at work, apart from what it answers."""
+        kind = self._settings.roles[role].kind
+        if kind == "worker":
+            yield from self._build_worker_rules(role)
+        elif kind == "beat":
+            workers = [self._name_serving(name) for name in self._settings.worker_names]
+            holds = partial(beat.sends_a_job, role=role)
+            yield self._build_rule(role, "sends-a-job", holds, self._name_running(role), *workers)
 
-def _build_work_rules(settings: Settings) -> Iterator[Rule]:
-    """Yield the rules on the worker at work, and the probes, which need both roles."""
-    jobs = settings.roles.worker.jobs
-    running = "worker runs-on-read-only-root"
-    yield Rule(
-        role=WORKER,
-        name="ready",
-        holds=worker_rules.ready,
-        needs=(running, *_list_service_rules(settings)),
-        moot_after=("worker becomes-healthy",),
-        log_of=WORKER,
-    )
-    if jobs:
-        holds = partial(worker_rules.registers_its_jobs, jobs=jobs)
-        yield Rule(role=WORKER, name="registers-its-jobs", holds=holds, needs=(_WORKER_READY,), log_of=WORKER)
-    for probe in settings.smoke.probes:
-        needs, log_of = ((_READY,), API) if probe.role == API else ((_READY, _WORKER_READY, _JOBS), WORKER)
-        holds = partial(probe_rules.holds, probe=probe)
-        yield Rule(role=probe.role, name=probe.rule, holds=holds, needs=needs, log_of=log_of)
+    def _build_worker_rules(self, role: str) -> Iterator[Rule]:
+        worker, line = self._settings.get_worker(role), self._blueprint.build_command_line(role)
+        needs = (self._name_running(role), *(f"stack {name}-starts" for name in self._settings.services))
+        rule = self._build_rule(role, "ready", partial(worker_rules.ready, role=role), *needs)
+        yield replace(rule, moot_after=(f"{role} becomes-healthy",))
+        if worker.jobs:
+            holds = partial(worker_rules.registers_its_jobs, role=role, jobs=worker.jobs)
+            yield self._build_rule(role, "registers-its-jobs", holds, f"{role} ready")
+        if worker_rules.list_queues(self._settings, role, line):
+            holds = partial(worker_rules.takes_jobs_from_its_queues, role=role)
+            yield self._build_rule(role, "takes-jobs-from-its-queues", holds, f"{role} ready")
 
+    def _build_probe_rules(self) -> Iterator[Rule]:
+        settings = self._settings
+        workers = settings.worker_names
+        for probe in settings.smoke.probes:
+            asked = settings.find_api_for(probe.role)
+            used = (asked,) if probe.role in settings.api_names else (asked, *workers)
+            needs = [f"{role} ready" for role in used] + [
+                f"{role} registers-its-jobs" for role in used if role in workers
+            ]
+            rule = self._build_rule(probe.role, probe.rule, partial(probe_rules.holds, probe=probe), *needs)
+            yield replace(rule, uses=used, log_of=probe_rules.find_log_of(settings, probe))
 
-def _build_end_rules(settings: Settings) -> Iterator[Rule]:
-    """Yield the rules on how both roles end."""
-    worker, needs = settings.roles.worker, (_WORKER_READY, _JOBS)
-    if worker.slow_job:
-        holds = partial(shutdown.finishes_running_job, slow_job=worker.slow_job, job_result=worker.job_result)
-        yield Rule(role=WORKER, name="finishes-running-job-on-sigterm", holds=holds, needs=needs, log_of=WORKER)
-    else:
-        holds = partial(shutdown.stops_on_sigterm, role=WORKER)
-        yield Rule(role=WORKER, name="stops-on-sigterm", holds=holds, needs=needs, log_of=WORKER)
-    post = next((step for probe in settings.smoke.probes for step in probe.steps[:1] if step.post), None)
-    if post:
-        holds = partial(shutdown.finishes_request_in_flight, request=post)
-        yield Rule(role=API, name="finishes-request-in-flight", holds=holds, needs=(_READY,), log_of=API)
-    holds = partial(shutdown.stops_on_sigterm, role=API)
-    yield Rule(role=API, name="stops-on-sigterm", holds=holds, needs=("api runs-on-read-only-root",), log_of=API)
+    def _build_end_rules(self, role: str) -> Iterator[Rule]:
+        """Yield the rules on how a role ends."""
+        runs, serves = self._name_running(role), self._name_serving(role)
+        yield self._build_rule(role, KEEPS_RUNNING, partial(shutdown.keeps_running, role=role), runs)
+        if not self._is_hardened:
+            rule = self._build_rule(role, _READ_ONLY_ROOT, partial(hardening.writes_where_allowed, role=role), runs)
+            yield replace(rule, uses=(), demanded_by="hardened", waived=self._find_waiver(role))
+        is_worker = role in self._settings.worker_names
+        needs = (serves, f"{role} registers-its-jobs") if is_worker else (serves,)
+        slow_job = self._settings.get_worker(role).slow_job if is_worker else None
+        if slow_job:
+            result = self._settings.get_worker(role).job_result
+            holds = partial(shutdown.finishes_running_job, role=role, slow_job=slow_job, job_result=result)
+            yield self._build_rule(role, "finishes-running-job-on-sigterm", holds, *needs)
+            return
+        is_first = role == next(iter(self._settings.api_names), "")
+        request = shutdown.find_request(self._settings.smoke.probes) if is_first else None
+        if request:
+            holds = partial(shutdown.finishes_request_in_flight, role=role, request=request)
+            yield self._build_rule(role, "finishes-request-in-flight", holds, serves)
+        needs = (runs,) if role in self._settings.api_names else needs
+        yield self._build_rule(role, "stops-on-sigterm", partial(shutdown.stops_on_sigterm, role=role), *needs)
 
-
-def _start_all(stack: Stack) -> str:
-    """Start the services, the client and both roles, which have passed their rules, and wait until they serve."""
-    for service in stack.services:
-        services.starts(stack, service)
-    start.has_python(stack)
-    if stack.settings.smoke.stubs:
-        stubs.stubs_start(stack)
-    for role in (API, WORKER):
-        start.starts(stack, role)
-    revive(stack, API)
-    revive(stack, WORKER)
-    return ", ".join((*stack.services, "API and worker"))
+    def _build_last_rules(self) -> Iterator[Rule]:
+        settings = self._settings
+        if settings.smoke.stubs:
+            needs = tuple(map(self._name_serving, settings.roles))
+            yield Rule(role="stack", name="stubs-are-called", holds=stubs.stubs_are_called, needs=needs)
+        if settings.smoke.data:
+            needs = tuple(map(self._name_running, settings.roles))
+            yield Rule(role="stack", name="data-stays-small", holds=data_usage.data_stays_small, needs=needs)
+        holds = partial(shutdown.no_error_in_logs, roles=(*settings.roles,))
+        yield Rule(role="stack", name="no-error-in-logs", holds=holds)

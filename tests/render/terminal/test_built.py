@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from weighbridge.model.build import BuildResult, Built, Setup, Step, StepState, Weight
+from weighbridge.model.build import BuildResult, Built, LargeContext, Setup, Step, StepState, Weight
 from weighbridge.model.report import Pull
 from weighbridge.render.terminal import built
 
@@ -35,6 +35,15 @@ def test_built() -> None:
         built=(build("multi", "done", "done", "cached"), build("minimal", "cached")),
         base="weighbridge/python:3.13, our stand-in",
         replaced=("weighbridge/x:1, our stand-in for x:1, built because x:1 cannot be pulled",),
+        large_contexts=(
+            LargeContext(
+                folder=".",
+                bytes=944_000_000,
+                used_bytes=2_100_000,
+                largest={".venv": 600_000_000, "data": 300_000_000},
+                ignore_file=".dockerignore",
+            ),
+        ),
         weights=weights,
         pushed={"multi": "localhost:5000/shop@sha256:0"},
     )
@@ -48,6 +57,10 @@ def test_built() -> None:
         "",
         "Base: weighbridge/python:3.13, our stand-in",
         "FROM: weighbridge/x:1, our stand-in for x:1, built because x:1 cannot be pulled",
+        (
+            "Context: . holds 944 MB, of which .venv is 600 MB and data is 300 MB; the image uses at most 2.10 MB "
+            "of it; put .venv and data into .dockerignore, unless a step needs it"
+        ),
         "Change: since 2026-01-01T00:00:00Z",
         "multi    localhost:5000/shop@sha256:0",
     ]

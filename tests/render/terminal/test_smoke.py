@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.proofs import FAILED, GOOD, WAIVED, check
+from tests.support.proofs import FAILED, GOOD, WAIVED, WORKS, check
 from weighbridge.model.smoke import Proof, StartCosts
 from weighbridge.render.terminal import smoke
 
@@ -71,6 +71,34 @@ minimal  17.2 s: worker 14.6, api 1.3, other 0.9, stack 0.4
 
 ✓ minimal runs: 6 of 6 rules hold in 17.2 s
 """
+WORKS_AT_80 = """\
+Smoke test
+
+ Role     Rule                              multi    What was seen
+ ──────────────────────────────────────────────────────────────────────────────
+ image    no-compiler                       ·        see below
+          runs-as-non-root                  ·        see below
+          code-is-not-writable              –        not tried, because `image…
+ before   migrate                           ✓  0.8   exited with code 0 after …
+ api      becomes-healthy                   ✓  1.3   healthy after 1.3 s
+ worker   ready                             ✓ 12.0   answered a ping
+          finishes-running-job-on-sigterm   ✓  2.6   the job was done, and the…
+ stack    no-error-in-logs                  ✓        no line of 214
+
+✓ holds, · does not hold, and only `hardened` demands it, – not tried; seconds
+from 0.05 on.
+
+What `hardened` would also report
+· image no-compiler
+  /usr/bin/gcc is a compiler; build in another stage
+· image runs-as-non-root
+  names no user, so it runs as root; end its Dockerfile with `USER 1`
+
+Where the time went
+multi  16.9 s: worker 14.6, api 1.3, before 0.8, other 0.1
+
+✓ multi runs: 5 of 8 rules hold, 2 noted for `hardened`, 1 not tried, in 16.9 s
+"""  # noqa: RUF001 - the dash is a sign of the table
 
 
 def drawn(*found: Proof) -> str:
@@ -110,6 +138,21 @@ def test_one_variant_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wide == ONE_AT_80.replace("and th…", "and then it ended by itself").replace("─" * 78, "─" * 118)
 
 
+def test_what_works_at_80_columns() -> None:
+    """What only `hardened` demands is told apart from failures, with its reasons, and does not spoil the verdict."""
+    assert drawn(replace(WORKS, figures=StartCosts())) == WORKS_AT_80
+
+
+def test_what_fails_beside_what_is_noted() -> None:
+    """A failure comes first; the verdict counts both."""
+    mixed = replace(WORKS, checks=(*WORKS.checks[:5], FAILED.checks[4], *WORKS.checks[6:]))
+    text = drawn(mixed)
+    assert text.index("✗ worker ready") < text.index("What `hardened` would also report")
+    assert text.splitlines()[-1].startswith(
+        "✗ multi fails 1 of 8 rules: worker ready; 4 hold, 2 noted for `hardened`, 1 not"
+    )
+
+
 def test_one_variant_that_fails_says_why_once() -> None:
     """The rule's row points to the full reason, which is printed once below."""
     text = drawn(FAILED)
@@ -135,10 +178,25 @@ def test_all_run() -> None:
 
 
 def test_verdict_without_a_failure() -> None:
-    """A variant whose rules were not tried does not run."""
-    untried = Proof(variant="multi", seconds=1, checks=(check("api", "live", 0, "skipped", "interrupted"),))
-    assert drawn(untried).splitlines()[-1] == "✗ multi: 0 of 1 rule holds, 1 not tried"
+    """A variant of which a rule was not tried runs if nothing fails; that is said, and no reason is promised."""
+    untried = Proof(variant="multi", seconds=1, checks=(check("api", "live", 0, "skipped", "not tried"),))
+    assert drawn(untried).splitlines()[-1] == "✓ multi runs: 0 of 1 rule holds, 1 not tried, in 1.0 s"
     assert "see below" not in drawn(untried)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        (True, False, "2 of 7 rules, 1 of them because of the base image alone: worker ready, stack"),
+        (True, True, "2 of 7 rules, because of the base image alone: worker ready, stack"),
+        (False, False, "2 of 7 rules: worker ready, stack"),
+    ],
+)
+def test_rules_that_the_base_breaks(words: str, *, first: bool, second: bool) -> None:
+    """The verdict counts the rules that fail because of the base image alone."""
+    told = iter((first, second))
+    checks = [replace(each, from_base=each.outcome == "failed" and next(told)) for each in FAILED.checks]
+    assert f"multi fails {words}" in drawn(replace(FAILED, checks=tuple(checks)))
 
 
 def test_rules_of_one_variant_alone_stand_where_they_came() -> None:

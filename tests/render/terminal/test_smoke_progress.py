@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 from rich.console import Console
 
-from tests.support.proofs import FAILED, REFUSED, WAIVED, check
+from tests.support.proofs import FAILED, REFUSED, WAIVED, WORKS, check
 from weighbridge.model.smoke import Proof
 from weighbridge.render.terminal import console, smoke_progress
 
@@ -41,6 +41,15 @@ def test_progress_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
         f"multi ✗ worker ready: {REFUSED}",
         "multi ✗ stack no-error-in-logs: the worker logged 3 error lines",
         "multi ✗ 2 of 7 rules fail, 1 waived, 1 not tried, in 63.5 s",
+    ]
+
+
+def test_what_is_noted_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """While a variant is tried, only failures are told one by one; what is noted is counted at its end."""
+    with console.show_activity() as shown:
+        tried(smoke_progress.show_progress(shown, ["multi"]), WORKS)
+    assert capsys.readouterr().err.splitlines() == [
+        "multi ✓ 5 of 8 rules hold, 2 noted for `hardened`, 1 not tried, in 16.9 s"
     ]
 
 

@@ -35,7 +35,7 @@ class SlowEngine(FakeEngine):
 
 def test_look_goes_on_beside() -> None:
     """`begin` does not block; each later call gets the result of the same watch."""
-    engine, arrival = SlowEngine(), Arrival()
+    engine, arrival = SlowEngine(), Arrival("api")
     stack = stack_on(engine)
     arrival.begin(stack)
     assert engine.asked.wait(10)
@@ -46,19 +46,19 @@ def test_look_goes_on_beside() -> None:
 
 def test_look_that_was_not_begun() -> None:
     """Without `begin`, watching starts with the first call."""
-    assert Arrival().wait(stack_on(FakeEngine(outputs=[f"0 {json.dumps(CAME)}"]))) == ARRIVED
+    assert Arrival("api").wait(stack_on(FakeEngine(outputs=[f"0 {json.dumps(CAME)}"]))) == ARRIVED
 
 
 def test_look_that_fails() -> None:
     """Each caller gets the error that ended the watch."""
-    arrival, stack = Arrival(), stack_on(FakeEngine(outputs=["1 MemoryError"]))
+    arrival, stack = Arrival("api"), stack_on(FakeEngine(outputs=["1 MemoryError"]))
     for _ in range(2):
         assert refused(lambda: arrival.wait(stack)) == "arrival.py failed with code 1 inside: MemoryError"
 
 
 def test_signal_ends_the_wait() -> None:
     """A signal ends the wait before the API is ready."""
-    engine, arrival = SlowEngine(), Arrival()
+    engine, arrival = SlowEngine(), Arrival("api")
     stack = stack_on(engine)
     stack.interruption.note(15, None)
     with pytest.raises(SystemExit):

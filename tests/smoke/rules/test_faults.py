@@ -19,7 +19,7 @@ KILLED = exited(137)
 def test_job_of_a_killed_worker() -> None:
     """Another worker does the job, and is removed afterwards."""
     engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "0 42"])
-    told = faults.killed_worker_loses_no_job(stack_on(engine), ["call"], ["result"])
+    told = faults.killed_worker_loses_no_job(stack_on(engine), "worker", ["call"], ["result"])
     assert told.startswith("the other worker gave 42, 0.")
     assert engine.signals == ["SIGKILL"]
     assert engine.commands[-1][-2:] == ("result", "job-1")
@@ -30,7 +30,7 @@ def test_job_of_a_killed_worker() -> None:
 def test_job_that_is_lost() -> None:
     """If the result never comes, the reason suggests late acknowledgement, and the other worker is removed."""
     engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "124 still running after 1 s"])
-    reason = refused(lambda: faults.killed_worker_loses_no_job(stack_on(engine), ["call"], ["result"]))
+    reason = refused(lambda: faults.killed_worker_loses_no_job(stack_on(engine), "worker", ["call"], ["result"]))
     assert reason.startswith("no other worker did the job that the killed worker had begun: `result job-1` failed")
     assert "acknowledge jobs late (task_acks_late)" in reason
     assert engine.removed == [engine.specs[0].name]
@@ -55,7 +55,7 @@ def test_advice_depends_on_the_broker(images: list[str], advice: str) -> None:
     """A visibility timeout is Redis', a consumer timeout RabbitMQ's; of another broker nothing is said."""
     engine = FakeEngine(KILLED, RUNNING, log="job-1 began", outputs=["0 job-1", "124 still running after 1 s"])
     stack = stack_on(engine, services={f"s{number}": {"image": image} for number, image in enumerate(images)})
-    reason = refused(lambda: faults.killed_worker_loses_no_job(stack, ["call"], ["result"]))
+    reason = refused(lambda: faults.killed_worker_loses_no_job(stack, "worker", ["call"], ["result"]))
     assert reason.endswith(f"acknowledge jobs late (task_acks_late){advice}")
 
 

@@ -7,7 +7,6 @@ from functools import partial
 import pytest
 
 from tests.support.fakes import PROCESS, SERVES, WRITES, FakeEngine, probed, refused, seen_by_probe, stack_on
-from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rules import hardening
 
 
@@ -57,10 +56,10 @@ def test_root_outside() -> None:
     [
         ("api", [{"protocol": "tcp", "address": "::", "port": 9}], "listens on tcp :::9 besides 8000"),
         ("api", [{**SERVES, "protocol": "udp"}], "listens on udp 0.0.0.0:8000 besides"),
-        ("worker", [], "listens on tcp 0.0.0.0:8000, where a worker needs no port"),
+        ("worker", [], "a process listens on tcp 0.0.0.0:8000, and the role has no port; switch it off, or list it"),
     ],
 )
-def test_another_listener(role: RoleName, others: list[dict[str, object]], words: str) -> None:
+def test_another_listener(role: str, others: list[dict[str, object]], words: str) -> None:
     """Every other listening socket is named; for a worker, every socket."""
     engine = probed(listening=[SERVES, *others])
     assert words in refused(lambda: hardening.listens_where_declared(stack_on(engine), role))
@@ -104,8 +103,84 @@ def test_nothing_to_see() -> None:
     for rule in (hardening.uid, hardening.holds_no_privileges):
         reason = refused(partial(rule, stack_on(probed(processes=[])), "api"))
         assert reason == "the kernel shows no process of the container to its user, so nothing was checked"
-    assert hardening.listens_where_declared(stack_on(probed(listening=[])), "api") == "nowhere"
+    assert hardening.listens_where_declared(stack_on(probed(listening=[])), "worker") == "nowhere"
+    reason = refused(lambda: hardening.listens_where_declared(stack_on(probed(listening=[])), "api"))
+    assert reason == "nothing listens on 8000; correct roles.api.port, or let the role listen there"
     engine = probed()
     engine.outside = frozenset()
     told = hardening.uid(stack_on(engine), "api")
     assert told == "uid 10001, 1 processes; the engine does not say as which users"
+
+
+@pytest.mark.parametrize(
+    ("user", "wanted", "cure"),
+    [
+        (None, 10001, "the Dockerfile's USER"),
+        ("10002:10002", 10002, "roles.api.user"),
+        ("app", 10001, "roles.api.user"),
+        ("0", 10001, "roles.api.user"),
+    ],
+)
+def test_user_of_a_role(user: str | None, wanted: int, cure: str) -> None:
+    """A role that has a user by number runs as that one; a name says no number, and root is never what is wanted."""
+    right = probed(processes=[{**PROCESS, "uids": [wanted] * 4}])
+    assert hardening.uid(stack_on(right, {"user": user}), "api").startswith(f"uid {wanted}, ")
+    wrong = probed(processes=[{**PROCESS, "uids": [7] * 4}])
+    reason = refused(lambda: hardening.uid(stack_on(wrong, {"user": user}), "api"))
+    assert reason == f"`python` runs as uid 7, not {wanted}; correct {cure}"
+
+
+def test_further_ports() -> None:
+    """A role may listen where its settings say so, whatever its kind."""
+    engine, metrics = [SERVES, {**SERVES, "port": 9100}], {"ports": [9100]}
+    assert hardening.listens_where_declared(stack_on(probed(listening=engine), metrics), "api") == "only on 8000, 9100"
+    told = stack_on(probed(listening=engine[1:]), worker=metrics)
+    assert hardening.listens_where_declared(told, "worker") == "only on 9100"
+    assert hardening.listens_where_declared(stack_on(probed(listening=engine[:1]), metrics), "api") == "only on 8000"
+
+
+def test_further_folders() -> None:
+    """A folder that the settings make writable takes files, and has to."""
+    own = {"writable": ["files:/files", "/cache"]}
+    seen = {**WRITES, "/files": "written", "/cache": "written"}
+    told = hardening.root_filesystem_is_read_only(stack_on(probed(writes=seen), own), "api")
+    assert told == "writing to / fails with EROFS; /tmp and /files and /data and /cache take files"
+    lacking = stack_on(probed(writes={**seen, "/cache": "EACCES"}), own)
+    reason = refused(lambda: hardening.root_filesystem_is_read_only(lacking, "api"))
+    assert reason == "no file can be created in /cache: EACCES; let the image's user own it"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (),
+        ("/tmp/x", "/data/db", "/cache/a/b", "/files"),  # noqa: S108 - in a container
+        ("/app/__pycache__/x.pyc", "/run/weighbridge/ca.pem", "/etc/hosts", "/run"),
+    ],
+)
+def test_writes_that_a_read_only_root_allows(changed: tuple[str, ...]) -> None:
+    """Folders that take files anyway, bytecode, and what engines make themselves do not count."""
+    engine = FakeEngine()
+    engine.changed = changed
+    stack = stack_on(engine, {"writable": ["files:/files", "/cache"]}, profile="works")
+    assert hardening.writes_where_allowed(stack, "api") == "it wrote only where a read-only root lets it"
+
+
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [
+        (("/app/log.txt",), "/app/log.txt"),
+        (("/tmpx", "/data", "/database/x"), "/tmpx, /database/x"),  # noqa: S108 - in a container
+        (("/a", "/b", "/c", "/d", "/e"), "/a, /b, /c and 2 more"),
+        (("/run/app.pid",), "/run/app.pid"),
+    ],
+)
+def test_writes_that_a_read_only_root_would_not_let(changed: tuple[str, ...], shown: str) -> None:
+    """The first three places are named, with the setting that would allow them."""
+    engine = FakeEngine()
+    engine.changed = changed
+    reason = refused(lambda: hardening.writes_where_allowed(stack_on(engine, profile="works"), "api"))
+    assert reason == (
+        f"it wrote {shown}, which a read-only root would not let it; write to /tmp, or list the folder in "
+        "roles.api.writable"
+    )

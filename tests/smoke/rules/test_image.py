@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +13,9 @@ from hypothesis import strategies as st
 from tests.test_secret_detection import ISSUED
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.settings.project import Settings, check
-from weighbridge.smoke import suite
+from weighbridge.smoke import image_suite
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.rules import image
+from weighbridge.smoke.rules import config_secrets, image
 
 SETTINGS = check({"variants": {"good": {}}})
 GOOD = ScannedImage(
@@ -33,11 +32,7 @@ GOOD = ScannedImage(
     history=("COPY . . # buildkit", "RUN |1 MODE=fast /bin/sh -c make # buildkit"),
     layer_count=2,
 )
-RULES: dict[str, Callable[[ScannedImage, Settings], str]] = {
-    name: rule
-    for name, rule in vars(image).items()
-    if inspect.isfunction(rule) and rule.__module__ == image.__name__ and not name.startswith("_")
-}
+RULES = {rule.__name__: rule for rule in image_suite._IMAGE_RULES}
 
 
 def trace(kind: Kind, path: str = "/app/x", **more: Any) -> ScanHit:
@@ -67,8 +62,10 @@ def only_failure(rule: str, contents: ScannedImage, settings: Settings = SETTING
 
 
 def test_good_image() -> None:
-    """Every rule of the module is in the suite, holds, and says what it saw."""
-    assert {*RULES.values()} == {*suite._IMAGE_RULES}
+    """Every rule of the modules is in the suite, holds, and says what it saw."""
+    known = [*vars(image).items(), *vars(config_secrets).items()]
+    judges = {name for name, rule in known if inspect.isfunction(rule) and "contents" in rule.__annotations__}
+    assert {name for name in judges if not name.startswith("_")} == RULES.keys()
     assert failures(GOOD) == {}
 
 
@@ -133,7 +130,7 @@ def test_health_check(test: tuple[str, ...], words: str) -> None:
 @pytest.mark.parametrize(
     ("ports", "words"),
     [
-        ((), "exposes no port, but the API listens on 8000/tcp; write `EXPOSE 8000`"),
+        ((), "exposes no port, but api listens on 8000/tcp; write `EXPOSE 8000`"),
         (("80/tcp",), "exposes 80/tcp, not 8000/tcp"),
         (("8000/udp",), "exposes 8000/udp, not 8000/tcp"),
         (("5555/tcp", "8000/tcp"), "exposes 5555/tcp besides 8000/tcp"),
@@ -248,6 +245,68 @@ def test_traces(rule: str, found: ScanHit, words: str) -> None:
     if rule != "no_vcs_folder":
         assert "and at least 2 more" in only_failure(rule, replace(GOOD, traces=others, cut=frozenset({found.kind})))
     assert failures(replace(GOOD, traces=(replace(found, live=False),))) == {}
+
+
+BASE = {"base": "python:3.13-slim", "base_layers": 1}
+BROUGHT: dict[str, tuple[ScanHit, str]] = {
+    "no_secrets_in_layers": (trace("secret", "/root/.netrc"), "choose another base: whoever pulls this image gets"),
+    "no_setuid_files": (trace("setuid", "/bin/su"), "remove the bits in the final stage, with RUN find / -xdev"),
+    "no_compiler": (trace("compiler", "/usr/bin/cc"), "let the final stage stand on a base without it, such as a slim"),
+    "no_package_cache": (trace("package-cache"), "delete it in the final stage, or choose another base"),
+    "no_vcs_folder": (trace("vcs-folder", "/src/.git/HEAD"), "delete it in the final stage, or choose another base"),
+    "no_test_suite": (trace("test-suite"), "delete it in the final stage, or choose another base"),
+    "no_env_file": (trace("env-file", "/app/.env"), "delete it in the final stage, or choose another base"),
+    "no_tool_files": (trace("tool-file", "/weighbridge.yaml", detail=""), "delete it in the final stage, or choose"),
+    "code_is_for_this_platform": (trace("foreign-code", "/x.so"), "choose a base for the image's platform"),
+    "code_is_not_writable": (trace("writable", uid=10001, mode=0o644), "let root own it in the final stage, with RUN"),
+}
+"""Rule -> a hit that breaks it, and what to do if the hit lies in the base."""
+
+
+def layer_failure(rule: str, *found: ScanHit, **more: Any) -> CheckFailed:
+    """Return why a rule fails for an image with these hits, and more of the image."""
+    with pytest.raises(CheckFailed) as failure:
+        RULES[rule](replace(GOOD, traces=found, **more), SETTINGS)
+    return failure.value
+
+
+@pytest.mark.parametrize("rule", BROUGHT)
+def test_what_the_base_brings(rule: str) -> None:
+    """If all hits lie in the base's layers, the reason names the base, counts them, and says what to do about it."""
+    found, remedy = replace(BROUGHT[rule][0], layer=0, instruction="RUN of somebody else"), BROUGHT[rule][1]
+    others = [replace(found, path=f"/{number}{found.path}") for number in range(2)]
+    failure = layer_failure(rule, found, *others, **BASE)
+    assert failure.from_base
+    assert str(failure).startswith("the base image python:3.13-slim brings it: /")
+    assert f", and 2 more; {remedy}" in str(failure)
+    assert "somebody else" not in str(failure)
+
+
+@pytest.mark.parametrize("rule", BROUGHT)
+def test_own_hits_come_before_those_of_the_base(rule: str) -> None:
+    """Hits in the team's own layers come first, with their remedy, and those of the base are counted apart."""
+    own = BROUGHT[rule][0]
+    base = [replace(own, path=f"/base/{number}{own.path}", layer=0, instruction="") for number in range(3)]
+    failure = layer_failure(rule, *base, own, replace(own, path=f"/2{own.path}"), **BASE)
+    alone = layer_failure(rule, own, replace(own, path=f"/2{own.path}"))
+    assert not failure.from_base
+    assert str(failure) == str(alone).replace(
+        ", and 1 more", ", and 1 more, and 3 more in the base image python:3.13-slim"
+    )
+
+
+@pytest.mark.parametrize("rule", BROUGHT)
+def test_no_base_is_known(rule: str) -> None:
+    """Where no base is known, or the image stands on none, every hit is the team's own."""
+    failure = layer_failure(rule, replace(BROUGHT[rule][0], layer=0))
+    assert not failure.from_base
+    assert "base" not in str(failure)
+
+
+def test_repositories_of_base_and_team() -> None:
+    """The remedy names the folder that is the team's own."""
+    base, own = (trace("vcs-folder", f"/src/{name}/x", layer=layer) for layer, name in enumerate((".hg", ".git")))
+    assert str(layer_failure("no_vcs_folder", base, own, **BASE)).endswith("; put **/.git into .dockerignore")
 
 
 def test_one_repository_is_one() -> None:

@@ -12,6 +12,7 @@ from weighbridge.smoke.rules import outages, worker
 
 OK, AWAY, WORKERS = answered((200, "ok")), answered((503, "no redis")), '0 {"celery@one": ["jobs.weigh"]}'
 KILLED = exited(137)
+ASKED = {"registered": ["ask"]}
 DATABASE = {"db": {"image": "postgres:17", "environment": {"POSTGRES_PASSWORD": "x"}}}
 
 
@@ -56,7 +57,7 @@ def test_outage_of_redis(monkeypatch: pytest.MonkeyPatch, said: str, *, holds: b
     """While Redis is down, the API must be live and say that it is not ready."""
     monkeypatch.setattr(outages, "OUTAGE_SECONDS", 0.1)
     stack = started(FakeEngine(outputs=[OK, said] * 1000))
-    monkeypatch.setattr(worker, "list_registered_jobs", lambda _: {"celery@one": []})
+    monkeypatch.setattr(worker, "list_registered_jobs", lambda *_: {"celery@one": []})
     if holds:
         told = outages.survives_outage(stack, "redis", ())
         assert told.startswith("/readyz said 503 and /livez 200 meanwhile; all works ")
@@ -75,12 +76,16 @@ def test_last_answer_of_an_api_that_does_not_come_back() -> None:
 def test_restart_that_keeps_the_data() -> None:
     """Meanwhile a container of the image has the folders of the service, which are in memory, and then lets them go."""
     engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[OK, WORKERS])
-    stack = started(engine, services=DATABASE)
+    stack = started(engine, worker=ASKED, services=DATABASE)
     assert outages.survives_restart_with_its_data(stack, "db", ()).startswith("all works ")
     database, keeper = engine.specs[0], engine.specs[-1]
     (volume,) = engine.volumes
     assert dict(database.volumes) == {volume: "/var/lib/postgresql"}
-    assert (dict(keeper.volumes), keeper.image, keeper.user) == ({volume: "/kept/0"}, stack.image, "")
+    assert (dict(keeper.volumes), keeper.image, keeper.user) == (
+        {volume: "/kept/0"},
+        stack.blueprint.find_image("api").image_id,
+        "",
+    )
     assert engine.started[-2:] == [keeper.name, database.name]
     assert engine.removed == [keeper.name]
 
@@ -88,7 +93,7 @@ def test_restart_that_keeps_the_data() -> None:
 def test_restart_that_keeps_nothing() -> None:
     """Nobody has the folders while the service is down, so that it starts with empty ones."""
     engine = FakeEngine(RUNNING, RUNNING, KILLED, RUNNING, outputs=[OK, WORKERS])
-    stack = started(engine, services=DATABASE)
+    stack = started(engine, worker=ASKED, services=DATABASE)
     outages.survives_restart(stack, "db", ())
     assert engine.started[3:] == [stack.build_name("db")]
     assert engine.removed == []

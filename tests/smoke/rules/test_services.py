@@ -32,8 +32,9 @@ def test_redis_that_answers(answer: str) -> None:
 def test_standin_and_version() -> None:
     """If a stand-in runs, the rule says so."""
     engine = FakeEngine(outputs=["2 no response", "0 accepting", "0 postgres (PostgreSQL) 17.6 (Debian)"])
-    stack = replace(stack_on(engine, services=DATABASE, timeout_seconds=5), services={"db": "weighbridge/postgres:17"})
-    told = services.starts(stack, "db")
+    stack = stack_on(engine, services=DATABASE, timeout_seconds=5)
+    standin = replace(stack.blueprint, services={"db": "weighbridge/postgres:17"})
+    told = services.starts(replace(stack, blueprint=standin), "db")
     assert told.startswith("weighbridge/postgres:17, our stand-in for postgres:17, version 17.6, after ")
 
 

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import SignalName
-from weighbridge.settings.probes import Request
+from weighbridge.settings.probes import Probe, Request
 from weighbridge.smoke.rules import shutdown
+from weighbridge.smoke.stack.containers import Stack
+
+
+def ran(engine: FakeEngine, *roles: str) -> Stack:
+    """Return a stack on which these roles, or else the API, were started."""
+    stack = stack_on(engine)
+    for role in roles or ("api",):
+        stack.start(role)
+    return stack
+
 
 POST = Request.model_validate({"post": "/things", "body": {"name": "{unique}"}})
 
@@ -40,7 +51,7 @@ def test_other_end(engine: FakeEngine, words: str) -> None:
 def test_job_that_never_starts() -> None:
     """No signal is sent before the worker logs that the job runs: without that, its end would prove nothing."""
     engine = FakeEngine(log="other jobs", outputs=["0 job-1", "0 [[], []]"])
-    reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], ["result"]))
+    reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), "worker", ["call"], ["result"]))
     assert reason.startswith("the worker's log does not name job job-1 after 0.01 s; let it log at INFO")
     assert engine.signals == []
 
@@ -48,13 +59,13 @@ def test_job_that_never_starts() -> None:
 def test_job_in_a_long_log() -> None:
     """Only the end of a long log is fetched each time, and the job is found there."""
     engine = FakeEngine(RUNNING, exited(0), log="noise\n" * 5000 + "job-1 began\n", outputs=["0 job-1"])
-    assert shutdown.finishes_running_job(stack_on(engine), ["call"], None).startswith("exited with 0")
+    assert shutdown.finishes_running_job(stack_on(engine), "worker", ["call"], None).startswith("exited with 0")
 
 
 def test_worker_that_a_shell_started() -> None:
     """If SIGTERM ends the worker and its job at once, the reason suggests exec."""
     engine = FakeEngine(RUNNING, exited(143), log="job-1", outputs=["0 job-1"])
-    reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), ["call"], None))
+    reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), "worker", ["call"], None))
     assert "write exec before the shell's last command" in reason
 
 
@@ -73,7 +84,7 @@ def test_worker_that_a_shell_started() -> None:
 )
 def test_lines_that_tell_of_an_error(line: str, *, is_error: bool) -> None:
     """The pattern matches the errors of common loggers, and no harmless sentence with the word in it."""
-    stack = stack_on(FakeEngine(log=line))
+    stack = ran(FakeEngine(log=line))
     if is_error:
         assert line in refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
     else:
@@ -82,20 +93,17 @@ def test_lines_that_tell_of_an_error(line: str, *, is_error: bool) -> None:
 
 def sent_in_halves(**answer: object) -> str:
     """Return what the script prints that sends one request in two halves, after its exit code."""
-    return f"0 begun\n{json.dumps({'closed': True, **answer})}"
+    return f"0 begun\n{json.dumps({'closed': True, 'body': '', **answer})}"
 
 
-@pytest.fixture
-def _taken_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutdown, "_ACCEPT_SECONDS", 0.0)
-
-
-@pytest.mark.usefixtures("_taken_at_once")
 def test_request_in_flight() -> None:
     """The request is answered after SIGTERM; the API's end counts from that signal, and the worker gets its own."""
     engine = FakeEngine(exited(0), outputs=[sent_in_halves(status=201)])
     stack = stack_on(engine)
-    assert shutdown.finishes_request_in_flight(stack, POST) == "POST /things, half sent before SIGTERM, answered 201"
+    assert (
+        shutdown.finishes_request_in_flight(stack, "api", POST)
+        == "POST /things, half sent before SIGTERM, answered 201"
+    )
     assert engine.signals == ["SIGTERM"]
     assert shutdown.stops_on_sigterm(stack, "api").startswith("exited with 0, ")
     assert engine.signals == ["SIGTERM"]
@@ -103,16 +111,14 @@ def test_request_in_flight() -> None:
     assert engine.signals == ["SIGTERM"] * 2
 
 
-@pytest.mark.usefixtures("_taken_at_once")
 def test_door_that_stays_open() -> None:
-    """If the server accepts new requests after SIGTERM, the rule says so and holds."""
+    """If the server accepts new connections after SIGTERM, the rule says so and holds."""
     stack = stack_on(FakeEngine(outputs=[sent_in_halves(status=201, closed=False)]))
-    assert shutdown.finishes_request_in_flight(stack, POST).endswith(
-        "; the server still accepted new requests 0.005 s after it"
+    assert shutdown.finishes_request_in_flight(stack, "api", POST).endswith(
+        "; the server still accepted new connections 0.005 s after it"
     )
 
 
-@pytest.mark.usefixtures("_taken_at_once")
 @pytest.mark.parametrize(
     ("output", "words", "signals"),
     [
@@ -123,14 +129,68 @@ def test_door_that_stays_open() -> None:
             1,
         ),
         (sent_in_halves(status=500), "POST /things, half sent before SIGTERM, answered 500", 1),
+        (sent_in_halves(status=103), "POST /things, half sent before SIGTERM, answered 103", 1),
+        (
+            '0 {"status": 201, "body": "", "closed": false}',
+            "POST /things answered 201 before its body was there, so nothing was in flight that SIGTERM",
+            0,
+        ),
+        (
+            '0 {"status": 307, "location": "/things/", "body": "", "closed": false}',
+            "POST /things, half sent, answered 307, a redirect to /things/; set the path to /things/",
+            0,
+        ),
     ],
 )
 def test_request_that_is_dropped(output: str, words: str, signals: int) -> None:
     """A request that fails before SIGTERM has another reason than after it, and then no signal is sent."""
     engine = FakeEngine(outputs=[output])
-    reason = refused(lambda: shutdown.finishes_request_in_flight(stack_on(engine), POST))
+    reason = refused(lambda: shutdown.finishes_request_in_flight(stack_on(engine), "api", POST))
     assert reason.startswith(words)
     assert engine.signals == ["SIGTERM"] * signals
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_status_that_the_probe_allows(status: int) -> None:
+    """The statuses that the step allows count, and no others."""
+    request = Request.model_validate({"put": "/things", "form": {"a": "b"}, "status": [404]})
+    stack = stack_on(FakeEngine(outputs=[sent_in_halves(status=status)]))
+    told = f"PUT /things, half sent before SIGTERM, answered {status}"
+    if status in request.status:
+        assert shutdown.finishes_request_in_flight(stack, "api", request) == told
+    else:
+        assert refused(lambda: shutdown.finishes_request_in_flight(stack, "api", request)) == told
+
+
+STEPS: dict[str, dict[str, Any]] = {
+    "nothing": {"post": "/empty"},
+    "get": {"get": "/list"},
+    "delete": {"delete": "/x", "body": {"a": 1}},
+    "post": {"post": "/json", "body": {"a": 1}},
+    "put": {"put": "/form", "form": {"a": "b"}},
+    "patch": {"patch": "/files", "multipart": {"f": {"content": "x"}}},
+    "false": {"post": "/false", "body": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("probes", "path"),
+    [
+        ([["post"]], "/json"),
+        ([["put"]], "/form"),
+        ([["patch"]], "/files"),
+        ([["false"]], "/false"),
+        ([["get", "post"], ["put", "post"]], "/form"),
+        ([["nothing"], ["delete"], ["patch"]], "/files"),
+        ([["nothing"], ["get", "post"], ["delete"]], None),
+        ([], None),
+    ],
+)
+def test_which_request_is_in_flight(probes: list[list[str]], path: str | None) -> None:
+    """It is the first POST, PUT or PATCH with which a probe begins, so that it needs no other, and that has a body."""
+    known = [Probe.model_validate({"rule": "a", "steps": [STEPS[name] for name in steps]}) for steps in probes]
+    found = shutdown.find_request(known)
+    assert (found and found.path) == path
 
 
 GUNICORN = "[2026-01-01 00:00:09 +0000] [7] [ERROR] Worker (pid:8) was sent SIGTERM!"
@@ -163,7 +223,7 @@ class Stopping(FakeEngine):
 )
 def test_what_our_signal_makes_a_role_log(last_words: list[str]) -> None:
     """What a role logs about our SIGTERM, and about what that interrupts, is no error of the role."""
-    stack = stack_on(Stopping(*last_words))
+    stack = ran(Stopping(*last_words))
     shutdown.stops_on_sigterm(stack, "api")
     assert shutdown.no_error_in_logs(stack, ["api"]) == f"{1 + len(last_words)} lines of api"
 
@@ -188,40 +248,57 @@ def test_what_our_signal_makes_a_role_log(last_words: list[str]) -> None:
 )
 def test_error_while_a_role_ends(last_words: list[str], words: str) -> None:
     """An error that is not about the signal fails the rule, and the reason says that it came after the signal."""
-    stack = stack_on(Stopping(*last_words))
+    stack = ran(Stopping(*last_words))
     shutdown.stops_on_sigterm(stack, "api")
     assert refused(lambda: shutdown.no_error_in_logs(stack, ["api"])).startswith(words)
 
 
 def test_signal_of_somebody_else() -> None:
     """Before our own signal, a line about a signal is an error like any other."""
-    stack = stack_on(Stopping("bye", log=GUNICORN))
+    stack = ran(Stopping("bye", log=GUNICORN))
     shutdown.stops_on_sigterm(stack, "api")
     assert refused(lambda: shutdown.no_error_in_logs(stack, ["api"])).startswith(f"api logged: {GUNICORN}")
 
 
-@pytest.mark.usefixtures("_taken_at_once")
 def test_signal_during_a_request() -> None:
     """The signal that interrupts a request is ours, too."""
     engine = Stopping(GUNICORN)
     engine.outputs = [sent_in_halves(status=201)]
-    stack = stack_on(engine)
-    shutdown.finishes_request_in_flight(stack, POST)
+    stack = ran(engine)
+    shutdown.finishes_request_in_flight(stack, "api", POST)
     assert stack.observed.lines_before_stop == {"api": 1}
     assert shutdown.no_error_in_logs(stack, ["api"]) == "2 lines of api"
 
 
+def test_advice_on_the_token_of_the_step() -> None:
+    """If the step sends a token of its own, that is the one to correct."""
+    request = Request.model_validate({"post": "/things", "body": 1, "headers": {"Authorization": "Bearer x"}})
+    stack = stack_on(FakeEngine(outputs=[sent_in_halves(status=401)]))
+    reason = refused(lambda: shutdown.finishes_request_in_flight(stack, "api", request))
+    assert "the step's headers" in reason
+    assert "roles.api.headers" not in reason
+
+
 def test_exception_in_a_log() -> None:
     """The reason for a traceback is its exception, not its first line."""
-    stack = stack_on(FakeEngine(log="a\nTraceback (most recent call last):\n  File\nKeyError: 'x'\nb"))
+    stack = ran(FakeEngine(log="a\nTraceback (most recent call last):\n  File\nKeyError: 'x'\nb"))
     reason = refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
     assert reason == "api logged: KeyError: 'x'; fix it, or correct smoke.log_errors"
 
 
 def test_logs_without_a_line() -> None:
     """If no role has logged anything, the rule does not hold, because there was nothing to check."""
-    reason = refused(lambda: shutdown.no_error_in_logs(stack_on(FakeEngine()), ["api", "worker"]))
+    reason = refused(lambda: shutdown.no_error_in_logs(ran(FakeEngine(), "api", "worker"), ["api", "worker"]))
     assert reason.startswith("neither api nor worker has logged a line, so nothing was checked; ")
+    reason = refused(lambda: shutdown.no_error_in_logs(ran(FakeEngine()), ["api", "worker"]))
+    assert reason.startswith("api has not logged a line, so nothing was checked; ")
+
+
+def test_role_that_was_never_started() -> None:
+    """A role that was not started has no log, and is left out; if none was, the rule does not hold."""
+    assert shutdown.no_error_in_logs(ran(FakeEngine(log="a\nb"), "worker"), ["api", "worker"]) == "2 lines of worker"
+    reason = refused(lambda: shutdown.no_error_in_logs(stack_on(FakeEngine(log="a")), ["api", "worker"]))
+    assert reason == "no role was started, so nothing was checked"
 
 
 def test_log_that_cannot_be_read() -> None:
@@ -232,19 +309,19 @@ def test_log_that_cannot_be_read() -> None:
             raise EngineFault(f"no {lines} {times}")
 
     with pytest.raises(EngineFault):
-        shutdown.no_error_in_logs(stack_on(Mute()), ["api"])
+        shutdown.no_error_in_logs(ran(Mute()), ["api"])
 
 
-@pytest.mark.usefixtures("_taken_at_once")
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
         ({"status": 401}, "answered 401; give a token, such as Authorization, in roles.api.headers"),
+        ({"status": 403}, "answered 403; give a token, such as Authorization, in roles.api.headers"),
         ({"status": 307, "location": "/things/"}, "answered 307, a redirect to /things/; set the path to /things/"),
     ],
 )
 def test_advice_on_the_request_in_flight(answer: dict[str, object], words: str) -> None:
     """A redirect and a refusal name the setting that changes them; neither is an answer to the request."""
     stack = stack_on(FakeEngine(outputs=[sent_in_halves(**answer)]))
-    reason = refused(lambda: shutdown.finishes_request_in_flight(stack, POST))
+    reason = refused(lambda: shutdown.finishes_request_in_flight(stack, "api", POST))
     assert reason.startswith(f"POST /things, half sent before SIGTERM, {words}")

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
+from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on, with_image
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerState
-from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.rules import start
 
 HEALTH_CHECK = ("CMD", "check", "it")
+ROLES = ("api", "worker")
 
 
-def judge_health(role: RoleName, output: str) -> str:
+def judge_health(role: str, output: str) -> str:
     """Return why a role is not healthy whose health check always ends with this code and output."""
-    stack = replace(stack_on(FakeEngine(outputs=[output] * 30)), health_check=HEALTH_CHECK)
+    stack = with_image(stack_on(FakeEngine(outputs=[output] * 30)), health_check=HEALTH_CHECK)
     start.starts(stack, role)
     return refused(lambda: start.becomes_healthy(stack, role))
 
@@ -25,7 +25,7 @@ def judge_health(role: RoleName, output: str) -> str:
 def test_health_may_be_bad_on_the_way() -> None:
     """The rule waits while the health check fails, or its program does not exist yet."""
     engine = FakeEngine(outputs=["1 not yet", "127 what?", "0 fine"])
-    stack = replace(stack_on(engine, timeout_seconds=5), health_check=HEALTH_CHECK)
+    stack = with_image(stack_on(engine, timeout_seconds=5), health_check=HEALTH_CHECK)
     start.starts(stack, "api")
     assert engine.commands == [("check", "it")] * 3
     assert start.becomes_healthy(stack, "api") == "its health check says: fine"
@@ -35,7 +35,7 @@ def test_without_a_health_check() -> None:
     """Without a health check, the rule waits for a moment in which the container might end."""
     engine = FakeEngine()
     for none in ((), ("NONE",)):
-        start.starts(replace(stack_on(engine, timeout_seconds=5), health_check=none), "api")
+        start.starts(with_image(stack_on(engine, timeout_seconds=5), health_check=none), "api")
     assert engine.commands == []
 
 
@@ -78,13 +78,13 @@ def test_role_that_ends(engine: FakeEngine, words: str) -> None:
 )
 def test_role_that_detaches(command: tuple[str, ...], option: str) -> None:
     """An option that sends the program to the background is the cause if the container ends without an error."""
-    stack = replace(stack_on(FakeEngine(exited(0), log="started")), command=command)
+    stack = with_image(stack_on(FakeEngine(exited(0), log="started")), command=command)
     assert refused(lambda: start.starts(stack, "api")) == (
         f"{option} sent it to the background: the container's main process exited at once, with code 0, and the "
         f"container ended with it; leave {option} out of roles.api.command or the image's CMD, so that it runs in the "
         "foreground"
     )
-    failing = replace(stack_on(FakeEngine(exited(1), log="no broker")), command=command)
+    failing = with_image(stack_on(FakeEngine(exited(1), log="no broker")), command=command)
     assert refused(lambda: start.starts(failing, "api")).endswith(": no broker; see its log")
 
 
@@ -131,11 +131,11 @@ def test_role_that_needs_a_writable_root(words: str) -> None:
 def test_health_check_that_never_fails() -> None:
     """A health check must fail where its role does not run; the shell form runs in the image's shell."""
     engine = FakeEngine(outputs=["1 refused\n", "1 no beat", "1 no", "0 fine"])
-    stack = replace(stack_on(engine), health_check=HEALTH_CHECK)
-    told = start.health_check_can_fail(stack)
+    stack = with_image(stack_on(engine), health_check=HEALTH_CHECK)
+    told = start.health_check_can_fail(stack, ROLES)
     assert told == "where no api runs: refused; where no worker runs: no beat"
-    shell = replace(stack, health_check=("CMD-SHELL", "curl x"))
-    reason = refused(lambda: start.health_check_can_fail(shell))
+    shell = with_image(stack, health_check=("CMD-SHELL", "curl x"))
+    reason = refused(lambda: start.health_check_can_fail(shell, ROLES))
     assert reason.startswith("the health check passes where no worker runs")
     assert "only waits; let it look for the worker's sign of life" in reason
     assert engine.commands == [("check", "it")] * 2 + [("/bin/sh", "-c", "curl x")] * 2
@@ -146,9 +146,8 @@ def test_idle_container_is_the_roles_but_for_what_runs() -> None:
     """The idle container has the role's environment, and its command line ends with that of the role."""
     engine = FakeEngine(outputs=["1 no"] * 2)
     stack = stack_on(engine, {"environment": {"ROLE": "api"}})
-    start.health_check_can_fail(
-        replace(stack, health_check=HEALTH_CHECK, entrypoint=("run",), command=("serve", "--port", "80"))
-    )
+    image = {"health_check": HEALTH_CHECK, "entrypoint": ("run",), "command": ("serve", "--port", "80")}
+    start.health_check_can_fail(with_image(stack, **image), ROLES)
     api, worker = engine.specs
     assert api.command == worker.command == ("run", "serve", "--port", "80")
     assert api.entrypoint[0] == "python"
@@ -160,20 +159,20 @@ def test_start_of_the_worker_is_noted() -> None:
     engine = FakeEngine(replace(RUNNING, started_at=1767225600.25), log="a\ncelery@x ready.\nb")
     stack = stack_on(engine)
     start.note_worker_start(stack, "worker")
-    assert stack.observed.worker_ready_seconds == 0.75
+    assert stack.observed.ready_seconds == {"worker": 0.75}
     silent = stack_on(FakeEngine(RUNNING, log="a"))
     start.note_worker_start(silent, "worker")
-    assert silent.observed.worker_ready_seconds is None
+    assert silent.observed.ready_seconds == {}
 
 
 def test_interpreter_of_another_name() -> None:
     """If the image has only python3, it is used, and the container that did not start is removed."""
     engine = FakeEngine(outputs=["127 no python", "127 no python3", "127 no python", "0 3 13 5"])
     stack = stack_on(engine)
-    assert start.has_python(stack) == "Python 3.13.5"
+    assert start.has_python(stack, "good") == "Python 3.13.5"
     assert [spec.entrypoint[0] for spec in engine.specs] == ["python", "python3"]
     assert engine.removed == [engine.specs[0].name]
-    assert stack.interpreters == ("python3",)
+    assert stack.get_interpreters("client") == stack.get_interpreters("api") == ("python3",)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +229,7 @@ def test_part_that_ends_on_a_read_only_root() -> None:
 def test_error_beside_a_failing_health_check() -> None:
     """Beside what the health check says stands the error that the role logged."""
     log = "[: ERROR/MainProcess] consumer: Cannot connect to amqp://guest@127.0.0.1:5672//: refused.\nTrying again"
-    stack = replace(stack_on(FakeEngine(errors=log, outputs=["1 no heartbeat"] * 30)), health_check=HEALTH_CHECK)
+    stack = with_image(stack_on(FakeEngine(errors=log, outputs=["1 no heartbeat"] * 30)), health_check=HEALTH_CHECK)
     start.starts(stack, "worker")
     reason = refused(lambda: start.becomes_healthy(stack, "worker"))
     assert (
@@ -249,7 +248,7 @@ def test_exception_of_a_role_that_ends() -> None:
 def test_idle_container_that_ends() -> None:
     """If the container that only waits has ended, nothing was checked, and that is the reason."""
     engine = FakeEngine(exited(2), errors="exec format error", outputs=[EngineFault("not running")])
-    stack = replace(stack_on(engine), health_check=HEALTH_CHECK)
-    reason = refused(lambda: start.health_check_can_fail(stack))
+    stack = with_image(stack_on(engine), health_check=HEALTH_CHECK)
+    reason = refused(lambda: start.health_check_can_fail(stack, ROLES))
     assert reason == "a container of api that only waits has ended, so nothing was checked: exec format error"
     assert len(engine.removed) == 1

@@ -21,7 +21,7 @@ SERVER = """
 import uvicorn
 async def app(scope, receive, send):
     body, more = b'', True
-    while more:
+    while more and scope['path'] != '/unread':
         message = await receive()
         body, more = body + message.get('body', b''), message.get('more_body', False)
     await send({'type': 'http.response.start', 'status': 201, 'headers': []})
@@ -48,7 +48,7 @@ def server() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 def wanted(port: int, **more: Any) -> dict[str, Any]:
     """Return the script's argument."""
     known = {"host": "127.0.0.1", "port": port, "method": "POST", "path": "/", "headers": {"X": "y"}}
-    return {**known, "body": "é" * 50, "hold_seconds": 10, **more}
+    return {**known, "body": "é" * 50, "hold_seconds": 10, "limit_seconds": 20, **more}
 
 
 def test_server_that_finishes(server: tuple[subprocess.Popen[bytes], int]) -> None:
@@ -60,6 +60,15 @@ def test_server_that_finishes(server: tuple[subprocess.Popen[bytes], int]) -> No
         process.send_signal(signal.SIGTERM)
         told = json.loads(said(script)[-1])
     assert told == {"status": 201, "body": "é" * 50, "closed": True}
+
+
+def test_server_that_does_not_read_the_body(server: tuple[subprocess.Popen[bytes], int]) -> None:
+    """An API that answers without reading the body has nothing in flight, and goes on."""
+    process, port = server
+    with started(in_flight, wanted(port, path="/unread")) as script:
+        (line,) = said(script)
+    assert json.loads(line) == {"status": 201, "body": "", "closed": False}
+    assert process.poll() is None
 
 
 def test_server_that_drops(server: tuple[subprocess.Popen[bytes], int]) -> None:
@@ -87,12 +96,74 @@ def test_answer_before_the_end() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     with listener, started(in_flight, wanted(listener.getsockname()[1])) as script:
         connection, _ = listener.accept()
+        assert script.stdout is not None
+        assert script.stdout.readline() == "begun\n"
         listener.close()
         with connection:
             connection.recv(65536)
             connection.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno")
         lines = said(script)
     assert json.loads(lines[-1]) == {"status": 401, "body": "no", "closed": True}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_half_is_there_when_the_signal_comes(method: str) -> None:
+    """When `begun` is printed, the server has the head and half of the body; the rest comes once it takes no others."""
+    body = 'a"\r\n\r\n\udcff' * 20
+    data = body.encode(errors="surrogateescape")
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, started(in_flight, wanted(listener.getsockname()[1], method=method, body=body)) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "begun\n"
+        connection, _ = listener.accept()
+        with connection:
+            head, _, half = connection.recv(65536).partition(b"\r\n\r\n")
+            connection.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            listener.close()
+            connection.settimeout(10)
+            rest = connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        assert json.loads(said(script)[-1]) == {"status": 200, "body": "ok", "closed": True}
+    assert head.startswith(f"{method} / HTTP/1.1\r\n".encode())
+    assert (half, half + rest) == (data[: len(data) // 2], data)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok", {"status": 202, "body": "ok"}),
+        (b"", {"error": "Remote end closed connection without response"}),
+    ],
+)
+def test_answer_to_the_first_half(answer: bytes, told: dict[str, object]) -> None:
+    """A server that does not wait for the rest is not stopped, because nothing is in flight then."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, started(in_flight, wanted(listener.getsockname()[1])) as script:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+        (line,) = said(script)
+    assert json.loads(line) == {**told, "closed": False}
+
+
+def test_answer_that_breaks_off() -> None:
+    """An answer counts only if all of it comes."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    with listener, started(in_flight, wanted(listener.getsockname()[1])) as script:
+        connection, _ = listener.accept()
+        assert script.stdout is not None
+        assert script.stdout.readline() == "begun\n"
+        listener.close()
+        with connection:
+            connection.recv(65536)
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok")
+        told = json.loads(said(script)[-1])
+    assert told.keys() == {"error", "closed"}
+    assert "IncompleteRead" in told["error"]
 
 
 def head_of(headers: dict[str, str]) -> list[str]:
@@ -143,7 +214,7 @@ def test_not_begun(more: dict[str, Any], why: str) -> None:
 def test_server_that_needs_the_rest_of_its_time() -> None:
     """Of the time that a server has to end, what it did not need to refuse new requests is left for the answer."""
     listener = socket.create_server(("127.0.0.1", 0))
-    with listener, started(in_flight, wanted(listener.getsockname()[1], hold_seconds=1)) as script:
+    with listener, started(in_flight, wanted(listener.getsockname()[1], hold_seconds=1, limit_seconds=2)) as script:
         connection, _ = listener.accept()
         listener.close()
         with connection:

@@ -65,7 +65,7 @@ def test_whole_output() -> None:
     seen = run(probe)
     assert set(seen) == {"processes", "memory_bytes", "listening", "root_is_read_only", "writes"}
     (own,) = (each for each in seen["processes"] if each["pid"] == os.getpid())
-    assert set(own) == {"pid", "name", "started", "uids", "has_capabilities", "no_new_privileges"}
+    assert set(own) == {"pid", "name", "command", "started", "uids", "has_capabilities", "no_new_privileges"}
     assert own["uids"] == [os.getuid()] * 4
     assert seen["memory_bytes"] > 10 * 1024 * 1024
     assert "/" in seen["writes"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.fakes import FakeEngine, stack_on
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import Streams
-from weighbridge.smoke.stack.containers import ContainerKind
+from weighbridge.smoke.stack.blueprint import ContainerKind
 
 
 def test_a_role_gets_what_compose_gives_it() -> None:

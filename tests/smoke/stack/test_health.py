@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.support.fakes import FakeEngine, exited, failed, stack_on
+from tests.support.fakes import FakeEngine, exited, failed, stack_on, with_image
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import CommandResult
 from weighbridge.smoke.stack import health
@@ -23,7 +22,7 @@ FAULT = EngineFault("The engine says: no such program")
 def test_check_of_the_image(test: tuple[str, ...], words: tuple[str, ...]) -> None:
     """The words of a check run as they are, its line in a shell; exit code 0 is healthy, and any other is not."""
     engine = FakeEngine(outputs=["0 fine\n", "2 a\nbad\n"])
-    stack = replace(stack_on(engine), health_check=test)
+    stack = with_image(stack_on(engine), health_check=test)
     assert health.check(stack, "api", "api") == Health(ok=True, output="fine")
     assert health.check(stack, "api", "api") == Health(ok=False, output="bad")
     assert engine.commands == [words, words]
@@ -32,7 +31,7 @@ def test_check_of_the_image(test: tuple[str, ...], words: tuple[str, ...]) -> No
 def test_check_of_the_settings_goes_first() -> None:
     """A health check of the settings runs only for its role."""
     engine = FakeEngine(outputs=["0 mine", "0 image"])
-    stack = replace(stack_on(engine, {"health": ["mine"]}), health_check=("CMD", "image"))
+    stack = with_image(stack_on(engine, {"health": ["mine"]}), health_check=("CMD", "image"))
     for role in ("api", "worker"):
         health.check(stack, role, role)
     assert engine.commands == [("mine",), ("image",)]
@@ -41,7 +40,7 @@ def test_check_of_the_settings_goes_first() -> None:
 @pytest.mark.parametrize("test", [(), ("NONE",)])
 def test_no_check(test: tuple[str, ...]) -> None:
     """Without a health check nothing runs, and there is no result."""
-    assert health.check(replace(stack_on(FakeEngine()), health_check=test), "api", "api") is None
+    assert health.check(with_image(stack_on(FakeEngine()), health_check=test), "api", "api") is None
 
 
 def test_check_that_cannot_be_run() -> None:
@@ -50,7 +49,7 @@ def test_check_that_cannot_be_run() -> None:
         (FakeEngine(outputs=[FAULT]), Health(ok=False, output=FAULT.message)),
         (FakeEngine(exited(1), outputs=[FAULT]), None),
     ):
-        assert health.check(replace(stack_on(engine), health_check=("CMD", "x")), "api", "api") == found
+        assert health.check(with_image(stack_on(engine), health_check=("CMD", "x")), "api", "api") == found
 
 
 def test_error_of_a_check_that_fails() -> None:
@@ -61,7 +60,7 @@ def test_error_of_a_check_that_fails() -> None:
         failed(0, output="fine", errors="Warning: x"),
         failed(0, errors="y"),
     ]
-    stack = replace(stack_on(FakeEngine(outputs=results)), health_check=("CMD", "x"))
+    stack = with_image(stack_on(FakeEngine(outputs=results)), health_check=("CMD", "x"))
     assert health.check(stack, "api", "api") == Health(ok=False, output="ConnectionError: refused")
     assert health.check(stack, "api", "api") == Health(ok=True, output="fine")
     assert health.check(stack, "api", "api") == Health(ok=True, output="y")
@@ -77,6 +76,6 @@ def test_time_of_a_check(timeout: float, limit: float) -> None:
             limits.append(arguments[2])
             return super().execute(*arguments)
 
-    stack = replace(stack_on(Noting(outputs=["0 x"]), timeout_seconds=timeout), health_check=("CMD", "x"))
+    stack = with_image(stack_on(Noting(outputs=["0 x"]), timeout_seconds=timeout), health_check=("CMD", "x"))
     health.check(stack, "api", "api")
     assert limits == [limit]

@@ -54,7 +54,7 @@ class ThisMachine:
 
 def client_of(port: int, host: str = "127.0.0.1", **headers: str) -> Client:
     """Return a client for the server on this port, with the headers of the settings."""
-    return Client(stack_on(ThisMachine(), {"port": port, "headers": headers}), host)
+    return Client(stack_on(ThisMachine(), {"port": port, "headers": headers}), "api", host)
 
 
 @pytest.fixture
@@ -155,5 +155,5 @@ def test_headers_of_a_step() -> None:
 def test_time_for_an_answer(timeout: float, limit: float) -> None:
     """An answer may take as long as the settings allow a job to take."""
     engine = FakeEngine(outputs=[answered((200, "ok"))])
-    Client(stack_on(engine, timeout_seconds=timeout)).get("/")
+    Client(stack_on(engine, timeout_seconds=timeout), "api").get("/")
     assert json.loads(engine.commands[0][-1])["timeout_seconds"] == limit

@@ -16,17 +16,19 @@ from weighbridge.smoke.stack import inside
 def test_second_interpreter_is_tried() -> None:
     """An image may have only python3; the error for an image without an interpreter names both."""
     engine = FakeEngine(outputs=["126 no python", "0 a\nlast\n"])
-    assert inside.run(stack_on(engine), ["celery", "call"], 5) == "last"
+    assert inside.run(stack_on(engine), ["celery", "call"], 5, role="worker") == "last"
     assert [command[0] for command in engine.commands] == ["python", "python3"]
     assert engine.commands[1][-3:] == ("5", "celery", "call")
     engine = FakeEngine(outputs=["127 a", "127 no python3 here"])
-    assert "no python or python3 can be run" in refused(lambda: inside.run(stack_on(engine), ["x"], 5))
+    assert "no python or python3 can be run" in refused(lambda: inside.run(stack_on(engine), ["x"], 5, role="worker"))
 
 
 def test_failed_command_is_named() -> None:
     """The error has the command, its exit code and, without an exception, its last line."""
     stack = stack_on(FakeEngine(outputs=["69 trace\nno broker\n"]))
-    assert refused(lambda: inside.run(stack, ["celery", "call"], 5)) == ("`celery call` failed with code 69: no broker")
+    assert refused(lambda: inside.run(stack, ["celery", "call"], 5, role="worker")) == (
+        "`celery call` failed with code 69: no broker"
+    )
 
 
 RAISED = """Traceback (most recent call last):
@@ -53,14 +55,14 @@ DATABASE_URL
 def test_cause_of_a_failed_command(result: CommandResult, why: str) -> None:
     """The cause is the first line of the exception, and standard error goes before standard output."""
     stack = stack_on(FakeEngine(outputs=[result]))
-    reason = refused(lambda: inside.run(stack, ["x"], 5))
+    reason = refused(lambda: inside.run(stack, ["x"], 5, role="worker"))
     assert reason == f"`x` failed with code {result.code}: {why}"
 
 
 def test_warnings_are_no_result() -> None:
     """What a command returns is the last line of its standard output, whatever it writes to standard error."""
     stack = stack_on(FakeEngine(outputs=[failed(0, output="job-1\n", errors="DeprecationWarning: x")]))
-    assert inside.run(stack, ["x"], 5) == "job-1"
+    assert inside.run(stack, ["x"], 5, role="worker") == "job-1"
     stack = stack_on(FakeEngine(outputs=[failed(0, output="[1]", errors="Exception ignored in: x")]))
     assert inside.run_script(stack, "client", "probe.py") == [1]
 
@@ -68,7 +70,7 @@ def test_warnings_are_no_result() -> None:
 def test_container_that_has_ended() -> None:
     """If the container has ended, its log says why: the exception, and not the last line."""
     engine = FakeEngine(exited(3), log="bye", errors=RAISED, outputs=[EngineFault("not running")])
-    reason = refused(lambda: inside.run(stack_on(engine), ["x"], 5))
+    reason = refused(lambda: inside.run(stack_on(engine), ["x"], 5, role="worker"))
     assert reason.startswith(
         "client has ended, with code 3: pydantic.ValidationError: 1 validation error for Settings;"
     )

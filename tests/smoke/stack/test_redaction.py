@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes import FakeEngine, Told, refused, settings, stack_on
+from tests.support.fakes import FakeEngine, Told, refused, settings, stack_of, with_image
 from weighbridge.engine.protocol import Engine
 from weighbridge.smoke import rule
 from weighbridge.smoke.rule import Rule
@@ -39,10 +39,8 @@ GIVEN = {
 def stack(log: str = "") -> Stack:
     """Return a stack whose roles are given secrets, and whose containers say so."""
     headers = {"Authorization": "Bearer headersecret", "X-Api-Key": "keysecret", "Accept": "text/html"}
-    return replace(
-        stack_on(FakeEngine(log=log), {"headers": headers}, environment={**GIVEN}),
-        environment={"FAULT_SECRET": "faultsecret"},
-    )
+    chosen = settings({"headers": headers}, environment={**GIVEN})
+    return stack_of(FakeEngine(log=log), chosen, {"FAULT_SECRET": "faultsecret"})
 
 
 @pytest.mark.parametrize(
@@ -111,12 +109,12 @@ def test_secret_is_hidden_before_a_cause_is_cut(filler: int) -> None:
     """If a command or a health check says so much that its cause is cut, no half of a secret is shown."""
     said = [f"1 {'x' * (filler - 1)} {SECRET}"] * 3
     engine = FakeEngine(outputs=said)
-    told = replace(stack(), engine=cast("Engine", engine), health_check=("CMD", "x"))
+    told = replace(with_image(stack(), health_check=("CMD", "x")), engine=cast("Engine", engine))
     checked = health.check(told, "api", "api")
     assert checked is not None
     causes = [
         checked.output,
-        refused(lambda: inside.run(told, ["x"], 5)),
+        refused(lambda: inside.run(told, ["x"], 5, role="api")),
         refused(lambda: inside.run_script(told, "client", "probe.py")),
     ]
     assert not engine.outputs
@@ -126,13 +124,15 @@ def test_secret_is_hidden_before_a_cause_is_cut(filler: int) -> None:
 def test_secret_is_hidden_before_a_quote_is_cut() -> None:
     """If a line or an answer is cut in the middle of a secret, no half of the secret is shown."""
     half = "x" * 190 + " " + SECRET
+    logged = stack(f"ERROR {half[6:]}")
+    logged.start("api")
     with pytest.raises(CheckFailed) as caught:
-        shutdown.no_error_in_logs(stack(f"ERROR {half[6:]}"), ["api"])
+        shutdown.no_error_in_logs(logged, ["api"])
     assert "correct" not in str(caught.value).partition(";")[0]
-    assert "correct" not in Answer("GET /x", 500, half, stack().mask).quote()
+    assert "correct" not in Answer("GET /x", 500, half, masked=stack().mask).quote()
     never = Arrived(live_at=None, ready_at=None, live=Reply(), ready=Reply(status=500, body=half))
     with pytest.raises(CheckFailed) as caught:
-        api.ready(stack(), never)
+        api.ready(stack(), never, "api")
     assert "correct" not in str(caught.value)
 
 

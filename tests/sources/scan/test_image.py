@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import secrets
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -17,6 +19,7 @@ from tests.test_secret_detection import KEY
 from weighbridge.cache import Cache
 from weighbridge.engine.inspect import read_image as inspected
 from weighbridge.engine.protocol import Engine
+from weighbridge.image.base_image import NAME_LABEL, NOTHING, NOTHING_LABEL, TOP_LABEL
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.scan import ScanHit, ScannedImage
 from weighbridge.sources.scan import layer
@@ -26,15 +29,19 @@ from weighbridge.sources.scan.image import screen
 class Saving:
     """An engine of a few lines that has these images and counts what it saves."""
 
-    def __init__(self, *images: Stacked, layout: Any = docker_20) -> None:
+    def __init__(self, *images: Stacked, layout: Any = docker_20, others: Sequence[LocalImage] = ()) -> None:
         self.images = {image.tags[0]: image for image in images}
-        self.layout, self.saved = layout, list[Sequence[str]]()
+        self.layout, self.saved, self.others = layout, list[Sequence[str]](), tuple(others)
 
     def inspect_image(self, reference: str) -> LocalImage:
         """Return what `docker inspect` says."""
         image = self.images[reference]
         facts = {"Id": f"sha256:{reference}", "Os": "linux", "Architecture": "amd64", "Config": dict(image.told or {})}
         return inspected(reference, facts | {"RootFS": {"Layers": image.diff_ids}})
+
+    def list_named_images(self) -> tuple[LocalImage, ...]:
+        """Return the images that may be a base."""
+        return self.others
 
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
@@ -187,6 +194,32 @@ def test_config(tmp_path: Path) -> None:
     assert (found.environment, found.labels, found.user) == (("A=b",), {"l": "v"}, "7:8")
     assert (found.entrypoint, found.command, found.health_check) == (("e",), ("c",), ("CMD", "h"))
     assert (found.ports, found.platform, found.traces) == (("53/udp", "8000/tcp"), "linux/amd64", ())
+
+
+def test_base(tmp_path: Path) -> None:
+    """The layers of the base are known by the labels of a build, or by an image with those layers; else by nothing."""
+    image = stacked((File(path="usr/bin/cc", mode=0o755),), (File(path="app/.env"),))
+    labels = {NAME_LABEL: "debian:slim", TOP_LABEL: f"1 {image.diff_ids[0]}"}
+    labelled = stacked(*image.stacked, Labels=labels)
+    below = LocalImage(
+        reference="x",
+        id="x",
+        platform="linux/amd64",
+        diff_ids=image.diff_ids[:1],
+        labels={},
+        user="",
+        names=("python:slim",),
+    )
+
+    def find(engine: Saving) -> tuple[str, int]:
+        cache = Cache(tmp_path / secrets.token_hex(4))  # this engine gives all images of a name the same id
+        found = screen(cast("Engine", engine), ["app:good"], cache)["app:good"]
+        return found.base, found.base_layers
+
+    assert find(Saving(labelled)) == ("debian:slim", 1)
+    assert find(Saving(image, others=[below])) == ("python:slim", 1)
+    assert find(Saving(image, others=[replace(below, diff_ids=("sha256:0",))])) == ("", 0)
+    assert find(Saving(stacked(*image.stacked, Labels={NOTHING_LABEL: NOTHING}))) == ("", 0)
 
 
 @pytest.mark.parametrize("layout", [docker_20, docker_25, containerd])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TextIO
 
-from weighbridge.model.build import BuildResult, Built, Setup, Weight
-from weighbridge.render.overview import format_delta, format_pull
+from weighbridge.model.build import BuildResult, Built, LargeContext, Setup, Weight
+from weighbridge.render.overview import format_delta, format_pull, join_words
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_table
 from weighbridge.report.units import format_size
 
@@ -31,6 +31,8 @@ def render(result: BuildResult, stream: TextIO | None = None) -> None:
     print_line(Cell(f"Base: {result.base}", "dim"), stream=stream)
     for line in result.replaced:
         print_line(Cell(f"FROM: {line}", "dim"), stream=stream)
+    for context in result.large_contexts:
+        print_line(Cell(_describe_context(context), "yellow"), stream=stream)
     for line in _explain_changes(result):
         print_line(Cell(line, "dim"), stream=stream)
     _print_facts(result.pushed.items(), stream)
@@ -63,6 +65,17 @@ def _weigh(weight: Weight | None) -> tuple[str, str, str]:
         return NOTHING, NOTHING, NOTHING
     change = NOTHING if weight.change_bytes is None else format_delta(weight.change_bytes)
     return format_size(weight.shipped_bytes), format_pull(weight.pull), change
+
+
+def _describe_context(context: LargeContext) -> str:
+    """Return what makes a build context large, how little of it is used, and what to do."""
+    parts = [f"{name} is {format_size(size)}" for name, size in context.largest.items()]
+    names = join_words([*context.largest])
+    return (
+        f"Context: {context.folder} holds {format_size(context.bytes)}, of which {join_words(parts)}; "
+        f"the image uses at most {format_size(context.used_bytes)} of it; "
+        f"put {names} into {context.ignore_file}, unless a step needs it"
+    )
 
 
 def _explain_changes(result: BuildResult) -> Iterable[str]:

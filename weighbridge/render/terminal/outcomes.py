@@ -12,6 +12,7 @@ SIGNS: Mapping[Outcome, tuple[str, Style]] = {
     "passed": ("✓", "green"),
     "failed": ("✗", "red"),
     "waived": ("~", "yellow"),
+    "noted": ("·", "yellow"),
     "skipped": ("–", "dim"),  # noqa: RUF001 - a dash, as wide as the other signs
 }
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TextIO, get_args
+from typing import TextIO
 
-from weighbridge.model.smoke import Check, CheckRole, Outcome, Proof, StartCosts, count_outcomes
+from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts, Subject, count_outcomes
 from weighbridge.quoting import flatten
-from weighbridge.render.overview import describe_rules, format_count
+from weighbridge.render.overview import describe_rules, format_count, join_words
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_paragraph, print_table
 from weighbridge.render.terminal.outcomes import SIGNS, describe_time, filter_checks
 from weighbridge.report.units import format_seconds, format_size
 
-_ROLES: Sequence[CheckRole] = get_args(CheckRole)
 _TELLING_SECONDS = 0.05
 """Shorter times are not shown, so that the longer ones stand out."""
 _MEANINGS: dict[Outcome, str] = {
     "passed": "holds",
     "failed": "fails",
     "waived": "waived in the settings",
+    "noted": "does not hold, and only `hardened` demands it",
     "skipped": "not tried",
 }
 _FIGURES = (
@@ -68,9 +68,9 @@ def _print_rules(proofs: Sequence[Proof], stream: TextIO | None) -> None:
     print_line("", stream=stream)
 
 
-def _order_rules(proofs: Sequence[Proof]) -> list[tuple[CheckRole, str]]:
+def _order_rules(proofs: Sequence[Proof]) -> list[tuple[Subject, str]]:
     """Return all rules, role by role, in the order in which they were tried, even if only some variants have them."""
-    order: list[tuple[CheckRole, str]] = []
+    order: list[tuple[Subject, str]] = []
     for proof in proofs:
         place = 0
         for check in proof.checks:
@@ -78,7 +78,15 @@ def _order_rules(proofs: Sequence[Proof]) -> list[tuple[CheckRole, str]]:
             if rule not in order:
                 order.insert(place, rule)
             place = order.index(rule) + 1
-    return sorted(order, key=lambda rule: _ROLES.index(rule[0]))
+    subjects = [subject for subject, _ in order]
+    return sorted(order, key=lambda rule: (_rank(rule[0]), subjects.index(rule[0]) if _rank(rule[0]) == 0 else 0))
+
+
+def _rank(subject: Subject) -> int:
+    """Return where a subject stands: images, what runs before, the roles in their own order, the stack, the faults."""
+    if subject == "image" or subject.endswith(" image"):
+        return 0
+    return {"before": 1, "stack": 3, "fault": 4}.get(subject, 2)
 
 
 def _build_outcome_cell(check: Check | None) -> Cell:
@@ -104,15 +112,18 @@ def _describe_signs(proofs: Sequence[Proof]) -> str:
 def _print_reasons(proofs: Sequence[Proof], stream: TextIO | None) -> None:
     """Print why rules do not hold, in the order of the table; a reason that several variants share is printed once."""
     order = _order_rules(proofs)
-    for outcome in ("failed", "waived"):
+    outcomes: tuple[Outcome, ...] = ("failed", "waived", "noted")
+    for outcome in outcomes:
         reasons: dict[tuple[int, str], list[str]] = {}
         for proof in proofs:
             for check in filter_checks(outcome, proof.checks):
                 where = order.index((check.role, check.rule)), flatten(check.detail)
                 reasons.setdefault(where, []).append(proof.variant)
+        if outcome == "noted" and reasons:
+            print_line(Cell("What `hardened` would also report", "bold"), stream=stream)
         for (place, detail), variants in sorted(reasons.items()):
             sign, style = SIGNS[outcome]
-            whose = f", {_join_words(variants)}" if len(proofs) > 1 else ""
+            whose = f", {join_words(variants)}" if len(proofs) > 1 else ""
             print_line(Cell(f"{sign} ", style), Cell(f"{' '.join(order[place])}{whose}", "bold"), stream=stream)
             print_paragraph(detail, indent=2, stream=stream)
         if reasons:
@@ -146,7 +157,7 @@ def _build_verdicts(proofs: Sequence[Proof]) -> Iterator[Sequence[Cell | str]]:
     running = [proof for proof in proofs if proof.ok]
     if running:
         names = [proof.variant for proof in running]
-        who = f"{len(names)} variants" if len(names) == len(proofs) > 1 else _join_words(names)
+        who = f"{len(names)} variants" if len(names) == len(proofs) > 1 else join_words(names)
         counts = count_outcomes(check for proof in running for check in proof.checks)
         took = format_seconds(max(proof.seconds for proof in running))  # they run side by side
         yield (
@@ -166,11 +177,16 @@ def _describe_failures(proof: Proof) -> str:
         return f": {describe_rules(counts)}"
     rest = [f"{counts.held} hold{'s' if counts.held == 1 else ''}"]
     rest += [f"{counts.waived} waived"] if counts.waived else []
+    rest += [f"{counts.noted} noted for `hardened`"] if counts.noted else []
     rest += [f"{counts.untried} not tried"] if counts.untried else []
     titles = ", ".join(check.title for check in failed)
-    return f" fails {len(failed)} of {format_count(counts.total, 'rule')}: {titles}; {', '.join(rest)}"
+    which = f"{len(failed)} of {format_count(counts.total, 'rule')}{_describe_base_share(failed)}"
+    return f" fails {which}: {titles}; {', '.join(rest)}"
 
 
-def _join_words(words: Sequence[str]) -> str:
-    """Return `a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+def _describe_base_share(failed: Sequence[Check]) -> str:
+    """Return how many of these rules fail because of the base image alone; empty if none does."""
+    count = sum(check.from_base for check in failed)
+    if not count:
+        return ""
+    return f", {'' if count == len(failed) else f'{count} of them '}because of the base image alone"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from weighbridge.model.smoke import Check, CheckRole, Proof, count_outcomes
+from weighbridge.model.smoke import Check, Proof, Subject, count_outcomes
 from weighbridge.quoting import flatten
 from weighbridge.render.terminal.console import Activity, Cell, Column
 from weighbridge.render.terminal.outcomes import SIGNS, describe_time, filter_checks
@@ -55,7 +55,7 @@ class Progress:
         self._states = {variant: _State() for variant in variants}
         self._moves = shown.watch(_COLUMNS, self._build_rows)
 
-    def begin_rule(self, variant: str, role: CheckRole, rule: str) -> None:
+    def begin_rule(self, variant: str, role: Subject, rule: str) -> None:
         """Show which rule is being tried."""
         now = time.monotonic()
         with self._lock:

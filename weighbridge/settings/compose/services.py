@@ -122,7 +122,7 @@ _HEALTHCHECK: Mapping[str, Handler] = {
 def _take_dependencies(value: Any, place: Place) -> dict[str, Any]:
     if isinstance(value, list):
         return {name: {"condition": "service_started"} for name in take_texts(value, place)}
-    handlers: Mapping[str, Handler] = {"condition": _take_condition, "required": take_flag}
+    handlers: Mapping[str, Handler] = {"condition": _take_condition, "required": take_flag, "restart": take_flag}
     return take_each(value, place, lambda each, at: take_section({} if each is None else each, at, handlers))
 
 

@@ -13,7 +13,8 @@ from weighbridge.smoke.stack.observations import Arrived
 class Arrival:
     """Finds out when an API becomes live and ready. It stops at the latest when the client's container ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, role: str) -> None:
+        self._role = role
         self._found: Future[Arrived] = Future()
         self._begun = False
 
@@ -29,10 +30,11 @@ class Arrival:
         while not self._found.done():
             wait([self._found], 0.05)
             stack.interruption.check()
+            stack.check_alive(every=0.5)
         return self._found.result()
 
     def _look(self, stack: Stack) -> None:
         try:
-            self._found.set_result(watch_arrival(stack))
+            self._found.set_result(watch_arrival(stack, self._role))
         except BaseException as error:  # noqa: BLE001 - raised again by `wait`, in the thread that asks
             self._found.set_exception(error)

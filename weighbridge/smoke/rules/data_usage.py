@@ -1,10 +1,11 @@
-"""The rule on how much both roles write to the data folder."""
+"""The rule on how much the roles write to the data folder."""
 
 from __future__ import annotations
 
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import inside
-from weighbridge.smoke.stack.containers import CLIENT, Stack
+from weighbridge.smoke.stack.blueprint import CLIENT
+from weighbridge.smoke.stack.containers import Stack
 
 
 def data_stays_small(stack: Stack) -> str:

@@ -22,7 +22,7 @@ from weighbridge.smoke.rules import start as start_rules
 from weighbridge.smoke.rules.requests import fill_placeholders
 from weighbridge.smoke.rules.revival import find_why_not_live, revive, wait_until
 from weighbridge.smoke.stack import advice, inside
-from weighbridge.smoke.stack.containers import API, WORKER, Stack
+from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Answer, Client
 
 _LOAD_SECONDS = 3.0
@@ -33,24 +33,24 @@ _SMALL_DISK = "size=4m,mode=0770,uid={user},gid={user}"
 """Names the owner, because some engines give a tmpfs the permissions of the folder that the image has at that path."""
 _READ_BACK_AT_ONCE = 50
 """Requests in one command: Linux limits each argument of a command to 128 KiB."""
-_SECOND_WORKER = "second-worker"
 
 
-def killed_worker_loses_no_job(stack: Stack, slow_job: Sequence[str], job_result: Sequence[str]) -> str:
+def killed_worker_loses_no_job(stack: Stack, role: str, slow_job: Sequence[str], job_result: Sequence[str]) -> str:
     """If the worker is killed in the middle of a job, another worker does the job."""
-    job, began = worker.begin_job(stack, slow_job), time.monotonic()
-    stack.engine.send_signal(stack.build_name(WORKER), "SIGKILL")
-    stack.wait(WORKER, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
+    second = f"second-{role}"
+    job, began = worker.begin_job(stack, role, slow_job), time.monotonic()
+    stack.engine.send_signal(stack.build_name(role), "SIGKILL")
+    stack.wait(role, lambda state: not state.running, stack.settings.smoke.timeout_seconds)
     try:
-        start_rules.starts(stack, WORKER, _SECOND_WORKER)
-        result = inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds)
+        start_rules.starts(stack, role, second)
+        result = inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds, role=role)
     except CheckFailed as error:
         raise CheckFailed(
             f"no other worker did the job that the killed worker had begun: {error}; acknowledge jobs late "
             f"(task_acks_late){_advise_on_delivery(stack)}"
         ) from error
     finally:
-        stack.remove(_SECOND_WORKER)
+        stack.remove(second)
     return f"the other worker gave {result}, {time.monotonic() - began:.1f} s after the first began"
 
 
@@ -66,7 +66,8 @@ def _advise_on_delivery(stack: Stack) -> str:
 
 def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
     """If the API is killed under load, everything that it had accepted is there when it runs again."""
-    client, killed, limit = Client(stack), list[float](), stack.settings.smoke.timeout_seconds
+    api, client = stack.api, Client(stack, stack.api)
+    killed, limit = list[float](), stack.settings.smoke.timeout_seconds
     (field,) = write.keep.values()
     placeholder = secrets.token_hex(16)  # a word that no encoding changes
     wanted = {
@@ -82,17 +83,17 @@ def killed_api_loses_nothing(stack: Stack, write: Request, read: str) -> str:
     def kill(line: str) -> None:
         if line == "begun":
             time.sleep(_KILL_AFTER_SECONDS)
-            stack.engine.send_signal(stack.build_name(API), "SIGKILL")
-            stack.wait(API, lambda state: not state.running, limit)
+            stack.engine.send_signal(stack.build_name(api), "SIGKILL")
+            stack.wait(api, lambda state: not state.running, limit)
             killed.append(time.monotonic())
-            stack.engine.start(stack.build_name(API))
+            stack.engine.start(stack.build_name(api))
 
     found = inside.ask(stack, "load.py", wanted, seconds=_LOAD_SECONDS + limit + 30, on_line=kill)
     if not killed:
         raise CheckFailed(_describe_refusals(stack, f"{write.method} {wanted['path']}", found))
     if None in found["accepted"]:
         raise CheckFailed(f"{write.method} {write.path} was accepted, but the answer has no {field!r}")
-    revive(stack, API)
+    revive(stack, api)
     (name,) = write.keep
     paths = [str(fill_placeholders(read, {name: each})) for each in found["accepted"]]
     lost = [answer for answer in _read_back(client, paths) if answer.status != _OK]
@@ -116,7 +117,7 @@ def _describe_refusals(stack: Stack, request: str, found: Mapping[str, Any]) -> 
         return seen
     status, location = last["status"], stack.mask(last["location"])
     path = request.partition(" ")[2]
-    remedy = advice.find_remedy(status, path, location, "", stack.settings.roles.api.headers)
+    remedy = advice.find_remedy(status, path, location, "", stack.settings.get_api(stack.api).headers, role=stack.api)
     return f"{seen}; {request} answered {advice.describe_status(status, location)}{'; ' * bool(remedy)}{remedy}"
 
 
@@ -142,7 +143,7 @@ def says_when_data_is_full(stack: Stack, write: Request) -> str:
 
 
 def _check_refusal(stack: Stack, client: Client, write: Request) -> str:
-    client.get(stack.settings.roles.api.live).expect(_OK)
+    client.get(client.api.live).expect(_OK)
     answer = client.send(requests.build(stack, write, {"unique": "refused"}))
     if answer.status != _UNAVAILABLE:
         raise CheckFailed(
@@ -158,12 +159,12 @@ def _check_refusal(stack: Stack, client: Client, write: Request) -> str:
 def _run_another_api(stack: Stack, container: str, **changes: Any) -> Iterator[Client]:
     """Start one more API, with changes to its container, and remove it at the end."""
     try:
-        stack.start(API, container, **changes)
+        stack.start(stack.api, container, **changes)
         limit = stack.settings.smoke.timeout_seconds
         wait_until(
             stack, limit, partial(find_why_not_live, stack, container), "an API that cannot write its data is not live"
         )
-        yield Client(stack, container)
+        yield Client(stack, stack.api, container)
     finally:
         stack.remove(container)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from weighbridge import secret_detection
 from weighbridge.image.prelude import strip_prelude
@@ -11,6 +12,21 @@ from weighbridge.quoting import flatten, shorten
 from weighbridge.smoke.rule_failed import CheckFailed
 
 _SHOWN_CHARACTERS = 70
+_BASE_REMEDIES: Mapping[Kind, str] = {
+    "secret": "choose another base: whoever pulls this image gets the base's layers, whatever a later one deletes",
+    "setuid": (
+        "remove the bits in the final stage, with RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +, "
+        "or choose another base"
+    ),
+    "compiler": (
+        "let the final stage stand on a base without it, such as a slim tag; "
+        "deleting it there hides it, but saves no byte"
+    ),
+    "writable": "let root own it in the final stage, with RUN chown, or choose another base",
+    "foreign-code": "choose a base for the image's platform",
+}
+_BASE_REMEDY = "delete it in the final stage, or choose another base"
+"""What to do about hits in the base's layers, by their kind, and about those of any other kind."""
 
 
 def check_none(contents: ScannedImage, kind: Kind, seen: str, describe: Callable[[ScanHit], str], remedy: str) -> str:
@@ -25,13 +41,37 @@ def check_none(contents: ScannedImage, kind: Kind, seen: str, describe: Callable
     """
     found = select_live(contents, kind)
     if found:
-        raise CheckFailed(f"{describe(found[0])}{show_instruction(found[0])}{count_more(contents, found)}; {remedy}")
+        raise build_failure(contents, found, lambda hit: f"{describe(hit)}{show_instruction(hit)}", remedy)
     return seen
 
 
+def build_failure(
+    contents: ScannedImage, found: Sequence[ScanHit], describe: Callable[[ScanHit], str], remedy: str
+) -> CheckFailed:
+    """Return why a rule fails: by the first hit in the team's own layers or, if all are in the base's, by its first.
+
+    Args:
+        contents: The scanned image.
+        found: The hits to object to, at least one, all of one kind; each path counts once.
+        describe: Returns what is wrong about a hit, in words.
+        remedy: What to do about a hit in the team's own layers.
+    """
+    base = f"the base image {show(contents.base)}"
+    own = [trace for trace in found if trace.layer >= contents.base_layers]
+    inherited = [trace for trace in found if trace.layer < contents.base_layers]
+    if not own:
+        # The instruction is one of somebody else's Dockerfile.
+        told = describe(replace(inherited[0], instruction=""))
+        remedy = _BASE_REMEDIES.get(inherited[0].kind, _BASE_REMEDY)
+        return CheckFailed(f"{base} brings it: {told}{_count_more(contents, inherited)}; {remedy}", from_base=True)
+    more = f"{_count(contents, inherited)} in {base}" if inherited else ""
+    return CheckFailed(f"{describe(own[0])}{_count_more(contents, own)}{more}; {remedy}")
+
+
 def select_live(contents: ScannedImage, kind: Kind) -> list[ScanHit]:
-    """Return the hits of a kind that a container sees."""
-    return [trace for trace in contents.traces if trace.kind == kind and trace.live]
+    """Return the hits of a kind that a container sees; those in the team's own layers come before those of the base."""
+    found = [trace for trace in contents.traces if trace.kind == kind and trace.live]
+    return sorted(found, key=lambda trace: trace.layer < contents.base_layers)
 
 
 def show_path(trace: ScanHit) -> str:
@@ -44,10 +84,16 @@ def show_instruction(trace: ScanHit) -> str:
     return f" (`{show(strip_prelude(trace.instruction))}`)" if trace.instruction else ""
 
 
-def count_more(contents: ScannedImage, found: Collection[ScanHit]) -> str:
+def _count_more(contents: ScannedImage, found: Sequence[ScanHit]) -> str:
     """Return how many paths besides the first were found, as the end of a sentence."""
-    first = next(iter(found))
-    return describe_more(len({trace.path for trace in found}) - 1, at_least=first.kind in contents.cut)
+    return _count(contents, [trace for trace in found if trace.path != found[0].path])
+
+
+def _count(contents: ScannedImage, found: Sequence[ScanHit]) -> str:
+    """Return how many more paths these are, as the end of a sentence."""
+    return describe_more(
+        len({trace.path for trace in found}), at_least=any(each.kind in contents.cut for each in found)
+    )
 
 
 def describe_more(count: int, *, at_least: bool = False) -> str:

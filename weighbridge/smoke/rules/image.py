@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
-from weighbridge import secret_detection
 from weighbridge.model.scan import ScanHit, ScannedImage
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import hits
+from weighbridge.smoke.rules.config_secrets import AT_BUILD, split_pairs
 
 _SHELLS = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
 _OPTION = re.compile(r"[-+][A-Za-z]+")
 _ENDS_IN_EXEC = re.compile(r"(?:^|[;&|\n])\s*exec\s[^;&|\n]*$|^\s*exec\s")
 _OWNER, _GROUP, _OTHERS = 0o200, 0o020, 0o002
-_AT_START = "leave it out of the Dockerfile and give it when the container starts"
-_AT_BUILD = "give it to the one step that needs it, with RUN --mount=type=secret"
 
 
 def runs_as_non_root(contents: ScannedImage, settings: Settings) -> str:
@@ -54,47 +53,46 @@ def command_is_exec_form(contents: ScannedImage, _settings: Settings) -> str:
     return f"starts {hits.show(words[0])}" if script is None else "a shell that replaces itself with the command"
 
 
-def has_health_check(contents: ScannedImage, _settings: Settings) -> str:
-    """The image has a health check, so that every engine can tell whether it works."""
+def has_health_check(contents: ScannedImage, settings: Settings) -> str:
+    """The image has a health check, or the settings have one for each role, so that an engine can tell who works."""
     test = contents.health_check
+    if settings.roles and all(role.health for role in settings.roles.values()):
+        return "each role has its own"
     if not test:
-        raise CheckFailed("the image has no health check; give its Dockerfile a HEALTHCHECK that knows both roles")
+        raise CheckFailed("the image has no health check; give its Dockerfile a HEALTHCHECK that knows all roles")
     if test[0] == "NONE":
-        raise CheckFailed("the image turns its health check off; replace HEALTHCHECK NONE by one that knows both roles")
+        raise CheckFailed("the image turns its health check off; replace HEALTHCHECK NONE by one that knows all roles")
     return hits.show(" ".join(test))
 
 
 def declares_its_port(contents: ScannedImage, settings: Settings) -> str:
-    """The image exposes the API's port and no other."""
-    wanted = f"{settings.roles.api.port}/tcp"
-    others = ", ".join(port for port in contents.ports if port != wanted)
-    if wanted not in contents.ports:
-        what = f"exposes {others}, not {wanted}" if others else f"exposes no port, but the API listens on {wanted}"
-        raise CheckFailed(f"the image {what}; write `EXPOSE {settings.roles.api.port}`, or correct roles.api.port")
+    """The image exposes the ports on which its APIs answer, and none on which no role listens."""
+    wanted = {f"{settings.get_api(name).port}/tcp": name for name in settings.api_names}
+    known = {*wanted, *(f"{port}/tcp" for role in settings.roles.values() for port in role.ports)}
+    others = ", ".join(port for port in contents.ports if port not in known)
+    for port, name in wanted.items():
+        if port not in contents.ports:
+            what = f"exposes {others}, not {port}" if others else f"exposes no port, but {name} listens on {port}"
+            number = port.partition("/")[0]
+            raise CheckFailed(f"the image {what}; write `EXPOSE {number}`, or correct roles.{name}.port")
     if others:
-        raise CheckFailed(f"the image exposes {others} besides {wanted}; remove it from EXPOSE")
-    return wanted
-
-
-def no_secrets_in_config(contents: ScannedImage, _settings: Settings) -> str:
-    """No secret is in environment, labels or history: whoever can pull the image can read them."""
-    found = dict.fromkeys([*_find_in_environment(contents), *_find_in_labels(contents), *_find_in_history(contents)])
-    for what, remedy in found:
-        raise CheckFailed(f"{what}{hits.describe_more(len(found) - 1)}; {remedy}")
-    steps = len(contents.history)
-    return f"none in {len(contents.environment)} variables, {len(contents.labels)} labels, {steps} steps of history"
+        besides = f" besides {', '.join(wanted)}" if wanted else ", where no role listens"
+        raise CheckFailed(f"the image exposes {others}{besides}; remove it from EXPOSE")
+    return ", ".join(wanted) or "none, and no role answers HTTP"
 
 
 def no_secrets_in_layers(contents: ScannedImage, _settings: Settings) -> str:
     """No layer holds a credential, even if a later one deletes it: a pull brings every layer."""
     found = [trace for trace in contents.traces if trace.kind == "secret"]
     if found:
-        first = found[0]
-        gone = "" if first.live else ", which a pull still brings, although a later layer hides it"
-        where = f"layer {first.layer}{hits.show_instruction(first)}{gone}{hits.count_more(contents, found)}"
-        advice = f"keep it out with .dockerignore or {_AT_BUILD}, and replace it by a new one"
-        raise CheckFailed(f"{hits.show_path(first)} is {first.detail} in {where}; {advice}")
+        advice = f"keep it out with .dockerignore or {AT_BUILD}, and replace it by a new one"
+        raise hits.build_failure(contents, found, _describe_secret_file, advice)
     return f"none in {contents.layer_count} layers"
+
+
+def _describe_secret_file(found: ScanHit) -> str:
+    gone = "" if found.live else ", which a pull still brings, although a later layer hides it"
+    return f"{hits.show_path(found)} is {found.detail} in layer {found.layer}{hits.show_instruction(found)}{gone}"
 
 
 def no_setuid_files(contents: ScannedImage, _settings: Settings) -> str:
@@ -112,13 +110,13 @@ def code_is_not_writable(contents: ScannedImage, settings: Settings) -> str:
     """The image's user cannot change the code that it runs."""
     uid, gid = _find_user(contents, settings)
     found = [trace for trace in hits.select_live(contents, "writable") if _may_write(trace, uid, gid)]
+
+    def describe(found: ScanHit) -> str:
+        owner = f"owner {found.uid}:{found.gid}, mode {found.mode:o}{hits.show_instruction(found)}"
+        return f"{hits.show_path(found)} is writable by the image's user {uid}:{gid}: {owner}"
+
     if found:
-        first = found[0]
-        raise CheckFailed(
-            f"{hits.show_path(first)} is writable by the image's user {uid}:{gid}: owner {first.uid}:{first.gid}, mode "
-            f"{first.mode:o}{hits.show_instruction(first)}{hits.count_more(contents, found)}; "
-            "let root own the code: no --chown and no chown"
-        )
+        raise hits.build_failure(contents, found, describe, "let root own the code: no --chown and no chown")
     return f"user {uid}:{gid} cannot write to code"
 
 
@@ -146,14 +144,15 @@ def no_package_cache(contents: ScannedImage, _settings: Settings) -> str:
 
 def no_vcs_folder(contents: ScannedImage, _settings: Settings) -> str:
     """The image does not contain the version history of its sources."""
+    cut = re.compile(r"(?<=/\.git)/|(?<=/\.hg)/|(?<=/\.svn)/")
     found = hits.select_live(contents, "vcs-folder")
-    folders = list(dict.fromkeys(re.split(r"(?<=/\.git)/|(?<=/\.hg)/|(?<=/\.svn)/", trace.path)[0] for trace in found))
+    folders = [replace(trace, path=cut.split(trace.path)[0]) for trace in found]
     if folders:
-        more = hits.describe_more(len(folders) - 1)
-        name = posixpath.basename(folders[0])
-        raise CheckFailed(
-            f"{hits.show(folders[0])} was copied into the image{hits.show_instruction(found[0])}{more}; "
-            f"put **/{name} into .dockerignore"
+        raise hits.build_failure(
+            replace(contents, cut=frozenset()),  # the hits are cut, the folders are not
+            folders,
+            lambda folder: f"{hits.show_path(folder)} was copied into the image{hits.show_instruction(folder)}",
+            f"put **/{posixpath.basename(folders[0].path)} into .dockerignore",
         )
     return "no folder of a version control system"
 
@@ -182,12 +181,15 @@ def no_env_file(contents: ScannedImage, _settings: Settings) -> str:
 
 def no_tool_files(contents: ScannedImage, _settings: Settings) -> str:
     """The image contains nothing of Weighbridge that the application does not need, nor a checkout's environment."""
-    for found in hits.select_live(contents, "tool-file"):
-        folder, what = _describe_tool_file(found)
-        if not _is_used(contents, folder):
-            where = f"{hits.show(what)}{hits.show_instruction(found)}"
-            name = posixpath.basename(folder)
-            raise CheckFailed(f"{hits.show(folder, 200)} {where}; put **/{name} into .dockerignore")
+    told = [(trace, *_describe_tool_file(trace)) for trace in hits.select_live(contents, "tool-file")]
+    found = [replace(trace, path=folder, detail=what) for trace, folder, what in told if not _is_used(contents, folder)]
+    if found:
+        raise hits.build_failure(
+            contents,
+            found,
+            lambda each: f"{hits.show_path(each)} {hits.show(each.detail)}{hits.show_instruction(each)}",
+            f"put **/{posixpath.basename(found[0].path)} into .dockerignore",
+        )
     return "no file of Weighbridge, no environment of a checkout"
 
 
@@ -205,7 +207,7 @@ def _describe_tool_file(found: ScanHit) -> tuple[str, str]:
 
 def _is_used(contents: ScannedImage, folder: str) -> bool:
     """Tell whether a folder holds what the image finds programs in, or what it runs; the root does, as do its own."""
-    search = (value.split(":") for name, value in _split_pairs(contents.environment) if name == "PATH")
+    search = (value.split(":") for name, value in split_pairs(contents.environment) if name == "PATH")
     words = [*contents.entrypoint, *contents.command, *(each for folders in search for each in folders)]
     return folder in {"", "/usr", "/usr/local"} or any(f"{word}/".startswith(f"{folder}/") for word in words)
 
@@ -234,43 +236,6 @@ def _find_script(words: Sequence[str]) -> str | None:
                 if option[-1] in "oO":  # it takes the next word, as in -o pipefail
                     next(rest, "")
     return None
-
-
-def _find_in_environment(contents: ScannedImage) -> Iterator[tuple[str, str]]:
-    for name, value in _split_pairs(contents.environment):
-        if what := _describe_secret(name, value):
-            yield f"the environment variable {hits.show(name)} holds {what}", _AT_START
-
-
-def _find_in_labels(contents: ScannedImage) -> Iterator[tuple[str, str]]:
-    for name, value in contents.labels.items():
-        if what := secret_detection.find_secret(value):
-            yield f"the label {hits.show(name)} holds {what}", "take it out of the Dockerfile's LABEL"
-
-
-def _find_in_history(contents: ScannedImage) -> Iterator[tuple[str, str]]:
-    """Yield the secrets that are in the history alone, and not in environment or labels as well."""
-    known = {name for name, value in _split_pairs(contents.environment) if _describe_secret(name, value)}
-    known |= {name for name, value in contents.labels.items() if secret_detection.find_secret(value)}
-    for step in contents.history:
-        names = [name for name in secret_detection.find_assigned_names(step) if name not in known]
-        if names:
-            yield (
-                f"the history shows {hits.show(names[0])}, which by its name is a secret: `{hits.show(step)}`",
-                _AT_BUILD,
-            )
-        elif (what := secret_detection.find_secret(step)) and not any(f"{name}=" in step for name in known):
-            yield f"the history holds {what}: `{hits.show(step)}`", _AT_BUILD
-
-
-def _split_pairs(environment: Iterable[str]) -> list[tuple[str, str]]:
-    return [(name, value) for name, _, value in (each.partition("=") for each in environment)]
-
-
-def _describe_secret(name: str, value: str) -> str:
-    return secret_detection.find_secret(value) or (
-        "what is a secret by its name" if secret_detection.is_secret(name, value) else ""
-    )
 
 
 def _find_user(contents: ScannedImage, settings: Settings) -> tuple[int, int]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import inside
-from weighbridge.smoke.stack.containers import CLIENT, Stack
+from weighbridge.smoke.stack.containers import Stack
 
 _SHOWN = 3
 _SECONDS = 60.0
 
 
-def libraries_resolve(stack: Stack) -> str:
+def libraries_resolve(stack: Stack, key: str) -> str:
     """Every extension module finds the shared libraries that it needs."""
     limit = max(_SECONDS, stack.settings.smoke.timeout_seconds)
-    found = inside.run_script(stack, CLIENT, "libraries.py", seconds=limit)
+    found = inside.run_script(stack, stack.blueprint.name_client(key), "libraries.py", seconds=limit)
     if "error" in found:
         raise CheckFailed(str(found["error"]))
     if not found["loader"] and found["checked"] > 1:

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from weighbridge.model.smoke import RoleName
 from weighbridge.settings.probes import Probe
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import worker
 from weighbridge.smoke.rules.revival import find_why_not_ready, wait_until
-from weighbridge.smoke.stack.containers import API, KEEPER, WAITING, WORKER, Stack
+from weighbridge.smoke.stack.blueprint import KEEPER, WAITING
+from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Client
 
 OUTAGE_SECONDS = 10.0
@@ -21,21 +21,21 @@ _OK, _UNAVAILABLE = 200, 503
 
 
 def survives_restart(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
-    """After a service has restarted without its data, both roles recover by themselves."""
+    """After a service has restarted without its data, the roles recover by themselves."""
     with _check_same_processes(stack, service):
         _kill(stack, service)
         return _recover(stack, service, probes)
 
 
 def survives_restart_with_its_data(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
-    """After a service has restarted with its data, both roles recover by themselves."""
+    """After a service has restarted with its data, the roles recover by themselves."""
     with _check_same_processes(stack, service), _keep_data(stack, service):
         _kill(stack, service)
         return _recover(stack, service, probes)
 
 
 def survives_outage(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
-    """While a service is down, the API is live and says it is not ready; afterwards both roles recover by themselves.
+    """While a service is down, the API is live and says it is not ready; afterwards the roles recover by themselves.
 
     What it has stored it keeps, if it can.
     """
@@ -47,7 +47,8 @@ def survives_outage(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
 
 def _watch_outage(stack: Stack, service: str) -> str:
     """Ask the API for as long as the outage lasts; return what it said."""
-    api, client = stack.settings.roles.api, Client(stack)
+    client = Client(stack, stack.api)
+    api = client.api
     until, said = time.monotonic() + OUTAGE_SECONDS, list[int]()
     while time.monotonic() < until:
         client.get(api.live).expect(_OK)
@@ -69,13 +70,13 @@ def _kill(stack: Stack, service: str) -> None:
 @contextmanager
 def _keep_data(stack: Stack, service: str) -> Iterator[None]:
     """Let another container have the service's folders inside the block, so that they outlive the service."""
-    volumes = stack.build_volumes(service)
+    volumes = stack.blueprint.build_service_volumes(service)
     if not volumes:
         yield
         return
     places = {volume: f"/kept/{number}" for number, volume in enumerate(volumes)}
     try:
-        stack.start(KEEPER, entrypoint=(stack.interpreters[0], *WAITING), volumes=places)
+        stack.start(KEEPER, entrypoint=(stack.get_interpreters(KEEPER)[0], *WAITING), volumes=places)
         yield
     finally:
         stack.engine.remove_container(stack.build_name(KEEPER))
@@ -84,8 +85,7 @@ def _keep_data(stack: Stack, service: str) -> Iterator[None]:
 @contextmanager
 def _check_same_processes(stack: Stack, service: str) -> Iterator[None]:
     """Raise `CheckFailed` if a role ended or was started again inside the block."""
-    roles: tuple[RoleName, ...] = (API, WORKER)
-    before = {role: stack.read_state(role).started_at for role in roles}
+    before = {role: stack.read_state(role).started_at for role in stack.settings.roles}
     try:
         yield
     except CheckFailed as error:
@@ -97,7 +97,7 @@ def _check_same_processes(stack: Stack, service: str) -> Iterator[None]:
     _compare_processes(stack, service, before)
 
 
-def _compare_processes(stack: Stack, service: str, before: Mapping[RoleName, float]) -> None:
+def _compare_processes(stack: Stack, service: str, before: Mapping[str, float]) -> None:
     for role, started in before.items():
         state = stack.read_state(role)
         if not state.running or state.started_at != started:
@@ -110,13 +110,15 @@ def _recover(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
     """Start a service again and wait until the API is ready; check all probes; return how long that took."""
     stack.engine.start(stack.build_name(service))
     began, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
-    ready = stack.settings.roles.api.ready
-    wait_until(stack, limit, partial(find_why_not_ready, stack), f"GET {ready} does not answer 200 again")
+    for api in stack.settings.api_names:
+        ready = stack.settings.get_api(api).ready
+        wait_until(stack, limit, partial(find_why_not_ready, stack, api), f"GET {ready} does not answer 200 again")
     for probe in probes:
         try:
             probe_rules.holds(stack, probe)
         except CheckFailed as error:
             raise CheckFailed(f"after {service} came back, {probe.rule} does not hold: {error}") from error
-    if all(probe.role == API for probe in probes):  # so none of them has shown that the worker works
-        worker.list_registered_jobs(stack)
+    if all(probe.role in stack.settings.api_names for probe in probes):  # so none has shown that a worker works
+        for role in stack.settings.worker_names:
+            worker.list_registered_jobs(stack, role)
     return f"all works {time.monotonic() - began:.1f} s after it came back"

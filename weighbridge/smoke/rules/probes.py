@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from weighbridge.model.smoke import RoleName
 from weighbridge.settings.probes import Probe, Request, Step
+from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import requests
 from weighbridge.smoke.rules.requests import fill_placeholders
 from weighbridge.smoke.stack import queues
-from weighbridge.smoke.stack.containers import API, WORKER, Stack
+from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Answer, Client
 
 _FIRST_BAD_STATUS = 300
@@ -23,11 +23,19 @@ _FIRST_BAD_STATUS = 300
 
 def holds(stack: Stack, probe: Probe) -> str:
     """Take the steps of a probe in turn; return how many and how long they took, or raise `CheckFailed`."""
-    kept, began, client = {"unique": secrets.token_hex(8)}, time.monotonic(), Client(stack)
+    kept, began = {"unique": secrets.token_hex(8)}, time.monotonic()
+    client = Client(stack, stack.settings.find_api_for(probe.role))
     for step in probe.steps:
-        _take(client, step, kept, API if probe.role == API else WORKER)
+        _take(client, step, kept, find_log_of(stack.settings, probe))
     count = len(probe.steps)
     return f"{count} request{'s' * (count != 1)}, in {time.monotonic() - began:.1f} s"
+
+
+def find_log_of(settings: Settings, probe: Probe) -> str:
+    """Return the role whose log says why a probe does not hold: its own, or the first worker, or the API."""
+    if probe.role in settings.roles:
+        return probe.role
+    return next(iter((*settings.worker_names, settings.find_api_for(probe.role))))
 
 
 def send(client: Client, request: Request, kept: dict[str, Any]) -> Answer:
@@ -38,7 +46,7 @@ def send(client: Client, request: Request, kept: dict[str, Any]) -> Answer:
     return answer
 
 
-def _take(client: Client, step: Step, kept: dict[str, Any], waits_for: RoleName) -> None:
+def _take(client: Client, step: Step, kept: dict[str, Any], waits_for: str) -> None:
     """Take one step: send its request, repeat it until `until` holds or the time is up, and check the answer."""
     answer = _wait(client, step, kept, waits_for)
     _expect_status(step, answer)
@@ -51,7 +59,7 @@ def _take(client: Client, step: Step, kept: dict[str, Any], waits_for: RoleName)
         raise CheckFailed(f"{answer.request} answered {answer.quote()}, not {json.dumps(wanted)[:200]}")
 
 
-def _wait(client: Client, step: Step, kept: Mapping[str, Any], waits_for: RoleName) -> Answer:
+def _wait(client: Client, step: Step, kept: Mapping[str, Any], waits_for: str) -> Answer:
     """Send the request of a step, repeat it until `until` holds, and return the last answer.
 
     Raises:
@@ -70,7 +78,7 @@ def _wait(client: Client, step: Step, kept: Mapping[str, Any], waits_for: RoleNa
         if time.monotonic() > deadline:
             cause = queues.describe_unconsumed(client.stack) or "does a worker of the same version do the job?"
             raise CheckFailed(f"{missing} after {limit:g} s; {cause}")
-        client.stack.interruption.pause()
+        client.stack.pause()
     return answer
 
 

@@ -60,9 +60,9 @@ def wait_until_ready(stack: Stack, service: str) -> None:
             log = exit_reason.find_cause(stack.read_streams(service), stack.settings.smoke.log_errors)
             raise CheckFailed(f"{plan.described} does not answer: {reason}; its log says: {log}")
         pause_until = 2 * time.monotonic() - asked  # pause as long as the check took, which needs a processor, too
-        stack.interruption.pause()
+        stack.pause()
         while time.monotonic() < pause_until:
-            stack.interruption.pause()
+            stack.pause()
 
 
 def _find_why_not_ready(stack: Stack, plan: Plan, waited: float) -> str:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
-from weighbridge.model.smoke import RoleName
-from weighbridge.settings.probes import Request
+from weighbridge.settings.probes import Probe, Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import requests
 from weighbridge.smoke.rules.worker import begin_job
-from weighbridge.smoke.stack import advice, exit_reason, inside
-from weighbridge.smoke.stack.containers import API, WORKER, Stack
-from weighbridge.smoke.stack.http import Client
+from weighbridge.smoke.stack import advice, endings, exit_reason, inside
+from weighbridge.smoke.stack.containers import Stack
+from weighbridge.smoke.stack.http import Client, Sent
 from weighbridge.smoke.stack.observations import Moment
 
 _KILLED = 137
 _TERMINATED_CODE = 143
 _GRACEFUL = (0, _TERMINATED_CODE)
 """0, or the shell's code for SIGTERM: some servers finish their work and then raise the signal again."""
-_FIRST_BAD_STATUS = 300
-_ACCEPT_SECONDS = 0.3
-"""How long a busy server may take to accept a connection that the kernel has accepted for it."""
+_MOST_HOLD_SECONDS = 3.0
+"""How long we keep the second half of a request back from a server that accepts new connections after SIGTERM, as the
+first process of gunicorn does while its workers finish what they have."""
+_GOOD_STATUSES = range(200, 300)
+_SENDS_SOMETHING = frozenset({"POST", "PUT", "PATCH"})
 _BEGUN = "begun"
 _OUR_DOING = re.compile(
     r"\bSIGTERM\b|\bsignal 15\b|\bCancelledError\b|(^|; )(KeyboardInterrupt|SystemExit)\b"
@@ -33,72 +34,102 @@ _OUR_DOING = re.compile(
 runs, and uvicorn says so."""
 
 
-def stops_on_sigterm(stack: Stack, role: RoleName) -> str:
+def stops_on_sigterm(stack: Stack, role: str) -> str:
     """SIGTERM ends the role within its grace; the time counts from the first SIGTERM that it got."""
     return _stop(stack, role, _GRACEFUL)
 
 
-def finishes_running_job(stack: Stack, slow_job: Sequence[str], job_result: Sequence[str] | None) -> str:
+def finishes_running_job(stack: Stack, role: str, slow_job: Sequence[str], job_result: Sequence[str] | None) -> str:
     """After SIGTERM the worker finishes the job that it runs, then ends within its grace."""
-    job = begin_job(stack, slow_job)
-    ended = _stop(stack, WORKER, (0,))
+    job = begin_job(stack, role, slow_job)
+    ended = _stop(stack, role, (0,))
     if job_result is None:
         return ended
     # The worker has ended: if there is no result by now, there never will be.
-    result = inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds)
+    result = inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds, role=role)
     return f"{ended}, and its job gave {result}"
 
 
-def finishes_request_in_flight(stack: Stack, request: Request) -> str:
+def find_request(probes: Iterable[Probe]) -> Request | None:
+    """Return the request to have in flight: the first with which a probe begins and that says what it sends.
+
+    A request without a body of its own has no second half for which an API would wait.
+    """
+    first = (probe.steps[0] for probe in probes)
+    sends = (step for step in first if step.body is not None or step.form or step.multipart)
+    return next((step for step in sends if step.method in _SENDS_SOMETHING), None)
+
+
+def finishes_request_in_flight(stack: Stack, role: str, request: Request) -> str:
     """A request that is half sent when SIGTERM comes still gets its answer."""
-    client, grace = Client(stack), stack.settings.roles.api.grace_seconds
+    client, grace = Client(stack, role), stack.get_role(role).grace_seconds
     sent = requests.build(stack, request, {"unique": secrets.token_hex(8)})
-    path, wanted = sent.path, {**client.get_address(), **client.build_parts(sent)}
 
     def terminate(line: str) -> None:
         if line == _BEGUN:
-            time.sleep(_ACCEPT_SECONDS)
-            stack.observed.api_told_to_stop = _tell_to_stop(stack, API)
+            _tell_to_stop(stack, role)
 
-    options = {"hold_seconds": grace / 2}
-    found = inside.ask(stack, "in_flight.py", {**wanted, **options}, seconds=2 * grace + 10, on_line=terminate)
-    if stack.observed.api_told_to_stop is None:
-        raise CheckFailed(f"POST {path} could not be started: {found.get('error')}")
+    hold = min(_MOST_HOLD_SECONDS, grace / 2)
+    limits = {"hold_seconds": hold, "limit_seconds": grace}
+    wanted = {**client.get_address(), **client.build_parts(sent), **limits}
+    found = inside.ask(stack, "in_flight.py", wanted, seconds=2 * grace + 10, on_line=terminate)
+    seen = _describe_answer(client, request, sent, found, begun=role in stack.observed.told_to_stop)
+    return seen if found["closed"] else f"{seen}; the server still accepted new connections {hold:g} s after it"
+
+
+def _describe_answer(client: Client, request: Request, sent: Sent, found: Mapping[str, Any], *, begun: bool) -> str:
+    """Return what was answered; raise `CheckFailed` if nothing was, or not what the probe allows, or too early."""
+    asked = f"{sent.method} {sent.path}"
     if "status" not in found:
+        if not begun:
+            raise CheckFailed(f"{asked} could not be started: {found['error']}")
         raise CheckFailed(
-            f"POST {path}, half sent before SIGTERM, got no answer: {found['error']}; "
+            f"{asked}, half sent before SIGTERM, got no answer: {found['error']}; "
             "let the server finish its requests, as uvicorn does without --timeout-graceful-shutdown 0, "
             "and if a shell starts it, start it with exec"
         )
-    requests.note_secrets(stack, found.get("body", ""))
-    allowed = request.status or range(_FIRST_BAD_STATUS)
-    if found["status"] not in allowed:
-        status, location = found["status"], stack.mask(found.get("location", ""))
-        remedy = advice.find_remedy(status, path, location, "", stack.settings.roles.api.headers)
-        seen = advice.describe_status(status, location)
-        raise CheckFailed(f"POST {path}, half sent before SIGTERM, answered {seen}{'; ' * bool(remedy)}{remedy}")
-    seen = f"POST {path}, half sent before SIGTERM, answered {found['status']}"
-    return seen if found["closed"] else f"{seen}; the server still accepted new requests {grace / 2:g} s after it"
+    requests.note_secrets(client.stack, found["body"])
+    answer = client.read_answer(sent, found)
+    if answer.status not in (request.status or _GOOD_STATUSES):
+        seen, remedy = advice.describe_status(answer.status, client.stack.mask(answer.location)), answer.find_remedy()
+        when = "half sent before SIGTERM" if begun else "half sent"
+        raise CheckFailed(f"{asked}, {when}, answered {seen}{'; ' * bool(remedy)}{remedy}")
+    if not begun:
+        raise CheckFailed(
+            f"{asked} answered {answer.status} before its body was there, so nothing was in flight that SIGTERM could "
+            "interrupt; let a probe that comes before the others begin with a body that the API reads"
+        )
+    return f"{asked}, half sent before SIGTERM, answered {answer.status}"
 
 
-def no_error_in_logs(stack: Stack, containers: Iterable[str]) -> str:
-    """No container has logged a line that reports an error.
+def no_error_in_logs(stack: Stack, roles: Iterable[str]) -> str:
+    """No role has logged a line that reports an error.
 
     Once we have sent SIGTERM, a line that reports just that, or what it interrupts, counts as ours.
     """
-    counts = {container: _check_log(stack, container) for container in containers}
+    counts = {role: _check_log(stack, role) for role in roles if role in stack.observed.keys}
+    if not counts:
+        raise CheckFailed("no role was started, so nothing was checked")
     if not any(counts.values()):
+        what = f"{next(iter(counts))} has not" if len(counts) == 1 else f"neither {' nor '.join(counts)} has"
         raise CheckFailed(
-            f"neither {' nor '.join(counts)} has logged a line, so nothing was checked; "
-            "let them log to standard output or standard error"
+            f"{what} logged a line, so nothing was checked; let them log to standard output or standard error"
         )
-    return ", ".join(f"{count} lines of {container}" for container, count in counts.items())
+    return ", ".join(f"{count} lines of {role}" for role, count in counts.items())
+
+
+def keeps_running(stack: Stack, role: str) -> str:
+    """The role has run until now, from its start through all work."""
+    state = stack.read_state(role)
+    if not state.running:
+        raise CheckFailed(endings.describe(stack, role, state))
+    return "from its start through all work"
 
 
 def _check_log(stack: Stack, container: str) -> int:
     """Return how many lines a container has logged; raise `CheckFailed` about the first that reports an error."""
-    error, log = re.compile(stack.settings.smoke.log_errors), stack.engine.read_log(stack.build_name(container), None)
-    lines = stack.mask(log).splitlines()
+    error = re.compile(stack.settings.smoke.log_errors)
+    lines = stack.mask(stack.engine.read_log(stack.build_name(container), None)).splitlines()
     stopped_at = stack.observed.lines_before_stop.get(container, len(lines))
     for at, line in enumerate(lines):
         if not error.search(line):
@@ -106,23 +137,22 @@ def _check_log(stack: Stack, container: str) -> int:
         said, after_stop = exit_reason.describe_error_line(lines, at), at >= stopped_at
         if not (after_stop and _OUR_DOING.search(said)):
             when = " after SIGTERM" if after_stop else ""
-            raise CheckFailed(f"{container} logged{when}: {said}; fix it, or correct smoke.log_errors")
+            raise CheckFailed(f"{container} logged{when}: {said}; fix it, or correct smoke.log_errors", cause=said)
     return sum(bool(line.strip()) for line in lines)
 
 
-def _tell_to_stop(stack: Stack, role: RoleName) -> Moment:
+def _tell_to_stop(stack: Stack, role: str) -> Moment:
     """Send SIGTERM to a role, note how long its log was until then, and return when it was sent."""
     stack.observed.lines_before_stop[role] = len(stack.read_log(role, None).splitlines())
-    sent = Moment.now()
+    stack.observed.watched.discard(role)
+    sent = stack.observed.told_to_stop[role] = Moment.now()
     stack.engine.send_signal(stack.build_name(role), "SIGTERM")
     return sent
 
 
-def _stop(stack: Stack, role: RoleName, graceful: Collection[int]) -> str:
+def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
     grace = stack.get_role(role).grace_seconds
-    sent = stack.observed.api_told_to_stop if role == API else None
-    if sent is None:
-        sent = _tell_to_stop(stack, role)
+    sent = stack.observed.told_to_stop.get(role) or _tell_to_stop(stack, role)
     state = stack.wait(role, lambda state: not state.running, max(0.0, grace - sent.age))
     if state.running:
         raise CheckFailed(

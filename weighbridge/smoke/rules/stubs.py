@@ -13,7 +13,8 @@ from weighbridge.errors import EngineFault
 from weighbridge.settings.stubs import StubAnswer
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import certificates, exit_reason, inside
-from weighbridge.smoke.stack.containers import AUTHORITY, STUBS, Stack
+from weighbridge.smoke.stack.blueprint import AUTHORITY, STUBS
+from weighbridge.smoke.stack.containers import Stack
 
 _HTTP_PORT, _HTTPS_PORT = 80, 443
 _MOST_SHOWN = 3
@@ -35,7 +36,7 @@ def stubs_start(stack: Stack) -> str:
     }
     script = ("-I", "-S", "-c", inside.read_script("stub.py"), *inside.build_arguments(wanted))
     try:
-        stack.start(STUBS, entrypoint=(stack.interpreters[0], *script))
+        stack.start(STUBS, entrypoint=(stack.get_interpreters(STUBS)[0], *script))
     except EngineFault as error:
         raise CheckFailed(f"the container of the stubs does not start: {error.message}") from error
     while True:
@@ -46,7 +47,7 @@ def stubs_start(stack: Stack) -> str:
         if not stack.read_state(STUBS).running or time.monotonic() > begin + limit:
             log = exit_reason.find_cause(stack.read_streams(STUBS), stack.settings.smoke.log_errors)
             raise CheckFailed(f"the stubs do not listen; their log says: {log}")
-        stack.interruption.pause()
+        stack.pause()
 
 
 def stubs_are_called(stack: Stack) -> str:

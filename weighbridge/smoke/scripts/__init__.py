@@ -13,5 +13,6 @@ Code that two scripts need is in both. The last line of a script's output is JSO
     load       sends requests without a pause and counts the accepted ones
     fill       fills a file system to the last byte
     stub       answers requests in place of third parties
+    due        starts Celery's beat, for which the next entry of the schedule is due at once
     usage      adds up what the files in a folder take on the disk
 """

@@ -50,6 +50,7 @@ def list_processes() -> list[dict[str, object]]:
             {
                 "pid": int(folder.name),
                 "name": facts["Name"],
+                "command": read_command(folder),
                 "started": read_start(stat),
                 "uids": [int(uid) for uid in facts["Uid"].split()],
                 "has_capabilities": any(int(value, 16) for key, value in facts.items() if key.startswith("Cap")),
@@ -57,6 +58,15 @@ def list_processes() -> list[dict[str, object]]:
             }
         )
     return found
+
+
+def read_command(folder: Path) -> list[str]:
+    """Return the program and the arguments of a process; empty if it has ended, or is another user's."""
+    try:
+        text = (folder / "cmdline").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return text.rstrip("\0").split("\0")
 
 
 def read_start(stat: str) -> int:

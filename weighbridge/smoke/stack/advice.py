@@ -29,7 +29,8 @@ def find_remedy(
     setting: str,
     headers: Mapping[str, str],
     *,
-    given_in: str = "roles.api.headers",
+    role: str = "api",
+    given_in: str = "",
 ) -> str:
     """Return which setting to change after an answer; empty if its status does not tell.
 
@@ -39,21 +40,23 @@ def find_remedy(
         location: Where the answer redirects to; empty: nowhere.
         setting: The setting that has the path, such as `roles.api.live`; empty: none has.
         headers: The headers of the settings, which each request has.
-        given_in: The setting that says who asks, or should.
+        role: The role that answered.
+        given_in: The setting that says who asks, or should; empty: the headers of the role.
     """
+    given_in = given_in or f"roles.{role}.headers"
     given = {name.lower() for name in headers}
     if status in _REDIRECTS:
-        return _find_redirect_remedy(path, location, setting)
+        return _find_redirect_remedy(path, location, setting, role)
     if status == HTTPStatus.BAD_REQUEST:
         host = "another Host" if "host" in given else "a Host"
-        return f"if it does not accept the Host of the request, give {host} that it accepts in roles.api.headers"
+        return f"if it does not accept the Host of the request, give {host} that it accepts in roles.{role}.headers"
     if status in _REFUSED:
         token = "a token that it accepts" if given & NAMES_ITS_USER else "a token, such as Authorization,"
         return f"give {token} in {given_in}"
     return ""
 
 
-def _find_redirect_remedy(path: str, location: str, setting: str) -> str:
+def _find_redirect_remedy(path: str, location: str, setting: str, role: str) -> str:
     try:
         target = urlsplit(urljoin(f"http://api{path}", location))
         wanted = target.path + (f"?{target.query}" if target.query else "")
@@ -61,8 +64,8 @@ def _find_redirect_remedy(path: str, location: str, setting: str) -> str:
         return "let it answer without a redirect"
     if target.scheme == "https":
         return (
-            "let it answer without TLS: set X-Forwarded-Proto to https in roles.api.headers if it trusts that, or "
-            "switch the redirect off in roles.api.environment"
+            f"let it answer without TLS: set X-Forwarded-Proto to https in roles.{role}.headers if it trusts that, or "
+            f"switch the redirect off in roles.{role}.environment"
         )
     if wanted == path:
         return "let it answer without a redirect"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from weighbridge.errors import EngineFault
-from weighbridge.model.smoke import RoleName
 from weighbridge.smoke.stack import exit_reason
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.exit_reason import find_last_line
@@ -14,7 +13,7 @@ _SECONDS = 30.0
 as long as a role may take to become healthy if that is longer."""
 
 
-def check(stack: Stack, container: str, role: RoleName) -> Health | None:
+def check(stack: Stack, container: str, role: str) -> Health | None:
     """Run a health check in a container, as its user; return None if there is no check, or the container has ended.
 
     Exit code 0 means healthy, any other unhealthy (Dockerfile reference, HEALTHCHECK).
@@ -24,7 +23,7 @@ def check(stack: Stack, container: str, role: RoleName) -> Health | None:
         container: Its name.
         role: The role whose health check to run: the one in the settings if there is one, else the image's.
     """
-    command = stack.get_role(role).health or _build_command(stack.health_check)
+    command = stack.get_role(role).health or _build_command(stack.blueprint.find_image(role).health_check)
     if not command:
         return None
     limit = max(_SECONDS, stack.settings.smoke.timeout_seconds)

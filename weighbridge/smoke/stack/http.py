@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weighbridge.settings.methods import Method
+from weighbridge.settings.roles import ApiRole
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import advice, inside
 from weighbridge.smoke.stack.bodies import JSON, Body, encode_json
-from weighbridge.smoke.stack.containers import API, Stack
+from weighbridge.smoke.stack.containers import Stack
 
 _QUOTED_CHARACTERS = 200
 _LEAST_SECONDS = 10.0
@@ -34,6 +35,8 @@ class Answer:
     """Where a redirect leads to."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """The headers of the settings, with which it was asked."""
+    role: str = "api"
+    """The role that answered."""
     given_in: str = "roles.api.headers"
     """The setting that has, or lacks, the token with which it was asked."""
     answered: Sequence[tuple[str, str]] = ()
@@ -92,7 +95,7 @@ class Answer:
         """Return which setting to change, judged by the status; empty if the status does not tell."""
         path = self.request.partition(" ")[2]
         location = self.masked(self.location)
-        return advice.find_remedy(self.status, path, location, "", self.headers, given_in=self.given_in)
+        return advice.find_remedy(self.status, path, location, "", self.headers, role=self.role, given_in=self.given_in)
 
     @property
     def is_hopeless(self) -> bool:
@@ -120,8 +123,15 @@ class Client:
     """Sends requests to an API of a stack, with the headers of the settings."""
 
     stack: Stack
-    host: str = API
-    """The container's name in the stack."""
+    role: str
+    """The role that answers."""
+    host: str = ""
+    """The container's name in the stack; empty: that of the role."""
+
+    @property
+    def api(self) -> ApiRole:
+        """The settings of the role."""
+        return self.stack.settings.get_api(self.role)
 
     def get(self, path: str) -> Answer:
         """Return the answer to a GET, whatever its status; raise `CheckFailed` if none comes."""
@@ -145,11 +155,11 @@ class Client:
         parts = [{**self.build_parts(each), "with_headers": True} for each in requests]
         wanted = {**self.get_address(), "requests": parts, "timeout_seconds": limit}
         answers = inside.ask(self.stack, "request.py", wanted, seconds=limit * (len(requests) + 2))
-        return [self._read_answer(sent, answer) for sent, answer in zip(requests, answers, strict=True)]
+        return [self.read_answer(sent, answer) for sent, answer in zip(requests, answers, strict=True)]
 
     def get_address(self) -> dict[str, Any]:
         """Return host and port as arguments of our scripts."""
-        return {"host": self.host, "port": self.stack.settings.roles.api.port}
+        return {"host": self.host or self.role, "port": self.api.port}
 
     def build_parts(self, request: Sent) -> dict[str, Any]:
         """Return method, path, headers and body of a request as arguments of our scripts."""
@@ -170,25 +180,27 @@ class Client:
         length of the body is for the script that sends it to say.
         """
         found = {} if body is None else {_TYPE.lower(): (_TYPE, media_type)}
-        for headers in (self.stack.settings.roles.api.headers, own or {}):
+        for headers in (self.api.headers, own or {}):
             given = {name.lower(): (name, value) for name, value in headers.items()}
             if media_type != JSON:
                 given.pop(_TYPE.lower(), None)
             found |= given
         return {name: value for key, (name, value) in found.items() if key not in _SENT_BY_SCRIPTS}
 
-    def _read_answer(self, sent: Sent, answer: Mapping[str, Any]) -> Answer:
+    def read_answer(self, sent: Sent, answer: Mapping[str, Any]) -> Answer:
+        """Return the answer to a request as one of our scripts has printed it; raise `CheckFailed` if none came."""
         request = f"{sent.method} {sent.path}"
         if "status" not in answer:
-            raise CheckFailed(f"{request} on {self.host} got no answer: {answer['error']}")
+            raise CheckFailed(f"{request} on {self.host or self.role} got no answer: {answer['error']}")
         names = {name.lower() for name in sent.headers}
         return Answer(
             request,
             answer["status"],
             answer["body"],
-            self.stack.mask,
-            answer.get("location", ""),
-            {**self.stack.settings.roles.api.headers, **sent.headers},
-            "the step's headers" if names & advice.NAMES_ITS_USER else "roles.api.headers",
-            tuple((name, value) for name, value in answer.get("headers", ())),
+            masked=self.stack.mask,
+            location=answer.get("location", ""),
+            headers={**self.api.headers, **sent.headers},
+            role=self.role,
+            given_in="the step's headers" if names & advice.NAMES_ITS_USER else f"roles.{self.role}.headers",
+            answered=tuple((name, value) for name, value in answer.get("headers", ())),
         )

@@ -13,7 +13,8 @@ from weighbridge.model.engine import CommandResult
 from weighbridge.smoke import scripts
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import exit_reason
-from weighbridge.smoke.stack.containers import CLIENT, INTERPRETERS, Stack
+from weighbridge.smoke.stack.blueprint import CLIENT, INTERPRETERS
+from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.exit_reason import find_last_line
 from weighbridge.smoke.stack.observations import Findings, Listener, Process
 
@@ -41,7 +42,10 @@ except OSError as error:
 def probe(stack: Stack, container: str) -> Findings:
     """Return what the probe script sees inside a container."""
     facts = run_script(stack, container, "probe.py")
-    processes = tuple(Process(**{**each, "uids": tuple(each["uids"])}) for each in facts.pop("processes"))
+    processes = tuple(
+        Process(**{**each, "uids": tuple(each["uids"]), "command": tuple(each.get("command", ()))})
+        for each in facts.pop("processes")
+    )
     listening = tuple(Listener(**each) for each in facts.pop("listening"))
     return Findings(processes=processes, listening=listening, **facts)
 
@@ -109,15 +113,17 @@ def build_arguments(wanted: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(text[start : start + _ARGUMENT_CHARACTERS] for start in range(0, len(text), _ARGUMENT_CHARACTERS))
 
 
-def run(stack: Stack, command: Sequence[str], seconds: float) -> str:
-    """Run a command in the client's container and return the last line of its standard output.
+def run(stack: Stack, command: Sequence[str], seconds: float, *, role: str) -> str:
+    """Run a command about a role in the client's container of its image; return the last line of standard output.
 
     It is killed when the time is up, because a command that waits for the result of a lost job would never end.
 
     Raises:
         CheckFailed: It exited with another code than 0, or the time was up.
     """
-    result = _run_python(stack, CLIENT, _BOUNDED, f"{seconds:g}", *command, seconds=seconds + _SPARE_SECONDS)
+    result = _run_python(
+        stack, stack.get_client(role), _BOUNDED, f"{seconds:g}", *command, seconds=seconds + _SPARE_SECONDS
+    )
     if result.code:
         raise CheckFailed(f"`{' '.join(command)}` failed with code {result.code}: {_find_cause(stack, result)}")
     return find_last_line(result.streams.output)
@@ -142,7 +148,7 @@ def _run_python(
 ) -> CommandResult:
     """Run a script without the image's own site-packages; return its result."""
     reason, limit = "", max(seconds, _LEAST_SECONDS, stack.settings.smoke.timeout_seconds)
-    for name in stack.interpreters:
+    for name in stack.get_interpreters(container):
         try:
             command = (name, "-I", "-S", "-c", source, *arguments)
             result = stack.engine.execute(stack.build_name(container), command, limit, on_line)

@@ -48,6 +48,8 @@ class Process:
     """Whether it holds any capability, or could gain one."""
     no_new_privileges: bool
     """Whether no setuid program can make it more privileged."""
+    command: tuple[str, ...] = ()
+    """Its program and arguments; empty: they are not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,19 +115,32 @@ class Described:
 class Observations:
     """What rules have observed so far; None: nothing yet."""
 
-    interpreter: str | None = None
-    """The name of the image's interpreter: `python` or `python3`."""
-    api_live_seconds: float | None = None
-    """From the start of the API's container to its first answer."""
-    api_ready_seconds: float | None = None
-    """From the start of the API's container until it reached its services."""
-    worker_ready_seconds: float | None = None
-    """From the start of the worker's container until it took jobs."""
-    api_told_to_stop: Moment | None = None
-    """When we sent SIGTERM to the API."""
-    jobs: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Worker -> the jobs that it knows; empty: no worker has answered yet."""
-    described: Described | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    """Container -> key of the image that it runs from."""
+    interpreters: dict[str | None, str] = field(default_factory=dict)
+    """Key of an image -> the name of its interpreter: `python` or `python3`."""
+    live_seconds: dict[str, float] = field(default_factory=dict)
+    """API -> from the start of its container to its first answer."""
+    ready_seconds: dict[str, float] = field(default_factory=dict)
+    """API or worker -> from the start of its container until it reached its services, or took jobs."""
+    told_to_stop: dict[str, Moment] = field(default_factory=dict)
+    """Role -> when we sent it SIGTERM."""
+    jobs: dict[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    """Role -> worker that answered -> the jobs that it knows."""
+    described: dict[str, Described] = field(default_factory=dict)
+    """API -> what it says about itself."""
+    began: dict[str, float] = field(default_factory=dict)
+    """Role -> when its container was started, by the monotonic clock."""
+    settled: set[str] = field(default_factory=set)
+    """Roles whose start has been waited for."""
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Role -> what the engine said of its container when it was created."""
+    served: set[str] = field(default_factory=set)
+    """Roles that have served: whatever ends them later is no fault of their start."""
+    watched: set[str] = field(default_factory=set)
+    """Roles that were started and not told to stop, so that they have to run."""
+    looked_at: float = 0
+    """When, by the monotonic clock, we last looked whether they run."""
     findings: dict[str, Findings] = field(default_factory=dict)
     """Container -> what the first probe saw once the container served."""
     healths: dict[str, Health] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from weighbridge.errors import EngineFault
 from weighbridge.model.services import REDIS_LIKE, name_kind
-from weighbridge.smoke.stack.containers import WORKER, Stack
+from weighbridge.smoke.stack.containers import Stack
 
 _LIST = """
 local lists, bound = {}, {}
@@ -55,10 +55,11 @@ def describe_unconsumed(stack: Stack) -> str:
     for _ in range(_LOOKS - 1):
         if not waiting:
             return ""
-        stack.interruption.pause()
+        stack.pause()
         later = count_waiting(stack)
         waiting = {name: count for name, count in waiting.items() if later.get(name, 0) >= count}
-    consumed = list(dict.fromkeys(_CONSUMED.findall(stack.read_log(WORKER, None))))
+    workers = stack.settings.worker_names
+    consumed = list(dict.fromkeys(name for role in workers for name in _CONSUMED.findall(stack.read_log(role, None))))
     queues = sorted(name for name in waiting if name not in consumed)
     if not queues:
         return ""
@@ -66,7 +67,7 @@ def describe_unconsumed(stack: Stack) -> str:
     taken = f"; it takes them from {', '.join(consumed)}" if consumed else ""
     return (
         f"no worker takes the jobs that wait in queue {names}{taken}; "
-        f"add --queues {','.join([*consumed, *queues[:_SHOWN]])} to roles.worker.command, "
+        f"add --queues {','.join([*consumed, *queues[:_SHOWN]])} to roles.{workers[0]}.command, "
         "or send the jobs to a queue that the worker takes jobs from"
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 from weighbridge import secret_detection
+from weighbridge.settings.containers import FileText
 from weighbridge.settings.project import Settings
 
 _HIDDEN = "***"
@@ -27,16 +28,14 @@ def collect_secrets(settings: Settings, environment: Mapping[str, str]) -> froze
         settings: The settings, with environment and headers.
         environment: The variables that the stack adds to those of the settings.
     """
-    roles, smoke = settings.roles, settings.smoke
-    services = (service.environment for service in settings.services.values())
-    pairs = [
-        pair
-        for each in (smoke.environment, roles.api.environment, roles.worker.environment, environment, *services)
-        for pair in each.items()
-    ]
+    containers = (*settings.roles.values(), *settings.smoke.before.values(), *settings.services.values())
+    given = (settings.smoke.environment, environment, *(each.environment for each in containers))
+    pairs = [pair for each in given for pair in each.items()]
     found = {value for name, value in pairs if secret_detection.is_secret(name, value)}
     found |= {password for _, value in pairs for password in secret_detection.extract_url_passwords(value)}
-    found |= {secret for name, value in roles.api.headers.items() for secret in _find_in_header(name, value)}
+    headers = [pair for name in settings.api_names for pair in settings.get_api(name).headers.items()]
+    found |= {secret for name, value in headers for secret in _find_in_header(name, value)}
+    found |= {each.content for one in containers for each in one.mounts.values() if isinstance(each, FileText)}
     return frozenset(found)
 
 

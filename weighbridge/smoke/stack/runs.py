@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -31,6 +32,7 @@ KEPT_LABEL = "weighbridge.kept"
 _STRANGERS_LIFE_SECONDS = 24 * 3600
 _REMOVAL_SECONDS = 15.0
 _PAUSE_SECONDS = 0.1
+_FILES = ".files"
 _ID = re.compile(r"(?P<folder>[0-9a-f]{8})-(?P<started>[0-9a-f]{1,12})-[0-9a-f]{8}")
 
 
@@ -61,6 +63,11 @@ class Run:
         return f"weighbridge-{self.id}"
 
     @property
+    def folder(self) -> Path:
+        """The folder of the run's files on this machine, which containers are given; whoever needs it makes it."""
+        return _ensure_folder() / f"{self.id}{_FILES}"
+
+    @property
     def labels(self) -> Mapping[str, str]:
         """The labels of everything that the run makes."""
         kept = {KEPT_LABEL: self.id} if self.keep else {}
@@ -78,6 +85,8 @@ def begin(*, keep: bool) -> Iterator[Run]:
             file = open_things.enter_context(path.open("w"))
             open_things.callback(path.unlink, missing_ok=True)
             fcntl.flock(file, fcntl.LOCK_EX)
+        if not keep:
+            open_things.callback(shutil.rmtree, run.folder, ignore_errors=True)
         yield run
 
 
@@ -138,6 +147,7 @@ def forget(run_id: str) -> None:
     """Remove the lock file of a run whose things were removed, and whose thread will not live to do it."""
     with suppress(OSError):
         _build_lock_path(_ensure_folder(), run_id).unlink(missing_ok=True)
+    shutil.rmtree(_ensure_folder() / f"{run_id}{_FILES}", ignore_errors=True)
 
 
 def _remove_dead(engine: Labelled, runs: frozenset[str], note: Callable[[str], None]) -> int:
@@ -145,11 +155,16 @@ def _remove_dead(engine: Labelled, runs: frozenset[str], note: Callable[[str], N
     for path in folder.glob("*.lock"):  # of runs that ended before they made anything, or in a hurry
         if path.stem not in runs and not _is_locked(path):
             path.unlink(missing_ok=True)
+    known = engine.list_label_values(RUN_LABEL)
+    for path in folder.glob(f"*{_FILES}"):
+        if path.stem not in known and not _is_locked(_build_lock_path(folder, path.stem)):
+            shutil.rmtree(path, ignore_errors=True)
     for run in sorted(runs):
         if not _is_alive(folder, run):
             removed += remove(engine, run, note)
             with _translate_errors(folder):
                 _build_lock_path(folder, run).unlink(missing_ok=True)
+            shutil.rmtree(folder / f"{run}{_FILES}", ignore_errors=True)
     return removed
 
 

@@ -29,6 +29,8 @@ class Plan:
     """Reference of an image that the engine has."""
     official: str
     """The image that the settings name."""
+    entrypoint: tuple[str, ...]
+    """Empty: that of the image."""
     command: tuple[str, ...]
     """Empty: that of the image."""
     user: str
@@ -89,7 +91,8 @@ def build_plan(name: str, service: Service, image: str) -> Plan:
         name=name,
         image=image,
         official=service.image,
-        command=service.command or kind.command,
+        entrypoint=service.entrypoint or (),
+        command=service.command or (() if service.entrypoint else kind.command),
         user=kind.user if service.user is None else service.user,
         environment={**kind.environment, **service.environment},
         aliases=service.aliases,

@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import get_args
 
 from weighbridge.cache import Cache
+from weighbridge.engine.local_images import LocalImages
 from weighbridge.engine.protocol import Engine
 from weighbridge.image import filesystem
+from weighbridge.image.base_image import find_base
 from weighbridge.image.content import ImageContent
 from weighbridge.image.filesystem import Directory, Filesystem
 from weighbridge.image.history import MISSING, list_instructions
@@ -17,6 +19,7 @@ from weighbridge.image.layer import DIRECTORY, HARD_LINK, LayerContent
 from weighbridge.model import platform
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.limits import DEFAULT, Limits
+from weighbridge.model.report import Base
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.sources import daemon
 from weighbridge.sources.scan import elf, paths
@@ -54,15 +57,21 @@ def screen(
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
             if not cache.has_layer(diff_id):
                 cache.keep_layer(diff_id, layer)
+    local = LocalImages(engine)
     return {
         reference: _build_image(
-            engine.inspect_image(reference), content, [exposures.get_exposure(each) for each in content.diff_ids]
+            engine.inspect_image(reference),
+            content,
+            [exposures.get_exposure(each) for each in content.diff_ids],
+            find_base(content, local),
         )
         for reference, content in images.items()
     }
 
 
-def _build_image(image: LocalImage, content: ImageContent, found: Sequence[Exposure]) -> ScannedImage:
+def _build_image(
+    image: LocalImage, content: ImageContent, found: Sequence[Exposure], base: Base | None
+) -> ScannedImage:
     return ScannedImage(
         reference=image.reference,
         image_id=image.id,
@@ -78,6 +87,8 @@ def _build_image(image: LocalImage, content: ImageContent, found: Sequence[Expos
         ports=image.ports,
         history=tuple(step.created_by or step.comment for step in content.history),
         layer_count=len(found),
+        base=base.reference if base and base.layers else "",
+        base_layers=base.layers if base else 0,
         traces=tuple(_Traces(image, content, found)),
         cut=frozenset(_iterate_cut_kinds(image, found)),
     )

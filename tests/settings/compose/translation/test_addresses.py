@@ -48,6 +48,8 @@ def test_ports_elsewhere() -> None:
     """Without one in the command, those that are published or exposed count, then that of the health check."""
     assert find("uvicorn a:a", environment={"UVICORN_PORT": "9"}, ports=(1,)) == 9
     assert find("serve", ports=(), expose=(3,)) == 3
+    assert find("uvicorn a:a", ports=(5678, 8000)) == 8000
+    assert find("serve", ports=(5678, 8000)) == 5678
     assert find("serve", ["curl", "http://localhost:4/x"]) == 4
     assert find("serve", ["curl", "http://localhost/x"]) is None
 

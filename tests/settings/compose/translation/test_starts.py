@@ -9,7 +9,13 @@ import pytest
 
 from weighbridge.model.recipe import NOTHING, Recipe
 from weighbridge.settings.compose.project import ComposeBuild, ComposeService
-from weighbridge.settings.compose.translation.starts import ends_by_itself, find_kind, is_test_run, read_start
+from weighbridge.settings.compose.translation.starts import (
+    ends_by_itself,
+    find_kind,
+    find_scripted_app,
+    is_test_run,
+    read_start,
+)
 
 RECIPE = Recipe(entrypoint=("/entry",), command=("uvicorn", "a:a"))
 Words = tuple[str, ...]
@@ -94,3 +100,17 @@ def test_what_tests() -> None:
     service = ComposeService(name="a", command=("pytest",))
     assert is_test_run(read_start(service, None, NOTHING))
     assert not is_test_run(read_start(ComposeService(name="tests"), None, NOTHING))
+
+
+def test_application_of_a_script(tmp_path: Path) -> None:
+    """The application is told of a worker that a script starts, if nothing in the command shows it."""
+    (tmp_path / "run.sh").write_text("celery --app=shop.jobs worker", encoding="utf-8")
+    (tmp_path / "var.sh").write_text("celery -A $APP worker", encoding="utf-8")
+    build = ComposeBuild(context=str(tmp_path))
+
+    def find(*words: str) -> str | None:
+        return find_scripted_app(read_start(ComposeService(name="x", command=words), build, NOTHING))
+
+    assert find("./run.sh") == "shop.jobs"
+    assert find("./var.sh") is None
+    assert find("celery", "-A", "a", "worker", "--pidfile", "./run.sh") is None

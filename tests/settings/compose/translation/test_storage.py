@@ -127,3 +127,19 @@ def test_paths_outside(root: Path) -> None:
     found = store_for_role(service, None, RECIPE, root / "context", noting)
     assert found.mounts == {"/x": str(root / "data")}
     assert any("socket" in note for note in noting.notes)
+
+
+def test_paths_that_settings_do_not_take(root: Path) -> None:
+    """A path with a blank is left out with a note, and a volume's name is in small letters."""
+    odd = "/a b"
+    service = ComposeService(
+        name="a",
+        image="x",
+        volumes=(volume(odd, root / "data"), volume(odd), volume("/c", "_Data.1")),
+        secrets=(ComposeFile(name="x", target=odd, content="x"),),
+    )
+    noting = Noting("a", "roles.a")
+    found = store_for_role(service, None, RECIPE, root, noting)
+    assert (found.mounts, list_writable(found), len(noting.notes)) == ({}, ["data.1:/c"], 2)
+    of_service = store_for_service(service, root, Noting("a", "smoke.services.a"))
+    assert (of_service.mounts, of_service.writable) == ({}, {"/c": "512 MB"})

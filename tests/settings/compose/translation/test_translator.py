@@ -17,6 +17,7 @@ from weighbridge.model.recipe import Recipe
 from weighbridge.settings.compose.project import ComposeProject
 from weighbridge.settings.compose.reader import find, read
 from weighbridge.settings.compose.translation.translator import Translation, translate
+from weighbridge.settings.project import Settings, check
 
 
 def translate_stack(stack: Stack, root: Path) -> Translation:
@@ -32,6 +33,12 @@ def resolve(values: Mapping[str, Any], root: Path) -> Mapping[str, Any]:
     return values
 
 
+def check_alone(values: Mapping[str, Any]) -> Settings:
+    """Return settings with the roles that are given, and no others."""
+    usual = dict.fromkeys({"api", "worker"} - values["roles"].keys())
+    return check({**values, "roles": {**values["roles"], **usual}})
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_stacks(tmp_path: Path, name: str) -> None:
     """Each stack has the settings and the notes that are stated for it."""
@@ -40,10 +47,25 @@ def test_stacks(tmp_path: Path, name: str) -> None:
     found = translate_stack(stack, root)
     assert found.values == resolve(stack.values, root)
     assert found.notes == stack.notes
+    roles = found.values["roles"]
+    kinds = {name: role.kind for name, role in check_alone(found.values).roles.items()}
+    assert kinds == {name: role["kind"] for name, role in roles.items()}
+    assert [*kinds] == [*roles]
 
 
 OF_PROCESS = {"entrypoint", "command", "user", "environment", "mounts", "writable"}
-OF_ROLE = {*OF_PROCESS, "kind", "variant", "image", "working_dir", "aliases", "health", "ports", "grace_seconds"}
+OF_ROLE = {
+    *OF_PROCESS,
+    "kind",
+    "registered",
+    "variant",
+    "image",
+    "working_dir",
+    "aliases",
+    "health",
+    "ports",
+    "grace_seconds",
+}
 OF_API = {"port", "live", "ready"}
 OF_BEFORE = {*OF_PROCESS, "role", "variant", "image", "working_dir"}
 OF_SERVICE = {*OF_PROCESS, "image", "ready", "aliases"}
@@ -72,6 +94,7 @@ services = st.fixed_dictionaries(
         "ports": st.sampled_from([["80:8000"], [9000, 9001]]),
         "volumes": st.lists(st.sampled_from([".:/app", "/app/.venv", "data:/data", "./gone:/x"]), max_size=3),
         "healthcheck": st.sampled_from([{"test": "curl http://localhost/x"}, {"disable": True}, {"test": ["NONE"]}]),
+        "working_dir": st.sampled_from(["/app/", "/", "app", "/a b"]),
         "stop_grace_period": st.sampled_from(["0s", "10s", "2h"]),
         "user": st.sampled_from(["1000:1000", ":", "root"]),
     },
@@ -104,6 +127,7 @@ def test_any_project(tmp_path: Path, project: dict[str, Any]) -> None:
     found = translate(read_services(tmp_path, project), tmp_path, recipes)
 
     roles, smoke = found.values["roles"], found.values["smoke"]
+    check_alone(found.values)
     before = smoke.get("before", {})
     placed = [*roles, *smoke["services"], *before]
     left = [note.partition(MARK)[0] for note in found.notes if MARK in note]

@@ -31,7 +31,10 @@ def find_port(service: ComposeService, start: Start, health: Sequence[str]) -> i
     """
     named = (_read_port(call, service.environment) for call in start.all_calls if classify([call]) == ("api",))
     first = next((port for port in named if port), None)
-    return first or next(iter((*service.ports, *service.expose)), None) or _read_url(health)[0]
+    ports = (*service.ports, *service.expose)
+    if first is None and is_named(start) and DEFAULT_PORT in ports:
+        return DEFAULT_PORT  # another one may be a debugger's
+    return first or next(iter(ports), None) or _read_url(health)[0]
 
 
 def find_path(health: Sequence[str]) -> str | None:

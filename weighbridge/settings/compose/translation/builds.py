@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def shorten_path(path: str, folder: Path) -> str:
 
 
 def name_variants(
-    builds: Mapping[str, ComposeBuild], order: tuple[str, ...], names: Mapping[str, str]
+    builds: Mapping[str, ComposeBuild], order: Sequence[str], names: Mapping[str, str]
 ) -> dict[BuildKey, str]:
     """Return the name of each build's variant: that of the first service, in the given order, that it is for."""
     found = dict[BuildKey, str]()

@@ -12,6 +12,8 @@ from weighbridge.settings.compose.translation.names import list_hosts
 from weighbridge.settings.compose.translation.programs import RoleKind, classify
 from weighbridge.settings.compose.translation.starts import Start, ends_by_itself, is_test_run
 
+_TCP = "/dev/tcp/"
+"""Bash's path of a host and its port."""
 _OF_OURS: frozenset[RoleKind] = frozenset({"api", "worker", "beat"})
 
 
@@ -101,5 +103,7 @@ def _find_needed(project: ComposeProject, candidates: Iterable[str], users: Iter
 
 
 def _names_one(text: str, hosts: Iterable[str]) -> bool:
+    """Tell whether a text names one of these hosts. A part of a path, or the name of a database, is none."""
     names = "|".join(map(re.escape, sorted(hosts)))
-    return bool(re.search(rf"(?<![A-Za-z0-9_.-])(?:{names})(?![A-Za-z0-9_-]|\.[A-Za-z0-9])", text))
+    form = rf"(?<![A-Za-z0-9_.-])(?<![^/]/)(?:{names})(?![A-Za-z0-9_-]|\.[A-Za-z0-9])"
+    return bool(re.search(form, f"\n{text}".replace(_TCP, "//")))

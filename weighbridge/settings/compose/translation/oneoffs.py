@@ -7,7 +7,7 @@ from typing import Any
 
 from weighbridge.settings.compose.translation.builds import identify
 from weighbridge.settings.compose.translation.noting import Noting
-from weighbridge.settings.compose.translation.process import describe_process
+from weighbridge.settings.compose.translation.process import describe_process, describe_working_dir
 from weighbridge.settings.compose.translation.project_view import View
 from weighbridge.settings.compose.translation.storage import list_writable, store_for_role
 
@@ -28,12 +28,11 @@ def describe_one_off(view: View, name: str, roles: Mapping[str, Mapping[str, Any
         found["image"] = service.image
     elif role := _find_role(view, name, roles):
         found["role"] = role
-    elif variant := view.find_variant(name):
-        found["variant"] = variant
+    else:
+        found["variant"] = view.variants[identify(build)]
     if "command" not in found and "entrypoint" not in found and recipe.command:
         found["command"] = [*recipe.command]
-    if service.working_dir:
-        found["working_dir"] = service.working_dir
+    found |= describe_working_dir(service, noting)
     storage = store_for_role(service, build, recipe, view.folder, noting)
     if storage.writable:
         found["writable"] = list_writable(storage)

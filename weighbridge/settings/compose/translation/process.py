@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import posixpath
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from weighbridge.model.recipe import Recipe
 from weighbridge.settings.compose.project import ComposeHealthcheck, ComposeService
 from weighbridge.settings.compose.translation.noting import Noting
 
+_FOLDER = re.compile(r"(?:/[A-Za-z0-9_.-]+)+")
 _USER = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)?")
 _MOST_SECONDS = 3600
 _LEAST_SECONDS = 0.1
@@ -27,6 +29,22 @@ def describe_process(service: ComposeService, recipe: Recipe, noting: Noting) ->
     if service.environment:
         found["environment"] = dict(service.environment)
     return found
+
+
+def describe_working_dir(service: ComposeService, noting: Noting) -> dict[str, Any]:
+    """Return the key of the working folder, if the compose file sets one that our settings take."""
+    folder = service.working_dir
+    if folder is None:
+        return {}
+    if is_folder(clean := posixpath.normpath(folder)):
+        return {"working_dir": clean}
+    noting.drop("its working folder is not the absolute path of one below / and is left out", "working_dir")
+    return {}
+
+
+def is_folder(path: str) -> bool:
+    """Tell whether our settings take a path in a container."""
+    return bool(_FOLDER.fullmatch(path))
 
 
 def describe_health(check: ComposeHealthcheck | None) -> list[str]:

@@ -15,6 +15,7 @@ _OTHERS = {"flower", "nginx", "caddy", "httpd", "node", "npm", "yarn", "pnpm", "
 _CELERY: Mapping[str, RoleKind] = {"worker": "worker", "multi": "worker", "beat": "beat", "flower": "other"}
 _CELERY_VALUES = {"-A", "--app", "-b", "--broker", "--result-backend", "--loader", "--config", "--workdir"}
 """Celery's options before its command that have a value, which may be called as a command is."""
+_APP = {"-A", "--app"}
 _ONCE = {"alembic", "manage.py"}
 _TESTS = {"pytest", "tox", "nox"}
 _KNOWN = {*_API_SERVERS, *_OTHERS, *_ONCE, *_TESTS, "celery", "fastapi"}
@@ -85,6 +86,16 @@ def classify(calls: Iterable[Call]) -> tuple[RoleKind, ...]:
     """Return the kinds of the servers among calls, each once, the one that counts most first."""
     kinds = {_classify(call) for call in calls}
     return tuple(kind for kind in _ORDER if kind in kinds)
+
+
+def find_app(call: Call) -> str | None:
+    """Return the application that a call of Celery names; None: it names none, or by a variable of the shell."""
+    words = call.arguments
+    for word, after in zip(words, (*words[1:], ""), strict=True):
+        app = after if word in _APP else word.removeprefix("--app=") if word.startswith("--app=") else ""
+        if app and "$" not in app:
+            return app
+    return None
 
 
 def runs_once(calls: Iterable[Call]) -> bool:

@@ -66,7 +66,9 @@ def look_at(project: ComposeProject, folder: Path, recipes: Mapping[str, Recipe]
     }
     groups = sort_services(project, builds, starts)
     named = [*groups.roles, *groups.before, *groups.services]
-    names = name_services(project, groups.roles)
+    names = name_services(project)
+    # A variant is called after a service that builds it, not after one that runs what another builds.
+    builders = sorted((*groups.roles, *groups.before), key=lambda name: project.services[name].build is None)
     return View(
         project=project,
         folder=folder,
@@ -76,5 +78,5 @@ def look_at(project: ComposeProject, folder: Path, recipes: Mapping[str, Recipe]
         groups=groups,
         names=names,
         aliases=list_aliases([project.services[name] for name in sorted(named)], names),
-        variants=name_variants(builds, (*groups.roles, *groups.before), names),
+        variants=name_variants(builds, builders, names),
     )

@@ -6,11 +6,16 @@ from typing import Any
 
 from weighbridge.settings.compose.translation.addresses import DEFAULT_PORT, find_path, find_port, is_named
 from weighbridge.settings.compose.translation.noting import Noting
-from weighbridge.settings.compose.translation.process import describe_grace, describe_health, describe_process
+from weighbridge.settings.compose.translation.process import (
+    describe_grace,
+    describe_health,
+    describe_process,
+    describe_working_dir,
+)
 from weighbridge.settings.compose.translation.programs import RoleKind
 from weighbridge.settings.compose.translation.project_view import View
 from weighbridge.settings.compose.translation.reloading import drop_reload
-from weighbridge.settings.compose.translation.starts import find_kind
+from weighbridge.settings.compose.translation.starts import find_kind, find_scripted_app
 from weighbridge.settings.compose.translation.storage import list_writable, store_for_role
 
 _PATH = "/openapi.json"
@@ -26,13 +31,18 @@ def describe_role(view: View, name: str, noting: Noting) -> dict[str, Any]:
         found["image"] = service.image
     elif variant := view.find_variant(name):
         found["variant"] = variant
-    if service.working_dir:
-        found["working_dir"] = service.working_dir
+    found |= describe_working_dir(service, noting)
     if aliases := view.list_aliases(name, noting):
         found["aliases"] = aliases
     if health := describe_health(service.healthcheck):
         found["health"] = health
     found |= _describe_addresses(view, name, kind, noting)
+    waited = [other for other, how in service.depends_on.items() if how == "service_healthy"]
+    if after := [view.names[other] for other in waited if other in view.groups.roles]:
+        found["after"] = after
+    if kind == "worker" and (app := find_scripted_app(view.starts[name])):
+        # The command does not show how it calls Celery, so nobody else could tell.
+        found["registered"] = ["celery", "--app", app, "inspect", "registered", "--json"]
     if (grace := describe_grace(service.stop_grace_period)) is not None:
         found["grace_seconds"] = grace
     storage = store_for_role(service, view.builds.get(name), recipe, view.folder, noting)

@@ -13,6 +13,7 @@ from weighbridge.settings.compose.translation.programs import (
     Call,
     RoleKind,
     classify,
+    find_app,
     find_calls,
     runs_once,
     runs_tests,
@@ -84,6 +85,14 @@ def find_kind(name: str, start: Start) -> RoleKind | None:
         # A script may start this or that, by the words that it gets.
         return named if named in scripted else scripted[0]
     return named
+
+
+def find_scripted_app(start: Start) -> str | None:
+    """Return the application of a Celery worker that a script starts, and not the command itself."""
+    if any(call.program == "celery" for call in start.calls):
+        return None
+    apps = (find_app(call) for call in start.scripted if classify([call]) == ("worker",))
+    return next((app for app in apps if app), None)
 
 
 def ends_by_itself(name: str, start: Start) -> bool:

@@ -10,9 +10,11 @@ from typing import Any
 from weighbridge import files
 from weighbridge.model.recipe import Recipe
 from weighbridge.model.services import find_kind
+from weighbridge.quoting import quote
 from weighbridge.settings.compose.project import ComposeBuild, ComposeFile, ComposeService, ComposeVolume
 from weighbridge.settings.compose.translation.builds import shorten_path
 from weighbridge.settings.compose.translation.noting import Noting
+from weighbridge.settings.compose.translation.process import is_folder
 from weighbridge.settings.compose.translation.scripts import list_sources
 
 _SIZE = "512 MB"
@@ -61,11 +63,13 @@ def store_for_role(
             continue
         if volume.kind == "volume" and not volume.source and _is_below(volume.target, dropped):
             noting.drop(f"the volume at {volume.target} is dropped with the mount around it", "writable")
+        elif not is_folder(volume.target):
+            _refuse(volume.target, "writable", noting)
         elif not volume.read_only:
-            found.writable[volume.target] = volume.source or ""
+            found.writable[volume.target] = _to_name(volume.source or "")
         elif volume.source:
             noting.drop(f"the volume {volume.source} is only read at {volume.target} and is left out", "writable")
-    found.writable |= dict.fromkeys((each.target for each in service.tmpfs), "")
+    found.writable |= dict.fromkeys((each.target for each in service.tmpfs if is_folder(each.target)), "")
     found.writable.pop(_ALWAYS, None)
     _mount_files(service, found, folder, noting)
     return found
@@ -80,10 +84,12 @@ def store_for_service(service: ComposeService, folder: Path, noting: Noting) -> 
             noting.drop(f"its data at {volume.target} is dropped: each run begins with none", "mounts")
         elif volume.kind == "bind":
             _mount(volume, found, folder, noting)
+        elif not is_folder(volume.target):
+            _refuse(volume.target, "writable", noting)
         elif not is_known:
             found.writable[volume.target] = _size(volume.size_bytes)
     for tmpfs in service.tmpfs:
-        if not _is_below(tmpfs.target, known):
+        if is_folder(tmpfs.target) and not _is_below(tmpfs.target, known):
             found.writable[tmpfs.target] = _size(tmpfs.size_bytes)
     _mount_files(service, found, folder, noting)
     return found
@@ -92,6 +98,15 @@ def store_for_service(service: ComposeService, folder: Path, noting: Noting) -> 
 def list_writable(storage: Storage) -> list[str]:
     """Return a role's writable folders as the settings write them."""
     return [f"{name}:{target}" if name else target for target, name in storage.writable.items()]
+
+
+def _refuse(target: str, key: str, noting: Noting) -> None:
+    noting.drop(f"the path {quote(target)} has signs that our settings do not take, and is left out", key)
+
+
+def _to_name(volume: str) -> str:
+    """Return a volume's name as our settings take it."""
+    return volume.lower().lstrip("_.-") or volume
 
 
 def _size(size_bytes: int | None) -> str:
@@ -104,13 +119,17 @@ def _mount(volume: ComposeVolume, found: Storage, folder: Path, noting: Noting) 
         noting.drop("the engine's socket is left out", "mounts")
     elif not _exists(source):
         noting.drop(f"what is mounted at {volume.target} is not there and is left out", "mounts")
+    elif not is_folder(volume.target):
+        _refuse(volume.target, "mounts", noting)
     else:
         found.mounts[volume.target] = shorten_path(source, folder)
 
 
 def _mount_files(service: ComposeService, found: Storage, folder: Path, noting: Noting) -> None:
     for each in (*service.secrets, *service.configs):
-        if content := _read_content(each):
+        if not is_folder(each.target):
+            _refuse(each.target, "mounts", noting)
+        elif content := _read_content(each):
             found.mounts[each.target] = content
         elif each.path and _exists(str(each.path)):
             found.mounts[each.target] = shorten_path(str(each.path), folder)

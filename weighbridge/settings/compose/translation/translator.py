@@ -34,7 +34,8 @@ def translate(project: ComposeProject, folder: Path, recipes: Mapping[str, Recip
     """Return the settings of the stack that a compose project describes.
 
     Services that are built from a folder here are roles; those that do one thing and end are commands before them; of
-    the others those are services that roles need. The same project gives the same settings, however it was read.
+    the others those are services that roles need. There are no other roles, not even those that settings have by
+    default. The same project gives the same settings, however it was read.
 
     Args:
         project: The project.
