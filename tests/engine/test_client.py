@@ -17,20 +17,20 @@ from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlsplit
 
 import docker.errors
 import pytest
 import requests
 import urllib3.exceptions
 
+from tests.support.sockets import ANSWERS, serving
 from weighbridge.engine import client
 from weighbridge.engine.protocol import TIMED_OUT
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage, WeighbridgeError
 from weighbridge.model.engine import Streams
 
 pytestmark = [
-    pytest.mark.usefixtures("dead_engines"),
+    pytest.mark.usefixtures("dead_engines", "nobody_names_an_engine"),
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
@@ -104,50 +104,6 @@ def test_words_of_the_engine_come_through() -> None:
     with pytest.raises(EngineFault) as caught, client.map_errors():
         raise error
     assert caught.value.message == "The engine says: no space left on device"
-
-
-@pytest.fixture(autouse=True)
-def nobody_names_an_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide this machine's engine and the user's settings."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("HOME", "XDG_RUNTIME_DIR"):
-        monkeypatch.setenv(name, str(tmp_path))
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("weighbridge.engine.endpoint._MACHINES_OWN", "unix:///nowhere/docker.sock")
-
-
-Answers = dict[str, tuple[int, str]]
-ANSWERS: Answers = {"/version": (200, '{"ApiVersion": "1.41"}'), "/_ping": (200, "OK")}
-
-
-@contextmanager
-def serving(path: Path, answers: Answers) -> Iterator[None]:
-    """Answer HTTP on a socket: end of the path -> status and body."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = next(answer for end, answer in answers.items() if urlsplit(self.path).path.endswith(end))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def do_POST(self) -> None:
-            self.do_GET()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingUnixStreamServer(str(path), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_engine_that_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from weighbridge.cache import Cache
 from weighbridge.commands.weigh import weigh
-from weighbridge.engine import docker_cli
+from weighbridge.engine import docker_cli, lookup
 from weighbridge.engine.client import DockerEngine, connect
 from weighbridge.engine.protocol import LABEL
 from weighbridge.errors import NoSuchImage
@@ -167,3 +167,14 @@ def test_image_that_is_missing(engine: DockerEngine, build: Build, tmp_path: Pat
     """The error names the image that the engine does not have."""
     with pytest.raises(NoSuchImage, match="no image weighbridge-test:missing"):
         daemon.read(engine, [build(ONE), "weighbridge-test:missing"], Cache(tmp_path / "cache"))
+
+
+def test_engine_says_the_same_without_the_sdk(engine: DockerEngine, build: Build) -> None:
+    """What the engine says of itself and of its images is the same with Docker's SDK and without."""
+    name = build(f"{ONE}LABEL a=b\n")
+    with lookup.connect() as found:
+        assert (found.host, found.identity, found.data_root) == (engine.host, engine.identity, engine.data_root)
+        assert found.inspect_image(name) == engine.inspect_image(name)
+        assert name in {each for image in found.list_named_images() for each in image.names}
+        with pytest.raises(NoSuchImage, match=r"^The engine has no image weighbridge-test:missing"):
+            found.inspect_image("weighbridge-test:missing")

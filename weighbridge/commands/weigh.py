@@ -12,7 +12,7 @@ from pathlib import Path
 from weighbridge import git
 from weighbridge.cache import Cache
 from weighbridge.engine.local_images import LocalImages
-from weighbridge.engine.protocol import Engine
+from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage
 from weighbridge.image import sharing, weighing
 from weighbridge.image.base_image import find_base
@@ -44,7 +44,7 @@ class Weighed:
 
 
 @contextmanager
-def connect_if_needed(locations: Iterable[Location]) -> Iterator[Engine | None]:
+def connect_if_needed(locations: Iterable[Location]) -> Iterator[ImageStore | None]:
     """Connect to the user's engine where one of these images is there; else to none, as an archive needs none.
 
     Raises:
@@ -53,9 +53,9 @@ def connect_if_needed(locations: Iterable[Location]) -> Iterator[Engine | None]:
     if not any(location.source == DOCKER for location in locations):
         yield None
         return
-    from weighbridge.engine.client import connect  # noqa: PLC0415 - an archive is measured without the SDK
+    from weighbridge.engine import lookup  # noqa: PLC0415 - an archive is measured without an engine
 
-    with connect() as engine:
+    with lookup.connect() as engine:
         yield engine
 
 
@@ -64,7 +64,7 @@ def weigh(
     project: Path,
     *,
     cache: Cache | None = None,
-    engine: Engine | None = None,
+    engine: ImageStore | None = None,
     on_progress: Progress | None = None,
     demands: Mapping[str, Demand] | None = None,
     settings: Settings | None = None,
@@ -124,7 +124,9 @@ def weigh(
 
 
 @contextmanager
-def _advise_on_missing(engine: Engine | None, locations: Iterable[Location], ours: frozenset[str]) -> Iterator[None]:
+def _advise_on_missing(
+    engine: ImageStore | None, locations: Iterable[Location], ours: frozenset[str]
+) -> Iterator[None]:
     """Replace the advice of an error about an image that the engine does not have, by whether we build it.
 
     Args:
@@ -143,7 +145,7 @@ def _advise_on_missing(engine: Engine | None, locations: Iterable[Location], our
         raise NoSuchImage(error.message, advice=advice) from error
 
 
-def _advise_on_foreign(engine: Engine, missing: str) -> str:
+def _advise_on_foreign(engine: ImageStore, missing: str) -> str:
     """Return what to do about an image that we do not build: the names that the engine has, and how to get it."""
     try:
         names = sorted(name for image in engine.list_named_images() for name in image.names)

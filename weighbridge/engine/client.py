@@ -102,6 +102,10 @@ class DockerEngine(Facts):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
         self._api.close()
 
     @map_errors()
@@ -130,12 +134,8 @@ class DockerEngine(Facts):
     def list_named_images(self) -> tuple[LocalImage, ...]:
         """Return all images that have a name; without those that cannot be asked for, as one that is just removed."""
         with map_errors():
-            ids = [each["Id"] for each in self._api.images() if inspect.read_tags(each)]
-        found = list[LocalImage]()
-        for each in ids:
-            with suppress(NoSuchImage, EngineFault):
-                found.append(self.inspect_image(each))
-        return tuple(found)
+            rows = self._api.images()
+        return inspect.describe_named(rows, self.inspect_image)
 
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, get_args
 
-from weighbridge.errors import EngineFault
+from weighbridge.errors import EngineFault, NoSuchImage
 from weighbridge.model.engine import (
     ContainerSpec,
     ContainerState,
@@ -90,6 +91,15 @@ def _find_digest(reference: str, known: Iterable[str]) -> str:
     wanted = strip_tag(reference)
     found = (each.rpartition("@") for each in known)
     return digest or next((each for name, _, each in found if strip_tag(name) == wanted), "")
+
+
+def describe_named(rows: Iterable[dict[str, Any]], describe: Callable[[str], LocalImage]) -> tuple[LocalImage, ...]:
+    """Read `GET /images/json`: return those images that have a name, and of which the engine still tells more."""
+    found = list[LocalImage]()
+    for each in [row["Id"] for row in rows if read_tags(row)]:
+        with suppress(NoSuchImage, EngineFault):
+            found.append(describe(each))
+    return tuple(found)
 
 
 def read_names(facts: dict[str, Any]) -> tuple[str, ...]:

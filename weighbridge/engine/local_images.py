@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from weighbridge.engine.protocol import Engine
+from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import EngineFault, NoSuchImage
 from weighbridge.model.engine import LocalImage
 
@@ -12,7 +12,7 @@ from weighbridge.model.engine import LocalImage
 class LocalImages:
     """The images of the engine that is at hand, if any; they are listed once."""
 
-    def __init__(self, engine: Engine | None) -> None:
+    def __init__(self, engine: ImageStore | None) -> None:
         self._engine = engine
 
     def find(self, reference: str) -> LocalImage | None:

@@ -27,8 +27,8 @@ TIMED_OUT = 124
 """Exit code of a command that took too long, as of coreutils' `timeout`."""
 
 
-class Engine(Protocol):
-    """A running container engine."""
+class ImageStore(Protocol):
+    """A running container engine, as far as it keeps images: what measuring them needs."""
 
     @property
     def host(self) -> str:
@@ -64,6 +64,10 @@ class Engine(Protocol):
 
         A layer that several images share comes only once. Nothing is written to the disk on this side.
         """
+
+
+class Engine(ImageStore, Protocol):
+    """A running container engine."""
 
     def pull(self, reference: str) -> None:
         """Pull an image; raise `NoBaseImage` if no registry answers, none has it, or no data comes for too long."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weighbridge.cache import Cache
-from weighbridge.engine.protocol import Engine
+from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import EngineFault, LimitExceeded, UnreadableImage
 from weighbridge.image.content import Blob, ImageContent
 from weighbridge.image.layer import LayerContent
@@ -27,7 +27,7 @@ from weighbridge.sources.tar.layer import Watch, Watches
 
 
 def read(
-    engine: Engine,
+    engine: ImageStore,
     references: Iterable[str],
     cache: Cache,
     on_progress: Callable[[int], None] | None = None,
@@ -78,7 +78,7 @@ def read(
 class _Saver:
     """Reads images out of an engine's stream."""
 
-    engine: Engine
+    engine: ImageStore
     cache: Cache
     on_progress: Callable[[int], None] | None
     watches: Watches | None

@@ -9,7 +9,7 @@ from typing import Protocol, assert_never
 
 from weighbridge import files
 from weighbridge.cache import Cache
-from weighbridge.engine.protocol import Engine
+from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import NoEngine, SettingsError
 from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
@@ -25,7 +25,7 @@ class Means:
 
     cache: Cache
     """Has layers and images that were read before. A source does not read them again, and adds no layers itself."""
-    engine: Engine | None = None
+    engine: ImageStore | None = None
     """A connected engine, for the source `docker`."""
     on_progress: Progress | None = None
     token_hosts: Mapping[str, Collection[str]] = field(default_factory=dict)

@@ -1,0 +1,117 @@
+"""What an engine says of its images is read at its socket as the SDK reads it, and whatever goes wrong the SDK tells.
+
+That a real engine's answers lead to the same values is tested in `tests/live/test_sources.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.sockets import ANSWERS, Answers, serving
+from weighbridge.engine import client, lookup
+from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, WeighbridgeError
+
+pytestmark = [
+    pytest.mark.usefixtures("dead_engines", "nobody_names_an_engine"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+
+INFO = {"ServerVersion": "20.10", "Driver": "overlay2", "Architecture": "x86_64", "DockerRootDir": "/d", "ID": "x"}
+ROW = {"Id": "sha256:a", "RepoTags": ["x:1"], "RootFS": {"Layers": ["sha256:l"]}, "Config": {"Labels": {"a": "b"}}}
+ENGINE: Answers = ANSWERS | {
+    "/info": (200, json.dumps(INFO)),
+    "/images/json": (200, json.dumps([ROW, {"Id": "sha256:b", "RepoTags": None}])),
+    "/images/x:1/json": (200, json.dumps(ROW)),
+    "/images/sha256:a/json": (200, json.dumps(ROW)),
+    "/images/gone:1/json": (404, '{"message": "No such image: gone:1"}'),
+    "/images/broken:1/json": (500, '{"message": "it burns"}'),
+    "/images/odd:1/json": (200, "[]"),
+    "/images/X/json": (400, '{"message": "invalid reference format"}'),
+}
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the socket that DOCKER_HOST names."""
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    return tmp_path / "s"
+
+
+def test_same_values_as_with_the_sdk(place: Path) -> None:
+    """Identity, folder, one image and all named images are those that the SDK leads to."""
+    with serving(place, ENGINE), lookup.connect() as found, client.connect() as full:
+        assert (found.host, found.identity, found.data_root) == (full.host, full.identity, full.data_root)
+        assert found.key == full.key == "x"
+        assert found.inspect_image("x:1") == full.inspect_image("x:1")
+        assert found.list_named_images() == full.list_named_images() != ()
+        assert found.has_image("x:1")
+        assert not found.has_image("gone:1")
+
+
+@pytest.mark.parametrize("name", ["gone:1", "broken:1", "odd:1", "X"])
+def test_same_errors_as_with_the_sdk(place: Path, name: str) -> None:
+    """An image that is not there, and an engine's fault, give the error that they give with the SDK."""
+    with serving(place, ENGINE), lookup.connect() as found, client.connect() as full:
+        with pytest.raises((WeighbridgeError, AttributeError, TypeError)) as expected:
+            full.inspect_image(name)
+        with pytest.raises(expected.type) as caught:
+            found.inspect_image(name)
+    assert str(caught.value) == str(expected.value)
+    assert expected.type is {"gone:1": NoSuchImage, "broken:1": EngineFault, "X": NoSuchImage}.get(name, expected.type)
+
+
+def test_engine_that_comes_back(place: Path) -> None:
+    """After the engine was restarted a request goes to the new one; while it is away the error is the SDK's."""
+    with serving(place, ENGINE):
+        found = lookup.connect()
+    place.unlink()
+    with found:
+        with pytest.raises(NoEngine):
+            found.inspect_image("x:1")
+        with serving(place, ENGINE):
+            assert found.inspect_image("x:1").id == "sha256:a"
+
+
+@pytest.mark.parametrize("answer", [(503, '{"message": "starting up"}'), (200, "{}"), (200, "[]"), (200, "<html>")])
+def test_no_engine(place: Path, answer: tuple[int, str]) -> None:
+    """What is no engine, or not ready, gives the SDK's error."""
+    with serving(place, {"": answer}):
+        with pytest.raises(NoEngine) as expected:
+            client.connect()
+        with pytest.raises(NoEngine) as caught:
+            lookup.connect()
+    assert str(caught.value) == str(expected.value)
+
+
+def test_second_socket(tmp_path: Path) -> None:
+    """If the user names no engine and the usual socket is dead, the next one serves."""
+    with serving(tmp_path / "docker.sock", ENGINE), lookup.connect() as found:
+        assert found.host == f"unix://{tmp_path}/docker.sock"
+        assert found.inspect_image("x:1").id == "sha256:a"
+        assert found.identity.version == "20.10"
+
+
+def test_engine_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is not at a socket is left to the SDK."""
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    with pytest.raises(NoEngine, match=r"^No engine answers at tcp://127\.0\.0\.1:1: Connection refused"):
+        lookup.connect()
+
+
+def test_sdk_is_not_loaded(place: Path) -> None:
+    """Asking for facts loads neither the SDK nor its HTTP libraries."""
+    code = """
+import sys
+from weighbridge.engine import lookup
+with lookup.connect() as found:
+    found.inspect_image("x:1"), found.list_named_images(), found.identity, found.data_root
+print(sorted({"docker", "requests", "urllib3"} & {*sys.modules}))
+"""
+    with serving(place, ENGINE):
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert ran.stdout == "[]\n"

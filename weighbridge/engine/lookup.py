@@ -1,0 +1,161 @@
+"""Asks an engine what it knows of images, at its socket on this machine, without loading Docker's SDK.
+
+Loading the SDK takes longer than all that a report asks of an engine that knows its images. Whatever is not a plain
+answer, such as an error, a closed socket or an engine that is elsewhere, is left to the SDK, which asks again and says
+what is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
+from urllib.parse import quote
+
+from weighbridge.engine import endpoint, inspect
+from weighbridge.engine.facts import Facts
+from weighbridge.errors import NoSuchImage
+from weighbridge.model.engine import LocalImage
+
+if TYPE_CHECKING:
+    from weighbridge.engine.client import DockerEngine
+
+_SOCKET = "unix:///"
+_SECONDS = 5
+"""How long to wait for an answer; the SDK waits longer."""
+_NO_ANSWER = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
+"""What a request raises that fails, or whose answer has another form than engines give it."""
+_NO_IMAGE = b"no such image"
+
+
+class _Missing(Exception):
+    """The engine says that it has no such image."""
+
+
+def connect() -> Lookup:
+    """Return the engine that the user's Docker tools would use, if it answers at a socket; else what the SDK reaches.
+
+    Raises:
+        NoEngine, SettingsError: As in `client.connect`.
+    """
+    place = endpoint.find_named() or endpoint.list_own()[0]
+    if place.host.startswith(_SOCKET) and not place.tls_words:
+        found = Lookup(place.host)
+        with suppress(*_NO_ANSWER):
+            found.greet()
+            return found
+        found.close()
+    full = _connect_fully()
+    return Lookup(full.host, full)
+
+
+def _connect_fully() -> DockerEngine:
+    from weighbridge.engine import client  # noqa: PLC0415 - what this module is there to avoid
+
+    return client.connect()
+
+
+class Lookup(Facts):
+    """An `ImageStore` that asks at the engine's socket, and lets the SDK do what that cannot."""
+
+    def __init__(self, host: str, full: DockerEngine | None = None) -> None:
+        self.host = host
+        self._opened = full
+        self._connection = None if full else _Connection(host.removeprefix("unix://"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._connection:
+            self._connection.close()
+        if self._opened:
+            self._opened.close()
+
+    @property
+    def _full(self) -> DockerEngine:
+        """The engine as the SDK reaches it, once that is needed."""
+        if self._opened is None:
+            self._opened = _connect_fully()
+        return self._opened
+
+    def greet(self) -> None:
+        """Ask the engine what it is; raise one of `_NO_ANSWER` if it does not say."""
+        answer = dict(self._fetch("/info"))
+        if "ServerVersion" not in answer:
+            raise LookupError("it is no engine")
+        self._answer = answer  # what `Facts` asks for
+
+    def ask(self) -> dict[str, Any]:
+        """Return the engine's answer to `GET /info`."""
+        with suppress(*_NO_ANSWER):
+            return cast("dict[str, Any]", self._fetch("/info"))
+        return self._full.ask()
+
+    def inspect_image(self, reference: str) -> LocalImage:
+        """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""
+        try:
+            return inspect.read_image(reference, self._fetch(f"/images/{quote(reference, safe='/:')}/json"))
+        except _Missing as error:
+            raise NoSuchImage(f"The engine has no image {reference}") from error
+        except _NO_ANSWER:
+            return self._full.inspect_image(reference)
+
+    def has_image(self, reference: str) -> bool:
+        """Tell whether the engine has an image of that name."""
+        with suppress(NoSuchImage):
+            return bool(self.inspect_image(reference))
+        return False
+
+    def list_named_images(self) -> tuple[LocalImage, ...]:
+        """Return all images that have a name; without those that cannot be asked for, as one that is just removed."""
+        with suppress(*_NO_ANSWER):
+            return inspect.describe_named(self._fetch("/images/json"), self.inspect_image)
+        return self._full.list_named_images()
+
+    def save(self, references: Sequence[str]) -> AbstractContextManager[BinaryIO]:
+        """Open one `docker save` stream of all the images, to be read from front to back."""
+        return self._full.save(references)
+
+    def _fetch(self, path: str) -> Any:
+        """Return the JSON at a path; raise one of `_NO_ANSWER` if there is none."""
+        if self._connection is None:
+            raise OSError("there is no socket to ask at")
+        return self._connection.fetch(path)
+
+
+class _Connection(HTTPConnection):
+    """A connection to the socket of an engine. It opens itself, and again after the engine has closed it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+    def fetch(self, path: str) -> Any:
+        """Return the JSON at a path; raise `OSError`, `HTTPException` or `ValueError` if there is none."""
+        try:
+            self.request("GET", path)
+            answer = self.getresponse()
+            text = answer.read()
+        except (OSError, HTTPException):
+            self.close()  # a later request begins anew
+            raise
+        if answer.status == HTTPStatus.NOT_FOUND and _NO_IMAGE in text.lower():
+            raise _Missing
+        if answer.status != HTTPStatus.OK:
+            raise HTTPException(f"status {answer.status}")
+        return json.loads(text)
