@@ -66,6 +66,17 @@ def test_document_comes_back(tmp_path: Path) -> None:
     Cache(tmp_path).keep_document("member-blobs/x", {"a": [1, None]})
     assert Cache(tmp_path).read_document("member-blobs/x") == {"a": [1, None]}
     assert Cache(tmp_path).read_document("member-other") is None
+    assert [Cache(tmp_path).has_document(key) for key in ("member-blobs/x", "member-other")] == [True, False]
+
+
+def test_layer_is_marked_as_used(tmp_path: Path) -> None:
+    """A layer of which only something that was worked out is read stays as long as if it were read itself."""
+    Cache(tmp_path).keep_layer(KEY, CONTENT)
+    (path,) = tmp_path.glob("*/*")
+    os.utime(path, (0, 0))
+    assert Cache(tmp_path).touch_layer(KEY)
+    assert path.stat().st_mtime > 0
+    assert not Cache(tmp_path).touch_layer("sha256:other")
 
 
 @given(st.data())

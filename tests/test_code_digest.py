@@ -9,6 +9,7 @@ import grimp
 import pytest
 
 from weighbridge import code_digest
+from weighbridge.image import packages
 
 ROOT = Path(code_digest.__file__).parent
 ENTRIES = (
@@ -85,3 +86,8 @@ def test_scripts_are_code() -> None:
     scripts = {f"smoke/scripts/{path.name}" for path in (ROOT / "smoke" / "scripts").glob("*.py")}
     assert len(scripts) > 5
     assert scripts < code_digest.collect_files("weighbridge.smoke.runner")
+
+
+def test_module_by_name() -> None:
+    """A module that is not loaded has the digest that it has when it is."""
+    assert code_digest.compute_digest("weighbridge.image.packages") == code_digest.compute_digest(packages)

@@ -21,7 +21,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from weighbridge import code_digest, files
-from weighbridge.image import packages
 from weighbridge.image.layer import FILE, OTHER, Fingerprint, LayerContent
 
 VERSION = 5
@@ -33,6 +32,7 @@ LIMIT_BYTES = 256 * 2**20
 _LONGEST = 2**30
 """The most bytes of a file that we read; each file is far below the limit of the folder."""
 _DIGEST_BYTES = 32
+_PACKAGES = "weighbridge.image.packages"
 _COLUMNS = ("paths", "kinds", "sizes", "digests")
 
 
@@ -52,6 +52,14 @@ class Cache:
         """Tell whether the cache has a file for a layer."""
         return self._locate(_make_key(diff_id)).exists()
 
+    def touch_layer(self, diff_id: str) -> bool:
+        """Mark a layer as used, because what was worked out of it is; return False if the cache has no file for it."""
+        try:
+            os.utime(self._locate(_make_key(diff_id)))
+        except OSError:
+            return False
+        return True
+
     def read_layer(self, diff_id: str) -> LayerContent | None:
         """Return a layer's content; None if the cache does not have it."""
         key = _make_key(diff_id)
@@ -67,6 +75,10 @@ class Cache:
         packer = zlib.compressobj(1)
         parts = [packer.compress(part) for part in _iterate_parts(content)]
         self._write(_make_key(diff_id), b"".join([*parts, packer.flush()]))
+
+    def has_document(self, key: str) -> bool:
+        """Tell whether the cache has a file for a key."""
+        return self._locate(key).exists()
 
     def read_document(self, key: str) -> Mapping[str, object] | None:
         """Return the JSON object of a key; None if the cache does not have it."""
@@ -126,7 +138,7 @@ class Cache:
 
 def _make_key(diff_id: str) -> str:
     """Return the key of a layer: when an ecosystem is added, the layer is read again for its databases."""
-    return f"{diff_id}-{code_digest.compute_digest(packages)[:16]}"
+    return f"{diff_id}-{code_digest.compute_digest(_PACKAGES)[:16]}"
 
 
 def _iterate_parts(content: LayerContent) -> Iterator[bytes | memoryview]:

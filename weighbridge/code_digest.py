@@ -14,13 +14,15 @@ _IMPORT = re.compile(rf"^[ \t]*from ({_ROOT.name}[\w.]*) import (\([^)]*\)|[^\n]
 _NAME = re.compile(r"(\w+)(?:\s+as\s+\w+)?")
 
 
-def compute_digest(*modules: ModuleType) -> str:
+def compute_digest(*modules: ModuleType | str) -> str:
     """Return a digest of modules of this package, and of its modules that they import, at any depth.
+
+    A module may be given by its name, so that it need not be loaded.
 
     If a module imports a whole package by name, all modules of that package count, because it may read their text, as
     the smoke test reads its scripts.
     """
-    return _compute_digest(*sorted(module.__name__ for module in modules))
+    return _compute_digest(*sorted(each if isinstance(each, str) else each.__name__ for each in modules))
 
 
 @cache

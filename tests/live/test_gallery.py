@@ -93,7 +93,7 @@ def gallery(
 
 
 def _weighed(name: str, content: ImageContent) -> Image:
-    return weighing.weigh(name, DOCKER, content, base_image.find_base(content, LocalImages(None))).image
+    return weighing.weigh(name, DOCKER, content, base_image.find_base(content.outline, LocalImages(None))).image
 
 
 @pytest.fixture(params=NAMES)

@@ -7,27 +7,31 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache as once
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weighbridge import git
 from weighbridge.cache import Cache
+from weighbridge.commands.known import Figures, Kept, Known
 from weighbridge.engine.local_images import LocalImages
 from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage
-from weighbridge.image import sharing, weighing
+from weighbridge.image import sharing
 from weighbridge.image.base_image import find_base
-from weighbridge.image.content import ImageContent
-from weighbridge.image.dependencies import Demand
+from weighbridge.image.content import ImageContent, Outline
 from weighbridge.image.layer import Fingerprint
-from weighbridge.model.limits import DEFAULT
-from weighbridge.model.report import Report
+from weighbridge.model.limits import DEFAULT, Limits
+from weighbridge.model.report import Base, Image, Report
 from weighbridge.model.tree import Node
 from weighbridge.settings.project import Settings
-from weighbridge.sources import opener
-from weighbridge.sources.assembly import Progress
 from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import DOCKER, Location
-from weighbridge.sources.opener import Means
+
+if TYPE_CHECKING:  # known images are neither read nor weighed
+    from weighbridge.image import weighing
+    from weighbridge.image.dependencies import Demand
+    from weighbridge.sources.assembly import Progress
 
 _MOST_NAMES = 5
 """How many of the engine's images a message names."""
@@ -90,25 +94,13 @@ def weigh(
     """
     with ExitStack() as stack:
         engine = engine or stack.enter_context(connect_if_needed(locations.values()))
-        allowed = settings.registries.token_hosts if settings else {}
         limits = settings.limits.build_limits() if settings else DEFAULT
-        means = Means(
-            cache=cache or Cache(),
-            engine=engine,
-            on_progress=on_progress,
-            token_hosts=allowed,
-            limits=limits,
-            local_store=settings.engine.local_store if settings else True,
-            on_note=on_note,
-        )
+        weigher = _Weigher(cache or Cache(), limits, engine, demands or {})
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
-            contents = opener.read(locations.values(), means)
-        local = LocalImages(engine)
-        found = [
-            weighing.weigh(name, location.source, contents[location], find_base(contents[location], local), demand)
-            for name, location in locations.items()
-            for demand in [(demands or {}).get(name, Demand())]
-        ]
+            known = {name: weigher.recall(name, location) for name, location in locations.items()}
+            unknown = {name: location for name, location in locations.items() if known[name] is None}
+            contents = _read(unknown.values(), weigher, settings, on_progress, on_note) if unknown else {}
+        found = [known[name] or weigher.compute(name, at, contents[at]) for name, at in locations.items()]
         identity = engine.identity if engine else None
     now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), git.read_revision(project)
     images = tuple(each.image for each in found)
@@ -118,9 +110,107 @@ def weigh(
         dirty=commit.dirty,
         engine=identity,
         images=images,
-        sharing=sharing.measure_sharing(images, _collect_fingerprints(contents.values())),
+        sharing=sharing.measure_sharing(images, _collect_fingerprints(each.outline for each in found)),
     )
-    return Weighed(report=report, trees=once(lambda: {each.image.variant: each.tree() for each in found}))
+    return Weighed(report=report, trees=once(lambda: _build_trees(found)))
+
+
+def _read(
+    locations: Iterable[Location],
+    weigher: _Weigher,
+    settings: Settings | None,
+    on_progress: Progress | None,
+    on_note: Note,
+) -> Mapping[Location, ImageContent]:
+    """Read images with all their layers; see `weigh`."""
+    from weighbridge.sources import opener  # noqa: PLC0415 - known images are not read
+
+    means = opener.Means(
+        cache=weigher.cache,
+        engine=weigher.engine,
+        on_progress=on_progress,
+        token_hosts=settings.registries.token_hosts if settings else {},
+        limits=weigher.limits,
+        local_store=settings.engine.local_store if settings else True,
+        on_note=on_note,
+    )
+    return opener.read(locations, means)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An image that was worked out, now or before."""
+
+    image: Image
+    outline: Outline
+    tree: Callable[[], Node | None]
+    """Returns its tree; None if a file that it is built from has just been lost."""
+
+
+class _Weigher:
+    """Works out the figures of images that are not known."""
+
+    def __init__(self, cache: Cache, limits: Limits, engine: ImageStore | None, demands: Mapping[str, Demand]) -> None:
+        self.cache, self.limits, self.engine = cache, limits, engine
+        self._known, self._local, self._demands = Known(cache, limits), LocalImages(engine), demands
+
+    def recall(self, name: str, location: Location) -> _Found | None:
+        """Return an image of the engine without reading its layers; None if its figures are not known.
+
+        Raises:
+            NoSuchImage: The engine does not have it.
+        """
+        if self.engine is None or location.source != DOCKER:
+            return None
+        image = self.engine.inspect_image(location.place)
+        if (kept := self._known.recall(image)) is None:
+            return None
+        base, figures = self._locate(name, kept)
+        known = figures.read(name, location.source)
+        if known is None or not figures.can_build_tree():
+            return None
+
+        def build() -> Node | None:
+            from weighbridge.sources import daemon  # noqa: PLC0415 - most formats show no tree
+
+            content = daemon.recall(location.place, image, self.cache, self.limits)
+            return self._weigh(name, location, content, base).tree() if content else None
+
+        return _Found(known, kept.outline, partial(_take_tree, figures, build))
+
+    def compute(self, name: str, location: Location, content: ImageContent) -> _Found:
+        """Return an image that was read; its figures are worked out if they are not known."""
+        kept = self._known.keep(content)
+        base, figures = self._locate(name, kept)
+        if known := figures.read(name, location.source):
+            later = partial(self._weigh, name, location, content, base)
+            return _Found(known, kept.outline, partial(_take_tree, figures, lambda: later().tree()))
+        weighed = self._weigh(name, location, content, base)
+        figures.keep(weighed.image)
+        return _Found(weighed.image, kept.outline, partial(_take_tree, figures, weighed.tree))
+
+    def _locate(self, name: str, kept: Kept) -> tuple[Base | None, Figures]:
+        base = find_base(kept.outline, self._local)
+        return base, self._known.find(kept, base, self._demands.get(name))
+
+    def _weigh(self, name: str, location: Location, content: ImageContent, base: Base | None) -> weighing.Weighed:
+        from weighbridge.image import weighing  # noqa: PLC0415 - known images are not weighed again
+
+        demand = {"demand": self._demands[name]} if name in self._demands else {}
+        return weighing.weigh(name, location.source, content, base, **demand)
+
+
+def _take_tree(figures: Figures, build: Callable[[], Node | None]) -> Node | None:
+    """Return an image's tree: the known one, or else one that is built, and known from then on."""
+    tree = figures.read_tree()
+    if tree is None and (tree := build()) is not None:
+        figures.keep_tree(tree)
+    return tree
+
+
+def _build_trees(found: Iterable[_Found]) -> Mapping[str, Node]:
+    trees = {each.image.variant: each.tree() for each in found}
+    return {name: tree for name, tree in trees.items() if tree}
 
 
 @contextmanager
@@ -160,9 +250,9 @@ def _advise_on_foreign(engine: ImageStore, missing: str) -> str:
     return f"{has}; to fetch this one from its registry, run `docker pull {missing}`."
 
 
-def _collect_fingerprints(contents: Iterable[ImageContent]) -> dict[str, Fingerprint]:
+def _collect_fingerprints(outlines: Iterable[Outline]) -> dict[str, Fingerprint]:
     return {
-        diff_id: layer.fingerprint
-        for content in contents
-        for diff_id, layer in zip(content.diff_ids, content.layers, strict=True)
+        diff_id: fingerprint
+        for outline in outlines
+        for diff_id, fingerprint in zip(outline.diff_ids, outline.fingerprints, strict=True)
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from weighbridge.image.content import ImageContent
+from weighbridge.image.content import Outline
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.reference import strip_tag
 from weighbridge.model.report import Base, KnownBy
@@ -38,19 +38,19 @@ class LocalImages(Protocol):
         """Return all images that have a name."""
 
 
-def find_base(content: ImageContent, images: LocalImages) -> Base | None:
+def find_base(image: Outline, images: LocalImages) -> Base | None:
     """Return what an image stands on and how that is known; None where it is not."""
 
     def find(reference: str) -> tuple[str, ...] | None:
         found = images.find(reference)
         return found.diff_ids if found else None
 
-    known = read_base_label(content.labels, content.diff_ids, find) or _find_by_layers(content, images)
+    known = read_base_label(image.labels, image.diff_ids, find) or _find_by_layers(image, images)
     if known is None:
         return None
     reference, count, known_by = known
-    shipped_bytes = sum(layer.shipped_bytes for layer in content.layers[:count])
-    official = content.labels.get(STANDS_FOR_LABEL) if known_by == "dockerfile" else None
+    shipped_bytes = sum(image.shipped_bytes[:count])
+    official = image.labels.get(STANDS_FOR_LABEL) if known_by == "dockerfile" else None
     return Base(
         reference=reference, layers=count, shipped_bytes=shipped_bytes, known_by=known_by, stands_for=official or None
     )
@@ -88,11 +88,11 @@ def _count_layers(top: str, diff_ids: Sequence[str]) -> int:
     return next((number for number, each in enumerate(diff_ids, 1) if each == last and str(number) == count), 0)
 
 
-def _find_by_layers(content: ImageContent, images: LocalImages) -> tuple[str, int, KnownBy] | None:
-    named, itself = images.list_named(), images.find(content.reference)
-    own = {content.reference, *(itself.names if itself else ())}
-    own.update(name for each in named if each.id == content.config_digest for name in each.names)
-    found = find_deepest(content.diff_ids, own, named)
+def _find_by_layers(image: Outline, images: LocalImages) -> tuple[str, int, KnownBy] | None:
+    named, itself = images.list_named(), images.find(image.reference)
+    own = {image.reference, *(itself.names if itself else ())}
+    own.update(name for each in named if each.id == image.config_digest for name in each.names)
+    found = find_deepest(image.diff_ids, own, named)
     return (*found, "layers") if found else None
 
 

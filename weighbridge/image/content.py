@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from weighbridge.image.layer import LayerContent
+from weighbridge.image.layer import Fingerprint, LayerContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,21 @@ class Blob:
     digest: str
     """`sha256:…` of the compressed bytes; empty if unknown."""
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """What is asked of an image besides its figures: by what it stands on, and by what it shares with others."""
+
+    reference: str
+    """As the other fields, as in `ImageContent`."""
+    config_digest: str
+    diff_ids: tuple[str, ...]
+    labels: Mapping[str, str]
+    shipped_bytes: tuple[int, ...]
+    """Of each layer."""
+    fingerprints: tuple[Fingerprint, ...]
+    """One for each layer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +64,15 @@ class ImageContent:
     """One for each diff ID, in the same order."""
     blobs: tuple[Blob | None, ...]
     """The compressed layer for each diff ID; None if the source has only the uncompressed one."""
+
+    @property
+    def outline(self) -> Outline:
+        """What is left of it without its files."""
+        return Outline(
+            reference=self.reference,
+            config_digest=self.config_digest,
+            diff_ids=self.diff_ids,
+            labels=self.labels,
+            shipped_bytes=tuple(layer.shipped_bytes for layer in self.layers),
+            fingerprints=tuple(layer.fingerprint for layer in self.layers),
+        )

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import EngineFault, LimitExceeded, UnreadableImage
-from weighbridge.image.content import Blob, ImageContent
+from weighbridge.image.content import ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.limits import DEFAULT, Limits
-from weighbridge.sources import archive_members
+from weighbridge.sources import archive_members, remembered
 from weighbridge.sources.archive import Archive
 from weighbridge.sources.assembly import assemble
 from weighbridge.sources.budget import Budget, check_count
@@ -58,7 +57,7 @@ def read(
     images = {reference: engine.inspect_image(reference) for reference in references}
     for reference, image in images.items():
         check_count("layers", len(image.diff_ids), limits, reference)
-    found = {reference: _read_remembered(reference, image, cache, limits) for reference, image in images.items()}
+    found = {reference: recall(reference, image, cache, limits) for reference, image in images.items()}
     unknown = [name for name, content in found.items() if content is None or not _is_seen(images[name], watches)]
     wanted = {name: images[name] for name in unknown}
     if wanted and not local_store:
@@ -131,30 +130,22 @@ def _describe_empty(image: LocalImage) -> ImageContent:
     )
 
 
-def _read_remembered(reference: str, image: LocalImage, cache: Cache, limits: Limits) -> ImageContent | None:
-    """Return an image from the cache; None if the cache lacks any part of it."""
-    kept: Mapping[str, Any] = cache.read_document(image.id) or {}
+def recall(reference: str, image: LocalImage, cache: Cache, limits: Limits) -> ImageContent | None:
+    """Return an image from the cache; None if the cache lacks any part of it.
+
+    Raises:
+        LimitExceeded: The image exceeds a limit.
+    """
+    kept = remembered.read(cache, image.id)
     layers = [cache.read_layer(diff_id) for diff_id in image.diff_ids] if kept else [None]
-    if any(layer is None for layer in layers):
+    if kept is None or any(layer is None for layer in layers):
         return None
     try:
-        blobs = [_read_blob(each) for each in kept["blobs"]]
-        config = kept["config"].encode(errors="surrogateescape")
-        return assemble(reference, config, [layer for layer in layers if layer is not None], blobs, limits)
+        return assemble(reference, kept.config, [layer for layer in layers if layer is not None], kept.blobs, limits)
     except LimitExceeded:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, UnreadableImage):
+    except (ValueError, UnreadableImage):
         return None  # someone changed the cached file: it does not describe an image
-
-
-def _read_blob(value: Any) -> Blob | None:
-    """Return a blob of a cached document; raise `ValueError` or `TypeError` if it is not one that `_remember` wrote."""
-    if value is None:
-        return None
-    digest, size = value
-    if not isinstance(digest, str) or type(size) is not int or size < 0:
-        raise TypeError(f"{value!r} is not a digest and a size")
-    return Blob(digest=digest, size_bytes=size)
 
 
 def _is_seen(image: LocalImage, watches: Watches | None) -> bool:
@@ -200,6 +191,4 @@ def _remember(cache: Cache, saved: Archive, images: Mapping[str, ImageContent]) 
 
 def _remember_images(cache: Cache, images: Mapping[str, ImageContent]) -> None:
     for image_id, content in images.items():
-        blobs = [(blob.digest, blob.size_bytes) if blob else None for blob in content.blobs]
-        text = content.config.decode(errors="surrogateescape")
-        cache.keep_document(image_id, {"config": text, "blobs": blobs})
+        remembered.keep(cache, image_id, content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from weighbridge import files
 from weighbridge.cache import Cache
@@ -13,10 +13,11 @@ from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import NoEngine, SettingsError
 from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
-from weighbridge.sources import archive, daemon, oci_layout
-from weighbridge.sources.assembly import Progress
 from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location, SourceName
+
+if TYPE_CHECKING:
+    from weighbridge.sources.assembly import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,8 @@ class Source(Protocol):
 def _read_from_engine(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     if means.engine is None:
         raise NoEngine("No engine is connected, and the images are in one")
+    from weighbridge.sources import daemon  # noqa: PLC0415 - each source loads what it needs itself
+
     places = [each.place for each in locations]
     contents = daemon.read(
         means.engine,
@@ -69,6 +72,8 @@ def _read_from_engine(locations: Sequence[Location], means: Means) -> Mapping[Lo
 
 
 def _read_from_archives(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+    from weighbridge.sources import archive  # noqa: PLC0415 - as above
+
     found = dict[Location, ImageContent]()
     for place in dict.fromkeys(each.place for each in locations):
         wanted = [each for each in locations if each.place == place]
@@ -78,6 +83,8 @@ def _read_from_archives(locations: Sequence[Location], means: Means) -> Mapping[
 
 
 def _read_from_layouts(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+    from weighbridge.sources import oci_layout  # noqa: PLC0415 - as above
+
     return {
         each: oci_layout.read(
             Path(each.place),

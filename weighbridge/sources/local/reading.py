@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from weighbridge.cache import Cache
 from weighbridge.model.limits import DEFAULT, Limits
-from weighbridge.sources.tar.layer import Watches
+
+if TYPE_CHECKING:  # whoever reads nothing loads no reader
+    from weighbridge.sources.tar.layer import Watches
 
 Note = Callable[[str], object]
 """Called with one line for people to read."""

@@ -63,7 +63,7 @@ def screen(
             engine.inspect_image(reference),
             content,
             [exposures.get_exposure(each) for each in content.diff_ids],
-            find_base(content, local),
+            find_base(content.outline, local),
         )
         for reference, content in images.items()
     }
