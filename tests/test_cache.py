@@ -69,6 +69,40 @@ def test_document_comes_back(tmp_path: Path) -> None:
     assert [Cache(tmp_path).has_document(key) for key in ("member-blobs/x", "member-other")] == [True, False]
 
 
+def test_bytes_come_back(tmp_path: Path) -> None:
+    """Bytes are what they were."""
+    Cache(tmp_path).keep_bytes("x", b"\0a")
+    assert Cache(tmp_path).read_bytes("x") == b"\0a"
+    assert Cache(tmp_path).read_bytes("y") is None
+
+
+@pytest.mark.parametrize("change", ["a module", "a module of the same size", "a module more", "a module less"])
+def test_code_digest_follows_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """The digest that is kept is that of the code, whatever happened to it; without a change no file is read."""
+    copy, name = tmp_path / "weighbridge", "weighbridge.image.packages"
+    shutil.copytree(code_digest._ROOT, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code_digest, "_ROOT", copy)
+    code_digest._compute_digest.cache_clear()
+    before = Cache(tmp_path).compute_code_digest(name)
+    assert before == code_digest.compute_digest(name)
+    with monkeypatch.context() as closed:
+        closed.setattr(code_digest, "collect_files", None)
+        assert Cache(tmp_path).compute_code_digest(name) == before
+    module = copy / "image/packages/apk.py"
+    text, times = module.read_text(encoding="utf-8"), module.stat()
+    if change == "a module more":
+        module.with_name("new.py").write_text("", encoding="utf-8")
+    elif change == "a module less":
+        module.unlink()
+    else:
+        module.write_text(text.replace(" of ", " fo ") + "x" * (change == "a module"), encoding="utf-8")
+        os.utime(module, ns=(times.st_atime_ns, times.st_mtime_ns))
+    code_digest._compute_digest.cache_clear()
+    after = Cache(tmp_path).compute_code_digest(name)
+    assert after == code_digest.compute_digest(name) != before
+    code_digest._compute_digest.cache_clear()
+
+
 def test_layer_is_marked_as_used(tmp_path: Path) -> None:
     """A layer of which only something that was worked out is read stays as long as if it were read itself."""
     Cache(tmp_path).keep_layer(KEY, CONTENT)

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from weighbridge import code_digest, files
 from weighbridge.image.layer import FILE, OTHER, Fingerprint, LayerContent
@@ -93,6 +94,28 @@ class Cache:
     def keep_document(self, key: str, value: Mapping[str, object]) -> None:
         """Write a JSON object to the cache."""
         self._write(key, zlib.compress(json.dumps(value).encode(), 1))
+
+    def read_bytes(self, key: str) -> bytes | None:
+        """Return the bytes of a key; None if the cache does not have them."""
+        return self._read(key)
+
+    def keep_bytes(self, key: str, data: bytes) -> None:
+        """Write bytes to the cache."""
+        self._write(key, data)
+
+    def compute_code_digest(self, *modules: str) -> str:
+        """Return what `code_digest` computes for modules of ours; the files are read only after one of them changed."""
+        key = "code-" + hashlib.sha256("\0".join(modules).encode()).hexdigest()
+        kept: Mapping[str, Any] = self.read_document(key) or {}
+        with suppress(OSError, TypeError):
+            if kept and kept.get("files") == code_digest.describe_files(kept["files"]):
+                return str(kept["digest"])
+        found = code_digest.collect_files(*modules)
+        # A folder changes when a module is added that another name may lead to from now on.
+        described = code_digest.describe_files(sorted(found | {str(Path(each).parent) for each in found}))
+        digest = code_digest.compute_digest(*modules)
+        self.keep_document(key, {"digest": digest, "files": described})
+        return digest
 
     def _locate(self, key: str) -> Path:
         return self._folder / key.replace(":", "-").replace("/", "-")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +24,19 @@ def compute_digest(*modules: ModuleType | str) -> str:
     the smoke test reads its scripts.
     """
     return _compute_digest(*sorted(each if isinstance(each, str) else each.__name__ for each in modules))
+
+
+def describe_files(names: Iterable[str]) -> dict[str, list[int]]:
+    """Return what changes whenever a file or folder of this package does: to compare it takes no reading.
+
+    Args:
+        names: Paths relative to the package's folder.
+
+    Raises:
+        OSError: One of them does not exist.
+    """
+    found = ((name, os.stat(_ROOT / name)) for name in names)  # noqa: PTH116 - of many, in no time
+    return {name: [each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns] for name, each in found}
 
 
 @cache

@@ -90,9 +90,9 @@ def report(
     root: str = "",
 ) -> None:
     """Weigh images layer by layer and say what their bytes are."""
-    from weighbridge.commands import report as command
-
     with show_user_errors():
+        from weighbridge.commands import report as command  # in here, because here memory is cleaned up less often
+
         project = open_project(c, "report", root, use="none" if image else "images")
         command.run(
             project.settings,

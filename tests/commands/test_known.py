@@ -26,8 +26,7 @@ from weighbridge.engine.protocol import Engine
 from weighbridge.errors import LimitExceeded, NoSuchImage
 from weighbridge.image import weighing
 from weighbridge.image.base_image import NAME_LABEL
-from weighbridge.image.dependencies import Demand
-from weighbridge.image.packages.requirements import Requirements
+from weighbridge.image.requirements import Demand, Requirements
 from weighbridge.model.tree import Node
 from weighbridge.settings.project import Settings
 from weighbridge.settings.project import check as settings_check
@@ -136,7 +135,9 @@ def test_base_with_another_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [ASKED, Demand(commands=(("left",),)), Demand(commands=(("python", "-m", "left"),))], ids=repr
+    "other",
+    [ASKED, Demand(commands=(("left",),)), Demand(commands=(("python", "-m", "left"),))],
+    ids=("file", "program", "module"),
 )
 def test_another_demand(tmp_path: Path, other: Demand) -> None:
     """What the project asks of the image counts."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from weighbridge.commands.requirements import find_demands
-from weighbridge.image.dependencies import Demand
+from weighbridge.image.requirements import Demand
 from weighbridge.settings import project as settings
 
 

@@ -25,11 +25,10 @@ from weighbridge.commands.requirements import find_demands
 from weighbridge.commands.weigh import weigh
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoSuchImage, SourceError, UnreadableImage
-from weighbridge.image import weighing
+from weighbridge.image import requirements, weighing
 from weighbridge.image.base_image import FROM_LABEL, NAME_LABEL, NOTHING_LABEL, STANDS_FOR_LABEL, TOP_LABEL
 from weighbridge.image.base_image import NOTHING as NOTHING_BELOW
-from weighbridge.image.dependencies import Demand
-from weighbridge.image.packages import requirements
+from weighbridge.image.requirements import Demand
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.report import Base, Image, Pull, Report
 from weighbridge.report.removable import find_removals

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from weighbridge.image.dependencies import COMMAND, Gathering, Needs
 from weighbridge.image.packages import Package
-from weighbridge.image.packages.requirements import Requirements, read
+from weighbridge.image.requirements import Requirements, read
 
 SITE = "venv/lib/python3.13/site-packages"
 

@@ -46,7 +46,7 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "cyclonedx": ("weighbridge.render.cyclonedx",),
     "docker": ("weighbridge.engine.client",),
     "isal": ("weighbridge.sources.tar.compression", "weighbridge.sources.tar.gzip_worker"),
-    "jinja2": ("weighbridge.render.html.report",),
+    "jinja2": ("weighbridge.render.html.compiled", "weighbridge.render.html.report"),
     "packaging": ("weighbridge.image.packages.markers",),
     "packageurl": ("weighbridge.render.cyclonedx",),
     "requests": ("weighbridge.sources.registry.client",),

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from weighbridge import code_digest
 from weighbridge.cache import Cache
 from weighbridge.errors import UnreadableRecord
 from weighbridge.image.content import Blob, ImageContent, Outline
@@ -25,7 +24,7 @@ from weighbridge.report import records
 from weighbridge.sources import remembered
 
 if TYPE_CHECKING:
-    from weighbridge.image.dependencies import Demand
+    from weighbridge.image.requirements import Demand
 
 _CODE = "weighbridge.image.weighing", "weighbridge.image.tree", "weighbridge.sources.assembly", __name__
 """The modules, with all that they import, on which figures and trees depend."""
@@ -47,7 +46,7 @@ class Known:
 
     def __init__(self, cache: Cache, limits: Limits) -> None:
         self._cache = cache
-        self._rules = [code_digest.compute_digest(*_CODE), asdict(limits)]
+        self._rules = [cache.compute_code_digest(*_CODE), asdict(limits)]
 
     def recall(self, image: LocalImage) -> Kept | None:
         """Return the outline of an engine's image; None if it is not known, or its files are not."""

@@ -6,20 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weighbridge.commands import choose, requirements, weigh
-from weighbridge.commands.weigh import Trees
-from weighbridge.model.report import Report
 from weighbridge.render import formats
-from weighbridge.render.terminal import build_progress, console
-from weighbridge.report import baseline as baselines
+from weighbridge.render.terminal import console
 from weighbridge.report import budgets, records
 from weighbridge.report.summary import Baseline, Summary
-from weighbridge.settings.project import Settings
 from weighbridge.smoke import history
 from weighbridge.sources import opener
 from weighbridge.sources.local.reading import note_nothing
-from weighbridge.sources.locations import Location
+
+if TYPE_CHECKING:
+    from weighbridge.commands.weigh import Trees
+    from weighbridge.model.report import Report
+    from weighbridge.settings.project import Settings
+    from weighbridge.sources.locations import Location
 
 NOT_RECORDED = "Not recorded: no settings file names a folder for records."
 
@@ -50,7 +52,7 @@ def run(
         rebuilding.check(settings, project, variants, images)
     folder = records.prepare_folder(project / settings.reports.directory) if settings.reports.directory else None
     compared = locate_baseline(baseline, wanted)
-    before = None if compared or not baseline else baselines.find(baseline, folder, project)
+    before = None if compared or not baseline else _find_record(baseline, folder, project)
     demands = requirements.find_demands(settings, project, wanted)
     # One engine for both: a base that is found by its layers on one side is found on the other, too.
     with console.show_activity() as shown, weigh.connect_if_needed((*wanted.values(), *compared.values())) as engine:
@@ -63,6 +65,8 @@ def run(
         weighed = read(wanted, project, on_progress=shown.track_reading(), demands=demands)
         result = weighed.report
         if rebuild:
+            from weighbridge.render.terminal import build_progress  # noqa: PLC0415 - only a build shows its steps
+
             steps = partial(build_progress.show_steps, shown)
             result = rebuilding.add_costs(result, settings, project, steps, shown.track_reading)
     summary = summarize(result, before, baseline, settings, folder=folder, trees=weighed.trees)
@@ -70,6 +74,12 @@ def run(
     outputs.write(summary)
     console.say(told)
     budgets.enforce(summary.report)
+
+
+def _find_record(text: str, folder: Path | None, project: Path) -> Report:
+    from weighbridge.report import baseline  # noqa: PLC0415 - most reports have none
+
+    return baseline.find(text, folder, project)
 
 
 def locate_baseline(text: str, names: Iterable[str]) -> dict[str, Location]:
@@ -103,6 +113,8 @@ def summarize(
     earlier_ones = records.list_files(folder) if folder else ()  # listed now, before this report is among them
     compared: Baseline | None = None
     if before:
+        from weighbridge.report import baseline as baselines  # noqa: PLC0415 - as above
+
         compared = baselines.compare(before, report, baselines.describe(text, before), settings.budgets.noise.bytes)
     checked = budgets.check(report, settings, compared)
     return Summary(

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from weighbridge.image.dependencies import Demand
-from weighbridge.image.packages import requirements
-from weighbridge.image.packages.requirements import Requirements
-from weighbridge.settings.project import Settings
+from weighbridge.image import requirements
+from weighbridge.image.requirements import Demand, Requirements
+
+if TYPE_CHECKING:
+    from weighbridge.settings.project import Settings
 
 _MOST_FILES, _MOST_FOLDERS, _DEEPEST = 100, 1000, 3
 """How many files and folders of a project are looked at, and how many folders deep."""
@@ -32,8 +34,8 @@ def find_demands(settings: Settings, project: Path, names: Iterable[str]) -> dic
         folders = {root: None}
         if name in settings.variants:
             folders[(project / settings.variants[name].context).resolve()] = None
-        for folder in folders:
-            known.setdefault(folder, tuple(islice(_read(folder, root), _MOST_FILES)))
+        for folder in folders.keys() - known.keys():
+            known[folder] = tuple(islice(_read(folder, root), _MOST_FILES))
         found = chain.from_iterable(known[folder] for folder in folders)
         demands[name] = Demand(requirements=tuple(found), commands=commands)
     return demands

@@ -15,22 +15,23 @@ from weighbridge import git
 from weighbridge.cache import Cache
 from weighbridge.commands.known import Figures, Kept, Known
 from weighbridge.engine.local_images import LocalImages
-from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage
 from weighbridge.image import sharing
 from weighbridge.image.base_image import find_base
-from weighbridge.image.content import ImageContent, Outline
-from weighbridge.image.layer import Fingerprint
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.report import Base, Image, Report
 from weighbridge.model.tree import Node
-from weighbridge.settings.project import Settings
 from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import DOCKER, Location
 
 if TYPE_CHECKING:  # known images are neither read nor weighed
+    from weighbridge.engine.protocol import ImageStore
     from weighbridge.image import weighing
-    from weighbridge.image.dependencies import Demand
+    from weighbridge.image.content import ImageContent, Outline
+    from weighbridge.image.layer import Fingerprint
+    from weighbridge.image.requirements import Demand
+    from weighbridge.model.engine import LocalImage
+    from weighbridge.settings.project import Settings
     from weighbridge.sources.assembly import Progress
 
 _MOST_NAMES = 5

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import EngineFault, NoSuchImage
-from weighbridge.model.engine import LocalImage
+
+if TYPE_CHECKING:
+    from weighbridge.engine.protocol import ImageStore
+    from weighbridge.model.engine import LocalImage
 
 
 class LocalImages:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from weighbridge.image.packages import Package
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
-from weighbridge.image.packages.requirements import Requirements
+from weighbridge.image.requirements import Requirements
 from weighbridge.image.requirers import Node, link, link_distributions
 
 COMMAND = "the image's command"
@@ -27,16 +27,6 @@ _METADATA = re.compile(r".*?\.(?:dist|egg)-info(?=/|$)", re.DOTALL)
 _SHARED_LIBRARY = re.compile(r"\.so(?:\.[\d.]+)?$")
 _WORD = re.compile(r"[^\s;&|()'\"`]+")
 _MODULE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """What is asked of an image from outside its packages."""
-
-    requirements: tuple[Requirements, ...] = ()
-    """What files ask for. One that names no package of the image says nothing of it."""
-    commands: tuple[tuple[str, ...], ...] = ()
-    """The words of what runs in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from weighbridge.image.packages import Package, markers
-from weighbridge.image.packages.requirements import split_requirement
+from weighbridge.image.requirements import split_requirement
 
 MOST_LINKS = 200_000
 """Of one ecosystem in one image; a whole desktop of Debian has some 20,000."""

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from weighbridge.image import filesystem, ledger, owners, tree, waste
+from weighbridge.image import filesystem, ledger, owners, requirements, tree, waste
 from weighbridge.image.content import Blob, ImageContent
-from weighbridge.image.dependencies import Demand, Gathering, Key, Needs
+from weighbridge.image.dependencies import Gathering, Key, Needs
 from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.history import list_instructions
 from weighbridge.image.owners import Owner
-from weighbridge.image.packages import parse_packages, requirements
+from weighbridge.image.packages import parse_packages
+from weighbridge.image.requirements import Demand
 from weighbridge.model.report import Base, Image, Layer, Pull
 from weighbridge.model.tree import Node
 

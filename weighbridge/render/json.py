@@ -6,16 +6,18 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from weighbridge.model import smoke
-from weighbridge.model.build import BuildResult, Setup
 from weighbridge.model.report import FORMAT_VERSION
-from weighbridge.model.smoke import Proof
-from weighbridge.report.comparison import Comparison
 from weighbridge.report.records import dump_json
-from weighbridge.report.summary import Summary
-from weighbridge.report.trend import Trend
+
+if TYPE_CHECKING:  # one value is rendered; the modules of the others are not loaded for it
+    from weighbridge.model.build import BuildResult, Setup
+    from weighbridge.model.smoke import Proof
+    from weighbridge.report.comparison import Comparison
+    from weighbridge.report.summary import Summary
+    from weighbridge.report.trend import Trend
 
 
 def render(summary: Summary, stream: TextIO | None = None) -> None:

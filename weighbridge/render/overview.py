@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from weighbridge.model.report import Image, Layer, Pull, Rebuild
-from weighbridge.model.smoke import RuleCounts, Standing
-from weighbridge.report.comparison import Comparison
-from weighbridge.report.summary import Summary
 from weighbridge.report.units import format_seconds, format_size
+
+if TYPE_CHECKING:
+    from weighbridge.model.smoke import RuleCounts, Standing
+    from weighbridge.report.comparison import Comparison
+    from weighbridge.report.summary import Summary
 
 UNKNOWN = "unknown"
 MISSING = "–"  # noqa: RUF001 - a dash, where there is no value

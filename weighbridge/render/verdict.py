@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from weighbridge.image import categories
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.report import Image, Report, Waste
 from weighbridge.render import overview
 from weighbridge.render.overview import format_count, format_delta
 from weighbridge.report.base_release import find_release_change
-from weighbridge.report.comparison import Comparison, find_largest
 from weighbridge.report.growth import Cause
-from weighbridge.report.summary import Summary
 from weighbridge.report.units import format_size
+
+if TYPE_CHECKING:
+    from weighbridge.model.report import Image, Report, Waste
+    from weighbridge.report.comparison import Comparison
+    from weighbridge.report.summary import Summary
 
 _BUDGET = "budget-"
 _NAMES = 3
@@ -61,6 +63,8 @@ def describe_change(summary: Summary, quote: Callable[[str], str] = str) -> str:
     label = quote(baseline.label)
     if not baseline.comparisons:
         return f"Nothing can be compared with {label}"
+    from weighbridge.report.comparison import find_largest  # noqa: PLC0415 - most reports have no baseline
+
     most = find_largest(baseline.comparisons)
     if not most.delta_bytes:
         return f"Unchanged in size since {label}"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
-from weighbridge.report.difference import LedgerDifference
+
+if TYPE_CHECKING:
+    from weighbridge.report.difference import LedgerDifference
 
 
 def find_release_change(parts: Sequence[LedgerDifference]) -> tuple[str, str, str] | None:

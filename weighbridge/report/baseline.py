@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weighbridge import files
 from weighbridge.errors import NewerRecord, SettingsError, UnreadableRecord
 from weighbridge.git import describe_trouble, run_git
-from weighbridge.model.report import Report
 from weighbridge.quoting import escape, quote
 from weighbridge.report import records
 from weighbridge.report.comparison import NOISE_BYTES, Comparison, Refusal, compare_images
 from weighbridge.report.records import SUFFIX, read_history
 from weighbridge.report.summary import Baseline
+
+if TYPE_CHECKING:
+    from weighbridge.model.report import Report
 
 LAST = "last"
 _MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from weighbridge.errors import OverBudget
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Finding, Image, Level, Report
-from weighbridge.report.comparison import Comparison
-from weighbridge.report.difference import LedgerDifference, VariantDifference
 from weighbridge.report.metrics import METRICS, Figure, Metric, name_owner
-from weighbridge.report.summary import Baseline
 from weighbridge.report.units import format_size
-from weighbridge.settings.budgets import Budgets, Growth, Limit
-from weighbridge.settings.project import Settings
 from weighbridge.settings.values import Size
+
+if TYPE_CHECKING:
+    from weighbridge.report.comparison import Comparison
+    from weighbridge.report.difference import LedgerDifference, VariantDifference
+    from weighbridge.report.summary import Baseline
+    from weighbridge.settings.budgets import Budgets, Growth, Limit
+    from weighbridge.settings.project import Settings
 
 PREFIX = "budget-"
 """The prefix of every budget's rule."""

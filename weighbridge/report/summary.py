@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from weighbridge.model.report import Image, Report
-from weighbridge.model.smoke import Standing
-from weighbridge.model.tree import Node
-from weighbridge.report.comparison import Comparison
+if TYPE_CHECKING:
+    from weighbridge.model.report import Image, Report
+    from weighbridge.model.smoke import Standing
+    from weighbridge.model.tree import Node
+    from weighbridge.report.comparison import Comparison
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +162,12 @@ def _read(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
 
 
 def _parse_yaml(text: str) -> Any:
+    return deepcopy(_parse_once(text))
+
+
+@cache
+def _parse_once(text: str) -> Any:
+    """Parse a settings file: Invoke's tasks check it when they are loaded, and read it when one of them is called."""
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
 
 

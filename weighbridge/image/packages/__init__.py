@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from operator import attrgetter
 
-from weighbridge.image.packages import dist_info, go, requirements, rpm
+from weighbridge.image import requirements
+from weighbridge.image.packages import dist_info, go, rpm
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
 from weighbridge.image.packages.package import Package
 

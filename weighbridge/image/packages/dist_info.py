@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from weighbridge.image.packages.package import LONGEST_PATH, Package, normalise_paths
-from weighbridge.image.packages.requirements import normalize
+from weighbridge.image.requirements import normalize
 
 METADATA_BYTES = 256 * 2**10
 """What is kept of a distribution's METADATA at most: its header; the project's description follows it."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from weighbridge.image.packages.requirements import normalize
+from weighbridge.image.requirements import normalize
 
 if TYPE_CHECKING:
     from packaging.markers import Marker

@@ -126,6 +126,8 @@ def _load_template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only this format needs it
     from markupsafe import Markup  # noqa: PLC0415 - as above
 
+    from weighbridge.render.html.compiled import Compiled  # noqa: PLC0415 - as above
+
     def shown(value: Any) -> Any:
         """Make a value printable before it is written, unless the template itself made it."""
         return escape(value) if isinstance(value, str) and not isinstance(value, Markup) else value
@@ -137,6 +139,7 @@ def _load_template() -> Template:
         finalize=shown,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=Compiled(),
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     environment.filters |= {

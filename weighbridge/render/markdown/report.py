@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TextIO, assert_never
+from typing import TYPE_CHECKING, TextIO, assert_never
 
 from weighbridge.image.categories import CATEGORIES
 from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.report import Image, Layer, Waste
 from weighbridge.render.markdown.escaping import escape_prose, fold, format_code, format_table
 from weighbridge.render.overview import (
     describe_proof,
@@ -26,10 +25,13 @@ from weighbridge.render.overview import (
 )
 from weighbridge.render.verdict import describe_cause, describe_drift, find_remedy, format_versions, state_verdict
 from weighbridge.report import advice
-from weighbridge.report.comparison import Comparison
-from weighbridge.report.growth import Cause
-from weighbridge.report.summary import Baseline, Summary
 from weighbridge.report.units import format_size
+
+if TYPE_CHECKING:
+    from weighbridge.model.report import Image, Layer, Waste
+    from weighbridge.report.comparison import Comparison
+    from weighbridge.report.growth import Cause
+    from weighbridge.report.summary import Baseline, Summary
 
 MARKER = "<!-- weighbridge:report -->"
 """The first line, which is invisible. By it we recognise our own comment, to replace it."""

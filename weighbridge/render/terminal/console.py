@@ -11,19 +11,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from io import TextIOWrapper
-from typing import Literal, TextIO, cast
+from typing import TYPE_CHECKING, Literal, TextIO, cast
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
 from rich.padding import Padding
-from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
 from weighbridge.quoting import replace_unprintable, spell_commands
 from weighbridge.render import log_commands
+
+if TYPE_CHECKING:  # only a terminal needs what moves
+    from rich.live import Live
+    from rich.spinner import Spinner
 
 Style = Literal["", "dim", "bold", "green", "red", "yellow", "cyan"]
 PIPE_WIDTH = 100
@@ -174,6 +177,8 @@ class Activity:
         if not self._console.is_terminal:
             yield
             return
+        from rich.live import Live  # noqa: PLC0415 - as above
+
         with Live(console=self._console, transient=True, refresh_per_second=8) as live:
             self._live = live
             yield
@@ -261,9 +266,14 @@ class _Clock:
     """A spinner, a name, and the seconds since it began."""
 
     def __init__(self, name: str) -> None:
-        self._spinner = Spinner("dots")
         self.name = name
         self._began = time.monotonic()
+
+    @cached_property
+    def _spinner(self) -> Spinner:
+        from rich.spinner import Spinner  # noqa: PLC0415 - as above
+
+        return Spinner("dots")
 
     def __rich__(self) -> Spinner:
         seconds = time.monotonic() - self._began

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TextIO, assert_never
+from typing import TYPE_CHECKING, TextIO, assert_never
 
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model.report import Image
@@ -11,11 +11,13 @@ from weighbridge.quoting import shorten
 from weighbridge.render.overview import format_count, format_delta, format_pull, format_versions
 from weighbridge.render.terminal.console import Cell, Column, Style, print_line, print_paragraph, print_table
 from weighbridge.report.base_release import find_release_change
-from weighbridge.report.comparison import Comparison
-from weighbridge.report.difference import LayerChange, LayerDifference, LedgerDifference
-from weighbridge.report.growth import Cause
-from weighbridge.report.summary import Baseline, Summary
 from weighbridge.report.units import format_size
+
+if TYPE_CHECKING:
+    from weighbridge.report.comparison import Comparison
+    from weighbridge.report.difference import LayerChange, LayerDifference, LedgerDifference
+    from weighbridge.report.growth import Cause
+    from weighbridge.report.summary import Baseline, Summary
 
 _ROWS = 20
 _ROWS_OF_REPORT = 10

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from weighbridge.model.report import Finding, Image, Level
-from weighbridge.model.smoke import Standing
 from weighbridge.render.overview import (
     MISSING,
     UNKNOWN,
@@ -36,9 +34,12 @@ from weighbridge.render.terminal.console import (
 )
 from weighbridge.render.verdict import describe_cause
 from weighbridge.report import advice
-from weighbridge.report.comparison import find_largest
-from weighbridge.report.summary import Summary
 from weighbridge.report.units import draw_bar, format_seconds, format_size
+
+if TYPE_CHECKING:
+    from weighbridge.model.report import Finding, Image, Level
+    from weighbridge.model.smoke import Standing
+    from weighbridge.report.summary import Summary
 
 _VARIANT = "Variant"
 _BAR_WIDTH = 8
@@ -117,6 +118,8 @@ def _describe_growth(summary: Summary) -> str:
     baseline = summary.baseline
     if baseline is None or not baseline.comparisons:
         return f"unknown: nothing can be compared with {baseline.label}." if baseline else ""
+    from weighbridge.report.comparison import find_largest  # noqa: PLC0415 - most reports have no baseline
+
     most = find_largest(baseline.comparisons)
     if not most.delta_bytes:
         return f"none since {baseline.label}."

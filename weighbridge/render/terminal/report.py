@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from weighbridge.image.categories import CATEGORIES, WASTED
 from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
 from weighbridge.render.overview import describe_base, format_count, format_pull, name_origin, read_layer_pull
 from weighbridge.render.terminal import difference, overview
 from weighbridge.render.terminal.console import (
@@ -20,8 +19,11 @@ from weighbridge.render.terminal.console import (
     print_table,
 )
 from weighbridge.report import advice
-from weighbridge.report.summary import Summary
 from weighbridge.report.units import draw_bar, format_size
+
+if TYPE_CHECKING:
+    from weighbridge.model.report import Image, Layer, LedgerRow, Rebuild, Sharing, Waste
+    from weighbridge.report.summary import Summary
 
 _BAR_WIDTH = 12
 _NARROW_BAR_WIDTH = 8

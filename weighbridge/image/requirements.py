@@ -50,6 +50,16 @@ class Requirements:
     """Files that a requirements file names with `-r` or `-c`, resolved against its own folder."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What is asked of an image from outside its packages."""
+
+    requirements: tuple[Requirements, ...] = ()
+    """What files ask for. One that names no package of the image says nothing of it."""
+    commands: tuple[tuple[str, ...], ...] = ()
+    """The words of what runs in it."""
+
+
 def is_source(path: str) -> bool:
     """Tell whether a file may say what a project asks for; what was installed asks for nothing. No leading slash."""
     if not path.endswith(_ENDINGS) or _INSTALLED.search(path):

@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support.packages import damaged
-from weighbridge.image.packages.requirements import (
+from weighbridge.image.requirements import (
     LONGEST_BYTES,
     Requirements,
     is_source,
