@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from benchmarks.peers import Peer
 from benchmarks.runs import Command, Contender
 from weighbridge.render import formats
 
-COLD, KNOWN, MENU = "invoke report, cold", "invoke report, known layers", "invoke --list"
+COLD, KNOWN, MENU = "invoke report, cold", "invoke report, known", "invoke --list"
 HERE = "invoke report, cold, folder"
 """The same, read in the engine's own folder. All other rows read what the engine saves."""
 IMPORTED, INVOKE = "import weighbridge.tasks", "import invoke"
 """What a client's tasks.py imports with our collection, and without it."""
 AS = tuple(f"{KNOWN}, {name}" for name in formats.REPORTS if name != "json")
 """The report of cached layers in each of the other formats."""
+CHANGED = f"{KNOWN}, new settings"
+"""The same with settings that no run had before, so no finished output can be served."""
+FIRST = f"{KNOWN}, first markdown"
+"""The same in a format that is asked for the first time: only reports in JSON have filled the cache."""
+EARLIER_COMMIT = "3721960"
+EARLIER = f"{MENU}, at {EARLIER_COMMIT}"
+"""The list as it was before reports of known images were made faster."""
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Lets Python keep the bytecode of modules, as it does of an installed package."""
 SAVE, DIVE, SYFT = "docker save", "dive", "syft"
 
 
@@ -81,7 +93,7 @@ class Workplace:
             "INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY": self.folder / "reports",
             "TMPDIR": self.folder,
         }
-        return {**self.engine, **{name: str(path) for name, path in ours.items()}}
+        return {**self.engine, **COMPILED, **{name: str(path) for name, path in ours.items()}}
 
 
 def list_our_contenders(
@@ -92,27 +104,56 @@ def list_our_contenders(
     Args:
         place: The folders that they use.
         references: The images.
-        cache: Already has the images' layers.
+        cache: What the reports in JSON fill and use.
         has_folder: Whether the engine's folder can be read here.
     """
     locations = [f"docker:{reference}" for reference in references]
+    drawn, earlier = place.make_folder(), _make_earlier_command(place)
     here = Contender(name=HERE, commands=lambda: [place.make_report_command(locations, in_folder=True)])
     return (
         Contender(name=COLD, commands=lambda: [place.make_report_command(locations)]),
         *([here] if has_folder else []),
         Contender(name=KNOWN, commands=lambda: [place.make_report_command(locations, cache)]),
-        *(Contender(name=name, commands=partial(_make_report_commands, place, locations, cache, name)) for name in AS),
+        *(Contender(name=name, commands=partial(_make_report_commands, place, locations, drawn, name)) for name in AS),
+        Contender(name=CHANGED, commands=partial(_make_changed_commands, place, locations, cache, count(10_001))),
+        Contender(name=FIRST, commands=partial(_make_first_commands, place, locations, cache)),
         Contender(name=MENU, commands=lambda: [place.make_invoke_command("--list", cache=cache)]),
+        *([] if earlier is None else [Contender(name=EARLIER, commands=lambda: [earlier])]),
         *(Contender(name=name, commands=partial(_make_import_commands, place, name)) for name in (IMPORTED, INVOKE)),
     )
 
 
 def _make_import_commands(place: Workplace, name: str) -> list[Command]:
-    return [Command(words=(sys.executable, "-c", name), environment={"PYTHONPATH": str(place.project)})]
+    return [Command(words=(sys.executable, "-c", name), environment={**COMPILED, "PYTHONPATH": str(place.project)})]
 
 
 def _make_report_commands(place: Workplace, locations: Sequence[str], cache: Path, name: str) -> list[Command]:
     return [place.make_report_command(locations, cache, format_=name.rpartition(" ")[2])]
+
+
+def _make_changed_commands(
+    place: Workplace, locations: Sequence[str], cache: Path, noise_bytes: Iterator[int]
+) -> list[Command]:
+    command = place.make_report_command(locations, cache)
+    setting = {"INVOKE_WEIGHBRIDGE_BUDGETS_NOISE": str(next(noise_bytes))}
+    return [replace(command, environment={**command.environment, **setting})]
+
+
+def _make_first_commands(place: Workplace, locations: Sequence[str], cache: Path) -> list[Command]:
+    copy = place.make_folder()
+    shutil.copytree(cache, copy, dirs_exist_ok=True)
+    return [place.make_report_command(locations, copy, format_="markdown")]
+
+
+def _make_earlier_command(place: Workplace) -> Command | None:
+    """Return the command for the list at the earlier commit; None if the repository does not have that commit."""
+    folder = place.make_folder()
+    words = ["git", "-C", str(place.project), "archive", EARLIER_COMMIT]
+    packed = subprocess.run(words, capture_output=True, check=False)
+    if packed.returncode:
+        return None
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
+    return replace(place, project=folder).make_invoke_command("--list")
 
 
 def list_other_contenders(

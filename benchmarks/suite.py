@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import correctness, growth, peers, programs
 from benchmarks.peers import Peer
-from benchmarks.programs import DIVE, HERE, KNOWN, SAVE, Workplace
+from benchmarks.programs import AS, DIVE, EARLIER, EARLIER_COMMIT, HERE, KNOWN, MENU, SAVE, Workplace
 from benchmarks.results import Results
 from benchmarks.runs import Contender, Series, interleave
 from weighbridge.build import bases
@@ -23,6 +23,7 @@ from weighbridge.settings.project import Settings
 
 FEWEST_IMAGES = 3
 ROUNDS = 5
+WARMED = {KNOWN, *AS, MENU, EARLIER}
 
 
 def measure(
@@ -115,11 +116,12 @@ def _find_client(engine: Engine) -> _Client:
 def _run_side_by_side(
     contenders: Sequence[Contender], rounds: int, on_run: Callable[[int, str], object]
 ) -> tuple[Series, ...]:
-    """Run all contenders in turns, after one run that does not count.
+    """Run all contenders in turns, after runs that do not count.
 
-    That run fills the cache of layers, and brings the files that the engine and Python read into memory.
+    Those fill the caches, and bring the files that the engine and Python read into memory.
     """
-    interleave([each for each in contenders if each.name == KNOWN], 1, lambda _round, name: on_run(0, name))
+    first = [each for each in contenders if each.name in WARMED]
+    interleave(first, 1, lambda _round, name: on_run(0, name))
     return interleave(contenders, rounds, on_run)
 
 
@@ -145,6 +147,8 @@ def _list_left_out(
     client: _Client, others: Sequence[Peer], series: Sequence[Series], *, has_folder: bool
 ) -> Mapping[str, str]:
     here = "" if has_folder else "this user cannot read the engine's folder here"
-    missing = {HERE: here, SAVE: client.reason, **{peer.name: peer.reason for peer in others}}
+    known = {each.name for each in series}
+    earlier = "" if EARLIER in known else f"the repository here does not have commit {EARLIER_COMMIT}"
+    missing = {HERE: here, EARLIER: earlier, SAVE: client.reason, **{peer.name: peer.reason for peer in others}}
     failed = {each.name: each.fault for each in series}
     return {name: reason for name, reason in {**missing, **failed}.items() if reason}

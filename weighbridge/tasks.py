@@ -91,7 +91,7 @@ def report(
 ) -> None:
     """Weigh images layer by layer and say what their bytes are."""
     with show_user_errors():
-        from weighbridge.commands import report as command  # in here, because here memory is cleaned up less often
+        from weighbridge.commands import report as command  # in here it is loaded faster: see `show_user_errors`
 
         project = open_project(c, "report", root, use="none" if image else "images")
         command.run(
@@ -112,9 +112,9 @@ def report(
 )
 def trend(c: Context, variant: list[str], format: str = "terminal", root: str = "") -> None:
     """Show what the variants weighed, record by record."""
-    from weighbridge.commands import trend as command
-
     with show_user_errors():
+        from weighbridge.commands import trend as command
+
         project = open_project(c, "trend", root, needs_file=True, use="images")
         command.run(project.settings, project.root, variant, format)
 
@@ -131,9 +131,9 @@ def trend(c: Context, variant: list[str], format: str = "terminal", root: str = 
 )
 def diff(c: Context, before: str, after: str, format: str = "terminal", verbose: bool = False, root: str = "") -> None:
     """Show what grew from one image to another, package by package."""
-    from weighbridge.commands import diff as command
-
     with show_user_errors():
+        from weighbridge.commands import diff as command
+
         project = open_project(c, "diff", root)
         command.run(project.settings, project.root, before, after, format, verbose=verbose)
 

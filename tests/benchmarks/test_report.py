@@ -18,7 +18,23 @@ import pytest
 
 from benchmarks import archives, correctness, growth, peers, report, suite
 from benchmarks.archives import Entry, Spec
-from benchmarks.programs import AS, COLD, DIVE, HERE, IMPORTED, INVOKE, KNOWN, MENU, SAVE, SYFT, Workplace
+from benchmarks.programs import (
+    AS,
+    CHANGED,
+    COLD,
+    DIVE,
+    EARLIER,
+    FIRST,
+    HERE,
+    IMPORTED,
+    INVOKE,
+    KNOWN,
+    MENU,
+    SAVE,
+    SYFT,
+    Workplace,
+    list_our_contenders,
+)
 from benchmarks.results import LARGE_FILES, Growth, Point, Results, WasteCase
 from benchmarks.runs import Command, Contender, ProgramFailed, Run, Series, combine, interleave, measure_command
 from weighbridge.commands.weigh import weigh
@@ -258,7 +274,8 @@ def results(runs: Sequence[Series] = (), peaks: Sequence[tuple[int, int]] = (), 
 
 FULL = results(
     [
-        *(series(COLD, 3), series(KNOWN, 0.4), series(MENU, 0.5), series(AS[0], 0.5), series(AS[1], 0.7)),
+        *(series(COLD, 3), series(KNOWN, 1.2), series(MENU, 0.5), series(AS[0], 1.3), series(AS[1], 1.0)),
+        *(series(EARLIER, 0.4), series(CHANGED, 1.25), series(FIRST, 1.5), series(AS[2], 1.6)),
         series(HERE, 0.9),
         *(series(SAVE, 3), series(DIVE, 2), series(SYFT, fault="x"), series(IMPORTED, 0.11), series(INVOKE, 0.1)),
     ],
@@ -270,9 +287,18 @@ FULL = results(
 def test_targets() -> None:
     """Each target compares medians or peaks with its limit; what failed was not measured, and so met no target."""
     found = [(round(each.measured, 3) if each.measured else None, each.meets) for each in FULL.targets]
-    against = [(1.0, True), (1.5, False), (None, None), (0.3, True), (0.45, False)]
-    drawn = [(0.5, True), (0.7, False), *[(None, None)] * (len(AS) - 2)]
-    assert found == [*against, (1.1, True), (0.4, True), (0.5, False), *drawn, (249 * MB, False), (1000.0, False)]
+    against = [(1.0, True), (1.5, False), (None, None), (1.1, True), (1.25, False)]
+    known = [(2.4, True), (2.6, False), (2.0, True), (3.2, True), *[(None, None)] * (len(AS) - 3)]
+    rest = [(2.5, True), (3.0, False), (0.3, True), (0.45, False), (249 * MB, False), (1000.0, False)]
+    assert found == [*against, *known, *rest]
+    assert [each.limit for each in FULL.targets if each.name.endswith("--list")] == [
+        2.5,
+        2.5,
+        2.5,
+        *[3.2] * 4,
+        2.5,
+        2.5,
+    ]
 
 
 def test_folder_of_containerd_takes_longer() -> None:
@@ -311,5 +337,25 @@ def test_json_is_alone(capsys: pytest.CaptureFixture[str]) -> None:
     }
     expected = [each.meets for each in FULL.targets]
     assert [each["meets"] for each in told["targets"]] == expected
-    assert expected[:10] == [True, False, None, True, False, True, True, False, True, False]
+    assert expected[:9] == [True, False, None, True, False, True, False, True, True]
     assert told["growth"]["files"][1]["amount"] == LARGE_FILES
+
+
+def test_rows_of_known_images(tmp_path: Path) -> None:
+    """Each run with new settings has others, and each first one a copy of the cache; the earlier list is that."""
+    place, cache = Workplace(project=PROJECT, folder=tmp_path), tmp_path / "cache"
+    (cache / "weighbridge").mkdir(parents=True)
+    (cache / "weighbridge" / "x").write_text("kept", encoding="utf-8")
+    found = {each.name: each.commands for each in list_our_contenders(place, ["x:1"], cache, has_folder=False)}
+    settings = [
+        command.environment["INVOKE_WEIGHBRIDGE_BUDGETS_NOISE"] for _ in range(3) for command in found[CHANGED]()
+    ]
+    assert len({*settings}) == 3
+    folders = [Path(command.environment["XDG_CACHE_HOME"]) for _ in range(2) for command in found[FIRST]()]
+    assert [(each / "weighbridge/x").read_text(encoding="utf-8") for each in folders] == ["kept"] * 2
+    assert len({*folders, cache}) == 3
+    if EARLIER in found:
+        (command,) = found[EARLIER]()
+        output = tmp_path / "list"
+        measure_command(replace(command, output=output))
+        assert "report" in output.read_text(encoding="utf-8")

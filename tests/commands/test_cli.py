@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from weighbridge.commands.cli import show_user_errors
 
 PROJECT = Path(__file__).parents[2]
 # The signal comes while a destructor runs, where Python drops what its handler raises.
@@ -51,3 +54,14 @@ def test_menu_opens_without_what_tasks_need() -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True, capture_output=True, text=True)
     assert {"weighbridge.commands.cli", "invoke"} < set(done.stdout.split())
     assert not {"pydantic", "rich", "docker", "requests", "jinja2"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("chosen", [None, "logfire"])
+def test_plugins_of_others_are_not_looked_for(monkeypatch: pytest.MonkeyPatch, chosen: str | None) -> None:
+    """Pydantic looks for no plugins while a command runs, unless the user has a say; afterwards it may again."""
+    monkeypatch.delenv("PYDANTIC_DISABLE_PLUGINS", raising=False)
+    if chosen:
+        monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", chosen)
+    with show_user_errors():
+        assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == (chosen or "__all__")
+    assert os.environ.get("PYDANTIC_DISABLE_PLUGINS") == chosen

@@ -160,3 +160,22 @@ def test_processes_share_a_cache(references: Mapping[str, str], tmp_path: Path) 
     alone = weighed(references, tmp_path / "alone")
     assert [each["live_bytes"] for each in json.loads(printed[0])] == [image.live_bytes for image in alone]
     assert weighed(references, tmp_path / "shared") == alone
+
+
+def test_known_images_need_nothing_that_reads_or_weighs(references: Mapping[str, str], tmp_path: Path) -> None:
+    """Neither Docker's SDK nor what reads and weighs layers is loaded for images whose figures are known."""
+    first = weighed(references, tmp_path)
+    places = json.dumps({name: references[name] for name in TARGETS})
+    program = f"{_MEASURE}\nprint(json.dumps([*sys.modules]))"
+    words = [sys.executable, "-c", program, places, str(tmp_path)]
+    ran = subprocess.run(words, input="\n", capture_output=True, text=True, check=True, cwd=PROJECT, timeout=_SECONDS)
+    images, loaded = map(json.loads, ran.stdout.splitlines())
+    assert [image["shipped_bytes"] for image in images] == [image.shipped_bytes for image in first]
+    heavy = {
+        "docker",
+        "requests",
+        "weighbridge.image.weighing",
+        "weighbridge.image.packages",
+        "weighbridge.sources.tar",
+    }
+    assert not heavy & {*loaded}
