@@ -135,7 +135,7 @@ def _make_changed_commands(
     place: Workplace, locations: Sequence[str], cache: Path, noise_bytes: Iterator[int]
 ) -> list[Command]:
     command = place.make_report_command(locations, cache)
-    setting = {"INVOKE_WEIGHBRIDGE_BUDGETS_NOISE": str(next(noise_bytes))}
+    setting = {"INVOKE_WEIGHBRIDGE_BUDGETS_NOISE": f"{next(noise_bytes)} B"}
     return [replace(command, environment={**command.environment, **setting})]
 
 

@@ -65,3 +65,19 @@ def test_plugins_of_others_are_not_looked_for(monkeypatch: pytest.MonkeyPatch, c
     with show_user_errors():
         assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == (chosen or "__all__")
     assert os.environ.get("PYDANTIC_DISABLE_PLUGINS") == chosen
+
+
+def test_no_search_for_garbage_at_the_end(tmp_path: Path) -> None:
+    """When Python ends, what a task has loaded is no longer searched; while it runs, it is."""
+    program = """
+import atexit, gc
+from invoke.context import Context
+from weighbridge.commands.cli import open_project
+atexit.register(lambda: print(gc.get_freeze_count() > 0))
+open_project(Context(), "report")
+print(gc.get_freeze_count() > 0)
+"""
+    words = [sys.executable, "-c", program]
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout == "False\nTrue\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -123,6 +124,8 @@ def open_project(c: Context, task: str, root: str = "", *, needs_file: bool = Fa
     Raises:
         SettingsError: See `project.open_project`.
     """
+    atexit.register(gc.freeze)  # a task loads much: to search that for garbage at the end takes a sixth of its time
+
     from weighbridge.commands import project  # noqa: PLC0415 - the menu opens without pydantic
     from weighbridge.render.terminal import console  # noqa: PLC0415
 

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from weighbridge.image.categories import CATEGORIES, get_title
 from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.report import Report
-from weighbridge.model.tree import Node
 from weighbridge.quoting import escape
 from weighbridge.render import colours, overview, verdict
 from weighbridge.render.html import tables, treemap, trend
 from weighbridge.report import advice
-from weighbridge.report.summary import Summary
 from weighbridge.report.units import format_seconds, format_size
 
 if TYPE_CHECKING:
     from jinja2 import Template
+
+    from weighbridge.model.report import Report
+    from weighbridge.model.tree import Node
+    from weighbridge.report.summary import Summary
 
 _FOLDER = Path(__file__).parent
 _STYLE = "style.css"

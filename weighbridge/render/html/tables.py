@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from weighbridge.model.report import Image, Rebuild, Report, Waste
-from weighbridge.model.smoke import Standing
 from weighbridge.render import overview, verdict
 from weighbridge.render.overview import format_delta
-from weighbridge.report.comparison import Comparison
-from weighbridge.report.difference import LedgerDifference
 from weighbridge.report.growth import Cause
-from weighbridge.report.summary import Summary
 from weighbridge.report.units import format_size
+
+if TYPE_CHECKING:
+    from weighbridge.model.report import Image, Rebuild, Report, Waste
+    from weighbridge.model.smoke import Standing
+    from weighbridge.report.comparison import Comparison
+    from weighbridge.report.difference import LedgerDifference
+    from weighbridge.report.summary import Summary
 
 _OWNERS = 600
 _CHANGES = 15

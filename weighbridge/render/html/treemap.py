@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weighbridge.image.categories import BASE, CATEGORIES, get_title
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.model import tree
-from weighbridge.model.report import Image, Report
 from weighbridge.model.tree import Node
 from weighbridge.quoting import escape, shorten
 from weighbridge.report.units import format_size
+
+if TYPE_CHECKING:
+    from weighbridge.model.report import Image, Report
 
 WIDTH, HEIGHT = 960, 440
 """Size of the picture without scripts, in SVG user units."""

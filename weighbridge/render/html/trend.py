@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from weighbridge.model.report import Report
 from weighbridge.render import overview
 from weighbridge.render.overview import format_moment
 from weighbridge.report import trend
 from weighbridge.report.units import format_size
+
+if TYPE_CHECKING:
+    from weighbridge.model.report import Report
 
 WIDTH, HEIGHT = 960, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 130, 14, 26
