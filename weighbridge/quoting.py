@@ -12,8 +12,8 @@ LISTED = 12
 _MARK = "\ufffd"
 """Replaces a character that cannot be shown."""
 _LONGEST = 1000
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold, not even escaped."""
+_NO_XML = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+"""Characters that XML 1.0 cannot hold, not even escaped. Python compiles it on first use, which takes a while."""
 
 
 _spelling = "invoke "
@@ -82,4 +82,4 @@ def escape(text: str, longest: int = _LONGEST) -> str:
 
 def replace_invalid_xml(text: str) -> str:
     """Return text that XML can hold: with plain line feeds, and a mark in place of each character that XML excludes."""
-    return _NO_XML.sub(_MARK, text.replace("\r\n", "\n").replace("\r", "\n"))
+    return re.sub(_NO_XML, _MARK, text.replace("\r\n", "\n").replace("\r", "\n"))
