@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from weighbridge.errors import SettingsError
-from weighbridge.render import destination, log_commands
-from weighbridge.render.log_commands import Syntax
+from weighbridge.render import destination
 
 if TYPE_CHECKING:
     from weighbridge.model.build import BuildResult, Setup
     from weighbridge.model.smoke import Proof
+    from weighbridge.render.log_commands import Syntax
     from weighbridge.report.comparison import Comparison
     from weighbridge.report.trend import Trend
 
@@ -39,6 +39,8 @@ def _defer(module: str, name: str = "render", *, syntax: Syntax = "markup") -> C
 
     def render(value: Any, *stream: Any) -> None:
         if syntax != "text" and not stream:
+            from weighbridge.render import log_commands  # noqa: PLC0415 - the menu opens without it
+
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(encoding="utf-8")
             stream = (log_commands.guard(sys.stdout, syntax),)
