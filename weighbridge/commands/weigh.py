@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # known images are neither read nor weighed
     from weighbridge.image.content import ImageContent, Outline
     from weighbridge.image.layer import Fingerprint
     from weighbridge.image.requirements import Demand
-    from weighbridge.model.engine import LocalImage
     from weighbridge.settings.project import Settings
     from weighbridge.sources.assembly import Progress
 
