@@ -83,6 +83,7 @@ RUN /venv/bin/python -m image.bake /out-bytecode \
 FROM environment AS application
 COPY weighbridge /out-library/app/weighbridge
 COPY backend/*.py /out-app/app/backend/
+COPY backend/migrations/*.py /out-app/app/backend/migrations/
 RUN /venv/bin/python -m image.bake --in-place /out-library \
  && /venv/bin/python -m image.bake --in-place /out-app
 

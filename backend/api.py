@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from backend import service
 from backend.bodies import Bodies
 from backend.broker import Broker
-from backend.errors import Invalid, root_cause
+from backend.errors import Invalid, WrongSchema, root_cause
 from backend.schemas import (
     Comparison,
     ComparisonRequest,
@@ -143,6 +143,12 @@ def get_report(report_id: str, needs: Needs) -> Response:
     return _send_json(service.get_record(needs.store, report_id))
 
 
+@reports.delete("/{report_id}", status_code=204, dependencies=_WRITE, responses=_problems(401, 404))
+def delete_report(report_id: str, needs: Needs) -> None:
+    """Delete a report with its comparisons. Its content can be posted again."""
+    service.delete_report(needs.store, report_id)
+
+
 @comparisons.post(
     "",
     status_code=202,
@@ -212,6 +218,8 @@ def describe(faults: Any) -> str:
 
 def _tell(result: BaseException) -> str:
     """Say what failed in our own words: a driver's error text may contain an address and a password."""
+    if isinstance(result, WrongSchema):
+        return result.reason
     return "no answer in time" if isinstance(result, TimeoutError) else "does not answer"
 
 

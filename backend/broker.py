@@ -15,12 +15,15 @@ from redis.retry import Retry
 from backend import transport
 from backend.errors import BrokerUnavailable
 from backend.settings import Settings
+from backend.undecodable import COUNTER
 
 COMPARE = "backend.compare"
 REHEARSE = "backend.rehearse"
 SEND_SECONDS = 2.0
 """How long a request waits for the queue, including the time to resolve the broker's name."""
 _PING_SECONDS = 1.0
+_QUEUE, _TAKEN = "celery", "unacked"
+"""Celery's queue, and Kombu's hash of the messages that workers hold."""
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -28,8 +31,8 @@ def make_celery(settings: Settings) -> Celery:
     transport.install()
     app = Celery("backend", broker=settings.redis_url, backend=settings.redis_url)
     app.conf.update(
-        # A job is acknowledged when it is done, and sent again when its worker dies. Our jobs may run twice: a
-        # comparison gives the same row. It counts its attempts, so that one that kills its worker is given up one day.
+        # A message is acknowledged when its job is done, and sent again when its worker dies. It only says which row to
+        # look at, so a doubled or late one does nothing; the sweeper sends what was lost.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         # The soft limit raises an exception in the job, which can report it; the hard limit kills a job that hangs.
@@ -88,6 +91,18 @@ class Broker:
     def ping(self) -> None:
         """Send Redis a PING; raises what the Redis client raises."""
         self._redis.ping()
+
+    def measure(self) -> tuple[int, int]:
+        """Return how many messages wait, and how many workers hold; raises what the Redis client raises."""
+        both = self._redis.pipeline()
+        both.llen(_QUEUE)
+        both.hlen(_TAKEN)
+        waiting, taken = both.execute()
+        return waiting, taken
+
+    def count_undecodable(self) -> int:
+        """Return how many messages workers have dropped because nobody could read them, since Redis was emptied."""
+        return int(self._redis.get(COUNTER) or 0)
 
     def close(self) -> None:
         """Close every connection."""

@@ -7,6 +7,7 @@ The tree:
       NotFound             no such report or comparison
       Unavailable          a service that we need does not answer; try again later
         StoreUnavailable     the database
+          WrongSchema          its schema is not the one that this program needs
         BrokerUnavailable    Redis
 """
 
@@ -34,6 +35,14 @@ class StoreUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The database does not answer or cannot be written to. Try again later.")
+
+
+class WrongSchema(StoreUnavailable):
+    """The database answers, but has another schema. The reason completes the sentence "The database …"."""
+
+    def __init__(self, reason: str) -> None:
+        BackendError.__init__(self, f"The database {reason}")
+        self.reason = reason
 
 
 class BrokerUnavailable(Unavailable):

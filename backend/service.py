@@ -8,14 +8,16 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from pydantic_core import to_json
 
-from backend import contract
+from backend import contract, jobs
 from backend.canonical import canonical, identify, parse
-from backend.errors import Invalid, NotFound, Unavailable
+from backend.errors import Invalid, NotFound, Unavailable, root_cause
+from backend.jobs import MAX_ATTEMPTS, Lease
 from backend.schemas import VariantRefusal
-from backend.store import MAX_ATTEMPTS, Store, StoredComparison, StoredReport
+from backend.store import Store, StoredComparison, StoredReport
 from weighbridge.errors import UnreadableRecord
 from weighbridge.report.comparison import Comparison, Refusal, compare_reports
 from weighbridge.report.difference import VariantDifference
@@ -25,6 +27,8 @@ _log = logging.getLogger(__name__)
 _ID = re.compile("[0-9a-f]{64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 MAX_REHEARSAL_SECONDS = 20
+LEASE_SECONDS = 60.0
+"""How long a job is ours if its caller sets no other time: longer than a job may take."""
 
 
 def add_report(store: Store, body: bytes | bytearray) -> tuple[str, bool]:
@@ -67,6 +71,12 @@ def list_reports(
     return page, encode_cursor(page[-1].recorded_at, page[-1].id) if len(found) > limit else None
 
 
+def delete_report(store: Store, report_id: str) -> None:
+    """Delete a report with its comparisons. A job that is comparing it finds nothing to store its result in."""
+    if not (_ID.fullmatch(report_id) and store.delete_report(report_id)):
+        raise NotFound(f"There is no report {report_id[:80]!a}")
+
+
 def request_comparison(store: Store, send: Callable[[str], None], before: str, after: str) -> StoredComparison:
     """Open a comparison and queue its job. Repeating the request is harmless, and queues a lost job again.
 
@@ -75,6 +85,10 @@ def request_comparison(store: Store, send: Callable[[str], None], before: str, a
         send: Puts a comparison's ID on the queue; raises Unavailable if it cannot.
         before: The ID of the earlier report.
         after: The ID of the later report.
+
+    Raises:
+        Unavailable: Its job could not be sent, and nobody had asked for the comparison before. What was accepted once
+            stays accepted: the sweeper will send it.
     """
     for name, report_id in (("before", before), ("after", after)):
         if not store.has_report(report_id):
@@ -85,7 +99,9 @@ def request_comparison(store: Store, send: Callable[[str], None], before: str, a
     try:
         send(comparison.id)
     except Unavailable as error:
-        store.fail_comparison(comparison.id, str(error))
+        if comparison.opened_at is None:
+            return comparison
+        store.refuse_comparison(comparison, str(error))
         raise
     return comparison
 
@@ -98,22 +114,38 @@ def get_comparison(store: Store, comparison_id: str) -> StoredComparison:
     return comparison
 
 
-def run_comparison(store: Store, comparison_id: str) -> None:
-    """Compare two reports and store the result. Running twice stores the same result."""
-    comparison = store.comparison(comparison_id)
-    if comparison is None or comparison.status == "done":
+def run_comparison(store: Store, comparison_id: str, lease_seconds: float = LEASE_SECONDS) -> None:
+    """Compare two reports and store the result, if the row says that this is to be done now and by nobody else.
+
+    Raises:
+        Unavailable: The database has failed. The job was postponed, or its lease runs out: the sweeper sends it again.
+    """
+    lease = jobs.claim(store, comparison_id, lease_seconds)
+    if lease is None:
         _log.info("comparison skipped", extra={"comparison": comparison_id})
         return
-    if store.count_attempt(comparison_id) > MAX_ATTEMPTS:
-        store.fail_comparison(comparison_id, f"It was started {MAX_ATTEMPTS} times and never finished.")
-        return
     try:
-        before, after = (parse_json(get_record(store, key), key) for key in (comparison.before, comparison.after))
+        kept = _compare(store, lease)
+    except Unavailable as error:
+        _log.warning("comparison postponed: %s", root_cause(error), extra={"comparison": comparison_id})
+        with suppress(Unavailable):
+            jobs.postpone(store, lease)
+        raise
+    _log.info("comparison done" if kept else "comparison lost its row", extra={"comparison": comparison_id})
+
+
+def _compare(store: Store, lease: Lease) -> bool:
+    """Do a job, and tell whether its row was still ours to write to."""
+    if lease.attempts > MAX_ATTEMPTS:
+        return jobs.fail(store, lease, f"It was started {MAX_ATTEMPTS} times and never finished.")
+    try:
+        before, after = (parse_json(get_record(store, key), key) for key in (lease.before, lease.after))
+    except NotFound:  # deleted meanwhile, and the comparison with it
+        return False
     except UnreadableRecord as error:  # its advice is for files
-        store.fail_comparison(comparison_id, error.message)
-        return
-    store.finish_comparison(comparison_id, to_json([_describe(each) for each in compare_reports(before, after)]))
-    _log.info("comparison done", extra={"comparison": comparison_id})
+        return jobs.fail(store, lease, error.message)
+    difference = to_json([_describe(each) for each in compare_reports(before, after)])
+    return jobs.finish(store, lease, difference)
 
 
 def _describe(found: Comparison | Refusal) -> VariantDifference | VariantRefusal:

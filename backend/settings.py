@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     It determines the longest wait before a retry and the longest job. Together they must be shorter, or a job that is
     still running would be started a second time. From 114 seconds on, both have their maximum.
     """
+    retention_days: int | None = Field(None, ge=1)
+    """A report whose record is older is deleted with its comparisons. None: age is no reason."""
+    retention_bytes: int | None = Field(None, ge=10**6)
+    """The oldest reports are deleted until records and differences have no more bytes. None: size is no reason."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     heartbeat_path: Path = Path("/tmp/worker.heartbeat")  # noqa: S108 - /tmp is the only writable place of a container
     weighbridge_version: str | None = None
@@ -102,6 +106,11 @@ class Settings(BaseSettings):
         return self.job_seconds + min(_KILL_SECONDS, self.visibility_timeout_seconds // 10)
 
     @property
+    def lease_seconds(self) -> int:
+        """How long a job belongs to whoever has claimed it: until it is killed, and a bit for storing the reason."""
+        return self.job_kill_seconds + self.restore_seconds
+
+    @property
     def max_retry_wait_seconds(self) -> int:
         """The longest wait before a retry. The worker keeps the job meanwhile, and runs it when a process is free."""
         return min(MAX_RETRY_WAIT_SECONDS, (self.visibility_timeout_seconds - self.job_kill_seconds) * 7 // 10)
@@ -117,7 +126,7 @@ class Settings(BaseSettings):
 
     @property
     def restore_seconds(self) -> int:
-        """How often, in seconds, a worker looks for the jobs of a killed one."""
+        """How often, in seconds, a worker looks for the jobs of a killed one, in Redis and in the database."""
         return min(_RESTORE_SECONDS, self.visibility_timeout_seconds // 10)
 
     def secrets(self) -> tuple[str, ...]:

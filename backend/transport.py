@@ -1,5 +1,7 @@
 """Kombu's Redis transport without a bug that ends a worker if Redis goes away while a job runs.
 
+It also drops what is no message; `undecodable.py` says how.
+
 In Kombu 5.7.0 with Celery 5.7.0, Celery closes a connection that was lost. Then the channel returns unacknowledged jobs
 to Redis (`restore_unacked`), or a job that ends just then acknowledges itself. Both ask `_connparams` for a connection
 when the transport no longer has one (`client` is None). The resulting AttributeError is not among the connection errors
@@ -12,11 +14,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+from kombu.transport import TRANSPORT_ALIASES
 from redis.exceptions import ConnectionError as ConnectionLost
 
+from backend.undecodable import DroppingChannel, DroppingTransport
 
-class Channel(redis.Channel):
+
+class Channel(DroppingChannel):
     """Kombu's channel, except that a closed connection raises a connection error."""
 
     def _connparams(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - Kombu's interface
@@ -25,7 +29,7 @@ class Channel(redis.Channel):
         return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]  # Kombu ships few types
 
 
-class Transport(redis.Transport):
+class Transport(DroppingTransport):
     """Kombu's transport, with our channel."""
 
     Channel = Channel

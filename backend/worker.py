@@ -11,23 +11,28 @@ from functools import cache
 from typing import Any
 
 from celery import Task  # type: ignore[import-untyped]  # Celery ships no types
-from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]  # Celery ships no types
+from celery.exceptions import (  # type: ignore[import-untyped]  # Celery ships no types
+    SoftTimeLimitExceeded,
+    TimeLimitExceeded,
+)
 from celery.signals import (  # type: ignore[import-untyped]  # Celery ships no types
     celeryd_after_setup,
     setup_logging,
 )
 
-from backend import logs, service
+from backend import jobs, logs, remote_control, service
 from backend.broker import COMPARE, REHEARSE, make_celery
 from backend.errors import Unavailable, root_cause
 from backend.heartbeat import Heartbeat
 from backend.settings import load_settings
 from backend.store import Store
+from backend.sweeper import Sweeper
 
 _log = logging.getLogger(__name__)
 _settings = load_settings()
 app = make_celery(_settings)
-app.steps["worker"].add(Heartbeat)
+app.steps["worker"] |= {Heartbeat, Sweeper}
+remote_control.allow_inspection_alone()
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]  # Celery ships no types
@@ -50,7 +55,10 @@ def _store() -> Store:
 
 
 class ComparisonJob(Task):  # type: ignore[misc]  # the base is untyped
-    """The behaviour of all comparisons: they are retried for a while if a service is lost, and fail on other errors."""
+    """The behaviour of all comparisons: they are retried for a while if a service is lost, and fail on other errors.
+
+    The retries are for speed. When they end, the row is still pending, and the sweeper sends it again.
+    """
 
     autoretry_for = (Unavailable,)
     max_retries = _settings.max_retries
@@ -58,23 +66,23 @@ class ComparisonJob(Task):  # type: ignore[misc]  # the base is untyped
     retry_backoff_max = _settings.max_retry_wait_seconds
     ignore_result = True  # the database's row is the truth
 
-    def on_failure(self, exc: Exception, _id: str, args: list[str], _kwargs: object, _info: object) -> None:
+    def on_failure(self, exc: Exception, _id: str, args: list[Any], _kwargs: object, _info: object) -> None:
         """Store the reason, so that nobody waits for ever."""
+        if isinstance(exc, Unavailable) or not (args and isinstance(args[0], str)):
+            return
         why = f"The service has failed: {type(exc).__name__}"
-        if isinstance(exc, Unavailable):
-            why = str(exc)
-        elif isinstance(exc, SoftTimeLimitExceeded):
+        if isinstance(exc, SoftTimeLimitExceeded | TimeLimitExceeded):
             why = f"It took longer than {_settings.job_seconds} seconds."
         try:
-            _store().fail_comparison(args[0], why)
+            jobs.fail_unheld(_store(), args[0], why)
         except Unavailable as error:
             _log.error("a failed comparison stays pending: %s", root_cause(error), extra={"comparison": args[0]})
 
 
 @app.task(name=COMPARE, base=ComparisonJob)  # type: ignore[untyped-decorator]  # Celery ships no types
 def compare(comparison_id: str) -> None:
-    """Make one comparison."""
-    service.run_comparison(_store(), comparison_id)
+    """Look at one comparison's row, and make the comparison if it is due."""
+    service.run_comparison(_store(), comparison_id, _settings.lease_seconds)
 
 
 @app.task(name=REHEARSE, bind=True)  # type: ignore[untyped-decorator]  # Celery ships no types

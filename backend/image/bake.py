@@ -22,6 +22,8 @@ from pathlib import Path
 
 # Modules that the application imports, and modules that the roles' commands load only when they run.
 MODULES = (
+    "alembic.runtime.environment",
+    "alembic.script",
     "celery.apps.worker",
     "celery.backends.redis",
     "celery.bin.celery",

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend import service
+from backend import jobs, service
 from backend.canonical import identify
 from backend.errors import BrokerUnavailable, Invalid, NotFound
-from backend.store import MAX_ATTEMPTS, Store, StoredReport
+from backend.jobs import MAX_ATTEMPTS
+from backend.store import Store, StoredReport
 
 UNKNOWN = "0" * 64
 
@@ -190,7 +191,7 @@ def test_a_job_that_keeps_killing_its_worker_ends(store: Store, record: Any) -> 
     """Attempts are counted before they start, and their number is limited."""
     opened = service.request_comparison(store, lambda _: None, *_pair(store, record))
     for _ in range(MAX_ATTEMPTS):
-        store.count_attempt(opened.id)
+        assert jobs.claim(store, opened.id, seconds=-1)  # a lease that has run out, as if its worker had been killed
     service.run_comparison(store, opened.id)
     found = service.get_comparison(store, opened.id)
 
