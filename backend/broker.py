@@ -15,15 +15,15 @@ from redis.retry import Retry
 from backend import transport
 from backend.errors import BrokerUnavailable
 from backend.settings import Settings
-from backend.undecodable import COUNTER
+from backend.undecodable import COUNTER, QUEUE
 
 COMPARE = "backend.compare"
 REHEARSE = "backend.rehearse"
 SEND_SECONDS = 2.0
 """How long a request waits for the queue, including the time to resolve the broker's name."""
 _PING_SECONDS = 1.0
-_QUEUE, _TAKEN = "celery", "unacked"
-"""Celery's queue, and Kombu's hash of the messages that workers hold."""
+_TAKEN = "unacked"
+"""Kombu's hash of the messages that workers hold."""
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -95,7 +95,7 @@ class Broker:
     def measure(self) -> tuple[int, int]:
         """Return how many messages wait, and how many workers hold; raises what the Redis client raises."""
         both = self._redis.pipeline()
-        both.llen(_QUEUE)
+        both.llen(QUEUE)
         both.hlen(_TAKEN)
         waiting, taken = both.execute()
         return waiting, taken

@@ -1,14 +1,13 @@
-"""The sweeper: a thread of each worker that sends lost jobs again, and deletes what retention no longer keeps.
+"""The sweeper of each worker: it sends lost jobs again, and deletes what retention no longer keeps.
 
-One of them at a time does something; `jobs.take_lost` sees to that. It keeps no connection to the database between two
-sweeps, because the worker forks.
+Of all workers' sweepers one at a time finds something to send; `jobs.take_lost` sees to that.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
+from functools import cache
 from typing import Any
 
 from celery.bootsteps import StartStopStep  # type: ignore[import-untyped]  # Celery ships no types
@@ -47,45 +46,82 @@ def sweep(store: Store, broker: Broker) -> int:
     return len(lost)
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
-    """Sweep until told to stop. What fails is tried again at the next turn, and logged when it begins to fail."""
-    store, broker = Store(settings.database_url), Broker(settings)
-    told, next_retention = "", 0.0
-    while not stop.wait(settings.restore_seconds):
+class Sweeps:
+    """The sweeps of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store, self._broker = Store(settings.database_url), Broker(settings)
+        self._fault = ""
+        self._next_retention = 0.0
+
+    def run(self) -> None:
+        """Sweep once. What fails is tried again at the next turn, and logged when it begins to fail."""
         try:
-            sweep(store, broker)
-            if time.monotonic() >= next_retention:
-                _keep_limits(settings, store)
-                next_retention = time.monotonic() + RETENTION_SECONDS
-            told = ""
+            sweep(self._store, self._broker)
+            if time.monotonic() >= self._next_retention:
+                self._keep_limits()
+                self._next_retention = time.monotonic() + RETENTION_SECONDS
+            self._fault = ""
         except (Unavailable, RedisError, OSError) as error:
-            if told != (told := root_cause(error)):
-                _log.warning("the sweeper waits: %s", told)
-        except Exception:  # noqa: BLE001 - a fault of ours in one sweep must not end all later ones
-            _log.exception("a sweep has failed")
-        finally:
-            store.close()
-    broker.close()
+            if self._fault != (fault := root_cause(error)):
+                _log.warning("the sweeper waits: %s", fault)
+            self._fault = fault
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._store.close()
+        self._broker.close()
+
+    def _keep_limits(self) -> None:
+        days, most_bytes = self._settings.retention_days, self._settings.retention_bytes
+        deleted = retention.delete_expired(self._store, days=days, most_bytes=most_bytes)
+        if deleted:
+            _log.info("%s reports deleted by retention", deleted)
 
 
-def _keep_limits(settings: Settings, store: Store) -> None:
-    deleted = retention.delete_expired(store, days=settings.retention_days, most_bytes=settings.retention_bytes)
-    if deleted:
-        _log.info("%s reports deleted by retention", deleted)
+@cache
+def _sweeps() -> Sweeps:
+    return Sweeps(load_settings())
+
+
+def run() -> None:
+    """Sweep once, in a process of the pool."""
+    try:
+        _sweeps().run()
+    except Exception:  # noqa: BLE001 - nobody asks for the result, so a fault of ours is only seen here
+        _log.exception("a sweep has failed")
 
 
 class Sweeper(StartStopStep):  # type: ignore[misc]  # the base is untyped
-    """Runs the sweeper beside the worker's main loop, which must never wait for a database."""
+    """Has a process of the pool sweep every few seconds, when one is free.
+
+    The main loop must not wait for a database, and a thread beside it would be copied by the next fork with all locks
+    that it holds just then.
+    """
+
+    requires = {  # noqa: RUF012 - Celery's interface
+        "celery.worker.components:Pool",
+        "celery.worker.components:Timer",
+    }
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
-        self._stop = threading.Event()
+        self._entry: Any = None
+        self._running: Any = None
+        self._limits: dict[str, int] = {}
 
-    def start(self, _worker: Any) -> None:
+    def start(self, worker: Any) -> None:
         """Begin to sweep."""
-        thread = threading.Thread(target=run, args=(load_settings(), self._stop), name="sweeper", daemon=True)
-        thread.start()
+        settings = load_settings()
+        self._limits = {"soft_timeout": settings.job_seconds, "timeout": settings.job_kill_seconds}
+        self._entry = worker.timer.call_repeatedly(settings.restore_seconds, self._sweep, (worker,))
 
     def stop(self, _worker: Any) -> None:
-        """Let the current sweep be the last. Nobody waits for it: what it leaves undone, the next sweeper finds."""
-        self._stop.set()
+        """Let the current sweep be the last. What it leaves undone, the next sweeper finds."""
+        if self._entry is not None:
+            self._entry.cancel()
+
+    def _sweep(self, worker: Any) -> None:
+        if self._running is None or self._running.ready():
+            self._running = worker.pool.apply_async(run, **self._limits)

@@ -6,13 +6,18 @@ content, but not one that cannot be parsed or lacks its envelope: the exception 
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from kombu.transport import redis
 from redis.exceptions import RedisError
 
+QUEUE = "celery"
+"""Celery's queue, in which only jobs may be."""
 COUNTER = "backend.undecodable"
 """The key in Redis under which all workers count."""
 _FAULTS = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
@@ -23,9 +28,16 @@ class DroppingChannel(redis.Channel):
     """Kombu's channel, except that a text that is no JSON is dropped. It is taken off the queue before it is parsed."""
 
     def _brpop_read(self, **options: Any) -> Any:
+        return self._read(partial(super()._brpop_read, **options))
+
+    def _receive_one(self, subscription: Any) -> Any:
+        return self._read(partial(super()._receive_one, subscription))
+
+    def _read(self, read: Callable[[], Any]) -> Any:
+        """Read a message from Redis and hand it on; drop it if it was not handed on because it cannot be parsed."""
         self.connection.is_delivering = False
         try:
-            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]  # Kombu ships few types
+            return read()
         except _FAULTS as error:
             if self.connection is None or self.connection.is_delivering:  # a fault of the receiver, not of the message
                 raise
@@ -40,13 +52,13 @@ class DroppingChannel(redis.Channel):
 
 
 class DroppingTransport(redis.Transport):
-    """Kombu's transport, except that a message without its envelope is dropped."""
+    """Kombu's transport, except that a message without its envelope, or a job without its parts, is dropped."""
 
     is_delivering = False
 
     def _deliver(self, message: Any, queue: str) -> None:
         try:
-            _check_envelope(message, self.channels[0])
+            _check(message, self.channels[0], is_job=queue == QUEUE)
         except _FAULTS as error:
             self.channels[0].drop(error)
             return
@@ -54,10 +66,21 @@ class DroppingTransport(redis.Transport):
         super()._deliver(message, queue)  # type: ignore[no-untyped-call]  # Kombu ships few types
 
 
-def _check_envelope(message: Any, channel: Any) -> None:
-    """Raise one of `_FAULTS` if Kombu or Celery cannot handle a parsed message: they need some of its parts."""
+def _check(message: Any, channel: Any, *, is_job: bool) -> None:
+    """Raise one of `_FAULTS` if Kombu or Celery cannot handle a parsed message: they rely on some of its parts."""
     made = channel.Message(message, channel=channel)
-    texts = [made.delivery_tag, *(made.headers[name] for name in ("task", "id") if "task" in made.headers)]
-    objects = made.headers, made.delivery_info, made.properties
-    if not all(isinstance(part, str) for part in texts) or not all(isinstance(part, dict) for part in objects):
-        raise TypeError("a part of the envelope has another type")
+    _require(str, made.delivery_tag)
+    _require(dict, made.headers, made.delivery_info, made.properties)
+    if is_job:
+        headers = made.headers
+        _require(str, headers["task"], headers["id"])
+        _require(int, headers.get("retries") or 0)
+        _require(list, headers.get("timelimit") or [])
+        args, options, links = json.loads(made.body)
+        _require(list, args)
+        _require(dict, options, links or {})
+
+
+def _require(kind: type, *parts: object) -> None:
+    if not all(isinstance(part, kind) for part in parts):
+        raise TypeError(f"the message has a part that is no {kind.__name__}")
