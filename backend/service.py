@@ -120,7 +120,8 @@ def run_comparison(store: Store, comparison_id: str, lease_seconds: float = LEAS
     Raises:
         Unavailable: The database has failed. The job was postponed, or its lease runs out: the sweeper sends it again.
     """
-    lease = jobs.claim(store, comparison_id, lease_seconds)
+    is_id = _ID.fullmatch(str(comparison_id))  # whoever reaches Redis may send anything
+    lease = jobs.claim(store, comparison_id, lease_seconds) if is_id else None
     if lease is None:
         _log.info("comparison skipped", extra={"comparison": comparison_id})
         return
