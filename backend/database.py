@@ -92,13 +92,19 @@ class Database:
         try:
             if not self._is_known():
                 self._engine.dispose()
-                with self._engine.connect() as plain:
-                    connection = plain.execution_options(write=True)
-                    with connection.begin():
-                        schema.prepare(connection, may_upgrade=self._may_upgrade)
+                with self._engine.connect() as connection, connection.begin():
+                    is_ready = schema.fits(connection)
+                if not is_ready:
+                    self._prepare()
                 self._has_schema_in = self._identity()
         finally:
             self._lock.release()
+
+    def _prepare(self) -> None:
+        with self._engine.connect() as plain:
+            connection = plain.execution_options(write=True)
+            with connection.begin():
+                schema.prepare(connection, may_upgrade=self._may_upgrade)
 
     def _is_known(self) -> bool:
         identity = self._identity()

@@ -38,7 +38,17 @@ def prepare(connection: Connection, *, may_upgrade: bool) -> None:
 
         upgrade(connection, version)
     check_version(connection)
-    _check_columns(connection)
+    if missing := _find_missing(connection):
+        raise WrongSchema(f"says schema {VERSION}, but lacks {missing}: restore it from a backup")
+
+
+def fits(connection: Connection) -> bool:
+    """Tell whether the schema is ours and complete, which reading is enough for."""
+    return (
+        _has_versions(connection)
+        and connection.scalar(select(versions.c.version_num)) == VERSION
+        and _find_missing(connection) is None
+    )
 
 
 def read_version(connection: Connection) -> str | None:
@@ -79,12 +89,12 @@ def _has_versions(connection: Connection) -> bool:
     return inspect(connection).has_table(versions.name)
 
 
-def _check_columns(connection: Connection) -> None:
-    """Make sure that the tables have the columns that we use, whatever the version says."""
+def _find_missing(connection: Connection) -> str | None:
+    """Return a column that we use and that the tables lack, whatever the version says."""
     inspector = inspect(connection)
     for table in metadata.tables.values():
-        missing = {column.name for column in table.columns} - {
-            column["name"] for column in (inspector.get_columns(table.name) if inspector.has_table(table.name) else ())
-        }
+        there = inspector.get_columns(table.name) if inspector.has_table(table.name) else ()
+        missing = {column.name for column in table.columns} - {column["name"] for column in there}
         if missing:
-            raise WrongSchema(f"says schema {VERSION}, but lacks {table.name}.{min(missing)}: restore it from a backup")
+            return f"{table.name}.{min(missing)}"
+    return None

@@ -125,6 +125,41 @@ def _compare(client: httpx.Client, record: Any) -> tuple[httpx.Response, float]:
     return answer, time.monotonic() - started
 
 
+def test_a_deleted_report_is_gone_with_its_comparisons(serving: Any, settings: Settings, record: Any) -> None:
+    """204, then 404 for the report, for what compared it, and for a second DELETE; it can be posted anew."""
+    store = Store(settings.database_url)
+    with serving(settings) as client:
+        [kept, gone] = [_post(client, record(commit=name)).json()["id"] for name in ("kept", "gone")]
+        opened = store.open_comparison("c" * 64, kept, gone)
+        deleted = client.delete(f"/v1/reports/{gone}")
+        missing = [
+            client.get(f"/v1/reports/{gone}"),
+            client.get(f"/v1/comparisons/{opened.id}"),
+            client.delete(f"/v1/reports/{gone}"),
+            client.delete("/v1/reports/none"),
+        ]
+        listed = [each["id"] for each in client.get("/v1/reports").json()["items"]]
+        again = _post(client, record(commit="gone"))
+    store.close()
+
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert [answer.status_code for answer in missing] == [404] * 4
+    assert (listed, again.status_code) == ([kept], 201)
+
+
+def test_a_delete_needs_the_token(serving: Any, settings: Settings, record: Any) -> None:
+    """It is a write."""
+    guarded = settings.model_copy(update={"api_token": SecretStr("secret")})
+    bearer = {"Authorization": "Bearer secret"}
+    with serving(guarded) as client:
+        report = _post(client, record(), headers=bearer).json()["id"]
+        refused = client.delete(f"/v1/reports/{report}")
+        kept = client.get(f"/v1/reports/{report}")
+        deleted = client.delete(f"/v1/reports/{report}", headers=bearer)
+
+    assert (refused.status_code, kept.status_code, deleted.status_code) == (401, 200, 204)
+
+
 def test_without_a_broker_a_comparison_is_503_and_not_left_pending(client: httpx.Client, record: Any) -> None:
     """If the queue does not answer, the API answers 503 at once, with a Retry-After."""
     answer, seconds = _compare(client, record)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -116,6 +117,30 @@ def test_a_dump_of_postgresql_is_restored(
     subprocess.run(["pg_restore", "--no-owner", f"--dbname={empty}", str(dump)], check=True)
 
     assert _read(empty) == _read(own)
+
+
+@pytest.mark.services  # a program of its own, by a user that may not write the file
+def test_a_backup_that_may_only_be_read_is_enough(record: Any) -> None:
+    """As one that was copied into a container by root."""
+    with TemporaryDirectory() as folder:  # pytest's own lies in folders that are for root alone
+        _fill(f"sqlite:///{folder}/backup.db", record)
+        Path(folder).chmod(0o755)
+        Path(folder, "backup.db").chmod(0o444)
+        Path(folder, "data").mkdir()
+        Path(folder, "data").chmod(0o777)
+        load = "import os, sys, sqlalchemy.dialects.sqlite.pysqlite; from backend import copy; "
+        drop = f"{load}os.geteuid() or os.setuid(65534); "
+        program = f"{drop}sys.exit(copy.main(['--from', 'sqlite:///{folder}/backup.db']))"
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env=os.environ | {"DATABASE_URL": f"sqlite:///{folder}/data/own.db"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_full_target_and_a_missing_source_are_refused(tmp_path: Path, record: Any) -> None:

@@ -15,7 +15,8 @@ from sqlalchemy import create_engine, text
 
 from backend import jobs
 from backend.errors import StoreUnavailable
-from backend.store import Store, StoredReport
+from backend.store import Store, StoredReport, _page
+from backend.tables import reports, variants
 
 THREADS = 8
 Result = TypeVar("Result")
@@ -240,3 +241,50 @@ def test_connections_that_the_server_dropped_are_replaced(postgres_url: str) -> 
     store.close()
 
     assert ended
+
+
+def _fill(store: Store, count: int) -> None:
+    """Store reports, a hundredth of them with the variant `rare`."""
+    times = [f"2026-{1 + n % 12:02}-{1 + n % 28:02}T{n % 24:02}:{n % 60:02}:00Z" for n in range(count)]
+    rows = [
+        {"id": f"{n:064}", "recorded_at": time, "dirty": False, "record": b"{}", "record_bytes": 2}
+        for n, time in enumerate(times)
+    ]
+    sizes = [
+        {
+            "report_id": f"{n:064}",
+            "position": position,
+            "variant": variant,
+            "shipped_bytes": 1,
+            "recorded_at": time,
+        }
+        for n, time in enumerate(times)
+        for position, variant in enumerate(["multi", "rare" if n % 100 == 0 else "minimal"])
+    ]
+    with store.transaction(write=True) as connection:
+        connection.execute(reports.insert(), rows)
+        connection.execute(variants.insert(), sizes)
+    with store._engine.connect() as plain, plain.execution_options(write=True).begin() as _:
+        plain.exec_driver_sql("ANALYZE")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", [None, "multi", "rare", "unknown"])
+def test_a_list_reads_as_much_as_it_shows(url: str, variant: str | None) -> None:
+    """Among 20,000 reports a page is read from an index in its order, wherever it begins, without a scan or a sort."""
+    store = Store(url)
+    _fill(store, 20_000)
+    plans = []
+    for before in (None, ("2026-06-15T12:00:00Z", "0" * 64)):
+        query = _page(variant, before, 21)
+        text_of_it = str(query.compile(store._engine, compile_kwargs={"literal_binds": True}))
+        explain = "EXPLAIN QUERY PLAN" if store.is_sqlite else "EXPLAIN"
+        with store.transaction() as connection:
+            plans += [" ".join(map(str, row)) for row in connection.exec_driver_sql(f"{explain} {text_of_it}")]
+    store.close()
+    plan = "\n".join(plans)
+
+    assert "TEMP B-TREE" not in plan
+    assert "Sort" not in plan
+    assert "Seq Scan" not in plan
+    assert ("reports_by_time" if variant is None else "report_variants_by_time") in plan

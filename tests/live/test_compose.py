@@ -69,7 +69,7 @@ def run(command: list[str]) -> str:
 
 
 def test_compose_builds_and_ends_healthy(compose: list[str]) -> None:
-    """`build backend` completes, `up --wait` ends with all three healthy, and the API is ready on the host's port."""
+    """`build` completes, `up --wait` ends with three healthy after the migration, and the API is ready on its port."""
     run([*compose, "build", "backend"])
     run([*compose, "up", "--wait", "--wait-timeout", "90"])
 
@@ -78,6 +78,10 @@ def test_compose_builds_and_ends_healthy(compose: list[str]) -> None:
     port = run([*compose, "port", "backend", "8000"]).strip().rpartition(":")[2]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10) as answer:
         ready = json.load(answer)
+    migration = run([*compose, "logs", "--no-log-prefix", "migrate"]).strip()
+    stranger = run([*compose, "exec", "-T", "-e", "REDISCLI_AUTH=", "redis", "redis-cli", "ping"])
 
     assert {row["Service"]: row["Health"] for row in rows} == dict.fromkeys(["backend", "worker", "redis"], "healthy")
     assert ready["ready"] is True
+    assert migration.endswith("The database has schema 0001")
+    assert "NOAUTH" in stranger
