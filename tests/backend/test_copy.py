@@ -128,7 +128,7 @@ def test_a_backup_that_may_only_be_read_is_enough(record: Any) -> None:
         Path(folder, "backup.db").chmod(0o444)
         Path(folder, "data").mkdir()
         Path(folder, "data").chmod(0o777)
-        load = "import os, sys, sqlalchemy.dialects.sqlite.pysqlite; from backend import copy; "
+        load = "import os, sqlite3, sys, sqlalchemy.dialects.sqlite.pysqlite; from backend import copy; "
         drop = f"{load}os.geteuid() or os.setuid(65534); "
         program = f"{drop}sys.exit(copy.main(['--from', 'sqlite:///{folder}/backup.db']))"
         done = subprocess.run(

@@ -251,7 +251,7 @@ def allowed() -> list[str]:
     return [line.removeprefix("!") for line in lines if line.startswith("!")]
 
 
-ENTRIES = ("backend.main", "backend.worker", "backend.health")
+ENTRIES = ("backend.main", "backend.worker", "backend.health", "backend.migrate", "backend.copy")
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
