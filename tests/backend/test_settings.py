@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -160,3 +161,25 @@ def test_no_secret_is_in_the_representation() -> None:
     settings = Settings(redis_url="redis://:hunter22@redis/0", database_url="postgresql://u:hunter22@db/x")
 
     assert "hunter22" not in repr(settings)
+
+
+def test_every_setting_has_a_row_in_the_documents() -> None:
+    """The table of docs/service.md names each variable that users may set, with its default, and no other."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \| `?([^`|]+?)`? \|", (ROOT / "docs/service.md").read_text(), re.MULTILINE)
+    fields = {name: field.default for name, field in Settings.model_fields.items() if "weighbridge_" not in name}
+
+    assert dict(rows) == {name.upper(): "none" if default is None else str(default) for name, default in fields.items()}
+
+
+@pytest.mark.parametrize(("name", "value"), [("RETENTION_DAYS", "0"), ("RETENTION_BYTES", "999999")])
+def test_a_limit_that_would_delete_everything_is_refused(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A slip of the pen costs no report; an empty variable, as Compose hands it over, is none."""
+    monkeypatch.setenv(name, "")
+    assert load_settings().retention_days is None
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        load_settings()
+
+    assert f"The setting {name} is wrong: " in capsys.readouterr().err
