@@ -20,7 +20,10 @@ QUEUE = "celery"
 """Celery's queue, in which only jobs may be."""
 COUNTER = "backend.undecodable"
 """The key in Redis under which all workers count."""
-_FAULTS = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+_UNREADABLE = (KeyError, RecursionError, TypeError, ValueError)
+"""What parsing raises. Not AttributeError: a connection that was closed raises that."""
+_WRONG = (*_UNREADABLE, AttributeError)
+"""What using a parsed message raises that has other parts than a message."""
 _log = logging.getLogger(__name__)
 
 
@@ -35,10 +38,12 @@ class DroppingChannel(redis.Channel):
 
     def _read(self, read: Callable[[], Any]) -> Any:
         """Read a message from Redis and hand it on; drop it if it was not handed on because it cannot be parsed."""
+        if self.connection is None:  # closed, which reading tells
+            return read()
         self.connection.is_delivering = False
         try:
             return read()
-        except _FAULTS as error:
+        except _UNREADABLE as error:
             if self.connection is None or self.connection.is_delivering:  # a fault of the receiver, not of the message
                 raise
             self.drop(error)
@@ -59,7 +64,7 @@ class DroppingTransport(redis.Transport):
     def _deliver(self, message: Any, queue: str) -> None:
         try:
             _check(message, self.channels[0], is_job=queue == QUEUE)
-        except _FAULTS as error:
+        except _WRONG as error:
             self.channels[0].drop(error)
             return
         self.is_delivering = True
@@ -67,7 +72,7 @@ class DroppingTransport(redis.Transport):
 
 
 def _check(message: Any, channel: Any, *, is_job: bool) -> None:
-    """Raise one of `_FAULTS` if Kombu or Celery cannot handle a parsed message: they rely on some of its parts."""
+    """Raise one of `_WRONG` if Kombu or Celery cannot handle a parsed message: they rely on some of its parts."""
     made = channel.Message(message, channel=channel)
     _require(str, made.delivery_tag)
     _require(dict, made.headers, made.delivery_info, made.properties)
