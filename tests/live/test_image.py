@@ -108,6 +108,21 @@ def test_base_is_named(config: dict[str, Any], python: str, image: str) -> None:
     assert [config["Labels"].get(name) for name in names] == expected
 
 
+def test_migrations_run_in_the_image(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
+    """Alembic finds them as bytecode, and nothing that it needs was left out: from an empty database to the newest."""
+    source = """
+import json
+from sqlalchemy import create_engine
+from backend.upgrading import upgrade
+from backend.tables import VERSION
+with create_engine("sqlite://").connect() as connection:
+    upgrade(connection, None)
+    print(json.dumps(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == VERSION))
+"""
+
+    assert run_python(client, engine, image, source) is True
+
+
 def test_nothing_is_compiled_at_start(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
     """Every module that the two roles import has its bytecode in the image, of the kind that no file time can spoil."""
     source = """
