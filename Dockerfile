@@ -46,7 +46,7 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-I", "-S", "/app/backend/health.py"]
-CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]
+CMD ["uvicorn", "backend.main:app", "--http", "backend.connection:Connection", "--ws", "none", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]
 
 
 # The environment, at the path that it has in the image, for its scripts name their interpreter in full. What built the
@@ -115,7 +115,7 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-I", "-S", "/app/backend/health.pyc"]
-CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]
+CMD ["uvicorn", "backend.main:app", "--http", "backend.connection:Connection", "--ws", "none", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]
 
 
 # What `multi` has beside its base: the shared libraries that the compiled extensions need, the user, the one folder for
@@ -166,4 +166,4 @@ USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-I", "-S", "/app/backend/health.pyc"]
-CMD ["uvicorn", "backend.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]
+CMD ["uvicorn", "backend.main:app", "--http", "backend.connection:Connection", "--ws", "none", "--host", "0.0.0.0", "--port", "8000", "--no-server-header", "--timeout-graceful-shutdown", "15"]

@@ -7,6 +7,7 @@ import hmac
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 
@@ -15,6 +16,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
 from backend import service
+from backend.answers import Answers
 from backend.bodies import Bodies
 from backend.broker import Broker
 from backend.errors import Invalid, WrongSchema, root_cause
@@ -30,7 +32,7 @@ from backend.schemas import (
     Version,
 )
 from backend.settings import BLANKS, Settings
-from backend.store import Store, StoredComparison
+from backend.store import Store, StoredComparison, StoredReport
 from weighbridge.model.report import Report
 
 _READY_SECONDS = 1.5
@@ -48,6 +50,7 @@ class Services:
     threads: Executor
     """Threads for readiness checks, separate from those of requests."""
     bodies: Bodies
+    answers: Answers
     faults: dict[str, str] = field(default_factory=dict)
     """Service -> the fault that the last readiness check found."""
 
@@ -77,6 +80,15 @@ async def _read_body(request: Request, needs: Needs) -> AsyncIterator[bytearray]
 
 
 Body = Annotated[bytearray, Depends(_read_body, scope="function")]
+
+
+async def _until_sent() -> AsyncIterator[AsyncExitStack]:
+    """Yield what is closed once the answer is sent, or its client has left."""
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+Sent = Annotated[AsyncExitStack, Depends(_until_sent, scope="request")]
 
 
 def _problems(*codes: int) -> dict[int | str, dict[str, Any]]:
@@ -109,28 +121,23 @@ def post_report(body: Body, needs: Needs, response: Response) -> ReportReference
     return ReportReference(id=report_id)
 
 
-@reports.get("")
-def list_reports(
+@reports.get("", response_model=ReportPage)
+async def list_reports(
     needs: Needs,
+    sent: Sent,
     variant: Annotated[
         str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="Only reports with this variant.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=500, description="The `next` of an earlier answer.")] = None,
-) -> ReportPage:
+) -> Response:
     """List reports, newest first."""
-    page, following = service.list_reports(needs.store, variant=variant, limit=limit, cursor=cursor)
-    items = [
-        ReportSummary(
-            id=report.id,
-            recorded_at=report.recorded_at,
-            commit=report.commit,
-            dirty=report.dirty,
-            variants=[VariantSize(variant=name, shipped_bytes=size) for name, size in report.variants],
-        )
-        for report in page
-    ]
-    return ReportPage(items=items, next=following)
+
+    def read() -> bytes:
+        page, following = service.list_reports(needs.store, variant=variant, limit=limit, cursor=cursor)
+        return ReportPage(items=[_summarize(report) for report in page], next=following).model_dump_json().encode()
+
+    return _send_json(await needs.answers.load(read, sent))
 
 
 @reports.get(
@@ -138,9 +145,9 @@ def list_reports(
     response_class=Response,
     responses={200: {"model": Report, "description": "As posted"}, **_problems(404)},
 )
-def get_report(report_id: str, needs: Needs) -> Response:
+async def get_report(report_id: str, needs: Needs, sent: Sent) -> Response:
     """Return a record as it was posted, with its unknown fields."""
-    return _send_json(service.get_record(needs.store, report_id))
+    return _send_json(await needs.answers.load(lambda: service.get_record(needs.store, report_id), sent))
 
 
 @reports.delete("/{report_id}", status_code=204, dependencies=_WRITE, responses=_problems(401, 404))
@@ -157,20 +164,28 @@ def delete_report(report_id: str, needs: Needs) -> None:
     response_model=Comparison,
     responses=_problems(401, 413),
 )
-def post_comparison(body: Body, needs: Needs) -> Response:
+async def post_comparison(body: Body, needs: Needs, sent: Sent) -> Response:
     """Start the comparison of two reports. The URL in the answer's Location shows its progress."""
-    try:
-        wanted = ComparisonRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise Invalid(describe(error.errors())) from None
-    found = service.request_comparison(needs.store, needs.broker.send_comparison, wanted.before, wanted.after)
-    return _send_comparison(found, status_code=202, headers={"Location": f"/v1/comparisons/{found.id}"})
+    headers = {}
+
+    def request() -> bytes:
+        wanted = _parse_request(body)
+        found = service.request_comparison(needs.store, needs.broker.send_comparison, wanted.before, wanted.after)
+        headers["Location"] = f"/v1/comparisons/{found.id}"
+        return _write_comparison(found)
+
+    content = await needs.answers.load(request, sent)
+    return _send_json(content, status_code=202, headers=headers)
 
 
 @comparisons.get("/{comparison_id}", response_model=Comparison)
-def get_comparison(comparison_id: str, needs: Needs) -> Response:
+async def get_comparison(comparison_id: str, needs: Needs, sent: Sent) -> Response:
     """Return a comparison: pending, done with the difference by variant and layer, or failed with the reason."""
-    return _send_comparison(service.get_comparison(needs.store, comparison_id))
+
+    def read() -> bytes:
+        return _write_comparison(service.get_comparison(needs.store, comparison_id))
+
+    return _send_json(await needs.answers.load(read, sent))
 
 
 @probes.head("/livez", include_in_schema=False)
@@ -210,6 +225,13 @@ async def version(needs: Needs) -> Version:
     )
 
 
+def _parse_request(body: bytearray) -> ComparisonRequest:
+    try:
+        return ComparisonRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise Invalid(describe(error.errors())) from None
+
+
 def describe(faults: Any) -> str:
     """Return one line that names the first wrong field."""
     place = ".".join(str(part) for part in faults[0]["loc"] if part not in {"query", "path", "body"})
@@ -223,22 +245,31 @@ def _tell(result: BaseException) -> str:
     return "no answer in time" if isinstance(result, TimeoutError) else "does not answer"
 
 
-def _send_comparison(found: StoredComparison, **options: Any) -> Response:
-    """Answer with the stored JSON of the difference as it is, and serialise only the rest."""
-    rest = Comparison(id=found.id, before=found.before, after=found.after, status=found.status, why=found.why)
-    start = rest.model_dump_json(exclude={"difference"}).encode().removesuffix(b"}") + b',"difference":'
-    return _send_json(start, found.difference or b"null", b"}", **options)
-
-
-def _send_json(*parts: bytes, headers: dict[str, str] | None = None, status_code: int = 200) -> Response:
-    """Answer with JSON in parts, as fast as the client reads, without copying a whole part."""
-    length = {"Content-Length": str(sum(map(len, parts)))}
-    return StreamingResponse(
-        _slices(parts), status_code, headers=length | (headers or {}), media_type="application/json"
+def _summarize(report: StoredReport) -> ReportSummary:
+    return ReportSummary(
+        id=report.id,
+        recorded_at=report.recorded_at,
+        commit=report.commit,
+        dirty=report.dirty,
+        variants=[VariantSize(variant=name, shipped_bytes=size) for name, size in report.variants],
     )
 
 
-async def _slices(parts: tuple[bytes, ...]) -> AsyncIterator[memoryview]:
-    for part in parts:
-        for start in range(0, len(part), _SLICE_BYTES):
-            yield memoryview(part)[start : start + _SLICE_BYTES]
+def _write_comparison(found: StoredComparison) -> bytes:
+    """Return its JSON, with the stored JSON of the difference as it is."""
+    rest = Comparison(id=found.id, before=found.before, after=found.after, status=found.status, why=found.why)
+    start = rest.model_dump_json(exclude={"difference"}).encode().removesuffix(b"}") + b',"difference":'
+    return b"".join((start, found.difference or b"null", b"}"))
+
+
+def _send_json(content: bytes, *, headers: dict[str, str] | None = None, status_code: int = 200) -> Response:
+    """Answer with JSON as fast as the client reads, without copying the whole."""
+    length = {"Content-Length": str(len(content))}
+    return StreamingResponse(
+        _slice(content), status_code, headers=length | (headers or {}), media_type="application/json"
+    )
+
+
+async def _slice(content: bytes) -> AsyncIterator[memoryview]:
+    for start in range(0, len(content), _SLICE_BYTES):
+        yield memoryview(content)[start : start + _SLICE_BYTES]

@@ -9,9 +9,13 @@ The tree:
         StoreUnavailable     the database
           WrongSchema          its schema is not the one that this program needs
         BrokerUnavailable    Redis
+        Busy                 we do as much already as our memory allows
 """
 
 from __future__ import annotations
+
+RETRY_SECONDS = 5
+"""When a caller may try again, in `Retry-After`."""
 
 
 class BackendError(Exception):
@@ -50,6 +54,13 @@ class BrokerUnavailable(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The job queue does not answer, so the comparison was not started. Try again later.")
+
+
+class Busy(Unavailable):
+    """As many requests, or bytes of them, are in work as the service's memory allows."""
+
+    def __init__(self) -> None:
+        super().__init__("The service has too much to do. Try again later.")
 
 
 def root_cause(error: BaseException) -> str:

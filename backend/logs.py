@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 _SHORTEST_SECRET = 4
 """Shorter secrets are not masked in texts, because that would mask half of the text."""
 _URL_PASSWORD = re.compile(r"(?<=://)([^\s:/@]*):[^\s@/]+@")
 _BEARER = re.compile(r"(?i)\b(bearer)\s+[^\s\"']+")
+_LONGEST_PATH = 200
+_LONGEST_TEXT = 4000
+"""A client chooses what is in many texts, and would fill the disk with it."""
+_LONGEST_EXCEPTION = 40_000
 _ACCESS = ("client", "method", "path", "http_version", "status")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message", "data"}
 """Fields of every record, and those that uvicorn and Celery add for their own formatters; others come from `extra`."""
@@ -30,27 +35,48 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON on one line."""
+        record = _shorten_access(record)
         fields: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if record.name == "uvicorn.access" and isinstance(record.args, tuple) and len(record.args) == len(_ACCESS):
-            fields |= zip(_ACCESS, record.args, strict=True)
+        if _is_access(record):
+            fields |= zip(_ACCESS, cast("tuple[object, ...]", record.args), strict=True)
         fields |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        cleaned = {key: self._clean(value, _LONGEST_TEXT) for key, value in fields.items()}
         if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
-        return json.dumps({key: self._clean(value) for key, value in fields.items()})
+            cleaned["exception"] = self._clean(self.formatException(record.exc_info), _LONGEST_EXCEPTION)
+        return json.dumps(cleaned)
 
-    def _clean(self, value: object) -> object:
-        """Return numbers as they are, and anything else as text without secrets."""
+    def _clean(self, value: object, most: int) -> object:
+        """Return numbers as they are, and anything else as text without secrets, of so many characters at most."""
         if value is None or isinstance(value, (bool, int, float)):
             return value
         text = str(value)
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return _BEARER.sub(r"\1 ***", _URL_PASSWORD.sub(r"\1:***@", text))
+        return shorten(_BEARER.sub(r"\1 ***", _URL_PASSWORD.sub(r"\1:***@", text)), most)
+
+
+def shorten(text: str, most: int = _LONGEST_PATH) -> str:
+    """Return a text, or its start and how many characters are missing. The default suits paths."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most} characters more)"
+
+
+def _is_access(record: logging.LogRecord) -> bool:
+    return record.name == "uvicorn.access" and isinstance(record.args, tuple) and len(record.args) == len(_ACCESS)
+
+
+def _shorten_access(record: logging.LogRecord) -> logging.LogRecord:
+    """Return an access record with a short path, and any other as it is."""
+    if not _is_access(record):
+        return record
+    client, method, path, *rest = cast("tuple[object, ...]", record.args)
+    short = copy.copy(record)
+    short.args = (client, method, shorten(str(path)), *rest)
+    return short
 
 
 def configure(level: str, secrets: Sequence[str] = ()) -> None:

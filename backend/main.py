@@ -15,10 +15,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from backend import logs
+from backend.admission import Admission
+from backend.answers import Answers
 from backend.api import Services, comparisons, describe, probes, reports
 from backend.bodies import Bodies
 from backend.broker import Broker
-from backend.errors import BackendError, Invalid, NotFound, Unavailable, root_cause
+from backend.errors import RETRY_SECONDS, BackendError, Invalid, NotFound, Unavailable, root_cause
+from backend.logs import shorten
+from backend.response_headers import EVERYWHERE, ResponseHeaders
 from backend.settings import Settings, load_settings
 from backend.store import Store
 
@@ -33,7 +37,9 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         store, broker = Store(settings.database_url), Broker(settings)
         threads = ThreadPoolExecutor(4, thread_name_prefix="readyz")  # bounded: hung checks starve only each other
-        app.state.services = Services(settings=settings, store=store, broker=broker, threads=threads, bodies=Bodies())
+        app.state.services = Services(
+            settings=settings, store=store, broker=broker, threads=threads, bodies=Bodies(), answers=Answers()
+        )
         if settings.api_token is None:
             _log.warning("API_TOKEN is not set: everyone who can reach this service may write to it")
         try:
@@ -50,7 +56,10 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # these pages load scripts from the network
         redoc_url=None,
+        redirect_slashes=False,  # the address of a redirect would be made of the request's Host
     )
+    app.add_middleware(Admission)
+    app.add_middleware(ResponseHeaders)  # outside, because it was added last
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BackendError, _refused)
     app.add_exception_handler(Exception, _failed)
@@ -68,13 +77,13 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
     if not isinstance(error, Unavailable):
         return JSONResponse({"detail": str(error)}, status)
-    _log.warning("%s %s: %s", request.method, request.url.path, root_cause(error))
-    return JSONResponse({"detail": str(error)}, status, {"Retry-After": "5"})
+    _log.warning("%s %s: %s", request.method, shorten(request.url.path), root_cause(error))
+    return JSONResponse({"detail": str(error)}, status, {"Retry-After": str(RETRY_SECONDS)})
 
 
 async def _failed(_: Request, __: Exception) -> JSONResponse:
     """Answer in the common shape; the server logs the exception."""
-    return JSONResponse({"detail": "The service has failed; see its log"}, 500)
+    return JSONResponse({"detail": "The service has failed; see its log"}, 500, EVERYWHERE)
 
 
 def _start() -> FastAPI:

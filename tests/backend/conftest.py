@@ -22,6 +22,7 @@ import pytest
 import uvicorn
 from sqlalchemy import create_engine, text
 
+from backend.connection import Connection
 from backend.main import create_app
 from backend.settings import Settings
 from backend.store import Store
@@ -211,7 +212,8 @@ def wait_for() -> Callable[[int], None]:
 @contextmanager
 def _serving(settings: Settings) -> Iterator[httpx.Client]:
     port = free_port()
-    config = uvicorn.Config(create_app(settings), port=port, log_config=None, access_log=False)
+    app = create_app(settings)
+    config = uvicorn.Config(app, port=port, http=Connection, ws="none", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from backend import bodies, service
+from backend import service
 from backend.bodies import MAX_BODY_BYTES
 from backend.settings import Settings
 from backend.store import Store
@@ -361,25 +361,6 @@ def test_a_client_that_leaves_is_no_error(client: httpx.Client, caplog: pytest.L
 
     assert client.get("/livez").status_code == 200
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
-
-
-def test_a_slow_body_ends(client: httpx.Client, monkeypatch: pytest.MonkeyPatch, record: Any) -> None:
-    """A large body that does not come keeps others waiting for a while and not for ever; small ones never wait."""
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.5)
-    large = json.dumps(record(commit="large", unknown="x" * 200_000)).encode()
-    with socket.create_connection((client.base_url.host, client.base_url.port or 80), 10) as connection:
-        connection.sendall(b"POST /v1/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n" + b" " * 500_000)
-        time.sleep(0.2)
-        small = _post(client, record(commit="small"))
-        monkeypatch.setattr(bodies, "BODY_SECONDS", 10)
-        started = time.monotonic()
-        waited = _post(client, large)
-        seconds = time.monotonic() - started
-        answer = connection.recv(100)
-
-    assert (small.status_code, waited.status_code) == (201, 201)
-    assert 0.1 < seconds < 2
-    assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.services  # a process of its own, to see its memory
