@@ -20,6 +20,7 @@ from backend.answers import Answers
 from backend.bodies import Bodies
 from backend.broker import Broker
 from backend.errors import Invalid, WrongSchema, root_cause
+from backend.media_types import check_media_type
 from backend.schemas import (
     Comparison,
     ComparisonRequest,
@@ -75,6 +76,7 @@ def authorize(request: Request, needs: Needs) -> None:
 
 async def _read_body(request: Request, needs: Needs) -> AsyncIterator[bytearray]:
     """Read the body ourselves, after `authorize` has checked the token."""
+    check_media_type(request.headers)
     async with needs.bodies.read(request) as body:
         yield body
 

@@ -26,13 +26,14 @@ def parse(body: bytes | bytearray) -> Any:
     """Parse JSON.
 
     Raises:
-        Invalid: The text is not JSON by RFC 8259 (which has no NaN), is nested too deeply, or has a number or an amount
-            of values that is too large to store.
+        Invalid: The text is not JSON by RFC 8259 (which has no NaN) in UTF-8, has a key twice in one object, is nested
+            too deeply, or has a number or an amount of values that is too large to store.
     """
     if sum(map(body.count, _VALUE_STARTS)) >= MAX_VALUES:  # an upper bound, because strings may contain them too
         raise Invalid(f"The body holds more than {MAX_VALUES} values")
     try:
-        return json.loads(body, parse_constant=_refuse, parse_float=_finite)
+        text = body.decode()  # Python would also guess UTF-16 and UTF-32, and let halves of surrogates through
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unite)
     except RecursionError:
         raise Invalid("The body is nested too deeply") from None
     except ValueError as error:
@@ -80,6 +81,19 @@ def _unstorable(value: Any) -> Iterator[str]:
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _unite(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object; refuse one that has a key twice, of which other readers might take another value than we."""
+    united = dict(pairs)
+    if len(united) == len(pairs):
+        return united
+    seen = set[str]()
+    for key, _ in pairs:
+        if key in seen:
+            raise ValueError(f"an object has the key {key[:40]!a} twice")
+        seen.add(key)
+    return united
 
 
 def _finite(digits: str) -> float:

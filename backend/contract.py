@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,7 +25,12 @@ MAX_ROWS = {"layers": MAX_LAYERS, "ledger": 20_000, "waste": 10_000, "findings":
 """Limits for one image: all of Debian is some 60,000 packages, and no image has a tenth of them."""
 MAX_VARIANT_CHARACTERS = 200
 """PostgreSQL indexes no value beyond a third of a page."""
-_LARGEST = 2**63 - 1
+LARGEST_BYTES = 2**63 - 1
+LARGEST_COUNT = 10**9
+"""For whatever is not a number of bytes: no image has so many files, layers or steps."""
+LARGEST_SECONDS = 10**7
+MAX_AHEAD = timedelta(hours=1)
+"""How far the clock of whoever measured may be ahead of ours. A record of the future would lead every list for ever."""
 _BRIEF = {"include_url": False, "include_context": False, "include_input": False}
 """Without what we do not tell: Pydantic would build it for every fault, of which a record may have thousands."""
 
@@ -43,7 +48,10 @@ def check(value: Any) -> Report:
     images = _bounded(record, "images", MAX_IMAGES)
     report: Report = _read(Report, record | {"images": []} if "images" in record else value)
     _check_time(report.recorded_at)
-    return replace(report, images=tuple(_image(index, image) for index, image in enumerate(images)))
+    _check_numbers(report, ())
+    report = replace(report, images=tuple(_image(index, image) for index, image in enumerate(images)))
+    _check_variants(report.images)
+    return report
 
 
 def _image(index: int, value: Any) -> Image:
@@ -54,8 +62,7 @@ def _image(index: int, value: Any) -> Image:
     image: Image = _read(Image, value, place)
     if len(image.variant) > MAX_VARIANT_CHARACTERS:
         raise _fault((*place, "variant"), f"must have at most {MAX_VARIANT_CHARACTERS} characters")
-    if not 0 <= image.shipped_bytes <= _LARGEST:
-        raise _fault((*place, "shipped_bytes"), f"must be between 0 and {_LARGEST}")
+    _check_numbers(image, place)
     return image
 
 
@@ -70,13 +77,67 @@ def _bounded(value: Any, name: str, most: int, place: Sequence[str] = ()) -> lis
 
 
 def _check_time(text: str) -> None:
-    """Require one spelling of times, because lists are sorted by their text."""
+    """Require one spelling of times, because lists are sorted by their text, and no time in the future."""
+    place = ("recorded_at",)
     try:
-        if datetime.fromisoformat(text).strftime("%Y-%m-%dT%H:%M:%SZ") == text:
-            return
+        time = datetime.fromisoformat(text)
+        is_right = time.strftime("%Y-%m-%dT%H:%M:%SZ") == text
     except ValueError:
-        pass
-    raise _fault(("recorded_at",), "must be a UTC time such as 2026-11-23T10:00:00Z")
+        is_right = False
+    if not is_right:
+        raise _fault(place, "must be a UTC time such as 2026-11-23T10:00:00Z")
+    if time > datetime.now(UTC) + MAX_AHEAD:
+        raise _fault(place, "must not be in the future; is the clock right where this was measured?")
+
+
+def _check_variants(images: Sequence[Image]) -> None:
+    """Require different names: comparisons and lists find a variant by its name."""
+    seen = set[str]()
+    for index, image in enumerate(images):
+        if image.variant in seen:
+            raise _fault(("images", str(index), "variant"), f"{image.variant[:80]!a} is there twice")
+        seen.add(image.variant)
+
+
+def _check_numbers(value: Any, place: Sequence[str]) -> None:
+    """Require every number of a report's part to be one that can be counted, and stored."""
+    kind: Any = type(value)
+    for name, most in _find_numbers(kind):
+        number = getattr(value, name)
+        if number is not None and not 0 <= number <= most:
+            raise _fault((*place, name), f"must be between 0 and {most}")
+    for name in _find_parts(kind):
+        part = getattr(value, name)
+        if isinstance(part, tuple):
+            for index, each in enumerate(part):
+                _check_numbers(each, (*place, name, str(index)))
+        elif is_dataclass(part):
+            _check_numbers(part, (*place, name))
+
+
+@cache
+def _find_numbers(kind: Any) -> tuple[tuple[str, int], ...]:
+    """Return the fields of a kind that are numbers, each with the largest one allowed."""
+    hints = get_type_hints(kind)
+    found = []
+    for name in (field.name for field in fields(kind)):
+        types = {hints[name], *get_args(hints[name])}
+        if float in types:
+            found.append((name, LARGEST_SECONDS))
+        elif int in types:
+            found.append((name, LARGEST_BYTES if name.endswith("bytes") else LARGEST_COUNT))
+    return tuple(found)
+
+
+@cache
+def _find_parts(kind: Any) -> tuple[str, ...]:
+    """Return the fields of a kind that hold dataclasses, one or many."""
+    hints = get_type_hints(kind)
+    return tuple(
+        field.name
+        for field in fields(kind)
+        if any(map(is_dataclass, (hints[field.name], *get_args(hints[field.name]))))
+    )
 
 
 def _read(kind: Any, value: Any, place: Sequence[str] = ()) -> Any:

@@ -47,6 +47,12 @@ def test_keys_are_sorted_and_spaces_are_gone() -> None:
         (b"1" * 5000, "not JSON that can be stored"),
         (b"\xff\xfe\xfa", "not JSON that can be stored"),
         (b"", "not JSON that can be stored"),
+        ('{"a": 1}'.encode("utf-16"), "not JSON that can be stored"),
+        ('{"a": 1}'.encode("utf-32-le"), "not JSON that can be stored"),
+        (b'\xef\xbb\xbf{"a": 1}', "not JSON that can be stored"),
+        (b'"\xed\xa0\x80"', "not JSON that can be stored"),
+        (b'{"a": [{"b": 1, "c": 2, "b": 1}]}', "the key 'b' twice"),
+        (b'{"a": 1, "\\u0061": 1}', "the key 'a' twice"),
         pytest.param(b"[" + b"{}," * 10**6 + b"{}]", "more than 1000000 values", id="many"),
     ],
 )

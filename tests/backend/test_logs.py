@@ -84,6 +84,22 @@ def test_an_access_line_has_its_parts() -> None:
     assert args == tuple(found[name] for name in ("client", "method", "path", "http_version", "status"))
 
 
+def test_a_long_path_is_shortened() -> None:
+    """A client must not fill the disk with paths: neither the field nor the message shows all of one."""
+    path = "/" + "x" * 15_000
+    found = _format('%s - "%s %s HTTP/%s" %d', "10.0.0.1:5", "GET", path, "1.1", 404, name="uvicorn.access")
+
+    assert found["path"] == path[:200] + "… (14801 characters more)"
+    assert found["message"] == f'10.0.0.1:5 - "GET {found["path"]} HTTP/1.1" 404'
+
+
+def test_long_texts_are_shortened_after_secrets_are_hidden() -> None:
+    """A cut cannot leave the first half of a secret behind."""
+    found = _format("%s", "x" * 3995 + SECRET + "y" * 100)
+
+    assert found["message"] == "x" * 3995 + "***yy… (98 characters more)"
+
+
 @given(st.text())
 def test_any_text_is_one_line_of_json(text: str) -> None:
     """Line breaks, controls and half surrogates included."""
