@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor
@@ -11,11 +10,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
 from backend import service
+from backend.access import Access
 from backend.answers import Answers
 from backend.bodies import Bodies
 from backend.broker import Broker
@@ -32,7 +32,7 @@ from backend.schemas import (
     VariantSize,
     Version,
 )
-from backend.settings import BLANKS, Settings
+from backend.settings import Settings
 from backend.store import Store, StoredComparison, StoredReport
 from weighbridge.model.report import Report
 
@@ -52,6 +52,7 @@ class Services:
     """Threads for readiness checks, separate from those of requests."""
     bodies: Bodies
     answers: Answers
+    access: Access
     faults: dict[str, str] = field(default_factory=dict)
     """Service -> the fault that the last readiness check found."""
 
@@ -63,19 +64,16 @@ def _services(request: Request) -> Services:
 Needs = Annotated[Services, Depends(_services)]
 
 
-def authorize(request: Request, needs: Needs) -> None:
-    """Refuse a write without the token, if a token is set. Compares bytes in constant time."""
-    token = needs.settings.api_token
-    if token is None:
-        return
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    expected = token.get_secret_value().encode("utf-8", "surrogateescape")
-    if not hmac.compare_digest(given.strip(BLANKS).encode("latin-1"), expected) or scheme.lower() != "bearer":
-        raise HTTPException(401, "This needs the service's bearer token", {"WWW-Authenticate": "Bearer"})
+async def _may_read(request: Request, needs: Needs) -> None:
+    needs.access.authorize(request, "read")
+
+
+async def _may_write(request: Request, needs: Needs) -> None:
+    needs.access.authorize(request, "write")
 
 
 async def _read_body(request: Request, needs: Needs) -> AsyncIterator[bytearray]:
-    """Read the body ourselves, after `authorize` has checked the token."""
+    """Read the body ourselves, after `_may_write` has checked the token."""
     check_media_type(request.headers)
     async with needs.bodies.read(request) as body:
         yield body
@@ -105,7 +103,7 @@ def _takes(schema: dict[str, Any]) -> dict[str, Any]:
 probes = APIRouter(tags=["probes"])
 reports = APIRouter(prefix="/v1/reports", tags=["reports"], responses=_problems(422, 503))
 comparisons = APIRouter(prefix="/v1/comparisons", tags=["comparisons"], responses=_problems(404, 422, 503))
-_WRITE = [Depends(authorize)]
+_READ, _WRITE = [Depends(_may_read)], [Depends(_may_write)]
 
 
 @reports.post(
@@ -123,7 +121,7 @@ def post_report(body: Body, needs: Needs, response: Response) -> ReportReference
     return ReportReference(id=report_id)
 
 
-@reports.get("", response_model=ReportPage)
+@reports.get("", response_model=ReportPage, dependencies=_READ)
 async def list_reports(
     needs: Needs,
     sent: Sent,
@@ -144,6 +142,7 @@ async def list_reports(
 
 @reports.get(
     "/{report_id}",
+    dependencies=_READ,
     response_class=Response,
     responses={200: {"model": Report, "description": "As posted"}, **_problems(404)},
 )
@@ -180,7 +179,7 @@ async def post_comparison(body: Body, needs: Needs, sent: Sent) -> Response:
     return _send_json(content, status_code=202, headers=headers)
 
 
-@comparisons.get("/{comparison_id}", response_model=Comparison)
+@comparisons.get("/{comparison_id}", response_model=Comparison, dependencies=_READ)
 async def get_comparison(comparison_id: str, needs: Needs, sent: Sent) -> Response:
     """Return a comparison: pending, done with the difference by variant and layer, or failed with the reason."""
 

@@ -7,7 +7,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import quote, unquote
@@ -30,8 +30,15 @@ class JsonFormatter(logging.Formatter):
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         super().__init__()
-        spellings = {form for value in secrets for form in (value, unquote(value), quote(value, safe=""))}
-        self._secrets = sorted((form for form in spellings if len(form) >= _SHORTEST_SECRET), key=len, reverse=True)
+        self._secrets: list[str] = []
+        self.hide(secrets)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Hide these as well."""
+        texts = (value.encode("utf-8", "replace").decode() for value in secrets)
+        spellings = {form for value in texts for form in (value, unquote(value), quote(value, safe=""))}
+        known = {*self._secrets, *(form for form in spellings if len(form) >= _SHORTEST_SECRET)}
+        self._secrets = sorted(known, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON on one line."""
@@ -77,6 +84,14 @@ def _shorten_access(record: logging.LogRecord) -> logging.LogRecord:
     short = copy.copy(record)
     short.args = (client, method, shorten(str(path)), *rest)
     return short
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Hide secrets that became known after `configure`."""
+    found = list(secrets)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, JsonFormatter):
+            handler.formatter.hide(found)
 
 
 def configure(level: str, secrets: Sequence[str] = ()) -> None:

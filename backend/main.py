@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from backend import logs
+from backend.access import Access
 from backend.admission import Admission
 from backend.answers import Answers
 from backend.api import Services, comparisons, describe, probes, reports
@@ -25,6 +26,7 @@ from backend.logs import shorten
 from backend.response_headers import EVERYWHERE, ResponseHeaders
 from backend.settings import Settings, load_settings
 from backend.store import Store
+from backend.tokens import Tokens
 
 _STATUS: dict[type[BackendError], int] = {Invalid: 422, NotFound: 404, Unavailable: 503}
 _log = logging.getLogger(__name__)
@@ -38,10 +40,18 @@ def create_app(settings: Settings) -> FastAPI:
         store, broker = Store(settings.database_url), Broker(settings)
         threads = ThreadPoolExecutor(4, thread_name_prefix="readyz")  # bounded: hung checks starve only each other
         app.state.services = Services(
-            settings=settings, store=store, broker=broker, threads=threads, bodies=Bodies(), answers=Answers()
+            settings=settings,
+            store=store,
+            broker=broker,
+            threads=threads,
+            bodies=Bodies(),
+            answers=Answers(),
+            access=access,
         )
-        if settings.api_token is None:
-            _log.warning("API_TOKEN is not set: everyone who can reach this service may write to it")
+        if not access.needs_token("write"):
+            _log.warning(
+                "Neither API_TOKEN nor WRITE_TOKENS is set: everyone who can reach this service may write to it"
+            )
         try:
             yield
         finally:
@@ -49,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
             broker.close()
             store.close()
 
+    access = Access(Tokens(settings), reads_need_token=settings.reads_need_token)
     app = FastAPI(
         title="Weighbridge report service",
         description="Stores the records of `invoke report` and compares them.",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 SECRETS_FOLDER = Path("/run/secrets")
@@ -18,6 +18,7 @@ BLANKS = " \t\r\n"
 JOB_SECONDS = 25
 """A job that takes longer fails. This is less than a stop waits (`stop_grace_period`), so a stop interrupts no job."""
 MAX_RETRY_WAIT_SECONDS = 60
+_TOKEN_SETTINGS = ("api_token", "read_tokens", "write_tokens", "admin_tokens")
 _KILL_SECONDS = 3
 """How long a job may take to end after it was asked to, before it is killed."""
 _RESTORE_SECONDS = 10
@@ -67,6 +68,23 @@ def _check_token(token: SecretStr | None) -> SecretStr | None:
     return SecretStr(bare)
 
 
+def split_tokens(text: str) -> tuple[str, ...]:
+    """Return the tokens of a text, separated by blanks and line breaks, without lines that begin with `#`."""
+    lines = (line.strip() for line in text.splitlines())
+    return tuple(token for line in lines if not line.startswith("#") for token in line.split())
+
+
+def _check_tokens(tokens: SecretStr | None) -> SecretStr | None:
+    """Treat a text without tokens like an empty variable."""
+    return tokens if tokens is not None and split_tokens(tokens.get_secret_value()) else None
+
+
+def _check_reads(needed: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's interface
+    if needed and not any(info.data.get(name) for name in _TOKEN_SETTINGS):
+        raise ValueError("needs a token: set READ_TOKENS, WRITE_TOKENS, ADMIN_TOKENS or API_TOKEN")
+    return needed
+
+
 class Settings(BaseSettings):
     """All settings. The variable for a field has its name in capitals. An empty variable counts as not set."""
 
@@ -76,7 +94,16 @@ class Settings(BaseSettings):
     """Used as broker and result store, and for nothing else."""
     database_url: Annotated[str, AfterValidator(_check_database)] = Field("sqlite:////data/weighbridge.db", repr=False)
     api_token: Annotated[SecretStr | None, AfterValidator(_check_token)] = None
-    """The bearer token that every write needs. None: everyone may write."""
+    """A bearer token that may read and write. None, and none in the three below: everyone may write."""
+    read_tokens: Annotated[SecretStr | None, AfterValidator(_check_tokens)] = None
+    """Bearer tokens that may read, separated by blanks or line breaks, as in the next two. `tokens.py` follows their
+    files."""
+    write_tokens: Annotated[SecretStr | None, AfterValidator(_check_tokens)] = None
+    """Bearer tokens that may read and write."""
+    admin_tokens: Annotated[SecretStr | None, AfterValidator(_check_tokens)] = None
+    """Bearer tokens that may do everything."""
+    reads_need_token: Annotated[bool, AfterValidator(_check_reads)] = False
+    """Whether reading reports and comparisons needs a token, too. Probes and the description of the API need none."""
     worker_concurrency: int = Field(2, ge=1, le=64)
     """Processes of one worker. Without it Celery would count the host's processors instead of the container's."""
     visibility_timeout_seconds: int = Field(120, ge=10)
@@ -133,7 +160,9 @@ class Settings(BaseSettings):
         """Return the values that no log may show."""
         passwords = (urlsplit(url).password for url in (self.redis_url, self.database_url))
         token = self.api_token.get_secret_value() if self.api_token else None
-        return tuple(value for value in (token, *passwords) if value)
+        lists = (self.read_tokens, self.write_tokens, self.admin_tokens)
+        others = (word for each in lists if each for word in split_tokens(each.get_secret_value()))
+        return tuple(value for value in (token, *others, *passwords) if value)
 
 
 def load_settings(secrets_folder: Path = SECRETS_FOLDER) -> Settings:
