@@ -100,9 +100,11 @@ def _takes(schema: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
+_COMMON = (401, 403, 422, 429, 503)
 probes = APIRouter(tags=["probes"])
-reports = APIRouter(prefix="/v1/reports", tags=["reports"], responses=_problems(422, 503))
-comparisons = APIRouter(prefix="/v1/comparisons", tags=["comparisons"], responses=_problems(404, 422, 503))
+reports = APIRouter(prefix="/v1/reports", tags=["reports"], responses=_problems(*_COMMON))
+comparisons = APIRouter(prefix="/v1/comparisons", tags=["comparisons"], responses=_problems(404, *_COMMON))
+_WITH_A_BODY = (400, 408, 413, 415)
 _READ, _WRITE = [Depends(_may_read)], [Depends(_may_write)]
 
 
@@ -111,7 +113,7 @@ _READ, _WRITE = [Depends(_may_read)], [Depends(_may_write)]
     status_code=201,
     dependencies=_WRITE,
     openapi_extra=_takes({"$ref": "#/components/schemas/Report"}),
-    responses={200: {"model": ReportReference, "description": "Stored before"}, **_problems(401, 413)},
+    responses={200: {"model": ReportReference, "description": "Stored before"}, **_problems(*_WITH_A_BODY)},
 )
 def post_report(body: Body, needs: Needs, response: Response) -> ReportReference:
     """Store the whole record of one `invoke report`. Posting the same content twice stores one report."""
@@ -129,7 +131,7 @@ async def list_reports(
         str | None, Query(max_length=200, pattern=r"^[^\x00]*$", description="Only reports with this variant.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(max_length=500, description="The `next` of an earlier answer.")] = None,
+    cursor: Annotated[str | None, Query(pattern=service.CURSOR, description="The `next` of an earlier answer.")] = None,
 ) -> Response:
     """List reports, newest first."""
 
@@ -163,7 +165,7 @@ def delete_report(report_id: str, needs: Needs) -> None:
     dependencies=_WRITE,
     openapi_extra=_takes(ComparisonRequest.model_json_schema()),
     response_model=Comparison,
-    responses=_problems(401, 413),
+    responses=_problems(*_WITH_A_BODY),
 )
 async def post_comparison(body: Body, needs: Needs, sent: Sent) -> Response:
     """Start the comparison of two reports. The URL in the answer's Location shows its progress."""

@@ -7,11 +7,13 @@ we do not read may be any JSON.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -25,6 +27,10 @@ MAX_ROWS = {"layers": MAX_LAYERS, "ledger": 20_000, "waste": 10_000, "findings":
 """Limits for one image: all of Debian is some 60,000 packages, and no image has a tenth of them."""
 MAX_VARIANT_CHARACTERS = 200
 """PostgreSQL indexes no value beyond a third of a page."""
+TIME_PATTERN = (
+    "^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
+)
+"""The spelling of times, from 1970 on. Not every such text is a day."""
 LARGEST_BYTES = 2**63 - 1
 LARGEST_COUNT = 10**9
 """For whatever is not a number of bytes: no image has so many files, layers or steps."""
@@ -81,7 +87,7 @@ def _check_time(text: str) -> None:
     place = ("recorded_at",)
     try:
         time = datetime.fromisoformat(text)
-        is_right = time.strftime("%Y-%m-%dT%H:%M:%SZ") == text
+        is_right = re.fullmatch(TIME_PATTERN, text) is not None
     except ValueError:
         is_right = False
     if not is_right:
@@ -102,7 +108,7 @@ def _check_variants(images: Sequence[Image]) -> None:
 def _check_numbers(value: Any, place: Sequence[str]) -> None:
     """Require every number of a report's part to be one that can be counted, and stored."""
     kind: Any = type(value)
-    for name, most in _find_numbers(kind):
+    for name, most in find_numbers(kind):
         number = getattr(value, name)
         if number is not None and not 0 <= number <= most:
             raise _fault((*place, name), f"must be between 0 and {most}")
@@ -116,7 +122,17 @@ def _check_numbers(value: Any, place: Sequence[str]) -> None:
 
 
 @cache
-def _find_numbers(kind: Any) -> tuple[tuple[str, int], ...]:
+def find_kinds(kind: Any = Report) -> frozenset[Any]:
+    """Return the dataclasses that a record is made of."""
+    hints, found = get_type_hints(kind), {kind}
+    for name in _find_parts(kind):
+        for part in filter(is_dataclass, (hints[name], *get_args(hints[name]))):
+            found |= find_kinds(cast("Any", part))
+    return frozenset(found)
+
+
+@cache
+def find_numbers(kind: Any) -> tuple[tuple[str, int], ...]:
     """Return the fields of a kind that are numbers, each with the largest one allowed."""
     hints = get_type_hints(kind)
     found = []
@@ -144,11 +160,19 @@ def _read(kind: Any, value: Any, place: Sequence[str] = ()) -> Any:
     """Validate the fields that we read, as JSON text: with Python values, strict validation demands dataclasses."""
     if isinstance(value, dict):
         value = {name: value[name] for name in kind.__dataclass_fields__ if name in value}
-    try:
-        return _adapter(kind).validate_json(json.dumps(value), strict=True)
+    text = json.dumps(value)
+    with suppress(ValidationError):
+        return _adapter(kind).validate_json(text, strict=True)
+    try:  # JSON does not tell 1.0 from 1, but the validator does
+        return _adapter(kind).validate_json(json.dumps(json.loads(text, parse_float=_read_number)), strict=True)
     except ValidationError as error:
         first = error.errors(**_BRIEF)[0]
         raise _fault((*place, *first["loc"]), first["msg"]) from None
+
+
+def _read_number(digits: str) -> float:
+    number = float(digits)
+    return int(number) if number.is_integer() else number
 
 
 def _fault(place: Iterable[object], message: str) -> Invalid:

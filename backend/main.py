@@ -13,8 +13,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.routing import compile_path
 
-from backend import logs
+from backend import description, logs
 from backend.access import Access
 from backend.admission import Admission
 from backend.answers import Answers
@@ -73,15 +74,25 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(ResponseHeaders)  # outside, because it was added last
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BackendError, _refused)
+    app.add_exception_handler(405, _no_such_method)
     app.add_exception_handler(Exception, _failed)
     for router in (reports, comparisons, probes):
         app.include_router(router)
+    description.install(app, access)
     return app
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     return JSONResponse({"detail": describe(faults)}, 422)
+
+
+async def _no_such_method(request: Request, _: Exception) -> JSONResponse:
+    """Name the methods of all routes with this path. The framework would name those of the first one."""
+    path = request.url.path
+    known: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    methods = {method.upper() for form, verbs in known.items() if compile_path(form)[0].match(path) for method in verbs}
+    return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(sorted(methods))})
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

@@ -91,6 +91,12 @@ def test_fields_of_others_may_be_anything(record: Record, unread: Any) -> None:
     assert contract.check(value) == contract.check(record())
 
 
+def test_integer_in_another_spelling(record: Record) -> None:
+    """To JSON, 100.0 and 100 are one number; the report has the integer."""
+    (image,) = contract.check(record(format=1.0, image={"shipped_bytes": 100.0, "file_count": 3e0})).images
+    assert (image.shipped_bytes, type(image.shipped_bytes), image.file_count) == (100, int, 3)
+
+
 # What is refused.
 
 
@@ -174,6 +180,8 @@ def test_first_fault_is_told(record: Record) -> None:
         "2026-11-23T10:00:00.5Z",
         "2026-11-23T10:00Z",
         "20261123T100000Z",
+        "1969-12-31T23:59:59Z",
+        "2026-11-23T10:00:00Z\n",
         "2026-02-30T10:00:00Z",
     ],
 )
