@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from pydantic_core import to_json
-
-from backend import contract, jobs
+from backend import contract, differences, jobs
 from backend.canonical import canonical, identify, parse
 from backend.errors import Invalid, NotFound, Unavailable, root_cause
 from backend.jobs import MAX_ATTEMPTS, Lease
@@ -144,8 +142,8 @@ def _compare(store: Store, lease: Lease) -> bool:
         return False
     except UnreadableRecord as error:  # its advice is for files
         return jobs.fail(store, lease, error.message)
-    difference = to_json([_describe(each) for each in compare_reports(before, after)])
-    return jobs.finish(store, lease, difference)
+    found = [_describe(each) for each in compare_reports(before, after)]
+    return jobs.finish(store, lease, differences.write(found))
 
 
 def _describe(found: Comparison | Refusal) -> VariantDifference | VariantRefusal:
