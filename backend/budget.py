@@ -18,8 +18,7 @@ class ByteBudget:
     def __init__(self, most: int) -> None:
         self.left = most
         self._most = most
-        self._waiting = 0
-        self._change = asyncio.Condition()
+        self._waiting = set[asyncio.Future[None]]()
 
     @asynccontextmanager
     async def hold(self, size: int, seconds: float) -> AsyncIterator[None]:
@@ -33,20 +32,28 @@ class ByteBudget:
             Busy: They were not free in time, or too many wait already.
         """
         wanted = min(size, self._most)
-        if wanted > self.left and self._waiting >= MOST_WAITING:
-            raise Busy
-        self._waiting += 1
         try:
-            async with asyncio.timeout(seconds), self._change:
-                await self._change.wait_for(lambda: wanted <= self.left)
-                self.left -= wanted
+            async with asyncio.timeout(seconds):
+                while wanted > self.left:
+                    await self._wait()
         except TimeoutError:
             raise Busy from None
-        finally:
-            self._waiting -= 1
+        self.left -= wanted
         try:
             yield
         finally:
             self.left += wanted
-            async with self._change:
-                self._change.notify_all()
+            for change in self._waiting:
+                if not change.done():
+                    change.set_result(None)
+
+    async def _wait(self) -> None:
+        """Wait until somebody gives bytes back."""
+        if len(self._waiting) >= MOST_WAITING:
+            raise Busy
+        change = asyncio.get_running_loop().create_future()
+        self._waiting.add(change)
+        try:
+            await change
+        finally:
+            self._waiting.discard(change)

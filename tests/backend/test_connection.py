@@ -202,6 +202,15 @@ def test_descriptors_limit_the_connections(limit: tuple[int, int], most: str) ->
     assert done.stdout.strip() == most
 
 
+def test_the_image_starts_the_api_with_these_limits() -> None:
+    """Every target of the Dockerfile does."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    commands = [line for line in text.splitlines() if line.startswith('CMD ["uvicorn"')]
+
+    assert len(commands) == 3
+    assert all('"--http", "backend.connection:Connection"' in command for command in commands)
+
+
 @pytest.mark.services  # a process of its own, with few descriptors
 def test_few_descriptors_are_enough(settings: Settings, free_port_of: Any, wait_for: Any, tmp_path: Path) -> None:
     """Three hundred heads that never end and 128 descriptors: the API answers its probe, and its log stays short."""
