@@ -72,6 +72,10 @@ async def _may_write(request: Request, needs: Needs) -> None:
     needs.access.authorize(request, "write")
 
 
+def _may_delete(request: Request, needs: Needs) -> None:
+    needs.access.authorize(request, "admin")
+
+
 async def _read_body(request: Request, needs: Needs) -> AsyncIterator[bytearray]:
     """Read the body ourselves, after `_may_write` has checked the token."""
     check_media_type(request.headers)
@@ -105,7 +109,7 @@ probes = APIRouter(tags=["probes"])
 reports = APIRouter(prefix="/v1/reports", tags=["reports"], responses=_problems(*_COMMON))
 comparisons = APIRouter(prefix="/v1/comparisons", tags=["comparisons"], responses=_problems(404, *_COMMON))
 _WITH_A_BODY = (400, 408, 413, 415)
-_READ, _WRITE = [Depends(_may_read)], [Depends(_may_write)]
+_READ, _WRITE, _ADMIN = [Depends(_may_read)], [Depends(_may_write)], [Depends(_may_delete)]
 
 
 @reports.post(
@@ -153,7 +157,7 @@ async def get_report(report_id: str, needs: Needs, sent: Sent) -> Response:
     return _send_json(await needs.answers.load(lambda: service.get_record(needs.store, report_id), sent))
 
 
-@reports.delete("/{report_id}", status_code=204, dependencies=_WRITE, responses=_problems(401, 404))
+@reports.delete("/{report_id}", status_code=204, dependencies=_ADMIN, responses=_problems(404))
 def delete_report(report_id: str, needs: Needs) -> None:
     """Delete a report with its comparisons. Its content can be posted again."""
     service.delete_report(needs.store, report_id)

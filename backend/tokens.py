@@ -15,7 +15,7 @@ from backend.settings import BLANKS, SECRETS_FOLDER, Settings, split_tokens
 
 Scope = Literal["read", "write", "admin"]
 _GRANTS: dict[str, frozenset[Scope]] = {
-    "api_token": frozenset({"read", "write"}),
+    "api_token": frozenset({"read", "write", "admin"}),
     "read_tokens": frozenset({"read"}),
     "write_tokens": frozenset({"read", "write"}),
     "admin_tokens": frozenset({"read", "write", "admin"}),

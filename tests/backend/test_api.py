@@ -147,17 +147,20 @@ def test_a_deleted_report_is_gone_with_its_comparisons(serving: Any, settings: S
     assert (listed, again.status_code) == ([kept], 201)
 
 
-def test_a_delete_needs_the_token(serving: Any, settings: Settings, record: Any) -> None:
-    """It is a write."""
-    guarded = settings.model_copy(update={"api_token": SecretStr("secret")})
-    bearer = {"Authorization": "Bearer secret"}
-    with serving(guarded) as client:
-        report = _post(client, record(), headers=bearer).json()["id"]
-        refused = client.delete(f"/v1/reports/{report}")
-        kept = client.get(f"/v1/reports/{report}")
-        deleted = client.delete(f"/v1/reports/{report}", headers=bearer)
+def test_a_delete_needs_a_token_for_it(serving: Any, settings: Settings, record: Any) -> None:
+    """Whoever may only write may not delete."""
+    tokens = {"write_tokens": SecretStr("writes"), "admin_tokens": SecretStr("deletes")}
+    with serving(settings.model_copy(update=tokens)) as client:
+        report = _post(client, record(), headers={"Authorization": "Bearer writes"}).json()["id"]
+        said = [
+            client.delete(
+                f"/v1/reports/{report}", headers={"Authorization": f"Bearer {token}"} if token else {}
+            ).status_code
+            for token in ("", "writes", "deletes")
+        ]
+        gone = client.get(f"/v1/reports/{report}").status_code
 
-    assert (refused.status_code, kept.status_code, deleted.status_code) == (401, 200, 204)
+    assert (said, gone) == ([401, 403, 204], 404)
 
 
 def test_without_a_broker_a_comparison_is_503_and_not_left_pending(client: httpx.Client, record: Any) -> None:

@@ -38,7 +38,7 @@ def test_schemathesis_finds_nothing(
         )
 
     assert done.returncode == 0, done.stdout
-    assert "8 selected / 8 total" in done.stdout
+    assert "9 selected / 9 total" in done.stdout
 
 
 def test_limits_of_records_are_described(serving: Any, settings: Settings) -> None:
@@ -65,7 +65,7 @@ def test_tokens_are_described_where_they_are_needed(serving: Any, settings: Sett
         with serving(settings.model_copy(update=access)) as client:
             paths = client.get("/openapi.json").json()["paths"]
         found.append({f"{verb} {path}" for path, verbs in paths.items() for verb in verbs if "security" in verbs[verb]})
-    writes = {"post /v1/reports", "post /v1/comparisons"}
+    writes = {"post /v1/reports", "post /v1/comparisons", "delete /v1/reports/{report_id}"}
     reads = {"get /v1/reports", "get /v1/reports/{report_id}", "get /v1/comparisons/{comparison_id}"}
 
     assert found == [set(), writes, writes | reads]

@@ -31,7 +31,7 @@ def _scopes(tokens: Tokens, *given: bytes) -> list[list[str]]:
 
 
 def test_each_setting_has_its_scopes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From files or the environment, several at once; the one token of today reads and writes."""
+    """From files or the environment, several at once; the one token of today may do everything."""
     (tmp_path / "read_tokens").write_text("# dashboards\nr1\n  r2 \n\n")
     (tmp_path / "write_tokens").write_text("w1 w2")
     (tmp_path / "admin_tokens").write_text("é\n")
@@ -40,7 +40,7 @@ def test_each_setting_has_its_scopes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     read, write, everything = ["read"], ["read", "write"], ["admin", "read", "write"]
 
     assert _scopes(tokens, b"r1", b"r2", b"w1", b"w2") == [read, read, write, write]
-    assert _scopes(tokens, "é".encode(), b"to ken") == [everything, write]
+    assert _scopes(tokens, "é".encode(), b"to ken") == [everything, everything]
     assert _scopes(tokens, b"", b"#", b"dashboards", b"w1 w2", b"\xe9", b"to") == [[]] * 6
 
 
