@@ -64,6 +64,8 @@ class Project:
     repository: str
     images: list[str] = field(default_factory=list)
     """Ids of images that lose their names and are to be removed at the end all the same."""
+    program: str = "invoke"
+    """The module that runs the tasks."""
 
     def configure(self, variants: Mapping[str, object], **settings: object) -> None:
         """Write invoke.yaml; JSON is YAML too."""
@@ -89,7 +91,7 @@ class Project:
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             return subprocess.Popen(
-                [sys.executable, "-m", "invoke", *words],
+                [sys.executable, "-m", self.program, *words],
                 cwd=self.folder,
                 env={**self.environment, **environment},
                 stdin=subprocess.DEVNULL,
@@ -119,10 +121,23 @@ def made(engine: DockerEngine, folder: Path) -> Iterator[Project]:
     """Make a project in `folder`; remove everything that its commands left in the engine."""
     shutil.copy(ROOT / "tasks.py", folder)  # a copy, because it takes its own folder for the project's
     (folder / "weighbridge").symlink_to(ROOT / "weighbridge")
+    with tidied(engine, folder, folder / "cache") as project:
+        yield project
+
+
+@contextmanager
+def tidied(engine: DockerEngine, folder: Path, cache: Path) -> Iterator[Project]:
+    """Give a project with a name of its own; remove everything that its commands left in the engine.
+
+    Args:
+        engine: The engine of this machine.
+        folder: The project's. It need not exist yet.
+        cache: What its commands remember is in this folder.
+    """
     chosen = {name: value for name, value in os.environ.items() if not name.startswith("INVOKE_")}
     for name in _UNWANTED:
         chosen.pop(name, None)
-    chosen["XDG_CACHE_HOME"] = str(folder / "cache")
+    chosen["XDG_CACHE_HOME"] = str(cache)
     project = Project(folder, chosen, f"weighbridge-test-{os.getpid()}-{secrets.token_hex(3)}")
     try:
         yield project

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.live import adoption
 from tests.support.compose_cases import CASES, REFUSED
 from tests.support.stacks_in_compose import STACKS
 from weighbridge.build.recipes import find_recipes
@@ -120,6 +121,19 @@ def test_own_compose_file(compose: Compose) -> None:
     theirs = unescape(json.loads(done.stdout))
     ours = read([path], environment=variables)
     assert {name: read_service(name, theirs, variables) for name in theirs["services"]} == dict(ours.services)
+
+
+@pytest.mark.parametrize("application", adoption.NAMES)
+def test_compose_files_of_others(compose: Compose, application: str) -> None:
+    """The compose file of each application that the smoke test adopts is one that both take in the same way."""
+    folder = adoption.FOLDER / application
+    done = run_config(compose.words, folder, {})
+
+    assert done.returncode == 0, done.stderr
+    theirs = unescape(json.loads(done.stdout))
+    ours = read(find(folder), environment={})
+    assert theirs["name"] == ours.name
+    assert {name: read_service(name, theirs, {}) for name in theirs["services"]} == dict(ours.services)
 
 
 @pytest.mark.parametrize("what", REFUSED)
