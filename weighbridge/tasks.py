@@ -159,7 +159,7 @@ def smoke(
     format: str = "terminal",
     root: str = "",
 ) -> None:
-    """Prove that each variant runs, in all roles, such as API and worker."""
+    """Prove that each variant runs in all of its roles."""
     from weighbridge.commands import smoke as command
 
     with show_user_errors():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -100,6 +100,16 @@ def test_what_each_profile_asks() -> None:
     assert {rule.demanded_by for rule in works.values() if rule.name in {"uid", "serves-openapi", "no-compiler"}} == {
         "hardened"
     }
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_logs_where_no_role_was_started(profile: Profile) -> None:
+    """What keeps all roles from starting is told once, and not again as logs in which there is nothing."""
+    rules = {rule.title: rule for rule in suite.build_rules(many(profile), SEVERAL)}
+    first = ("stack redis-starts", "good image has-python", "before migrate")
+    assert rules["stack no-error-in-logs"].moot_after == first
+    assert rules["stack no-error-in-logs"].needs == ()
+    assert all({*first} <= {*rules[f"{role} starts"].needs} for role in ("web", "mails", "front"))
 
 
 def test_role_whose_root_is_writable() -> None:

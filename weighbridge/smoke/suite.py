@@ -236,4 +236,5 @@ class _Suite:
             needs = tuple(map(self._name_running, settings.roles))
             yield Rule(role="stack", name="data-stays-small", holds=data_usage.data_stays_small, needs=needs)
         holds = partial(shutdown.no_error_in_logs, roles=(*settings.roles,))
-        yield Rule(role="stack", name="no-error-in-logs", holds=holds)
+        started_none = (*self._list_first(), *(f"before {name}" for name in settings.smoke.before))
+        yield Rule(role="stack", name="no-error-in-logs", holds=holds, moot_after=started_none)
