@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def describe(own: Values, folder: Path) -> Described | None:
     )
     found = translate(project, folder, find_recipes(project))
     names = tuple(file.name for file in files)
-    _check_changes(own, found.values, names)
+    _check_changes(own, found.values, [*project.services], names)
     values = _use_own_variants(own, dict(found.values))
     no_others = {name: None for name in ("api", "worker") if name not in values["roles"]}
     values["roles"] = {**values["roles"], **no_others}
@@ -121,17 +121,21 @@ def _find_files(own: Values, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / path for path in paths)
 
 
-def _check_changes(own: Values, found: Values, files: Iterable[str]) -> None:
-    """Refuse a change of a service that the compose files do not have: it is hardly meant as a new one."""
+def _check_changes(own: Values, found: Values, services: Collection[str], files: Iterable[str]) -> None:
+    """Refuse a change of a service that the compose files do not have: it is hardly meant as a new one.
+
+    Whoever removes one that was left out anyway is right.
+    """
     smoke = own.get("smoke")
-    services = smoke.get("services") if isinstance(smoke, Mapping) else None
+    changed_services = smoke.get("services") if isinstance(smoke, Mapping) else None
     for place, changed, known, marks in (
         ("roles", own.get("roles"), found["roles"], ("kind",)),
-        ("smoke.services", services, found["smoke"].get("services", {}), ("image",)),
+        ("smoke.services", changed_services, found["smoke"].get("services", {}), ("image",)),
     ):
         for name, value in changed.items() if isinstance(changed, Mapping) else ():
             is_new = isinstance(value, Mapping) and any(mark in value for mark in marks)
-            if name not in known and not is_new:
+            is_left_out = value is None and name in services
+            if name not in known and not is_new and not is_left_out:
                 raise SettingsError(
                     f"{place}.{name}: {', '.join(files)} has no such service; it has {', '.join(known) or 'none'}",
                     advice=f"Use one of these names or, for another one, give its {marks[0]}.",

@@ -87,7 +87,7 @@ class Smoke(Section):
     """How many processors each container may use."""
     log_errors: Pattern = (
         r'"(level|levelname|severity)": ?"(error|critical|fatal)"|(^| )level=(error|critical|fatal)\b'
-        r"|\b(ERROR|CRITICAL|FATAL)\b|^Traceback "
+        r"|\b(ERROR|CRITICAL|FATAL)\b|^Traceback |^Error: |; not expected\)$"
     )
     """Regular expression that no line of a log may match."""
     probes: tuple[Probe, ...] = ()

@@ -228,5 +228,5 @@ def test_job_in_a_queue_that_no_worker_takes_from() -> None:
         probes.holds(stack, probe({"get": "/x", "until": {"status": "done"}}))
     assert str(caught.value).endswith(
         " after 1e-09 s; no worker takes the jobs that wait in queue high (2); it takes them from celery; "
-        "add --queues celery,high to roles.worker.command, or send the jobs to a queue that the worker takes jobs from"
+        "add --queues celery,high to roles.worker.command, or send the jobs to a queue that a worker takes jobs from"
     )

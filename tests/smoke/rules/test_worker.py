@@ -90,7 +90,7 @@ def test_slow_job_in_a_queue_of_its_own() -> None:
     reason = refused(lambda: worker.begin_job(stack_on(engine), "worker", ["call"]))
     assert reason == (
         "the worker's log does not name job job-1 after 0.01 s; no worker takes the jobs that wait in queue slow (1); "
-        "add --queues slow to roles.worker.command, or send the jobs to a queue that the worker takes jobs from"
+        "add --queues slow to roles.worker.command, or send the jobs to a queue that a worker takes jobs from"
     )
 
 

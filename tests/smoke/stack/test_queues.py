@@ -41,12 +41,12 @@ def test_queue_that_no_worker_takes_from() -> None:
     """A queue from which nothing is taken is named, with the option of the worker that changes that."""
     assert told(*[listed(("high", 2))] * 3) == (
         "no worker takes the jobs that wait in queue high (2); add --queues high to roles.worker.command, "
-        "or send the jobs to a queue that the worker takes jobs from"
+        "or send the jobs to a queue that a worker takes jobs from"
     )
     assert told(*[listed(("celery", 1), ("high", 2))] * 3, log=BANNER) == (
         "no worker takes the jobs that wait in queue high (2); it takes them from celery, mail; "
         "add --queues celery,mail,high to roles.worker.command, "
-        "or send the jobs to a queue that the worker takes jobs from"
+        "or send the jobs to a queue that a worker takes jobs from"
     )
 
 

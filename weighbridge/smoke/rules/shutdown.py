@@ -34,8 +34,17 @@ _OUR_DOING = re.compile(
 runs, and uvicorn says so."""
 
 
-def stops_on_sigterm(stack: Stack, role: str) -> str:
-    """SIGTERM ends the role within its grace; the time counts from the first SIGTERM that it got."""
+def stops_on_sigterm(stack: Stack, role: str, together: Iterable[str] = ()) -> str:
+    """SIGTERM ends the role within its grace; the time counts from the first SIGTERM that it got.
+
+    Args:
+        stack: The stack.
+        role: The role.
+        together: Roles that are told to stop at the same time, if it is one of them; they run their own rules later.
+    """
+    others = {*together} & stack.observed.watched if role in {*together} else set()
+    for other in sorted(others - {role}):
+        _tell_to_stop(stack, other)
     return _stop(stack, role, _GRACEFUL)
 
 

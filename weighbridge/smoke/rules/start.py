@@ -15,7 +15,7 @@ from weighbridge.smoke.stack import endings, exit_reason, health, inside
 from weighbridge.smoke.stack.blueprint import INTERPRETERS, WAITING
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.endings import name_command
-from weighbridge.smoke.stack.observations import Health
+from weighbridge.smoke.stack.observations import Health, Moment
 
 _MOMENT_SECONDS = {"works": 0.5, "hardened": 2.0}
 """How long a role without a health check has to run before other rules ask it. On a read-only root, what ends it should
@@ -79,7 +79,7 @@ def starts(stack: Stack, role: str, container: str = "", on_start: OnStart = _NO
     if not state.running and not _has_failed_on_read_only_root(stack, container):
         raise CheckFailed(endings.describe(stack, role, state, container))
     if container == role:
-        stack.observed.settled.add(role)
+        stack.observed.settled[role] = Moment.now()
         if state.running:
             stack.observed.watched.add(role)
     unheld = " ".join(each for each in stack.observed.warnings[container] if "discarded" in each)
@@ -88,9 +88,10 @@ def starts(stack: Stack, role: str, container: str = "", on_start: OnStart = _NO
 
 
 def _start(stack: Stack, role: str, container: str, on_start: OnStart) -> None:
-    stack.observed.began[container] = time.monotonic()
+    began = time.monotonic()
     try:
         stack.observed.warnings[container] = stack.start(role, container).warnings
+        stack.observed.began[container] = began
     except EngineFault as error:
         raise CheckFailed(f"{error.message}; correct {name_command(role)}") from error
     if role in on_start:
@@ -103,12 +104,11 @@ def _start_waiting(stack: Stack, on_start: OnStart) -> None:
     Under `hardened` each starts by itself, so that none slows the start of another.
     """
     for role, settings in stack.settings.roles.items():
-        if role not in stack.observed.began and {*settings.after} <= stack.observed.settled:
+        if role not in stack.observed.began and {*settings.after} <= stack.observed.settled.keys():
             with suppress(CheckFailed):  # its own rule tries again, and says so
                 try:
                     _start(stack, role, role, on_start)
                 except CheckFailed:
-                    del stack.observed.began[role]
                     stack.engine.remove_container(stack.build_name(role))
                     raise
 
@@ -149,8 +149,9 @@ def becomes_healthy(stack: Stack, role: str) -> str:
                 f"its health check runs {missing[1] or missing[2]}, which the image does not have; install that in the "
                 f"final stage, or check with a program that the image has, such as {_suggest_check(stack, role)}"
             )
-        error = stack.find_error(role)
+        error, last = stack.find_error(role), exit_reason.find_last_line(stack.read_log(role))
         log = f"its log says: {error}; " if error and error != found.output else ""
+        log = log or (f"its log ends: {last}; " if last not in {exit_reason.NOTHING, found.output} else "")
         raise CheckFailed(
             f"not healthy after {limit:g} s, its health check says: {found.output}; {log}"
             "fix what it reports or raise smoke.timeout_seconds"
@@ -213,14 +214,15 @@ def _wait_until_settled(stack: Stack, container: str, role: str) -> ContainerSta
 
     The health check may fail on the way. If there is none, the container must run for a moment.
     """
-    begin, limit = stack.observed.began[container], stack.settings.smoke.timeout_seconds
+    begin, limit = time.monotonic(), stack.settings.smoke.timeout_seconds
     while True:
         asked = time.monotonic()
         found = health.check(stack, container, role)
         if found:
             stack.observed.healths[container] = found
         state, waited = stack.read_state(container), time.monotonic() - begin
-        enough = waited > _MOMENT_SECONDS[stack.settings.smoke.profile] if found is None else found.ok
+        ran = time.monotonic() - stack.observed.began[container]
+        enough = ran > _MOMENT_SECONDS[stack.settings.smoke.profile] if found is None else found.ok
         if enough or not state.running or waited > limit:
             return state
         pause_until = 2 * time.monotonic() - asked  # pause as long as the check took, which needs a processor, too

@@ -28,7 +28,8 @@ _LOG_LINES = 1000
 
 def ready(stack: Stack, role: str) -> str:
     """A worker of the role answers through the broker."""
-    found = stack.observed.jobs[role] = list_registered_jobs(stack, role)
+    known = _select_own(stack, role, stack.observed.answered.get(_build_inspection(stack, role), {}))
+    found = stack.observed.jobs[role] = known if _is_named(known, role) else list_registered_jobs(stack, role)
     stack.observed.served.add(role)
     note_worker_start(stack, role)
     return f"{', '.join(found)} answered through the broker"
@@ -162,6 +163,7 @@ def list_registered_jobs(stack: Stack, role: str) -> dict[str, list[str]]:
         except (CheckFailed, ValueError) as error:
             reason = str(error)
         else:
+            stack.observed.answered[command] = found if _is_jobs(found) else {}
             if _is_jobs(found) and (own := _select_own(stack, role, found)):
                 return own
             reason = (
@@ -206,6 +208,11 @@ def _send_job(stack: Stack, role: str, slow_job: Sequence[str]) -> str:
     if job == NOTHING:
         raise CheckFailed(f"`{' '.join(slow_job)}` printed no id; let roles.{role}.slow_job print that of its job last")
     return job
+
+
+def _is_named(nodes: Mapping[str, object], role: str) -> bool:
+    """Tell whether these workers are certainly those of a role, and not just nobody else's."""
+    return bool(nodes) and all(name.partition("@")[2] == role for name in nodes)
 
 
 def _is_jobs(value: object) -> bool:

@@ -14,6 +14,11 @@ from weighbridge.model.engine import Streams
 _TRACEBACK = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\)")
 _GROUP_MARGIN = re.compile(r"[ |+-]*")
 """What Python prints in front of each line of the traceback of an exception group."""
+_LINKS = (
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+)
+"""What Python prints between the exceptions of a chain, of which the last is the one that nobody handled."""
 _SHOWN_CHARACTERS = 300
 NOTHING = "(no output)"
 """In place of a line, if there is none."""
@@ -68,14 +73,25 @@ def find_tracebacks(lines: Sequence[str]) -> list[int]:
 def find_exception(lines: Sequence[str], at: int) -> str:
     """Return type and message of the exception whose traceback begins at a line; empty if its end is missing.
 
+    If others follow in its chain, it is that of the last.
+
     A logger may put the same words, with another time, in front of each line of the traceback.
     """
     begin = _TRACEBACK.search(lines[at])
     prefix = lines[at][: begin.start()] if begin else ""
+    found, is_linked = "", False
     for line in _strip_prefix(prefix, lines[at + 1 :]):
-        if line.strip() and not line[0].isspace():
-            return line.strip()
-    return ""
+        if not line.strip() or line[0].isspace():
+            continue
+        if not found:
+            found = line.strip()
+        elif line.strip() in _LINKS:
+            is_linked = True
+        elif is_linked and _TRACEBACK.match(line):
+            found, is_linked = "", False
+        else:
+            break
+    return found
 
 
 def find_last_line(text: str) -> str:

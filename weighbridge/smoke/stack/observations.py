@@ -127,12 +127,14 @@ class Observations:
     """Role -> when we sent it SIGTERM."""
     jobs: dict[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     """Role -> worker that answered -> the jobs that it knows."""
+    answered: dict[tuple[str, ...], Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    """Command that asks for jobs -> what it printed last: all workers answer it."""
     described: dict[str, Described] = field(default_factory=dict)
     """API -> what it says about itself."""
     began: dict[str, float] = field(default_factory=dict)
     """Role -> when its container was started, by the monotonic clock."""
-    settled: set[str] = field(default_factory=set)
-    """Roles whose start has been waited for."""
+    settled: dict[str, Moment] = field(default_factory=dict)
+    """Role -> when its start had been waited for."""
     warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Role -> what the engine said of its container when it was created."""
     served: set[str] = field(default_factory=set)

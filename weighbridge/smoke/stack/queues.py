@@ -64,11 +64,15 @@ def describe_unconsumed(stack: Stack) -> str:
     if not queues:
         return ""
     names = ", ".join(f"{name} ({waiting[name]})" for name in queues[:_SHOWN])
-    taken = f"; it takes them from {', '.join(consumed)}" if consumed else ""
+    if len(workers) == 1:
+        taken = f"; it takes them from {', '.join(consumed)}" if consumed else ""
+        cure = f"add --queues {','.join([*consumed, *queues[:_SHOWN]])} to roles.{workers[0]}.command"
+    else:
+        taken = f"; they take them from {', '.join(consumed)}" if consumed else ""
+        cure = f"let one of them ({', '.join(workers)}) take jobs from {', '.join(queues[:_SHOWN])}, too"
     return (
-        f"no worker takes the jobs that wait in queue {names}{taken}; "
-        f"add --queues {','.join([*consumed, *queues[:_SHOWN]])} to roles.{workers[0]}.command, "
-        "or send the jobs to a queue that the worker takes jobs from"
+        f"no worker takes the jobs that wait in queue {names}{taken}; {cure}, "
+        "or send the jobs to a queue that a worker takes jobs from"
     )
 
 
