@@ -115,6 +115,13 @@ def test_changes_of_what_there_is_not(tmp_path: Path, own: dict[str, Any], words
     assert caught.value.message == words
 
 
+def test_removing_what_is_left_out_anyway(tmp_path: Path) -> None:
+    """A service that nobody needs is in no setting, and may still be removed by its name."""
+    compose = STACK + "  adminer: {image: adminer, depends_on: [db]}\n"
+    own: dict[str, Any] = {"smoke": {"compose": "compose.yaml", "services": {"adminer": None}}}
+    assert [*describe(put(tmp_path, compose), own).services] == ["db"]
+
+
 def test_what_the_settings_add(tmp_path: Path) -> None:
     """A role with a kind, and a service with an image, are new ones."""
     own = {

@@ -11,7 +11,7 @@ import pytest
 from tests.support.fakes import FakeEngine, refused, stack_on
 from weighbridge.model.engine import CommandResult
 from weighbridge.smoke.rules.arrival import Arrival
-from weighbridge.smoke.stack.observations import Arrived, Reply
+from weighbridge.smoke.stack.observations import Arrived, Moment, Reply
 
 CAME = {"live_at": 1.5, "ready_at": None, "live": {"status": 200, "body": "ok"}, "ready": {"status": 503, "body": "no"}}
 ARRIVED = Arrived(live_at=1.5, ready_at=None, live=Reply(status=200, body="ok"), ready=Reply(status=503, body="no"))
@@ -64,3 +64,15 @@ def test_signal_ends_the_wait() -> None:
     with pytest.raises(SystemExit):
         arrival.wait(stack)
     engine.may_answer.set()
+
+
+def test_api_that_takes_longer_to_start() -> None:
+    """If the time was up before the API had started, it begins anew, but only once."""
+    nothing = {"live_at": None, "ready_at": None, "live": {"error": "refused"}, "ready": None}
+    engine, arrival = FakeEngine(outputs=[f"0 {json.dumps(nothing)}"] * 2), Arrival("api")
+    stack = stack_on(engine)
+    arrival.wait(stack)
+    stack.observed.settled["api"] = Moment.now()
+    for _ in range(2):
+        assert arrival.wait(stack).live_at is None
+    assert len(engine.commands) == 2

@@ -325,3 +325,18 @@ def test_advice_on_the_request_in_flight(answer: dict[str, object], words: str) 
     stack = stack_on(FakeEngine(outputs=[sent_in_halves(**answer)]))
     reason = refused(lambda: shutdown.finishes_request_in_flight(stack, "api", POST))
     assert reason.startswith(f"POST /things, half sent before SIGTERM, {words}")
+
+
+def test_roles_that_stop_together() -> None:
+    """All that may stop at once are told so with the first of them, once each, and each is judged by itself."""
+    engine = FakeEngine(RUNNING, exited(0), exited(0))
+    stack = ran(engine, "api", "worker")
+    stack.observed.watched |= {"api", "worker"}
+    shutdown.stops_on_sigterm(stack, "api", ("worker",))
+    assert [*stack.observed.told_to_stop] == ["api"]
+    stack.observed.told_to_stop.clear()
+    stack.observed.watched |= {"api", "worker"}
+    for role in ("api", "worker"):
+        shutdown.stops_on_sigterm(stack, role, ("api", "worker"))
+    assert sorted(stack.observed.told_to_stop) == ["api", "worker"]
+    assert engine.signals == ["SIGTERM"] * 3

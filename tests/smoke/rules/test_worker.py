@@ -190,3 +190,13 @@ def test_only_other_workers_answer() -> None:
     stack = stack_of(FakeEngine(outputs=[f"0 {json.dumps({'celery@mails': ['b']})}"] * 30), roles)
     reason = refused(lambda: worker.list_registered_jobs(stack, "worker"))
     assert "(only celery@mails answered)" in reason
+
+
+def test_workers_are_asked_once() -> None:
+    """What all workers have answered counts for the next role, too, if its own worker is among them."""
+    roles = with_roles({name: {"kind": "worker"} for name in "abc"})
+    answers = [{f"celery@{name}": ["job"] for name in names} for names in ("ab", "abc")]
+    engine = FakeEngine(outputs=[f"0 {json.dumps(each)}" for each in answers])
+    stack = stack_of(engine, roles)
+    assert [worker.ready(stack, role).partition(" ")[0] for role in "abc"] == ["celery@a", "celery@b", "celery@c"]
+    assert len(engine.commands) == 2

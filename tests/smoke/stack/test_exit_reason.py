@@ -148,3 +148,35 @@ def test_any_log(output: str, errors: str) -> None:
         assert told.strip() == told
         assert 0 < len(told) <= 300
         assert told == "(no output)" or told in streams.output + streams.errors
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "During handling of the above exception, another exception occurred:",
+        "The above exception was the direct cause of the following exception:",
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "web-1 | "])
+def test_chain_of_exceptions(link: str, prefix: str) -> None:
+    """Of a chain the last exception is the cause, however many were handled before it; one of another chain is not."""
+    begin = ["Traceback (most recent call last):", "  File x"]
+    lines = [
+        *begin,
+        "KeyError: 1",
+        "",
+        link,
+        "",
+        *begin,
+        "OSError: 2",
+        "",
+        link,
+        "",
+        *begin,
+        "ValueError: 3",
+        *begin,
+        "E: 4",
+    ]
+    lines = [f"{prefix}{line}" for line in lines]
+    assert exit_reason.find_exception(lines, 0) == "ValueError: 3"
+    assert exit_reason.describe_error_line(lines, 0) == "ValueError: 3"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from celery import Celery  # type: ignore[import-untyped]  # Celery ships no types
 
-from tests.support.fakes import FakeEngine, stack_on
+from tests.support.fakes import FakeEngine, stack_of, stack_on, with_roles
 from tests.support.scripts import free_port
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import CommandResult, Streams
@@ -150,3 +150,13 @@ def test_queues_of_rabbitmq() -> None:
 def test_no_broker_that_is_known() -> None:
     """Where no service is a broker that we know, nobody is asked."""
     assert queues.describe_unconsumed(stack_on(FakeEngine(), services={"db": {"image": "postgres:17"}})) == ""
+
+
+def test_queue_that_none_of_several_workers_takes_from() -> None:
+    """The advice names the queue that is missing, and leaves it open who takes it."""
+    roles = with_roles({"mail": {"kind": "worker"}, "files": {"kind": "worker"}})
+    stack = stack_of(FakeEngine(log=BANNER, outputs=[listed(("high", 2))] * 3), roles)
+    assert queues.describe_unconsumed(stack) == (
+        "no worker takes the jobs that wait in queue high (2); they take them from celery, mail; let one of them "
+        "(mail, files) take jobs from high, too, or send the jobs to a queue that a worker takes jobs from"
+    )
