@@ -37,22 +37,22 @@ def refuse(values: Any, **smoke: Any) -> str:
         ({"api": {"port": 9000}}, {"worker": "worker", "api": "api"}),
         ({"worker": None}, {"api": "api"}),
         ({"api": None, "worker": None}, {}),
-        ({"web": {"kind": "api"}}, {"worker": "worker", "web": "api"}),
+        ({"web": {"kind": "api"}}, {"web": "api"}),
         ({"web": {"kind": "api"}, "mails": {"kind": "worker"}}, {"web": "api", "mails": "worker"}),
-        ({"beat": {}}, {"api": "api", "worker": "worker", "beat": "beat"}),
-        ({"front": {"kind": "other"}}, {"api": "api", "worker": "worker", "front": "other"}),
+        ({"beat": {}}, {"beat": "beat"}),
+        ({"api": {}, "front": {"kind": "other"}}, {"api": "api", "front": "other"}),
         ({"api": {"kind": "other"}}, {"worker": "worker", "api": "other"}),
     ],
 )
 def test_which_roles_there_are(values: Any, found: dict[str, str]) -> None:
-    """An API and a worker, unless another role is of their kind, or null stands in their place."""
+    """An API and a worker, unless null stands in their place, or another role is named: then all are."""
     assert kinds(values) == found
 
 
 def test_order() -> None:
     """Roles start in the order of the settings, after those that there are by default."""
     assert [*kinds({"b": {"kind": "api"}, "worker": {}, "a": {"kind": "other"}})] == ["b", "worker", "a"]
-    assert [*kinds({"beat": {}})] == ["api", "worker", "beat"]
+    assert [*kinds({"api": {}})] == ["worker", "api"]
 
 
 def test_defaults_of_each_kind() -> None:

@@ -11,7 +11,7 @@ from weighbridge.smoke.stack.cast import Cast, use_alone
 
 ALONE = use_alone("good", contents())
 SEVERAL = Cast(images={"good": contents(), "front:1": contents(ports=("3000/tcp",))}, tested="good")
-FRONT = {"front": {"kind": "other", "image": "front:1", "health": ["check"], "ports": [3000]}}
+FRONT = {"api": {}, "worker": {}, "front": {"kind": "other", "image": "front:1", "health": ["check"], "ports": [3000]}}
 
 
 def rules(cast: Cast, roles: dict[str, Any]) -> dict[str, Rule]:

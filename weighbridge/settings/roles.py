@@ -119,7 +119,7 @@ _USUAL = ("api", "worker")
 def complete(values: Any) -> Any:
     """Return roles as the settings write them with the kind of each, and with those that there are by default.
 
-    An API and a worker are there unless another role is of their kind, or null stands in their place.
+    Those are an API and a worker, each unless null stands in its place. Whoever names any other role names all of them.
 
     Raises:
         ValueError: The kind of a role is not known.
@@ -127,8 +127,9 @@ def complete(values: Any) -> Any:
     if not isinstance(values, Mapping):
         return values
     found = {str(name): _add_kind(str(name), value) for name, value in values.items() if value is not None}
-    kinds = {_tell_kind(value) for value in found.values()}
-    usual = {name: {"kind": name} for name in _USUAL if name not in values and build_kind_mark(name) not in kinds}
+    if not {*values} <= {*_USUAL}:
+        return found
+    usual = {name: {"kind": name} for name in _USUAL if name not in values}
     return {**{name: usual[name] for name in _USUAL if name in usual}, **found} if usual else found
 
 
