@@ -1,9 +1,9 @@
-"""Runs the smoke test on variants: scans their images, starts them, and tries the rules on both."""
+"""Runs the smoke test on variants: scans the images that they need, starts them, and tries the rules on both."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol, get_args
@@ -61,27 +61,16 @@ def prove(
         keep: Whether to leave the containers running at the end.
 
     Raises:
-        NoBaseImage: There is no image for a service of the test.
+        NoBaseImage: There is no image for a service of the test, or a ready one of a role cannot be pulled.
         NoSuchImage: A variant has no image.
         SettingsError: A variant accepts a rule that does not exist, a file to upload cannot be read, or a folder cannot
             be written.
         EngineError: The engine fails or goes away.
     """
     keys = cast.list_keys(settings, variants)
-    references = {key: _name_image(settings, key) for each in keys.values() for key in each}
     services = service_images.find_all(engine, settings)
     runs.sweep(engine, shown.note)
-    runner.check_images(engine, tuple(references.values()))
-    for service in services:
-        shown.note(f"Service {service.service}: {service.described}")
-    held = image.screen(
-        engine,
-        references.values(),
-        Cache(),
-        shown.track_reading(),
-        limits=settings.limits.build_limits(),
-        local_store=settings.engine.local_store,
-    )
+    casts = _scan(engine, settings, keys, shown)
     trial = runner.Trial(
         engine=engine,
         settings=settings,
@@ -91,12 +80,8 @@ def prove(
         keep=keep,
         note=shown.note,
     )
-    casts = {
-        name: cast.Cast(
-            images={key: held[references[key]] for key in each}, tested=name if name in settings.variants else ""
-        )
-        for name, each in keys.items()
-    }
+    for service in services:
+        shown.note(f"Service {service.service}: {service.described}")
     found = runner.prove(trial, casts, watcher(tuple(casts)))
     for each in found:
         history.remember(settings, _compute_code_digest(engine), each)
@@ -168,6 +153,30 @@ def choose_profile(settings: Settings, name: str) -> Settings:
     if name not in known:
         raise SettingsError(f"There is no profile {name}", advice=f"Choose from {', '.join(known)}.")
     return settings.model_copy(update={"smoke": settings.smoke.model_copy(update={"profile": name})})
+
+
+def _scan(engine: Engine, settings: Settings, keys: Mapping[str, Sequence[str]], shown: Shown) -> dict[str, cast.Cast]:
+    """Read all images that are needed, and return what is tested, by its name -> the images that it runs from."""
+    references = {key: _name_image(settings, key) for each in keys.values() for key in each}
+    for key, reference in references.items():
+        if key not in settings.variants and not engine.has_image(reference):
+            shown.note(f"Pulling {reference}")
+            engine.pull(reference)
+    runner.check_images(engine, tuple(references.values()))
+    held = image.screen(
+        engine,
+        references.values(),
+        Cache(),
+        shown.track_reading(),
+        limits=settings.limits.build_limits(),
+        local_store=settings.engine.local_store,
+    )
+    return {
+        name: cast.Cast(
+            images={key: held[references[key]] for key in each}, tested=name if name in settings.variants else ""
+        )
+        for name, each in keys.items()
+    }
 
 
 def _name_image(settings: Settings, key: str) -> str:
