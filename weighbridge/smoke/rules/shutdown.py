@@ -161,7 +161,8 @@ def _tell_to_stop(stack: Stack, role: str) -> Moment:
 
 def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
     grace = stack.get_role(role).grace_seconds
-    sent = stack.observed.told_to_stop.get(role) or _tell_to_stop(stack, role)
+    before = stack.observed.told_to_stop.get(role)
+    sent = before or _tell_to_stop(stack, role)
     state = stack.wait(role, lambda state: not state.running, max(0.0, grace - sent.age))
     if state.running:
         raise CheckFailed(
@@ -179,4 +180,5 @@ def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
         )
     if state.exit_code not in graceful:
         raise CheckFailed(f"exited with code {state.exit_code} after SIGTERM, not {' or '.join(map(str, graceful))}")
-    return f"exited with {state.exit_code}, {sent.age:.1f} s after SIGTERM"
+    when = "at most " if before else ""  # nobody looked in between
+    return f"exited with {state.exit_code}, {when}{sent.age:.1f} s after SIGTERM"
