@@ -151,7 +151,12 @@ def docker_25(images: Sequence[ImageSpec]) -> list[Member]:
     ]
 
 
-def containerd(images: Sequence[ImageSpec], compress: Callable[[bytes], bytes] = gzip.compress) -> list[Member]:
+def compress_always_alike(data: bytes) -> bytes:
+    """Compress with gzip, without the time."""
+    return gzip.compress(data, mtime=0)
+
+
+def containerd(images: Sequence[ImageSpec], compress: Callable[[bytes], bytes] = compress_always_alike) -> list[Member]:
     """Write as the containerd store does: nested indexes, an attestation, another platform whose blobs are missing."""
     blobs = _Blobs()
     manifest, descriptors = [], []
@@ -184,7 +189,7 @@ def crane(images: Sequence[ImageSpec]) -> list[Member]:
     for image in images:
         name = f"sha256:{hexdigest(image.config)}"
         members[name] = Member(name, image.config)
-        packed = [gzip.compress(archive) for archive in image.archives]
+        packed = [gzip.compress(archive, mtime=0) for archive in image.archives]
         paths = [f"{hexdigest(data)}.tar.gz" for data in packed]
         members |= {path: Member(path, data) for path, data in zip(paths, packed, strict=True)}
         manifest.append({"Config": name, "RepoTags": image.tags or None, "Layers": paths})
