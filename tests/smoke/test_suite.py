@@ -72,7 +72,8 @@ def test_rules_of_each_kind() -> None:
     assert [title for title in found if title.endswith(" live")] == ["web live", "admin live"]
     assert [title for title in found if title.endswith(" serves-openapi")] == ["web serves-openapi"]
     assert [title for title in found if title.endswith(" takes-jobs-from-its-queues")] == [
-        "mails takes-jobs-from-its-queues"
+        "mails takes-jobs-from-its-queues",
+        "texts takes-jobs-from-its-queues",
     ]
     assert [title for title in found if title.endswith(" sends-a-job")] == ["beat sends-a-job"]
     assert "before migrate" in found
@@ -184,3 +185,18 @@ def test_no_service() -> None:
     rules = [*suite.build_rules(chosen, CAST), *suite.build_fault_rules(chosen, CAST)]
     assert [rule.name for rule in rules if "redis" in rule.title or rule.name.endswith("-starts")] == ["stack-starts"]
     assert not any("redis" in need for rule in rules for need in rule.needs)
+
+
+def test_settings_of_version_0_1_mean_what_they_meant() -> None:
+    """Under `hardened` they lead to the same rules, and to one more for each role: that it keeps running."""
+    kept = yaml.safe_load((Path(__file__).parents[1] / "support/settings/version-0.1.yaml").read_text(encoding="utf-8"))
+    old = check(kept["settings"])
+    assert old.smoke.profile == "works"
+    hardened = old.model_copy(update={"smoke": old.smoke.model_copy(update={"profile": "hardened"})})
+    alone = use_alone("multi", contents())
+    now = [rule.title for rule in (*suite.build_rules(hardened, alone), *suite.build_fault_rules(hardened, alone))]
+    assert sorted(now) == sorted([*kept["rules"], "api keeps-running", "worker keeps-running"])
+    assert [*old.roles] == ["api", "worker"]
+    assert hardened.model_dump(exclude={"variants", "budgets", "changes"}) == OURS.model_dump(
+        exclude={"variants", "budgets", "changes"}
+    )

@@ -191,7 +191,7 @@ class _Suite:
         if worker.jobs:
             holds = partial(worker_rules.registers_its_jobs, role=role, jobs=worker.jobs)
             yield self._build_rule(role, "registers-its-jobs", holds, f"{role} ready")
-        if worker_rules.list_queues(self._settings, role, line):
+        if worker_rules.list_queues(self._settings, role, line) or len(self._settings.worker_names) > 1:
             holds = partial(worker_rules.takes_jobs_from_its_queues, role=role)
             yield self._build_rule(role, "takes-jobs-from-its-queues", holds, f"{role} ready")
 

@@ -139,7 +139,7 @@ def test_queue_that_nobody_takes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = FakeEngine(outputs=["0 id", counted(0)] * worker._TRIES)
     reason = refused(lambda: worker.takes_jobs_from_its_queues(stack_on(engine, worker=QUEUES, services={}), "worker"))
     assert reason == (
-        "no job that was sent to the queue mail reached worker; does its command name the queue (--queues mail)?"
+        "no job that was sent to the queue mail reached worker; does its command name it (--queues mail)?"
     )
 
 
@@ -200,3 +200,17 @@ def test_workers_are_asked_once() -> None:
     stack = stack_of(engine, roles)
     assert [worker.ready(stack, role).partition(" ")[0] for role in "abc"] == ["celery@a", "celery@b", "celery@c"]
     assert len(engine.commands) == 2
+
+
+def test_one_of_several_workers_of_the_default_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that names no queue is sent jobs by their own way, until it has done one more than before."""
+    monkeypatch.setattr(worker, "_ARRIVAL_SECONDS", 0.001)
+    both = with_roles(
+        {name: {"kind": "worker", "command": ["celery", "-A", "x", "worker"]} for name in ("worker", "b")}
+    )
+    counts = [2, 2, 2, 3]  # before, twice after a job that the other one takes, and after the next
+    stats = [f"0 {json.dumps({'celery@worker': {'total': {'celery.accumulate': count}}})}" for count in counts]
+    engine = FakeEngine(outputs=[stats[0], "0 id", stats[1], stats[2], "0 id", stats[3]])
+    assert worker.takes_jobs_from_its_queues(stack_of(engine, both), "worker") == "did a job from its default queue"
+    sent = [command[6:] for command in engine.commands if "call" in command]
+    assert sent == [("celery", "--app", "x", "call", "celery.accumulate", "--args", "[1]")] * 2

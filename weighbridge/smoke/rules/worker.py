@@ -20,6 +20,8 @@ _Value = TypeVar("_Value")
 _ASK_REDIS = ("celery", "--broker", "redis://redis:6379/0", "inspect", "registered", "--json")
 _OWN_JOB = "celery.accumulate"
 """A job that each application has and that does nothing but return what it got (celery.app.builtins)."""
+_DEFAULT = ""
+"""In place of a queue that nobody names: the application's own default."""
 _TRIES = 5
 _ARRIVAL_SECONDS = 5.0
 _LOG_LINES = 1000
@@ -56,21 +58,20 @@ def takes_jobs_from_its_queues(stack: Stack, role: str) -> str:
     if call is None:
         raise CheckFailed(f"the role's command does not show how it calls Celery; {_name_command(role)}")
     done, count = list[str](), _count_done(stack, role, call) if _shares_queues(stack, role, queues) else 0
-    for queue in queues:
+    for queue in queues or (_DEFAULT,):
         for _ in range(_TRIES):  # another worker of the same queue may take it
             before = count
-            inside.run(
-                stack, (*call.program, "call", _OWN_JOB, "--queue", queue, "--args", "[1]"), _limit(stack), role=role
-            )
+            to = ("--queue", queue) if queue else ()
+            inside.run(stack, (*call.program, "call", _OWN_JOB, *to, "--args", "[1]"), _limit(stack), role=role)
             count = _wait_for_more(stack, role, call, before)
             if count > before:
-                done.append(queue)
+                done.append(queue or "its default queue")
                 break
         else:
-            cause = (
-                queues_in_broker.describe_unconsumed(stack) or f"does its command name the queue (--queues {queue})?"
-            )
-            raise CheckFailed(f"no job that was sent to the queue {queue} reached {role}; {cause}")
+            which = f"the queue {queue}" if queue else "the default queue"
+            ask = f"does its command name it (--queues {queue})?" if queue else "which queues does its command name?"
+            cause = queues_in_broker.describe_unconsumed(stack) or ask
+            raise CheckFailed(f"no job that was sent to {which} reached {role}; {cause}")
     return f"did a job from {', '.join(done)}"
 
 
@@ -102,7 +103,8 @@ def _wait_for_more(stack: Stack, role: str, call: Call, before: int) -> int:
 def _shares_queues(stack: Stack, role: str, queues: Sequence[str]) -> bool:
     """Tell whether another worker takes jobs from one of these queues, so that this one may have done some already."""
     others = (name for name in stack.settings.worker_names if name != role)
-    return any({*queues} & {*list_queues(stack.settings, name, stack.build_command_line(name))} for name in others)
+    theirs = (list_queues(stack.settings, name, stack.build_command_line(name)) for name in others)
+    return any({*(queues or (_DEFAULT,))} & {*(each or (_DEFAULT,))} for each in theirs)
 
 
 def _select_own(stack: Stack, role: str, nodes: Mapping[str, _Value]) -> dict[str, _Value]:
