@@ -138,6 +138,16 @@ def diff(c: Context, before: str, after: str, format: str = "terminal", verbose:
         command.run(project.settings, project.root, before, after, format, verbose=verbose)
 
 
+@task(help={"root": ROOT_HELP})
+def settings(c: Context, root: str = "") -> None:
+    """Check the settings, and say what they amount to."""
+    with show_user_errors():
+        from weighbridge.commands import settings as command
+
+        project = open_project(c, "settings", root, needs_file=True, use="all")
+        command.run(project.settings, project.notes)
+
+
 @task(
     iterable=["variant"],
     help={
@@ -195,7 +205,7 @@ def docker_plugin(_: Context, remove: bool = False) -> None:
         command.run(remove=remove)
 
 
-ns = Collection(engine, build, report, diff, trend, smoke, clean)
+ns = Collection(settings, engine, build, report, diff, trend, smoke, clean)
 """What a client adds to its own tasks, under a name of its choice."""
-program_ns = Collection(engine, build, report, diff, trend, smoke, clean, docker_plugin)
+program_ns = Collection(settings, engine, build, report, diff, trend, smoke, clean, docker_plugin)
 """The tasks of the program `weighbridge`."""
