@@ -1,4 +1,4 @@
-"""CI: the workflow, the action and the job of the documents say what is right, and one comment is written, and anew."""
+"""CI: workflow, action, GitLab's job and hooks ask for what there is, and one comment is written, and anew."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ ACTION = yaml.safe_load((PROJECT / "action.yml").read_text(encoding="utf-8"))
 WORKFLOW = yaml.safe_load((PROJECT / ".github/workflows/weigh.yml").read_text(encoding="utf-8"))
 DEPENDABOT = yaml.safe_load((PROJECT / ".github/dependabot.yml").read_text(encoding="utf-8"))
 FENCED = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)]
-GITLAB = FENCED[-1]["weigh"]
+GITLAB = yaml.safe_load((PROJECT / ".gitlab/weigh.yml").read_text(encoding="utf-8"))[".weighbridge"]
+HOOKS = {each["id"]: each for each in yaml.safe_load((PROJECT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
 STEPS = [
     *ACTION["runs"]["steps"],
     *(step for workflow in (WORKFLOW, FENCED[0]) for job in workflow["jobs"].values() for step in job["steps"]),
@@ -43,6 +44,7 @@ STEPS = [
 SHELL = {
     **{f"step {number}: {step.get('name')}": step["run"] for number, step in enumerate(STEPS) if "run" in step},
     "gitlab": "\n".join((*GITLAB["before_script"], *GITLAB["script"])),
+    **{f"hook {name}": hook["entry"] for name, hook in HOOKS.items()},
 }
 TASKS = Collection.from_module(tasks).tasks
 
