@@ -10,7 +10,7 @@ import pytest
 from invoke.config import Config
 from invoke.context import Context
 
-from weighbridge.commands.project import open_project
+from weighbridge.commands.project import Use, open_project
 from weighbridge.errors import SettingsError
 from weighbridge.program import ProgramConfig
 
@@ -235,3 +235,17 @@ def test_limit_that_is_replaced_as_a_whole(folder: Path, monkeypatch: pytest.Mon
     assert limits.shipped
     assert limits.shipped.hard
     assert (limits.shipped.soft, limits.shipped.hard.bytes) == (None, 3_000_000)
+
+
+@pytest.mark.parametrize("use", ["none", "images", "all"])
+@pytest.mark.parametrize("variants", ["{}", "{prod: {}}"], ids=["theirs", "own"])
+def test_roles_that_change_those_of_compose_files(folder: Path, use: Use, variants: str) -> None:
+    """Settings that say only what differs from the compose file are whole for every command, whatever it needs."""
+    (folder / "compose.yaml").write_text("services: {web: {build: ., command: 'uvicorn shop:app'}}\n")
+    (folder / "Dockerfile").write_text("FROM python:3.13-slim\n")
+    own = "roles: {web: {live: /live}}\nsmoke: {compose: compose.yaml}\n"
+    (folder / "weighbridge.yaml").write_text(f"{own}variants: {variants}\n")
+    assert open_project(in_program(), use=use).settings.get_api("web").live == "/live"
+    (folder / "compose.yaml").write_text("services: [\n")
+    with pytest.raises(SettingsError, match=r"compose\.yaml"):
+        open_project(in_program(), use=use)

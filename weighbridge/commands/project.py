@@ -101,14 +101,17 @@ def _read_env_files(settings: Settings, folder: Path) -> Settings:
 
 def _describe_stack(values: Values, folder: Path, use: Use) -> tuple[stack_files.Described | None, tuple[str, ...]]:
     """Return what compose files say, and advice where they are wrong and the command does not depend on them."""
-    if use == "none" or (use == "images" and values.get("variants")):
+    # Roles that only change what compose files say make no sense without them, whatever the command has of them.
+    smoke = values.get("smoke")
+    completed = bool(values.get("roles")) and isinstance(smoke, Mapping) and bool(smoke.get("compose"))
+    if not completed and (use == "none" or (use == "images" and values.get("variants"))):
         return None, ()
     from weighbridge.commands import stack_files  # noqa: PLC0415 - only for those who have such files
 
     try:
         return stack_files.describe(values, folder), ()
     except SettingsError as error:
-        if use == "all":
+        if use == "all" or completed:
             raise
         return None, (str(error),)
 
