@@ -648,6 +648,23 @@ def test_action_builds_smokes_and_reports(tmp_path: Path) -> None:
     assert (tmp_path / "weighbridge/smoke.xml").read_text() == "<testsuites/>\n"
 
 
+def test_callers_settings_count_and_our_code(tmp_path: Path) -> None:
+    """The program that the steps start is that of the checkout, in the caller's folder, whatever modules lie there."""
+    checkout, caller = tmp_path / "checkout", tmp_path / "caller"
+    for folder in (checkout / ".github", caller):
+        folder.mkdir(parents=True)
+    (checkout / "weighbridge").symlink_to(PROJECT / "weighbridge")
+    for name, text in (("inv", f"#!/bin/sh\necho {sys.prefix}\n"), (".github/weighbridge", RUNNER)):
+        (checkout / name).write_text(text)
+        (checkout / name).chmod(0o755)
+    (caller / "weighbridge.yaml").write_text("repository: callers\nvariants: {prod: {}}\n")
+    for name in ("weighbridge.py", "invoke.py", "yaml.py"):
+        (caller / name).write_text("raise SystemExit('not ours')\n")
+    words = [str(checkout / ".github" / "weighbridge"), "settings"]
+    done = subprocess.run(words, cwd=caller, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[:1]) == (0, ["Variants  callers:prod"]), done.stderr
+
+
 def drawn(folder: Path, *options: str) -> str:
     """Return how a report is asked for: once, in all formats."""
     kept = folder / "weighbridge"
