@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -124,9 +125,29 @@ def test_readme_names_no_option_that_is_none() -> None:
     assert named <= known
 
 
+def test_commands_in_the_readme_are_commands() -> None:
+    """What README types after `weighbridge`, `./inv` or `invoke` in its samples are tasks with options of theirs."""
+    samples = re.findall(r"^    (?:uvx weighbridge|.*# invoke) (.*)$|`\./inv (.*)`", README, re.MULTILINE)
+    words = [word.removeprefix("image.") for each in samples for word in "".join(each).split()]
+    known = {f"--{argument.name}" for task in TASKS.values() for argument in list_arguments(task)}
+    others = {word for word in words if word.startswith("docker:")}
+
+    assert len(samples) == 4
+    assert {*words} - others <= {*TASKS, "invoke"} | known
+
+
+def test_action_in_the_readme_takes_its_input() -> None:
+    """README's lines for CI are a step of a workflow, with inputs that the action has."""
+    (text,) = re.findall(r"^    - uses: .*\n(?:      .*\n)+", README, re.MULTILINE)
+    (step,) = yaml.safe_load(text)
+    action = yaml.safe_load((PROJECT / "action.yml").read_text(encoding="utf-8"))
+
+    assert step["with"].keys() <= action["inputs"].keys()
+
+
 def test_readme_stays_short() -> None:
-    """README has at most 150 lines."""
-    assert len(README.splitlines()) <= 150
+    """README has at most 130 lines."""
+    assert len(README.splitlines()) <= 130
 
 
 def test_readme_opens_with_a_picture_of_the_real_thing() -> None:
@@ -301,15 +322,18 @@ def test_every_other_setting_is_told() -> None:
 
 
 def test_example_of_another_repository_suffices(tmp_path: Path) -> None:
-    """With the page's examples of settings and of tasks, the tasks open, and one runs."""
-    (settings,), (tasks_file,) = blocks("yaml", ADOPTING), blocks("python", ADOPTING)
-    (tmp_path / "weighbridge.yaml").write_text(settings, encoding="utf-8")
+    """With the page's examples of settings and of tasks, the tasks open, and run."""
+    (tasks_file,) = blocks("python", ADOPTING)
+    shutil.copytree(PROJECT / "tests" / "live" / "adopted" / "tutorial", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "weighbridge.yaml").write_text("".join(blocks("yaml", ADOPTING)), encoding="utf-8")
     (tmp_path / "tasks.py").write_text(tasks_file, encoding="utf-8")
-    words = [sys.executable, "-B", "-m", "invoke", "image.trend"]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+    words = [sys.executable, "-B", "-m", "invoke", "image.trend", "image.settings"]
     ended = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "No record: `invoke image.report` writes one.\n", "")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("No record: `invoke image.report` writes one.\nVariants  ")
+    assert ended.stdout.endswith("Probes    shouts\nProfile   works\nBudgets   web\n")
 
 
 def test_example_of_another_application_is_the_one_that_is_tried() -> None:
