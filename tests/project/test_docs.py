@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -227,6 +228,24 @@ def test_links_lead_somewhere(path: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
 
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_links_lead_to_headings(path: Path) -> None:
+    """What follows `#` in a relative link is a heading of that page, spelled as GitHub makes it an anchor."""
+    links = re.findall(r"\]\((?!https?:)([^)#]*\.md|)#([^)]+)\)", path.read_text(encoding="utf-8"))
+
+    places = [(path.parent / page if page else path, name) for page, name in links]
+
+    assert [(place, name) for place, name in places if name not in list_anchors(place)] == []
+
+
+@cache
+def list_anchors(page: Path) -> frozenset[str]:
+    """Return the anchors of a page's headings."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return frozenset(re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=str)
