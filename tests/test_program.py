@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.images import Entry, ImageSpec, docker_25, tar_of
-from weighbridge.program import read_version
+from weighbridge.commands.version import read_version
 
 PROJECT = Path(__file__).parents[1]
 START = "from weighbridge.__main__ import main; main()"

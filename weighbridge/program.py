@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
 from invoke.config import Config
@@ -12,6 +9,7 @@ from invoke.program import Program
 
 from weighbridge import tasks
 from weighbridge.commands.cli import show_user_errors
+from weighbridge.commands.version import read_version
 
 
 class ProgramConfig(Config):
@@ -69,11 +67,3 @@ program = WeighbridgeProgram(
 def main() -> None:
     """Run the program with the words of the command line."""
     program.run()
-
-
-def read_version() -> str:
-    """Return the version of the installed package or, in a checkout, of its pyproject.toml."""
-    with suppress(metadata.PackageNotFoundError):
-        return metadata.version("weighbridge")
-    checkout = Path(__file__).parents[1] / "pyproject.toml"
-    return str(tomllib.loads(checkout.read_text(encoding="utf-8"))["project"]["version"])

@@ -10,13 +10,54 @@ from invoke.collection import Collection
 from invoke.context import Context
 from invoke.tasks import task
 
-from weighbridge.commands.cli import open_project, show_user_errors
+from weighbridge.commands.cli import choose_spelling, open_project, show_user_errors
 from weighbridge.render import formats
 
 VARIANT_HELP = "a variant of the settings; may be repeated; default: all variants"
 IMAGE_HELP = "a variant, docker:REF, archive:FILE[#NAME], oci:PATH[#NAME] or registry:HOST/NAME:TAG"
 VERBOSE_HELP = "also say of each image of the engine whether it is read in the engine's own folder, and if not, why"
 ROOT_HELP = "the folder of the settings file; default: the nearest one, from here upwards"
+
+
+@task(
+    iterable=["dockerfile"],
+    help={
+        "check": "write nothing, but say what has changed since in the repository and in Weighbridge; exit code 2 if "
+        "something has to change",
+        "budgets": "only add budgets to settings that are there: what the images ship today and 5 %",
+        "dockerfile": "the Dockerfile of an image to build; may be repeated; default: all that are not for development",
+        "compose": "a compose file; default: those that Compose would find",
+        "app": "the FastAPI application, as PATH:NAME; default: what the image starts, or the only one",
+        "celery": "the Celery application, as PATH:NAME; default: what the image starts, or the only one",
+        "root": "the folder to write to or to check; default: the working directory",
+    },
+)
+def init(
+    c: Context,
+    dockerfile: list[str],
+    check: bool = False,
+    budgets: bool = False,
+    compose: str = "",
+    app: str = "",
+    celery: str = "",
+    root: str = "",
+) -> None:
+    """Read what the repository has and write settings that run."""
+    with show_user_errors():
+        choose_spelling(c, "init")
+        if check:
+            from weighbridge.commands import init_check
+
+            init_check.run(c, root)
+        elif budgets:
+            from weighbridge.commands import budgets as budgeting
+
+            budgeting.run(c, root)
+        else:
+            from weighbridge.commands import init as command
+
+            answers = command.Answers(dockerfiles=dockerfile, compose=compose, app=app, celery=celery)
+            command.run(c, root, answers)
 
 
 @task(help={"root": ROOT_HELP, "format": formats.describe_choice(formats.SETUPS)})
@@ -205,7 +246,7 @@ def docker_plugin(_: Context, remove: bool = False) -> None:
         command.run(remove=remove)
 
 
-ns = Collection(settings, engine, build, report, diff, trend, smoke, clean)
+ns = Collection(init, settings, engine, build, report, diff, trend, smoke, clean)
 """What a client adds to its own tasks, under a name of its choice."""
-program_ns = Collection(settings, engine, build, report, diff, trend, smoke, clean, docker_plugin)
+program_ns = Collection(init, settings, engine, build, report, diff, trend, smoke, clean, docker_plugin)
 """The tasks of the program `weighbridge`."""

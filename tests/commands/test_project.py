@@ -249,3 +249,11 @@ def test_roles_that_change_those_of_compose_files(folder: Path, use: Use, varian
     (folder / "compose.yaml").write_text("services: [\n")
     with pytest.raises(SettingsError, match=r"compose\.yaml"):
         open_project(in_program(), use=use)
+def test_changes_of_a_compose_file_without_the_stack(folder: Path) -> None:
+    """A command that has nothing of the stack takes settings that make no sense without the compose file."""
+    (folder / "Dockerfile").write_text("FROM x\n", encoding="utf-8")
+    (folder / "compose.yaml").write_text("services: {web: {build: ., command: uvicorn a:app}}\n", encoding="utf-8")
+    text = "smoke: {compose: compose.yaml}\nroles: {web: {live: /up}}\nbudgets: {variants: {web: {shipped: 1 MB}}}\n"
+    (folder / "weighbridge.yaml").write_text(text, encoding="utf-8")
+    settings = open_project(in_program()).settings
+    assert (settings.get_api("web").live, [*settings.variants]) == ("/up", ["web"])

@@ -47,9 +47,14 @@ def adopt(project: Project, application: str, edits: Iterable[Edit] = ()) -> Pro
     for edit in edits:
         edit.make(project.folder)
     for path in project.folder.rglob("Dockerfile"):
-        path.write_text(_INSTALL.sub(_TRUST, path.read_text(encoding="utf-8")), encoding="utf-8")
+        path.write_text(trust(path.read_text(encoding="utf-8")), encoding="utf-8")
     own = {"PYTHONPATH": str(ROOT), "WEIGHBRIDGE_REPOSITORY": project.repository}
     return replace(project, environment={**project.environment, **own}, program="weighbridge")
+
+
+def trust(text: str) -> str:
+    """Return a Dockerfile whose `pip install` trusts the certificates of this machine."""
+    return _INSTALL.sub(_TRUST, text)
 
 
 def run(project: Project, *words: str) -> Done:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,9 @@ from weighbridge.settings.compose.project import ComposeProject
 
 _SHELL = ("/bin/sh", "-c")
 _FROM_FLAG = "--from="
+_NAMED = 3
+"""How many words `image AS name` has."""
+_PORT = re.compile(r"(\d{1,5})(?:/tcp)?", re.IGNORECASE)
 
 
 def find_recipes(project: ComposeProject) -> dict[str, Recipe]:
@@ -49,6 +53,17 @@ def read_recipe(text: str, target: str | None, arguments: Mapping[str, str]) -> 
         reading.take(each)
     stage = reading.find_stage(target) if target is not None else reading.stage
     return stage.recipe if stage else NOTHING
+
+
+def list_stages(text: str) -> tuple[str, ...]:
+    """Return the name of each stage, empty for one without; no stage if another frontend reads the text."""
+    script = read_script(text, {})
+    begun = (
+        [drop_flags(BLANKS.split(each.arguments)) for each in script.instructions if each.name == "from"]
+        if script
+        else []
+    )
+    return tuple(words[2] if len(words) == _NAMED and words[1].lower() == "as" else "" for words in begun)
 
 
 @dataclass(slots=True)
@@ -100,7 +115,7 @@ class _Reading:
         number = self.numbers.get((base or "").lower())
         parent = self.stages[number] if number is not None else _Stage()
         self.stages.append(_Stage(parent.recipe, dict(parent.variables)))
-        if len(words) == 3 and words[1].lower() == "as":  # noqa: PLR2004 - FROM image AS name
+        if len(words) == _NAMED and words[1].lower() == "as":
             self.numbers[words[2].lower()] = len(self.stages) - 1
 
     def _set_argument(self, word: str) -> None:
@@ -127,6 +142,10 @@ class _Reading:
         elif instruction.name == "workdir":
             if path := self._expand(text, stage.variables):
                 stage.recipe = replace(stage.recipe, folder=_join(stage.recipe.folder, path))
+        elif instruction.name == "expose":
+            words = [self._expand(word, stage.variables) or "" for word in split_words(text, self.escape)]
+            ports = [int(found[1]) for word in words if (found := _PORT.fullmatch(word))]
+            stage.recipe = replace(stage.recipe, ports=(*stage.recipe.ports, *ports))
         elif instruction.name == "env":
             self._set_variables(stage, split_words(text, self.escape))
         elif instruction.name in {"copy", "add"}:

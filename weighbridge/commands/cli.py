@@ -129,11 +129,18 @@ def open_project(c: Context, task: str, root: str = "", *, needs_file: bool = Fa
     from weighbridge.commands import project  # noqa: PLC0415 - the menu opens without pydantic
     from weighbridge.render.terminal import console  # noqa: PLC0415
 
-    use_spelling("weighbridge " if project.is_program(c.config) else _find_spelling(task, sys.argv))
+    choose_spelling(c, task)
     found = project.open_project(c, root, needs_file=needs_file, use=use)
     for line in found.advice:
         console.say(line)
     return found
+
+
+def choose_spelling(c: Context, task: str) -> None:
+    """Let texts name commands as the user has called the task."""
+    from weighbridge.commands import project  # noqa: PLC0415 - the menu opens without pydantic
+
+    use_spelling("weighbridge " if project.is_program(c.config) else _find_spelling(task, sys.argv))
 
 
 def _find_spelling(task: str, words: Sequence[str]) -> str:

@@ -68,25 +68,23 @@ def open_project(c: Context, root: str = "", *, needs_file: bool = False, use: U
     Raises:
         SettingsError: The settings cannot be read, do not fit each other or make no sense; or there is no file.
     """
-    found = _find_file(c.config, root)
+    found = find_file(c.config, root)
     levels = [*_read_configured(c.config), found.values if found else {}, *_read_second(c.config)]
-    values = _merge({}, *levels)
-    folder = found.root if found else _choose_start(c.config, root)
+    values = merge({}, *levels)
+    folder = found.root if found else choose_start(c.config, root)
     described, untold = _describe_stack(values, folder, use)
     has_file = bool(found or values or described)
     if needs_file and not has_file:
-        raise SettingsError(
-            f"There is no settings file for {escape(str(_choose_start(c.config, root)))}", advice=_WRITE
-        )
-    known = _merge(_USUAL, described.values if described else {}, values)
-    taken, advice = _read_variables(c.config, known, found)
+        raise SettingsError(f"There is no settings file for {escape(str(choose_start(c.config, root)))}", advice=_WRITE)
+    known = merge(_USUAL, described.values if described else {}, values)
+    taken, advice = read_variables(c.config, known, found)
     if found and found.is_old:
         advice = (f"{found.path.name}: {_MOVE}", *advice)
     second = getattr(c.config, "_runtime_path", None) or ""
     origin = Origin(file=found.path.name if found else "", second_file=escape(str(second)), variables=taken.names)
     # Whoever has no file did not ask for records; a variable or a collection may still ask.
     unasked = {} if has_file else {"reports": {"directory": None}}
-    settings = check(_merge(unasked, described.values if described else {}, values, taken.values), origin)
+    settings = check(merge(unasked, described.values if described else {}, values, taken.values), origin)
     if use == "all":
         settings = _read_env_files(settings, folder)
     notes = described.notes if described else ()
@@ -101,9 +99,8 @@ def _read_env_files(settings: Settings, folder: Path) -> Settings:
 
 def _describe_stack(values: Values, folder: Path, use: Use) -> tuple[stack_files.Described | None, tuple[str, ...]]:
     """Return what compose files say, and advice where they are wrong and the command does not depend on them."""
-    # Roles that only change what compose files say make no sense without them, whatever the command has of them.
-    smoke = values.get("smoke")
-    completed = bool(values.get("roles")) and isinstance(smoke, Mapping) and bool(smoke.get("compose"))
+    # What only changes what compose files say makes no sense without them, whatever the command has of them.
+    completed = _refers_to_files(values)
     if not completed and (use == "none" or (use == "images" and values.get("variants"))):
         return None, ()
     from weighbridge.commands import stack_files  # noqa: PLC0415 - only for those who have such files
@@ -116,13 +113,20 @@ def _describe_stack(values: Values, folder: Path, use: Use) -> tuple[stack_files
         return None, (str(error),)
 
 
+def _refers_to_files(values: Values) -> bool:
+    """Tell whether settings change what compose files describe, so that they make no sense without these."""
+    smoke = values.get("smoke")
+    changes = values.get("roles") or (values.get("budgets") and not values.get("variants"))
+    return isinstance(smoke, Mapping) and bool(smoke.get("compose")) and bool(changes)
+
+
 def is_program(config: Config) -> bool:
     """Tell whether this is the program `weighbridge`, not Invoke with our collection."""
     return bool(config.prefix == source.KEY)
 
 
-def _choose_start(config: Config, root: str) -> Path:
-    """Return the folder to search from.
+def choose_start(config: Config, root: str) -> Path:
+    """Return the folder to search from: what `--root` names, else the working directory.
 
     Under Invoke it is that of the client's tasks if the working directory is not in it: `--search-root` may have named
     it from anywhere.
@@ -136,8 +140,13 @@ def _choose_start(config: Config, root: str) -> Path:
     return here if not tasks or here.is_relative_to(Path(tasks).resolve()) else Path(tasks).resolve()
 
 
-def _find_file(config: Config, root: str) -> source.SettingsFile | None:
-    found = source.find(_choose_start(config, root), _OWN, upwards=not root)
+def find_file(config: Config, root: str) -> source.SettingsFile | None:
+    """Return the file that holds the project's settings; None if there is none.
+
+    Raises:
+        SettingsError: It cannot be read, or there are two.
+    """
+    found = source.find(choose_start(config, root), _OWN, upwards=not root)
     module = getattr(config, "_project_path", None)
     if not found and not root and module:  # invoke.py, which Invoke has run
         path = Path(module).resolve()
@@ -164,10 +173,10 @@ def _read_second(config: Config) -> Iterable[Mapping[str, Any]]:
         yield {key: value for key, value in data.items() if key in Settings.model_fields}
 
 
-def _read_variables(
+def read_variables(
     config: Config, values: Values, found: source.SettingsFile | None
 ) -> tuple[variables.Variables, tuple[str, ...]]:
-    """Return what variables set, and advice where one is called as it was up to version 0.1."""
+    """Return what variables set over settings, and advice where one is called as it was up to version 0.1."""
     if is_program(config):
         return variables.read(os.environ, variables.PROGRAM, Settings, values), ()
     now = variables.read(os.environ, variables.INVOKE, Settings, values)
@@ -178,18 +187,18 @@ def _read_variables(
         for path, name in old.names.items()
         if path not in now.names
     ]
-    merged = variables.Variables(values=_merge({}, old.values, now.values), names={**old.names, **now.names})
+    merged = variables.Variables(values=merge({}, old.values, now.values), names={**old.names, **now.names})
     return merged, tuple(advice)
 
 
-def _merge(*levels: Mapping[str, Any]) -> Values:
+def merge(*levels: Mapping[str, Any]) -> Values:
     """Return all levels in one; a later value replaces an earlier one, and sections are merged."""
     merged = Values()
     for level in levels:
         for key, value in level.items():
             here = merged.get(key)
             both = isinstance(here, Mapping) and isinstance(value, Mapping)
-            merged[key] = _merge(here or {}, value) if both else value
+            merged[key] = merge(here or {}, value) if both else value
     return merged
 
 

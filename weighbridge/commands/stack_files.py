@@ -63,7 +63,7 @@ def describe(own: Values, folder: Path) -> Described | None:
     values = _use_own_variants(own, dict(found.values))
     no_others = {name: None for name in ("api", "worker") if name not in values["roles"]}
     values["roles"] = {**values["roles"], **no_others}
-    notes = [note for note in found.notes if not _is_settled(own, note)]
+    notes = [note for note in found.notes if not is_settled(own, note)]
     return Described(values=values, files=names, notes=(*project.notes, *notes))
 
 
@@ -87,7 +87,7 @@ def read_env_files(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update={"roles": roles, "smoke": smoke})
 
 
-def _is_settled(own: Values, note: str) -> bool:
+def is_settled(own: Values, note: str) -> bool:
     """Tell whether the settings say themselves what a note guesses: it names the key that would."""
     for path in _KEY.findall(note):
         section: Any = own

@@ -27,6 +27,8 @@ class Recipe:
     folder: str = "/"
     """The working folder."""
     copies: tuple[Copied, ...] = ()
+    ports: tuple[int, ...] = ()
+    """The TCP ports that it exposes."""
 
 
 NOTHING = Recipe()

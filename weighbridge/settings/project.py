@@ -106,6 +106,15 @@ class Change(Section):
         return self
 
 
+class Init(Section):
+    """What `weighbridge init` has left in the file that it wrote; only `weighbridge init --check` reads it."""
+
+    version: Argument = ""
+    """The version that wrote the file, or that its owner last checked it against."""
+    saw: dict[Argument, dict[Argument, Argument]] = {}
+    """Thing in the repository -> what was seen of it, by name."""
+
+
 class Settings(Section):
     """All settings of the project."""
 
@@ -123,6 +132,7 @@ class Settings(Section):
     """The changes that `invoke report --rebuild` tries, in this order."""
     budgets: Budgets = Budgets()
     limits: ImageLimits = ImageLimits()
+    init: Init = Init()
 
     @field_validator("budgets")
     @classmethod

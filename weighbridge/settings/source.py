@@ -19,7 +19,8 @@ from weighbridge.settings.yaml_syntax import LONGEST, check_syntax
 
 KEY = "weighbridge"
 """The key of the settings in a file that has other keys, too."""
-_OWN = ("weighbridge.yaml", "weighbridge.yml")
+OWN = ("weighbridge.yaml", "weighbridge.yml")
+"""The files that hold nothing else."""
 _PYPROJECT = "pyproject.toml"
 _INVOKE = ("invoke.yaml", "invoke.yml", "invoke.json")
 _OLD_MARK: Final = "variants"
@@ -95,7 +96,7 @@ def is_old_form(values: Mapping[str, Any]) -> bool:
 
 
 def _read_folder(folder: Path, foreign: Collection[str]) -> Iterator[SettingsFile]:
-    for name in _OWN:
+    for name in OWN:
         if _exists(path := folder / name):
             yield SettingsFile(path=path, values=check_syntax(path))
     if _exists(path := folder / _PYPROJECT):

@@ -1,0 +1,80 @@
+"""Finds the applications of a repository among its modules, and how Python calls them in an image."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from weighbridge.model.recipe import Recipe
+from weighbridge.settings.initial.code import Application, Library, Module
+
+_LIVE = "/livez", "/health/live", "/live", "/healthz", "/health", "/health/", "/healthcheck", "/ping"
+_READY = "/readyz", "/health/ready", "/ready", "/readiness"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An application and where it is."""
+
+    place: str
+    """The module's path in the repository."""
+    application: Application
+
+    @property
+    def name(self) -> str:
+        """The application as `PATH:NAME`."""
+        return f"{self.place}:{self.application.name}"
+
+
+def find_applications(modules: Mapping[str, Module], library: Library) -> tuple[Found, ...]:
+    """Return the applications of a library; a factory only if no module keeps what it makes and anybody can call it."""
+    own = [Found(place, each) for place, module in modules.items() for each in module.applications]
+    own = [each for each in own if each.application.library == library]
+    factories = {each.application.name: each for each in own if each.application.is_factory}
+    ready = [each for each in own if not each.application.is_factory]
+    used = set[str]()
+    for place, module in modules.items():
+        for name, function in module.made.items():
+            factory = factories.get(function.rpartition(".")[2])
+            if factory:
+                used.add(factory.application.name)
+                ready.append(Found(place, replace(factory.application, name=name, is_factory=False)))
+    rest = [each for name, each in factories.items() if name not in used and not each.application.needs_arguments]
+    return (*ready, *rest)
+
+
+def name_module(place: str, context: str, recipe: Recipe) -> str:
+    """Return how Python imports a module in an image: its path there, from the working folder.
+
+    Args:
+        place: The module's path in the repository.
+        context: The build context's path in the repository; `.` is the repository.
+        recipe: What the Dockerfile says.
+    """
+    path = posixpath.relpath(place, context)
+    below = _find_in_image(path, recipe) or path
+    return ".".join(PurePosixPath(below).with_suffix("").parts).removesuffix(".__init__")
+
+
+def choose_path(found: Found | None, kind: str) -> str | None:
+    """Return the path by which an API says that it is `live` or `ready`, among its routes; None: it has none."""
+    routes = found.application.routes if found else ()
+    wanted: Iterable[str] = _LIVE if kind == "live" else _READY
+    return next((path for path in wanted if path in routes), None)
+
+
+def _find_in_image(path: str, recipe: Recipe) -> str | None:
+    """Return a file's path in the image, from the working folder; None if it is not below it."""
+    places = [place for copied in recipe.copies if (place := _follow(path, copied.source, copied.target))]
+    root = recipe.folder.rstrip("/") + "/"
+    return next((place.removeprefix(root) for place in reversed(places) if place.startswith(root)), None)
+
+
+def _follow(path: str, source: str, target: str) -> str | None:
+    if path == source:
+        return posixpath.join(target, posixpath.basename(path)) if target.endswith("/") else target
+    if not source or path.startswith(f"{source}/"):
+        return posixpath.join(target, posixpath.relpath(path, source or "."))
+    return None
