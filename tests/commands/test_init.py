@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -67,8 +68,15 @@ def strip(application: str, folder: Path) -> Path:
     return folder / application
 
 
-@pytest.mark.parametrize("application", adoption.NAMES)
-def test_applications_with_compose_files(tmp_path: Path, application: str) -> None:
+@pytest.mark.parametrize(
+    ("application", "roles"),
+    [
+        ("tutorial", None),
+        ("template", {"api": {"live": "/health/live", "ready": "/health/ready"}}),
+        ("split", {"api": {"live": "/health", "ready": "/ready"}}),
+    ],
+)
+def test_applications_with_compose_files(tmp_path: Path, application: str, roles: object) -> None:
     """Few lines suffice; they are settings, name what comes next, and are in order with the repository."""
     folder = strip(application, tmp_path)
     done = run(folder)
@@ -77,8 +85,22 @@ def test_applications_with_compose_files(tmp_path: Path, application: str) -> No
     assert "`weighbridge init --budgets`" in done.stdout
     values = yaml.safe_load((folder / NAME).read_text(encoding="utf-8"))
     assert values["smoke"] == {"compose": "compose.yaml"}
-    assert {*values} <= {"repository", "smoke", "roles", "init"}
+    assert values.get("roles") == roles
+    assert {*values} - {"roles"} == {"repository", "smoke", "init"}
     assert run(folder, "--check").returncode == 0
+
+
+def test_among_tasks_of_a_client(tmp_path: Path) -> None:
+    """Under Invoke it does the same, and names the next command as the client's collection calls it."""
+    tasks = "from invoke import Collection\nfrom weighbridge import tasks\nns = Collection(image=tasks.ns)\n"
+    put(tmp_path, tasks_py=tasks, Dockerfile=PLAIN, main_py=APP)
+    command = [sys.executable, "-m", "invoke", "image.init"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=build_environment({}), input="", capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / NAME).exists()
+    assert "`invoke image.engine image.build image.report image.smoke --profile works`" in done.stdout
 
 
 def test_secrets_stay_where_they_are(tmp_path: Path) -> None:
@@ -205,19 +227,18 @@ def answer(folder: Path, keys: bytes) -> tuple[int, str]:
     if pid == 0:  # pragma: no cover - the child becomes the program
         os.chdir(folder)
         os.execve(sys.executable, [sys.executable, "-m", "weighbridge", "init"], build_environment({"TERM": "dumb"}))  # noqa: S606
-    shown, pressed, end = b"", False, time.monotonic() + 60
+    shown, end = b"", time.monotonic() + 60
     try:
         while time.monotonic() < end:
+            if not select.select([terminal], [], [], 1)[0]:
+                if b"]: " in shown:  # again, if it was lost when the terminal's mode changed
+                    os.write(terminal, keys)
+                continue
             try:
                 part = os.read(terminal, 1000)
             except OSError:  # the program has ended
-                part = b""
-            if not part:
                 break
             shown += part
-            if not pressed and b"]: " in shown:
-                os.write(terminal, keys)
-                pressed = True
         else:
             os.kill(pid, signal.SIGKILL)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(errors="replace")

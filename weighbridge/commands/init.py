@@ -25,7 +25,8 @@ from weighbridge.settings.initial.images import Image, choose_images
 from weighbridge.settings.initial.stack import Evidence, describe_paths, describe_stack, pick_image
 from weighbridge.settings.project import check
 
-_NEXT = "`invoke engine build report smoke --profile works`"
+_NEXT = ("engine", "build", "report", "smoke")
+"""The tasks that go from settings to the first proof."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,9 @@ def _tell(described: Described | None, images: Sequence[Image], *, has_budgets: 
             spell_commands("No image was weighed; once there are images, `invoke init --budgets` adds budgets.")
         )
     console.print_line("Add reports/ to .gitignore, and weighbridge.yaml and reports/ to .dockerignore.")
-    console.print_line(spell_commands(f"Next: {_NEXT}"))
+    program, _, collection = spell_commands("`invoke ").rpartition(" ")
+    tasks = " ".join(f"{collection}{task}" for task in _NEXT)
+    console.print_line(f"Next: {program} {tasks} --profile works`")
 
 
 def _choose_compose(survey: Survey, answers: Answers) -> tuple[Described | None, tuple[str, ...]]:

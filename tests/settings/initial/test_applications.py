@@ -56,3 +56,12 @@ def test_paths() -> None:
     assert (choose_path(found, "live"), choose_path(found, "ready")) == ("/healthz", "/readyz")
     assert choose_path(Found("a.py", Application(library="fastapi", name="app", routes=("/",))), "live") is None
     assert choose_path(None, "ready") is None
+
+
+@pytest.mark.parametrize(("default", "path"), [(" = '/api/v1'", "/api/v1/openapi.json"), ("", None)])
+def test_description_below_a_prefix_of_the_settings(default: str, path: str | None) -> None:
+    """A path that is made of a setting's default is known; one of a setting without default is not."""
+    web = "from fastapi import FastAPI\napp = FastAPI(openapi_url=f'{settings.API_V1_STR}/openapi.json')\n"
+    settings = f"class Settings(BaseSettings):\n    API_V1_STR: str{default}\n"
+    (found,) = find_applications(modules(web=web, config=settings), "fastapi")
+    assert found.application.openapi == path

@@ -63,6 +63,8 @@ def test_routes_and_openapi() -> None:
     assert (found.routes, found.openapi) == (("/health",), "/api/openapi.json")
     (off,) = read("import fastapi\napp = fastapi.FastAPI(openapi_url=None)").applications
     assert off.openapi is None
+    (named,) = read("import fastapi\napp = fastapi.FastAPI(openapi_url=f'{settings.PREFIX}/openapi.json')").applications
+    assert named.openapi == "{PREFIX}/openapi.json"
 
 
 def test_variables() -> None:
@@ -91,7 +93,9 @@ def test_addresses_and_schedule() -> None:
     assert not read("f(beat_schedule={})").has_schedule
 
 
-@pytest.mark.parametrize("text", ["def", "x = '\0'", "(" * 500, b"\xff\xfe", "print 'x'"])
+@pytest.mark.parametrize(
+    "text", ["def", "x = '\0'", "(" * 500, b"\xff\xfe", "print 'x'", f"@a{'.b' * 20000}.get('/')\ndef f(): ..."]
+)
 def test_no_python(text: str | bytes) -> None:
     """What is no Python of today tells nothing, and is no error."""
     assert read_module(text) is None

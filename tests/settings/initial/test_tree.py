@@ -16,6 +16,7 @@ def test_files(tmp_path: Path) -> None:
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_text("x = 1\n", encoding="utf-8")
     (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "odd\udcff\n.py").touch()
     assert tree.list_files(tmp_path) == ("loop", "z.py", "a/b.py")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -11,6 +12,7 @@ from weighbridge.model.recipe import Recipe
 from weighbridge.settings.initial.code import Application, Library, Module
 
 _LIVE = "/livez", "/health/live", "/live", "/healthz", "/health", "/health/", "/healthcheck", "/ping"
+_NAME = re.compile(r"\{(\w+)\}")
 _READY = "/readyz", "/health/ready", "/ready", "/readiness"
 
 
@@ -30,8 +32,13 @@ class Found:
 
 def find_applications(modules: Mapping[str, Module], library: Library) -> tuple[Found, ...]:
     """Return the applications of a library; a factory only if no module keeps what it makes and anybody can call it."""
-    own = [Found(place, each) for place, module in modules.items() for each in module.applications]
-    own = [each for each in own if each.application.library == library]
+    defaults = {each.name.upper(): each.default or "" for module in modules.values() for each in module.variables}
+    own = [
+        Found(place, replace(each, openapi=_fill(each.openapi, defaults)))
+        for place, module in modules.items()
+        for each in module.applications
+        if each.library == library
+    ]
     factories = {each.application.name: each for each in own if each.application.is_factory}
     ready = [each for each in own if not each.application.is_factory]
     used = set[str]()
@@ -63,6 +70,14 @@ def choose_path(found: Found | None, kind: str) -> str | None:
     routes = found.application.routes if found else ()
     wanted: Iterable[str] = _LIVE if kind == "live" else _READY
     return next((path for path in wanted if path in routes), None)
+
+
+def _fill(path: str | None, defaults: Mapping[str, str]) -> str | None:
+    """Return a path with the variables' defaults in the place of their names; None if one has none."""
+    names = _NAME.findall(path or "")
+    if path is None or not all(defaults.get(name.upper()) for name in names):
+        return None
+    return _NAME.sub(lambda found: defaults[found[1].upper()], path)
 
 
 def _find_in_image(path: str, recipe: Recipe) -> str | None:

@@ -28,7 +28,7 @@ class Application:
     routes: tuple[str, ...] = ()
     """Paths without parameters that it answers to GET."""
     openapi: str | None = _DEFAULT_OPENAPI
-    """Path of its OpenAPI document; None: it has none, or the path is computed."""
+    """Path of its OpenAPI document; None: it has none, or the path is computed. `{NAME}` stands for a variable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,14 @@ class Module:
 
 
 def read_module(text: str | bytes) -> Module | None:
-    """Return what a module has; None if it is no Python."""
+    """Return what a module has; None if it is no Python, or nested too deeply."""
     try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return _read(ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # also of trees that are too deep for us
         return None
+
+
+def _read(tree: ast.Module) -> Module:
     nodes = [*ast.walk(tree)]
     reader = _Reader(_read_imports(nodes), _read_routes(nodes))
     top = [*_list_top(tree.body)]
@@ -107,7 +110,7 @@ class _Reader:
             is_factory=factory is not None,
             needs_arguments=factory is not None and _needs_arguments(factory.args),
             routes=tuple(self.routes.get(local, ())),
-            openapi=_DEFAULT_OPENAPI if openapi is None else _read_text(openapi),
+            openapi=_DEFAULT_OPENAPI if openapi is None else _read_template(openapi),
         )
 
     def _find_library(self, call: ast.Call) -> Library | None:
@@ -203,6 +206,19 @@ def _read_default(value: ast.expr | None) -> str | None:
 
 def _read_text(value: ast.expr) -> str | None:
     return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
+
+
+def _read_template(value: ast.expr) -> str | None:
+    """Return a text, or an f-string of texts and names, of which each one's last part stands in braces."""
+    if not isinstance(value, ast.JoinedStr):
+        return _read_text(value)
+    parts = [
+        f"{{{_name(each.value).rpartition('.')[2]}}}"
+        if isinstance(each, ast.FormattedValue)
+        else _read_text(each) or ""
+        for each in value.values
+    ]
+    return None if "{}" in parts else "".join(parts)
 
 
 def _is_address(node: ast.AST) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from weighbridge import files
 from weighbridge.settings.initial.code import Module, read_module
 
-_MOST_FOLDERS, _DEEPEST = 2000, 8
+_MOST_FILES, _MOST_FOLDERS, _DEEPEST = 100_000, 2000, 8
 _MOST_MODULES, _LONGEST_MODULE = 5000, 2**20
 _PASSED_OVER = {"node_modules", "__pycache__", "site-packages", "tests", "test", "docs", "examples", "dist", "build"}
 _DOCKERFILE = re.compile(r"(?:.+\.)?(?:Dockerfile|Containerfile)(?:\..+)?", re.IGNORECASE)
@@ -22,7 +23,7 @@ def list_files(folder: Path) -> tuple[str, ...]:
 
     Folders of tests, of other people's packages and hidden ones are passed over.
     """
-    return tuple(_walk(folder))
+    return tuple(islice(_walk(folder), _MOST_FILES))
 
 
 def is_dockerfile(place: str) -> bool:
@@ -49,6 +50,11 @@ def read_modules(folder: Path, places: tuple[str, ...]) -> dict[str, Module]:
     return found
 
 
+def _is_shown(entry: os.DirEntry[str]) -> bool:
+    """Tell whether a name can stand in a text; no other is worth naming in settings."""
+    return entry.name.isprintable()
+
+
 def _walk(folder: Path) -> Iterator[str]:
     waiting, looked_at = [("", 0)], 0
     while waiting and looked_at < _MOST_FOLDERS:
@@ -60,7 +66,7 @@ def _walk(folder: Path) -> Iterator[str]:
             continue
         if any(entry.name == "pyvenv.cfg" for entry in entries):
             continue
-        for entry in entries:
+        for entry in filter(_is_shown, entries):
             place = f"{current}{entry.name}"
             if not entry.is_dir(follow_symlinks=False):
                 yield place
