@@ -249,6 +249,8 @@ def test_roles_that_change_those_of_compose_files(folder: Path, use: Use, varian
     (folder / "compose.yaml").write_text("services: [\n")
     with pytest.raises(SettingsError, match=r"compose\.yaml"):
         open_project(in_program(), use=use)
+
+
 def test_changes_of_a_compose_file_without_the_stack(folder: Path) -> None:
     """A command that has nothing of the stack takes settings that make no sense without the compose file."""
     (folder / "Dockerfile").write_text("FROM x\n", encoding="utf-8")

@@ -83,7 +83,7 @@ BEYOND = (
     "is below 6 MiB",
     "belong together",
     "growth has",
-    "there is no x; choose from",
+    "; choose from",
     "no role is of kind",
 )
 """Words of the errors that come from rules that a schema does not state."""
