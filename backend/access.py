@@ -14,8 +14,9 @@ _CHALLENGE = {"WWW-Authenticate": "Bearer"}
 class Access:
     """What the requests of one application may do."""
 
-    def __init__(self, tokens: Tokens, *, reads_need_token: bool) -> None:
+    def __init__(self, tokens: Tokens, *, reads_need_token: bool, metrics_need_token: bool = False) -> None:
         self.tokens = tokens
+        self.metrics_need_token = metrics_need_token
         self._reads_need_token = reads_need_token
         self._attempts = Attempts()
 
@@ -30,8 +31,15 @@ class Access:
             HTTPException: It needs a token and has none, or none of ours (401), or one that does not allow this (403).
                 Its address has sent too many wrong ones (429); then even the right one is not looked at.
         """
-        if not self.needs_token(scope):
-            return
+        if self.needs_token(scope):
+            self._check(request, scope)
+
+    def authorize_metrics(self, request: Request) -> None:
+        """Let a request for `/metrics` pass; raises as `authorize` does."""
+        if self.metrics_need_token:
+            self._check(request, "read")
+
+    def _check(self, request: Request, scope: Scope) -> None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if not scheme:
             raise HTTPException(401, f"This needs a bearer token of the service that may {scope}", _CHALLENGE)

@@ -11,8 +11,8 @@ from backend.errors import RETRY_SECONDS, Busy
 
 MAX_REQUESTS = 64
 WAIT_SECONDS = 5.0
-_ALWAYS = frozenset({"/livez", "/readyz"})
-"""Probes ask whether the service works, and must not be told that it is busy."""
+_ALWAYS = frozenset({"/livez", "/readyz", "/metrics"})
+"""Who asks whether the service works must not be told that it is busy."""
 
 
 class Admission:

@@ -30,6 +30,11 @@ class Answers:
         self._budget = ByteBudget(ANSWERS_BYTES)
         self._readers = asyncio.Semaphore(_READERS)
 
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of large answers in memory."""
+        return self._budget.held
+
     async def load(self, read: Callable[[], bytes], sent: AsyncExitStack) -> bytes:
         """Return what `read` returns, which runs in a thread, and count it until `sent` is closed.
 

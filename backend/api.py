@@ -2,66 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import AsyncIterator
-from concurrent.futures import Executor
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
 from backend import service
-from backend.access import Access
-from backend.answers import Answers
-from backend.bodies import Bodies
-from backend.broker import Broker
-from backend.errors import Invalid, WrongSchema, root_cause
+from backend.errors import Invalid
 from backend.media_types import check_media_type
 from backend.schemas import (
     Comparison,
     ComparisonRequest,
-    Problem,
-    Readiness,
     ReportPage,
     ReportReference,
     ReportSummary,
     VariantSize,
-    Version,
 )
-from backend.settings import Settings
-from backend.store import Store, StoredComparison, StoredReport
+from backend.services import Needs, describe_problems
+from backend.store import StoredComparison, StoredReport
 from weighbridge.model.report import Report
 
-_READY_SECONDS = 1.5
 _SLICE_BYTES = 2**18
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """The objects that the routes need, made once per application."""
-
-    settings: Settings
-    store: Store
-    broker: Broker
-    threads: Executor
-    """Threads for readiness checks, separate from those of requests."""
-    bodies: Bodies
-    answers: Answers
-    access: Access
-    faults: dict[str, str] = field(default_factory=dict)
-    """Service -> the fault that the last readiness check found."""
-
-
-def _services(request: Request) -> Services:
-    return cast("Services", request.app.state.services)
-
-
-Needs = Annotated[Services, Depends(_services)]
 
 
 async def _may_read(request: Request, needs: Needs) -> None:
@@ -95,19 +59,14 @@ async def _until_sent() -> AsyncIterator[AsyncExitStack]:
 Sent = Annotated[AsyncExitStack, Depends(_until_sent, scope="request")]
 
 
-def _problems(*codes: int) -> dict[int | str, dict[str, Any]]:
-    return {code: {"model": Problem} for code in codes}
-
-
 def _takes(schema: dict[str, Any]) -> dict[str, Any]:
     """Describe a body that the route parses itself."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 _COMMON = (401, 403, 422, 429, 503)
-probes = APIRouter(tags=["probes"])
-reports = APIRouter(prefix="/v1/reports", tags=["reports"], responses=_problems(*_COMMON))
-comparisons = APIRouter(prefix="/v1/comparisons", tags=["comparisons"], responses=_problems(404, *_COMMON))
+reports = APIRouter(prefix="/v1/reports", tags=["reports"], responses=describe_problems(*_COMMON))
+comparisons = APIRouter(prefix="/v1/comparisons", tags=["comparisons"], responses=describe_problems(404, *_COMMON))
 _WITH_A_BODY = (400, 408, 413, 415)
 _READ, _WRITE, _ADMIN = [Depends(_may_read)], [Depends(_may_write)], [Depends(_may_delete)]
 
@@ -117,7 +76,7 @@ _READ, _WRITE, _ADMIN = [Depends(_may_read)], [Depends(_may_write)], [Depends(_m
     status_code=201,
     dependencies=_WRITE,
     openapi_extra=_takes({"$ref": "#/components/schemas/Report"}),
-    responses={200: {"model": ReportReference, "description": "Stored before"}, **_problems(*_WITH_A_BODY)},
+    responses={200: {"model": ReportReference, "description": "Stored before"}, **describe_problems(*_WITH_A_BODY)},
 )
 def post_report(body: Body, needs: Needs, response: Response) -> ReportReference:
     """Store the whole record of one `invoke report`. Posting the same content twice stores one report."""
@@ -150,14 +109,14 @@ async def list_reports(
     "/{report_id}",
     dependencies=_READ,
     response_class=Response,
-    responses={200: {"model": Report, "description": "As posted"}, **_problems(404)},
+    responses={200: {"model": Report, "description": "As posted"}, **describe_problems(404)},
 )
 async def get_report(report_id: str, needs: Needs, sent: Sent) -> Response:
     """Return a record as it was posted, with its unknown fields."""
     return _send_json(await needs.answers.load(lambda: service.get_record(needs.store, report_id), sent))
 
 
-@reports.delete("/{report_id}", status_code=204, dependencies=_ADMIN, responses=_problems(404))
+@reports.delete("/{report_id}", status_code=204, dependencies=_ADMIN, responses=describe_problems(404))
 def delete_report(report_id: str, needs: Needs) -> None:
     """Delete a report with its comparisons. Its content can be posted again."""
     service.delete_report(needs.store, report_id)
@@ -169,7 +128,7 @@ def delete_report(report_id: str, needs: Needs) -> None:
     dependencies=_WRITE,
     openapi_extra=_takes(ComparisonRequest.model_json_schema()),
     response_model=Comparison,
-    responses=_problems(*_WITH_A_BODY),
+    responses=describe_problems(*_WITH_A_BODY),
 )
 async def post_comparison(body: Body, needs: Needs, sent: Sent) -> Response:
     """Start the comparison of two reports. The URL in the answer's Location shows its progress."""
@@ -195,43 +154,6 @@ async def get_comparison(comparison_id: str, needs: Needs, sent: Sent) -> Respon
     return _send_json(await needs.answers.load(read, sent))
 
 
-@probes.head("/livez", include_in_schema=False)
-@probes.get("/livez")
-async def livez() -> dict[str, bool]:
-    """Answer without asking any service, so that nobody restarts a container because its database is down."""
-    return {"alive": True}
-
-
-@probes.head("/readyz", include_in_schema=False)
-@probes.get("/readyz", responses={503: {"model": Readiness}})
-async def readyz(needs: Needs) -> JSONResponse:
-    """Tell for Redis and the database whether they answer."""
-    checks = {"redis": needs.broker.ping, "database": needs.store.ping}
-    loop = asyncio.get_running_loop()
-    waits = (asyncio.wait_for(loop.run_in_executor(needs.threads, check), _READY_SECONDS) for check in checks.values())
-    results = await asyncio.gather(*waits, return_exceptions=True)
-    faults = {name: result for name, result in zip(checks, results, strict=True) if result is not None}
-    reasons = {name: _tell(fault) for name, fault in faults.items()}
-    for name in checks:  # logs only changes: probes come every few seconds
-        if name in reasons and reasons[name] != needs.faults.get(name):
-            _log.warning("not ready: %s %s: %s", name, reasons[name], root_cause(faults[name]))
-        elif name in needs.faults and name not in reasons:
-            _log.info("ready again: %s", name)
-    needs.faults.clear()
-    needs.faults.update(reasons)
-    readiness = Readiness(ready=not reasons, checks=dict.fromkeys(checks, "ok") | reasons)
-    return JSONResponse(readiness.model_dump(), 503 if reasons else 200)
-
-
-@probes.get("/version")
-async def version(needs: Needs) -> Version:
-    """Return the version of this service."""
-    known = needs.settings
-    return Version(
-        version=known.weighbridge_version, revision=known.weighbridge_revision, created=known.weighbridge_created
-    )
-
-
 def _parse_request(body: bytearray) -> ComparisonRequest:
     try:
         return ComparisonRequest.model_validate_json(body)
@@ -243,13 +165,6 @@ def describe(faults: Any) -> str:
     """Return one line that names the first wrong field."""
     place = ".".join(str(part) for part in faults[0]["loc"] if part not in {"query", "path", "body"})
     return f"{place or 'The body'}: {faults[0]['msg']}"
-
-
-def _tell(result: BaseException) -> str:
-    """Say what failed in our own words: a driver's error text may contain an address and a password."""
-    if isinstance(result, WrongSchema):
-        return result.reason
-    return "no answer in time" if isinstance(result, TimeoutError) else "does not answer"
 
 
 def _summarize(report: StoredReport) -> ReportSummary:

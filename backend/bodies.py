@@ -41,6 +41,11 @@ class Bodies:
         self._turn = asyncio.Semaphore(1)
         self._budget = ByteBudget(BODIES_BYTES)
 
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of large bodies in memory, as they were announced."""
+        return self._budget.held
+
     @asynccontextmanager
     async def read(self, request: Request) -> AsyncIterator[bytearray]:
         """Yield the body, once, and keep its turn until the caller is done with it.

@@ -14,11 +14,14 @@ from redis.retry import Retry
 
 from backend import transport
 from backend.errors import BrokerUnavailable
+from backend.request_ids import find_current
 from backend.settings import Settings
 from backend.undecodable import COUNTER, QUEUE
 
 COMPARE = "backend.compare"
 REHEARSE = "backend.rehearse"
+REQUEST_ID = "request_id"
+"""The header of a message with the id of the request that it comes from."""
 SEND_SECONDS = 2.0
 """How long a request waits for the queue, including the time to resolve the broker's name."""
 _PING_SECONDS = 1.0
@@ -81,7 +84,7 @@ class Broker:
         Raises:
             BrokerUnavailable: That did not succeed in time. It may still succeed later, which does no harm.
         """
-        future = self._threads.submit(self._send, comparison_id)
+        future = self._threads.submit(self._send, comparison_id, find_current())
         try:
             future.result(SEND_SECONDS)
         except (FutureTimeout, KombuError, OperationalError, RedisError, OSError) as error:
@@ -110,7 +113,9 @@ class Broker:
         self._redis.close()
         self._celery.close()
 
-    def _send(self, comparison_id: str) -> None:
+    def _send(self, comparison_id: str, request_id: str | None) -> None:
         # Celery stores no result: the result is the database's row, so the API need not wait for Redis.
         policy = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.1}
-        self._celery.send_task(COMPARE, args=[comparison_id], ignore_result=True, retry=True, retry_policy=policy)
+        options = {"ignore_result": True, "retry": True, "retry_policy": policy}
+        headers = {REQUEST_ID: request_id} if request_id else None
+        self._celery.send_task(COMPARE, args=[comparison_id], headers=headers, **options)

@@ -20,6 +20,11 @@ class ByteBudget:
         self._most = most
         self._waiting = set[asyncio.Future[None]]()
 
+    @property
+    def held(self) -> int:
+        """How many bytes are in memory now."""
+        return self._most - self.left
+
     @asynccontextmanager
     async def hold(self, size: int, seconds: float) -> AsyncIterator[None]:
         """Hold so many bytes. A size beyond the whole budget needs all of it.

@@ -12,6 +12,7 @@ import resource
 import socket
 import struct
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, cast
 
@@ -42,6 +43,17 @@ _REFUSAL = (
     b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: %d\r\n\r\n%b"
 ) % (len(_DETAIL), _DETAIL)
 
+
+@dataclass(slots=True)
+class Counts:
+    """The connections of this process."""
+
+    open: int = 0
+    refused: int = 0
+    """Those beyond the limit, so far."""
+
+
+counts = Counts()
 _Limit = Literal["head", "stall", "answer", "end"]
 
 
@@ -70,6 +82,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         """Make room for the new connection, or refuse it."""
         super().connection_made(transport)
+        counts.open += 1
         self._since = self.loop.time()
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             self._set_option(option, _KERNEL_BYTES)
@@ -77,6 +90,7 @@ class Connection(H11Protocol):
         self._limit("head", HEAD_SECONDS)
         if excess <= 0 or self._close_longest_waiting():
             return
+        counts.refused += 1
         if excess > _LINGERING:
             self._abort()
             return
@@ -88,6 +102,7 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the limits."""
+        counts.open -= 1
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

@@ -57,6 +57,8 @@ def _require_tokens(described: dict[str, Any], access: Access) -> None:
     """Say which requests need a token here."""
     described["components"]["securitySchemes"] = {_SCHEME: {"type": "http", "scheme": "bearer"}}
     for path, operations in described["paths"].items():
+        if path == "/metrics" and access.metrics_need_token:
+            operations["get"]["security"] = [{_SCHEME: []}]
         if not path.startswith("/v1/"):
             continue
         for method, operation in operations.items():

@@ -7,10 +7,13 @@ import json
 import logging
 import re
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import quote, unquote
+
+from backend.request_ids import find_origin
 
 _SHORTEST_SECRET = 4
 """Shorter secrets are not masked in texts, because that would mask half of the text."""
@@ -51,6 +54,10 @@ class JsonFormatter(logging.Formatter):
         }
         if _is_access(record):
             fields |= zip(_ACCESS, cast("tuple[object, ...]", record.args), strict=True)
+        if origin := find_origin():
+            fields["request_id"] = origin.request_id
+            if _is_access(record):  # the server logs it when the answer begins
+                fields["seconds"] = round(time.monotonic() - origin.began, 4)
         fields |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         cleaned = {key: self._clean(value, _LONGEST_TEXT) for key, value in fields.items()}
         if record.exc_info:

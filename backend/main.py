@@ -19,15 +19,20 @@ from backend import description, logs
 from backend.access import Access
 from backend.admission import Admission
 from backend.answers import Answers
-from backend.api import Services, comparisons, describe, probes, reports
+from backend.api import comparisons, describe, reports
 from backend.bodies import Bodies
 from backend.broker import Broker
 from backend.errors import RETRY_SECONDS, BackendError, Invalid, NotFound, Unavailable, root_cause
 from backend.logs import shorten
+from backend.observer import Observer
+from backend.probes import probes
+from backend.request_ids import HEADER, RequestIds, find_current
 from backend.response_headers import EVERYWHERE, ResponseHeaders
+from backend.services import Services
 from backend.settings import Settings, load_settings
 from backend.store import Store
 from backend.tokens import Tokens
+from backend.traffic import Traffic, TrafficCount
 
 _STATUS: dict[type[BackendError], int] = {Invalid: 422, NotFound: 404, Unavailable: 503}
 _log = logging.getLogger(__name__)
@@ -48,6 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
             bodies=Bodies(),
             answers=Answers(),
             access=access,
+            observer=Observer(store, broker, threads),
+            traffic=traffic,
         )
         if not access.needs_token("write"):
             _log.warning(
@@ -60,7 +67,12 @@ def create_app(settings: Settings) -> FastAPI:
             broker.close()
             store.close()
 
-    access = Access(Tokens(settings), reads_need_token=settings.reads_need_token)
+    traffic = Traffic()
+    access = Access(
+        Tokens(settings),
+        reads_need_token=settings.reads_need_token,
+        metrics_need_token=settings.metrics_need_token,
+    )
     app = FastAPI(
         title="Weighbridge report service",
         description="Stores the records of `invoke report` and compares them.",
@@ -71,7 +83,9 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # the address of a redirect would be made of the request's Host
     )
     app.add_middleware(Admission)
-    app.add_middleware(ResponseHeaders)  # outside, because it was added last
+    app.add_middleware(ResponseHeaders)
+    app.add_middleware(TrafficCount, traffic=traffic)
+    app.add_middleware(RequestIds)  # outside, because it was added last
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BackendError, _refused)
     app.add_exception_handler(405, _no_such_method)
@@ -105,7 +119,8 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 async def _failed(_: Request, __: Exception) -> JSONResponse:
     """Answer in the common shape; the server logs the exception."""
-    return JSONResponse({"detail": "The service has failed; see its log"}, 500, EVERYWHERE)
+    headers = EVERYWHERE | {HEADER: find_current() or ""}
+    return JSONResponse({"detail": "The service has failed; see its log"}, 500, headers)
 
 
 def _start() -> FastAPI:

@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     """Bearer tokens that may do everything."""
     reads_need_token: Annotated[bool, AfterValidator(_check_reads)] = False
     """Whether reading reports and comparisons needs a token, too. Probes and the description of the API need none."""
+    metrics_need_token: Annotated[bool, AfterValidator(_check_reads)] = False
+    """Whether `/metrics` needs a token that may read."""
     worker_concurrency: int = Field(2, ge=1, le=64)
     """Processes of one worker. Without it Celery would count the host's processors instead of the container's."""
     visibility_timeout_seconds: int = Field(120, ge=10)

@@ -18,10 +18,12 @@ from celery.exceptions import (  # type: ignore[import-untyped]  # Celery ships 
 from celery.signals import (  # type: ignore[import-untyped]  # Celery ships no types
     celeryd_after_setup,
     setup_logging,
+    task_postrun,
+    task_prerun,
 )
 
-from backend import jobs, logs, remote_control, service
-from backend.broker import COMPARE, REHEARSE, make_celery
+from backend import jobs, logs, remote_control, request_ids, service
+from backend.broker import COMPARE, REHEARSE, REQUEST_ID, make_celery
 from backend.errors import Unavailable, root_cause
 from backend.heartbeat import Heartbeat
 from backend.settings import load_settings
@@ -46,6 +48,17 @@ def _keep_prose_off_stdout(instance: Any, **_: object) -> None:
     """Drop Celery's banner, and send its messages at a stop to stderr, because every line on stdout is JSON."""
     instance.quiet = True
     setattr(sys, "__stdout__", sys.__stderr__)  # noqa: B010 - typed as final, and read by Celery alone
+
+
+@task_prerun.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _follow_request(task: Any, **_: object) -> None:
+    """Let what a job logs have the id of the request that it comes from; what the sweeper sent has none."""
+    request_ids.follow((task.request.headers or {}).get(REQUEST_ID))
+
+
+@task_postrun.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _forget_request(**_: object) -> None:
+    request_ids.follow(None)
 
 
 @cache

@@ -217,7 +217,7 @@ def test_what_is_not_ready_is_logged_once_with_its_cause(
         answers = [client.get("/readyz").json()["checks"]["database"] for _ in range(3)]
         Path(f"{path}-journal").rmdir()
         answers.append(client.get("/readyz").json()["checks"]["database"])
-    told = [record.getMessage() for record in caplog.records if record.name == "backend.api"]
+    told = [record.getMessage() for record in caplog.records if record.name == "backend.probes"]
 
     assert answers == ["does not answer"] * 3 + ["ok"]
     assert len(told) == 3

@@ -38,7 +38,7 @@ def test_schemathesis_finds_nothing(
         )
 
     assert done.returncode == 0, done.stdout
-    assert "9 selected / 9 total" in done.stdout
+    assert "10 selected / 10 total" in done.stdout
 
 
 def test_limits_of_records_are_described(serving: Any, settings: Settings) -> None:
