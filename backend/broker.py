@@ -24,6 +24,8 @@ REQUEST_ID = "request_id"
 """The header of a message with the id of the request that it comes from."""
 SEND_SECONDS = 2.0
 """How long a request waits for the queue, including the time to resolve the broker's name."""
+MAX_PROCESS_KIB = 120_000
+"""Two such processes, the main one and a job of the costliest records fit into what compose.yaml grants a worker."""
 _PING_SECONDS = 1.0
 _TAKEN = "unacked"
 """Kombu's hash of the messages that workers hold."""
@@ -60,6 +62,8 @@ def make_celery(settings: Settings) -> Celery:
         accept_content=["json"],
         task_track_started=True,
         worker_concurrency=settings.worker_concurrency,
+        # A process that large records have made large gives its memory back by ending, after the job.
+        worker_max_memory_per_child=MAX_PROCESS_KIB,
         worker_hijack_root_logger=False,
         heartbeat_path=str(settings.heartbeat_path),  # ours, read by the Heartbeat bootstep
     )

@@ -6,12 +6,13 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from backend import contract, differences, jobs
 from backend.canonical import canonical, identify, parse
 from backend.errors import Invalid, NotFound, Unavailable, root_cause
 from backend.jobs import MAX_ATTEMPTS, Lease
+from backend.large_work import Turns
 from backend.schemas import VariantRefusal
 from backend.store import Store, StoredComparison, StoredReport
 from weighbridge.errors import UnreadableRecord
@@ -111,14 +112,30 @@ def get_comparison(store: Store, comparison_id: str) -> StoredComparison:
     return comparison
 
 
-def run_comparison(store: Store, comparison_id: str, lease_seconds: float = LEASE_SECONDS) -> None:
+def run_comparison(
+    store: Store, comparison_id: str, lease_seconds: float = LEASE_SECONDS, *, turns: Turns | None = None
+) -> None:
     """Compare two reports and store the result, if the row says that this is to be done now and by nobody else.
 
+    Args:
+        store: Where reports and comparisons are.
+        comparison_id: Whose row to look at.
+        lease_seconds: How long the job is ours.
+        turns: Lets large work wait for other large work, before it is claimed and its attempt counts.
+
     Raises:
+        Busy: Other large work took too long. The row is as it was.
         Unavailable: The database has failed. The job was postponed, or its lease runs out: the sweeper sends it again.
     """
-    is_id = _ID.fullmatch(str(comparison_id))  # whoever reaches Redis may send anything
-    lease = jobs.claim(store, comparison_id, lease_seconds) if is_id else None
+    if not _ID.fullmatch(str(comparison_id)):  # whoever reaches Redis may send anything
+        _log.info("comparison skipped", extra={"comparison": comparison_id})
+        return
+    with turns.take(store.count_bytes(comparison_id)) if turns else nullcontext():
+        _claim_and_compare(store, comparison_id, lease_seconds)
+
+
+def _claim_and_compare(store: Store, comparison_id: str, lease_seconds: float) -> None:
+    lease = jobs.claim(store, comparison_id, lease_seconds)
     if lease is None:
         _log.info("comparison skipped", extra={"comparison": comparison_id})
         return

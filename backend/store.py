@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, delete, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -126,6 +126,14 @@ class Store(Database):
         with self.transaction(write=True) as connection:
             refused = update(comparisons).where(*same, comparisons.c.status == "pending")
             connection.execute(refused.values(status="failed", why=why))
+
+    def count_bytes(self, comparison_id: str) -> int:
+        """Return how many bytes the two records of a pending comparison have; 0 for any other."""
+        pair = reports.c.id.in_((comparisons.c.before, comparisons.c.after))
+        query = select(func.coalesce(func.sum(reports.c.record_bytes), 0)).join_from(comparisons, reports, pair)
+        with self.transaction() as connection:
+            pending = comparisons.c.id == comparison_id, comparisons.c.status == "pending"
+            return int(connection.scalar(query.where(*pending)) or 0)
 
     def comparison(self, comparison_id: str) -> StoredComparison | None:
         """Return a comparison's row."""

@@ -26,6 +26,7 @@ from backend import jobs, logs, remote_control, request_ids, service
 from backend.broker import COMPARE, REHEARSE, REQUEST_ID, make_celery
 from backend.errors import Unavailable, root_cause
 from backend.heartbeat import Heartbeat
+from backend.large_work import Turns
 from backend.settings import load_settings
 from backend.store import Store
 from backend.sweeper import Sweeper
@@ -35,6 +36,7 @@ _settings = load_settings()
 app = make_celery(_settings)
 app.steps["worker"] |= {Heartbeat, Sweeper}
 remote_control.allow_inspection_alone()
+_turns = Turns(_settings.heartbeat_path.with_name("worker.turn"))
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]  # Celery ships no types
@@ -95,7 +97,7 @@ class ComparisonJob(Task):  # type: ignore[misc]  # the base is untyped
 @app.task(name=COMPARE, base=ComparisonJob)  # type: ignore[untyped-decorator]  # Celery ships no types
 def compare(comparison_id: str) -> None:
     """Look at one comparison's row, and make the comparison if it is due."""
-    service.run_comparison(_store(), comparison_id, _settings.lease_seconds)
+    service.run_comparison(_store(), comparison_id, _settings.lease_seconds, turns=_turns)
 
 
 @app.task(name=REHEARSE, bind=True)  # type: ignore[untyped-decorator]  # Celery ships no types

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -10,11 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import pytest
+import yaml
 from celery.exceptions import (  # type: ignore[import-untyped]  # Celery ships no types
     SoftTimeLimitExceeded,
     TimeLimitExceeded,
@@ -276,3 +279,57 @@ def test_a_bad_setting_ends_either_role_in_one_line(program: tuple[str, ...], st
 
     assert (status, told.count("\n")) == (2, 1)
     assert told.startswith("The setting LOG_LEVEL is wrong: ")
+
+
+@services
+@pytest.mark.slow
+@pytest.mark.parametrize("env", ["sqlite"], indirect=True)
+def test_large_comparisons_fit_into_the_memory_of_the_worker(env: dict[str, str], start: Any, record: Any) -> None:
+    """Six pairs of the largest records are compared one at a time, with room to spare in what compose.yaml grants.
+
+    A process that has become large by that is replaced.
+    """
+    granted = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["worker"]["mem_limit"]
+    store = Store(env["DATABASE_URL"])
+    ids = [service.add_report(store, _make_large(record, number))[0] for number in range(7)]
+    pairs = [store.open_comparison(f"{number:064}", *pair) for number, pair in enumerate(itertools.pairwise(ids))]
+    process = start("worker", *WORKER, env=env, own_group=True)
+    for pair in pairs:
+        _celery(env, "call", "backend.compare", f'--args=["{pair.id}"]')
+    peak, seen = 0, set[int]()
+    deadline = time.monotonic() + 200
+    while "pending" in (states := [service.get_comparison(store, pair.id).status for pair in pairs]):
+        assert time.monotonic() < deadline, states
+        group = _look_at_group(process.pid)
+        peak, seen = max(peak, sum(group.values())), seen | group.keys()
+        time.sleep(0.05)
+    store.close()
+
+    assert states == ["done"] * 6
+    assert granted == "512m"
+    assert peak < 350 * 2**20, f"{peak / 1e6:.0f} MB"
+    assert len(seen) > 1 + 2
+
+
+def _make_large(record: Any, number: int) -> bytes:
+    """Return a record of almost 10 MB that consists of rows that all differ from those of another number."""
+    rows = [
+        {"category": "python", "name": f"package-{row}-of-{number}-{'x' * 30}", "version": "1", "bytes": row}
+        for row in range(18_000)
+    ]
+    made = record(commit=str(number))
+    made["images"] = [made["images"][0] | {"variant": f"v{index}", "ledger": rows} for index in range(4)]
+    text = json.dumps(made).encode()
+    assert 8 * 10**6 < len(text) < 10**7, len(text)
+    return text
+
+
+def _look_at_group(leader: int) -> dict[int, int]:
+    """Return each process of a group with its bytes of memory, of a shared page only its part."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if os.getpgid(int(folder.name)) == leader:
+                (size,) = re.findall(r"^Pss: +(\d+)", (folder / "smaps_rollup").read_text(), re.MULTILINE)
+                found[int(folder.name)] = int(size) * 1024
+    return found
