@@ -2,12 +2,15 @@
 
 SQLite keeps its default rollback journal. Write-ahead logging needs memory shared between the API's and the worker's
 containers, which not every volume offers, and switching to it can fail if both start at once. Transactions here are
-short and few, so a busy timeout and `BEGIN IMMEDIATE` for writes are enough.
+short. The threads of a process write in turn, and processes look for the end of another one's write every few
+milliseconds: SQLite's own busy timeout looks ten times a second, and so misses the short ends between others' writes.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +22,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend import schema
 from backend.errors import StoreUnavailable, WrongSchema
+
+TURN_SECONDS = 10.0
+"""How long a write to a SQLite file waits for other threads of its process."""
+WAIT_SECONDS = 5
+"""How long it then waits for other processes, and a read for the end of a write."""
+_LOOK_SECONDS = 0.003
 
 
 class Database:
@@ -37,6 +46,7 @@ class Database:
         self._may_upgrade = self.is_sqlite or patient
         self._file = Path(self._engine.url.database or "") if self.is_sqlite else None
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._has_schema_in: object = None
 
     def exists(self) -> bool:
@@ -71,7 +81,7 @@ class Database:
         """Yield a connection inside a transaction, and turn every failure of the database into an error of ours."""
         try:
             self._ensure_schema()
-            with self._engine.connect() as plain:
+            with self._take_turn(write=write), self._engine.connect() as plain:
                 connection = plain.execution_options(write=write)
                 with connection.begin():
                     yield connection
@@ -79,6 +89,19 @@ class Database:
             raise
         except (DBAPIError, PoolTimeout) as error:
             raise StoreUnavailable from error
+
+    @contextmanager
+    def _take_turn(self, *, write: bool) -> Iterator[None]:
+        """Let one thread at a time write to a file."""
+        if not (write and self.is_sqlite):
+            yield
+            return
+        if not self._turn.acquire(timeout=TURN_SECONDS):
+            raise StoreUnavailable
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _ensure_schema(self) -> None:
         """See to the schema on first use, because the database may start after us. A request waits 3 s at most.
@@ -123,7 +146,7 @@ class Database:
 def _make_engine(url: str, *, patient: bool) -> Engine:
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": 5})  # seconds to wait for another process's write
+        engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS})
         event.listen(engine, "connect", _leave_begin_to_us)
         event.listen(engine, "begin", _begin)
         return engine
@@ -143,5 +166,28 @@ def _leave_begin_to_us(connection: Any, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     """Take the lock at the start of a write: a read that turns into a write would fail if another process writes."""
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if not connection.get_execution_options().get("write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout = 0")
+    try:
+        if not _begin_when_free(driver):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # which tells what is wrong
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {1000 * WAIT_SECONDS}")
+
+
+def _begin_when_free(driver: sqlite3.Connection) -> bool:
+    """Begin a write as soon as no other process writes; return False if it has to be tried to learn what is wrong."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                return False
+            time.sleep(_LOOK_SECONDS)
+        else:
+            return True
+    return False

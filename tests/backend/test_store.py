@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import resource
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +18,11 @@ from sqlalchemy import create_engine, text
 
 from backend import jobs
 from backend.errors import StoreUnavailable
+from backend.settings import Settings
 from backend.store import Store, StoredReport, _page
 from backend.tables import reports, variants
 
+ROOT = Path(__file__).parents[2]
 THREADS = 8
 Result = TypeVar("Result")
 
@@ -288,3 +293,35 @@ def test_a_list_reads_as_much_as_it_shows(url: str, variant: str | None) -> None
     assert "Sort" not in plan
     assert "Seq Scan" not in plan
     assert ("reports_by_time" if variant is None else "report_variants_by_time") in plan
+
+
+@pytest.mark.slow
+def test_many_writers_at_once_all_write(settings: Settings) -> None:
+    """Threads of two processes write as fast as they can, for 20 ms each: none finds the database locked."""
+    code = """
+import sys, threading, time
+from sqlalchemy import text
+from backend.database import Database
+database, faults = Database(sys.argv[1]), []
+def write():
+    for _ in range(8):
+        try:
+            with database.transaction(write=True) as connection:
+                connection.execute(text("UPDATE comparisons SET attempts = 1"))
+                time.sleep(0.02)
+        except Exception as error:
+            faults.append(error)
+threads = [threading.Thread(target=write) for _ in range(int(sys.argv[2]))]
+[each.start() for each in threads]
+[each.join() for each in threads]
+sys.exit(str(faults[0].__cause__) if faults else 0)
+"""
+    words = [sys.executable, "-c", code, settings.database_url]
+    with ExitStack() as stack:
+        both = [
+            stack.enter_context(subprocess.Popen([*words, threads], cwd=ROOT, stderr=subprocess.PIPE, text=True))
+            for threads in ("40", "1")
+        ]
+        told = [process.communicate(timeout=60)[1] for process in both]
+
+    assert told == ["", ""]
