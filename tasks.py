@@ -14,7 +14,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import task
 
 from weighbridge import tasks
-from weighbridge.commands.cli import open_project, parse_number, show_user_errors
+from weighbridge.commands.cli import open_project, show_user_errors
 from weighbridge.commands.configuration import check_configuration
 from weighbridge.render import formats
 
@@ -50,28 +50,38 @@ def test(c: Context, quick: bool = False) -> None:
         "runs": "how often to run each program; the median counts",
         "quick": "run each program once, on fewer generated images",
         "images": "compare our images with published patterns instead: bytes, seconds, memory",
+        "service": "measure the running service instead: requests by 1, 16, 64 and 256 clients, and memory",
+        "soak": "use the running service instead while its containers are killed, and look for what is lost",
+        "minutes": "how long to do so",
         "format": formats.describe_choice(["terminal", "json"]),
     }
 )
-def bench(c: Context, runs: str = "5", quick: bool = False, images: bool = False, format: str = "terminal") -> None:
+def bench(
+    c: Context,
+    runs: str = "5",
+    quick: bool = False,
+    images: bool = False,
+    service: bool = False,
+    soak: bool = False,
+    minutes: str = "10",
+    format: str = "terminal",
+) -> None:
     """Compare our report with dive and syft, or our images with others."""
-    from benchmarks import image_report, suite
-    from benchmarks import images as comparison
-    from benchmarks import report as found
-    from weighbridge.render.terminal import console
+    from benchmarks import modes
 
+    holds = True
     with show_user_errors():
-        settings, rounds = open_project(c, "bench").settings, parse_number("--runs", runs)
-        if images:
-            show = formats.choose(image_report.FORMATS, format)
-            with console.show_activity() as shown:
-                compared = comparison.compare(settings, PROJECT, shown, rounds=1 if quick else rounds)
-            show(compared)
-            return
-        render = formats.choose(found.FORMATS, format)
-        with console.show_activity() as shown:
-            results = suite.measure(settings, PROJECT, shown, rounds=rounds, quick=quick)
-        render(results)
+        settings = open_project(c, "bench").settings
+        if soak:
+            holds = modes.soak_service(settings, PROJECT, format, minutes)
+        elif service:
+            modes.load_service(settings, PROJECT, format, quick=quick)
+        elif images:
+            modes.compare_images(settings, PROJECT, format, runs, quick=quick)
+        else:
+            modes.compare_reports(settings, PROJECT, format, runs, quick=quick)
+    if not holds:
+        raise Exit(code=1)
 
 
 @task(iterable=["module"], help={"module": "a module such as image/layer; may be repeated; default: all of them"})

@@ -16,7 +16,7 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 import tasks
-from benchmarks import image_report, report
+from benchmarks import image_report, report, service_report
 from weighbridge.render import formats
 from weighbridge.settings.schema import build_schema
 
@@ -33,6 +33,8 @@ _TABLES: Mapping[str, Iterable[str]] = {
     "invoke trend": formats.TRENDS,
     "invoke bench": report.FORMATS,
     "invoke bench --images": image_report.FORMATS,
+    "invoke bench --service": service_report.FORMATS,
+    "invoke bench --soak": service_report.SOAK_FORMATS,
 }
 """A command -> its formats, the default first."""
 
