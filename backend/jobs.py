@@ -65,6 +65,11 @@ def postpone(database: Database, lease: Lease) -> bool:
     return _end(database, lease, {"not_before": database.now + seconds})
 
 
+def give_back(database: Database, lease: Lease) -> bool:
+    """Give the lease of a job back that was not begun, so that this is no attempt."""
+    return _end(database, lease, {"attempts": comparisons.c.attempts - 1})
+
+
 def _end(database: Database, lease: Lease, values: dict[str, object]) -> bool:
     mine = comparisons.c.id == lease.id, comparisons.c.leased_by == lease.owner, comparisons.c.status != "done"
     freed = {"leased_by": None, "lease_until": None}

@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 
 from backend import contract, differences, jobs
 from backend.canonical import canonical, identify, parse
-from backend.errors import Invalid, NotFound, Unavailable, root_cause
+from backend.errors import Busy, Invalid, NotFound, Unavailable, root_cause
 from backend.jobs import MAX_ATTEMPTS, Lease
 from backend.large_work import Turns
 from backend.schemas import VariantRefusal
@@ -121,26 +121,24 @@ def run_comparison(
         store: Where reports and comparisons are.
         comparison_id: Whose row to look at.
         lease_seconds: How long the job is ours.
-        turns: Lets large work wait for other large work, before it is claimed and its attempt counts.
+        turns: Lets large work wait for other large work.
 
     Raises:
-        Busy: Other large work took too long. The row is as it was.
+        Busy: Other large work took too long. This was no attempt.
         Unavailable: The database has failed. The job was postponed, or its lease runs out: the sweeper sends it again.
     """
-    if not _ID.fullmatch(str(comparison_id)):  # whoever reaches Redis may send anything
-        _log.info("comparison skipped", extra={"comparison": comparison_id})
-        return
-    with turns.take(store.count_bytes(comparison_id)) if turns else nullcontext():
-        _claim_and_compare(store, comparison_id, lease_seconds)
-
-
-def _claim_and_compare(store: Store, comparison_id: str, lease_seconds: float) -> None:
-    lease = jobs.claim(store, comparison_id, lease_seconds)
+    is_id = _ID.fullmatch(str(comparison_id))  # whoever reaches Redis may send anything
+    lease = jobs.claim(store, comparison_id, lease_seconds) if is_id else None
     if lease is None:
         _log.info("comparison skipped", extra={"comparison": comparison_id})
         return
     try:
-        kept = _compare(store, lease)
+        with turns.take(store.count_bytes(comparison_id)) if turns else nullcontext():
+            kept = _compare(store, lease)
+    except Busy:
+        with suppress(Unavailable):
+            jobs.give_back(store, lease)
+        raise
     except Unavailable as error:
         _log.warning("comparison postponed: %s", root_cause(error), extra={"comparison": comparison_id})
         with suppress(Unavailable):

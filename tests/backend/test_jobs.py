@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from backend import jobs, service
-from backend.errors import BrokerUnavailable, StoreUnavailable
+from backend import jobs, large_work, service
+from backend.errors import BrokerUnavailable, Busy, StoreUnavailable
+from backend.large_work import Turns
 from backend.store import Store, StoredReport
 from backend.tables import comparisons
 
@@ -192,3 +193,18 @@ def test_a_report_that_goes_away_ends_its_jobs(store: Store, record: Any) -> Non
     assert store.comparison(JOB) is None
     assert jobs.take_lost(store, sent_seconds=0) == []
     assert service.add_report(store, json.dumps(record()).encode())[1]
+
+
+def test_large_work_that_finds_others_at_it_is_no_attempt(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives its lease back, so that the next message can begin at once."""
+    monkeypatch.setattr(large_work, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(large_work, "LARGE_BYTES", 1)
+    turns = Turns(tmp_path / "turn")
+    with turns.take(2), pytest.raises(Busy):
+        service.run_comparison(store, JOB, turns=turns)
+    lease = jobs.claim(store, JOB, 60)
+
+    assert lease is not None
+    assert lease.attempts == 1
