@@ -84,7 +84,18 @@ def test_menu(tmp_path: Path) -> None:
     """The menu lists each task on a line of 80 columns."""
     done = run(tmp_path, "--list")
     lines = [line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert lines == ["build", "clean", "diff", "docker-plugin", "engine", "init", "report", "settings", "smoke", "trend"]
+    assert lines == [
+        "build",
+        "clean",
+        "diff",
+        "docker-plugin",
+        "engine",
+        "init",
+        "report",
+        "settings",
+        "smoke",
+        "trend",
+    ]
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
 
 
