@@ -185,6 +185,18 @@ def test_role_that_ends_during_its_own_rule() -> None:
     )
 
 
+def test_end_that_is_noticed_by_the_rule_on_it() -> None:
+    """If a role has ended when the rule begins that says so, it fails, and is not taken for one that was not tried."""
+    engine, told = Ending(), Told()
+    stack = watched(engine)
+    stack.observed.served.add("api")
+    engine.ended.add("api")
+    rules = [rule_of("api", "keeps-running"), rule_of("api", "stops")]
+    checks = {check.title: check.outcome for check in try_all(rules, stack, "good", told, {})}
+    assert checks == {"api keeps-running": "failed", "api stops": "skipped"}
+    assert [check.title for check in told.checks] == ["api keeps-running", "api stops"]
+
+
 def test_end_is_the_cause_of_a_failure() -> None:
     """If a rule fails and a role that it uses has ended meanwhile, only the end is told."""
     engine = Ending()

@@ -106,6 +106,8 @@ class _Trying:
                 check = self._try(rule, began)
             except RoleEnded as error:
                 self._note_end(error, time.monotonic() - began)
+                if self.ended[error.role] == rule.title:
+                    return
             else:
                 self._note(check)
                 return
