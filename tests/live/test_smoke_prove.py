@@ -15,6 +15,7 @@ import pytest
 from tests.live.images import TARGETS, Standins, prove
 from tests.support.fakes import Told, contents
 from weighbridge.engine.client import DockerEngine
+from weighbridge.engine.inspect import parse_time
 from weighbridge.errors import NoSuchImage
 from weighbridge.model.engine import ContainerSpec, Created
 from weighbridge.model.smoke import Check, Proof
@@ -286,6 +287,28 @@ def test_streams_are_read_each_by_itself(engine: DockerEngine, images: Standins)
             time.sleep(0.1)
     finally:
         engine.remove_container(created.id)
+
+
+def test_role_that_ends_in_its_work(engine: DockerEngine, images: Standins) -> None:
+    """If a role that had served ends by itself, that is told with its exception at once; nothing waits for it."""
+    names, late = list[str](), list[float]()
+
+    class Looking(Told):
+        def end_rule(self, variant: str, check: Check) -> None:
+            super().end_rule(variant, check)
+            if check.title == "worker starts":
+                names.append(check.detail)
+            if check.title == "worker keeps-running":
+                state = engine._api.inspect_container(names[0])["State"]
+                late.append(time.time() - parse_time(state["FinishedAt"]))
+
+    (proof,) = prove(engine, images.settings("ends"), images.redis, "good", watcher=Looking())
+    assert failures(proof) == {
+        "worker keeps-running": "exited with code 1: LookupError: the standin is lost; see its log"
+    }
+    assert max(late) < 3
+    skipped = {check.title: check.detail for check in proof.checks if check.outcome == "skipped"}
+    assert skipped["stack sum-travels"] == "not tried, because `worker keeps-running` does not hold"
 
 
 def test_missing_program_is_named(engine: DockerEngine, images: Standins) -> None:

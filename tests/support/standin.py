@@ -115,6 +115,8 @@ class Worker:
         """Do one job."""
         print("job", job["id"], flush=True)  # noqa: T201 - its log
         if "add" in job:
+            if MISBEHAVIOUR == "ends":
+                raise LookupError("the standin is lost")
             done = {"status": "done", "sum": sum(job["add"]) + (MISBEHAVIOUR == "miscounts")}
             redis("SET", f"/sums/{job['id']}", json.dumps(done))
         else:
