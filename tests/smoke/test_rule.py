@@ -243,6 +243,14 @@ def test_cause_that_another_rule_has_told() -> None:
     assert outcomes(failing("a"), failing("b"))["b"][0] == "failed"
 
 
+def test_cause_that_was_logged_again() -> None:
+    """What a role has logged several times, each with its own time, is one cause."""
+    said = "[2026-11-27 00:52:{}: ERROR/MainProcess] cannot connect to {}"
+    first, again, other = said.format("20,203", "redis"), said.format("32,335", "redis"), said.format("20,203", "db")
+    found = outcomes(failing_for("a", again), failing_for("b", first), failing_for("c", other))
+    assert [outcome for outcome, _ in found.values()] == ["failed", "skipped", "failed"]
+
+
 def test_cause_that_nothing_failed_for() -> None:
     """What is waived or not demanded has told nothing that needs mending."""
     waived = outcomes(failing_for("a", "KeyError"), failing_for("b", "KeyError"), accepted={"a": "we know"})

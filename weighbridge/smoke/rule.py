@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ STARTS, KEEPS_RUNNING = "starts", "keeps-running"
 _PASSED: Outcome = "passed"
 _FAILED: Outcome = "failed"
 _HOLD: frozenset[Outcome] = frozenset({"passed", "waived"})
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +144,13 @@ class _Trying:
         return detail, "failed" if demanded else "noted"
 
     def _find_told(self, cause: str) -> str:
-        """Return the title of a rule that failed for the same cause, which it has told; empty: none has."""
+        """Return the title of a rule that failed for the same cause, which it has told; empty: none has.
+
+        Numbers may differ: a role that tries again logs the same with another time.
+        """
         failed = (check for check in self.checks.values() if check.outcome == _FAILED)
-        return next((check.title for check in failed if cause and cause in check.detail), "")
+        wanted = _NUMBER.sub("0", cause)
+        return next((check.title for check in failed if wanted and wanted in _NUMBER.sub("0", check.detail)), "")
 
     def _find_ended(self, rule: Rule) -> str:
         return next((self.ended[role] for role in rule.uses if role in self.ended), "")

@@ -11,6 +11,7 @@ from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import SignalName
 from weighbridge.settings.probes import Probe, Request
+from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import shutdown
 from weighbridge.smoke.stack.containers import Stack
 
@@ -284,6 +285,15 @@ def test_exception_in_a_log() -> None:
     stack = ran(FakeEngine(log="a\nTraceback (most recent call last):\n  File\nKeyError: 'x'\nb"))
     reason = refused(lambda: shutdown.no_error_in_logs(stack, ["api"]))
     assert reason == "api logged: KeyError: 'x'; fix it, or correct smoke.log_errors"
+
+
+def test_cause_of_an_error_in_a_log() -> None:
+    """What another rule may have told is the exception, without the line that announces it, or else the line."""
+    announced = "ERROR it failed\nTraceback (most recent call last):\n  File 'a'\nKeyError: 'x'"
+    for log, cause in ((announced, "KeyError: 'x'"), ("ERROR it failed", "ERROR it failed")):
+        with pytest.raises(CheckFailed, match="api logged: ERROR it failed") as failed:
+            shutdown.no_error_in_logs(ran(FakeEngine(log=log), "api"), ["api"])
+        assert failed.value.cause == cause
 
 
 def test_logs_without_a_line() -> None:

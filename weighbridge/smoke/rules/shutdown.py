@@ -146,7 +146,9 @@ def _check_log(stack: Stack, container: str) -> int:
         said, after_stop = exit_reason.describe_error_line(lines, at), at >= stopped_at
         if not (after_stop and _OUR_DOING.search(said)):
             when = " after SIGTERM" if after_stop else ""
-            raise CheckFailed(f"{container} logged{when}: {said}; fix it, or correct smoke.log_errors", cause=said)
+            # Other rules tell the exception alone, if there is one.
+            cause = said.removeprefix(f"{line.strip()}; ")
+            raise CheckFailed(f"{container} logged{when}: {said}; fix it, or correct smoke.log_errors", cause=cause)
     return sum(bool(line.strip()) for line in lines)
 
 
