@@ -38,6 +38,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
     ("no-openapi", "api serves-openapi"),
     ("fails-a-get", "api answers-every-get"),
     ("describes-other-paths", "api answers-every-get"),
+    ("ends-by-itself", "api keeps-running"),
     ("drops-request-in-flight", "api finishes-request-in-flight"),
     ("ignores-sigterm", "api stops-on-sigterm"),
     ("wrong-app-name", "worker starts"),

@@ -102,13 +102,18 @@ def test_other_application_passes(proofs: Mapping[str, Proof]) -> None:
     assert len(proof.checks) > 40
 
 
+LOG_IT_TOO = {"version-skew"}
+"""Images of which a role logs what is wrong in other words than the rule that finds it."""
+
+
 @pytest.mark.parametrize(("name", "rule"), faulty.FAULTS, ids=dict(faulty.FAULTS))
 def test_fault_is_caught_by_its_rule(proofs: Mapping[str, Proof], name: str, rule: str) -> None:
     """The rule that it breaks fails, in one line; what follows from that is not tried, and all else holds."""
     found = failures(proofs[name])
     assert rule in found, found
     # What the image itself gets wrong, such as its entrypoint, it may get wrong for both roles.
-    assert {title.split()[1] for title in found} == {rule.split()[1]}, found
+    logged = {"no-error-in-logs"} if name in LOG_IT_TOO else set()
+    assert {title.split()[1] for title in found} == {rule.split()[1]} | logged, found
     assert "\n" not in found[rule]
 
 
@@ -124,6 +129,7 @@ def test_fault_is_caught_by_its_rule(proofs: Mapping[str, Proof], name: str, rul
         ("unreachable-redis", "Cannot connect to redis://:**@localhost:6379/0: Error 99"),
         ("worker-without-redis", "Cannot connect to redis://:**@localhost:6379/0: Error 99"),
         ("wrong-app-name", "words.worker"),
+        ("ends-by-itself", "exited with code 3: KeyError: 'DSN'"),
     ],
 )
 def test_cause_is_told(proofs: Mapping[str, Proof], name: str, words: str) -> None:
@@ -138,6 +144,7 @@ ELSEWHERE = {
     "worker root-filesystem-is-read-only",  # the same rule as the API's
     "worker uid",
     "worker listens-where-declared",
+    "worker keeps-running",
 }
 
 
