@@ -29,7 +29,6 @@ from weighbridge.smoke.stack.runs import RUN_LABEL
 
 ROOT = Path(__file__).parents[2]
 OFFICIAL = Bases()
-_SECONDS = 300
 # What of a user's environment would change how the command runs or prints.
 _UNWANTED = ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
 
@@ -66,6 +65,8 @@ class Project:
     """Ids of images that lose their names and are to be removed at the end all the same."""
     program: str = "invoke"
     """The module that runs the tasks."""
+    seconds: float = 300
+    """The longest that a task may take."""
 
     def configure(self, variants: Mapping[str, object], **settings: object) -> None:
         """Write invoke.yaml; JSON is YAML too."""
@@ -80,7 +81,7 @@ class Project:
         """Run a task to its end."""
         with self.start(*words, **environment) as process:
             try:
-                stdout, stderr = process.communicate(timeout=_SECONDS)
+                stdout, stderr = process.communicate(timeout=self.seconds)
             finally:
                 process.kill()
         return Done(process.returncode, stdout, stderr)

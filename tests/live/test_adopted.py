@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +161,17 @@ def _build_broken_forms() -> dict[str, Broken]:
 
 
 BROKEN = _build_broken_forms()
+_ASK_CELERY = "celery, --app, app.celery_app"
+SLOW_JOB = Edit(
+    adoption.SETTINGS,
+    "smoke:\n",
+    f"  worker-default:\n    slow_job: [{_ASK_CELERY}, call, app.tasks.sum_up, --args, '[3]']\n"
+    f"    job_result: [{_ASK_CELERY}, result]\nsmoke:\n",
+)
+"""What the settings of the template have to say besides, for a worker to be killed in a job."""
+ACKS_EARLY = Edit("app/celery_app.py", "    task_acks_late=True,\n    task_reject_on_worker_lost=True,\n", "")
+_FAULT_SECONDS = 600
+"""The longest that all faults may take: each outage alone takes ten seconds, and what comes back has to start."""
 _IN_LOGS = "stack no-error-in-logs"
 """The rule that shows an exception in a log, whatever else failed."""
 
@@ -215,3 +226,25 @@ def test_broken(place: Project, name: str) -> None:
     assert max(each["seconds"] for each in told) <= broken.seconds
     allowed = f"{broken.rule}|{broken.also}|{_IN_LOGS}"
     assert {e["title"]: e["detail"] for e in failed if not re.fullmatch(allowed, e["title"])} == {}
+
+
+def try_faults(place: Project, *edits: Edit) -> dict[str, dict[str, Any]]:
+    """Try faults on the template; return what became of each of their rules."""
+    project = replace(adoption.adopt(place, "template", (SLOW_JOB, *edits)), seconds=_FAULT_SECONDS)
+    done = adoption.run(project, "--faults", "--format", "json")
+    return {each["rule"]: each for each in read_checks(done) if each["role"] == "fault"}
+
+
+def test_faults(place: Project) -> None:
+    """The template survives a restart of its database and ten seconds without its broker, and loses no job."""
+    found = try_faults(place)
+    held = {rule for rule, each in found.items() if each["outcome"] == "passed"}
+    wanted = {"killed-worker-loses-no-job", "survives-restart-of-db-with-its-data", "survives-outage-of-rabbitmq"}
+    assert wanted - held == set(), found
+
+
+def test_faults_without_late_acknowledgement(place: Project) -> None:
+    """A job that was acknowledged before it was done is lost with its worker, and the setting is named."""
+    lost = try_faults(place, ACKS_EARLY)["killed-worker-loses-no-job"]
+    assert lost["outcome"] == "failed"
+    assert "acknowledge jobs late (task_acks_late)" in lost["detail"]
