@@ -12,6 +12,7 @@ from weighbridge.smoke.rules import beat
 from weighbridge.smoke.stack.containers import Stack
 
 SENT = "[2026-01-01 00:00:00,000: INFO/MainProcess] Scheduler: Sending due task tidy up (jobs.clean)"
+CLEANUP = SENT.replace("tidy up", "celery.backend_cleanup").replace("jobs.clean", "celery.backend_cleanup")
 COMMAND = ("celery", "-A", "jobs", "beat", "--max-interval", "5")
 
 
@@ -110,9 +111,25 @@ def test_job_that_no_worker_knows(jobs: dict[str, Any], holds: bool) -> None:  #
 
 def test_job_of_celery_itself() -> None:
     """Every worker knows Celery's own jobs, though none lists them."""
-    stack = stack_with(Beat(SENT.replace("jobs.clean", "celery.backend_cleanup")))
+    stack = stack_with(Beat(SENT.replace("jobs.clean", "celery.accumulate")))
     stack.observed.jobs["worker"] = {"celery@worker": ["jobs.weigh"]}
-    assert beat.sends_a_job(stack, "beat") == "sent celery.backend_cleanup (entry tidy up)"
+    assert beat.sends_a_job(stack, "beat") == "sent celery.accumulate (entry tidy up)"
+
+
+@pytest.mark.parametrize("sent", ["beat: Starting...", CLEANUP])
+def test_schedule_with_nothing_but_what_celery_adds(sent: str) -> None:
+    """A schedule without an entry is empty, though a backend of results makes Celery add its own."""
+    reason = refused(lambda: beat.sends_a_job(stack_with(Beat(sent, CLEANUP)), "beat"))
+    assert reason == (
+        "its schedule has only celery.backend_cleanup, which Celery adds by itself; give it an entry or remove "
+        "roles.beat; if it is there for that alone, accept `sends-a-job` in variants.V.accepts"
+    )
+
+
+@pytest.mark.parametrize(("log", "beside"), [(f"{CLEANUP}\n{SENT}", ""), (CLEANUP, f"{CLEANUP}\n{SENT}")])
+def test_job_beside_what_celery_adds(log: str, beside: str) -> None:
+    """What Celery adds to a schedule does not stand in for the application's entry."""
+    assert beat.sends_a_job(stack_with(Beat(log, beside)), "beat").startswith("sent jobs.clean (entry tidy up)")
 
 
 def test_image_with_another_interpreter() -> None:
