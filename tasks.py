@@ -25,16 +25,21 @@ ON_ALL_CORES = "-n auto --dist worksteal"
 KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}  # otherwise each process compiles all tests again
 
 
-@task(help={"quick": "only the tests that need no engine and no server; on two cores they take about 20 seconds"})
-def test(c: Context, quick: bool = False) -> None:
-    """Run every test; most need an engine (`invoke engine`)."""
+@task(
+    help={
+        "quick": "only the tests that need no engine and no server; on two cores they take about a minute",
+        "long": "also those that take minutes each, such as faults of a whole template",
+    }
+)
+def test(c: Context, quick: bool = False, long: bool = False) -> None:
+    """Run the tests; most need an engine (`invoke engine`)."""
     from weighbridge.engine import apt
     from weighbridge.render.terminal import console
 
     small = "not engine and not services and not slow"
     runs = [f"{ON_ALL_CORES} -m '{small}' --hypothesis-profile quick"]
     if not quick:  # there is one engine: its tests take turns, and measure time
-        runs = [f"{ON_ALL_CORES} -m 'not engine'", "-m engine"]
+        runs = [f"{ON_ALL_CORES} -m 'not engine'", "-m engine" if long else "-m 'engine and not long'"]
     with show_user_errors():
         apt.ensure(() if quick else TEST_PACKAGES, "servers and peers for the tests", console.say)
     codes = [0]

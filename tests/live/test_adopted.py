@@ -235,6 +235,7 @@ def try_faults(place: Project, *edits: Edit) -> dict[str, dict[str, Any]]:
     return {each["rule"]: each for each in read_checks(done) if each["role"] == "fault"}
 
 
+@pytest.mark.long
 def test_faults(place: Project) -> None:
     """The template survives a restart of its database and ten seconds without its broker, and loses no job."""
     found = try_faults(place)
@@ -243,6 +244,7 @@ def test_faults(place: Project) -> None:
     assert wanted - held == set(), found
 
 
+@pytest.mark.long
 def test_faults_without_late_acknowledgement(place: Project) -> None:
     """A job that was acknowledged before it was done is lost with its worker, and the setting is named."""
     lost = try_faults(place, ACKS_EARLY)["killed-worker-loses-no-job"]

@@ -385,14 +385,24 @@ def test_server():
 @pytest.mark.engine
 def test_engine(number):
     told("engine")
+
+
+@pytest.mark.long
+@pytest.mark.engine
+def test_long():
+    told("long")
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "ran"),
-    [(["test", "--quick"], {"small": 2}), (["test"], {"small": 2, "services": 1, "engine": 1})],
-    ids=["quick", "all"],
+    [
+        (["test", "--quick"], {"small": 2}),
+        (["test"], {"small": 2, "services": 1, "engine": 1}),
+        (["test", "--long"], {"small": 2, "services": 1, "engine": 1, "long": 1}),
+    ],
+    ids=["quick", "all", "long"],
 )
 def test_tests_on_all_cores(tmp_path: Path, words: list[str], ran: dict[str, int]) -> None:
     """What shares nothing runs in several processes, the engine's tests in one; what fails there hides neither."""
@@ -400,7 +410,7 @@ def test_tests_on_all_cores(tmp_path: Path, words: list[str], ran: dict[str, int
     (tmp_path / "tasks.py").write_text(re.sub("^TEST_PACKAGES = .*$", "TEST_PACKAGES = ()", tasks, flags=re.MULTILINE))
     (tmp_path / "conftest.py").write_bytes((PROJECT / "tests" / "conftest.py").read_bytes())
     (tmp_path / "test_all.py").write_text(TESTS)
-    markers = "markers = slow: s\n engine: e\n services: v\n"
+    markers = "markers = slow: s\n engine: e\n services: v\n long: l\n"
     (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = --strict-markers -ra\n{markers}")
     program = [sys.executable, "-m", "invoke", "--search-root", str(tmp_path), *words]
     environment = {
