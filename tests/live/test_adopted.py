@@ -161,6 +161,14 @@ def _build_broken_forms() -> dict[str, Broken]:
 
 
 BROKEN = _build_broken_forms()
+LONG = {
+    "queue-that-nobody-takes",
+    "third-party-without-stub",
+    "api-on-loopback",
+    "api-ignores-sigterm",
+    "supervised-worker-dies",
+}
+"""Those in which something is waited for in vain, as in others that are tried each time."""
 _ASK_CELERY = "celery, --app, app.celery_app"
 SLOW_JOB = Edit(
     adoption.SETTINGS,
@@ -213,7 +221,9 @@ def test_works(place: Project, application: str) -> None:
     assert HELD[application] - {each["title"] for each in checks if each["outcome"] == "passed"} == set()
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in BROKEN]
+)
 def test_broken(place: Project, name: str) -> None:
     """The rule that the form breaks fails, says why, and takes no longer than it has to; no other rule blames it."""
     broken = BROKEN[name]
