@@ -31,7 +31,7 @@ REFUSAL_SECONDS = 1.0
 MAX_CONNECTIONS = 320
 """One may hold some 128 KiB of a body before anybody reads it."""
 _LINGERING = 32
-"""So many more are told that there are too many. Others are closed without a word."""
+"""So many more get an answer that says so. Further ones are closed at once."""
 _KERNEL_BYTES = 2**17
 """What the kernel may keep of a connection in each direction. It would let it grow to megabytes, and they count for a
 container's memory, too."""

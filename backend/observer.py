@@ -1,6 +1,6 @@
 """Asks the database and Redis for what `/metrics` tells of them, seldom and with a time limit.
 
-However often it is asked, it asks them once in a few seconds. What does not answer in time is told as away.
+However often it is asked, it asks them once in a few seconds. What does not answer in time counts as unreachable.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def test_a_body_has_a_longest_time(client: httpx.Client, monkeypatch: pytest.Mon
 
 
 def test_too_many_bytes_of_bodies_are_503(client: httpx.Client, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the budget another large body is told to come later; a small one is stored; then there is room again."""
+    """Beyond the budget another large body gets 503; a small one is stored; then there is room again."""
     monkeypatch.setattr(bodies, "WAIT_SECONDS", 0.3)
     with ExitStack() as stack:
         for _ in range(3):

@@ -159,7 +159,7 @@ def test_idle_connections_make_room_for_a_new_one(client: httpx.Client, monkeypa
 
 
 def test_too_many_busy_connections_are_503(client: httpx.Client, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If every connection has a request, a new one is told to come later, and the answer arrives whole."""
+    """If every connection has a request, a new one gets 503, and that answer arrives whole."""
     location = client.post("/v1/reports", json=record(unknown="x" * 9_900_000)).headers["location"]
     client.close()
     monkeypatch.setattr(connection, "find_most_connections", lambda: 3)

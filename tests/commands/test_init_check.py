@@ -1,4 +1,4 @@
-"""What has changed since the settings were written is told in words, with exit code 2."""
+"""`--check` says in words what has changed since the settings were written, and ends with exit code 2."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_dockerfile_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_settings_of_version_0_1(tmp_path: Path) -> None:
-    """The old place, and the profile that is no longer everything, are told with the lines to change; then no more."""
+    """It names the old place and the new default profile with the lines to change, and after that nothing."""
     put(tmp_path, Dockerfile=PLAIN, invoke_yaml="repository: shop\nvariants: {multi: {}}\n")
     told = check(tmp_path)
     assert "put the settings under the key `weighbridge`" in told
