@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -188,3 +189,19 @@ def test_link_to_a_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("a")
     assert files.read(tmp_path / "link", 1) == b"x"
     assert files.is_file(tmp_path / "link")
+
+
+def test_walk_against_the_shells_own(tmp_path: Path) -> None:
+    """The files are those that `find` lists under the same conditions, the nearest first."""
+    for place in ("b.txt", "a/x.py", "a/deep/y.py", "a/deep/er/z.py", "skip/n.py", ".git/config", "venv/lib/p.py"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    (tmp_path / "venv" / "pyvenv.cfg").touch()
+    (tmp_path / "link").symlink_to("a")
+    words = ["find", ".", "-maxdepth", "3", "(", "-name", "skip", "-o", "-name", ".git", "-o", "-name", "venv", ")"]
+    words += ["-prune", "-o", "-not", "-type", "d", "-printf", "%P\n"]
+    listed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()
+    found = [*files.walk(tmp_path, passed_over={"skip"}, deepest=2, most_folders=100)]
+    assert sorted(found) == sorted(listed)
+    assert [place.count("/") for place in found] == sorted(place.count("/") for place in found)
+    assert [*files.walk(tmp_path, passed_over=(), deepest=9, most_folders=1)] == ["b.txt", "link"]

@@ -1,4 +1,4 @@
-"""Reads files without waiting, and writes files that appear whole or not at all.
+"""Lists files, reads them without waiting, and writes files that appear whole or not at all.
 
 Each is written as a draft and moved to its place in one step.
 """
@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -164,3 +164,34 @@ def _take_name(folder: Path, names: Iterable[str], take: Callable[[Path], None])
             take(path)
             return path
     raise FileExistsError(errno.EEXIST, "all of the names are taken", str(folder))
+
+
+def walk(folder: Path, *, passed_over: Collection[str], deepest: int, most_folders: int) -> Iterator[str]:
+    """Yield the files of a folder and of those below it, by their paths from there: the nearest first, and sorted.
+
+    Virtual environments, folders whose names begin with a dot, and what cannot be read are passed over; links to
+    folders count as files.
+
+    Args:
+        folder: Where to begin.
+        passed_over: Names of further folders to pass over.
+        deepest: How many folders deep to look.
+        most_folders: How many folders to look into.
+    """
+    waiting, looked_at = [("", 0)], 0
+    while waiting and looked_at < most_folders:
+        current, depth = waiting.pop(0)
+        looked_at += 1
+        try:
+            entries = sorted(os.scandir(folder / current), key=lambda entry: entry.name)
+            folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+        except OSError:
+            continue
+        if any(entry.name == "pyvenv.cfg" for entry in entries):
+            continue
+        for entry in entries:
+            place = f"{current}{entry.name}"
+            if entry.name not in folders:
+                yield place
+            elif depth < deepest and entry.name not in passed_over and not entry.name.startswith("."):
+                waiting.append((f"{place}/", depth + 1))

@@ -1,4 +1,4 @@
-"""Applications of others, each taken up through its own compose file: they work, and what is broken in them is told.
+"""Applications of others run from their own compose files, and a rule names what is broken in each broken form.
 
 `adopted` has a tutorial, a template with PostgreSQL and RabbitMQ, and an API and a worker with images of their own.
 """

@@ -85,7 +85,7 @@ def read_anew(built: Project, folder: Path, *words: str, local_store: str = "tru
 
 
 def test_where_images_are_read(engine: DockerEngine, built: Project, tmp_path: Path) -> None:
-    """Who asks is told of each image; the setting leaves the engine's folder alone; and the figures are the same."""
+    """`--verbose` names the way of each image, a setting leaves the engine's folder alone, and figures are the same."""
     words = ("report", "--format", "json", "--verbose")
     here, told = read_anew(built, tmp_path / "here", *words)
     there, told_there = read_anew(built, tmp_path / "there", *words, local_store="false")

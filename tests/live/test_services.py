@@ -140,7 +140,7 @@ def test_all_rules_hold(
     scanned: Mapping[str, Cast],
     services: Mapping[str, str],
 ) -> None:
-    """All rules hold, also those on faults of both services, and each service is told with its version."""
+    """All rules hold, also those on faults of both services, and the rule of each service shows its version."""
     monkeypatch.setattr(outages, "OUTAGE_SECONDS", 3.0)
     trial = runner.Trial(engine=engine, settings=settings(repository), services=services, faults=True)
     (proof,) = runner.prove(trial, scanned, Told())

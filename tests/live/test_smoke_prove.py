@@ -290,7 +290,7 @@ def test_streams_are_read_each_by_itself(engine: DockerEngine, images: Standins)
 
 
 def test_role_that_ends_in_its_work(engine: DockerEngine, images: Standins) -> None:
-    """If a role that had served ends by itself, that is told with its exception at once; nothing waits for it."""
+    """If a role that had served ends by itself, its rule fails at once, with the exception; nothing waits for it."""
     names, late = list[str](), list[float]()
 
     class Looking(Told):

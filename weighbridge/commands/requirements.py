@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weighbridge import files
 from weighbridge.image import requirements
 from weighbridge.image.requirements import Demand, Requirements
 
@@ -43,7 +43,11 @@ def find_demands(settings: Settings, project: Path, names: Iterable[str]) -> dic
 
 def _read(folder: Path, root: Path) -> Iterator[Requirements]:
     """Yield what the files of a folder ask for, and those that they include from there or from below the root."""
-    waiting = [folder / place for place in _list_places(folder) if requirements.is_source(place)]
+    waiting = [
+        folder / place
+        for place in files.walk(folder, passed_over=_OTHERS, deepest=_DEEPEST, most_folders=_MOST_FOLDERS)
+        if requirements.is_source(place)
+    ]
     seen = set[Path]()
     while waiting:
         path = waiting.pop(0)
@@ -61,24 +65,3 @@ def _read(folder: Path, root: Path) -> Iterator[Requirements]:
         if found:
             yield found
             waiting += map(Path, found.includes)
-
-
-def _list_places(folder: Path) -> Iterator[str]:
-    """Yield the files of a folder and of those below it, by their paths from there: the nearest first, and sorted."""
-    waiting, looked_at = [("", 0)], 0
-    while waiting and looked_at < _MOST_FOLDERS:
-        current, depth = waiting.pop(0)
-        looked_at += 1
-        try:
-            entries = sorted(os.scandir(folder / current), key=lambda entry: entry.name)
-            folders = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
-        except OSError:
-            continue
-        if any(entry.name == "pyvenv.cfg" for entry in entries):
-            continue
-        for entry in entries:
-            place = f"{current}{entry.name}"
-            if entry.name not in folders:
-                yield place
-            elif depth < _DEEPEST and entry.name not in _OTHERS and not entry.name.startswith("."):
-                waiting.append((f"{place}/", depth + 1))

@@ -32,7 +32,7 @@ _IMAGE_RULES = (
     image.no_tool_files,
     image.code_is_for_this_platform,
 )
-_HAS_PYTHON, _HAS_HEALTH_CHECK, _NON_ROOT = "has-python", "has-health-check", "runs-as-non-root"
+HAS_PYTHON, HAS_HEALTH_CHECK, NON_ROOT = "has-python", "has-health-check", "runs-as-non-root"
 
 
 def title_image(cast: Cast, key: str, rule: str) -> str:
@@ -70,7 +70,7 @@ def _build_file_rules(settings: Settings, cast: Cast, key: str, contents: Scanne
             role=_name_subject(cast, key),
             name=judge.__name__.replace("_", "-"),
             holds=_bind_judge(judge, contents, settings),
-            needs=(title_image(cast, key, _NON_ROOT),) if judge is image.code_is_not_writable else (),
+            needs=(title_image(cast, key, NON_ROOT),) if judge is image.code_is_not_writable else (),
             demanded_by="hardened",
         )
 
@@ -82,16 +82,16 @@ def _bind_judge(
 
 
 def _build_running_rules(settings: Settings, cast: Cast, key: str) -> Iterator[Rule]:
-    subject, python = _name_subject(cast, key), title_image(cast, key, _HAS_PYTHON)
+    subject, python = _name_subject(cast, key), title_image(cast, key, HAS_PYTHON)
     blueprint = Blueprint(settings=settings, cast=cast, services={}, run=Run("", keep=False))
     yield Rule(
-        role=subject, name=_HAS_PYTHON, holds=partial(start.has_python, key=key), log_of=blueprint.name_client(key)
+        role=subject, name=HAS_PYTHON, holds=partial(start.has_python, key=key), log_of=blueprint.name_client(key)
     )
     holds = partial(libraries.libraries_resolve, key=key)
     yield Rule(role=subject, name="libraries-resolve", holds=holds, needs=(python,), demanded_by="hardened")
     roles = {name: role for name, role in settings.roles.items() if cast.find_key(role) == key and role.kind != "other"}
     if roles:
         all_have_their_own = all(role.health for role in roles.values())
-        needs = (python,) if all_have_their_own else (python, title_image(cast, key, _HAS_HEALTH_CHECK))
+        needs = (python,) if all_have_their_own else (python, title_image(cast, key, HAS_HEALTH_CHECK))
         holds = partial(start.health_check_can_fail, roles=tuple(roles))
         yield Rule(role=subject, name="health-check-can-fail", holds=holds, needs=needs, demanded_by="hardened")

@@ -14,7 +14,7 @@ from typing import get_args
 from weighbridge.model.smoke import Profile
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import fault_suite, image_suite
-from weighbridge.smoke.image_suite import title_image
+from weighbridge.smoke.image_suite import HAS_HEALTH_CHECK, HAS_PYTHON, NON_ROOT, title_image
 from weighbridge.smoke.rule import KEEPS_RUNNING, STARTS, Rule
 from weighbridge.smoke.rules import api, beat, before, data_usage, hardening, services, shutdown, start, stubs
 from weighbridge.smoke.rules import probes as probe_rules
@@ -27,7 +27,6 @@ from weighbridge.smoke.stack.runs import Run
 
 _STUBS = "stack stubs-start"
 _READ_ONLY_ROOT = "runs-on-read-only-root"
-_HAS_PYTHON, _HAS_HEALTH_CHECK, _NON_ROOT = "has-python", "has-health-check", "runs-as-non-root"
 
 
 def build_rules(settings: Settings, cast: Cast) -> Iterator[Rule]:
@@ -69,7 +68,7 @@ class _Suite:
             holds = partial(services.starts, service=name)
             yield Rule(role="stack", name=f"{name}-starts", holds=holds, log_of=name)
         if settings.smoke.stubs:
-            has_python = title_image(self._cast, self._cast.main, _HAS_PYTHON)
+            has_python = title_image(self._cast, self._cast.main, HAS_PYTHON)
             yield Rule(role="stack", name="stubs-start", holds=stubs.stubs_start, needs=(has_python,), log_of=STUBS)
         for name in settings.smoke.before:
             needs, log_of = self._list_first(), before.name_container(name)
@@ -101,7 +100,7 @@ class _Suite:
     def _list_first(self) -> tuple[str, ...]:
         """Return the titles of the rules without which nothing of the application can be tried."""
         started = tuple(f"stack {name}-starts" for name in self._settings.services)
-        has_python = tuple(title_image(self._cast, key, _HAS_PYTHON) for key in self._has_python)
+        has_python = tuple(title_image(self._cast, key, HAS_PYTHON) for key in self._has_python)
         return (*started, *has_python, *((_STUBS,) if self._settings.smoke.stubs else ()))
 
     def _name_running(self, role: str) -> str:
@@ -125,7 +124,7 @@ class _Suite:
             rule = self._build_rule(role, _READ_ONLY_ROOT, holds, f"{role} {STARTS}")
             yield replace(rule, uses=(), waived=self._find_waiver(role))
         if self._is_hardened or self._has_health_check(role):
-            needs = () if settings.health else (self._title_image(role, _HAS_HEALTH_CHECK),)
+            needs = () if settings.health else (self._title_image(role, HAS_HEALTH_CHECK),)
             yield self._build_rule(role, "becomes-healthy", partial(start.becomes_healthy, role=role), runs, *needs)
         if arrival:
             yield from self._build_answer_rules(role, arrival)
@@ -141,7 +140,7 @@ class _Suite:
     def _build_confinement_rules(self, role: str) -> Iterator[Rule]:
         """Yield the rules on what the processes of a role may do; `works` does not confine them, and demands none."""
         runs = self._name_running(role)
-        users = () if self._settings.roles[role].user else (self._title_image(role, _NON_ROOT),)
+        users = () if self._settings.roles[role].user else (self._title_image(role, NON_ROOT),)
         rules = [self._build_rule(role, "uid", partial(hardening.uid, role=role), runs, *users)]
         if self._is_hardened:
             holds = partial(hardening.holds_no_privileges, role=role)

@@ -139,7 +139,7 @@ def test_one_variant_at_120_columns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_works_at_80_columns() -> None:
-    """What only `hardened` demands is told apart from failures, with its reasons, and does not spoil the verdict."""
+    """What only `hardened` demands stands apart from failures, with its reasons, and does not spoil the verdict."""
     assert drawn(replace(WORKS, figures=StartCosts())) == WORKS_AT_80
 
 

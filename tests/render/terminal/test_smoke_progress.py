@@ -45,7 +45,7 @@ def test_progress_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_is_noted_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    """While a variant is tried, only failures are told one by one; what is noted is counted at its end."""
+    """While a variant is tried, each failure has a line; what is noted is counted at the end."""
     with console.show_activity() as shown:
         tried(smoke_progress.show_progress(shown, ["multi"]), WORKS)
     assert capsys.readouterr().err.splitlines() == [

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -23,7 +21,9 @@ def list_files(folder: Path) -> tuple[str, ...]:
 
     Folders of tests, of other people's packages and hidden ones are passed over.
     """
-    return tuple(islice(_walk(folder), _MOST_FILES))
+    places = files.walk(folder, passed_over=_PASSED_OVER, deepest=_DEEPEST, most_folders=_MOST_FOLDERS)
+    # No other name can stand in a text, or is worth naming in settings.
+    return tuple(islice(filter(str.isprintable, places), _MOST_FILES))
 
 
 def is_dockerfile(place: str) -> bool:
@@ -48,27 +48,3 @@ def read_modules(folder: Path, places: tuple[str, ...]) -> dict[str, Module]:
         if module:
             found[place] = module
     return found
-
-
-def _is_shown(entry: os.DirEntry[str]) -> bool:
-    """Tell whether a name can stand in a text; no other is worth naming in settings."""
-    return entry.name.isprintable()
-
-
-def _walk(folder: Path) -> Iterator[str]:
-    waiting, looked_at = [("", 0)], 0
-    while waiting and looked_at < _MOST_FOLDERS:
-        current, depth = waiting.pop(0)
-        looked_at += 1
-        try:
-            entries = sorted(os.scandir(folder / current), key=lambda entry: entry.name)
-        except OSError:
-            continue
-        if any(entry.name == "pyvenv.cfg" for entry in entries):
-            continue
-        for entry in filter(_is_shown, entries):
-            place = f"{current}{entry.name}"
-            if not entry.is_dir(follow_symlinks=False):
-                yield place
-            elif depth < _DEEPEST and entry.name not in _PASSED_OVER and not entry.name.startswith("."):
-                waiting.append((f"{place}/", depth + 1))

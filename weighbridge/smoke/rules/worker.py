@@ -56,7 +56,7 @@ def takes_jobs_from_its_queues(stack: Stack, role: str) -> str:
     call = _find_call(stack, role)
     queues = stack.settings.get_worker(role).queues or (call.queues if call else ())
     if call is None:
-        raise CheckFailed(f"the role's command does not show how it calls Celery; {_name_command(role)}")
+        raise CheckFailed(f"the role's command does not show how it calls Celery; {_advise_on_asking(role)}")
     done, count = list[str](), _count_done(stack, role, call) if _shares_queues(stack, role, queues) else 0
     for queue in queues or (_DEFAULT,):
         for _ in range(_TRIES):  # another worker of the same queue may take it
@@ -138,11 +138,12 @@ def _build_inspection(stack: Stack, role: str) -> tuple[str, ...]:
         return _ASK_REDIS  # it need not import the application, and so answers sooner
     call = _find_call(stack, role)
     if call is None:
-        raise CheckFailed(f"the role's command does not show how it calls Celery; {_name_command(role)}")
+        raise CheckFailed(f"the role's command does not show how it calls Celery; {_advise_on_asking(role)}")
     return (*call.program, "inspect", "registered", "--json")
 
 
-def _name_command(role: str) -> str:
+def _advise_on_asking(role: str) -> str:
+    """Return which setting says how to ask for jobs."""
     return (
         f"set roles.{role}.registered to a command that prints its jobs, as `celery --app … inspect registered --json`"
     )

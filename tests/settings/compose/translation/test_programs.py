@@ -59,7 +59,7 @@ def test_kinds(line: str, kinds: tuple[str, ...]) -> None:
 
 
 def test_what_ends() -> None:
-    """Migrations and tests are told from servers."""
+    """Commands that migrate or test are no servers."""
     assert runs_once(find_calls(["sh", "-c", "alembic upgrade head"]))
     assert runs_once(find_calls(["python", "manage.py", "migrate"]))
     assert not runs_once(find_calls(["python", "manage.py", "runserver"]))

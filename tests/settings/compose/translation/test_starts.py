@@ -90,7 +90,7 @@ def test_kinds_of_scripts(tmp_path: Path) -> None:
     ],
 )
 def test_what_ends(name: str, command: str, ends: bool) -> None:  # noqa: FBT001 - a column of the table
-    """A migration is told by its command or its name, unless the command starts a server."""
+    """A command or a name can show that a service migrates, unless the command starts a server."""
     service = ComposeService(name=name, command=tuple(shlex.split(command)))
     assert ends_by_itself(name, read_start(service, None, NOTHING)) is ends
 
