@@ -296,6 +296,25 @@ def test_cause_of_an_error_in_a_log() -> None:
         assert failed.value.cause == cause
 
 
+def test_cause_of_an_end_in_a_log() -> None:
+    """Of a role that ended before it served, why it ended is told already, whichever error it logged first."""
+    log = "ERROR no such queue\nCRITICAL giving up\n"
+    for engine, cause in (
+        (FakeEngine(exited(1), log=log), "CRITICAL giving up"),
+        (FakeEngine(RUNNING, log=log), "ERROR no such queue"),
+    ):
+        with pytest.raises(CheckFailed, match="worker logged: ERROR no such queue") as failed:
+            shutdown.no_error_in_logs(ran(engine, "worker"), ["worker"])
+        assert failed.value.cause == cause
+
+
+def test_error_beside_a_role_that_ended() -> None:
+    """The error of a role that serves is told before that of one whose end is told already."""
+    stack = ran(FakeEngine(log="ERROR it failed"), "api", "worker")
+    stack.observed.served.add("worker")
+    assert refused(lambda: shutdown.no_error_in_logs(stack, ["api", "worker"])).startswith("worker logged: ")
+
+
 def test_logs_without_a_line() -> None:
     """If no role has logged anything, the rule does not hold, because there was nothing to check."""
     reason = refused(lambda: shutdown.no_error_in_logs(ran(FakeEngine(), "api", "worker"), ["api", "worker"]))

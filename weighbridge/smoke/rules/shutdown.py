@@ -116,7 +116,9 @@ def no_error_in_logs(stack: Stack, roles: Iterable[str]) -> str:
 
     Once we have sent SIGTERM, a line that reports just that, or what it interrupts, counts as ours.
     """
-    counts = {role: _check_log(stack, role) for role in roles if role in stack.observed.keys}
+    started = [role for role in roles if role in stack.observed.keys]
+    # Those that have served come first: why another has not is told already, and would hide their errors.
+    counts = {role: _check_log(stack, role) for role in sorted(started, key=lambda role: not _has_served(stack, role))}
     if not counts:
         raise CheckFailed("no role was started, so nothing was checked")
     if not any(counts.values()):
@@ -144,12 +146,22 @@ def _check_log(stack: Stack, container: str) -> int:
         if not error.search(line):
             continue
         said, after_stop = exit_reason.describe_error_line(lines, at), at >= stopped_at
-        if not (after_stop and _OUR_DOING.search(said)):
+        if not (after_stop and _OUR_DOING.search(str(said))):
             when = " after SIGTERM" if after_stop else ""
-            # Other rules tell the exception alone, if there is one.
-            cause = said.removeprefix(f"{line.strip()}; ")
+            cause = said.cause if _has_served(stack, container) else _find_cause_of_end(stack, container) or said.cause
             raise CheckFailed(f"{container} logged{when}: {said}; fix it, or correct smoke.log_errors", cause=cause)
     return sum(bool(line.strip()) for line in lines)
+
+
+def _has_served(stack: Stack, role: str) -> bool:
+    return role in stack.observed.served
+
+
+def _find_cause_of_end(stack: Stack, role: str) -> str:
+    """Return why a role has ended by itself, in the words of its log; empty if it has not."""
+    if stack.read_state(role).running:
+        return ""
+    return exit_reason.find_cause(stack.read_streams(role, exit_reason.LINES), stack.settings.smoke.log_errors)
 
 
 def _tell_to_stop(stack: Stack, role: str) -> Moment:

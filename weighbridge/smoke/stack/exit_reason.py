@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from weighbridge.model.engine import Streams
 
@@ -20,10 +21,30 @@ _LINKS = (
 )
 """What Python prints between the exceptions of a chain, of which the last is the one that nobody handled."""
 _SHOWN_CHARACTERS = 300
+_PARAGRAPH_LINES = 5
+"""How many lines below a heading are told with it."""
 NOTHING = "(no output)"
 """In place of a line, if there is none."""
 LINES = 200
 """How many lines to search, from the end of a log: a traceback through a framework is long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorLine:
+    """What a line of a log reports."""
+
+    text: str = ""
+    """Its words, with those below it if it is a heading; empty if it begins a traceback."""
+    exception: str = ""
+    """The exception of the traceback that it begins or that follows it; empty: there is none."""
+
+    @property
+    def cause(self) -> str:
+        """What other rules may tell, too: the exception alone, if there is one."""
+        return self.exception or self.text
+
+    def __str__(self) -> str:
+        return "; ".join(filter(None, (self.text, self.exception)))
 
 
 def find_error(streams: Streams, errors: str) -> str:
@@ -36,9 +57,9 @@ def find_error(streams: Streams, errors: str) -> str:
         streams: What the program wrote, oldest line first.
         errors: A regular expression that matches lines that report an error.
     """
-    both = [_split_lines(streams.errors), _split_lines(streams.output)]
+    both = [streams.errors.splitlines(), streams.output.splitlines()]
     exceptions = (_find_last_exception(lines) for lines in both)
-    reports = (next((line for line in reversed(lines) if re.search(errors, line)), "") for lines in both)
+    reports = (_find_last_report(lines, errors) for lines in both)
     return next((_shorten(found) for found in (*exceptions, *reports) if found), "")
 
 
@@ -50,19 +71,19 @@ def find_cause(streams: Streams, errors: str) -> str:
 def find_reason(streams: Streams, errors: str) -> str:
     """Return in one line why a container ended: its cause, and its last line if that is another one."""
     cause, last = find_cause(streams, errors), _shorten(_find_last_line(streams))
-    return cause if last in {"", cause} else f"{cause}; its log ends: {last}"
+    return cause if last in cause else f"{cause}; its log ends: {last}"
 
 
-def describe_error_line(lines: Sequence[str], at: int) -> str:
-    """Return a line that reports an error, with the exception of the traceback that it begins or that follows it."""
-    line, exception = lines[at].strip(), ""
-    if _TRACEBACK.search(line):
-        exception = find_exception(lines, at)
-        return _shorten(exception or line)
-    following = next((number for number in range(at + 1, len(lines)) if lines[number].strip()), at)
-    if _TRACEBACK.search(lines[following]):
-        exception = find_exception(lines, following)
-    return f"{_shorten(line)}; {_shorten(exception)}" if exception else _shorten(line)
+def describe_error_line(lines: Sequence[str], at: int) -> ErrorLine:
+    """Return what a line reports, which may be only the heading of the lines below it, such as `Error:`."""
+    if _TRACEBACK.search(lines[at]):
+        return ErrorLine(exception=_shorten(find_exception(lines, at) or lines[at]))
+    end = _find_end_of_report(lines, at)
+    following = next((number for number in range(end, len(lines)) if lines[number].strip()), at)
+    return ErrorLine(
+        text=_shorten(" ".join(line.strip() for line in lines[at:end])),
+        exception=_shorten(find_exception(lines, following)) if _TRACEBACK.search(lines[following]) else "",
+    )
 
 
 def find_tracebacks(lines: Sequence[str]) -> list[int]:
@@ -115,6 +136,20 @@ def _find_shape(prefix: str) -> str:
 def _find_last_exception(lines: Sequence[str]) -> str:
     begins = find_tracebacks(lines)
     return find_exception(lines, begins[-1]) if begins else ""
+
+
+def _find_last_report(lines: Sequence[str], errors: str) -> str:
+    at = next((at for at in reversed(range(len(lines))) if re.search(errors, lines[at])), None)
+    return "" if at is None else str(describe_error_line(lines, at))
+
+
+def _find_end_of_report(lines: Sequence[str], at: int) -> int:
+    """Return the index after the last line of what begins at a line: a heading has a paragraph."""
+    if not lines[at].rstrip().endswith(":"):
+        return at + 1
+    below = range(at + 1, min(len(lines), at + 1 + _PARAGRAPH_LINES))
+    ends = (number for number in below if not lines[number].strip() or _TRACEBACK.search(lines[number]))
+    return next(ends, below.stop)
 
 
 def _find_last_line(streams: Streams) -> str:
