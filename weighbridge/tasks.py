@@ -66,8 +66,7 @@ def engine(c: Context, format: str = "terminal", root: str = "") -> None:
     from weighbridge.commands import engine as command
 
     with show_user_errors():
-        project = open_project(c, "engine", root, use="all")
-        command.run(project.settings, project.root, format)
+        command.run(lambda use: open_project(c, "engine", root, use=use), format)
 
 
 @task(

@@ -8,7 +8,14 @@ from typing import cast
 import pytest
 
 from weighbridge.build import bases, standins
-from weighbridge.build.bases import BaseImage, ensure_base_image, find_base_image, has_compose, tell_compose
+from weighbridge.build.bases import (
+    BaseImage,
+    ensure_base_image,
+    find_base_image,
+    has_compose,
+    list_compose_roles,
+    tell_compose,
+)
 from weighbridge.engine import apt
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
@@ -192,20 +199,23 @@ def test_compose(tmp_path: Path, before: str | None, chosen: list[BaseImage], af
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "takes"),
+    ("name", "text", "takes", "roles"),
     [
-        ("compose.yaml", "services: {a: {build: {args: {PYTHON_IMAGE: }}}}", True),
-        ("docker-compose.yml", "services: {cache: {image: '${REDIS_IMAGE:-redis:8}'}}", True),
-        ("compose.yml", "secrets: {ca: {file: $WEIGHBRIDGE_CA_BUNDLE}}", True),
-        ("compose.yaml", "services: {a: {image: redis:8}}", False),
-        ("other.yaml", "services: {a: {build: {args: {PYTHON_IMAGE: }}}}", False),
+        ("compose.yaml", "services: {a: {build: {args: {PYTHON_IMAGE: }}}}", True, ("python",)),
+        ("docker-compose.yml", "services: {cache: {image: '${REDIS_IMAGE:-redis:8}'}}", True, ("redis",)),
+        ("compose.yml", "secrets: {ca: {file: $WEIGHBRIDGE_CA_BUNDLE}}", True, ()),
+        ("compose.yaml", "services: {a: {image: redis:8}}", False, ()),
+        ("other.yaml", "services: {a: {build: {args: {PYTHON_IMAGE: }}}}", False, ()),
     ],
 )
-def test_compose_files_that_take_our_variables(tmp_path: Path, name: str, text: str, *, takes: bool) -> None:
+def test_compose_files_that_take_our_variables(
+    tmp_path: Path, name: str, text: str, *, takes: bool, roles: tuple[str, ...]
+) -> None:
     """Only a project whose Compose file names one of our variables gets them in `.env`."""
     assert not has_compose(tmp_path)
     (tmp_path / name).write_text(text)
     assert has_compose(tmp_path) is takes
+    assert list_compose_roles(tmp_path) == roles
 
 
 @pytest.mark.parametrize(

@@ -1099,6 +1099,7 @@ CASES: Mapping[str, Case] = {name.lower(): case for name, case in globals().item
 
 REFUSED: Mapping[str, tuple[str, str]] = {
     "no image": ("{a: {}}", "services.a: it has neither an image nor a build"),
+    "image of a variable that is not set": ("{a: {image: $NONE}}", "services.a: its image is empty"),
     "port": ('{a: {image: x, ports: ["70000"]}}', "services.a.ports[0]: it has to be a port of a container"),
     "port list": ("{a: {image: x, ports: 80}}", "services.a.ports: it has to be a list"),
     "port form": ('{a: {image: x, ports: ["80:81:82:83"]}}', "services.a.ports[0]: it has to be a port"),

@@ -218,13 +218,24 @@ def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
 
 def has_compose(project: Path) -> bool:
     """Tell whether a Compose file of the project takes our variables; otherwise there is nothing to tell Compose."""
+    return bool(_find_variables(project))
+
+
+def list_compose_roles(project: Path) -> tuple[BaseRole, ...]:
+    """Return the bases whose variable a Compose file of the project takes."""
+    found = _find_variables(project)
+    return tuple(role for role in _ROLES if f"{role.upper()}_IMAGE" in found)
+
+
+def _find_variables(project: Path) -> frozenset[str]:
+    """Return those of our variables that the first Compose file names that names any."""
     names = (*(f"{role.upper()}_IMAGE" for role in _ROLES), _BUNDLE_VARIABLE)
     for name in _COMPOSE_FILES:
         with suppress(OSError):
             text = files.read(project / name, _COMPOSE_BYTES)
-            if any(each.encode() in text for each in names):
-                return True
-    return False
+            if found := frozenset(each for each in names if each.encode() in text):
+                return found
+    return frozenset()
 
 
 def _merge_lines(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]:

@@ -140,11 +140,11 @@ def test_line_that_reports_an_error(lines: list[str], at: int, told: str) -> Non
 WRONG_APP = """Usage: celery [OPTIONS] COMMAND [ARGS]...
 Try 'celery --help' for help.
 
-Error: 
+Error:\x20
 Unable to load celery application.
 The module words.worker was not found.
 """
-FAILING_APP = f"""Error: 
+FAILING_APP = f"""Error:\x20
 Unable to load celery application.
 While trying to load the module words.worker the following error occurred:
 {traceback("import nowhere_to_be_found")}

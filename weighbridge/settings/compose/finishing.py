@@ -15,6 +15,7 @@ from weighbridge.settings.compose.project import ComposeBuild, ComposeFile, Comp
 from weighbridge.settings.compose.services import TEXTS, Draft, EnvFile
 
 _DEFAULT_NETWORK = "default"
+_NO_IMAGE = "it has neither an image nor a build"
 
 
 class Finishing:
@@ -41,7 +42,8 @@ class Finishing:
         draft: Draft = self._model["services"][name]
         place = self._place.at("services").at(name)
         if not draft.get("image") and not draft.get("build"):
-            raise place.refuse("it has neither an image nor a build")
+            is_unset = draft.get("image") == ""
+            raise place.refuse("its image is empty: a variable in it is not set" if is_unset else _NO_IMAGE)
         self._check_names(draft, place)
         kept = ("command", "entrypoint", "ports", "expose", "read_only", "stop_grace_period", "profiles")
         plain: dict[str, Any] = {key: draft.get(key) or None for key in TEXTS}
