@@ -197,6 +197,8 @@ def test_settings_of_version_0_1_mean_what_they_meant() -> None:
     now = [rule.title for rule in (*suite.build_rules(hardened, alone), *suite.build_fault_rules(hardened, alone))]
     assert sorted(now) == sorted([*kept["rules"], "api keeps-running", "worker keeps-running"])
     assert [*old.roles] == ["api", "worker"]
-    assert hardened.model_dump(exclude={"variants", "budgets", "changes"}) == OURS.model_dump(
-        exclude={"variants", "budgets", "changes"}
-    )
+    # Since then, our own send and read the worker's last job without the application, and the job is shorter.
+    job = {each: getattr(old.get_worker("worker"), each) for each in ("slow_job", "job_result")}
+    ours = OURS.model_copy(update={"roles": {**OURS.roles, "worker": OURS.get_worker("worker").model_copy(update=job)}})
+    others = {"variants", "budgets", "changes"}
+    assert hardened.model_dump(exclude=others) == ours.model_dump(exclude=others)

@@ -7,6 +7,7 @@ the SDK does not support BuildKit. No exception of the SDK or of its HTTP librar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
@@ -26,6 +27,7 @@ from weighbridge.model.engine import CommandResult, ContainerSpec, ContainerStat
 
 _DETECT_TIMEOUT_SECONDS, _REQUEST_TIMEOUT_SECONDS = 10, 120
 _GONE_OR_IN_USE = {404, 409, 403}  # 403: a running container is attached to the network
+_REMOVALS_AT_ONCE = 4
 _FOREIGN = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError)
 
 
@@ -255,7 +257,9 @@ class DockerEngine(Facts):
     def remove_labelled(self, label: str) -> int:
         """Remove our containers, networks and volumes with `label` (`key` or `key=value`); return how many."""
         api, (containers, networks, volumes) = self._api, self._find_owned(label)
-        gone = sum(_try_removal(partial(api.remove_container, each["Id"], force=True, v=True)) for each in containers)
+        steps = [partial(api.remove_container, each["Id"], force=True, v=True) for each in containers]
+        with ThreadPoolExecutor(_REMOVALS_AT_ONCE) as pool:
+            gone = sum(pool.map(_try_removal, steps))
         gone += sum(_try_removal(partial(api.remove_network, each["Id"])) for each in networks)
         return gone + sum(_try_removal(partial(api.remove_volume, each["Name"], force=True)) for each in volumes)
 

@@ -1,7 +1,7 @@
 """The rules in the order in which they are tried, and what each of them needs.
 
-The roles start one after the other, so that neither slows the other's start. A rule that cannot hold because another
-one does not is not tried: so the rules that fail are exactly what needs mending.
+Roles that need not wait for each other start at once, and an API may end while the last worker does. A rule that cannot
+hold because another one does not is not tried: so the rules that fail are exactly what needs mending.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from weighbridge.smoke.rules import api, beat, before, data_usage, hardening, se
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import worker as worker_rules
 from weighbridge.smoke.rules.arrival import Arrival
+from weighbridge.smoke.rules.in_flight import RequestInFlight
 from weighbridge.smoke.stack.blueprint import STUBS, Blueprint
 from weighbridge.smoke.stack.cast import Cast
 from weighbridge.smoke.stack.containers import Stack
@@ -58,6 +59,7 @@ class _Suite:
         self._cast = cast
         self._blueprint = Blueprint(settings=settings, cast=cast, services={}, run=Run("", keep=False))
         self._arrivals = {name: Arrival(name) for name in settings.api_names}
+        self._in_flight = self._find_request_in_flight()
         self._has_python = image_suite.list_python_images(settings, cast)
 
     def build(self) -> Iterator[Rule]:
@@ -78,12 +80,15 @@ class _Suite:
         for role in settings.roles:
             yield from self._build_work_rules(role)
         yield from self._build_probe_rules()
-        in_order = sorted(settings.roles, key=lambda role: role in settings.api_names)  # whoever sends jobs ends last
-        for role in in_order:
+        for role in self._list_in_order_of_ends():
             yield from self._build_rules_before_the_end(role)
-        for role in in_order:
+        for role in self._list_in_order_of_ends():
             yield from self._build_end_rules(role)
         yield from self._build_last_rules()
+
+    def _list_in_order_of_ends(self) -> list[str]:
+        """Return the roles; whoever sends jobs ends last."""
+        return sorted(self._settings.roles, key=lambda role: role in self._settings.api_names)
 
     @property
     def _is_hardened(self) -> bool:
@@ -221,20 +226,29 @@ class _Suite:
         needs = (serves, f"{role} registers-its-jobs") if is_worker else (serves,)
         if slow_job := self._find_slow_job(role):
             result = self._settings.get_worker(role).job_result
-            holds = partial(shutdown.finishes_running_job, role=role, slow_job=slow_job, job_result=result)
+            # An API that may have sent jobs ends after all workers, but need not wait until the last has cleaned up.
+            is_last = role == self._list_in_order_of_ends()[-len(self._settings.api_names) - 1]
+            holds = partial(
+                shutdown.finishes_running_job,
+                role=role,
+                slow_job=slow_job,
+                job_result=result,
+                meanwhile=self._in_flight.begin if is_last and self._in_flight else None,
+            )
             yield self._build_rule(role, "finishes-running-job-on-sigterm", holds, *needs)
             return
-        is_first = role == next(iter(self._settings.api_names), "")
-        request = shutdown.find_request(self._settings.smoke.probes) if is_first else None
-        if request:
-            holds = partial(shutdown.finishes_request_in_flight, role=role, request=request)
-            yield self._build_rule(role, "finishes-request-in-flight", holds, serves)
+        if self._in_flight and self._in_flight.role == role:
+            yield self._build_rule(role, "finishes-request-in-flight", self._in_flight.wait, serves)
         needs = (runs,) if role in self._settings.api_names else needs
         # Where none is to be measured by itself, it takes less time to stop all at once that nobody needs any more.
         others = [name for name in self._settings.roles if name not in self._settings.api_names]
         together = () if self._is_hardened else tuple(name for name in others if not self._find_slow_job(name))
         holds = partial(shutdown.stops_on_sigterm, role=role, together=together)
         yield self._build_rule(role, "stops-on-sigterm", holds, *needs)
+
+    def _find_request_in_flight(self) -> RequestInFlight | None:
+        request, role = shutdown.find_request(self._settings.smoke.probes), next(iter(self._settings.api_names), "")
+        return RequestInFlight(role, request) if role and request else None
 
     def _find_slow_job(self, role: str) -> tuple[str, ...] | None:
         return self._settings.get_worker(role).slow_job if role in self._settings.worker_names else None

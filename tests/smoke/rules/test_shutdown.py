@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import SignalName
+from weighbridge.model.engine import ContainerState, SignalName
 from weighbridge.settings.probes import Probe, Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import shutdown
@@ -61,6 +61,57 @@ def test_job_in_a_long_log() -> None:
     """Only the end of a long log is fetched each time, and the job is found there."""
     engine = FakeEngine(RUNNING, exited(0), log="noise\n" * 5000 + "job-1 began\n", outputs=["0 job-1"])
     assert shutdown.finishes_running_job(stack_on(engine), "worker", ["call"], None).startswith("exited with 0")
+
+
+def test_job_that_ended_too_soon() -> None:
+    """A job that has succeeded before the signal shows nothing."""
+    engine = FakeEngine(RUNNING, exited(0), log="job-1 received\njob-1 succeeded in 1s", outputs=["0 job-1"] * 9)
+    reason = refused(lambda: shutdown.finishes_running_job(stack_on(engine), "worker", ["call"], None))
+    assert reason == "job job-1 had ended before SIGTERM; let the job of roles.worker.slow_job take longer"
+
+
+CELERY_RESULT = ["celery", "result"]
+
+
+@pytest.mark.parametrize(("command", "waits"), [(CELERY_RESULT, True), (["./result"], False)])
+def test_result_is_waited_for_while_the_worker_ends(command: list[str], *, waits: bool) -> None:
+    """Celery's own command waits for the result; any other one is run once the worker has ended."""
+    order = list[str]()
+
+    class Ending(FakeEngine):
+        def read_state(self, _container: str) -> ContainerState:
+            asked = any("result" in word for command in self.commands for word in command[6:])
+            if waits and not asked:
+                return RUNNING
+            order.append("ended")
+            return exited(0)
+
+    engine = Ending(log="job-1", outputs=["0 job-1", "0 7"])
+    found = shutdown.finishes_running_job(stack_on(engine, worker={"grace_seconds": 5}), "worker", ["call"], command)
+    assert found.endswith(" and its job gave 7")
+    assert order[:1] == ["ended"]
+
+
+def test_result_that_came_too_late() -> None:
+    """If the time of the command is up before the job is done, it is asked once more after the worker's end."""
+    engine = FakeEngine(RUNNING, exited(0), log="job-1", outputs=["0 job-1", "3 too late", "0 7"])
+    found = shutdown.finishes_running_job(stack_on(engine), "worker", ["call"], CELERY_RESULT)
+    assert found.endswith(" and its job gave 7")
+
+
+def test_what_begins_while_the_worker_ends() -> None:
+    """Once its job is done, the next end begins, once; not if nobody knows when the job is done."""
+    for command, count in ((CELERY_RESULT, 1), (["./result"], 0)):
+        begun = list[object]()
+
+        class Ending(FakeEngine):
+            def read_state(self, _container: str, begun: list[object] = begun, count: int = count) -> ContainerState:
+                return exited(0) if len(begun) >= count else RUNNING
+
+        engine = Ending(log="job-1", outputs=["0 job-1", "0 7"])
+        stack = stack_on(engine, worker={"grace_seconds": 5})
+        shutdown.finishes_running_job(stack, "worker", ["call"], command, begun.append)
+        assert begun == [stack] * count
 
 
 def test_worker_that_a_shell_started() -> None:

@@ -106,6 +106,26 @@ def test_slow_job_that_a_worker_beside_the_api_takes() -> None:
     assert worker.begin_job(stack_on(engine, timeout_seconds=5), "worker", ["call"]) == "job-2"
 
 
+def test_slow_job_that_was_too_fast() -> None:
+    """A job that had succeeded before anybody looked shows nothing, so another one is sent; but not for ever."""
+
+    class Late(FakeEngine):
+        def read_log(self, container: str, lines: int | None, *, times: bool = False) -> str:
+            sent = sum("call" in command for command in self.commands)
+            self.text = f"Task t[job-{sent}] received" + (
+                "" if sent > self.slow else f"\nTask t[job-{sent}] succeeded in 1s"
+            )
+            return super().read_log(container, lines, times=times)
+
+        slow = 1
+
+    engine = Late(outputs=["0 job-1", "0 job-2"])
+    assert worker.begin_job(stack_on(engine, timeout_seconds=5), "worker", ["call"]) == "job-2"
+    engine = Late(outputs=[f"0 job-{number}" for number in range(1, 10)])
+    engine.slow = 9
+    assert worker.begin_job(stack_on(engine, timeout_seconds=5), "worker", ["call"]) == "job-5"
+
+
 QUEUES = {"command": ["celery", "-A", "shop", "worker", "-Q", "mail,texts"]}
 BROKER = {"broker": {"image": "rabbitmq:4"}}
 
@@ -172,7 +192,21 @@ def test_application_of_the_command_is_asked() -> None:
     engine = FakeEngine(outputs=[f"0 {json.dumps(KNOWN)}"])
     stack = stack_on(engine, worker=QUEUES, services=BROKER)
     assert worker.list_registered_jobs(stack, "worker") == KNOWN
-    assert engine.commands[0][6:] == ("celery", "--app", "shop", "inspect", "registered", "--json")
+    command = ("celery", "--app", "shop", "inspect", "registered", "--json")
+    assert engine.commands[0][6:] == (*command, "--destination", "celery@worker")
+
+
+def test_worker_of_another_name() -> None:
+    """The workers of the roles are asked by name first, which is soon answered, then all that there are."""
+    engine = FakeEngine(outputs=["69 Error: No nodes replied within time constraint", f"0 {json.dumps(KNOWN)}"])
+    stack = stack_of(engine, with_roles({"worker": {}, "mails": {"kind": "worker"}}, timeout_seconds=5))
+    assert worker.list_registered_jobs(stack, "worker") == KNOWN
+    first, second = (command[6:] for command in engine.commands)
+    assert first == (*second, "--destination", "celery@worker,celery@mails")
+    asks = {"registered": ["./jobs"]}
+    own = FakeEngine(outputs=[f"0 {json.dumps(KNOWN)}"])
+    worker.list_registered_jobs(stack_on(own, worker=asks), "worker")
+    assert own.commands[0][6:] == ("./jobs",)
 
 
 def test_workers_of_several_roles() -> None:

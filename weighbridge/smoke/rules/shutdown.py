@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from weighbridge.model.engine import ContainerState
 from weighbridge.settings.probes import Probe, Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import requests
-from weighbridge.smoke.rules.worker import begin_job
+from weighbridge.smoke.rules.worker import begin_job, has_ended
 from weighbridge.smoke.stack import advice, endings, exit_reason, inside
+from weighbridge.smoke.stack.background import Background
+from weighbridge.smoke.stack.celery import find_call
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Client, Sent
 from weighbridge.smoke.stack.observations import Moment
@@ -48,15 +52,56 @@ def stops_on_sigterm(stack: Stack, role: str, together: Iterable[str] = ()) -> s
     return _stop(stack, role, _GRACEFUL)
 
 
-def finishes_running_job(stack: Stack, role: str, slow_job: Sequence[str], job_result: Sequence[str] | None) -> str:
-    """After SIGTERM the worker finishes the job that it runs, then ends within its grace."""
+def finishes_running_job(
+    stack: Stack,
+    role: str,
+    slow_job: Sequence[str],
+    job_result: Sequence[str] | None,
+    meanwhile: Callable[[Stack], None] | None = None,
+) -> str:
+    """After SIGTERM the worker finishes the job that it runs, then ends within its grace.
+
+    Args:
+        stack: The stack.
+        role: The worker.
+        slow_job: A command that sends a job and prints its id.
+        job_result: A command that prints the result of the job whose id follows; None: there is none.
+        meanwhile: Called once the job is done, while the worker ends.
+    """
     job = begin_job(stack, role, slow_job)
-    ended = _stop(stack, role, (0,))
+    result = _begin_to_wait_for_result(stack, role, job_result, job)
+
+    def look() -> None:
+        nonlocal meanwhile
+        if meanwhile and result and result.is_done:
+            meanwhile(stack)
+            meanwhile = None
+
+    ended = _stop(stack, role, (0,), look)
+    if has_ended(stack.read_log(role, None).splitlines()[: stack.observed.lines_before_stop[role]], job):
+        raise CheckFailed(f"job {job} had ended before SIGTERM; let the job of roles.{role}.slow_job take longer")
     if job_result is None:
         return ended
-    # The worker has ended: if there is no result by now, there never will be.
-    result = inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds, role=role)
-    return f"{ended}, and its job gave {result}"
+    return f"{ended}, and its job gave {_read_result(stack, role, job_result, job, result)}"
+
+
+def _begin_to_wait_for_result(
+    stack: Stack, role: str, job_result: Sequence[str] | None, job: str
+) -> Background[str] | None:
+    """Begin to wait for a job's result, if the command is Celery's: it waits, and others may not."""
+    call = find_call(job_result or ())
+    if job_result is None or call is None or "result" not in call.arguments:
+        return None
+    limit = stack.settings.smoke.timeout_seconds
+    return Background(lambda: inside.run(stack, (*job_result, job), limit, role=role))
+
+
+def _read_result(stack: Stack, role: str, job_result: Sequence[str], job: str, begun: Background[str] | None) -> str:
+    """Return a job's result. Its worker has ended: if there is none by now, there never will be."""
+    if begun:
+        with suppress(CheckFailed):  # the time may have been up before the job was done
+            return begun.wait(stack)
+    return inside.run(stack, (*job_result, job), stack.settings.smoke.timeout_seconds, role=role)
 
 
 def find_request(probes: Iterable[Probe]) -> Request | None:
@@ -173,11 +218,16 @@ def _tell_to_stop(stack: Stack, role: str) -> Moment:
     return sent
 
 
-def _stop(stack: Stack, role: str, graceful: Collection[int]) -> str:
+def _stop(stack: Stack, role: str, graceful: Collection[int], meanwhile: Callable[[], None] = lambda: None) -> str:
     grace = stack.get_role(role).grace_seconds
     before = stack.observed.told_to_stop.get(role)
     sent = before or _tell_to_stop(stack, role)
-    state = stack.wait(role, lambda state: not state.running, max(0.0, grace - sent.age))
+
+    def has_stopped(state: ContainerState) -> bool:
+        meanwhile()
+        return not state.running
+
+    state = stack.wait(role, has_stopped, max(0.0, grace - sent.age))
     if state.running:
         raise CheckFailed(
             f"still running {grace:g} s after SIGTERM: an engine would now kill it, and its work would be lost; "

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 from weighbridge.engine.inspect import parse_time
 from weighbridge.errors import EngineFault
@@ -73,7 +75,7 @@ def starts(stack: Stack, role: str, container: str = "", on_start: OnStart = _NO
     container = container or role
     if container not in stack.observed.began:
         _start(stack, role, container, on_start)
-    if not stack.blueprint.is_hardened and container == role:
+    if container == role:
         _start_waiting(stack, on_start)
     state = _wait_until_settled(stack, container, role)
     if not state.running and not _has_failed_on_read_only_root(stack, container):
@@ -99,10 +101,7 @@ def _start(stack: Stack, role: str, container: str, on_start: OnStart) -> None:
 
 
 def _start_waiting(stack: Stack, on_start: OnStart) -> None:
-    """Start all roles that have not been started and need not wait for another one: it takes less time at once.
-
-    Under `hardened` each starts by itself, so that none slows the start of another.
-    """
+    """Start all roles that have not been started and need not wait for another one: it takes less time at once."""
     for role, settings in stack.settings.roles.items():
         if role not in stack.observed.began and {*settings.after} <= stack.observed.settled.keys():
             with suppress(CheckFailed):  # its own rule tries again, and says so
@@ -161,7 +160,8 @@ def becomes_healthy(stack: Stack, role: str) -> str:
 
 def health_check_can_fail(stack: Stack, roles: Sequence[str]) -> str:
     """Each role's health check fails in a container where that role does not run: one that cannot fail is useless."""
-    found = {role: _check_idle_health(stack, role) for role in roles}
+    with ThreadPoolExecutor(len(roles)) as pool:
+        found = dict(zip(roles, pool.map(partial(_check_idle_health, stack), roles), strict=True))
     said = {role: health for role, health in found.items() if health}
     if not said:
         raise CheckFailed("there is no health check")

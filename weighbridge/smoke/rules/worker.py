@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from weighbridge.settings.project import Settings
@@ -24,6 +24,7 @@ _DEFAULT = ""
 """In place of a queue that nobody names: the application's own default."""
 _TRIES = 5
 _ARRIVAL_SECONDS = 5.0
+_SUCCEEDED = " succeeded in "
 _LOG_LINES = 1000
 """More lines than a worker writes between two reads of its log."""
 
@@ -142,6 +143,17 @@ def _build_inspection(stack: Stack, role: str) -> tuple[str, ...]:
     return (*call.program, "inspect", "registered", "--json")
 
 
+def _address_workers(stack: Stack, role: str) -> tuple[str, ...]:
+    """Return options that name the workers to ask; empty if the settings say how to ask.
+
+    Celery waits for as many answers as it names workers, but a whole second if it names none, because nobody knows how
+    many there are. A worker may have been given another name: then all have to be asked.
+    """
+    if stack.settings.get_worker(role).registered:
+        return ()
+    return ("--destination", ",".join(f"celery@{name}" for name in stack.settings.worker_names))
+
+
 def _advise_on_asking(role: str) -> str:
     """Return which setting says how to ask for jobs."""
     return (
@@ -159,10 +171,11 @@ def list_registered_jobs(stack: Stack, role: str) -> dict[str, list[str]]:
     Each question gets as long as all together: importing the application may take most of that.
     """
     limit, command = _limit(stack), _build_inspection(stack, role)
-    deadline = time.monotonic() + limit
+    deadline, address = time.monotonic() + limit, _address_workers(stack, role)
     while True:
+        asked, address = (*command, *address), ()
         try:
-            found = json.loads(inside.run(stack, command, limit, role=role))
+            found = json.loads(inside.run(stack, asked, limit, role=role))
         except (CheckFailed, ValueError) as error:
             reason = str(error)
         else:
@@ -190,20 +203,32 @@ def list_registered_jobs(stack: Stack, role: str) -> dict[str, list[str]]:
 def begin_job(stack: Stack, role: str, slow_job: Sequence[str]) -> str:
     """Send a job that takes some seconds; return its id once the worker's log names it.
 
-    If another container runs a worker, too, as under a supervisor, that may take a job first: then another is sent.
+    If another container runs a worker, too, as under a supervisor, that may take a job first: then another is sent. So
+    is one if the job has ended before we looked, as on a busy machine.
     """
     limit = _limit(stack)
     job = _send_job(stack, role, slow_job)
-    deadline = time.monotonic() + limit
+    deadline, tries = time.monotonic() + limit, _TRIES
     others = [name for name in stack.settings.roles if name != role]
-    while job not in stack.read_log(role, _LOG_LINES):
+    while True:
+        log = stack.read_log(role, _LOG_LINES)
+        if job in log:
+            tries -= 1
+            if not tries or not has_ended(log.splitlines(), job):
+                return job
+            job = _send_job(stack, role, slow_job)
+            continue
         if time.monotonic() > deadline:
             cause = queues_in_broker.describe_unconsumed(stack) or "let it log at INFO (--loglevel INFO)"
             raise CheckFailed(f"the worker's log does not name job {job} after {limit:g} s; {cause}")
         if any(job in stack.read_log(name, _LOG_LINES) for name in others):
             job = _send_job(stack, role, slow_job)
         stack.pause()
-    return job
+
+
+def has_ended(log: Iterable[str], job: str) -> bool:
+    """Tell whether a worker has logged that a job succeeded, in Celery's words (celery.app.trace, LOG_SUCCESS)."""
+    return any(job in line and _SUCCEEDED in line for line in log)
 
 
 def _send_job(stack: Stack, role: str, slow_job: Sequence[str]) -> str:
