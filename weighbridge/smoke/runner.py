@@ -6,13 +6,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from weighbridge.engine.protocol import Engine
-from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage, SettingsError, SmokeFailed
+from weighbridge.errors import BUILD_FIRST, NoSuchImage, SettingsError, SmokeFailed
 from weighbridge.model.smoke import Check, Proof, StartCosts, TriedImage
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import rule, suite
@@ -238,10 +239,9 @@ class _Variant:
                 engine=trial.engine, blueprint=blueprint, interruption=self.interruption, project=trial.project
             )
             stack.observed.secrets.update(copies.read_secrets(blueprint.copies))
-            with run_stack(stack, trial.note):
-                for service in trial.services:
-                    with suppress(EngineFault):  # its rule reports it; meanwhile the rules on the image are tried
-                        stack.start(service)
+            with run_stack(stack, trial.note), ThreadPoolExecutor(len(trial.services) or 1) as pool:
+                # Meanwhile the rules on the image are tried; those on services report what fails.
+                stack.observed.starting.update({each: pool.submit(stack.start, each) for each in trial.services})
                 variants = filter(trial.settings.variants.__contains__, self.cast.images)
                 accepted = {
                     rule: why for name in variants for rule, why in trial.settings.variants[name].accepts.items()

@@ -22,6 +22,8 @@ _VERSION_LABEL = "org.opencontainers.image.version"
 def starts(stack: Stack, service: str) -> str:
     """The service is ready; it is started first if it has not been. Without it no role can be tried."""
     begin = time.monotonic()
+    if begun := stack.observed.starting.pop(service, None):
+        begun.exception()  # if it failed, it fails again below
     try:
         state = stack.read_state(service)
     except EngineFault:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ class Observations:
     """Command that asks for jobs -> what it printed last: all workers answer it."""
     described: dict[str, Described] = field(default_factory=dict)
     """API -> what it says about itself."""
+    starting: dict[str, Future[Any]] = field(default_factory=dict)
+    """Service -> the end of its container's start, which was begun beside the rules on images."""
     began: dict[str, float] = field(default_factory=dict)
     """Role -> when its container was started, by the monotonic clock."""
     settled: dict[str, Moment] = field(default_factory=dict)
