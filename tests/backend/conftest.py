@@ -22,8 +22,8 @@ import pytest
 import uvicorn
 from sqlalchemy import create_engine, text
 
+from backend.application import create_app
 from backend.connection import Connection
-from backend.main import create_app
 from backend.settings import Settings
 from backend.store import Store
 

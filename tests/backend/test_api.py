@@ -244,7 +244,7 @@ def test_a_service_that_is_away_is_one_line_of_log(
 ) -> None:
     """The line has the cause and no traceback."""
     _compare(client, record)
-    told = [record for record in caplog.records if record.name == "backend.main"]
+    told = [record for record in caplog.records if record.name == "backend.application"]
 
     assert [entry.exc_info for entry in told] == [None]
     assert told[0].getMessage().startswith("POST /v1/comparisons: ")

@@ -165,7 +165,7 @@ def test_many_scrapers_cost_as_much_as_one(client: httpx.Client, monkeypatch: py
 
 def test_a_start_does_not_load_the_library() -> None:
     """Only who asks for the metrics waits for it."""
-    code = "import sys, backend.main; print('prometheus_client' in sys.modules)"
+    code = "import sys, backend.application; print('prometheus_client' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout == "False\n"

@@ -264,7 +264,7 @@ def test_readiness_tells_the_reason(serving: Any, redis_url: str, tmp_path: Path
 def test_neither_role_loads_alembic(tmp_path: Path) -> None:
     """The start of both is as fast as without it; an older SQLite file alone makes a role load it."""
     program = (
-        "import sys, backend.main, backend.worker; from backend.store import Store; "
+        "import sys, backend.application, backend.worker; from backend.store import Store; "
         f"Store('sqlite:///{tmp_path}/new.db').ping(); assert not {{'alembic', 'mako'}} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=os.environ | {"HOME": str(tmp_path)}, check=True)

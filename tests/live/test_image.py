@@ -127,7 +127,7 @@ def test_nothing_is_compiled_at_start(engine: DockerEngine, client: docker_cli.B
     """Every module that the two roles import has its bytecode in the image, of the kind that no file time can spoil."""
     source = """
 import json, sys, importlib.util
-import backend.main, backend.worker
+import backend.application, backend.main, backend.worker
 missing, timed, count = [], [], 0
 for module in list(sys.modules.values()):
     path = getattr(module, "__file__", None) or ""
