@@ -39,7 +39,7 @@ def check_configuration(project: Path, tasks: ModuleType | None = None) -> None:
     config = Config(lazy=True, project_location=project)
     config.load_system(merge=False)
     config.load_user(merge=False)
-    _load_project(config, own)
+    _load_project(config, project, own)
     _check_keys(config)
     try:
         config.load_shell_env()
@@ -53,9 +53,14 @@ def check_configuration(project: Path, tasks: ModuleType | None = None) -> None:
         _check_keys(config)
 
 
-def _load_project(config: Config, own: Mapping[str, Any]) -> None:
+def _load_project(config: Config, project: Path, own: Mapping[str, Any]) -> None:
+    """Merge invoke.yaml, of which `own` is the content, or else the file of another kind that Invoke reads."""
     try:
-        config.load_project()
+        if own:  # above what is merged later, which changes nothing for a check, and saves parsing it once more
+            (project / _OWN).read_text(encoding="locale")
+            config.load_overrides(dict(own))
+        else:
+            config.load_project()
     except AmbiguousMergeError as error:
         if not [*_find_clashes(Config.global_defaults(), own)]:
             message = "invoke.yaml does not fit ~/.invoke.yaml or /etc/invoke.yaml: a key is a section in one file only"
@@ -79,6 +84,8 @@ def _find_option(tasks: ModuleType) -> str | None:
     if core is None:  # this is not Invoke's own program
         return None
     found: str | None = core[0].args.config.value
+    if not core.unparsed:  # there is nothing behind it
+        return found
     try:
         contexts = Collection.from_module(tasks).to_contexts()
         later = Parser(initial=program.initial_context, contexts=contexts).parse_argv([*core.unparsed])[0]

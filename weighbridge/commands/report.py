@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from weighbridge.commands import choose, requirements, weigh
 from weighbridge.render import formats
+from weighbridge.render.outputs import Outputs
 from weighbridge.render.terminal import console
 from weighbridge.report import budgets, records
 from weighbridge.report.summary import Baseline, Summary
@@ -44,7 +45,7 @@ def run(
     Raises:
         OverBudget: An image is over a hard limit; raised after everything is recorded and rendered.
     """
-    outputs = formats.Outputs(formats.REPORTS, formats_wanted)
+    outputs = Outputs(formats.REPORTS, formats_wanted)
     wanted = choose.choose_images(settings, variants, images)
     if rebuild:
         from weighbridge.commands import rebuild as rebuilding  # noqa: PLC0415 - it takes a tenth of a second

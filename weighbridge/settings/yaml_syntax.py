@@ -92,18 +92,26 @@ class _ComposeLoader(_Loader):
 
 _TOO_LARGE = 2**64
 _SIGNS = list("-+.0123456789")
-for _tag, _form, _first in (
+_FORMS = (
     ("null", "~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", "true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", "[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", _SIGNS),
     ("float", r"[-+]?(?:(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))", _SIGNS),
     ("float", r"\.(?:nan|NaN|NAN)", ["."]),
     ("merge", "<<", ["<"]),
-):
-    _ComposeLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})$"), _first)
-_ComposeLoader.add_constructor("tag:yaml.org,2002:int", _ComposeLoader.build_integer)
-for _tag in ("!reset", "!override"):
-    _ComposeLoader.add_constructor(_tag, _ComposeLoader.build_tagged)
+)
+"""The kinds of plain values, each with a regular expression, and the characters that it begins with."""
+
+
+@cache
+def _prepare_compose_loader() -> type[_ComposeLoader]:
+    """Return the loader of compose files. The menu opens without it, because it takes a while."""
+    for tag, form, first in _FORMS:
+        _ComposeLoader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"(?:{form})$"), first)
+    _ComposeLoader.add_constructor("tag:yaml.org,2002:int", _ComposeLoader.build_integer)
+    for tag in ("!reset", "!override"):
+        _ComposeLoader.add_constructor(tag, _ComposeLoader.build_tagged)
+    return _ComposeLoader
 
 
 def check_syntax(path: Path) -> dict[str, Any]:
@@ -172,7 +180,7 @@ def _parse_once(text: str) -> Any:
 
 
 def _parse_compose(text: str) -> Any:
-    return yaml.load(text, Loader=_ComposeLoader)  # noqa: S506 - a safe loader
+    return yaml.load(text, Loader=_prepare_compose_loader())  # noqa: S506 - a safe loader
 
 
 def _parse_json(text: str) -> Any:
