@@ -58,7 +58,7 @@ def test(c: Context, quick: bool = False, long: bool = False) -> None:
         "service": "measure the running service instead: requests by 1, 16, 64 and 256 clients, and memory",
         "soak": "use the running service instead while its containers are killed, and look for what is lost",
         "minutes": "how long to do so",
-        "format": formats.describe_choice(["terminal", "json"]),
+        "format": formats.describe_choice(["terminal", "json", "markdown"]),
     }
 )
 def bench(

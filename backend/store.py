@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, delete, func, or_, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from backend.database import Database
@@ -47,7 +47,8 @@ class Store(Database):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._insert = sqlite.insert if self.is_sqlite else postgresql.insert
+        dialect = "sqlite" if self.is_sqlite else "postgresql"  # only one is needed, and either takes a while to import
+        self._insert = import_module(f"sqlalchemy.dialects.{dialect}").insert
 
     def add_report(self, report: StoredReport, record: bytes) -> bool:
         """Store a report; return False if it was stored before, even if two arrive at the same instant."""

@@ -113,7 +113,7 @@ def _iterate_targets(ours: Mapping[str, Compared], peers: Sequence[Compared]) ->
 
 
 def _make_absolute_target(name: str, unit: Unit, limit: float, image: Compared | None, figure: Figure) -> Target:
-    return Target(name=name, unit=unit, limit=limit, measured=figure(image) if image else None)
+    return Target(what=name, unit=unit, limit=limit, measured=figure(image) if image else None)
 
 
 def _make_relative_target(
@@ -122,7 +122,7 @@ def _make_relative_target(
     own = figure(image) if image else None
     best = min((value for value in map(figure, peers) if value is not None), default=None)
     measured = own / best if own is not None and best else None
-    return Target(name=f"{name}, of the best peer's", unit="times", limit=limit, measured=measured)
+    return Target(what=f"{name}, of the best peer's", unit="times", limit=limit, measured=measured)
 
 
 def _compute_median(values: Sequence[float]) -> float | None:

@@ -97,7 +97,7 @@ class Workplace:
 
 
 def list_our_contenders(
-    place: Workplace, references: Sequence[str], cache: Path, *, has_folder: bool
+    place: Workplace, references: Sequence[str], cache: Path, earlier: Path | None = None, *, has_folder: bool
 ) -> tuple[Contender, ...]:
     """Return our own tasks on images of the engine.
 
@@ -105,10 +105,11 @@ def list_our_contenders(
         place: The folders that they use.
         references: The images.
         cache: What the reports in JSON fill and use.
+        earlier: The folder with the files of the earlier commit; None if there is none.
         has_folder: Whether the engine's folder can be read here.
     """
     locations = [f"docker:{reference}" for reference in references]
-    drawn, earlier = place.make_folder(), _make_earlier_command(place)
+    drawn = place.make_folder()
     here = Contender(name=HERE, commands=lambda: [place.make_report_command(locations, in_folder=True)])
     return (
         Contender(name=COLD, commands=lambda: [place.make_report_command(locations)]),
@@ -118,7 +119,7 @@ def list_our_contenders(
         Contender(name=CHANGED, commands=partial(_make_changed_commands, place, locations, cache, count(10_001))),
         Contender(name=FIRST, commands=partial(_make_first_commands, place, locations, cache)),
         Contender(name=MENU, commands=lambda: [place.make_invoke_command("--list", cache=cache)]),
-        *([] if earlier is None else [Contender(name=EARLIER, commands=lambda: [earlier])]),
+        *([Contender(name=EARLIER, commands=partial(_make_earlier_commands, place, earlier))] if earlier else []),
         *(Contender(name=name, commands=partial(_make_import_commands, place, name)) for name in (IMPORTED, INVOKE)),
     )
 
@@ -145,15 +146,19 @@ def _make_first_commands(place: Workplace, locations: Sequence[str], cache: Path
     return [place.make_report_command(locations, copy, format_="markdown")]
 
 
-def _make_earlier_command(place: Workplace) -> Command | None:
-    """Return the command for the list at the earlier commit; None if the repository does not have that commit."""
-    folder = place.make_folder()
+def _make_earlier_commands(place: Workplace, earlier: Path) -> list[Command]:
+    return [replace(place, project=earlier).make_invoke_command("--list")]
+
+
+def unpack_earlier(place: Workplace) -> Path | None:
+    """Return a folder with the files of the earlier commit; None if the repository does not have that commit."""
     words = ["git", "-C", str(place.project), "archive", EARLIER_COMMIT]
     packed = subprocess.run(words, capture_output=True, check=False)
     if packed.returncode:
         return None
+    folder = place.make_folder()
     subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
-    return replace(place, project=folder).make_invoke_command("--list")
+    return folder
 
 
 def list_other_contenders(

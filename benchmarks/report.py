@@ -37,7 +37,22 @@ def render_json(results: Results, stream: TextIO | None = None) -> None:
     (stream or log_commands.guard(sys.stdout, "json")).write(json.dumps(_export(results), indent=2) + "\n")
 
 
-FORMATS: Mapping[str, Callable[[Results], None]] = {"terminal": render, "json": render_json}
+def render_markdown(results: Results, stream: TextIO | None = None) -> None:
+    """Write the table of the README: the targets, by what they refer to."""
+    rows = dict[str, list[str]]()
+    for target in results.targets:
+        rows.setdefault(target.reference, []).append(_describe_target(target))
+    (stream or log_commands.guard(sys.stdout, "markup")).write(
+        f"| {results.engine}, compared with | times its seconds (at most) |\n|---|---|\n"
+        + "".join(f"| {name or 'nothing'} | {'; '.join(told)} |\n" for name, told in rows.items())
+    )
+
+
+FORMATS: Mapping[str, Callable[[Results], None]] = {
+    "terminal": render,
+    "json": render_json,
+    "markdown": render_markdown,
+}
 
 
 def _print_speed(results: Results, stream: TextIO | None) -> None:
@@ -125,6 +140,13 @@ def print_targets(targets: Sequence[Target], stream: TextIO | None) -> None:
     print_table("Targets", columns, rows, stream=stream)
 
 
+def _describe_target(target: Target) -> str:
+    """Return its figure and its limit, in few words."""
+    mark = {True: "", False: " ✗", None: ""}[target.meets]
+    most, found = (_format_amount(target, value).removesuffix(" x") for value in (target.limit, target.measured))
+    return f"{target.what} {found} ({most}){mark}"
+
+
 def _format_amount(target: Target, value: float | None) -> str:
     if value is None:
         return NOTHING
@@ -173,7 +195,7 @@ def _export(results: Results) -> dict[str, Any]:
             for growth in results.growths
         },
         "waste": [asdict(case) for case in results.waste],
-        "targets": [{**asdict(target), "meets": target.meets} for target in results.targets],
+        "targets": [{"name": target.name, **asdict(target), "meets": target.meets} for target in results.targets],
         "left_out": dict(results.left_out),
     }
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import correctness, growth, peers, programs
+from benchmarks import api_starts, correctness, growth, peers, programs
 from benchmarks.peers import Peer
 from benchmarks.programs import AS, DIVE, EARLIER, EARLIER_COMMIT, HERE, KNOWN, MENU, SAVE, Workplace
 from benchmarks.results import Results
@@ -23,7 +23,7 @@ from weighbridge.settings.project import Settings
 
 FEWEST_IMAGES = 3
 ROUNDS = 5
-WARMED = {KNOWN, *AS, MENU, EARLIER}
+WARMED = {KNOWN, *AS, MENU, EARLIER, *api_starts.STARTS}
 
 
 def measure(
@@ -53,8 +53,10 @@ def measure(
     others, on_run = peers.ensure(shown.note), _make_teller(shown, rounds)
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as name:
         place = Workplace(project=project, folder=Path(name), engine=client.environment)
+        earlier = programs.unpack_earlier(place)
         contenders = [
-            *programs.list_our_contenders(place, images, place.make_folder(), has_folder=has_folder),
+            *programs.list_our_contenders(place, images, place.make_folder(), earlier, has_folder=has_folder),
+            *api_starts.list_starts(place, earlier),
             *programs.list_other_contenders(place, images, client.words, others),
         ]
         series = _run_side_by_side(contenders, rounds, on_run)

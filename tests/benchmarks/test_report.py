@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+import cmarkgfm  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from benchmarks import archives, correctness, growth, peers, report, suite
+from benchmarks.api_starts import BARE, LIVE, LIVE_EARLIER, LOADED
 from benchmarks.archives import Entry, Spec
 from benchmarks.programs import (
     AS,
@@ -34,6 +36,7 @@ from benchmarks.programs import (
     SYFT,
     Workplace,
     list_our_contenders,
+    unpack_earlier,
 )
 from benchmarks.results import LARGE_FILES, Growth, Point, Results, WasteCase
 from benchmarks.runs import Command, Contender, ProgramFailed, Run, Series, combine, interleave, measure_command
@@ -277,6 +280,7 @@ FULL = results(
         *(series(COLD, 3), series(KNOWN, 1.2), series(MENU, 0.5), series(AS[0], 1.3), series(AS[1], 1.0)),
         *(series(EARLIER, 0.4), series(CHANGED, 1.25), series(FIRST, 1.5), series(AS[2], 1.6)),
         series(HERE, 0.9),
+        *(series(LIVE, 0.3), series(BARE, 0.2), series(LIVE_EARLIER, 0.4), series(LOADED, 0.8)),
         *(series(SAVE, 3), series(DIVE, 2), series(SYFT, fault="x"), series(IMPORTED, 0.11), series(INVOKE, 0.1)),
     ],
     [(1_000, 50 * MB), (LARGE_FILES, 249 * MB)],
@@ -288,9 +292,10 @@ def test_targets() -> None:
     """Each target compares medians or peaks with its limit; what failed was not measured, and so met no target."""
     found = [(round(each.measured, 3) if each.measured else None, each.meets) for each in FULL.targets]
     against = [(1.0, True), (1.5, False), (None, None), (1.1, True), (1.25, False)]
+    starts = [(1.5, True), (0.75, False), (None, None)]
     known = [(2.4, True), (2.6, False), (2.0, True), (3.2, True), *[(None, None)] * (len(AS) - 3)]
     rest = [(2.5, True), (3.0, False), (0.3, True), (0.45, False), (249 * MB, False), (1000.0, False)]
-    assert found == [*against, *known, *rest]
+    assert found == [*against, *starts, *known, *rest]
     assert [each.limit for each in FULL.targets if each.name.endswith("--list")] == [
         2.5,
         2.5,
@@ -337,16 +342,35 @@ def test_json_is_alone(capsys: pytest.CaptureFixture[str]) -> None:
     }
     expected = [each.meets for each in FULL.targets]
     assert [each["meets"] for each in told["targets"]] == expected
-    assert expected[:9] == [True, False, None, True, False, True, False, True, True]
+    assert expected[:9] == [True, False, None, True, False, True, False, None, True]
     assert told["growth"]["files"][1]["amount"] == LARGE_FILES
+
+
+def test_table_of_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    """It has one row for each thing that is referred to, as GitHub shows it, with every target once."""
+    report.render_markdown(FULL)
+    page = cmarkgfm.github_flavored_markdown_to_html(capsys.readouterr().out)
+    rows = [re.sub("<.*?>", "", row).split("\n") for row in re.findall(r"<tr>\n(.*?)\n</tr>", page, re.DOTALL)]
+    found = {name: told.split("; ") for name, told in rows[1:]}
+
+    assert rows[0][0] == "Docker 28.5.2, overlay2, compared with"
+    assert found["dive"] == ["cold 1.50 (1.05) ✗", "cold, folder 0.45 (0.35) ✗"]
+    assert found["bare uvicorn"] == ["API to /livez 1.50 (2.00)"]
+    assert found["at 3721960"] == [
+        "invoke --list 1.25 (1.05) ✗",
+        "API to /livez 0.75 (0.60) ✗",
+        "API to /version - (1.00)",
+    ]
+    assert sum(map(len, found.values())) == len(FULL.targets)
 
 
 def test_rows_of_known_images(tmp_path: Path) -> None:
     """Each run with new settings has others, and each first one a copy of the cache; the earlier list is that."""
     place, cache = Workplace(project=PROJECT, folder=tmp_path), tmp_path / "cache"
+    earlier = unpack_earlier(place)
     (cache / "weighbridge").mkdir(parents=True)
     (cache / "weighbridge" / "x").write_text("kept", encoding="utf-8")
-    found = {each.name: each.commands for each in list_our_contenders(place, ["x:1"], cache, has_folder=False)}
+    found = {each.name: each.commands for each in list_our_contenders(place, ["x:1"], cache, earlier, has_folder=False)}
     settings = [
         command.environment["INVOKE_WEIGHBRIDGE_BUDGETS_NOISE"] for _ in range(3) for command in found[CHANGED]()
     ]
@@ -354,7 +378,8 @@ def test_rows_of_known_images(tmp_path: Path) -> None:
     folders = [Path(command.environment["XDG_CACHE_HOME"]) for _ in range(2) for command in found[FIRST]()]
     assert [(each / "weighbridge/x").read_text(encoding="utf-8") for each in folders] == ["kept"] * 2
     assert len({*folders, cache}) == 3
-    if EARLIER in found:
+    assert (EARLIER in found) is (earlier is not None)
+    if earlier:
         (command,) = found[EARLIER]()
         output = tmp_path / "list"
         measure_command(replace(command, output=output))
