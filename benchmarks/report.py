@@ -38,13 +38,14 @@ def render_json(results: Results, stream: TextIO | None = None) -> None:
 
 
 def render_markdown(results: Results, stream: TextIO | None = None) -> None:
-    """Write the table of the README: the targets, by what they refer to."""
+    """Write the table of the README: the targets that are ratios, by what they refer to."""
     rows = dict[str, list[str]]()
     for target in results.targets:
-        rows.setdefault(target.reference, []).append(_describe_target(target))
+        if target.reference:
+            rows.setdefault(target.reference, []).append(_describe_target(target))
     (stream or log_commands.guard(sys.stdout, "markup")).write(
         f"| {results.engine}, compared with | times its seconds (at most) |\n|---|---|\n"
-        + "".join(f"| {name or 'nothing'} | {'; '.join(told)} |\n" for name, told in rows.items())
+        + "".join(f"| {name} | {'; '.join(told)} |\n" for name, told in rows.items())
     )
 
 
