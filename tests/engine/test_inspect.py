@@ -149,6 +149,13 @@ def test_processors_and_size_of_files(
     assert made.get("Ulimits") == limits
 
 
+def test_descriptors() -> None:
+    """A limit on descriptors is one more of Docker's Ulimits."""
+    spec = ContainerSpec(name="x", image="y", network="z", file_bytes=1, open_files=256)
+    made = docker.types.HostConfig(version="1.41", **inspect.build_confinement(spec))
+    assert made["Ulimits"][1:] == [{"Name": "nofile", "Soft": 256, "Hard": 256}]
+
+
 def test_mounts_and_the_kernels_settings() -> None:
     """A volume may be mounted to be read alone, and the container's network may have settings of its own."""
     ports = {"net.ipv4.ip_unprivileged_port_start": "0"}

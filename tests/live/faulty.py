@@ -55,8 +55,13 @@ FAULTS: tuple[tuple[str, str], ...] = (
 
 WEAKNESSES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("forgets-jobs", ("killed-worker-loses-no-job",)),
+    ("ends-with-a-message", ("survives-undecodable-message",)),
+    ("relies-on-a-key", ("survives-flush-of-redis",)),
+    ("forgets-flushed-jobs", ("flush-of-redis-loses-no-job",)),
     ("worker-gives-up", ("survives-restart-of-redis", "survives-outage-of-redis")),
     ("always-ready", ("survives-outage-of-redis",)),
+    ("waits-for-readers", ("survives-clients-that-do-not-read",)),
+    ("waits-for-heads", ("survives-heads-that-never-end",)),
     ("accepts-early", ("killed-api-loses-nothing",)),
     ("fails-when-full", ("says-when-data-is-read-only", "says-when-data-is-full")),
 )

@@ -162,8 +162,13 @@ def test_nothing_is_lost_of_the_other_application(broken: Mapping[str, Proof]) -
     assert [check.rule for check in proof.checks if check.role == "fault"] == [
         "stack-starts",
         "killed-worker-loses-no-job",
+        "survives-undecodable-message",
+        "survives-flush-of-redis",
+        "flush-of-redis-loses-no-job",
         "survives-restart-of-redis",
         "survives-outage-of-redis",
+        "survives-clients-that-do-not-read",
+        "survives-heads-that-never-end",
         "killed-api-loses-nothing",
         "says-when-data-is-read-only",
         "says-when-data-is-full",

@@ -157,6 +157,8 @@ def test_all_rules_hold(
         "survives-outage-of-db",
         "survives-restart-of-broker-with-its-data",
         "survives-outage-of-broker",
+        "survives-clients-that-do-not-read",
+        "survives-heads-that-never-end",
         "killed-api-loses-nothing",
         "survives-restart-of-db",
         "survives-restart-of-broker",

@@ -39,13 +39,16 @@ def faults(roles: dict[str, Any], **smoke: Any) -> dict[str, str]:
 )
 def test_workers_that_are_killed(roles: dict[str, Any], killed: dict[str, str]) -> None:
     """Each worker that can be given a job to lose is killed; its rule names it only if there are several."""
-    assert faults(roles, services={}) == killed
+    found = faults({"api": None, **roles}, services={})
+    assert found == killed
 
 
 def test_services_without_an_api() -> None:
     """Without an API nobody says that a service is away, but the roles still have to survive its restart."""
     found = faults({"api": None}, services={"db": {"image": "postgres:17"}, "cache": {"image": "redis:8"}})
     assert [*found] == [
+        "survives-undecodable-message",
+        "survives-flush-of-cache",
         "survives-restart-of-db-with-its-data",
         "survives-restart-of-cache",
         "survives-restart-of-db",
@@ -57,7 +60,29 @@ def test_first_api_is_the_one_that_is_killed() -> None:
     """Writes go to the first API; without a data folder there is none to be full."""
     roles = {"web": {"kind": "api"}, "admin": {"kind": "api"}}
     found = faults(roles, services={}, faults=WRITE)
+    slow = ("survives-clients-that-do-not-read", "survives-heads-that-never-end")
     assert found == dict.fromkeys(
-        ("killed-api-loses-nothing", "says-when-data-is-read-only", "says-when-data-is-full"), "web"
+        (*slow, "killed-api-loses-nothing", "says-when-data-is-read-only", "says-when-data-is-full"), "web"
     )
-    assert [*faults(roles, services={}, faults=WRITE, data=None)] == ["killed-api-loses-nothing"]
+    assert [*faults(roles, services={}, faults=WRITE, data=None)] == [*slow, "killed-api-loses-nothing"]
+
+
+WAITS = {"rule": "done", "role": "stack", "steps": [{"post": "/x"}, {"get": "/x", "until": {"done": True}}]}
+ASKS = {"rule": "asks", "role": "stack", "steps": [{"get": "/x", "until": {"done": True}}]}
+
+
+@pytest.mark.parametrize(
+    ("services", "probes", "wanted"),
+    [
+        ({"q": {"image": "valkey/valkey:8"}}, [ASKS, WAITS], ["survives-flush-of-q", "flush-of-q-loses-no-job"]),
+        ({"q": {"image": "redis:8"}}, [ASKS], ["survives-flush-of-q"]),
+        ({"q": {"image": "redis:8"}, "r": {"image": "redis:8"}}, [], ["survives-flush-of-q", "survives-flush-of-r"]),
+        ({"q": {"image": "redis:8"}, "r": {"image": "rabbitmq:4"}}, [WAITS], []),
+        ({"q": {"image": "nats:2"}}, [WAITS], []),
+    ],
+)
+def test_brokers_that_are_emptied(services: dict[str, Any], probes: list[Any], wanted: list[str]) -> None:
+    """Redis and Valkey are emptied where they are the broker; a job can be lost only if a probe waits for it."""
+    found = faults({"api": {}, "worker": {}}, services=services, probes=probes)
+    assert [name for name in found if "flush" in name] == wanted
+    assert ("survives-undecodable-message" in found) == bool(wanted)

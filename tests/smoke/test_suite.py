@@ -150,11 +150,21 @@ def test_rules_on_stubs() -> None:
 def test_faults_that_can_be_tried() -> None:
     """Faults of Redis can always be tried; the others need a job to lose and something to write."""
     few = [rule.name for rule in suite.build_fault_rules(settings(), CAST)]
-    assert few == ["stack-starts", "survives-restart-of-redis", "survives-outage-of-redis"]
+    assert few == [
+        "stack-starts",
+        "survives-undecodable-message",
+        "survives-flush-of-redis",
+        "survives-restart-of-redis",
+        "survives-outage-of-redis",
+        "survives-clients-that-do-not-read",
+        "survives-heads-that-never-end",
+    ]
     assert [rule.name for rule in suite.build_fault_rules(OURS, CAST)] == [
         "stack-starts",
         "killed-worker-loses-no-job",
-        *few[1:],
+        *few[1:3],
+        "flush-of-redis-loses-no-job",
+        *few[3:],
         "killed-api-loses-nothing",
         "says-when-data-is-read-only",
         "says-when-data-is-full",
@@ -171,10 +181,14 @@ def test_rules_of_services() -> None:
         assert set(starts) <= set(rules[title].needs)
     assert [rule.name for rule in suite.build_fault_rules(chosen, CAST)] == [
         "stack-starts",
+        "survives-undecodable-message",
+        "survives-flush-of-cache",
         "survives-restart-of-db-with-its-data",
         "survives-outage-of-db",
         "survives-restart-of-cache",
         "survives-outage-of-cache",
+        "survives-clients-that-do-not-read",
+        "survives-heads-that-never-end",
         "survives-restart-of-db",
     ]
 
@@ -188,14 +202,24 @@ def test_no_service() -> None:
 
 
 def test_settings_of_version_0_1_mean_what_they_meant() -> None:
-    """Under `hardened` they lead to the same rules, and to one more for each role: that it keeps running."""
+    """Under `hardened` they lead to the same rules, one more for each role, and more faults; `works` demands one."""
     kept = yaml.safe_load((Path(__file__).parents[1] / "support/settings/version-0.1.yaml").read_text(encoding="utf-8"))
     old = check(kept["settings"])
     assert old.smoke.profile == "works"
     hardened = old.model_copy(update={"smoke": old.smoke.model_copy(update={"profile": "hardened"})})
     alone = use_alone("multi", contents())
     now = [rule.title for rule in (*suite.build_rules(hardened, alone), *suite.build_fault_rules(hardened, alone))]
-    assert sorted(now) == sorted([*kept["rules"], "api keeps-running", "worker keeps-running"])
+    new = {
+        rule.title: rule.demanded_by for rule in suite.build_fault_rules(old, alone) if rule.title not in kept["rules"]
+    }
+    assert new == {
+        "fault survives-undecodable-message": "hardened",
+        "fault survives-flush-of-redis": "works",
+        "fault flush-of-redis-loses-no-job": "hardened",
+        "fault survives-clients-that-do-not-read": "hardened",
+        "fault survives-heads-that-never-end": "hardened",
+    }
+    assert sorted(now) == sorted([*kept["rules"], *new, "api keeps-running", "worker keeps-running"])
     assert [*old.roles] == ["api", "worker"]
     # Since then, our own send and read the worker's last job without the application, and the job is shorter.
     job = {each: getattr(old.get_worker("worker"), each) for each in ("slow_job", "job_result")}

@@ -149,7 +149,12 @@ def build_confinement(spec: ContainerSpec) -> dict[str, Any]:
         # Engines refuse `--cpus` above the number of processors, and not a quota that amounts to as much.
         "cpu_period": _CPU_PERIOD_MICROSECONDS,
         "cpu_quota": round(spec.cpus * _CPU_PERIOD_MICROSECONDS),
-        "ulimits": [{"name": "fsize", "soft": size, "hard": size}] if (size := spec.file_bytes) else None,
+        "ulimits": [
+            {"name": name, "soft": limit, "hard": limit}
+            for name, limit in (("fsize", spec.file_bytes), ("nofile", spec.open_files))
+            if limit
+        ]
+        or None,
         "init": spec.init,
         "log_config": {"type": "json-file", "config": {"max-size": _MAX_LOG}},
     }

@@ -59,6 +59,8 @@ class ContainerSpec:
     """How many processors it may use, also if the machine has fewer."""
     file_bytes: int = 0
     """How large any file may become that its processes write; 0: as large as the engine allows."""
+    open_files: int = 0
+    """How many descriptors each of its processes may have; 0: as many as the engine gives."""
     init: bool = True
     """Whether process 1 is the engine's small init, which forwards signals and reaps orphans."""
 

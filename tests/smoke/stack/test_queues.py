@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from celery import Celery  # type: ignore[import-untyped]  # Celery ships no types
 
 from tests.support.fakes import FakeEngine, stack_of, stack_on, with_roles
-from tests.support.scripts import free_port
+from tests.support.real_redis import RealRedis, run_redis
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import CommandResult, Streams
 from weighbridge.smoke.stack import queues
 
 BANNER = """
@@ -81,32 +77,11 @@ def test_priorities_and_other_lists() -> None:
         assert queues.count_waiting(stack) == counts
 
 
-class RealRedis(FakeEngine):
-    """An engine whose Redis runs on this machine."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self.port = port
-
-    def execute(self, _container: str, command: Sequence[str], *_: Any) -> CommandResult:
-        """Run the command of Redis's client."""
-        program, *words = command
-        done = subprocess.run([program, "-p", str(self.port), *words], capture_output=True, text=True, check=False)
-        return CommandResult(code=done.returncode, streams=Streams(output=done.stdout, errors=done.stderr))
-
-
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[int]:
     """Start a Redis and return its port."""
-    program, port = shutil.which("redis-server") or pytest.skip("redis-server is not installed"), free_port()
-    words = [program, "--port", str(port), "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 10
-        while subprocess.run(["redis-cli", "-p", str(port), "ping"], capture_output=True, check=False).returncode:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    with run_redis(tmp_path) as port:
         yield port
-        process.terminate()
 
 
 @pytest.mark.services

@@ -1,6 +1,7 @@
 """Rules on faults: each breaks something, then returns what it saw, or raises `CheckFailed`.
 
-They are tried in turn on a stack of their own. The faults of services are in `outages`.
+They are tried in turn on a stack of their own. Services go away in `outages`, a broker loses its messages
+or gets a wrong one in `broker_faults`, and clients do not go on in `slow_clients`.
 """
 
 from __future__ import annotations
@@ -8,8 +9,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from weighbridge.model.engine import TMP
@@ -19,8 +18,9 @@ from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import requests, worker
 from weighbridge.smoke.rules import start as start_rules
+from weighbridge.smoke.rules.another_api import run_another_api
 from weighbridge.smoke.rules.requests import fill_placeholders
-from weighbridge.smoke.rules.revival import find_why_not_live, revive, wait_until
+from weighbridge.smoke.rules.revival import revive
 from weighbridge.smoke.stack import advice, inside
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Answer, Client
@@ -29,6 +29,7 @@ _LOAD_SECONDS = 3.0
 _LOAD_CLIENTS = 4
 _KILL_AFTER_SECONDS = 0.7
 _OK, _CLIENT_ERROR, _UNAVAILABLE = 200, 400, 503
+_CANNOT_WRITE = "an API that cannot write its data is not live"
 _SMALL_DISK = "size=4m,mode=0770,uid={user},gid={user}"
 """Names the owner, because some engines give a tmpfs the permissions of the folder that the image has at that path."""
 _READ_BACK_AT_ONCE = 50
@@ -123,7 +124,7 @@ def _describe_refusals(stack: Stack, request: str, found: Mapping[str, Any]) -> 
 
 def says_when_data_is_read_only(stack: Stack, write: Request) -> str:
     """An API whose data folder is read-only is live, and answers writes with a clear 503."""
-    with _run_another_api(stack, "api-read-only", read_only_volumes=True) as client:
+    with run_another_api(stack, "api-read-only", _CANNOT_WRITE, read_only_volumes=True) as client:
         return _check_refusal(stack, client, write)
 
 
@@ -131,7 +132,7 @@ def says_when_data_is_full(stack: Stack, write: Request) -> str:
     """An API with a full data folder is live, answers writes with a clear 503, and writes again once there is room."""
     folder = stack.settings.smoke.data or ""
     disk = {**TMP, folder: _SMALL_DISK.format(user=stack.settings.smoke.user)}
-    with _run_another_api(stack, "api-full", volumes={}, tmpfs=disk, file_bytes=0) as client:
+    with run_another_api(stack, "api-full", _CANNOT_WRITE, volumes={}, tmpfs=disk, file_bytes=0) as client:
         probe_rules.send(client, write, {"unique": "before"})
         filled_up = inside.run_script(stack, client.host, "fill.py", folder)
         if "error" in filled_up:
@@ -153,20 +154,6 @@ def _check_refusal(stack: Stack, client: Client, write: Request) -> str:
     if not answer.body.strip() or "Traceback" in answer.body:
         raise CheckFailed(f"{answer.request} answered {_UNAVAILABLE} without a reason: {answer.quote()}")
     return f"{_UNAVAILABLE}: {answer.quote()}"
-
-
-@contextmanager
-def _run_another_api(stack: Stack, container: str, **changes: Any) -> Iterator[Client]:
-    """Start one more API, with changes to its container, and remove it at the end."""
-    try:
-        stack.start(stack.api, container, **changes)
-        limit = stack.settings.smoke.timeout_seconds
-        wait_until(
-            stack, limit, partial(find_why_not_live, stack, container), "an API that cannot write its data is not live"
-        )
-        yield Client(stack, stack.api, container)
-    finally:
-        stack.remove(container)
 
 
 def _read_back(client: Client, paths: Sequence[str]) -> Iterator[Answer]:

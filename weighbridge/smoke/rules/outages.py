@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 from weighbridge.settings.probes import Probe
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.rules import probes as probe_rules
-from weighbridge.smoke.rules import worker
-from weighbridge.smoke.rules.revival import find_why_not_ready, wait_until
+from weighbridge.smoke.rules.revival import check_same_processes, check_work, find_why_not_ready, wait_until
 from weighbridge.smoke.stack.blueprint import KEEPER, WAITING
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Client
@@ -22,14 +20,14 @@ _OK, _UNAVAILABLE = 200, 503
 
 def survives_restart(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
     """After a service has restarted without its data, the roles recover by themselves."""
-    with _check_same_processes(stack, service):
+    with check_same_processes(stack, service):
         _kill(stack, service)
         return _recover(stack, service, probes)
 
 
 def survives_restart_with_its_data(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
     """After a service has restarted with its data, the roles recover by themselves."""
-    with _check_same_processes(stack, service), _keep_data(stack, service):
+    with check_same_processes(stack, service), _keep_data(stack, service):
         _kill(stack, service)
         return _recover(stack, service, probes)
 
@@ -39,7 +37,7 @@ def survives_outage(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
 
     What it has stored it keeps, if it can.
     """
-    with _check_same_processes(stack, service), _keep_data(stack, service):
+    with check_same_processes(stack, service), _keep_data(stack, service):
         stack.engine.send_signal(stack.build_name(service), "SIGKILL")
         told = _watch_outage(stack, service)
         return f"{told} meanwhile; {_recover(stack, service, probes)}"
@@ -82,30 +80,6 @@ def _keep_data(stack: Stack, service: str) -> Iterator[None]:
         stack.engine.remove_container(stack.build_name(KEEPER))
 
 
-@contextmanager
-def _check_same_processes(stack: Stack, service: str) -> Iterator[None]:
-    """Raise `CheckFailed` if a role ended or was started again inside the block."""
-    before = {role: stack.read_state(role).started_at for role in stack.settings.roles}
-    try:
-        yield
-    except CheckFailed as error:
-        _compare_processes(stack, service, before)  # if a role ended, that is the cause
-        state = stack.read_state(service)
-        if not state.running:
-            raise CheckFailed(f"{service} itself is {state.status}, with code {state.exit_code}: {error}") from error
-        raise
-    _compare_processes(stack, service, before)
-
-
-def _compare_processes(stack: Stack, service: str, before: Mapping[str, float]) -> None:
-    for role, started in before.items():
-        state = stack.read_state(role)
-        if not state.running or state.started_at != started:
-            raise CheckFailed(
-                f"{role} is {state.status}, with code {state.exit_code}: it did not survive without {service}"
-            )
-
-
 def _recover(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
     """Start a service again and wait until the API is ready; check all probes; return how long that took."""
     stack.engine.start(stack.build_name(service))
@@ -113,12 +87,5 @@ def _recover(stack: Stack, service: str, probes: Sequence[Probe]) -> str:
     for api in stack.settings.api_names:
         ready = stack.settings.get_api(api).ready
         wait_until(stack, limit, partial(find_why_not_ready, stack, api), f"GET {ready} does not answer 200 again")
-    for probe in probes:
-        try:
-            probe_rules.holds(stack, probe)
-        except CheckFailed as error:
-            raise CheckFailed(f"after {service} came back, {probe.rule} does not hold: {error}") from error
-    if all(probe.role in stack.settings.api_names for probe in probes):  # so none has shown that a worker works
-        for role in stack.settings.worker_names:
-            worker.list_registered_jobs(stack, role)
+    check_work(stack, probes, f"after {service} came back")
     return f"all works {time.monotonic() - began:.1f} s after it came back"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from weighbridge.settings.probes import Probe, Request, Step
@@ -23,12 +23,16 @@ _FIRST_BAD_STATUS = 300
 
 def holds(stack: Stack, probe: Probe) -> str:
     """Take the steps of a probe in turn; return how many and how long they took, or raise `CheckFailed`."""
-    kept, began = {"unique": secrets.token_hex(8)}, time.monotonic()
-    client = Client(stack, stack.settings.find_api_for(probe.role))
-    for step in probe.steps:
-        _take(client, step, kept, find_log_of(stack.settings, probe))
-    count = len(probe.steps)
+    began, count = time.monotonic(), len(probe.steps)
+    take_steps(stack, probe, probe.steps, {"unique": secrets.token_hex(8)})
     return f"{count} request{'s' * (count != 1)}, in {time.monotonic() - began:.1f} s"
+
+
+def take_steps(stack: Stack, probe: Probe, steps: Sequence[Step], kept: dict[str, Any]) -> None:
+    """Take some of the steps of a probe in turn, and store in `kept` what they say to keep; or raise `CheckFailed`."""
+    client = Client(stack, stack.settings.find_api_for(probe.role))
+    for step in steps:
+        _take(client, step, kept, find_log_of(stack.settings, probe))
 
 
 def find_log_of(settings: Settings, probe: Probe) -> str:

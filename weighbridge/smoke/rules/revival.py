@@ -1,13 +1,15 @@
-"""Brings a stack back after a fault: makes its services and the roles run and serve again."""
+"""Brings a stack back after a fault, and checks what has come through it by itself."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 
+from weighbridge.settings.probes import Probe
 from weighbridge.smoke.rule_failed import CheckFailed
+from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import services, worker
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.http import Client
@@ -36,6 +38,46 @@ def revive(stack: Stack, role: str) -> None:
         wait_until(stack, limit, partial(find_why_not_ready, stack, role), f"{role} is not ready again")
     elif role in stack.settings.worker_names:
         worker.list_registered_jobs(stack, role)
+
+
+@contextmanager
+def check_same_processes(stack: Stack, service: str) -> Iterator[None]:
+    """Raise `CheckFailed` if a role ended or was started again inside the block."""
+    before = {role: stack.read_state(role).started_at for role in stack.settings.roles}
+    try:
+        yield
+    except CheckFailed as error:
+        _compare_processes(stack, service, before)  # if a role ended, that is the cause
+        state = stack.read_state(service)
+        if not state.running:
+            raise CheckFailed(f"{service} itself is {state.status}, with code {state.exit_code}: {error}") from error
+        raise
+    _compare_processes(stack, service, before)
+
+
+def _compare_processes(stack: Stack, service: str, before: Mapping[str, float]) -> None:
+    for role, started in before.items():
+        state = stack.read_state(role)
+        if not state.running or state.started_at != started:
+            raise CheckFailed(
+                f"{role} is {state.status}, with code {state.exit_code}: it did not survive without {service}"
+            )
+
+
+def check_work(stack: Stack, probes: Sequence[Probe], when: str) -> None:
+    """Make sure that all probes hold and that a worker answers.
+
+    Raises:
+        CheckFailed: One does not; the reason begins with `when`.
+    """
+    for probe in probes:
+        try:
+            probe_rules.holds(stack, probe)
+        except CheckFailed as error:
+            raise CheckFailed(f"{when}, {probe.rule} does not hold: {error}") from error
+    if all(probe.role in stack.settings.api_names for probe in probes):  # so none has shown that a worker works
+        for role in stack.settings.worker_names:
+            worker.list_registered_jobs(stack, role)
 
 
 def find_why_not_ready(stack: Stack, role: str) -> str:

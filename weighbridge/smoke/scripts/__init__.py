@@ -11,6 +11,7 @@ Code that two scripts need is in both. The last line of a script's output is JSO
     libraries  shared libraries that the dynamic loader does not find, and objects for another machine
     in_flight  sends half a request before the server is stopped, and the rest afterwards
     load       sends requests without a pause and counts the accepted ones
+    hold       keeps connections open that ask and do not go on, and asks whether others are answered
     fill       fills a file system to the last byte
     stub       answers requests in place of third parties
     due        starts Celery's beat, for which the next entry of the schedule is due at once

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from weighbridge.errors import EngineFault
 from weighbridge.model.services import REDIS_LIKE, name_kind
+from weighbridge.smoke.stack import redis_commands
 from weighbridge.smoke.stack.containers import Stack
 
 _LIST = """
@@ -38,7 +39,6 @@ _CONSUMED = re.compile(r"\.> (\S+) +exchange=")
 """A queue in the banner that a Celery worker prints when it starts (celery.apps.worker, `BANNER`)."""
 _NO_QUEUE_OF_JOBS = re.compile(r"\.pidbox$|^celeryev\.")
 """Queues of RabbitMQ by which workers are asked and tell of events (celery.events, kombu.pidbox)."""
-_SECONDS = 10.0
 _SLOW_SECONDS = 30.0
 """RabbitMQ's own tool starts a virtual machine first."""
 _SHOWN = 3
@@ -82,7 +82,7 @@ def count_waiting(stack: Stack) -> Mapping[str, int]:
     for name, service in stack.settings.services.items():
         kind = name_kind(service.image)
         if kind in REDIS_LIKE:
-            counts |= _count_in_redis(stack, name, kind)
+            counts |= _count_in_redis(stack, name)
         elif kind == "rabbitmq":
             counts |= _count_in_rabbitmq(stack, name, service.environment.get("RABBITMQ_DEFAULT_VHOST", "/"))
     return counts
@@ -110,12 +110,10 @@ def _count_in_rabbitmq(stack: Stack, service: str, host: str) -> dict[str, int]:
     return {name: count for name, count in found.items() if count and not _NO_QUEUE_OF_JOBS.search(name)}
 
 
-def _count_in_redis(stack: Stack, service: str, kind: str) -> dict[str, int]:
+def _count_in_redis(stack: Stack, service: str) -> dict[str, int]:
     """Return the queues of all databases, with their jobs of all priorities; empty if the server does not answer."""
-    command = (f"{kind}-cli", "--raw", "eval", _LIST, "0")
     try:
-        result = stack.engine.execute(stack.build_name(service), command, _SECONDS)
-        lists, bound = json.loads(result.streams.output)
+        lists, bound = json.loads(redis_commands.run(stack, service, "eval", _LIST, "0"))
     except (EngineFault, ValueError):
         return {}
     queues = {binding.rpartition(_SEPARATOR)[2] for binding in bound}

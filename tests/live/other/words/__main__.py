@@ -18,7 +18,9 @@ def serve() -> None:
     """Run the API."""
     import uvicorn  # noqa: PLC0415 - each role loads what it needs
 
-    uvicorn.run("words.service:app", host="0.0.0.0", port=PORT, timeout_graceful_shutdown=10)  # noqa: S104 - a container
+    from .connection import Connection  # noqa: PLC0415 - as above
+
+    uvicorn.run("words.service:app", host="0.0.0.0", port=PORT, timeout_graceful_shutdown=10, http=Connection)  # noqa: S104 - a container
 
 
 def work() -> None:

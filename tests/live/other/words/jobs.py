@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 from celery import Celery, signals  # type: ignore[import-untyped]  # Celery ships no types
+from redis import Redis
+from redis.exceptions import RedisError
+
+from . import transport as transport  # noqa: PLC0414 - which sees to the scheme redis://
 
 DATA = Path("/var/lib/words")
 ALIVE = Path("/tmp/words-alive")  # noqa: S108 - the one place of a container that is its own
@@ -32,6 +38,24 @@ app.conf.update(
 def beat(**_: object) -> None:
     """Leave a sign of life for the health check."""
     ALIVE.touch()
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def begin(**_: object) -> None:
+    """Look for lost texts from now on."""
+    Thread(target=send_lost_again, daemon=True).start()
+
+
+def send_lost_again() -> None:
+    """While no message waits, send each text again that has not been counted for some seconds."""
+    broker = Redis.from_url(BROKER, socket_timeout=1, socket_connect_timeout=1)
+    while True:
+        time.sleep(2)
+        with suppress(RedisError, OSError):
+            texts = [] if broker.llen("celery") else DATA.glob("*.text")
+            for text in texts:
+                if not text.with_suffix(".count").exists() and text.stat().st_mtime < time.time() - 3:
+                    count.delay(text.stem)
 
 
 def save(name: str, value: object) -> None:
