@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 
 from backend import service
+from backend.answers import SLICE_BYTES
 from backend.errors import Invalid
 from backend.media_types import check_media_type
 from backend.schemas import (
@@ -22,10 +24,11 @@ from backend.schemas import (
     VariantSize,
 )
 from backend.services import Needs, describe_problems
+from backend.sliced_response import SlicedResponse
 from backend.store import StoredComparison, StoredReport
 from weighbridge.model.report import Report
 
-_SLICE_BYTES = 2**18
+_END = b"}"
 
 
 async def _may_read(request: Request, needs: Needs) -> None:
@@ -113,7 +116,8 @@ async def list_reports(
 )
 async def get_report(report_id: str, needs: Needs, sent: Sent) -> Response:
     """Return a record as it was posted, with its unknown fields."""
-    return _send_json(await needs.answers.load(lambda: service.get_record(needs.store, report_id), sent))
+    record = await run_in_threadpool(service.find_record, needs.store, report_id)
+    return SlicedResponse(await needs.answers.begin(record, sent), record.size)
 
 
 @reports.delete("/{report_id}", status_code=204, dependencies=_ADMIN, responses=describe_problems(404))
@@ -147,11 +151,11 @@ async def post_comparison(body: Body, needs: Needs, sent: Sent) -> Response:
 @comparisons.get("/{comparison_id}", response_model=Comparison, dependencies=_READ)
 async def get_comparison(comparison_id: str, needs: Needs, sent: Sent) -> Response:
     """Return a comparison: pending, done with the difference by variant and layer, or failed with the reason."""
-
-    def read() -> bytes:
-        return _write_comparison(service.get_comparison(needs.store, comparison_id))
-
-    return _send_json(await needs.answers.load(read, sent))
+    found, difference = await run_in_threadpool(service.find_comparison, needs.store, comparison_id)
+    if difference is None:
+        return _send_json(_write_comparison(found))
+    parts, start = await needs.answers.begin(difference, sent), _begin_comparison(found)
+    return SlicedResponse(_enclose(start, parts, _END), len(start) + difference.size + len(_END))
 
 
 def _parse_request(body: bytearray) -> ComparisonRequest:
@@ -179,9 +183,20 @@ def _summarize(report: StoredReport) -> ReportSummary:
 
 def _write_comparison(found: StoredComparison) -> bytes:
     """Return its JSON, with the stored JSON of the difference as it is."""
+    return b"".join((_begin_comparison(found), found.difference or b"null", _END))
+
+
+def _begin_comparison(found: StoredComparison) -> bytes:
+    """Return its JSON up to where the difference stands."""
     rest = Comparison(id=found.id, before=found.before, after=found.after, status=found.status, why=found.why)
-    start = rest.model_dump_json(exclude={"difference"}).encode().removesuffix(b"}") + b',"difference":'
-    return b"".join((start, found.difference or b"null", b"}"))
+    return rest.model_dump_json(exclude={"difference"}).encode().removesuffix(_END) + b',"difference":'
+
+
+async def _enclose(start: bytes, parts: AsyncIterator[bytes], end: bytes) -> AsyncIterator[bytes]:
+    yield start
+    async for part in parts:
+        yield part
+    yield end
 
 
 def _send_json(content: bytes, *, headers: dict[str, str] | None = None, status_code: int = 200) -> Response:
@@ -193,5 +208,5 @@ def _send_json(content: bytes, *, headers: dict[str, str] | None = None, status_
 
 
 async def _slice(content: bytes) -> AsyncIterator[memoryview]:
-    for start in range(0, len(content), _SLICE_BYTES):
-        yield memoryview(content)[start : start + _SLICE_BYTES]
+    for start in range(0, len(content), SLICE_BYTES):
+        yield memoryview(content)[start : start + SLICE_BYTES]

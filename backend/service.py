@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 
-from backend import contract, differences, jobs
+from backend import contract, differences, jobs, large_values
 from backend.canonical import canonical, identify, parse
 from backend.errors import Busy, Invalid, NotFound, Unavailable, root_cause
 from backend.jobs import MAX_ATTEMPTS, Lease
+from backend.large_values import LargeValue
 from backend.large_work import Turns
 from backend.schemas import VariantRefusal
 from backend.store import Store, StoredComparison, StoredReport
@@ -53,7 +54,13 @@ def add_report(store: Store, body: bytes | bytearray) -> tuple[str, bool]:
 
 def get_record(store: Store, report_id: str) -> bytes:
     """Return a posted record as canonical JSON."""
-    record = store.record(report_id) if _ID.fullmatch(report_id) else None
+    record = find_record(store, report_id)
+    return record.read(0, record.size)
+
+
+def find_record(store: Store, report_id: str) -> LargeValue:
+    """Return a posted record as canonical JSON that is not read yet."""
+    record = large_values.find_record(store, report_id) if _ID.fullmatch(report_id) else None
     if record is None:
         raise NotFound(f"There is no report {report_id[:80]!a}")
     return record
@@ -110,6 +117,15 @@ def get_comparison(store: Store, comparison_id: str) -> StoredComparison:
     if comparison is None:
         raise NotFound(f"There is no comparison {comparison_id[:80]!a}")
     return comparison
+
+
+def find_comparison(store: Store, comparison_id: str) -> tuple[StoredComparison, LargeValue | None]:
+    """Return a comparison with its status but without its difference, and that, if there is one: it is not read yet."""
+    is_id = _ID.fullmatch(comparison_id)
+    comparison = store.comparison(comparison_id, whole=False) if is_id else None
+    if comparison is None:
+        raise NotFound(f"There is no comparison {comparison_id[:80]!a}")
+    return comparison, large_values.find_difference(store, comparison_id) if comparison.status == "done" else None
 
 
 def run_comparison(

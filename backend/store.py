@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, delete, func, null, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from backend.database import Database
@@ -70,11 +70,6 @@ class Store(Database):
         with self.transaction() as connection:
             return connection.scalar(select(reports.c.id).where(reports.c.id == report_id)) is not None
 
-    def record(self, report_id: str) -> bytes | None:
-        """Return a report's canonical JSON."""
-        with self.transaction() as connection:
-            return connection.scalar(select(reports.c.record).where(reports.c.id == report_id))
-
     def reports(self, *, variant: str | None, before: tuple[str, str] | None, limit: int) -> list[StoredReport]:
         """Return reports, newest first, from those that are older than `before` (a time and an id)."""
         chosen = _page(variant, before, limit).subquery()
@@ -136,10 +131,10 @@ class Store(Database):
             pending = comparisons.c.id == comparison_id, comparisons.c.status == "pending"
             return int(connection.scalar(query.where(*pending)) or 0)
 
-    def comparison(self, comparison_id: str) -> StoredComparison | None:
-        """Return a comparison's row."""
+    def comparison(self, comparison_id: str, *, whole: bool = True) -> StoredComparison | None:
+        """Return a comparison's row; if it need not be whole, without the difference, which may be large."""
         with self.transaction() as connection:
-            row = connection.execute(_select_comparison(comparison_id)).one_or_none()
+            row = connection.execute(_select_comparison(comparison_id, whole=whole)).one_or_none()
         return None if row is None else _comparison(row)
 
 
@@ -174,9 +169,10 @@ def _sizes(connection: Connection, report_ids: Sequence[str]) -> dict[str, list[
     return sizes
 
 
-def _select_comparison(comparison_id: str) -> Any:
-    columns = (comparisons.c[name] for name in ("id", "before", "after", "status", "difference", "why"))
-    return select(*columns).where(comparisons.c.id == comparison_id)
+def _select_comparison(comparison_id: str, *, whole: bool = True) -> Any:
+    columns = (comparisons.c[name] for name in ("id", "before", "after", "status", "why"))
+    difference = comparisons.c.difference if whole else null()
+    return select(*columns, difference.label("difference")).where(comparisons.c.id == comparison_id)
 
 
 def _comparison(row: Row[Any]) -> StoredComparison:

@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from backend import jobs, large_work, service
 from backend.errors import BrokerUnavailable, Busy, StoreUnavailable
+from backend.large_values import LargeValue
 from backend.large_work import Turns
 from backend.store import Store, StoredReport
 from backend.tables import comparisons
@@ -168,11 +169,11 @@ def test_what_was_accepted_once_stays_accepted_without_a_broker(store: Store) ->
 def test_a_database_that_fails_in_a_job_postpones_it(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job ends, its lease is given back, and it is done when its time has come."""
 
-    def lock(_: str) -> bytes:
+    def lock(*_: object) -> bytes:
         raise StoreUnavailable
 
     with monkeypatch.context() as patch:  # a lock that is held for just that moment cannot be timed
-        patch.setattr(store, "record", lock)
+        patch.setattr(LargeValue, "read", lock)
         with pytest.raises(StoreUnavailable):
             service.run_comparison(store, JOB)
     _age(store, "not_before", 2.1)

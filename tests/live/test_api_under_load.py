@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import httpx
@@ -23,8 +27,9 @@ from weighbridge.engine.client import DockerEngine
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 PROJECT = Path(__file__).parents[2]
-REFERENCE = "weighbridge-test-load:multi"
+REFERENCE = f"weighbridge-test-load-{os.getpid()}:multi"
 PORT = 8000
+READERS = 30
 RECORD: dict[str, Any] = {
     "format": 1,
     "recorded_at": "2026-01-01T00:00:00Z",
@@ -94,6 +99,42 @@ def test_nothing_that_clients_do_kills_the_api(
     assert set(answers) <= {200, 201, 503}
     assert later.content == json.dumps(json.loads(LARGE), sort_keys=True, separators=(",", ":")).encode()
     assert (state["Status"], state["OOMKilled"]) == ("running", False)
+
+
+def test_many_slow_readers_at_once(container: str, client: docker_cli.BuildClient, engine: DockerEngine) -> None:
+    """Thirty clients that read the largest record slowly, at the same time, all get it; none makes the API hold it."""
+    address = docker(client, engine, "inspect", "--format", "{{.NetworkSettings.IPAddress}}", container).strip()
+    with httpx.Client(base_url=f"http://{address}:{PORT}", timeout=60, trust_env=False) as web:
+        _wait(web)
+        location = web.post("/v1/reports", content=LARGE).headers["location"]
+        before = _measure_peak(client, engine, container)
+        together = Barrier(READERS)
+        with ThreadPoolExecutor(READERS) as threads:
+            read = list(threads.map(lambda _: _read_slowly(together, address, location), range(READERS)))
+        after = _measure_peak(client, engine, container)
+    assert read == [len(LARGE) - LARGE.count(b": ") - LARGE.count(b", ")] * READERS
+    assert after - before < READERS * 2 * 2**20, "of each it has two slices of 256 KiB, and what is on its way"
+
+
+def _measure_peak(client: docker_cli.BuildClient, engine: DockerEngine, container: str) -> int:
+    """Return the most bytes of memory that the API's process has had."""
+    ask = "import pathlib, re; print(re.search('VmHWM:\\s+(\\d+)', pathlib.Path('/proc/1/status').read_text())[1])"
+    return int(docker(client, engine, "exec", container, "python", "-c", ask)) * 1024
+
+
+def _read_slowly(together: Barrier, address: str, location: str) -> int:
+    """Read an answer with pauses, all beginning at the same time; return how many bytes of it came."""
+    link = HTTPConnection(address, PORT, timeout=60)
+    link.connect()
+    link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+    together.wait()
+    link.request("GET", location)
+    answer, found = link.getresponse(), 0
+    while part := answer.read(2**18):
+        found += len(part)
+        time.sleep(0.1)
+    link.close()
+    return found if answer.status == HTTPStatus.OK else -answer.status
 
 
 def _wait(web: httpx.Client) -> None:
