@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
+from sqlalchemy import create_engine, text
 
 from backend import observer
 from backend.settings import Settings
@@ -67,30 +67,54 @@ def test_requests_are_counted_by_route_and_status(client: httpx.Client, record: 
     assert found[("process_resident_memory_bytes", frozenset())] > 10**7
 
 
-def test_rows_are_counted_as_they_are(client: httpx.Client, settings: Settings, record: Any) -> None:
-    """Reports with their bytes, comparisons by state, leases, and the age of the oldest message."""
-    ids = [client.post("/v1/reports", json=record(commit=name)).json()["id"] for name in "abcd"]
-    store = Store(settings.database_url)
-    pairs = itertools.pairwise(ids)
-    for name, (before, after) in zip(("waits", "held", "lost"), pairs, strict=True):
-        store.open_comparison(name, before, after)
-    store.close()
-    now = time.time()
-    with sqlite3.connect(settings.database_url.removeprefix("sqlite:///")) as database:
-        size = database.execute("SELECT SUM(LENGTH(record)) FROM reports").fetchone()[0]
-        database.execute("UPDATE comparisons SET sent_at = ? WHERE id = 'waits'", (now - 100,))
-        for name, until in (("held", now + 60), ("lost", now - 60)):
-            changed = "lease_until = ?, sent_at = NULL, attempts = 3"
-            database.execute(f"UPDATE comparisons SET {changed} WHERE id = ?", (until, name))  # noqa: S608 - constant
-    database.close()
-    found = scrape(client)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/reports.db"
+    return str(request.getfixturevalue("new_postgres_database")())
 
-    assert (found[series("reports")], found[series("report_bytes")]) == (4, size)
-    states = {state: found[series("comparisons", state=state)] for state in ("pending", "done", "failed")}
-    assert states == {"pending": 3, "done": 0, "failed": 0}
+
+def test_rows_are_counted_as_they_are(serving: Any, settings: Settings, database_url: str, record: Any) -> None:
+    """Reports with their bytes, comparisons by state, leases, and the age of the oldest message."""
+    states = ("waits", "sent", "held", "lost", "done", "failed")
+    with serving(settings.model_copy(update={"database_url": database_url})) as client:
+        ids = [client.post("/v1/reports", json=record(commit=name)).json()["id"] for name in "abcdefg"]
+        store = Store(database_url)
+        for name, (before, after) in zip(states, itertools.pairwise(ids), strict=True):
+            store.open_comparison(name, before, after)
+        store.close()
+        now = time.time()
+        engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
+        with engine.begin() as database:
+            size = database.scalar(text("SELECT SUM(LENGTH(record)) FROM reports"))
+            database.execute(text("UPDATE comparisons SET sent_at = :at WHERE id = 'waits'"), {"at": now - 100})
+            for name, until in (("held", now + 60), ("lost", now - 60)):
+                lease = text("UPDATE comparisons SET lease_until = :until, sent_at = NULL, attempts = 3 WHERE id = :id")
+                database.execute(lease, {"until": until, "id": name})
+            for name in ("done", "failed"):
+                end = text("UPDATE comparisons SET status = :id, attempts = 9, sent_at = 0 WHERE id = :id")
+                database.execute(end, {"id": name})
+        engine.dispose()
+        found = scrape(client)
+
+    assert (found[series("reports")], found[series("report_bytes")]) == (7, size)
+    counted = {state: found[series("comparisons", state=state)] for state in ("pending", "done", "failed")}
+    assert counted == {"pending": 4, "done": 1, "failed": 1}
     assert [found[series("leases", state=state)] for state in ("held", "expired")] == [1, 1]
     assert found[series("oldest_message_seconds")] == pytest.approx(100, abs=5)
     assert found[series("most_attempts")] == 3
+
+
+def test_no_rows(serving: Any, settings: Settings, database_url: str) -> None:
+    """Of an empty database all figures are there, and 0."""
+    with serving(settings.model_copy(update={"database_url": database_url})) as client:
+        found = scrape(client)
+    names = ("reports", "report_bytes", "oldest_message_seconds", "most_attempts")
+    assert [found[series(name)] for name in names] == [0, 0, 0, 0]
+    assert [found[series("leases", state=state)] for state in ("held", "expired")] == [0, 0]
+    assert [found[series("comparisons", state=state)] for state in ("pending", "done", "failed")] == [0, 0, 0]
+    assert found[series("database_up")] == 1
 
 
 def test_what_is_away_is_told_and_nothing_made_up(client: httpx.Client) -> None:
