@@ -6,6 +6,7 @@
 #
 # Needs BuildKit (Docker 20.10 or newer), and no "syntax" line, which would have to be pulled from a registry.
 # Certificates of a TLS-inspecting proxy come as the build secret "ca" and stay out of every layer.
+# The build argument TRACING=1 adds to `minimal` and `multi` what sends traces (docs/service.md).
 # What goes into `minimal` and `multi` has one fixed time, so that the same files are the same layer.
 
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
@@ -56,7 +57,8 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends binutils gcc libc6-dev libpq-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-COPY backend/requirements.txt backend/requirements-build.txt ./
+COPY backend/requirements*.txt ./
+ARG TRACING
 RUN --mount=type=secret,id=ca \
     --mount=type=cache,target=/root/.cache/pip \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi; \
@@ -64,7 +66,7 @@ RUN --mount=type=secret,id=ca \
  && python3 -m venv /venv \
  && { /venv/bin/pip cache remove psycopg_c || true; } \
  && /venv/bin/pip install --require-hashes -r requirements-build.txt \
- && /venv/bin/pip install --require-hashes --no-build-isolation --no-compile -r requirements.txt \
+ && /venv/bin/pip install --require-hashes --no-build-isolation --no-compile -r requirements${TRACING:+-tracing}.txt \
  && /venv/bin/pip uninstall --yes cython setuptools wheel pip \
  && find /venv -name '*.so*' -type f -exec strip --strip-unneeded {} +
 COPY backend/image image

@@ -121,6 +121,7 @@ def lock(c: Context) -> None:
             "--python-version 3.11 --group bench --output-file benchmarks/requirements.txt",
             "--python-version 3.13 backend/pyproject.toml --output-file backend/requirements.txt",
             "--python-version 3.13 --group backend/pyproject.toml:build --output-file backend/requirements-build.txt",
+            "--python-version 3.13 backend/pyproject.toml --extra tracing -o backend/requirements-tracing.txt",
         ):
             c.run(f"{compile_} --no-emit-index-url --no-emit-find-links --upgrade {options}")
 

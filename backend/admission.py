@@ -11,7 +11,7 @@ from backend.errors import RETRY_SECONDS, Busy
 
 MAX_REQUESTS = 64
 WAIT_SECONDS = 5.0
-_ALWAYS = frozenset({"/livez", "/readyz", "/metrics"})
+UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
 """Who asks whether the service works must not be told that it is busy."""
 
 
@@ -24,7 +24,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on when there is a place, or answer 503."""
-        if scope["type"] != "http" or scope["path"] in _ALWAYS:
+        if scope["type"] != "http" or scope["path"] in UNLIMITED:
             await self._app(scope, receive, send)
             return
         try:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.routing import compile_path
 
-from backend import description
+from backend import description, tracing
 from backend.access import Access
-from backend.admission import Admission
+from backend.admission import UNLIMITED, Admission
 from backend.answers import Answers
 from backend.api import comparisons, describe, reports
 from backend.bodies import Bodies
@@ -57,9 +58,11 @@ def create_app(settings: Settings) -> FastAPI:
             _log.warning(
                 "Neither API_TOKEN nor WRITE_TOKENS is set: everyone who can reach this service may write to it"
             )
+        tracing.start("api")
         try:
             yield
         finally:
+            tracing.stop()
             threads.shutdown(wait=False, cancel_futures=True)
             broker.close()
             store.close()
@@ -77,6 +80,13 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # these pages load scripts from the network
         redoc_url=None,
+        telemetry={
+            "auto_configure": False,  # `tracing` configures it
+            "metrics": False,  # `/metrics` has them
+            "logs": False,
+            "operation_spans": False,
+            "exclude": _is_probe,
+        },
         redirect_slashes=False,  # the address of a redirect would be made of the request's Host
     )
     app.add_middleware(Admission)
@@ -91,6 +101,11 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router)
     description.install(app, access)
     return app
+
+
+def _is_probe(scope: MutableMapping[str, Any]) -> bool:
+    """Tell whether a request has no span: who asks whether we work asks so often that nobody could see the rest."""
+    return scope.get("path") in UNLIMITED
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

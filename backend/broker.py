@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from backend import transport
+from backend import tracing, transport
 from backend.errors import BrokerUnavailable
 from backend.request_ids import find_current
 from backend.settings import Settings
@@ -88,7 +88,7 @@ class Broker:
         Raises:
             BrokerUnavailable: That did not succeed in time. It may still succeed later, which does no harm.
         """
-        future = self._threads.submit(self._send, comparison_id, find_current())
+        future = self._threads.submit(self._send, comparison_id, self._build_headers())
         try:
             future.result(SEND_SECONDS)
         except (FutureTimeout, KombuError, OperationalError, RedisError, OSError) as error:
@@ -117,9 +117,13 @@ class Broker:
         self._redis.close()
         self._celery.close()
 
-    def _send(self, comparison_id: str, request_id: str | None) -> None:
+    def _build_headers(self) -> dict[str, str]:
+        """Return what the message tells of the request that sends it."""
+        request_id = find_current()
+        return tracing.carry() | ({REQUEST_ID: request_id} if request_id else {})
+
+    def _send(self, comparison_id: str, headers: dict[str, str]) -> None:
         # Celery stores no result: the result is the database's row, so the API need not wait for Redis.
         policy = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.1}
         options = {"ignore_result": True, "retry": True, "retry_policy": policy}
-        headers = {REQUEST_ID: request_id} if request_id else None
-        self._celery.send_task(COMPARE, args=[comparison_id], headers=headers, **options)
+        self._celery.send_task(COMPARE, args=[comparison_id], headers=headers or None, **options)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend import tracing
+
 HEADER = "X-Request-ID"
 _SANE = re.compile("[A-Za-z0-9][A-Za-z0-9._:+/=-]{0,63}")
 
@@ -64,6 +66,7 @@ class RequestIds:
         given = Headers(scope=scope).get(HEADER)
         request_id = given if given is not None and is_sane(given) else secrets.token_hex(16)
         follow(request_id)
+        tracing.note_request(request_id)
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":

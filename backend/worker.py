@@ -20,9 +20,11 @@ from celery.signals import (  # type: ignore[import-untyped]  # Celery ships no 
     setup_logging,
     task_postrun,
     task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
 )
 
-from backend import jobs, logs, remote_control, request_ids, service
+from backend import jobs, logs, remote_control, request_ids, service, tracing
 from backend.broker import COMPARE, REHEARSE, REQUEST_ID, make_celery
 from backend.errors import Unavailable, root_cause
 from backend.heartbeat import Heartbeat
@@ -55,12 +57,26 @@ def _keep_prose_off_stdout(instance: Any, **_: object) -> None:
 @task_prerun.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _follow_request(task: Any, **_: object) -> None:
     """Let what a job logs have the id of the request that it comes from; what the sweeper sent has none."""
-    request_ids.follow((task.request.headers or {}).get(REQUEST_ID))
+    headers = task.request.headers or {}
+    request_ids.follow(headers.get(REQUEST_ID))
+    tracing.begin_job(task.name, headers, request_ids.find_current())
 
 
 @task_postrun.connect  # type: ignore[untyped-decorator]  # Celery ships no types
-def _forget_request(**_: object) -> None:
+def _forget_request(state: str | None = None, **_: object) -> None:
+    tracing.end_job(state or "UNKNOWN")
     request_ids.follow(None)
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _start_traces(**_: object) -> None:
+    """Begin in each process of the pool, because what sends traces is a thread, which no fork copies."""
+    tracing.start("worker")
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _stop_traces(**_: object) -> None:
+    tracing.stop()
 
 
 @cache

@@ -314,6 +314,41 @@ def test_compiled_database_driver_is_used(engine: DockerEngine, client: docker_c
     assert run_python(client, engine, image, source) == ["c", True]
 
 
+_SENDS_TRACES = """
+import json, os
+from importlib.util import find_spec
+from backend import tracing
+os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1"
+tracing.start("api")
+carried = tracing.carry()
+tracing.begin_job("backend.compare", {}, "an-id")
+print(json.dumps([find_spec("opentelemetry.sdk") is not None, carried, sorted(tracing.carry())]))
+"""
+
+
+def test_no_traces_by_default(engine: DockerEngine, client: docker_cli.BuildClient, image: str) -> None:
+    """The images that ship have nothing of the extra, and run without it though its variable is set."""
+    assert run_python(client, engine, image, _SENDS_TRACES) == [False, {}, []]
+
+
+@pytest.mark.slow
+def test_traces_by_a_build_argument(engine: DockerEngine, client: docker_cli.BuildClient, python: str) -> None:
+    """Built with TRACING=1, the smallest image has all that sends traces: nothing of it was left out."""
+    wanted = buildkit.Build(
+        variant="minimal",
+        reference=f"{REPOSITORY}:tracing",
+        context=PROJECT,
+        dockerfile=PROJECT / "Dockerfile",
+        target="minimal",
+        arguments={"PYTHON_IMAGE": python, "TRACING": "1"},
+    )
+    buildkit.build(client, engine, wanted)
+    try:
+        assert run_python(client, engine, wanted.reference, _SENDS_TRACES) == [True, {}, ["traceparent"]]
+    finally:
+        engine.remove_image(wanted.reference)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "written", "instead"),
