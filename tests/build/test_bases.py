@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import cast
 
@@ -216,6 +217,60 @@ def test_compose_files_that_take_our_variables(
     (tmp_path / name).write_text(text)
     assert has_compose(tmp_path) is takes
     assert list_compose_roles(tmp_path) == roles
+
+
+_COMPOSE_FILE = "services: {cache: {image: $REDIS_IMAGE, command: [--requirepass, '%s']}}"
+
+
+@pytest.mark.parametrize(
+    "form", ["${REDIS_PASSWORD:-x}", "${REDIS_PASSWORD}", "$REDIS_PASSWORD", "${REDIS_PASSWORD:?}"]
+)
+def test_compose_gets_a_password(tmp_path: Path, form: str) -> None:
+    """It is random, of letters and digits, another in each project, and stays; only its owner may read the file."""
+    found = []
+    for name in ("one", "other"):
+        project, path = tmp_path / name, tmp_path / name / ".env"
+        project.mkdir()
+        (project / "compose.yaml").write_text(_COMPOSE_FILE % form)
+        for _ in range(2):
+            tell_compose(project, STANDINS)
+            lines = path.read_text(encoding="utf-8").splitlines()
+            assert lines[1:] == OURS.splitlines()
+            assert re.fullmatch("REDIS_PASSWORD=[0-9a-f]{32}", lines[0])
+            found.append(lines[0])
+        assert path.stat().st_mode & 0o777 == 0o600
+        tell_compose(project, ())
+        assert path.read_text(encoding="utf-8") == f"{lines[0]}\n", "containers may run with it"
+    assert (found[0], found[2]) == (found[1], found[3])
+    assert found[0] != found[2]
+
+
+@pytest.mark.parametrize(
+    ("compose", "before", "chosen"),
+    [
+        (_COMPOSE_FILE % "$REDIS_PASSWORD", "REDIS_PASSWORD=mine\n", OFFICIALS),
+        (_COMPOSE_FILE % "$REDIS_PASSWORD", "export REDIS_PASSWORD=\n", OFFICIALS),
+        (_COMPOSE_FILE % "$REDIS_PASSWORD", "A=b\n", []),
+        (_COMPOSE_FILE % "$REDIS_PASSWORD_FILE", "A=b\n", OFFICIALS),
+        (_COMPOSE_FILE % "secret", "A=b\n", OFFICIALS),
+    ],
+)
+def test_compose_needs_no_password(tmp_path: Path, compose: str, before: str, chosen: list[BaseImage]) -> None:
+    """Where the user has set one, Compose takes none, or nothing was chosen, there is none of ours."""
+    (tmp_path / "compose.yaml").write_text(compose)
+    (tmp_path / ".env").write_text(before)
+    tell_compose(tmp_path, chosen)
+    assert (tmp_path / ".env").read_text() == before
+
+
+def test_password_in_a_file_of_the_user(tmp_path: Path) -> None:
+    """The file keeps its mode, and the user's lines come first."""
+    (tmp_path / "compose.yaml").write_text(_COMPOSE_FILE % "$REDIS_PASSWORD")
+    (tmp_path / ".env").write_text("TOKEN=x\n")
+    (tmp_path / ".env").chmod(0o640)
+    tell_compose(tmp_path, OFFICIALS)
+    assert (tmp_path / ".env").read_text().startswith("TOKEN=x\nREDIS_PASSWORD=")
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -20,7 +21,7 @@ from weighbridge.engine.subnets import choose_subnet
 pytestmark = pytest.mark.engine
 
 PROJECT = Path(__file__).parents[2]
-_OF_THE_FILE = {"PYTHON_IMAGE", "REDIS_IMAGE", "WEIGHBRIDGE_CA_BUNDLE"}
+_OF_THE_FILE = {"PYTHON_IMAGE", "REDIS_IMAGE", "REDIS_PASSWORD", "WEIGHBRIDGE_CA_BUNDLE"}
 """Variables that would hide those that we write."""
 PROGRAMS = {"plug-in": ("docker", "compose"), "stand-alone": ("docker-compose",)}
 
@@ -85,3 +86,25 @@ def test_compose_builds_and_ends_healthy(compose: list[str]) -> None:
     assert ready["ready"] is True
     assert migration.endswith("The database has schema 0001")
     assert "NOAUTH" in stranger
+
+
+def test_compose_uses_the_password(
+    compose: list[str], python_base: BaseImage, redis_base: BaseImage, tmp_path: Path
+) -> None:
+    """Redis accepts the password that we write, and not the default; it becomes healthy with it."""
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.copy(PROJECT / "compose.yaml", project)
+    tell_compose(project, (python_base, redis_base))
+    (password,) = re.findall("^REDIS_PASSWORD=(.+)$", (project / ".env").read_text(encoding="utf-8"), re.MULTILINE)
+    compose = [*compose, "--env-file", str(project / ".env")]
+    run([*compose, "up", "--wait", "--wait-timeout", "60", "redis"])
+    answers = [
+        run([*compose, "exec", "-T", "-e", f"REDISCLI_AUTH={each}", "redis", "redis-cli", "ping"]).strip()
+        for each in (password, "weighbridge")
+    ]
+    configured = json.loads(run([*compose, "config", "--format", "json"]))["services"]
+
+    assert answers[0] == "PONG"
+    assert "NOAUTH" in answers[1]
+    assert configured["worker"]["environment"]["REDIS_URL"] == f"redis://:{password}@redis:6379/0"

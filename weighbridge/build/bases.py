@@ -7,10 +7,12 @@ has.
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shlex
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,8 @@ _ROLES: tuple[BaseRole, ...] = get_args(BaseRole)
 _BUNDLE_VARIABLE = "WEIGHBRIDGE_CA_BUNDLE"
 _COMPOSE_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 """What compose.yaml uses if the variable is not set."""
+_PASSWORD_VARIABLE = "REDIS_PASSWORD"  # noqa: S105 - its name
+_TAKES_PASSWORD = re.compile(rb"\$\{?REDIS_PASSWORD\b")
 _COMPOSE_FILES = "compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"
 _COMPOSE_BYTES = 10**6
 # dpkg's filters for what the official slim images leave out of every package; licences stay.
@@ -197,15 +201,19 @@ def tell_compose(project: Path, chosen: Sequence[BaseImage]) -> None:
     and removes those that are not needed, or all of them if nothing is `chosen`. It keeps the user's lines, even one
     that sets such a variable to an image of the user's.
 
+    If a Compose file takes `REDIS_PASSWORD`, and `.env` does not set it, that gets a random one, and only its owner may
+    read a file that is new. From then on the line is the user's: containers may run with that password.
+
     Raises:
         SettingsError: `.env` is not a text file, or cannot be read or written.
     """
     path = project / ".env"
     try:
         old = path.read_text(encoding="utf-8") if path.exists() else ""
-        new = "".join(f"{line}\n" for line in _merge_lines(old.splitlines(), chosen))
+        passwords = _make_password(project, old.splitlines()) if chosen else []
+        new = "".join(f"{line}\n" for line in _merge_lines([*old.splitlines(), *passwords], chosen))
         if new and new != old:
-            files.replace(path.resolve(), new.encode())
+            files.replace(path.resolve(), new.encode(), private=bool(passwords) and not path.exists())
         elif old and not new:
             path.unlink()
     except (OSError, UnicodeDecodeError) as error:
@@ -230,12 +238,22 @@ def list_compose_roles(project: Path) -> tuple[BaseRole, ...]:
 def _find_variables(project: Path) -> frozenset[str]:
     """Return those of our variables that the first Compose file names that names any."""
     names = (*(f"{role.upper()}_IMAGE" for role in _ROLES), _BUNDLE_VARIABLE)
+    found = (frozenset(each for each in names if each.encode() in text) for text in _read_compose_files(project))
+    return next(filter(None, found), frozenset())
+
+
+def _read_compose_files(project: Path) -> Iterator[bytes]:
     for name in _COMPOSE_FILES:
         with suppress(OSError):
-            text = files.read(project / name, _COMPOSE_BYTES)
-            if found := frozenset(each for each in names if each.encode() in text):
-                return found
-    return frozenset()
+            yield files.read(project / name, _COMPOSE_BYTES)
+
+
+def _make_password(project: Path, lines: Sequence[str]) -> list[str]:
+    """Return a line with a random password, of letters and digits, if Compose takes one and no line sets it."""
+    is_set = any(_parse_variable(line) == _PASSWORD_VARIABLE for line in lines)
+    if is_set or not any(_TAKES_PASSWORD.search(text) for text in _read_compose_files(project)):
+        return []
+    return [f"{_PASSWORD_VARIABLE}={secrets.token_hex(16)}"]
 
 
 def _merge_lines(lines: Sequence[str], chosen: Sequence[BaseImage]) -> list[str]:
