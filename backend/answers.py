@@ -20,7 +20,7 @@ from backend.errors import Busy
 from backend.large_values import LargeValue
 
 ANSWERS_BYTES = 32 * 10**6
-"""All large answers together that are in memory as a whole. A difference has 10 MB at most."""
+"""All large answers together that are in memory as a whole. A list of reports may have some megabytes."""
 SLICE_BYTES = 2**18
 SLICED_BYTES = 2**24
 """All slices together: half as many answers as there may be requests, so that slow clients leave room for others."""

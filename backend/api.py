@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from backend import service
 from backend.answers import SLICE_BYTES
 from backend.errors import Invalid
+from backend.large_values import LargeValue
 from backend.media_types import check_media_type
 from backend.schemas import (
     Comparison,
@@ -23,7 +24,7 @@ from backend.schemas import (
     ReportSummary,
     VariantSize,
 )
-from backend.services import Needs, describe_problems
+from backend.services import Needs, Services, describe_problems
 from backend.sliced_response import SlicedResponse
 from backend.store import StoredComparison, StoredReport
 from weighbridge.model.report import Report
@@ -136,26 +137,43 @@ def delete_report(report_id: str, needs: Needs) -> None:
 )
 async def post_comparison(body: Body, needs: Needs, sent: Sent) -> Response:
     """Start the comparison of two reports. The URL in the answer's Location shows its progress."""
-    headers = {}
 
-    def request() -> bytes:
+    def request() -> tuple[StoredComparison, LargeValue | None]:
         wanted = _parse_request(body)
         found = service.request_comparison(needs.store, needs.broker.send_comparison, wanted.before, wanted.after)
-        headers["Location"] = f"/v1/comparisons/{found.id}"
-        return _write_comparison(found)
+        return service.find_comparison(needs.store, found.id)
 
-    content = await needs.answers.load(request, sent)
-    return _send_json(content, status_code=202, headers=headers)
+    found, difference = await run_in_threadpool(request)
+    answer = await _send_comparison(found, difference, needs, sent)
+    answer.status_code = 202
+    answer.headers["Location"] = f"/v1/comparisons/{found.id}"
+    return answer
 
 
 @comparisons.get("/{comparison_id}", response_model=Comparison, dependencies=_READ)
 async def get_comparison(comparison_id: str, needs: Needs, sent: Sent) -> Response:
     """Return a comparison: pending, done with the difference by variant and layer, or failed with the reason."""
     found, difference = await run_in_threadpool(service.find_comparison, needs.store, comparison_id)
+    return await _send_comparison(found, difference, needs, sent)
+
+
+async def _send_comparison(
+    found: StoredComparison, difference: LargeValue | None, needs: Services, sent: AsyncExitStack
+) -> Response:
+    """Answer with its JSON, in which the stored JSON of the difference stands as it is."""
+    rest = Comparison(id=found.id, before=found.before, after=found.after, status=found.status, why=found.why)
     if difference is None:
-        return _send_json(_write_comparison(found))
-    parts, start = await needs.answers.begin(difference, sent), _begin_comparison(found)
+        return _send_json(rest.model_dump_json().encode())
+    start = rest.model_dump_json(exclude={"difference"}).encode().removesuffix(_END) + b',"difference":'
+    parts = await needs.answers.begin(difference, sent)
     return SlicedResponse(_enclose(start, parts, _END), len(start) + difference.size + len(_END))
+
+
+async def _enclose(start: bytes, parts: AsyncIterator[bytes], end: bytes) -> AsyncIterator[bytes]:
+    yield start
+    async for part in parts:
+        yield part
+    yield end
 
 
 def _parse_request(body: bytearray) -> ComparisonRequest:
@@ -181,29 +199,10 @@ def _summarize(report: StoredReport) -> ReportSummary:
     )
 
 
-def _write_comparison(found: StoredComparison) -> bytes:
-    """Return its JSON, with the stored JSON of the difference as it is."""
-    return b"".join((_begin_comparison(found), found.difference or b"null", _END))
-
-
-def _begin_comparison(found: StoredComparison) -> bytes:
-    """Return its JSON up to where the difference stands."""
-    rest = Comparison(id=found.id, before=found.before, after=found.after, status=found.status, why=found.why)
-    return rest.model_dump_json(exclude={"difference"}).encode().removesuffix(_END) + b',"difference":'
-
-
-async def _enclose(start: bytes, parts: AsyncIterator[bytes], end: bytes) -> AsyncIterator[bytes]:
-    yield start
-    async for part in parts:
-        yield part
-    yield end
-
-
-def _send_json(content: bytes, *, headers: dict[str, str] | None = None, status_code: int = 200) -> Response:
+def _send_json(content: bytes) -> Response:
     """Answer with JSON as fast as the client reads, without copying the whole."""
-    length = {"Content-Length": str(len(content))}
     return StreamingResponse(
-        _slice(content), status_code, headers=length | (headers or {}), media_type="application/json"
+        _slice(content), headers={"Content-Length": str(len(content))}, media_type="application/json"
     )
 
 

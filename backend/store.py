@@ -86,7 +86,7 @@ class Store(Database):
             return delete_reports(connection, [report_id]) > 0
 
     def open_comparison(self, comparison_id: str, before: str, after: str) -> StoredComparison:
-        """Return the comparison; create it if there is none, and make it pending again if it had failed.
+        """Return the comparison, without its difference; create it if there is none, and make a failed one pending.
 
         Raises:
             NotFound: One of the reports has just been deleted.
@@ -113,7 +113,7 @@ class Store(Database):
             if not is_opened:  # its message is sent once more, so the earlier caller may not take the row back
                 connection.execute(waiting.values(sent_at=self.now))
             opened_at = connection.scalar(select(comparisons.c.sent_at).where(this)) if is_opened else None
-            found = _comparison(connection.execute(_select_comparison(comparison_id)).one())
+            found = _comparison(connection.execute(_select_comparison(comparison_id, whole=False)).one())
         return replace(found, opened_at=opened_at)
 
     def refuse_comparison(self, opened: StoredComparison, why: str) -> None:

@@ -115,10 +115,12 @@ def test_done_is_final(url: str) -> None:
     assert jobs.finish(store, lease, b"[]")
     late = jobs.fail(store, lease, "too late")
     jobs.fail_unheld(store, "c" * 64, "too late")
-    found = store.open_comparison("c" * 64, "a" * 64, "a" * 64)
+    opened = store.open_comparison("c" * 64, "a" * 64, "a" * 64)
+    found = store.comparison("c" * 64)
     store.close()
 
-    assert (late, found.opened_at) == (False, None)
+    assert found is not None
+    assert (late, opened.opened_at, opened.status, opened.difference) == (False, None, "done", None)
     assert (found.status, found.difference, found.why) == ("done", b"[]", None)
 
 

@@ -30,6 +30,7 @@ PROJECT = Path(__file__).parents[2]
 REFERENCE = f"weighbridge-test-load-{os.getpid()}:multi"
 PORT = 8000
 READERS = 30
+CONNECTIONS = 320
 RECORD: dict[str, Any] = {
     "format": 1,
     "recorded_at": "2026-01-01T00:00:00Z",
@@ -37,6 +38,17 @@ RECORD: dict[str, Any] = {
     "dirty": False,
     "engine": None,
     "images": [],
+}
+IMAGE: dict[str, Any] = {
+    "variant": "",
+    "reference": "load:multi",
+    "source": "docker",
+    "id": "sha256:01",
+    "platform": "linux/amd64",
+    "shipped_bytes": 100,
+    "file_count": 3,
+    "base": None,
+    "layers": [],
 }
 LARGE = json.dumps(RECORD | {"unknown": "x" * 9_900_000}).encode()
 OBJECTS = json.dumps(RECORD | {"unknown": "@"}).encode().replace(b'"@"', b"[" + b"{}," * 499_000 + b"{}]")
@@ -114,6 +126,30 @@ def test_many_slow_readers_at_once(container: str, client: docker_cli.BuildClien
         after = _measure_peak(client, engine, container)
     assert read == [len(LARGE) - LARGE.count(b": ") - LARGE.count(b", ")] * READERS
     assert after - before < READERS * 2 * 2**20, "of each it has two slices of 256 KiB, and what is on its way"
+
+
+def test_all_connections_and_the_largest_lists_at_once(
+    container: str, client: docker_cli.BuildClient, engine: DockerEngine
+) -> None:
+    """As many connections as there may be, half of them with a body that stops, the others with the largest list."""
+    address = docker(client, engine, "inspect", "--format", "{{.NetworkSettings.IPAddress}}", container).strip()
+    images = [IMAGE | {"variant": f"{number:03}{'v' * 197}"} for number in range(100)]
+    get = b"GET /v1/reports?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n"
+    post = b"POST /v1/reports HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99000\r\n\r\n"
+    with ExitStack() as stack:
+        web = stack.enter_context(httpx.Client(base_url=f"http://{address}:{PORT}", timeout=60, trust_env=False))
+        _wait(web)
+        for number in range(100):
+            web.post("/v1/reports", json=RECORD | {"commit": str(number), "images": images}).raise_for_status()
+        assert len(web.get("/v1/reports?limit=100").content) > 2 * 10**6
+        for request in [get, post + b" " * 98_000] * (CONNECTIONS // 2):
+            _send(stack, address, request)
+        time.sleep(20)  # those that do not go on are sent away
+        later = web.get("/v1/reports?limit=1")
+    state = json.loads(docker(client, engine, "inspect", "--format", "{{json .State}}", container))
+
+    assert later.status_code == HTTPStatus.OK
+    assert (state["Status"], state["OOMKilled"]) == ("running", False)
 
 
 def _measure_peak(client: docker_cli.BuildClient, engine: DockerEngine, container: str) -> int:
