@@ -194,7 +194,7 @@ def settings(c: Context, root: str = "") -> None:
         "variant": VARIANT_HELP,
         "profile": "what is demanded: `works`, or `hardened`, which also confines the roles and judges their images; "
         "default: that of the settings",
-        "faults": "also break things on purpose: kill the worker, each service and the API, fill the data folder",
+        "faults": "also break things on purpose: roles, services, the broker, the data folder, and clients that stall",
         "keep": "leave the containers running for inspection; `invoke clean` removes them",
         "format": formats.describe_choice(formats.PROOFS),
         "root": ROOT_HELP,
