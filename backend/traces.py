@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode
 from sqlalchemy import Engine, event
 
-from backend.tracing import REQUEST_ID
-
+REQUEST_ID = "weighbridge.request_id"
+"""The attribute with the id of the request that a span belongs to."""
 _EXPORT_SECONDS = 3
 """How long a collector may take, unless OTEL_EXPORTER_OTLP_TIMEOUT says: a stop must not wait for one that hangs."""
 _MOST_CHARACTERS = 1000

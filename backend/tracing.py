@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 """The variable with the URL of a collector, as OpenTelemetry's specification names it."""
-REQUEST_ID = "weighbridge.request_id"
-"""The attribute with the id of the request that a span belongs to."""
 _log = logging.getLogger(__name__)
 _running: list[Traces] = []
 """The traces of this process; none or one."""
