@@ -93,12 +93,13 @@ def read(body: bytes) -> Iterator[dict[str, Any]]:
                 }
 
 
-def wait_until_live(port: int) -> None:
-    """Wait until an API answers."""
+def wait_until_loaded(port: int) -> None:
+    """Wait until an API answers more than `/livez`."""
     deadline = time.monotonic() + 30
     while not health.check_api(str(port))[0]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+    httpx.get(f"http://127.0.0.1:{port}/version", timeout=30).raise_for_status()
 
 
 @pytest.mark.services
@@ -116,7 +117,7 @@ def test_a_request_and_its_job_are_one_trace(  # noqa: PLR0917 - fixtures
     }
     start("api", "uvicorn", "backend.main:app", "--port", str(port), env=env)
     start("worker", *WORKER, env=env)
-    wait_until_live(port)
+    wait_until_loaded(port)
     deadline = time.monotonic() + 30
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
@@ -166,7 +167,7 @@ def test_what_is_not_traced(
         "OTEL_BSP_SCHEDULE_DELAY": "60000",
     }
     api = start("api", "uvicorn", "backend.main:app", "--port", str(port), env=env)
-    wait_until_live(port)
+    wait_until_loaded(port)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
         for path in ("/livez", "/readyz", "/metrics"):
             client.get(path)
@@ -222,6 +223,6 @@ def test_without_the_extra_a_line_says_so(start: Any, free_port_of: Callable[[],
         "PYTHONPATH": os.pathsep.join([str(hidden), os.environ.get("PYTHONPATH", "")]),
     }
     start("api", "uvicorn", "backend.main:app", "--port", str(port), env=env)
-    wait_until_live(port)
+    wait_until_loaded(port)
     log = "\n".join(path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.log"))
     assert "the extra `tracing` is not installed: no traces are sent" in log
