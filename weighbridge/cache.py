@@ -24,7 +24,7 @@ from typing import Any
 from weighbridge import code_digest, files
 from weighbridge.image.layer import FILE, OTHER, Fingerprint, LayerContent
 
-VERSION = 5
+VERSION = 6
 """Part of the folder's name. Raise it with every change of what is kept or how that is computed.
 
 Only which package databases are kept needs no new version: the file of a layer has a digest of that code in its name.
@@ -49,21 +49,20 @@ class Cache:
         self._folder = (folder or locate_user_folder() / "layers") / f"{VERSION}-{sys.byteorder}"
         self._limit_bytes = limit_bytes
 
-    def has_layer(self, diff_id: str) -> bool:
-        """Tell whether the cache has a file for a layer."""
-        return self._locate(_make_key(diff_id)).exists()
+    def has_layer(self, diff_id: str, *, estimated: bool = False) -> bool:
+        """Tell whether the cache has a file for a layer; with `estimated`, one that has an estimate of pull bytes."""
+        return any(self._locate(key).exists() for key in _list_keys(diff_id, estimated=estimated))
 
     def touch_layer(self, diff_id: str) -> bool:
         """Mark a layer as used, because what was worked out of it is; return False if the cache has no file for it."""
-        try:
-            os.utime(self._locate(_make_key(diff_id)))
-        except OSError:
-            return False
-        return True
+        return any(map(self._touch, _list_keys(diff_id)))
 
-    def read_layer(self, diff_id: str) -> LayerContent | None:
-        """Return a layer's content; None if the cache does not have it."""
-        key = _make_key(diff_id)
+    def read_layer(self, diff_id: str, *, estimated: bool = False) -> LayerContent | None:
+        """Return a layer's content; None if the cache does not have it, or not with the estimate that is wanted."""
+        found = map(self._read_layer, _list_keys(diff_id, estimated=estimated))
+        return next((content for content in found if content), None)
+
+    def _read_layer(self, key: str) -> LayerContent | None:
         data = self._read(key)
         try:
             return None if data is None else _unpack(zlib.decompress(data))
@@ -72,10 +71,13 @@ class Cache:
             return None
 
     def keep_layer(self, diff_id: str, content: LayerContent) -> None:
-        """Write a layer's content to the cache."""
+        """Write a layer's content to the cache, unless that has it already."""
+        estimated = content.deflated_bytes is not None
+        if self.has_layer(diff_id, estimated=estimated):
+            return
         packer = zlib.compressobj(1)
         parts = [packer.compress(part) for part in _iterate_parts(content)]
-        self._write(_make_key(diff_id), b"".join([*parts, packer.flush()]))
+        self._write(_list_keys(diff_id)[not estimated], b"".join([*parts, packer.flush()]))
 
     def has_document(self, key: str) -> bool:
         """Tell whether the cache has a file for a key."""
@@ -116,6 +118,13 @@ class Cache:
         digest = code_digest.compute_digest(*modules)
         self.keep_document(key, {"digest": digest, "files": described})
         return digest
+
+    def _touch(self, key: str) -> bool:
+        try:
+            os.utime(self._locate(key))
+        except OSError:
+            return False
+        return True
 
     def _locate(self, key: str) -> Path:
         return self._folder / key.replace(":", "-").replace("/", "-")
@@ -159,9 +168,13 @@ class Cache:
             excess -= size
 
 
-def _make_key(diff_id: str) -> str:
-    """Return the key of a layer: when an ecosystem is added, the layer is read again for its databases."""
-    return f"{diff_id}-{code_digest.compute_digest(_PACKAGES)[:16]}"
+def _list_keys(diff_id: str, *, estimated: bool = False) -> tuple[str, ...]:
+    """Return the key of a layer with an estimate of its pull bytes and, if that need not be, the key of one without.
+
+    When an ecosystem is added, the layer is read again for its databases.
+    """
+    key = f"{diff_id}-{code_digest.compute_digest(_PACKAGES)[:16]}"
+    return (key,) if estimated else (key, f"{key}-packed")
 
 
 def _iterate_parts(content: LayerContent) -> Iterator[bytes | memoryview]:
@@ -198,7 +211,7 @@ def _unpack(data: bytes) -> LayerContent:
     content = LayerContent(
         shipped_bytes=_check_number(head["shipped_bytes"]),
         file_count=_check_number(head["file_count"]),
-        deflated_bytes=_check_number(head["deflated_bytes"]),
+        deflated_bytes=None if head["deflated_bytes"] is None else _check_number(head["deflated_bytes"]),
         implied_folders=_check_number(head["implied_folders"]),
         fingerprint=Fingerprint(**{name: _check_number(each) for name, each in head["fingerprint"].items()}),
         paths=paths,

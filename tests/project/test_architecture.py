@@ -164,8 +164,12 @@ UNMIRRORED: Mapping[str, str] = {
     "sources/oci/artifacts": "what is no image: tests/sources/test_forms.py",
     "smoke/rules/hits": "the words of the rules on images: tests/smoke/rules/test_image.py",
     "sources/local/reading": "values without behaviour",
+    "sources/local/unpacked": "one layer of an image: tests/sources/local/test_overlay2.py",
+    "sources/processes/child": "a process of its own: tests/sources/processes/test_pool.py",
     "sources/locations": "values without behaviour",
     "sources/oci/naming": "names within a layout: tests/sources/test_oci_layout.py, tests/sources/test_archive.py",
+    "sources/blobs": "layers of images: tests/sources/test_assembly.py, tests/sources/test_opener.py",
+    "sources/tar/alone": "one layer of an image: tests/sources/test_assembly.py, tests/sources/test_opener.py",
     "sources/tar/gzip_worker": "a process of its own: tests/sources/tar/test_gzip_estimate.py",
 }
 """A module without a test file of its own -> why, and where its behaviour is seen."""

@@ -7,7 +7,8 @@ import pytest
 from tests.support.images import Entry, ImageSpec, hexdigest
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob
-from weighbridge.sources.assembly import assemble, check_layer
+from weighbridge.sources.assembly import assemble
+from weighbridge.sources.blobs import check_layer
 from weighbridge.sources.tar.layer import ReadLayer, read_layer
 
 SPEC = ImageSpec(tags=(), layers=((Entry("a", b"1"),), (Entry("b", b"22"),)), labels={"a": "b"}, variant="v8")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.images import LAYOUTS, Entry, ImageSpec, OciBlobs, named, tar_of
 from tests.support.layerdb import Layerdb
-from tests.support.registries import Registry
+from tests.support.registries import Registry, Request
 from tests.support.shelf import Shelf
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import Engine
@@ -26,6 +26,7 @@ from weighbridge.model.engine import DataRoot
 from weighbridge.sources import opener
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location
 from weighbridge.sources.opener import SOURCES, Means, parse
+from weighbridge.sources.processes.pool import Pool
 
 SYSTEM, TOOLS = (Entry("os", b"1" * 9000), Entry("etc/a", b"22")), (Entry("b", b"333"), Entry(".wh.os"))
 APP = (Entry("app/main.py", bytes(range(256)) * 40),)
@@ -40,11 +41,13 @@ class Place:
     locate: Callable[[str], Location]
     """Return where the image of a tag is, such as `first`."""
     engine: Engine | None = None
+    requests: Sequence[Request] = ()
+    """What a registry there was asked for so far."""
 
     def read(self, folder: Path, *tags: str, told: Callable[[int], None] = lambda _: None) -> list[ImageContent]:
         """Return the images of these tags, by what a cache folder knows."""
         locations = [self.locate(tag) for tag in tags]
-        means = Means(cache=Cache(folder), engine=self.engine, on_progress=told, local_store=True)
+        means = Means(cache=Cache(folder), engine=self.engine, on_progress=told, local_store=True, processes=2)
         found = opener.read(locations, means)
         return [found[location] for location in locations]
 
@@ -146,7 +149,7 @@ def in_a_registry(_folder: Path, *, damaged: bool) -> Iterator[Place]:
     if damaged:
         spoil(blobs.by_digest)
     with Registry(blobs, tags) as running:
-        yield Place(locate=lambda tag: Location(REGISTRY, f"{running.host}/x:{tag}"))
+        yield Place(locate=lambda tag: Location(REGISTRY, f"{running.host}/x:{tag}"), requests=running.requests)
 
 
 class Keep(Protocol):
@@ -190,6 +193,14 @@ def place(kind: str, tmp_path: Path) -> Iterator[Place]:
         yield made
 
 
+@pytest.fixture(params=["here", "in processes"], autouse=True)
+def reads_in_processes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Read layers one after the other, or several at once, however small they are; return whether several at once."""
+    at_once = bool(request.param == "in processes")
+    monkeypatch.setattr(Pool, "is_worthwhile", lambda _, sizes: at_once and len([*sizes]) > 1)
+    return at_once
+
+
 def plain(content: ImageContent) -> dict[str, Any]:
     """Return what does not depend on where an image is: all but names, and how its bytes are packed there."""
 
@@ -227,6 +238,30 @@ def test_what_is_known_stays_the_same(place: Place, tmp_path: Path) -> None:
     assert all(Cache(tmp_path / "cache").has_layer(each) for each in (*FIRST.diff_ids, *SECOND.diff_ids))
     assert place.read(tmp_path / "cache", "first", "second", told=second.append) == before
     assert max(second, default=0) <= max(first, default=0)
+
+
+@pytest.mark.services
+def test_layers_known_from_a_registry(place: Place, tmp_path: Path) -> None:
+    """There layers are not estimated, but their own sizes are known: where they are not, the figures are the same."""
+    expected = place.read(tmp_path / "fresh", "first", "second")
+    with in_a_registry(tmp_path, damaged=False) as registry:
+        registry.read(tmp_path / "cache", "first", "second")
+    found = place.read(tmp_path / "cache", "first", "second")
+    for one, other in zip(found, expected, strict=True):
+        assert plain(one) == plain(other)
+        figures = [weighing.weigh("x", "y", content, None).image for content in (one, other)]
+        assert figures[0] == figures[1]
+        assert None not in [layer.pull_bytes for layer in figures[0].layers]
+
+
+@pytest.mark.services
+def test_known_image_takes_one_request(tmp_path: Path) -> None:
+    """A registry is asked for what has the name, and for nothing else."""
+    with in_a_registry(tmp_path, damaged=False) as place:
+        before = place.read(tmp_path / "cache", "first")
+        count = len(place.requests)
+        assert place.read(tmp_path / "cache", "first") == before
+        assert [each.kind for each in place.requests[count:]] == ["manifests"]
 
 
 def test_image_that_is_not_there(place: Place, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from weighbridge.render.terminal import build_progress, console, smoke_progress
 from weighbridge.report import records
 from weighbridge.report.comparison import Refusal, compare_images
 from weighbridge.settings.project import Settings
-from weighbridge.sources.assembly import Progress
+from weighbridge.sources.blobs import Progress
 from weighbridge.sources.locations import DOCKER, Location
 
 

@@ -28,7 +28,7 @@ from weighbridge.model.build import Built
 from weighbridge.model.report import Image, Rebuild, Report
 from weighbridge.report import difference
 from weighbridge.settings.project import Change, Settings
-from weighbridge.sources.assembly import Progress
+from weighbridge.sources.blobs import Progress
 from weighbridge.sources.locations import DOCKER, Location
 
 OnBuild = Callable[[str], OnStep]

@@ -20,6 +20,7 @@ from weighbridge.render.terminal import console, smoke_progress
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import artifacts, history, runner
 from weighbridge.smoke.stack import cast, runs
+from weighbridge.sources.processes import pool
 from weighbridge.sources.scan import image
 
 
@@ -170,6 +171,7 @@ def _scan(engine: Engine, settings: Settings, keys: Mapping[str, Sequence[str]],
         shown.track_reading(),
         limits=settings.limits.build_limits(),
         local_store=settings.engine.local_store,
+        processes=pool.count_processes(),
     )
     return {
         name: cast.Cast(

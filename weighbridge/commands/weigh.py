@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # known images are neither read nor weighed
     from weighbridge.image.layer import Fingerprint
     from weighbridge.image.requirements import Demand
     from weighbridge.settings.project import Settings
-    from weighbridge.sources.assembly import Progress
+    from weighbridge.sources.blobs import Progress
 
 _MOST_NAMES = 5
 """How many of the engine's images a message names."""
@@ -124,6 +124,7 @@ def _read(
 ) -> Mapping[Location, ImageContent]:
     """Read images with all their layers; see `weigh`."""
     from weighbridge.sources import opener  # noqa: PLC0415 - known images are not read
+    from weighbridge.sources.processes import pool  # noqa: PLC0415 - as above
 
     means = opener.Means(
         cache=weigher.cache,
@@ -132,6 +133,7 @@ def _read(
         token_hosts=settings.registries.token_hosts if settings else {},
         limits=weigher.limits,
         local_store=settings.engine.local_store if settings else True,
+        processes=pool.count_processes(),
         on_note=on_note,
     )
     return opener.read(locations, means)

@@ -53,8 +53,8 @@ class LayerContent:
     """Sum of the sizes of all regular files in the layer's own archive."""
     file_count: int
     """Regular files in the layer, without whiteouts and hard links."""
-    deflated_bytes: int
-    """An estimate of the archive's size after `gzip -6`."""
+    deflated_bytes: int | None
+    """An estimate of the archive's size after `gzip -6`; None where the source knows the size of its own blob."""
     fingerprint: Fingerprint
     paths: bytes = field(repr=False)
     """Each entry's path in UTF-8 with surrogate escapes, followed by a zero byte."""

@@ -20,7 +20,8 @@ from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive_members import Members
-from weighbridge.sources.assembly import Progress, assemble, check_layer, check_layer_count
+from weighbridge.sources.assembly import assemble, check_layer_count
+from weighbridge.sources.blobs import Progress, check_layer
 from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest

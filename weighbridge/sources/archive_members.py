@@ -20,6 +20,7 @@ from weighbridge.model.limits import DEFAULT
 from weighbridge.sources.budget import Budget
 from weighbridge.sources.tar import compression
 from weighbridge.sources.tar.compression import decompress, is_compressed
+from weighbridge.sources.tar.gzip_estimate import get_process
 from weighbridge.sources.tar.headers import DamagedArchive, Header, is_tar
 from weighbridge.sources.tar.layer import ReadLayer, Watch, normalise_path, read_layer, watch_layer
 from weighbridge.sources.tar.reader import Meter, Part, Tape
@@ -160,14 +161,22 @@ class _Draft:
         blob = _BLOB.fullmatch(name)
         stated = f"{blob[1]}:{blob[2]}" if blob else ""
         content, watch = None if self.verified else self.known(name), self.watching(name)
+        is_packed = is_compressed(part.head)
         try:
-            if content is None:
-                layer = read_layer(part, part.head, digests=self.verified, watch=watch, budget=self.budget)
+            if content is None or not (is_packed or content.deflated_bytes is not None):
+                layer = read_layer(
+                    part,
+                    part.head,
+                    digests=self.verified,
+                    watch=watch,
+                    budget=self.budget,
+                    get_packer=None if is_packed else get_process,
+                )
             else:
                 self.budget.spend_layer(content)
                 if watch:
                     watch_layer(part, part.head, watch, self.budget)
-                packed = Blob(digest=stated, size_bytes=size) if is_compressed(part.head) else None
+                packed = Blob(digest=stated, size_bytes=size) if is_packed else None
                 layer = ReadLayer(content=content, diff_id="", blob=packed)
         except LimitExceeded:
             raise  # also if no image needs this layer: it costs as much

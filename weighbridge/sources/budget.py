@@ -69,6 +69,21 @@ class Budget:
         self._unpacked, self._end = limits.unpacked_bytes * images, clock() + limits.seconds * images
         self._archive_bytes = 0
 
+    @property
+    def spent(self) -> Counter[Resource]:
+        """How much was spent so far, without what an archive of images took by itself."""
+        return self._spent.copy()
+
+    def spend_all(self, spent: Counter[Resource]) -> None:
+        """Count what was spent elsewhere, by a copy of this budget in another process.
+
+        Raises:
+            LimitExceeded: That and what was spent here is too much.
+        """
+        self.spend_chunk(spent["unpacked_bytes"], spent["entries"], spent["document_bytes"])
+        self._spent["entries"] += spent["entries"]
+        self._spent["document_bytes"] += spent["document_bytes"]
+
     def spend_chunk(self, size: int, entries: int = 0, document_bytes: int = 0) -> None:
         """Count the next bytes of a layer, and check what of it is in memory so far, which is not counted yet.
 

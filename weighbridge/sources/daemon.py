@@ -22,6 +22,7 @@ from weighbridge.sources.assembly import assemble
 from weighbridge.sources.budget import Budget, check_count
 from weighbridge.sources.local import store
 from weighbridge.sources.local.reading import Note, Reading, note_nothing
+from weighbridge.sources.processes.pool import Pool
 from weighbridge.sources.tar.layer import Watch, Watches
 
 
@@ -34,6 +35,7 @@ def read(
     *,
     limits: Limits = DEFAULT,
     local_store: bool = False,
+    processes: int = 1,
     on_note: Note = note_nothing,
 ) -> dict[str, ImageContent]:
     """Return reference -> the image that the engine has under it; several references may name one image.
@@ -46,6 +48,7 @@ def read(
         watches: Inspects all layers. An image with a layer that was not inspected yet is read again.
         limits: The limits of each image. Images that are read in one stream have them together.
         local_store: Whether to read in the engine's own folder what can be read there.
+        processes: How many processes may read there at the same time.
         on_note: Called with one line for each image that is read there, or why it is not.
 
     Raises:
@@ -63,8 +66,11 @@ def read(
     if wanted and not local_store:
         on_note(f"Read through the engine: {', '.join(wanted)}; its folder is not to be read")
     elif wanted:
-        reading = Reading(cache=cache, on_progress=on_progress, watches=watches, limits=limits, on_note=on_note)
-        there = store.read(engine.data_root, wanted, reading)
+        with Pool(processes) as pool:
+            reading = Reading(
+                cache=cache, on_progress=on_progress, watches=watches, limits=limits, pool=pool, on_note=on_note
+            )
+            there = store.read(engine.data_root, wanted, reading)
         _remember_images(cache, {images[reference].id: content for reference, content in there.items()})
         found |= there
         wanted = {name: image for name, image in wanted.items() if name not in there}
@@ -137,8 +143,11 @@ def recall(reference: str, image: LocalImage, cache: Cache, limits: Limits) -> I
         LimitExceeded: The image exceeds a limit.
     """
     kept = remembered.read(cache, image.id)
-    layers = [cache.read_layer(diff_id) for diff_id in image.diff_ids] if kept else [None]
-    if kept is None or any(layer is None for layer in layers):
+    if kept is None or len(kept.blobs) != len(image.diff_ids):
+        return None
+    pairs = zip(image.diff_ids, kept.blobs, strict=True)
+    layers = [cache.read_layer(diff_id, estimated=blob is None) for diff_id, blob in pairs]
+    if any(layer is None for layer in layers):
         return None
     try:
         return assemble(reference, kept.config, [layer for layer in layers if layer is not None], kept.blobs, limits)

@@ -17,7 +17,8 @@ from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.quoting import quote
-from weighbridge.sources.assembly import Known, Progress, fetch, know_nothing
+from weighbridge.sources.assembly import Known, fetch, know_nothing
+from weighbridge.sources.blobs import Progress
 from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.manifests import (
     MAX_DOCUMENT_BYTES,
@@ -28,6 +29,7 @@ from weighbridge.sources.oci.manifests import (
     parse_document,
 )
 from weighbridge.sources.oci.naming import select_images
+from weighbridge.sources.processes.pool import Pool
 
 _OPENING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _ADVICE = "Write one with `skopeo copy SOURCE oci:DIRECTORY:NAME` or `docker buildx build --output type=oci,tar=false`."
@@ -41,6 +43,7 @@ def read(
     *,
     known: Known = know_nothing,
     limits: Limits = DEFAULT,
+    pool: Pool | None = None,
 ) -> ImageContent:
     """Return one image of a layout.
 
@@ -51,6 +54,7 @@ def read(
         on_progress: Called with the number of bytes of layers read so far.
         known: Finds layers that need not be read, by diff ID.
         limits: The limits of the image.
+        pool: Reads several layers at once; None: this process reads them all.
 
     Raises:
         LimitExceeded: The image exceeds a limit.
@@ -58,7 +62,7 @@ def read(
         UnreadableImage: The directory is not a layout, or a part is missing, damaged, or not a regular file.
     """
     reference = quote(f"{path}:{name}" if name else path)
-    layout = _Layout(path, Budget(limits, reference))
+    layout = _Layout(path, Budget(limits, reference), pool)
     images = select_images(layout.read_index(), name, layout)
     return layout.fetch(images, reference, platform, known, on_progress)
 
@@ -76,6 +80,7 @@ def read_digest(
     known: Known = know_nothing,
     on_progress: Progress | None = None,
     limits: Limits = DEFAULT,
+    pool: Pool | None = None,
 ) -> ImageContent:
     """Return the image with this digest, in a directory with the blobs of a layout and no index.json.
 
@@ -86,13 +91,14 @@ def read_digest(
         known: Finds layers that need not be read, by diff ID.
         on_progress: Called with the number of bytes of layers read so far.
         limits: The limits of the image.
+        pool: Reads several layers at once; None: this process reads them all.
 
     Raises:
         LimitExceeded: The image exceeds a limit.
         NoSuchImage: The image does not exist for this machine's platform.
         UnreadableImage: A part is missing, damaged, or not a regular file.
     """
-    layout = _Layout(path, Budget(limits, reference))
+    layout = _Layout(path, Budget(limits, reference), pool)
     data, name = layout.read_document(digest), f"The manifest of {reference}"
     if compute_digest(data) != digest:
         raise UnreadableImage(f"{name} is damaged: its digest is not {digest[:19]}…")
@@ -102,8 +108,8 @@ def read_digest(
 class _Layout:
     """The files of a layout."""
 
-    def __init__(self, path: Path, budget: Budget) -> None:
-        self._path, self._real, self._budget = path, os.path.realpath(path), budget
+    def __init__(self, path: Path, budget: Budget, pool: Pool | None = None) -> None:
+        self._path, self._real, self._budget, self._pool = path, os.path.realpath(path), budget, pool
 
     def __str__(self) -> str:
         return quote(self._path)
@@ -122,6 +128,7 @@ class _Layout:
             known=known,
             on_progress=on_progress,
             budget=self._budget,
+            pool=self._pool,
         )
 
     def read_index(self) -> Index:

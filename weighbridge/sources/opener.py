@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, assert_never
 
@@ -15,9 +16,10 @@ from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location, SourceName
+from weighbridge.sources.processes.pool import Pool
 
 if TYPE_CHECKING:
-    from weighbridge.sources.assembly import Progress
+    from weighbridge.sources.blobs import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,8 @@ class Means:
     """Of each image. Where images are read together they have so many times the limits together."""
     local_store: bool = False
     """Whether the source `docker` may read in the engine's own folder what is there for this user to read."""
+    processes: int = 1
+    """How many processes may read layers at the same time."""
     on_note: Note = note_nothing
     """Is told in one line of each image that is read there, or why it is not."""
 
@@ -66,6 +70,7 @@ def _read_from_engine(locations: Sequence[Location], means: Means) -> Mapping[Lo
         means.on_progress,
         limits=means.limits,
         local_store=means.local_store,
+        processes=means.processes,
         on_note=means.on_note,
     )
     return {each: contents[each.place] for each in locations}
@@ -85,26 +90,37 @@ def _read_from_archives(locations: Sequence[Location], means: Means) -> Mapping[
 def _read_from_layouts(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     from weighbridge.sources import oci_layout  # noqa: PLC0415 - as above
 
-    return {
-        each: oci_layout.read(
-            Path(each.place),
-            each.name,
-            on_progress=means.on_progress,
-            known=means.cache.read_layer,
-            limits=means.limits,
-        )
-        for each in locations
-    }
+    with Pool(means.processes) as pool:
+        return {
+            each: oci_layout.read(
+                Path(each.place),
+                each.name,
+                on_progress=means.on_progress,
+                known=means.cache.read_layer,
+                limits=means.limits,
+                pool=pool,
+            )
+            for each in locations
+        }
 
 
 def _read_from_registries(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+    from weighbridge.sources import remembered  # noqa: PLC0415 - as above
     from weighbridge.sources.registry import client  # noqa: PLC0415 - an archive is measured without HTTP
 
-    known, progress = means.cache.read_layer, means.on_progress
-    return {
-        each: client.read(each.place, on_progress=progress, known=known, allowed=means.token_hosts, limits=means.limits)
-        for each in locations
-    }
+    with Pool(means.processes) as pool:
+        return {
+            each: client.read(
+                each.place,
+                on_progress=means.on_progress,
+                known=means.cache.read_layer,
+                allowed=means.token_hosts,
+                limits=means.limits,
+                pool=pool,
+                recall=partial(remembered.recall_documents, means.cache),
+            )
+            for each in locations
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +176,7 @@ def read(locations: Iterable[Location], means: Means) -> dict[Location, ImageCon
             found |= row.images(own, means)
     for content in found.values():
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
-            if not means.cache.has_layer(diff_id):
-                means.cache.keep_layer(diff_id, layer)
+            means.cache.keep_layer(diff_id, layer)
     return found
 
 

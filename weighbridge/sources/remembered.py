@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from weighbridge.cache import Cache
@@ -33,6 +34,24 @@ def keep(cache: Cache, image_id: str, content: ImageContent) -> None:
     """Add an image to the cache."""
     blobs = [(blob.digest, blob.size_bytes) if blob else None for blob in content.blobs]
     cache.keep_document(image_id, {"config": content.config.decode(errors="surrogateescape"), "blobs": blobs})
+
+
+def recall_documents(cache: Cache, fetch: Callable[[str], bytes]) -> Callable[[str], bytes]:
+    """Return a function that fetches documents by their digests, and none of them twice, in no run.
+
+    Whoever needs a document checks its digest anyway.
+    """
+
+    def recall(digest: str) -> bytes:
+        key = f"document-{digest}"
+        data = cache.read_bytes(key)
+        if data is None:
+            data = fetch(digest)
+            if digest == f"sha256:{sha256(data).hexdigest()}":
+                cache.keep_bytes(key, data)
+        return data
+
+    return recall
 
 
 def _read_blob(value: Any) -> Blob | None:

@@ -7,6 +7,7 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from weighbridge.sources.archive import Archive
 from weighbridge.sources.local.beneath import Beneath, Unavailable
 from weighbridge.sources.local.overlay2 import Overlay2, compute_chain_ids
 from weighbridge.sources.local.reading import Reading
+from weighbridge.sources.processes.pool import Pool
 from weighbridge.sources.tar.headers import DamagedArchive, Header
 from weighbridge.sources.tar.layer import Watch
 
@@ -47,17 +49,22 @@ def streamed(spec: ImageSpec) -> ImageContent:
     return Archive(saved).assemble_image(spec.tags[0])
 
 
-def read(kept: Layerdb, image: LocalImage, reading: Reading | None = None) -> ImageContent:
+def read(kept: Layerdb, image: LocalImage, reading: Reading | None = None, *, processes: int = 1) -> ImageContent:
     """Read an image in a data root."""
-    with Beneath.open_root(str(kept.folder)) as root:
-        return Overlay2(root, reading or Reading(cache=Cache(kept.folder / "cache"))).read(image.reference, image)
+    reading = reading or Reading(cache=Cache(kept.folder / "cache"))
+    with Beneath.open_root(str(kept.folder)) as root, Pool(processes, least_bytes=0) as pool:
+        images = Overlay2(root, replace(reading, pool=pool))
+        images.begin(str(kept.folder), {image.reference: image})
+        return images.read(image.reference, image)
 
 
-def test_image_is_the_one_of_the_stream(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_image_is_the_one_of_the_stream(tmp_path: Path, processes: int) -> None:
     """Every column of every layer, the config and the labels are those of the saved archive, odd members included."""
     told = list[int]()
     kept = Layerdb(tmp_path)
-    found = read(kept, kept.add(SPEC), Reading(cache=Cache(tmp_path / "cache"), on_progress=told.append))
+    reading = Reading(cache=Cache(tmp_path / "cache"), on_progress=told.append)
+    found = read(kept, kept.add(SPEC), reading, processes=processes)
     assert found == streamed(SPEC)
     assert found.layers[0].documents
     assert found.blobs == (None, None, None)
@@ -202,13 +209,14 @@ def change_config(kept: Layerdb) -> None:
     ],
     ids=lambda each: getattr(each, "__name__", "")[:20],
 )
-def test_what_is_not_right(tmp_path: Path, spoil: Callable[[Layerdb], object], error: str) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_is_not_right(tmp_path: Path, spoil: Callable[[Layerdb], object], error: str, processes: int) -> None:
     """Whatever is missing, changed, of another form or behind a link ends the reading."""
     kept = Layerdb(tmp_path)
     image = kept.add(SPEC)
     spoil(kept)
     with pytest.raises((Unavailable, DamagedArchive, OSError, EOFError), match=error):
-        read(kept, image)
+        read(kept, image, processes=processes)
 
 
 @pytest.mark.parametrize("image_id", ["sha256:../../x", "x:1", "sha512:" + "0" * 64, "sha256:" + "0" * 64])
@@ -231,11 +239,15 @@ def test_engine_and_config_that_disagree(tmp_path: Path) -> None:
         read(kept, mixed)
 
 
-def test_limits(tmp_path: Path) -> None:
-    """An image beyond a limit is refused here as well."""
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("most", [3, sum(each.node_count for each in streamed(SPEC).layers) - 1])
+def test_limits(tmp_path: Path, processes: int, most: int) -> None:
+    """An image beyond a limit is refused here as well, whether one layer is or only all of them together are."""
     kept = Layerdb(tmp_path)
-    with pytest.raises(LimitExceeded, match=r"^x:1 has more than 3 files and folders"):
-        read(kept, kept.add(SPEC), Reading(cache=Cache(tmp_path / "cache"), limits=Limits(entries=3)))
+    image = kept.add(SPEC)
+    reading = Reading(cache=Cache(tmp_path / "cache"), limits=Limits(entries=most))
+    with pytest.raises(LimitExceeded, match=rf"^x:1 has more than {most} files and folders"):
+        read(kept, image, reading, processes=processes)
 
 
 class Noting:
@@ -274,16 +286,30 @@ class Seen:
         """Look at nothing."""
 
 
-def test_watches_see_each_layer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_watches_see_each_layer(tmp_path: Path, processes: int) -> None:
     """Each layer that was not inspected yet is, also one that the cache has; a layer that fails is not kept."""
     kept, watches, cache = Layerdb(tmp_path), Noting(), Cache(tmp_path / "cache")
     image = kept.add(SPEC)
     cache.keep_layer(SPEC.diff_ids[0], streamed(SPEC).layers[0])
-    assert read(kept, image, Reading(cache=cache, watches=watches)) == streamed(SPEC)
+    assert read(kept, image, Reading(cache=cache, watches=watches), processes=processes) == streamed(SPEC)
     assert watches.kept[SPEC.diff_ids[0]] == ["d", "d/a", "var/lib/dpkg/status", "empty"]
     assert watches.begun == len(watches.kept) == 2
     change_file(kept)
     again = Noting()
     with pytest.raises(Unavailable):
-        read(kept, image, Reading(cache=cache, watches=again))
+        read(kept, image, Reading(cache=cache, watches=again), processes=processes)
     assert set(again.kept) == {SPEC.diff_ids[0]}
+
+
+def test_processes_are_not_started_for_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small layers, known layers, and a single layer are read here."""
+    kept, cache = Layerdb(tmp_path / "root"), Cache(tmp_path / "cache")
+    image = kept.add(SPEC)
+    monkeypatch.setattr(Pool, "submit", None)
+    with Beneath.open_root(str(kept.folder)) as root, Pool(2) as pool:
+        images = Overlay2(root, Reading(cache=cache, pool=pool))
+        images.begin(str(kept.folder), {"x:1": image})
+        assert images.read("x:1", image) == streamed(SPEC)
+    cache.keep_layer(SPEC.diff_ids[0], streamed(SPEC).layers[0])
+    assert read(kept, image, Reading(cache=cache), processes=2) == streamed(SPEC)

@@ -14,15 +14,15 @@ import pytest
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.sources.tar import gzip_estimate
-from weighbridge.sources.tar.gzip_estimate import Deflation
+from weighbridge.sources.tar.gzip_estimate import Deflation, Packer, PackHere, get_process
 from weighbridge.sources.tar.reader import CHUNK_BYTES
 
 MAX_ERROR = 0.02
 
 
-def estimated(data: bytes) -> int:
+def estimated(data: bytes, get_packer: Callable[[], Packer] = get_process) -> int:
     """Return the estimate for a layer of these bytes."""
-    deflation = Deflation()
+    deflation = Deflation(get_packer)
     for at in range(0, len(data) + 1, CHUNK_BYTES):
         deflation.update(data[at : at + CHUNK_BYTES])
     return deflation.estimate_bytes()
@@ -95,11 +95,17 @@ def test_abandoned_layer_does_not_count(packages: bytes) -> None:
     assert estimated(data) == alone
 
 
-def test_loss_of_the_packing_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_packs_as_this_one_does(packages: bytes) -> None:
+    """Whoever packs the samples, and whatever was packed before, the figure is the same."""
+    packer = PackHere()
+    for data in (packages[: 3 * 2**20], packages[-5 * 2**20 :]):
+        assert estimated(data, lambda: packer) == estimated(data)
+
+
+def test_loss_of_the_packing_process_is_told() -> None:
     """The system ended it, for want of memory: an error of ours, and no archive is called damaged."""
-    lost = gzip_estimate._Packer()
+    lost = gzip_estimate._PackBeside()
     lost._process.kill()
     lost._process.wait()
-    monkeypatch.setattr(gzip_estimate, "_packer", lambda: lost)
     with pytest.raises(UnreadableImage, match="ended early"):
-        estimated(bytes(4 * 2**20))
+        estimated(bytes(4 * 2**20), lambda: lost)

@@ -53,8 +53,10 @@ class Beneath:
         *folders, name = _split(path)
         return Beneath(self._open_folder(name, self._go_to(folders)))
 
-    def open(self, path: str) -> int:
-        """Return the descriptor of a regular file, which the caller closes; a path like an archive's, `..` included.
+    def open(self, path: str) -> tuple[int, int]:
+        """Return the descriptor of a regular file, which the caller closes, and the file's length in bytes.
+
+        The path is like an archive's, `..` included.
 
         Raises:
             OSError: There is no such file without links, or this user may not read it.
@@ -62,8 +64,9 @@ class Beneath:
         """
         *folders, name = _split(path)
         descriptor = os.open(name, _OPENING, dir_fd=self._go_to(folders))
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return descriptor
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            return descriptor, found.st_size
         os.close(descriptor)
         raise Unavailable("something that is not a regular file lies where a file should be")
 
@@ -74,7 +77,7 @@ class Beneath:
             OSError: It cannot be read.
             Unavailable: It is not a regular file, or is longer.
         """
-        with os.fdopen(self.open(path), "rb") as file:
+        with os.fdopen(self.open(path)[0], "rb") as file:
             data = file.read(longest + 1)
         if len(data) > longest:
             raise Unavailable(f"{os.path.basename(path)} is longer than {longest} bytes")  # noqa: PTH119 - a text

@@ -55,6 +55,7 @@ class Containerd:
             known=reading.cache.read_layer,
             on_progress=reading.on_progress,
             limits=reading.limits,
+            pool=reading.pool,
         )
         if found.diff_ids != image.diff_ids:
             raise Unavailable("its index leads to an image of another platform")

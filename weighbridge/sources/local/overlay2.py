@@ -1,10 +1,7 @@
 """Reads images from the folders of Docker's driver overlay2.
 
-    image/overlay2/imagedb/content/sha256/<image id>             the config
-    image/overlay2/layerdb/sha256/<chain id>/diff                the layer's diff ID
-    image/overlay2/layerdb/sha256/<chain id>/cache-id            the name of the folder in which it is unpacked
-    image/overlay2/layerdb/sha256/<chain id>/tar-split.json.gz   the headers of its archive
-    overlay2/<cache id>/diff                                     the unpacked layer
+    image/overlay2/imagedb/content/sha256/<image id>   the config
+    image/overlay2/layerdb/sha256/<chain id>           a layer, see `unpacked`
 
 The engine does not promise this form, so we check all of it: a config's digest is the image's id, a layer's is its
 diff ID, and the chain of diff IDs names the layer's folder.
@@ -12,28 +9,30 @@ diff ID, and the chain of diff IDs names the layer's folder.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from weighbridge.image.content import ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.engine import LocalImage
 from weighbridge.sources.assembly import assemble
 from weighbridge.sources.budget import Budget
+from weighbridge.sources.local import unpacked
 from weighbridge.sources.local.beneath import Beneath, Unavailable
 from weighbridge.sources.local.reading import Reading
-from weighbridge.sources.local.tar_split import Reassembled
+from weighbridge.sources.local.unpacked import Inspected, Unpacked
 from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES, compute_digest
-from weighbridge.sources.tar.compression import decompress
-from weighbridge.sources.tar.layer import read_layer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from weighbridge.sources.tar.layer import Watch
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_CACHE_ID = re.compile(rb"[0-9a-z]{1,128}")
-_LONGEST = 256
-"""Bytes of a file that holds one digest or name."""
-_HEAD_BYTES = 4
-_CONFIGS, _LAYERS = "image/overlay2/imagedb/content/sha256", "image/overlay2/layerdb/sha256"
+_CONFIGS = "image/overlay2/imagedb/content/sha256"
 
 
 def compute_chain_ids(diff_ids: Sequence[str]) -> Iterator[str]:
@@ -50,6 +49,28 @@ class Overlay2:
     def __init__(self, root: Beneath, reading: Reading) -> None:
         self._root, self._reading = root, reading
         self._layers, self._count = dict[str, LayerContent](), 0
+        self._begun: dict[str, Future[Inspected]] = {}
+
+    def begin(self, path: str, images: Mapping[str, LocalImage]) -> None:
+        """Let other processes begin with the layers of images, the largest first, if that is worth while.
+
+        Nothing else depends on it: `read` waits for what was begun, and reads the rest itself.
+
+        Args:
+            path: Of the root.
+            images: Reference -> image, of those that `read` will be called for.
+        """
+        pool, found = self._reading.pool, dict[str, tuple[int, Unpacked, Budget]]()
+        for reference, image in images.items() if pool else ():
+            budget = Budget(self._reading.limits, reference)
+            with suppress(Unavailable):  # `read` says why, of this image alone
+                for layer in _list_layers(image):
+                    if layer.diff_id not in found and not self._has_layer(layer.diff_id):
+                        found[layer.diff_id] = layer.read_size(self._root), layer, budget
+        if pool and pool.is_worthwhile(size for size, *_ in found.values()):
+            for _, layer, budget in sorted(found.values(), key=itemgetter(0), reverse=True):
+                arguments = (path, layer, self._begin_watch(), budget)
+                self._begun[layer.diff_id] = pool.submit(unpacked.read_alone, *arguments, on_bytes=self._tell)
 
     def read(self, reference: str, image: LocalImage) -> ImageContent:
         """Return an image, its layers the same to the byte as from their own archives.
@@ -66,8 +87,8 @@ class Overlay2:
         """
         budget, config = Budget(self._reading.limits, reference), self._read_config(image.id)
         budget.spend_document(len(config))
-        for diff_id, chain_id in zip(image.diff_ids, compute_chain_ids(image.diff_ids), strict=True):
-            self._layers[diff_id] = self._find_layer(diff_id, budget) or self._read_layer(diff_id, chain_id, budget)
+        for layer in _list_layers(image):
+            self._layers[layer.diff_id] = self._find_layer(layer.diff_id, budget) or self._read_layer(layer, budget)
         layers = [self._layers[diff_id] for diff_id in image.diff_ids]
         found = assemble(reference, config, layers, [None] * len(layers), self._reading.limits)
         if found.diff_ids != image.diff_ids:
@@ -80,41 +101,45 @@ class Overlay2:
             raise Unavailable("its config is damaged")
         return data
 
+    def _has_layer(self, diff_id: str) -> bool:
+        """Tell whether a layer seems to be known, and need not be inspected."""
+        watches = self._reading.watches
+        return self._reading.cache.has_layer(diff_id, estimated=True) and (watches is None or watches.has(diff_id))
+
     def _find_layer(self, diff_id: str, budget: Budget) -> LayerContent | None:
         """Return a layer that is known, unless it has to be inspected."""
         watches = self._reading.watches
         if watches and not watches.has(diff_id):
             return None
-        known = self._layers.get(diff_id) or self._reading.cache.read_layer(diff_id)
+        known = self._layers.get(diff_id) or self._reading.cache.read_layer(diff_id, estimated=True)
         if known:
             budget.spend_layer(known)
         return known
 
-    def _read_layer(self, diff_id: str, chain_id: str, budget: Budget) -> LayerContent:
-        kept = f"{_LAYERS}/{_extract_hex(chain_id)}"
-        if self._root.read(f"{kept}/diff", _LONGEST) != diff_id.encode():
-            raise Unavailable("a layer's folder belongs to another layer")
-        cache_id = self._root.read(f"{kept}/cache-id", _LONGEST)
-        if not _CACHE_ID.fullmatch(cache_id):
-            raise Unavailable("a layer's folder has a name of an unknown form")
-        watch = self._reading.watches.begin() if self._reading.watches else None
-        with (
-            os.fdopen(self._root.open(f"{kept}/tar-split.json.gz"), "rb") as packed,
-            self._root.enter(f"overlay2/{cache_id.decode()}/diff") as unpacked,
-            Reassembled(decompress(packed, packed.peek(_HEAD_BYTES)), unpacked.open, self._tell) as archive,
-        ):
-            # It hashes what it gives, so that `read_layer` need not hash the same bytes once more.
-            content = read_layer(archive, b"", digests=False, watch=watch, budget=budget).content
-            if archive.diff_id != diff_id:
-                raise Unavailable("the files of a layer are not those of its archive")
+    def _read_layer(self, layer: Unpacked, budget: Budget) -> LayerContent:
+        if begun := self._begun.pop(layer.diff_id, None):
+            inspected = begun.result()
+            budget.spend_all(inspected.spent)
+            content, watch = inspected.content, inspected.watch
+        else:
+            watch = self._begin_watch()
+            content = layer.read(self._root, watch, budget, self._tell)
         if self._reading.watches and watch:
-            self._reading.watches.keep(diff_id, watch)
+            self._reading.watches.keep(layer.diff_id, watch)
         return content
+
+    def _begin_watch(self) -> Watch | None:
+        return self._reading.watches.begin() if self._reading.watches else None
 
     def _tell(self, size: int) -> None:
         self._count += size
         if self._reading.on_progress:
             self._reading.on_progress(self._count)
+
+
+def _list_layers(image: LocalImage) -> Iterator[Unpacked]:
+    for diff_id, chain_id in zip(image.diff_ids, compute_chain_ids(image.diff_ids), strict=True):
+        yield Unpacked(diff_id=diff_id, chain=_extract_hex(chain_id))
 
 
 def _extract_hex(digest: str) -> str:

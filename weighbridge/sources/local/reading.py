@@ -10,6 +10,7 @@ from weighbridge.cache import Cache
 from weighbridge.model.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:  # whoever reads nothing loads no reader
+    from weighbridge.sources.processes.pool import Pool
     from weighbridge.sources.tar.layer import Watches
 
 Note = Callable[[str], object]
@@ -32,5 +33,7 @@ class Reading:
     """Inspects all layers."""
     limits: Limits = DEFAULT
     """Of each image."""
+    pool: Pool | None = None
+    """Reads several layers at once; None: this process reads them all."""
     on_note: Note = note_nothing
     """Called with one line for each image: where it is read, and if not there, why."""

@@ -38,7 +38,7 @@ def read(root: DataRoot, images: Mapping[str, LocalImage], reading: Reading) -> 
     """
     found = dict[str, ImageContent]()
     try:
-        with _open(root, reading) as read_image:
+        with _open(root, images, reading) as read_image:
             for reference, image in images.items():
                 if image.diff_ids and (content := _try(read_image, reference, image, reading.on_note)):
                     found[reference] = content
@@ -52,7 +52,7 @@ _Read = Callable[[str, LocalImage], ImageContent]
 
 
 @contextmanager
-def _open(root: DataRoot, reading: Reading) -> Iterator[_Read]:
+def _open(root: DataRoot, images: Mapping[str, LocalImage], reading: Reading) -> Iterator[_Read]:
     """Give the function that reads an image in the engine's folder.
 
     Raises:
@@ -63,7 +63,9 @@ def _open(root: DataRoot, reading: Reading) -> Iterator[_Read]:
         raise Unavailable(root.obstacle)
     if root.store == "overlay2":
         with Beneath.open_root(root.path) as files:
-            yield Overlay2(files, reading).read
+            there = Overlay2(files, reading)
+            there.begin(root.path, images)
+            yield there.read
     elif root.store == "containerd":
         yield Containerd(find_content(root.path), reading).read
     else:

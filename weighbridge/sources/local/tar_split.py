@@ -31,13 +31,16 @@ class Reassembled:
     """
 
     def __init__(
-        self, split: Readable, open_file: Callable[[str], int], on_bytes: Callable[[int], object] | None = None
+        self,
+        split: Readable,
+        open_file: Callable[[str], tuple[int, int]],
+        on_bytes: Callable[[int], object] | None = None,
     ) -> None:
         """Begin at the first byte.
 
         Args:
             split: The tar-split file, without its compression.
-            open_file: Returns a descriptor for a file of the unpacked layer, by the name in the archive.
+            open_file: Returns a descriptor for a file of the unpacked layer and its length, by the name in the archive.
             on_bytes: Called with the length of each piece that was read.
         """
         self._entries, self._open, self._on_bytes = _iterate_entries(split), open_file, on_bytes
@@ -93,8 +96,8 @@ class Reassembled:
             self._segment = memoryview(entry)
             return True
         name, size = entry
-        self._file = self._open(name)
-        if os.fstat(self._file).st_size != size:
+        self._file, length = self._open(name)
+        if length != size:
             raise DamagedArchive("a file does not have the length that it had in the archive")
         self._left = size
         return True
@@ -111,26 +114,31 @@ def _iterate_entries(split: Readable) -> Iterator[bytes | tuple[str, int]]:
     Raises:
         DamagedArchive: A line is of another form.
     """
-    for position, line in enumerate(_iterate_lines(split)):
+    count = 0
+    for lines in _iterate_lines(split):
         try:
-            entry = json.loads(line.decode())  # faster than bytes, of which it guesses the encoding
-            if entry["position"] != position:
-                raise DamagedArchive("a line of the tar-split file is missing")
-            if entry["type"] == _SEGMENT:
-                yield binascii.a2b_base64(entry["payload"])
-            elif entry["type"] != _FILE:
-                raise DamagedArchive("the tar-split file has an entry of an unknown type")
-            elif size := entry.get("size"):
-                yield _read_name(entry), _check_size(size)
+            # As one list, which the parser reads several times faster than line by line.
+            for position, entry in enumerate(json.loads(f"[{lines.decode()}]"), count):
+                if entry["position"] != position:
+                    raise DamagedArchive("a line of the tar-split file is missing")
+                if entry["type"] == _SEGMENT:
+                    yield binascii.a2b_base64(entry["payload"])
+                elif entry["type"] != _FILE:
+                    raise DamagedArchive("the tar-split file has an entry of an unknown type")
+                elif size := entry.get("size"):
+                    yield _read_name(entry), _check_size(size)
+                count = position + 1
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedArchive("the tar-split file is of an unknown form") from error
 
 
 def _iterate_lines(split: Readable) -> Iterator[bytes]:
+    """Yield the lines, several at a time, with commas between them."""
     rest = b""
     while block := split.read(CHUNK_BYTES):
         *lines, rest = (rest + block).split(b"\n")
-        yield from lines
+        if lines:
+            yield b",".join(lines)
         if len(rest) > _LONGEST_LINE:
             raise DamagedArchive("a line of the tar-split file is too long")
     if rest:

@@ -24,9 +24,11 @@ from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.quoting import quote
 from weighbridge.settings import certificates
-from weighbridge.sources.assembly import Known, Progress, fetch, know_nothing
+from weighbridge.sources.assembly import Known, fetch, know_nothing
+from weighbridge.sources.blobs import Progress
 from weighbridge.sources.budget import Budget
-from weighbridge.sources.oci.manifests import Index, Manifest, choose, compute_digest, parse_document
+from weighbridge.sources.oci.manifests import Document, Index, Manifest, choose, compute_digest, parse_document
+from weighbridge.sources.processes.pool import Pool
 from weighbridge.sources.registry import references, token_hosts
 from weighbridge.sources.registry.min_rate import POOLS, TooSlow
 from weighbridge.sources.registry.refusals import AGAIN
@@ -51,6 +53,8 @@ def read(
     known: Known = know_nothing,
     allowed: token_hosts.Allowed = token_hosts.NOTHING_ALLOWED,
     limits: Limits = DEFAULT,
+    pool: Pool | None = None,
+    recall: Callable[[Document], Document] = lambda fetch: fetch,
 ) -> ImageContent:
     """Return one image of a registry.
 
@@ -64,6 +68,8 @@ def read(
         known: Finds layers that need not be fetched, by diff ID.
         allowed: Where a login may be sent besides the registry itself, see `token_hosts.check`.
         limits: The limits of the image.
+        pool: Reads several layers at once; None: this process reads them all.
+        recall: Takes what fetches documents by digest, and returns what does so but for those that it knows.
 
     Raises:
         LimitExceeded: The image exceeds a limit.
@@ -75,11 +81,11 @@ def read(
         repository = Repository(name, transport, allowed)
         root, found = _fetch_root(reference, name, repository, limits)
         budget.spend_document(len(root))
-        manifests, configs = map(budget.meter_documents, (repository.fetch_manifest, repository.fetch_config))
-        chosen = choose(found, reference, manifests, platform=platform, config=configs, limits=limits)
+        by_digest = map(recall, (repository.fetch_manifest, repository.fetch_config))
+        manifests, configs = map(budget.meter_documents, by_digest)
         return fetch(
             reference,
-            chosen,
+            choose(found, reference, manifests, platform=platform, config=configs, limits=limits),
             config=configs,
             blob=repository.open_blob,
             platform=platform,
@@ -87,6 +93,7 @@ def read(
             on_progress=on_progress,
             plain_blobs=True,
             budget=budget,
+            pool=pool,
         )
 
 
@@ -266,11 +273,7 @@ def _explain(error: BaseException) -> tuple[str, str]:
 
 _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str], ...] = (
     ((TooSlow,), str, _NETWORK),
-    (
-        (requests.ConnectTimeout,),
-        lambda _: f"no connection within {CONNECT_SECONDS:g} s",
-        _NETWORK,
-    ),
+    ((requests.ConnectTimeout,), lambda _: f"no connection within {CONNECT_SECONDS:g} s", _NETWORK),
     (
         (requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError),
         lambda _: f"the server sent nothing for {SILENCE_SECONDS:g} s",

@@ -34,6 +34,7 @@ def screen(
     *,
     limits: Limits = DEFAULT,
     local_store: bool = False,
+    processes: int = 1,
 ) -> dict[str, ScannedImage]:
     """Return reference -> the scanned image. Reads all images that the cache lacks in one stream, and caches them.
 
@@ -44,6 +45,7 @@ def screen(
         on_progress: Called with the number of bytes read so far.
         limits: The limits of each image.
         local_store: Whether to read in the engine's own folder what can be read there.
+        processes: How many processes may read there at the same time.
 
     Raises:
         LimitExceeded: An image exceeds a limit.
@@ -52,11 +54,19 @@ def screen(
         EngineError: The engine fails or goes away in mid-stream.
     """
     exposures = Exposures(cache)
-    images = daemon.read(engine, references, cache, on_progress, exposures, limits=limits, local_store=local_store)
+    images = daemon.read(
+        engine,
+        references,
+        cache,
+        on_progress,
+        exposures,
+        limits=limits,
+        local_store=local_store,
+        processes=processes,
+    )
     for content in images.values():
         for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
-            if not cache.has_layer(diff_id):
-                cache.keep_layer(diff_id, layer)
+            cache.keep_layer(diff_id, layer)
     local = LocalImages(engine)
     return {
         reference: _build_image(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from weighbridge.model.limits import DEFAULT
 from weighbridge.sources.budget import Budget, FolderCount
 from weighbridge.sources.tar.compression import Readable, decompress, is_compressed
 from weighbridge.sources.tar.go_program import HEAD_BYTES, search_program
-from weighbridge.sources.tar.gzip_estimate import Deflation
+from weighbridge.sources.tar.gzip_estimate import Deflation, Packer, get_process
 from weighbridge.sources.tar.headers import Header
 from weighbridge.sources.tar.reader import CHUNK_BYTES, Tap, Tape
 
@@ -79,7 +79,13 @@ class ReadLayer:
 
 
 def read_layer(
-    source: Readable, head: bytes, *, digests: bool = True, watch: Watch | None = None, budget: Budget | None = None
+    source: Readable,
+    head: bytes,
+    *,
+    digests: bool = True,
+    watch: Watch | None = None,
+    budget: Budget | None = None,
+    get_packer: Callable[[], Packer] | None = get_process,
 ) -> ReadLayer:
     """Read a layer, compressed or not, to the end of its source.
 
@@ -89,6 +95,7 @@ def read_layer(
         digests: Whether to compute the diff ID and the blob's digest, which prove which layer it is.
         watch: Inspects the members as they pass.
         budget: The budget of the image; None: that of an image with this layer alone, and with the default limits.
+        get_packer: Returns what packs the samples of the estimate; None: there is no estimate.
 
     Raises:
         DamagedArchive, EOFError, OSError, ValueError: The bytes are damaged or cut off.
@@ -98,13 +105,13 @@ def read_layer(
     budget = budget or Budget(DEFAULT, "The layer")
     diff, packed = (hashlib.sha256(), hashlib.sha256()) if digests else (None, None)
     counted = _Counted(source, packed, budget)
-    deflation = Deflation()
-    taps = [deflation.update, *([diff.update] if diff else [])]
+    deflation = Deflation(get_packer) if get_packer else None
+    taps = [*([deflation.update] if deflation else []), *([diff.update] if diff else [])]
     plain = decompress(counted, head)
     scan = _WatchedScan(plain, taps, budget, watch) if watch else _Scan(plain, taps, budget)
     scan.read()
     counted.drain()
-    content = scan.build_content(deflation.estimate_bytes())
+    content = scan.build_content(deflation.estimate_bytes() if deflation else None)
     budget.spend_layer(content)
     blob = None
     if is_compressed(head):
@@ -246,7 +253,7 @@ class _Scan:
         self._databases += len(document)
         self._check_budget(b"")
 
-    def build_content(self, deflated_bytes: int) -> LayerContent:
+    def build_content(self, deflated_bytes: int | None) -> LayerContent:
         """Return the content of the layer."""
         return LayerContent(
             shipped_bytes=self._shipped,
