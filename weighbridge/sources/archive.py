@@ -18,7 +18,7 @@ from pathlib import Path
 from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
-from weighbridge.sources import archive_members
+from weighbridge.sources import archive_members, slots
 from weighbridge.sources.archive_members import Members
 from weighbridge.sources.assembly import assemble, check_layer_count
 from weighbridge.sources.blobs import Progress, check_layer
@@ -27,6 +27,7 @@ from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifac
 from weighbridge.sources.oci.documents import Config, ManifestEntry, parse_config, parse_manifest
 from weighbridge.sources.oci.manifests import Index, Manifest, choose, compute_digest, parse_document
 from weighbridge.sources.oci.naming import select_images
+from weighbridge.sources.processes.pool import Pool
 from weighbridge.sources.tar.layer import ReadLayer, normalise_path
 
 _SHORT, _LEAST = 12, 4
@@ -34,7 +35,14 @@ _SHORT, _LEAST = 12, 4
 _NO_CONFIG = compute_digest(b"")
 
 
-def read(path: Path, on_progress: Progress | None = None, *, limits: Limits = DEFAULT, images: int = 1) -> Archive:
+def read(
+    path: Path,
+    on_progress: Progress | None = None,
+    *,
+    limits: Limits = DEFAULT,
+    images: int = 1,
+    pool: Pool | None = None,
+) -> Archive:
     """Read an archive file.
 
     Args:
@@ -42,6 +50,7 @@ def read(path: Path, on_progress: Progress | None = None, *, limits: Limits = DE
         on_progress: Called with the number of bytes read so far.
         limits: The limits of one image.
         images: How many images are wanted of it: all that it has are read together, within so many times the limits.
+        pool: Reads several layers at once; None: this process reads them all, one after the other.
 
     Raises:
         LimitExceeded: The archive exceeds that.
@@ -50,7 +59,8 @@ def read(path: Path, on_progress: Progress | None = None, *, limits: Limits = DE
     try:
         with path.open("rb") as file:
             budget = Budget(limits, str(path), images)
-            return Archive(archive_members.read(file, on_progress, budget=budget), limits)
+            place = slots.find_file(path, file)
+            return Archive(archive_members.read(file, on_progress, budget=budget, file=place, pool=pool), limits)
     except OSError as error:
         advice = "Give the path of a file that `docker save` or `skopeo copy` wrote."
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}", advice=advice) from error

@@ -11,13 +11,17 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import BinaryIO
 
 from weighbridge.errors import LimitExceeded, UnreadableImage
 from weighbridge.image.content import Blob
 from weighbridge.image.layer import FILE, HARD_LINK, SYMBOLIC_LINK, LayerContent
 from weighbridge.model.limits import DEFAULT
+from weighbridge.sources import slots
 from weighbridge.sources.budget import Budget
+from weighbridge.sources.processes.pool import Pool
+from weighbridge.sources.slots import ArchiveFile, Slot
 from weighbridge.sources.tar import compression
 from weighbridge.sources.tar.compression import decompress, is_compressed
 from weighbridge.sources.tar.gzip_estimate import get_process
@@ -64,6 +68,8 @@ def read(
     known: Known = know_nothing,
     watching: Watching = watch_nothing,
     budget: Budget | None = None,
+    file: ArchiveFile | None = None,
+    pool: Pool | None = None,
 ) -> Members:
     """Read an archive to its end, and decompress it if it is compressed as a whole.
 
@@ -75,6 +81,8 @@ def read(
         known: Finds layers that need not be read again; asked only if `verified` is False.
         watching: Finds the watch that inspects a layer as it passes.
         budget: The budget of all images in the archive; None: that of one image, with the default limits.
+        file: The file that `stream` is, from its beginning, if it can be opened again.
+        pool: Reads several layers of `file` at once.
 
     Raises:
         LimitExceeded: The archive exceeds a limit.
@@ -85,12 +93,18 @@ def read(
     draft = _Draft(verified=verified, known=known, watching=watching, budget=budget)
     try:
         source = Meter(stream, on_progress)
-        tape = Tape(decompress(source, source.head), [budget.spend_archive])
+        if file and pool and not is_compressed(source.head):
+            draft.slots = []
+        pass_over = partial(source.pass_over, stream) if draft.slots is not None else None
+        tape = Tape(decompress(source, source.head), [lambda chunk: budget.spend_archive(len(chunk))], pass_over)
         for header in tape.iterate_members():
             draft.add(header, tape)
         tape.drain()  # to the end of the stream, where gzip has its checksum
     except _DAMAGE as error:
         raise UnreadableImage(f"The archive is cut off or damaged: {describe_error(error)}") from error
+    if file and pool and draft.slots:
+        for slot, read_slot in slots.read_all(file, draft.slots, budget, pool, source.count):
+            draft.try_layer(slot.name, read_slot)
     return draft.finish()
 
 
@@ -132,6 +146,8 @@ class _Draft:
     layers: dict[str, ReadLayer] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     faults: dict[str, UnreadableImage] = field(default_factory=dict)
+    slots: list[Slot] | None = None
+    """Where layers lie that are to be read later; None: each is read as it passes."""
     count: int = 0
 
     def add(self, header: Header, tape: Tape) -> None:
@@ -148,36 +164,41 @@ class _Draft:
             self.links[name] = normalise_path(posixpath.join(folder, header.target))
         elif header.kind == FILE:
             part = open_member(tape, header) if header.is_sparse else Part(tape, header.stored)
-            self._add_file(name, part, header.size)
+            self._add_file(name, part, header.size, tape)
 
-    def _add_file(self, name: str, part: Part | SparsePart, size: int) -> None:
+    def _add_file(self, name: str, part: Part | SparsePart, size: int, tape: Tape) -> None:
         # An archive without any bytes is a valid layer without any file.
         if not size or is_tar(part.head) or is_compressed(part.head):
-            self._add_layer(name, part, size)
+            if self.slots is not None and isinstance(part, Part):
+                begin = tape.position - len(part.head)
+                self.slots.append(Slot(name=name, begin=begin, size=size, is_packed=is_compressed(part.head)))
+            else:
+                self.try_layer(name, partial(self._read_layer, name, part, size))
         elif part.head.lstrip()[:1] in (b"{", b"["):
             self._add_document(name, part, size)
 
-    def _add_layer(self, name: str, part: Part | SparsePart, size: int) -> None:
-        blob = _BLOB.fullmatch(name)
-        stated = f"{blob[1]}:{blob[2]}" if blob else ""
+    def _read_layer(self, name: str, part: Part | SparsePart, size: int) -> ReadLayer:
         content, watch = None if self.verified else self.known(name), self.watching(name)
         is_packed = is_compressed(part.head)
+        if content is None or not (is_packed or content.deflated_bytes is not None):
+            return read_layer(
+                part,
+                part.head,
+                digests=self.verified,
+                watch=watch,
+                budget=self.budget,
+                get_packer=None if is_packed else get_process,
+            )
+        self.budget.spend_layer(content)
+        if watch:
+            watch_layer(part, part.head, watch, self.budget)
+        packed = Blob(digest=_find_stated(name), size_bytes=size) if is_packed else None
+        return ReadLayer(content=content, diff_id="", blob=packed)
+
+    def try_layer(self, name: str, read: Callable[[], ReadLayer]) -> None:
+        """Read a layer, and keep it, or else why it cannot be read."""
         try:
-            if content is None or not (is_packed or content.deflated_bytes is not None):
-                layer = read_layer(
-                    part,
-                    part.head,
-                    digests=self.verified,
-                    watch=watch,
-                    budget=self.budget,
-                    get_packer=None if is_packed else get_process,
-                )
-            else:
-                self.budget.spend_layer(content)
-                if watch:
-                    watch_layer(part, part.head, watch, self.budget)
-                packed = Blob(digest=stated, size_bytes=size) if is_packed else None
-                layer = ReadLayer(content=content, diff_id="", blob=packed)
+            layer = read()
         except LimitExceeded:
             raise  # also if no image needs this layer: it costs as much
         except UnreadableImage as error:
@@ -185,7 +206,7 @@ class _Draft:
         except _DAMAGE as error:
             self.faults[name] = UnreadableImage(describe_error(error))
         else:
-            self._keep(name, layer, stated)
+            self._keep(name, layer, _find_stated(name))
 
     def _keep(self, name: str, layer: ReadLayer, stated: str) -> None:
         """Keep a layer whose digest agrees with the one in its name, `stated`; an uncomputed digest always agrees."""
@@ -215,6 +236,12 @@ class _Draft:
                 "The archive has neither manifest.json nor index.json: it is cut off, or holds no images"
             )
         return Members(documents=self.documents, layers=self.layers, links=self.links, faults=self.faults)
+
+
+def _find_stated(name: str) -> str:
+    """Return the digest that a member's name states; empty if it states none."""
+    blob = _BLOB.fullmatch(name)
+    return f"{blob[1]}:{blob[2]}" if blob else ""
 
 
 def describe_error(error: BaseException) -> str:

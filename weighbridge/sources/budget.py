@@ -128,7 +128,7 @@ class Budget:
 
         return fetch_counted
 
-    def spend_archive(self, chunk: bytes) -> None:
+    def spend_archive(self, size: int) -> None:
         """Count the next bytes of an archive of images after its own decompression.
 
         They have the limit of unpacked layers, but are counted apart: a layer is read out of them.
@@ -136,7 +136,7 @@ class Budget:
         Raises:
             LimitExceeded: There are too many, or the time is over.
         """
-        self._archive_bytes += len(chunk)
+        self._archive_bytes += size
         if self._archive_bytes > self._unpacked:
             raise self._describe("unpacked_bytes")
         self.check_time()

@@ -82,7 +82,8 @@ def _read_from_archives(locations: Sequence[Location], means: Means) -> Mapping[
     found = dict[Location, ImageContent]()
     for place in dict.fromkeys(each.place for each in locations):
         wanted = [each for each in locations if each.place == place]
-        saved = archive.read(Path(place), means.on_progress, limits=means.limits, images=len(wanted))
+        with Pool(means.processes) as pool:
+            saved = archive.read(Path(place), means.on_progress, limits=means.limits, images=len(wanted), pool=pool)
         found |= {each: saved.assemble_image(each.name) for each in wanted}
     return found
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from os import SEEK_END
+from typing import BinaryIO
 
 from weighbridge.image.layer import FILE
 from weighbridge.sources.tar.compression import Readable
@@ -33,6 +35,10 @@ Tap = Callable[[bytes], object]
 """Called with all bytes that pass, in chunks of `CHUNK_BYTES`; only the last one may be shorter."""
 
 
+PassOver = Callable[[int], int]
+"""Takes how many bytes to pass over; returns how many there were, fewer only at the end."""
+
+
 class Meter:
     """A stream that reports how many bytes have been read from it; `head` has its first bytes before they are read.
 
@@ -50,21 +56,40 @@ class Meter:
         block, self._unread = self._unread[:size], self._unread[size:]
         return block + self._fill(size - len(block))
 
+    def pass_over(self, file: BinaryIO, size: int) -> int:
+        """Pass over bytes of the source, which is a file; return how many there were."""
+        block, self._unread = self._unread[:size], self._unread[size:]
+        begin = file.tell()
+        end = min(begin + size - len(block), file.seek(0, SEEK_END))
+        file.seek(end)
+        return len(block) + end - begin
+
     def _fill(self, size: int) -> bytes:
         block = self._source.read(size)
         while len(block) < size and (more := self._source.read(size - len(block))):
             block += more
-        self._total += len(block)
+        self.count(len(block))
+        return block
+
+    def count(self, size: int) -> None:
+        """Report bytes that were read."""
+        self._total += size
         if self._on_progress:
             self._on_progress(self._total)
-        return block
 
 
 class Tape:
     """A stream that only moves forward, and the members of the tar archive on it."""
 
-    def __init__(self, source: Readable, taps: Sequence[Tap] = ()) -> None:
-        self._source, self._taps = source, taps
+    def __init__(self, source: Readable, taps: Sequence[Tap] = (), pass_over: PassOver | None = None) -> None:
+        """Begin at the source's first byte.
+
+        Args:
+            source: The stream.
+            taps: Called with what is read.
+            pass_over: Passes over bytes of the source that are skipped here; None: they are read, too.
+        """
+        self._source, self._taps, self._pass_over = source, taps, pass_over
         self._chunk, self._at, self._passed = b"", 0, 0
 
     @property
@@ -111,6 +136,12 @@ class Tape:
     def _try_skip(self, size: int) -> bool:
         """Skip the next bytes; return False if the stream ends too early."""
         self._at += size
+        if self._pass_over and self._at > len(self._chunk):
+            beyond, self._passed = self._at - len(self._chunk), self._passed + self._at
+            self._chunk, self._at = b"", 0
+            missing = beyond - self._pass_over(beyond)
+            self._passed -= missing
+            return not missing
         while (beyond := self._at - len(self._chunk)) > 0:
             if not self._load_next():
                 return False
