@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, compress
+from sys import intern
 from typing import Final
 
 from weighbridge.image.layer import DIRECTORY, FILE, HARD_LINK, OPAQUE, SYMBOLIC_LINK, WHITEOUT, Entry, LayerContent
@@ -145,7 +146,7 @@ class _Layer:
         folder, _, name = entry.path.rpartition("/")
         if folder != self._parent_path:
             self._parent, self._parent_path = self._make_folder(folder), folder
-        parent = self._parent
+        parent, name = self._parent, intern(name)  # a name such as __init__.py comes thousands of times
         if name.startswith(WHITEOUT):
             if name == OPAQUE:
                 parent.opaque = True

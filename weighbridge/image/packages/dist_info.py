@@ -25,6 +25,7 @@ NAMES = ("RECORD", _METADATA, _INSTALLER, _ORIGIN)
 """Files of a distribution that tell something of it."""
 # A version begins with a digit. Older tools left hyphens in the name before it.
 _BEFORE_VERSION = re.compile(r"-(?=[0-9])")
+_PROOF = re.compile(rb",[a-z0-9]+=[A-Za-z0-9_-]{0,200},[0-9]{0,20}$", re.MULTILINE)
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _REQUIRES = re.compile(rb"^requires-dist:(.*)$", re.IGNORECASE | re.MULTILINE)
 
@@ -36,8 +37,13 @@ def is_database(path: str) -> bool:
 
 
 def shorten(path: str, data: bytes) -> bytes:
-    """Return what has to be kept of a database: of METADATA its header."""
-    return _cut_header(data) if path.endswith(f"{_FOLDER}{_METADATA}") else data
+    """Return what has to be kept of a database: of METADATA its header, of RECORD no digests and sizes.
+
+    Those are two thirds of a RECORD. Where a path is quoted, which hardly any is, they stay.
+    """
+    if path.endswith(f"{_FOLDER}{_METADATA}"):
+        return _cut_header(data)
+    return _PROOF.sub(b",,", data) if path.endswith(_RECORD) and b'"' not in data else data
 
 
 def _cut_header(metadata: bytes) -> bytes:

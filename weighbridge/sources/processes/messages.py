@@ -17,9 +17,7 @@ _LENGTH = struct.Struct("=Q")
 
 def send(pipe: BinaryIO, value: object) -> None:
     """Send a value."""
-    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    pipe.write(_LENGTH.pack(len(data)))
-    pipe.write(data)
+    pickle.dump(value, pipe, pickle.HIGHEST_PROTOCOL)
     pipe.flush()
 
 
@@ -29,7 +27,10 @@ def receive(pipe: BinaryIO) -> Any:
     Raises:
         EOFError: The other end has closed the pipe.
     """
-    return pickle.loads(_read_frame(pipe))  # noqa: S301 - see the module's docstring
+    try:
+        return pickle.load(pipe)  # noqa: S301 - see the module's docstring
+    except pickle.UnpicklingError as error:
+        raise EOFError("the pipe was closed") from error
 
 
 def send_stream(pipe: BinaryIO, source: Readable) -> None:
