@@ -76,12 +76,11 @@ class Workplace:
         words = (str(peer.path), "--source", source, image, "--json", str(json))
         return Command(words=words, environment={**self._make_environment(self.folder), "CI": "true"})
 
-    def make_syft_command(self, peer: Peer, reference: str) -> Command:
-        """Return the command for syft on an image of the engine, without its check for updates."""
-        words = (str(peer.path), "scan", f"docker:{reference}", "-o", "json", "-q")
-        return Command(
-            words=words, environment={**self._make_environment(self.folder), "SYFT_CHECK_FOR_APP_UPDATE": "false"}
-        )
+    def make_syft_command(self, peer: Peer, reference: str, source: str = "docker") -> Command:
+        """Return the command for syft on an image, of the engine or of a registry, without its check for updates."""
+        words = (str(peer.path), "scan", f"{source}:{reference}", "-o", "json", "-q")
+        own = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "SYFT_REGISTRY_INSECURE_USE_HTTP": "true"}
+        return Command(words=words, environment={**self._make_environment(self.folder), **own})
 
     def make_folder(self) -> Path:
         """Make a new, empty folder."""

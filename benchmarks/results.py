@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.api_starts import BARE, LIVE, LIVE_EARLIER, LOADED, LOADED_EARLIER
+from benchmarks.places import ARCHIVE, LAYOUT, REGISTRY, SKOPEO, SYFT_REGISTRY, TAR_ARCHIVE, TAR_LAYOUT
 from benchmarks.programs import (
     AS,
     CHANGED,
@@ -125,9 +126,17 @@ _RATIOS: Sequence[tuple[str, str, float]] = (
 )
 """What is timed, what it refers to in the same run, and the target for their ratio."""
 
+_PLACES: Sequence[tuple[str, str, float]] = (
+    (ARCHIVE, TAR_ARCHIVE, 1.2),
+    (LAYOUT, TAR_LAYOUT, 1.2),
+    (REGISTRY, SKOPEO, 1.2),
+    (REGISTRY, SYFT_REGISTRY, 0.5),
+)
+"""The same for images that are not in the engine."""
+
 
 def _make_time_targets(series: Sequence[Series], here: float) -> tuple[Target, ...]:
-    wanted = (*_RATIOS, (HERE, SAVE, here), (HERE, DIVE, here))
+    wanted = (*_RATIOS, (HERE, SAVE, here), (HERE, DIVE, here), *_PLACES)
     return tuple(
         Target(
             what=part.removeprefix("invoke report, "),

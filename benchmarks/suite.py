@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import api_starts, correctness, growth, peers, programs
+from benchmarks import api_starts, correctness, growth, peers, places, programs
 from benchmarks.peers import Peer
-from benchmarks.programs import AS, DIVE, EARLIER, EARLIER_COMMIT, HERE, KNOWN, MENU, SAVE, Workplace
+from benchmarks.programs import AS, DIVE, EARLIER, EARLIER_COMMIT, HERE, KNOWN, MENU, SAVE, SYFT, Workplace
 from benchmarks.results import Results
 from benchmarks.runs import Contender, Series, interleave
 from weighbridge.build import bases
@@ -23,6 +23,7 @@ from weighbridge.settings.project import Settings
 
 FEWEST_IMAGES = 3
 ROUNDS = 5
+ELSEWHERE = "archive, layout and registry"
 WARMED = {KNOWN, *AS, MENU, EARLIER, *api_starts.STARTS}
 
 
@@ -60,6 +61,11 @@ def measure(
             *programs.list_other_contenders(place, images, client.words, others),
         ]
         series = _run_side_by_side(contenders, rounds, on_run)
+        shown.note("Putting the images into an archive, a layout and a registry")
+        elsewhere, not_put = _run_elsewhere(
+            place, images, client.words, others, lambda contenders: interleave(contenders, rounds, on_run)
+        )
+        series = (*series, *elsewhere)
         growths = growth.measure(place, sizes, rounds, shown.note, on_run)
         shown.note("Comparing the waste that programs find with the known waste")
         waste = correctness.measure(place, next(peer for peer in others if peer.name == DIVE))
@@ -71,12 +77,15 @@ def measure(
         series=series,
         growths=growths,
         waste=waste,
-        left_out=_list_left_out(
-            client,
-            others,
-            [*series, *(point.series for each in growths for point in each.points)],
-            has_folder=has_folder,
-        ),
+        left_out={
+            **_list_left_out(
+                client,
+                others,
+                [*series, *(point.series for each in growths for point in each.points)],
+                has_folder=has_folder,
+            ),
+            **({ELSEWHERE: not_put} if not_put else {}),
+        },
     )
 
 
@@ -125,6 +134,22 @@ def _run_side_by_side(
     first = [each for each in contenders if each.name in WARMED]
     interleave(first, 1, lambda _round, name: on_run(0, name))
     return interleave(contenders, rounds, on_run)
+
+
+def _run_elsewhere(
+    place: Workplace,
+    images: Sequence[str],
+    client: Sequence[str],
+    others: Sequence[Peer],
+    run: Callable[[Sequence[Contender]], tuple[Series, ...]],
+) -> tuple[tuple[Series, ...], str]:
+    """Run reports of the same images outside of the engine; return why they cannot be put there, or an empty text."""
+    syft = next((peer for peer in others if peer.name == SYFT and peer.path), None)
+    try:
+        with places.put(place, images, client) as there:
+            return run(places.list_contenders(place, there, syft)), ""
+    except places.CannotPut as error:
+        return (), str(error)
 
 
 def _make_teller(shown: Activity, rounds: int) -> Callable[[int, str], None]:

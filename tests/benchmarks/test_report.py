@@ -20,6 +20,7 @@ import pytest
 from benchmarks import archives, correctness, growth, peers, report, suite
 from benchmarks.api_starts import BARE, LIVE, LIVE_EARLIER, LOADED
 from benchmarks.archives import Entry, Spec
+from benchmarks.places import ARCHIVE, LAYOUT, REGISTRY, SKOPEO, TAR_ARCHIVE, TAR_LAYOUT
 from benchmarks.programs import (
     AS,
     CHANGED,
@@ -279,7 +280,8 @@ FULL = results(
     [
         *(series(COLD, 3), series(KNOWN, 1.2), series(MENU, 0.5), series(AS[0], 1.3), series(AS[1], 1.0)),
         *(series(EARLIER, 0.4), series(CHANGED, 1.25), series(FIRST, 1.5), series(AS[2], 1.6)),
-        series(HERE, 0.9),
+        *(series(HERE, 0.9), series(ARCHIVE, 0.9), series(TAR_ARCHIVE, 1), series(LAYOUT, 1.3), series(TAR_LAYOUT, 1)),
+        *(series(REGISTRY, 1), series(SKOPEO, 1)),
         *(series(LIVE, 0.3), series(BARE, 0.2), series(LIVE_EARLIER, 0.4), series(LOADED, 0.8)),
         *(series(SAVE, 3), series(DIVE, 2), series(SYFT, fault="x"), series(IMPORTED, 0.11), series(INVOKE, 0.1)),
     ],
@@ -294,8 +296,9 @@ def test_targets() -> None:
     against = [(1.0, True), (1.5, False), (None, None), (1.1, True), (1.25, False)]
     starts = [(1.5, True), (0.75, False), (None, None)]
     known = [(2.4, True), (2.6, False), (2.0, True), (3.2, True), *[(None, None)] * (len(AS) - 3)]
-    rest = [(2.5, True), (3.0, False), (0.3, True), (0.45, False), (249 * MB, False), (1000.0, False)]
-    assert found == [*against, *starts, *known, *rest]
+    here = [(2.5, True), (3.0, False), (0.3, True), (0.45, False)]
+    there = [(0.9, True), (1.3, False), (1.0, True), (None, None)]
+    assert found == [*against, *starts, *known, *here, *there, (249 * MB, False), (1000.0, False)]
     assert [each.limit for each in FULL.targets if each.name.endswith("--list")] == [
         2.5,
         2.5,

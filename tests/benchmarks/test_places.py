@@ -1,0 +1,53 @@
+"""The bench's reports of images outside of the engine: where these are put, and what the reports refer to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import places
+from benchmarks.programs import Workplace
+from benchmarks.runs import interleave, measure_command
+from weighbridge.build import bases
+from weighbridge.engine import docker_cli
+from weighbridge.engine.client import connect
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.engine
+@pytest.mark.services
+def test_images_are_put_there_and_read(tmp_path: Path) -> None:
+    """Each report and what it refers to runs to its end, and nothing of a registry or of a copy is left."""
+    with connect() as engine:
+        reference = bases.find_base_image(engine, "python", "python:3.13-slim-trixie").reference
+        found = docker_cli.find()
+        place = Workplace(project=PROJECT, folder=tmp_path, engine=found.build_environment(engine.host))
+    with places.put(place, [reference], [str(found.path)]) as there:
+        series = interleave(places.list_contenders(place, there, None), 1)
+    assert {each.name: each.fault for each in series} == dict.fromkeys(
+        (
+            places.ARCHIVE,
+            places.TAR_ARCHIVE,
+            places.LAYOUT,
+            places.TAR_LAYOUT,
+            places.REGISTRY,
+            places.SKOPEO,
+        ),
+        "",
+    )
+    gone = place.make_report_command([f"registry:{there.registry}/bench:v0"])
+    with pytest.raises(Exception, match="refused"):
+        measure_command(gone)
+    assert not [path for path in tmp_path.rglob("x") if path.is_dir()]
+
+
+def test_what_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the tools there are no such rows, and the reason is said."""
+    place = Workplace(project=PROJECT, folder=tmp_path)
+    with pytest.raises(places.CannotPut, match="no Docker client"), places.put(place, ["x"], []):
+        pass
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(places.CannotPut, match="there is no skopeo, docker-registry"), places.put(place, ["x"], ["y"]):
+        pass
