@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.peers import Peer
@@ -23,6 +23,8 @@ from benchmarks.runs import Command, Contender
 ARCHIVE, LAYOUT, REGISTRY = (f"invoke report, cold, {name}" for name in ("archive", "layout", "registry"))
 TAR_ARCHIVE, TAR_LAYOUT, SKOPEO = "tar and sha256sum, archive", "tar and sha256sum, layout", "skopeo, tar, sha256sum"
 SYFT_REGISTRY = "syft, registry"
+HASHED = "sha256sum, folder"
+"""Every file of the layers that the engine keeps unpacked, read and hashed on all cores, and nothing else."""
 _TOOLS = "skopeo", "docker-registry", "tar", "sha256sum", "gzip"
 _START_SECONDS = 20
 _CONFIG = """
@@ -39,6 +41,11 @@ cd /; rm -r "$1"
 _LIST_LAYOUT = """
 set -e; cd "$0/blobs/sha256"; sha256sum *
 for blob in *; do tar -tzf "$blob" 2>/dev/null || :; done
+"""
+_HASH_FOLDER = """
+set -e; form='{{.GraphDriver.Data.UpperDir}}:{{.GraphDriver.Data.LowerDir}}'
+"$0" image inspect --format "$form" "$@" | tr : '\\n' | grep ^/ | sort -u | xargs -I{} find {} -type f -print0 |
+    xargs -0 -n 500 -P "$(nproc)" sha256sum
 """
 _COPY = """
 set -e; from=$0; to=$1; shift
@@ -115,6 +122,13 @@ def list_contenders(place: Workplace, places: Places, syft: Peer | None) -> tupl
         Contender(name=SKOPEO, commands=copy),
         *([Contender(name=SYFT_REGISTRY, commands=lambda: theirs)] if theirs else []),
     )
+
+
+def make_floor(place: Workplace, references: Sequence[str], client: Sequence[str]) -> Contender:
+    """Return what no report in the folder of `overlay2` can do without: it has to read and to hash every byte."""
+    script = _make_script(_HASH_FOLDER, *client, *references)
+    command = replace(script, environment=place.engine)
+    return Contender(name=HASHED, commands=lambda: [command])
 
 
 def _make_script(script: str, *arguments: object) -> Command:

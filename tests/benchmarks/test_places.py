@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ from benchmarks import places
 from benchmarks.programs import Workplace
 from benchmarks.runs import interleave, measure_command
 from weighbridge.build import bases
+from weighbridge.cache import Cache
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import connect
+from weighbridge.sources import daemon
 
 PROJECT = Path(__file__).parents[2]
 
@@ -41,6 +45,23 @@ def test_images_are_put_there_and_read(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="refused"):
         measure_command(gone)
     assert not [path for path in tmp_path.rglob("x") if path.is_dir()]
+
+
+@pytest.mark.engine
+def test_floor_of_the_folder(tmp_path: Path) -> None:
+    """It hashes every file of an image, where the engine keeps layers unpacked and this user may read them."""
+    output = tmp_path / "hashed"
+    with connect() as engine:
+        if engine.data_root.obstacle or engine.data_root.store != "overlay2" or not os.access(engine.data_root.path, 4):
+            pytest.skip("no folder of overlay2 can be read here")
+        reference = bases.find_base_image(engine, "python", "python:3.13-slim-trixie").reference
+        found = docker_cli.find()
+        place = Workplace(project=PROJECT, folder=tmp_path, engine=found.build_environment(engine.host))
+        content = daemon.read(engine, [reference], Cache(tmp_path / "cache"), local_store=True)[reference]
+    (command,) = places.make_floor(place, [reference], [str(found.path)]).commands()
+    measure_command(replace(command, output=output))
+    lines = output.read_text(encoding="utf-8", errors="replace").splitlines()
+    assert len(lines) >= sum(layer.file_count for layer in content.layers)
 
 
 def test_what_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
