@@ -115,6 +115,8 @@ def test_table_ends_with_bytes(two_steps: Project) -> None:
         20_000,
     )
     assert told["weight"]["since"].startswith("20")
+    two_steps.configure({"a": {}}, reports={"directory": "reports"}, budgets={"noise": "20001 B"})
+    assert "Change: almost none since 20" in two_steps.invoke("build").stdout
 
 
 def test_progress_stays_off_the_result(two_steps: Project, python_base: bases.BaseImage) -> None:

@@ -232,6 +232,13 @@ def test_variants_are_paired() -> None:
     assert found.refusals == {"new": "the baseline has no such variant"}
 
 
+def test_refusal_names_the_command_as_the_user_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who uses the program, and not the tasks, is told the program's command."""
+    monkeypatch.setattr("weighbridge.quoting._spelling", "weighbridge ")
+    found = baseline.compare(report(image(base=None)), report(image()), "main")
+    assert "`weighbridge build`" in found.refusals["multi"]
+
+
 def test_cost_of_unlike_basis_is_dropped() -> None:
     """With exact and estimated pulls, the shipped bytes are compared but the cost of a pull is unknown."""
     estimated = Pull(bytes=1, basis="estimated")

@@ -26,6 +26,9 @@ from weighbridge.report.comparison import (
 STANDIN = "weighbridge/python:3.13-slim-trixie"
 KNOWN_BY = "the earlier image's base is known by"
 IN_ONE_WAY = "measure both again in the same way: both built by `invoke build`, or both in the engine"
+WHERE_KNOWN = (
+    "measure both again where their bases are known: both built by `invoke build`, or both in the engine, with the base"
+)
 WAYS: tuple[KnownBy, ...] = ("dockerfile", "label", "layers")
 
 
@@ -65,7 +68,7 @@ def compare(before: Image, after: Image) -> Comparison:
         (
             on(None),
             {},
-            f"the earlier image stands on an unknown base, the later one on {OFFICIAL}; measure both on one base",
+            f"the earlier image stands on an unknown base, the later one on {OFFICIAL}; {WHERE_KNOWN}",
         ),
         (
             on("a:5000/python:3.13"),
@@ -95,6 +98,27 @@ def test_unlike_figures_are_refused(before: dict[str, Any], after: dict[str, Any
     assert isinstance(found, Refusal)
     assert str(found) == reason
     assert found.variant == "multi"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_one"),
+    [
+        ("linux/arm64", "linux/arm64/v8", True),
+        ("linux/arm/v7", "linux/arm", True),
+        ("linux/x86_64", "linux/amd64", True),
+        ("linux/arm/v6", "linux/arm/v7", False),
+        ("linux/arm", "linux/arm/v6", False),
+        ("linux/amd64", "linux/amd64/v2", False),
+        ("linux/arm/v7", "linux/arm64", False),
+        ("unknown/unknown", "linux/amd64", False),
+        ("unknown/unknown", "unknown/unknown", True),
+    ],
+)
+def test_names_of_platforms(before: str, after: str, *, is_one: bool) -> None:
+    """Two names of one platform, by containerd's rules, do not prevent a comparison; another variant does."""
+    for old, new in ((before, after), (after, before)):
+        found = [each.obstacle for each in find_refusals("multi", image(platform=old), image(platform=new))]
+        assert found == ([] if is_one else ["platform"])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +156,7 @@ def test_all_obstacles_are_named_in_their_order() -> None:
 
 def test_base_that_is_known_in_one_image_alone() -> None:
     """A known base and an unknown one are two bases, whichever is the earlier."""
-    reason = f"the earlier image stands on {OFFICIAL}, the later one on an unknown base; measure both on one base"
+    reason = f"the earlier image stands on {OFFICIAL}, the later one on an unknown base; {WHERE_KNOWN}"
     assert [str(each) for each in find_refusals("multi", image(), image(**on(None)))] == [reason]
 
 

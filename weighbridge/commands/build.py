@@ -99,17 +99,24 @@ def _compare_with_records(settings: Settings, project: Path, images: Iterable[Im
     """Return variant -> its weight now, and its change since the last record."""
     known = records.read_history(project / settings.reports.directory).reports if settings.reports.directory else ()
     last = {image.variant: (image, report.recorded_at) for report in known for image in report.images}
-    return {image.variant: _compare(image, last.get(image.variant)) for image in images}
+    noise = settings.budgets.noise.bytes
+    return {image.variant: _compare(image, last.get(image.variant), noise) for image in images}
 
 
-def _compare(image: Image, last: tuple[Image, str] | None) -> Weight:
+def _compare(image: Image, last: tuple[Image, str] | None, noise_bytes: int) -> Weight:
     """Return an image's weight; `last` is the image in the last record, and when that was made."""
     change, since = None, "because there is no record of it"
     if last:
         before, recorded_at = last
-        found = compare_images(image.variant, before, image)
+        found = compare_images(image.variant, before, image, noise_bytes=noise_bytes)
         if isinstance(found, Refusal):
             since = f"because {found.reason}"
         else:
             change, since = found.delta_bytes, recorded_at
-    return Weight(shipped_bytes=image.shipped_bytes, pull=image.pull, change_bytes=change, since=since)
+    return Weight(
+        shipped_bytes=image.shipped_bytes,
+        pull=image.pull,
+        change_bytes=change,
+        since=since,
+        noise_bytes=noise_bytes,
+    )

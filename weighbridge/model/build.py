@@ -48,6 +48,13 @@ class Weight:
     """How many shipped bytes more than in the last record of the variant; None if there is none to compare with."""
     since: str
     """When that record was made, or why there is no change to tell."""
+    noise_bytes: int
+    """`budgets.noise`: a smaller change counts as no change."""
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether there is a change, and a smaller one than counts."""
+        return bool(self.change_bytes) and abs(self.change_bytes or 0) < self.noise_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from weighbridge import files
 from weighbridge.errors import NewerRecord, SettingsError, UnreadableRecord
 from weighbridge.git import describe_trouble, run_git
-from weighbridge.quoting import escape, quote
+from weighbridge.quoting import escape, quote, spell_commands
 from weighbridge.report import records
 from weighbridge.report.comparison import NOISE_BYTES, Comparison, Refusal, compare_images
 from weighbridge.report.records import SUFFIX, read_history
@@ -103,7 +103,7 @@ def compare(before: Report, after: Report, label: str, noise_bytes: int = NOISE_
             continue
         found = compare_images(image.variant, old[image.variant], image, noise_bytes=noise_bytes)
         if isinstance(found, Refusal):
-            refusals[image.variant] = str(found)
+            refusals[image.variant] = spell_commands(str(found))
         else:
             comparisons.append(found)
     return Baseline(label=label, report=before, comparisons=tuple(comparisons), refusals=refusals)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
+from weighbridge.model import platform
 from weighbridge.model.reference import strip_tag
 from weighbridge.model.report import Base, Image, KnownBy, Report
 from weighbridge.report.difference import VariantDifference, subtract_images
@@ -26,6 +27,8 @@ _WAYS: dict[KnownBy | None, str] = {
 }
 _COUNTED, _UNCOUNTED = "recorded", "not recorded"
 _UNKNOWN = "unknown"
+_IN_ONE_WAY = "both built by `invoke build`, or both in the engine"
+_WHERE_KNOWN = f"where their bases are known: {_IN_ONE_WAY}, with the base"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +90,12 @@ class Refusal:
         match self.obstacle:
             case "platform":
                 return "measure both for one platform"
+            case "base" if _UNKNOWN in (self.before, self.after):
+                return f"measure both again {_WHERE_KNOWN}"
             case "base":
                 return "measure both on one base"
             case "knowledge of the base":
-                return "measure both again in the same way: both built by `invoke build`, or both in the engine"
+                return f"measure both again in the same way: {_IN_ONE_WAY}"
             case "ledger":
                 return "measure it again"
         assert_never(self.obstacle)
@@ -144,7 +149,7 @@ def find_refusals(variant: str, before: Image, after: Image) -> Iterator[Refusal
     def refuse(obstacle: Obstacle, old: str, new: str) -> Refusal:
         return Refusal(variant=variant, obstacle=obstacle, before=old, after=new)
 
-    if before.platform != after.platform:
+    if not _are_one_platform(before.platform, after.platform):
         yield refuse("platform", before.platform, after.platform)
     old, new = before.base, after.base
     if find_repository(old) != find_repository(new):
@@ -168,6 +173,12 @@ def find_repository(base: Base | None) -> str | None:
     pass for the official image.
     """
     return strip_tag(base.reference) if base else None
+
+
+def _are_one_platform(before: str, after: str) -> bool:
+    """Return whether two texts name one platform, as `linux/arm64` and `linux/arm64/v8` do."""
+    old, new = platform.parse(before), platform.parse(after)
+    return before == after or (old is not None and new is not None and old.full == new.full)
 
 
 def _are_known_alike(old: Base, new: Base) -> bool:

@@ -18,7 +18,7 @@ def build(variant: str, *states: StepState) -> Built:
 def weigh(change: int | None, since: str) -> Weight:
     """Return a weight with that change."""
     pull = Pull(bytes=57_000_000, basis="estimated")
-    return Weight(shipped_bytes=157_000_000, pull=pull, change_bytes=change, since=since)
+    return Weight(shipped_bytes=157_000_000, pull=pull, change_bytes=change, since=since, noise_bytes=6)
 
 
 def draw(result: BuildResult) -> list[str]:
@@ -70,7 +70,7 @@ def test_no_change_to_tell() -> None:
     """Without a record there is no figure but a reason; an image that the engine does not have has no weight."""
     weights = {
         "a": weigh(None, "because there is no record of it"),
-        "b": weigh(5, "2026-01-01T00:00:00Z"),
+        "b": weigh(6, "2026-01-01T00:00:00Z"),
     }
     lines = draw(BuildResult(built=(build("a"), build("b"), build("c")), base="x", weights=weights, pushed={}))
     assert [line.split()[-1] for line in lines[4:7]] == ["-", "B", "-"]
@@ -79,6 +79,14 @@ def test_no_change_to_tell() -> None:
         "Change of a: not known, because there is no record of it",
         "Change of b: since 2026-01-01T00:00:00Z",
     ]
+
+
+def test_change_below_the_noise_limit() -> None:
+    """A smaller change than counts is called almost none; no change at all is not."""
+    since = "2026-01-01T00:00:00Z"
+    weights = {"a": weigh(-5, since), "b": weigh(6, since), "c": weigh(0, since)}
+    lines = draw(BuildResult(built=(build("a"), build("b"), build("c")), base="x", weights=weights, pushed={}))
+    assert lines[-2:] == [f"Change of a: almost none since {since}", f"Change of b, c: since {since}"]
 
 
 def test_setup() -> None:

@@ -48,6 +48,14 @@ def test_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert drawn(CHANGE) == AT_80
 
 
+def test_change_below_the_noise_limit() -> None:
+    """A smaller change than counts is called almost none; no change at all is not."""
+    slight = replace(CHANGE, after_bytes=CHANGE.before_bytes + 9_999, delta_bytes=9_999)
+    assert drawn(slight).startswith("old -> new: +10.0 kB (184 MB to 184 MB, almost unchanged)\n")
+    same = replace(CHANGE, after_bytes=CHANGE.before_bytes, delta_bytes=0)
+    assert drawn(same).startswith("old -> new: 0 B (184 MB to 184 MB)\n")
+
+
 def test_many_rows_are_told_in_one_line() -> None:
     """Rows beyond twenty are one line with their number and their sum."""
     rows = tuple(row("python", f"p{number}", (0, 100), (None, "1")) for number in range(25))

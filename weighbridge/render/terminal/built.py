@@ -60,11 +60,11 @@ def _describe(built: Built) -> tuple[Cell | str, ...]:
     )
 
 
-def _weigh(weight: Weight | None) -> tuple[str, str, str]:
+def _weigh(weight: Weight | None) -> tuple[str, str, Cell]:
     if weight is None:
-        return NOTHING, NOTHING, NOTHING
+        return NOTHING, NOTHING, Cell(NOTHING)
     change = NOTHING if weight.change_bytes is None else format_delta(weight.change_bytes)
-    return format_size(weight.shipped_bytes), format_pull(weight.pull), change
+    return format_size(weight.shipped_bytes), format_pull(weight.pull), Cell(change, "dim" if weight.is_noise else "")
 
 
 def _describe_context(context: LargeContext) -> str:
@@ -82,7 +82,8 @@ def _explain_changes(result: BuildResult) -> Iterable[str]:
     """Yield what each change was measured against: one line for all variants where it is the same."""
     reasons = dict[str, list[str]]()
     for variant, weight in result.weights.items():
-        told = f"since {weight.since}" if weight.change_bytes is not None else f"not known, {weight.since}"
+        told = f"{'almost none ' if weight.is_noise else ''}since {weight.since}"
+        told = f"not known, {weight.since}" if weight.change_bytes is None else told
         reasons.setdefault(told, []).append(variant)
     for told, variants in reasons.items():
         whose = "" if len(reasons) == 1 else f" of {', '.join(variants)}"

@@ -80,7 +80,8 @@ def render_growth(summary: Summary, stream: TextIO | None = None) -> None:
 def _format_change(comparison: Comparison) -> str:
     difference = comparison.difference
     before, after = format_size(difference.before_bytes), format_size(difference.after_bytes)
-    return f"{format_delta(difference.delta_bytes)} ({before} to {after})"
+    slight = ", almost unchanged" if comparison.is_noise and difference.delta_bytes else ""
+    return f"{format_delta(difference.delta_bytes)} ({before} to {after}{slight})"
 
 
 def _has_changed(comparison: Comparison) -> bool:
