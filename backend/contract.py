@@ -157,7 +157,7 @@ def _find_parts(kind: Any) -> tuple[str, ...]:
 
 
 def _read(kind: Any, value: Any, place: Sequence[str] = ()) -> Any:
-    """Validate the fields that we read, as JSON text: with Python values, strict validation demands dataclasses."""
+    """Validate the fields that we read. They are JSON text: of Python values, strict validation wants dataclasses."""
     if isinstance(value, dict):
         value = {name: value[name] for name in kind.__dataclass_fields__ if name in value}
     text = json.dumps(value)

@@ -64,7 +64,7 @@ class Context:
 
     @property
     def ignore_file(self) -> Path:
-        """The file whose rules hold: that of the Dockerfile alone if there is one, else the folder's, there or not."""
+        """The ignore file that applies: the Dockerfile's own if there is one, else the folder's, even if missing."""
         own = locate_own_rules(self.dockerfile)
         return own if files.is_file(own) else self.folder / _IGNORE
 

@@ -16,7 +16,7 @@ _QUOTES = ("'", '"')
 
 
 class Unclear(ValueError):
-    """The value of a word cannot be told: its syntax is wrong or not known here, or it needs what is not known."""
+    """A word's value is unknown: we cannot read its syntax, or it uses a variable whose value we do not have."""
 
 
 def expand(word: str, values: Mapping[str, str | None], escape: str = "\\") -> str:

@@ -33,7 +33,7 @@ def plan_variants(
         names: The variants.
         platforms: Of the builds; empty: the engine's own.
         no_cache: Whether every step runs again.
-        replacements: Finds what takes the place of images in a FROM; None: the stand-ins that are present do.
+        replacements: Finds stand-ins for images in a FROM; None: only those that the engine already has.
 
     Raises:
         NoBaseImage: The engine has no base image, or one in a FROM can neither be pulled nor replaced.

@@ -66,7 +66,7 @@ class Known:
         return kept
 
     def find(self, kept: Kept, base: Base | None, demand: Demand | None) -> Figures:
-        """Return the place of the figures of an image that stands on `base`, of which `demand` is asked."""
+        """Return where the figures of an image are kept, given its base and what the project asks of it."""
         requirements, commands = (demand.requirements, demand.commands) if demand else ((), ())
         asked = [(each.kind, {name: sorted(of) for name, of in each.names.items()}) for each in requirements]
         key = _digest([kept.key, base and asdict(base), asked, commands])

@@ -265,7 +265,7 @@ class DockerEngine(Facts):
 
     @map_errors()
     def list_held(self, label: str) -> tuple[str, ...]:
-        """Return a sentence for each network and volume with `label` that a container without it uses."""
+        """Return a sentence for each network and volume with `label` that is used by a container without that label."""
         containers, *things = self._find_owned(label)
         return inspect.list_held(containers, things, self._api.containers(all=True))
 

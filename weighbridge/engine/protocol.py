@@ -142,7 +142,7 @@ class Engine(ImageStore, Protocol):
         """
 
     def list_held(self, label: str) -> tuple[str, ...]:
-        """Return a sentence for each network and volume with `label` that a container without it uses."""
+        """Return a sentence for each network and volume with `label` that is used by a container without that label."""
 
     def list_label_values(self, label: str) -> frozenset[str]:
         """Return the values of `label` on our containers, networks and volumes that carry it."""

@@ -128,7 +128,7 @@ class Gathering:
         return name in self._names and folder.endswith("bin")  # `sbin`, too
 
     def _is_named_module(self, path: str, begin: int) -> bool:
-        """Tell whether a command names the module or package of Python whose name begins there in a path."""
+        """Tell whether commands name the Python module or package whose name starts at `begin` in a path."""
         found = _MODULE.match(path, begin)
         return found is not None and found[0] in self._modules and path[found.end() : found.end() + 1] in {"/", "."}
 

@@ -43,7 +43,7 @@ def read(environment: Mapping[str, str], prefix: str, model: type[BaseModel], kn
         known: The settings of the files: a variable can set `variants.NAME.target` only for a variant that they have.
 
     Raises:
-        SettingsError: A variable is almost that of a setting, which is hardly meant for somebody else.
+        SettingsError: A variable's name is almost that of a setting: probably a typing error.
     """
     names = {_name(path): path for path in _iterate_paths(model, known)}
     values, found = dict[str, Any](), dict[Path, str]()

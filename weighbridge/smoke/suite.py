@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import get_args
+from typing import assert_never, get_args
 
 from weighbridge.model.smoke import Profile
 from weighbridge.settings.project import Settings
@@ -180,12 +180,17 @@ class _Suite:
     def _build_work_rules(self, role: str) -> Iterator[Rule]:
         """Yield the rules on a role at work, apart from what it answers."""
         kind = self._settings.roles[role].kind
-        if kind == "worker":
-            yield from self._build_worker_rules(role)
-        elif kind == "beat":
-            workers = [self._name_serving(name) for name in self._settings.worker_names]
-            holds = partial(beat.sends_a_job, role=role)
-            yield self._build_rule(role, "sends-a-job", holds, self._name_running(role), *workers)
+        match kind:
+            case "worker":
+                yield from self._build_worker_rules(role)
+            case "beat":
+                workers = [self._name_serving(name) for name in self._settings.worker_names]
+                holds = partial(beat.sends_a_job, role=role)
+                yield self._build_rule(role, "sends-a-job", holds, self._name_running(role), *workers)
+            case "api" | "other":
+                pass
+            case _:
+                assert_never(kind)
 
     def _build_worker_rules(self, role: str) -> Iterator[Rule]:
         worker, line = self._settings.get_worker(role), self._blueprint.build_command_line(role)

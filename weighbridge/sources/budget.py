@@ -157,7 +157,7 @@ class Budget:
 
 
 class FolderCount:
-    """Counts the folders that the entries of one layer lie in, and that no entry lists before them.
+    """Counts the folders of one layer that exist only in the paths of its entries, since no earlier entry lists them.
 
     A single path can name two thousand folders, each of which takes as much memory as an entry.
     """

@@ -104,7 +104,7 @@ def _merge(path: str) -> str:
 
 
 def _add_provided_files(package: Package, wanted: Mapping[str, Collection[str]]) -> Package:
-    """Return a package that also provides those of its files that some package requires, as it writes them."""
+    """Return a package that also provides each of its files that some package requires by its path."""
     files = {name for path in package.paths for name in wanted.get(_merge(path), ())}
     more = sorted(files.difference(package.provides))
     return replace(package, provides=(*package.provides, *more)) if more else package

@@ -114,9 +114,10 @@ def _drop_log(database: bytes, log: bytes) -> bytearray:
 
 
 def _read_log(log: bytes, size: int) -> tuple[dict[int, int], int]:
-    """Return where in a log the newest committed page of each number begins, and the pages that the database then has.
+    """Return page number -> where its last committed content begins in a log, and the length of the database.
 
-    Frames count up to the last commit whose frames all carry the log's salt and the right checksum.
+    The length is in pages. Frames count up to the last commit whose frames all carry the log's salt and the right
+    checksum.
     """
     committed, count, pending = dict[int, int](), 0, dict[int, int]()
     if len(log) < _LOG.size:

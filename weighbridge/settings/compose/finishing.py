@@ -27,7 +27,7 @@ class Finishing:
         Args:
             model: The project's parts, merged.
             environment: The variables of the user and of `.env`.
-            place: The files together.
+            place: What errors call the files, which are merged.
         """
         self._model = model
         self._environment = environment

@@ -97,7 +97,7 @@ class _Interpolation:
 
 
 class _Document:
-    """A document's interpolation, within one bound for all of its texts."""
+    """Puts the values of variables into a document's texts, which share one limit of length."""
 
     def __init__(self, environment: Mapping[str, str], place: Place) -> None:
         self._environment = environment

@@ -7,13 +7,19 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
+from typing import Literal
 
 from weighbridge.model.recipe import Recipe
 from weighbridge.settings.initial.code import Application, Library, Module
 
-_LIVE = "/livez", "/health/live", "/live", "/healthz", "/health", "/health/", "/healthcheck", "/ping"
+Probe = Literal["live", "ready"]
+"""What an API is asked about itself."""
+_PATHS: Mapping[Probe, Iterable[str]] = {
+    "live": ("/livez", "/health/live", "/live", "/healthz", "/health", "/health/", "/healthcheck", "/ping"),
+    "ready": ("/readyz", "/health/ready", "/ready", "/readiness"),
+}
+"""The usual paths, the most telling first."""
 _NAME = re.compile(r"\{(\w+)\}")
-_READY = "/readyz", "/health/ready", "/ready", "/readiness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +71,10 @@ def name_module(place: str, context: str, recipe: Recipe) -> str:
     return ".".join(PurePosixPath(below).with_suffix("").parts).removesuffix(".__init__")
 
 
-def choose_path(found: Found | None, kind: str) -> str | None:
+def choose_path(found: Found | None, probe: Probe) -> str | None:
     """Return the path by which an API says that it is `live` or `ready`, among its routes; None: it has none."""
     routes = found.application.routes if found else ()
-    wanted: Iterable[str] = _LIVE if kind == "live" else _READY
-    return next((path for path in wanted if path in routes), None)
+    return next((path for path in _PATHS[probe] if path in routes), None)
 
 
 def _fill(path: str | None, defaults: Mapping[str, str]) -> str | None:

@@ -21,9 +21,9 @@ class Arrival:
         self._watch = self._begin(stack)
 
     def wait(self, stack: Stack) -> Arrived:
-        """Wait until the API is live and ready, or the time is up; return when it became so.
+        """Wait until the API is live and ready, or its time is up; return when it became live and ready.
 
-        An API may take longer than that to start. Then its time begins anew.
+        If its time was up before it had even started, it gets the same time again.
         """
         if self._watch is None or self._has_stopped_too_soon(stack):
             self._watch = self._begin(stack)

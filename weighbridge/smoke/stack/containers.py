@@ -104,10 +104,10 @@ class Stack:
         self.check_alive(every=_WATCH_SECONDS)
 
     def check_alive(self, *, every: float = 0) -> None:
-        """Make sure that the roles run which were started and not told to stop.
+        """Make sure that every role still runs that was started and not told to stop.
 
         Args:
-            every: Look only if the last look was at least so many seconds ago.
+            every: Ask the engine only if it was last asked at least so many seconds ago.
 
         Raises:
             RoleEnded: One has ended.

@@ -39,7 +39,7 @@ Document = Callable[[str], bytes]
 
 
 def _read_subject(value: Any) -> Any:
-    """Return a descriptor; None for anything else, because no figure depends on it."""
+    """Return the descriptor in `subject`; None if it is damaged, which is no error because no figure depends on it."""
     try:
         return Descriptor.model_validate(value)
     except ValidationError:

@@ -33,11 +33,11 @@ def open_body(body: Body, size: int, *, is_gzip: bool = False) -> Readable:
 
     Args:
         body: The body, from its first byte.
-        size: How long it may be then.
-        is_gzip: Whether what was asked for is gzip by itself, as most layers are.
+        size: The most bytes that the decoded body may have.
+        is_gzip: Whether the file itself is compressed with gzip, as most layers are.
 
     Raises:
-        zlib.error, OSError, EOFError: While it is read: it is damaged.
+        zlib.error, OSError, EOFError: The body is damaged; raised while the caller reads it.
     """
     if body.encoding.strip().lower() not in _GZIP:
         return body

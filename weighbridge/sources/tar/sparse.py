@@ -34,7 +34,7 @@ class Tape(Protocol):
         """Return the next bytes; `EOFError` where the stream ends before."""
 
     def skip(self, size: int) -> None:
-        """Pass over the next bytes; `EOFError` where the stream ends before."""
+        """Pass over the next `size` bytes; raise `EOFError` if the stream ends before that."""
 
 
 class SparsePart:

@@ -19,7 +19,7 @@ _OF_OURS: frozenset[RoleKind] = frozenset({"api", "worker", "beat"})
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The names of services, each in one group, in an order in which each comes after those that it waits for."""
+    """The services' names in groups. A service comes after those that it waits for."""
 
     roles: tuple[str, ...]
     before: tuple[str, ...]
