@@ -256,5 +256,5 @@ def test_what_is_required_is_never_named() -> None:
     ]
     found = choose_cut(replace(SMALL, ledger=tuple(rows)))
     assert found is not None
-    assert found.headline == "Nothing is certainly removable. The largest part is Python package fastapi"
+    assert found.headline == "Nothing is certainly removable. The largest part that could go is Python package fastapi"
     assert choose_cut(replace(SMALL, ledger=tuple(rows[:2]))) is None

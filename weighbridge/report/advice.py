@@ -41,12 +41,14 @@ class Cut:
     remedy: str
     """A sentence that says what to change."""
     sure: bool
-    """Whether it can be removed without loss. If not, it is the image's largest part, and a person has to decide."""
+    """Whether it can be removed without loss. If not, it is the largest part that could go; a person decides."""
 
     @property
     def headline(self) -> str:
         """`what`; before it stands a sentence that nothing is certainly removable, if that is so."""
-        return self.what if self.sure else f"Nothing is certainly removable. The largest part is {self.what}"
+        return (
+            self.what if self.sure else f"Nothing is certainly removable. The largest part that could go is {self.what}"
+        )
 
 
 def choose_image(summary: Summary) -> Image | None:

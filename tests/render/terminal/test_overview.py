@@ -148,9 +148,9 @@ AT_80 = """\
 Ship       multi: ~52.7 MB to pull, 158 MB shipped; 43 of 45 smoke rules hold, 2
            waived. It is the only one whose smoke test passed. minimal is
            smaller and was not tried; `invoke smoke` does.
-Cut first  Nothing is certainly removable. The largest part is Python package
-           sqlalchemy: 39.1 MB (25% of it). Drop it from the requirements if
-           nothing that runs imports it.
+Cut first  Nothing is certainly removable. The largest part that could go is
+           Python package sqlalchemy: 39.1 MB (25% of it). Drop it from the
+           requirements if nothing that runs imports it.
 Growth     multi +2.22 MB since main, 3f2a9c1, 2026-11-20; largest cause:
            sqlalchemy 2.1.8 → 2.1.9 (+9.10 MB).
 
@@ -195,8 +195,8 @@ Unchanged in size since main, 3f2a9c1, 2026-11-20: minimal.
 AT_120 = """\
 Ship       multi: ~52.7 MB to pull, 158 MB shipped; 43 of 45 smoke rules hold, 2 waived. It is the only one whose smoke
            test passed. minimal is smaller and was not tried; `invoke smoke` does.
-Cut first  Nothing is certainly removable. The largest part is Python package sqlalchemy: 39.1 MB (25% of it). Drop it
-           from the requirements if nothing that runs imports it.
+Cut first  Nothing is certainly removable. The largest part that could go is Python package sqlalchemy: 39.1 MB (25% of
+           it). Drop it from the requirements if nothing that runs imports it.
 Growth     multi +2.22 MB since main, 3f2a9c1, 2026-11-20; largest cause: sqlalchemy 2.1.8 → 2.1.9 (+9.10 MB).
 
 What each variant weighs

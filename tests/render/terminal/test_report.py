@@ -132,9 +132,9 @@ def drawn(told: Report | Summary) -> str:
 AT_80 = """\
 Ship       multi: ~59.7 MB to pull, 179 MB shipped. It ships the fewest bytes of
            both, and none was tried: prove it with `invoke smoke`.
-Cut first  Nothing is certainly removable. The largest part is Python package
-           sqlalchemy: 40.0 MB (22% of it). Drop it from the requirements if
-           nothing that runs imports it.
+Cut first  Nothing is certainly removable. The largest part that could go is
+           Python package sqlalchemy: 40.0 MB (22% of it). Drop it from the
+           requirements if nothing that runs imports it.
 
 What each variant weighs
                       Over                                      Of the
