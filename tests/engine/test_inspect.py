@@ -86,6 +86,24 @@ def test_interval_counts_from_the_start() -> None:
 
 
 @pytest.mark.parametrize(
+    ("tags", "digests", "expected"),
+    [
+        (["a:1", "b:2"], ["a@sha256:1"], ("a:1", "b:2")),
+        ([], ["a@sha256:1"], ("a@sha256:1",)),
+        (None, None, ()),
+        (["<none>:<none>"], ["<none>@<none>"], ()),
+        ([], ["moby-dangling@sha256:1"], ()),
+    ],
+)
+def test_names_of_an_image(tags: list[str] | None, digests: list[str] | None, expected: tuple[str, ...]) -> None:
+    """An image is called by its tags; if it has none, by the digest by which it was pulled."""
+    row = {"Id": "sha256:x", "RepoTags": tags, "RepoDigests": digests}
+    assert inspect.read_image("x", row).names == expected
+    described = inspect.describe_named([row], lambda reference: inspect.read_image(reference, row))
+    assert [each.names for each in described] == [expected] * bool(expected)
+
+
+@pytest.mark.parametrize(
     ("reference", "known", "expected"),
     [
         ("python:3.13", ["python@sha256:a"], "sha256:a"),

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.build.test_dockerfile import READ
+from tests.live import copies
 from tests.live.conftest import Project, made
 from weighbridge.build import bases, buildkit
 from weighbridge.build.base_labels import describe_base
@@ -217,6 +218,24 @@ def test_own_repository(bench: Bench) -> None:
     assert bench.known(bench.engine.inspect_image(image).id) == (bench.python, "layers")
 
 
+@pytest.mark.services
+def test_base_that_was_pulled_by_its_digest(bench: Bench, tmp_path: Path) -> None:
+    """It has no tag, but a name all the same, unlike an image that only lost its tag."""
+    copies.need("docker-registry")
+    base = bench.build("pinned:1", "ARG PYTHON\nFROM $PYTHON\nCOPY own /own", described=False)
+    image = bench.build("on-pinned:1", "ARG NAME\nFROM $NAME-pinned:1\nCOPY own /above", described=False)
+    with copies.registry(tmp_path) as host:
+        name = f"{host}/{bench.name}-pinned"
+        bench.engine.tag(base, f"{name}:1")
+        pinned = f"{name}@{bench.engine.push(f'{name}:1', lambda _: None)}"
+        bench.engine.remove_image(f"{name}:1")
+        assert bench.known(image) == (base, "layers")
+        bench.engine.remove_image(base)
+        bench.engine.pull(pinned)
+    bench.images.append(pinned)
+    assert bench.known(image) == (pinned, "layers")
+
+
 def test_inherited_labels(bench: Bench) -> None:
     """An image on one of ours stands on that, and says nothing of what that stands on."""
     below = bench.build("parent:1", "ARG PYTHON\nFROM $PYTHON\nCOPY own /own")
@@ -238,7 +257,8 @@ def test_named_images(bench: Bench) -> None:
     image = bench.build("named:1", "FROM scratch\nCOPY own /\n")
     bench.engine.tag(image, f"{bench.name}-named:2")
     bench.images.append(f"{bench.name}-named:2")
-    listed = [(name, each.id) for each in bench.engine.list_named_images() for name in each.names]
+    named = [(name, each.id) for each in bench.engine.list_named_images() for name in each.names]
+    listed = [(name, image) for name, image in named if "@" not in name]
     assert sorted(listed) == sorted(_listed(bench.engine))
     assert {f"{bench.name}-named:1", f"{bench.name}-named:2"} <= {name for name, _ in listed}
 

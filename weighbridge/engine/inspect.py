@@ -26,6 +26,8 @@ _MAX_LOG = "16m"
 _CPU_PERIOD_MICROSECONDS = 100_000
 """The kernel's default period, in which a container may use so many processors' time as it has a limit of."""
 _SHORTEST_NANOSECONDS = 10**6
+_NO_NAMES = "<none>", "moby-dangling@"
+"""What an engine writes in place of a name begins like this; the second is for the containerd store."""
 _ADDED_OR_CHANGED = frozenset({0, 1})
 """Kinds of a change (Engine API, `ContainerChanges`): 0 is modified, 1 added, 2 deleted."""
 
@@ -70,7 +72,7 @@ def read_image(reference: str, facts: dict[str, Any]) -> LocalImage:
         diff_ids=tuple((facts.get("RootFS") or {}).get("Layers") or ()),
         labels=config.get("Labels") or {},
         user=config.get("User") or "",
-        names=read_tags(facts),
+        names=_read_own_names(facts),
         digest=_find_digest(reference, facts.get("RepoDigests") or ()),
         environment=_read_words(config.get("Env")),
         entrypoint=_read_words(config.get("Entrypoint")),
@@ -96,7 +98,7 @@ def _find_digest(reference: str, known: Iterable[str]) -> str:
 def describe_named(rows: Iterable[dict[str, Any]], describe: Callable[[str], LocalImage]) -> tuple[LocalImage, ...]:
     """Read `GET /images/json`: return those images that have a name, and of which the engine still tells more."""
     found = list[LocalImage]()
-    for each in [row["Id"] for row in rows if read_tags(row)]:
+    for each in [row["Id"] for row in rows if _read_own_names(row)]:
         with suppress(NoSuchImage, EngineFault):
             found.append(describe(each))
     return tuple(found)
@@ -112,8 +114,13 @@ def read_tags(facts: dict[str, Any]) -> tuple[str, ...]:
     return _read_names(facts, "RepoTags")
 
 
+def _read_own_names(facts: dict[str, Any]) -> tuple[str, ...]:
+    """Read an image's names; of one that was pulled by its digest alone, `NAME@DIGEST`."""
+    return read_tags(facts) or _read_names(facts, "RepoDigests")
+
+
 def _read_names(facts: dict[str, Any], key: str) -> tuple[str, ...]:
-    return tuple(str(name) for name in facts.get(key) or () if not name.startswith("<none>"))
+    return tuple(str(name) for name in facts.get(key) or () if not name.startswith(_NO_NAMES))
 
 
 def build_creation(spec: ContainerSpec) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class LocalImage:
     labels: Mapping[str, str]
     user: str
     names: tuple[str, ...] = ()
-    """All that the engine has for it, `NAME:TAG` each."""
+    """All that the engine has for it, `NAME:TAG` each; if it has none, `NAME@DIGEST`, by which it was pulled."""
     digest: str = ""
     """`sha256:…`, the image's digest in the registry of this name; empty if it was neither pulled nor pushed."""
     environment: tuple[str, ...] = ()
