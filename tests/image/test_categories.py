@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,18 @@ def test_order() -> None:
     assert first == "base"
     assert rest[:count] == [each.category for each in ECOSYSTEMS]
     assert rest[count:] == ["bytecode", "application", "unowned", "wasted"]
+
+
+@pytest.mark.parametrize("room", ["image", "report"])
+def test_nothing_else_spells_them(room: str) -> None:
+    """The module of records names what belongs to no package; those that sort a ledger's rows use these names."""
+    spelled = {
+        (path.name, node.value)
+        for path in (Path(__file__).parents[2] / "weighbridge" / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value in {"application", "unowned", "wasted"}
+    }
+    assert spelled <= {("categories.py", "application"), ("categories.py", "unowned"), ("categories.py", "wasted")}
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
+from weighbridge.model.report import APPLICATION, BASE, BYTECODE, UNOWNED, WASTED
 
-BASE = "base"
-BYTECODE = "bytecode"
-APPLICATION = "application"
-UNOWNED = "unowned"
-WASTED = "wasted"
+__all__ = ["APPLICATION", "BASE", "BYTECODE", "CATEGORIES", "UNOWNED", "WASTED", "Category", "get_title"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from weighbridge.image.filesystem import Directory, Filesystem
 from weighbridge.image.packages import Package, is_document, parse_packages
+from weighbridge.model.report import APPLICATION, BYTECODE, UNOWNED
 
 _BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<stem>[^/]+?)\.[a-z]+-?\d+[a-z]*(?:\.opt-\w+)?\.pyc")
 """PEP 3147 and PEP 488: `__pycache__/module.cpython-313.opt-1.pyc` belongs to `module.py` beside the folder."""
@@ -106,7 +107,7 @@ class _Claims:
         """Give a package the bytecode that an image without sources has in place of a module."""
         number = self._find(path)
         if isinstance(number, int) and not self._owner[number]:
-            self._owner[number] = self._register(Owner("bytecode", name))
+            self._owner[number] = self._register(Owner(BYTECODE, name))
 
     def _claim_folders(self, folders: Iterable[tuple[str, int]]) -> None:
         """Give each file that no list names to the deepest of the folders around it; of one folder, to the first."""
@@ -135,7 +136,7 @@ class _Claims:
             elif not self._owner[number]:
                 self._owner[number] = self._register(self._choose_fallback(path))
         for number, source in bytecode:  # only now does every source have an owner
-            self._owner[number] = self._register(Owner("bytecode", self._name_source_owner(source)))
+            self._owner[number] = self._register(Owner(BYTECODE, self._name_source_owner(source)))
         return self._known, self._owner
 
     def _name_source_owner(self, path: str) -> str:
@@ -156,8 +157,8 @@ class _Claims:
     def _choose_fallback(self, path: str) -> Owner:
         for folder in self._application:
             if path.startswith(f"{folder}/"):
-                return Owner("application", f"/{folder}")
-        return Owner("unowned", name_area(path))
+                return Owner(APPLICATION, f"/{folder}")
+        return Owner(UNOWNED, name_area(path))
 
     def _register(self, owner: Owner) -> int:
         if owner not in self._places:

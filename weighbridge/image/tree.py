@@ -9,9 +9,9 @@ from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.layer import FILE
 from weighbridge.image.owners import Owner
 from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.tree import LIMIT, WASTED, Node, find_common, fold
+from weighbridge.model.report import BASE, WASTED
+from weighbridge.model.tree import LIMIT, Node, find_common, fold
 
-_BASE = "base"
 _DEPTH = 24
 """How many folders of a path become nodes: a path may have two thousand, and the functions here are recursive."""
 
@@ -70,7 +70,7 @@ def _iterate_shipped(view: Filesystem, layer: int) -> Iterator[tuple[str, int, i
 def _name_owner(owner: Owner, *, seen: bool, base: bool) -> tuple[str, str]:
     if not seen:
         return WASTED, WASTED
-    return _BASE if base else owner.category, f"{owner.name} {owner.version or ''}".rstrip()
+    return BASE if base else owner.category, f"{owner.name} {owner.version or ''}".rstrip()
 
 
 def _put(folder: _Folder, path: str, size: int) -> None:

@@ -11,6 +11,12 @@ from typing import Literal
 
 FORMAT_VERSION = 1
 """The version of the record's fields; 1 is the first."""
+BASE = "base"
+BYTECODE = "bytecode"
+APPLICATION = "application"
+UNOWNED = "unowned"
+WASTED = "wasted"
+"""The categories of a ledger's rows, besides those of package ecosystems."""
 
 Basis = Literal["exact", "estimated"]
 """How the bytes of a pull are known. `exact`: from the sizes of the blobs. `estimated`: some layers are available only

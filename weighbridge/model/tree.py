@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 LIMIT = 3000
 """The most nodes of a tree, so that a page with several images stays small."""
-WASTED = "wasted"
 _FINENESS = 8
 """Folding begins with nodes this many times smaller than an even share of the bytes."""
 

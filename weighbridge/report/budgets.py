@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from weighbridge.errors import OverBudget
 from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.report import Finding, Image, Level, Report
+from weighbridge.model.report import BASE, WASTED, Finding, Image, Level, Report
 from weighbridge.report.metrics import METRICS, Figure, Metric, name_owner
 from weighbridge.report.units import format_size
 from weighbridge.settings.values import Size
@@ -175,12 +175,12 @@ def _compute_allowance(growth: Growth, kind: _Kind, whole: int) -> tuple[int, st
 
 def _name_largest_growth(change: VariantDifference, image: Image) -> str:
     """Return the owner that grew most, apart from the base, with its versions; for waste, the instruction behind it."""
-    rows = (row for row in change.ledger if row.category != "base" and row.delta_bytes > 0)
+    rows = (row for row in change.ledger if row.category != BASE and row.delta_bytes > 0)
     row = max(rows, key=lambda row: row.delta_bytes, default=None)
     if row is None:
         return ""
     told = name_owner(row.name, row.category, _format_versions(row))
-    if row.category == "wasted":
+    if row.category == WASTED:
         worst = max((each for each in image.waste if each.cause == row.name), key=lambda each: each.bytes, default=None)
         made = next((each.instruction for each in image.layers if worst and each.index == worst.killed_by), None)
         told = f"{row.name} waste by {strip_prelude(made)}" if made else told

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from weighbridge.model.report import Image, Layer, LedgerRow, Pull
+from weighbridge.model.report import BASE, Image, Layer, LedgerRow, Pull
 
 LayerChange = Literal["added", "removed", "same"]
-_BASE = "base"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +170,7 @@ def _has_base_in_both(before: Image | None, after: Image | None, match: _Match) 
     """
     if before is None or after is None:
         return False
-    if not all(row.kind for image in (before, after) for row in image.ledger if row.category == _BASE):
+    if not all(row.kind for image in (before, after) for row in image.ledger if row.category == BASE):
         return False
     depths = [image.base.layers if image.base else 0 for image in (before, after)]
     if any((old.index < depths[0]) != (new.index < depths[1]) for old, new in match.same):

@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from weighbridge.model.report import BASE, BYTECODE, WASTED
 from weighbridge.report.difference import LayerChange, LayerDifference, LedgerDifference, VariantDifference
 
-BASE = "base"
 LAYER = "layer"
 HIDDEN = "of-the-base"
 """Files of the base that a later layer now hides, or no longer hides; they are shipped in either case."""
 _SIGNS: Mapping[LayerChange, int] = {"added": 1, "removed": -1, "same": 0}
 CauseKind = Literal["base", "layer", "waste", "bytecode", "owner"]
 """What sort of thing a cause is; `owner` stands for every other category of a ledger, such as `debian`."""
+_KINDS: Mapping[str, CauseKind] = {BASE: "base", LAYER: "layer", BYTECODE: "bytecode", WASTED: "waste"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,7 @@ class Cause:
     @property
     def kind(self) -> CauseKind:
         """What sort of thing the cause is."""
-        match self.category:
-            case "base" | "layer" | "bytecode" as kind:
-                return kind
-            case "wasted":
-                return "waste"
-        return "owner"
+        return _KINDS.get(self.category, "owner")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +69,7 @@ def explain_growth(difference: VariantDifference) -> Growth:
     if base:
         causes.append(_build_base_cause(base, drift))
         if hidden := sum(row.delta_bytes for row in base) - drift:
-            causes.append(Cause(category="wasted", name=HIDDEN, delta_bytes=hidden))
+            causes.append(Cause(category=WASTED, name=HIDDEN, delta_bytes=hidden))
     if not difference.ledger:
         causes = [_build_layer_cause(row) for row in difference.layers if _SIGNS[row.change]]
     return Growth(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.report import Image, Layer, LedgerRow
+from weighbridge.model.report import BASE, WASTED, Image, Layer, LedgerRow
 from weighbridge.quoting import quote
 from weighbridge.report.units import format_size
 
@@ -43,13 +43,13 @@ def name_owner(name: str, category: str, version: str | None) -> str:
 
 
 def _measure_shipped(image: Image) -> Figure:
-    return Figure(bytes=image.shipped_bytes, largest=_describe_largest(image, "base"))
+    return Figure(bytes=image.shipped_bytes, largest=_describe_largest(image, BASE))
 
 
 def _measure_live(image: Image) -> Figure | None:
     if image.live_bytes is None:
         return None
-    return Figure(bytes=image.live_bytes, largest=_describe_largest(image, "base", "wasted"))
+    return Figure(bytes=image.live_bytes, largest=_describe_largest(image, BASE, WASTED))
 
 
 def _measure_waste(image: Image) -> Figure | None:
@@ -63,7 +63,7 @@ def _measure_waste(image: Image) -> Figure | None:
 def _measure_over_base(image: Image) -> Figure | None:
     if image.base is None:
         return None
-    return Figure(bytes=image.shipped_bytes - image.base.shipped_bytes, largest=_describe_largest(image, "base"))
+    return Figure(bytes=image.shipped_bytes - image.base.shipped_bytes, largest=_describe_largest(image, BASE))
 
 
 def _measure_pull(image: Image) -> Figure | None:
