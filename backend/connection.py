@@ -59,7 +59,7 @@ _Limit = Literal["head", "stall", "answer", "end"]
 
 @cache
 def find_most_connections() -> int:
-    """Return how many connections may be open, after asking the system for all the descriptors that we may have."""
+    """Raise this process's limit of open files as far as needed and allowed; return how many connections it leaves."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + _LINGERING + _OWN_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -88,7 +88,7 @@ def read_section(values: Mapping[str, Any], name: str) -> Mapping[str, Any] | No
 
 
 def is_old_form(values: Mapping[str, Any]) -> bool:
-    """Tell whether the top of an invoke.yaml holds our settings: its `variants` are such as we know."""
+    """Tell whether our settings stand at the top of an invoke.yaml: all keys of its `variants` are ours."""
     variants = values.get(_OLD_MARK)
     if KEY in values or not isinstance(variants, Mapping):
         return False

@@ -113,7 +113,7 @@ class _Suite:
         return f"{role} {_READ_ONLY_ROOT if self._is_hardened else STARTS}"
 
     def _name_serving(self, role: str) -> str:
-        """Return the title of the rule without which a role does not do what it is for."""
+        """Return the title of the rule that shows that a role can do its work."""
         kind = self._settings.roles[role].kind
         return f"{role} ready" if kind in {"api", "worker"} else self._name_running(role)
 

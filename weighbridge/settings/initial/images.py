@@ -79,7 +79,7 @@ def read_image_start(folder: Path, context: str, recipe: Recipe) -> Start:
 
 
 def choose_stage(stages: Sequence[str]) -> str | None:
-    """Return the stage that ships, by its name, where the last one says that it does not; None: the last one."""
+    """Return the name of the stage that ships if the last one's name says that it does not; None: the last one does."""
     if not stages or not _NOT_SHIPPED.search(stages[-1].lower()):
         return None
     named = [stage for stage in stages if _SHIPPED.search(stage.lower())]
@@ -88,7 +88,7 @@ def choose_stage(stages: Sequence[str]) -> str | None:
 
 
 def choose_images(images: Sequence[Image]) -> tuple[Image, ...]:
-    """Return the images of the project; several only if each has a role of its own. Empty: it has to be asked."""
+    """Return the images of the project; several only if each has its own kind of role. Empty: ask the user."""
     shipped = [image for image in images if image.is_shipped] or [*images]
     serving = [image for image in shipped if image.kind in {"api", "worker", "beat"}]
     kinds = [image.kind for image in serving]

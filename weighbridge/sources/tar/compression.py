@@ -117,7 +117,7 @@ class _Stream(Protocol):
 
     @property
     def needs_input(self) -> bool:
-        """Whether nothing comes out without more going in."""
+        """Whether it needs more input before it yields more output."""
 
     @property
     def unused_data(self) -> bytes:
