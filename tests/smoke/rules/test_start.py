@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on, with_image
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.engine import CommandResult, ContainerState
 from weighbridge.smoke.rules import start
 
 HEALTH_CHECK = ("CMD", "check", "it")
@@ -29,6 +31,29 @@ def test_health_may_be_bad_on_the_way() -> None:
     start.starts(stack, "api")
     assert engine.commands == [("check", "it")] * 3
     assert start.becomes_healthy(stack, "api") == "its health check says: fine"
+
+
+def test_worker_that_says_that_it_is_ready() -> None:
+    """The next check of a worker comes as soon as its log says that it takes jobs, however long the last one took."""
+
+    class Slow(FakeEngine):
+        def execute(self, *arguments: Any) -> CommandResult:
+            if not self.commands:
+                time.sleep(1)
+            found = super().execute(*arguments)
+            self.text = "celery@worker ready."
+            return found
+
+        def read_log(self, container: str, lines: int | None, *, times: bool = False) -> str:
+            self.looks += 1
+            return "" if self.looks == 1 else super().read_log(container, lines, times=times)
+
+        looks = 0
+
+    engine = Slow(outputs=["1 no", "0 yes"])
+    start.starts(with_image(stack_on(engine, timeout_seconds=9), health_check=HEALTH_CHECK), "worker")
+    assert len(engine.commands) == 2
+    assert engine.looks < 10, "three seconds have thirty looks"
 
 
 def test_without_a_health_check() -> None:

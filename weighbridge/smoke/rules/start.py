@@ -33,6 +33,7 @@ _NO_PROGRAM = re.compile(
 """How shells and engines name a program that is missing."""
 _READY = " ready."
 """The end of the message that Celery logs when a worker begins to take jobs."""
+_PAUSES = 3
 _ASK_FOR = {
     "api": "let it ask the API, as for /livez",
     "worker": "let it look for the worker's sign of life, such as a file that each heartbeat touches",
@@ -225,9 +226,21 @@ def _wait_until_settled(stack: Stack, container: str, role: str) -> ContainerSta
         enough = ran > _MOMENT_SECONDS[stack.settings.smoke.profile] if found is None else found.ok
         if enough or not state.running or waited > limit:
             return state
-        pause_until = 2 * time.monotonic() - asked  # pause as long as the check took, which needs a processor, too
-        while time.monotonic() < pause_until:
-            stack.pause()
+        _pause_until_next_check(stack, container, role, time.monotonic() - asked)
+
+
+def _pause_until_next_check(stack: Stack, container: str, role: str, seconds: float) -> None:
+    """Pause three times as long as the last check took: it needs a processor, and so does the start that it waits for.
+
+    As soon as a worker logs that it takes jobs, the next check is worth while.
+    """
+    pause_until = time.monotonic() + _PAUSES * seconds
+    is_worker = role in stack.settings.worker_names
+    had_begun = is_worker and _READY in stack.read_log(container)
+    while time.monotonic() < pause_until:
+        stack.pause()
+        if is_worker and not had_begun and _READY in stack.read_log(container):
+            return
 
 
 def _has_failed_on_read_only_root(stack: Stack, container: str) -> bool:
