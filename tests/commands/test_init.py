@@ -226,6 +226,7 @@ def answer(folder: Path, keys: bytes) -> tuple[int, str]:
     pid, terminal = os.forkpty()
     if pid == 0:  # pragma: no cover - the child becomes the program
         os.chdir(folder)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests themselves run in the background
         os.execve(sys.executable, [sys.executable, "-m", "weighbridge", "init"], build_environment({"TERM": "dumb"}))  # noqa: S606
     shown, end = b"", time.monotonic() + 60
     try:

@@ -258,12 +258,18 @@ def test_pull_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status
 
 
 def test_images_with_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Images without a name are left out, and so are those that are gone, or broken, when they are asked for."""
+    """Images without any name are left out, and so are those that are gone, or broken, when they are asked for.
+
+    One that was pulled by its digest alone has that name.
+    """
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/s")
+    digests = {"a": ["x@sha256:0"], "b": ["<none>@<none>"], "g": ["x@sha256:1"]}
     names = {"a": ["x:1", "y:2"], "b": ["<none>:<none>"], "c": None, "d": ["gone:1"], "e": ["broken:1"], "f": ["z:1"]}
-    rows = [{"Id": name, "RepoTags": tags, "RepoDigests": ["x@sha256:0"]} for name, tags in names.items()]
+    rows = [
+        {"Id": name, "RepoTags": tags, "RepoDigests": digests.get(name)} for name, tags in [*names.items(), ("g", [])]
+    ]
     facts = {each["Id"]: {**each, "RootFS": {"Layers": ["sha256:l"]}} for each in rows}
-    answers = {f"/images/{name}/json": (200, json.dumps(facts[name])) for name in ("a", "b", "c", "f")}
+    answers = {f"/images/{name}/json": (200, json.dumps(facts[name])) for name in ("a", "b", "c", "f", "g")}
     faults = {"/images/d/json": (404, '{"message": "no such image"}'), "/images/e/json": (500, '{"message": "no"}')}
     listed = {"/images/json": (200, json.dumps(rows))}
     with serving(tmp_path / "s", ANSWERS | listed | answers | faults), client.connect() as found:
@@ -271,6 +277,7 @@ def test_images_with_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert [(each.id, each.names, each.diff_ids) for each in images] == [
         ("a", ("x:1", "y:2"), ("sha256:l",)),
         ("f", ("z:1",), ("sha256:l",)),
+        ("g", ("x@sha256:1",), ("sha256:l",)),
     ]
 
 
