@@ -18,7 +18,8 @@ from . import jobs
 COUNT = "words.count"
 ONCE = {"max_retries": 1, "interval_start": 0.1}
 SECONDS = 3
-app = FastAPI(title="Words", description="Counts words. " * 6000)  # so long that it does not fit into a socket
+app = FastAPI(title="Words")
+app.description = "Counts words. " * 6000  # so long that it does not fit into a socket
 broker = Redis.from_url(jobs.BROKER, socket_timeout=1, socket_connect_timeout=1)
 
 
