@@ -68,12 +68,15 @@ def endless(project: Project, images: Standins) -> Project:
 
 
 def run_of(engine: DockerEngine, project: Project, process: subprocess.Popen[str]) -> str:
-    """Wait until Redis, the client and the API of a smoke run are there, and return the run's id."""
+    """Wait until Redis, the client and the API of a smoke run are there, and return the run's id.
 
-    def all_three() -> bool:
-        return any(len(containers(engine, f"{RUN_LABEL}={run}")) == 3 for run in project.runs(engine))
+    The worker may be there, too: both roles start at once.
+    """
 
-    wait(all_three, process)
+    def are_there() -> bool:
+        return any(len(containers(engine, f"{RUN_LABEL}={run}")) >= 3 for run in project.runs(engine))
+
+    wait(are_there, process)
     (run,) = project.runs(engine)
     return run
 
@@ -100,7 +103,8 @@ def test_killed_smoke_is_removed_by_the_next(
         run = run_of(engine, endless, process)
         process.kill()
         process.wait()
-    assert len(containers(engine, f"{RUN_LABEL}={run}")) == 3
+    left = len(containers(engine, f"{RUN_LABEL}={run}"))
+    assert left >= 3
     # The clean is this project's own, not that of the images' repository, which other tests still need.
     endless.configure({"missing": {}})
     with users_things(engine, redis_base.reference) as things:
@@ -108,7 +112,7 @@ def test_killed_smoke_is_removed_by_the_next(
         assert things.are_there()
     if task == "clean":
         assert done.code == 0
-        assert done.stdout.startswith("Removed 5 containers, networks and volumes, and ")
+        assert done.stdout.startswith(f"Removed {left + 2} containers, networks and volumes, and ")
     assert run not in engine.list_label_values(RUN_LABEL)
 
 
