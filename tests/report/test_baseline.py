@@ -233,7 +233,7 @@ def test_variants_are_paired() -> None:
 
 
 def test_refusal_names_the_command_as_the_user_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who uses the program, and not the tasks, is told the program's command."""
+    """A refusal names the command of the program if the user called the program, else that of Invoke."""
     monkeypatch.setattr("weighbridge.quoting._spelling", "weighbridge ")
     found = baseline.compare(report(image(base=None)), report(image()), "main")
     assert "`weighbridge build`" in found.refusals["multi"]

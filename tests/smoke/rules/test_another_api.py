@@ -29,7 +29,7 @@ def test_differs_and_is_removed() -> None:
 
 
 def test_is_never_live() -> None:
-    """If it does not become live, the reason begins as it is told to, and it is removed."""
+    """If it does not become live, the reason begins with the words that the caller gave, and it is removed."""
     engine = FakeEngine(outputs=[AWAY] * 900)
 
     def use() -> None:

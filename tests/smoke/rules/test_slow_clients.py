@@ -1,4 +1,4 @@
-"""Rules on clients that do not go on: what they are told to send, and what counts as an API that goes on."""
+"""Rules on clients that stop half-way: what these clients send, and when an API passes."""
 
 from __future__ import annotations
 

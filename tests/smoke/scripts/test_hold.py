@@ -87,7 +87,7 @@ def test_server_that_closes(closing: int) -> None:
 
 
 def test_status_that_never_is_200() -> None:
-    """Where the time is up, the last status is told."""
+    """When the time is up, the script prints the last status."""
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await answer(send, 503)

@@ -152,7 +152,7 @@ While trying to load the module words.worker the following error occurred:
 
 
 def test_heading() -> None:
-    """A line that only announces the error is told with the paragraph below it, in a log and in a reason alike."""
+    """A line that only announces an error gets the paragraph below it, both in the rule on logs and in a reason."""
     said = "Error: Unable to load celery application. The module words.worker was not found."
     lines = WRONG_APP.splitlines()
     at = lines.index("Error: ")

@@ -23,7 +23,7 @@ class RequestInFlight:
         self._begun: Background[str] | None = None
 
     def begin(self, stack: Stack) -> None:
-        """Begin, if the API has served; what it does not do then is told by the rules on its start."""
+        """Begin, if the API has served. If it has not, the rules on its start report that."""
         if self.role in stack.observed.served:
             self._begun = Background(lambda: finishes_request_in_flight(stack, self.role, self._request))
 
