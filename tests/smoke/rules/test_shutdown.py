@@ -348,7 +348,7 @@ def test_cause_of_an_error_in_a_log() -> None:
 
 
 def test_cause_of_an_end_in_a_log() -> None:
-    """If a role ended before it served, the cause is that of its end, which `starts` has reported, not its first error."""
+    """If a role ended before it served, the cause is that of its end, which `starts` reported, not its first error."""
     log = "ERROR no such queue\nCRITICAL giving up\n"
     for engine, cause in (
         (FakeEngine(exited(1), log=log), "CRITICAL giving up"),
@@ -360,7 +360,7 @@ def test_cause_of_an_end_in_a_log() -> None:
 
 
 def test_error_beside_a_role_that_ended() -> None:
-    """The rule reports the error of a role that serves first, and does not stop at a role whose end `starts` reported."""
+    """The rule reports the error of a role that serves before that of a role whose end `starts` reported."""
     stack = ran(FakeEngine(log="ERROR it failed"), "api", "worker")
     stack.observed.served.add("worker")
     assert refused(lambda: shutdown.no_error_in_logs(stack, ["api", "worker"])).startswith("worker logged: ")
