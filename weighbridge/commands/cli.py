@@ -26,7 +26,8 @@ if TYPE_CHECKING:  # the menu opens without pydantic
 
 _MOMENT_SECONDS = 0.05
 _COLLECT_AFTER = 100_000
-"""A command makes many lasting values. Python's default, a collection after each 700, takes a tenth of its time."""
+"""A command makes many lasting values. Python's default, a collection after each 700, takes a tenth of its time; to set
+that again at the end would start one at once, of everything."""
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 """Pydantic would look for plugins in the metadata of all packages that are installed, and we want none."""
 
@@ -36,8 +37,7 @@ def show_user_errors() -> Iterator[None]:
     """Show our own errors as one line instead of a traceback, and exit with their code; treat SIGTERM like Ctrl-C."""
     plugins = os.environ.get(_PLUGINS)
     os.environ.setdefault(_PLUGINS, "__all__")
-    rates = gc.get_threshold()
-    gc.set_threshold(_COLLECT_AFTER, *rates[1:])
+    gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     hook = sys.unraisablehook
     sys.unraisablehook = partial(_raise_again, hook)
     caught = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
@@ -55,7 +55,6 @@ def show_user_errors() -> Iterator[None]:
         if plugins is None:
             os.environ.pop(_PLUGINS, None)
         sys.unraisablehook = hook
-        gc.set_threshold(*rates)
         for number in caught:
             signal.signal(number, signal.SIG_DFL)
 

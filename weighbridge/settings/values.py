@@ -199,7 +199,8 @@ class NullRemoves:
 class Section(BaseModel):
     """A part of the settings: frozen; an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Most sections are only used as parts of others, and then need no validator of their own.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     takes_single_value: ClassVar[bool] = False
     """Whether a single value may stand in place of the section."""
 

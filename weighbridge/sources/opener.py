@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 from weighbridge import files
 from weighbridge.cache import Cache
-from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import NoEngine, SettingsError
-from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location, SourceName
-from weighbridge.sources.processes.pool import Pool
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # whoever only names images loads no reader
+    from weighbridge.engine.protocol import ImageStore
+    from weighbridge.image.content import ImageContent
     from weighbridge.sources.blobs import Progress
+    from weighbridge.sources.processes.pool import Pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +79,10 @@ def _read_from_engine(locations: Sequence[Location], means: Means) -> Mapping[Lo
 def _read_from_archives(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     from weighbridge.sources import archive  # noqa: PLC0415 - as above
 
-    found = dict[Location, ImageContent]()
+    found: dict[Location, ImageContent] = {}
     for place in dict.fromkeys(each.place for each in locations):
         wanted = [each for each in locations if each.place == place]
-        with Pool(means.processes) as pool:
+        with _open_pool(means) as pool:
             saved = archive.read(Path(place), means.on_progress, limits=means.limits, images=len(wanted), pool=pool)
         found |= {each: saved.assemble_image(each.name) for each in wanted}
     return found
@@ -91,7 +91,7 @@ def _read_from_archives(locations: Sequence[Location], means: Means) -> Mapping[
 def _read_from_layouts(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
     from weighbridge.sources import oci_layout  # noqa: PLC0415 - as above
 
-    with Pool(means.processes) as pool:
+    with _open_pool(means) as pool:
         return {
             each: oci_layout.read(
                 Path(each.place),
@@ -109,7 +109,7 @@ def _read_from_registries(locations: Sequence[Location], means: Means) -> Mappin
     from weighbridge.sources import remembered  # noqa: PLC0415 - as above
     from weighbridge.sources.registry import client  # noqa: PLC0415 - an archive is measured without HTTP
 
-    with Pool(means.processes) as pool:
+    with _open_pool(means) as pool:
         return {
             each: client.read(
                 each.place,
@@ -122,6 +122,12 @@ def _read_from_registries(locations: Sequence[Location], means: Means) -> Mappin
             )
             for each in locations
         }
+
+
+def _open_pool(means: Means) -> Pool:
+    from weighbridge.sources.processes.pool import Pool  # noqa: PLC0415 - as above
+
+    return Pool(means.processes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +177,7 @@ def read(locations: Iterable[Location], means: Means) -> dict[Location, ImageCon
         NoSuchImage, UnreadableImage, EngineError: See `Source`.
     """
     wanted = dict.fromkeys(locations)
-    found = dict[Location, ImageContent]()
+    found: dict[Location, ImageContent] = {}
     for name, row in SOURCES.items():
         if own := [each for each in wanted if _find_source(each) == name]:
             found |= row.images(own, means)
