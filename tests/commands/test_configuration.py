@@ -192,6 +192,7 @@ def run(project: Path, *words: str) -> Ended:
         ("--config", "x.yaml", "trend"),
         ("--config=x.yaml", "trend"),
         ("clean", "-f", "x.yaml"),
+        ("clean", "-ef", "x.yaml"),
         ("trend", "--config=x.yaml"),
     ],
     ids=" ".join,

@@ -84,7 +84,7 @@ def _find_option(tasks: ModuleType) -> str | None:
     if core is None:  # this is not Invoke's own program
         return None
     found: str | None = core[0].args.config.value
-    if not core.unparsed:  # there is nothing behind it
+    if not any(_may_name_file(word) for word in core.unparsed):
         return found
     try:
         contexts = Collection.from_module(tasks).to_contexts()
@@ -92,6 +92,11 @@ def _find_option(tasks: ModuleType) -> str | None:
     except ParseError:  # Invoke will report it
         return found
     return str(later.args.config.value) if later.args.config.got_value else found
+
+
+def _may_name_file(word: str) -> bool:
+    """Tell whether a word may have the option `--config` in it, or `-f`, which may stand among other letters."""
+    return word.startswith("--config") or (word.startswith("-") and not word.startswith("--") and "f" in word)
 
 
 def _load_second_file(config: Config, second: SecondFile, own: Mapping[str, Any], more: Mapping[str, Any]) -> None:

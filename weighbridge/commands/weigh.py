@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,6 +94,8 @@ def weigh(
         NoSuchImage, UnreadableImage, EngineError: As in `opener.read`.
     """
     with ExitStack() as stack:
+        # Git and the engine answer at the same time.
+        revision = stack.enter_context(ThreadPoolExecutor(1)).submit(git.read_revision, project)
         engine = engine or stack.enter_context(connect_if_needed(locations.values()))
         limits = settings.limits.build_limits() if settings else DEFAULT
         weigher = _Weigher(cache or Cache(), limits, engine, demands or {})
@@ -101,8 +104,8 @@ def weigh(
             unknown = {name: location for name, location in locations.items() if known[name] is None}
             contents = _read(unknown.values(), weigher, settings, on_progress, on_note) if unknown else {}
         found = [known[name] or weigher.compute(name, at, contents[at]) for name, at in locations.items()]
-        identity = engine.identity if engine else None
-    now, commit = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), git.read_revision(project)
+        identity, commit = engine.identity if engine else None, revision.result()
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     images = tuple(each.image for each in found)
     report = Report(
         recorded_at=now,
