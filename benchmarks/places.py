@@ -23,6 +23,8 @@ from benchmarks.runs import Command, Contender
 ARCHIVE, LAYOUT, REGISTRY = (f"invoke report, cold, {name}" for name in ("archive", "layout", "registry"))
 TAR_ARCHIVE, TAR_LAYOUT, SKOPEO = "tar and sha256sum, archive", "tar and sha256sum, layout", "skopeo, tar, sha256sum"
 SYFT_REGISTRY = "syft, registry"
+SAVED = "docker save, tar, sha256sum"
+"""What no report through the engine can do without: to save the images, and to list and hash their layers."""
 HASHED = "sha256sum, folder"
 """Every file of the layers that the engine keeps unpacked, read and hashed on all cores, and nothing else."""
 _TOOLS = "skopeo", "docker-registry", "tar", "sha256sum", "gzip"
@@ -124,11 +126,29 @@ def list_contenders(place: Workplace, places: Places, syft: Peer | None) -> tupl
     )
 
 
-def make_floor(place: Workplace, references: Sequence[str], client: Sequence[str]) -> Contender:
-    """Return what no report in the folder of `overlay2` can do without: it has to read and to hash every byte."""
+def list_floors(
+    place: Workplace, references: Sequence[str], client: Sequence[str], *, is_unpacked: bool
+) -> tuple[Contender, ...]:
+    """Return what no cold report of the engine's images can do without.
+
+    Through the engine that is to save them, and to list and hash their layers. In the folder of `overlay2`, which
+    `is_unpacked` says can be read here, it is to read and to hash every byte.
+    """
+
+    def save() -> list[Command]:
+        folder = place.make_folder()
+        saved = folder / "saved.tar"
+        words = (*client, "save", *references)
+        return [
+            Command(words=words, environment=place.engine, output=saved),
+            _make_script(_LIST_ARCHIVE, saved, folder / "x"),
+            Command(words=("rm", str(saved))),
+        ]
+
     script = _make_script(_HASH_FOLDER, *client, *references)
     command = replace(script, environment=place.engine)
-    return Contender(name=HASHED, commands=lambda: [command])
+    folder = Contender(name=HASHED, commands=lambda: [command])
+    return (Contender(name=SAVED, commands=save), *([folder] if is_unpacked else []))
 
 
 def _make_script(script: str, *arguments: object) -> Command:

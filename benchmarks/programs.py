@@ -24,6 +24,7 @@ IMPORTED, INVOKE = "import weighbridge.tasks", "import invoke"
 """What a client's tasks.py imports with our collection, and without it."""
 AS = tuple(f"{KNOWN}, {name}" for name in formats.REPORTS if name != "json")
 """The report of cached layers in each of the other formats."""
+CYCLONEDX = f"{KNOWN}, cyclonedx"
 CHANGED = f"{KNOWN}, new settings"
 """The same with settings that no run had before, so no finished output can be served."""
 FIRST = f"{KNOWN}, first markdown"

@@ -50,7 +50,7 @@ def measure(
     with connect() as engine:
         images, client = choose_images(settings, engine), _find_client(engine)
         has_folder = _can_read_folder(engine)
-        is_unpacked = engine.data_root.store == "overlay2"
+        is_unpacked = has_folder and engine.data_root.store == "overlay2"
         described = f"Docker {engine.identity.version}, {engine.identity.store}"
     others, on_run = peers.ensure(shown.note), _make_teller(shown, rounds)
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-") as name:
@@ -60,7 +60,7 @@ def measure(
             *programs.list_our_contenders(place, images, place.make_folder(), earlier, has_folder=has_folder),
             *api_starts.list_starts(place, earlier),
             *programs.list_other_contenders(place, images, client.words, others),
-            *([places.make_floor(place, images, client.words)] if has_folder and is_unpacked and client.words else []),
+            *(places.list_floors(place, images, client.words, is_unpacked=is_unpacked) if client.words else ()),
         ]
         series = _run_side_by_side(contenders, rounds, on_run)
         shown.note("Putting the images into an archive, a layout and a registry")

@@ -58,7 +58,11 @@ def test_floor_of_the_folder(tmp_path: Path) -> None:
         found = docker_cli.find()
         place = Workplace(project=PROJECT, folder=tmp_path, engine=found.build_environment(engine.host))
         content = daemon.read(engine, [reference], Cache(tmp_path / "cache"), local_store=True)[reference]
-    (command,) = places.make_floor(place, [reference], [str(found.path)]).commands()
+    saved, hashed = places.list_floors(place, [reference], [str(found.path)], is_unpacked=True)
+    for command in saved.commands():
+        measure_command(command)
+    assert not [*tmp_path.rglob("saved.tar")]
+    (command,) = hashed.commands()
     measure_command(replace(command, output=output))
     lines = output.read_text(encoding="utf-8", errors="replace").splitlines()
     assert len(lines) >= sum(layer.file_count for layer in content.layers)
