@@ -16,7 +16,7 @@ from tests.live.images import TARGETS, Standins, prove
 from tests.support.fakes import Told, contents
 from weighbridge.engine.client import DockerEngine
 from weighbridge.engine.inspect import parse_time
-from weighbridge.errors import NoSuchImage
+from weighbridge.errors import EngineFault, NoSuchImage
 from weighbridge.model.engine import ContainerSpec, Created
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.smoke import artifacts, runner
@@ -285,6 +285,37 @@ def test_streams_are_read_each_by_itself(engine: DockerEngine, images: Standins)
         while engine.read_streams(created.id) != ("out\n", "err\n"):
             assert time.monotonic() < deadline
             time.sleep(0.1)
+    finally:
+        engine.remove_container(created.id)
+
+
+def test_program_stays_and_is_asked(engine: DockerEngine, images: Standins) -> None:
+    """A program in a container answers line by line, and ends when nobody asks any more, or with the container."""
+    source = "import os, sys\nfor line in sys.stdin: print(os.getpid(), line.strip(), flush=True)"
+    spec = ContainerSpec(
+        name=f"{images.repository}-stays",
+        image=images.settings().name_image("good"),
+        network="none",
+        entrypoint=("python3", "-c", "import time; time.sleep(60)"),
+    )
+    created = engine.create_container(spec)
+    try:
+        engine.start(created.id)
+        first, second = (engine.converse(created.id, ("python3", "-c", source)) for _ in range(2))
+        (one, said), (same, more) = (first.ask(text, 10).split() for text in ("a", "b"))
+        assert (said, more, one) == ("a", "b", same)
+        long = "x" * 300_000
+        assert second.ask(long, 10).split()[1] == long
+        first.close()
+        count = ("python3", "-c", f"import os; print(os.path.exists('/proc/{one}'))")
+        deadline = time.monotonic() + 10
+        while engine.execute(created.id, count, 10).streams.output != "False\n":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        engine.send_signal(created.id, "SIGKILL")
+        with pytest.raises(EngineFault):
+            second.ask("c", 10)
+        second.close()
     finally:
         engine.remove_container(created.id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 
@@ -125,6 +125,10 @@ class FakeEngine:
             for line in output.splitlines():
                 on_line(line)
         return CommandResult(code=int(code), streams=Streams(output=output))
+
+    def converse(self, _container: str, _command: Sequence[str]) -> NoReturn:
+        """No program stays here."""
+        raise EngineFault("not here")
 
     def list_changed_files(self, _container: str) -> tuple[str, ...]:
         """Return what the container has changed of its own file system."""

@@ -19,7 +19,8 @@ import docker.tls
 import requests
 import urllib3.exceptions
 
-from weighbridge.engine import endpoint, execution, inspect, ownership, push, reasons
+from weighbridge.engine import conversation, endpoint, execution, inspect, ownership, push, reasons
+from weighbridge.engine.conversation import Conversation
 from weighbridge.engine.facts import Facts
 from weighbridge.engine.subnets import choose_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
@@ -220,6 +221,11 @@ class DockerEngine(Facts):
     ) -> CommandResult:
         """Run a command in a running container and return its result, as `execution.execute` does."""
         return execution.execute(self._api, container, command, seconds, on_line)
+
+    @map_errors()
+    def converse(self, container: str, command: Sequence[str]) -> Conversation:
+        """Start a program in a running container that is then asked line by line, as `conversation.begin` does."""
+        return conversation.begin(self._api, container, command)
 
     @map_errors()
     def list_changed_files(self, container: str) -> tuple[str, ...]:

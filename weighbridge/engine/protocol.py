@@ -66,6 +66,16 @@ class ImageStore(Protocol):
         """
 
 
+class Conversation(Protocol):
+    """A program that stays in a container and answers each line that it reads with one line."""
+
+    def ask(self, line: str, seconds: float) -> str:
+        """Send a line and return the next one that the program prints; raise `EngineFault` if none comes in time."""
+
+    def close(self) -> None:
+        """Let the program end."""
+
+
 class Engine(ImageStore, Protocol):
     """A running container engine."""
 
@@ -119,6 +129,9 @@ class Engine(ImageStore, Protocol):
             seconds: Give up, with exit code `TIMED_OUT`, when it has printed nothing for that long.
             on_line: Called with each complete line of either stream as soon as it is printed.
         """
+
+    def converse(self, container: str, command: Sequence[str]) -> Conversation:
+        """Start a program in a running container that prints nothing until it is asked; the caller closes it."""
 
     def list_changed_files(self, container: str) -> tuple[str, ...]:
         """Return the paths that were added to or changed in a container's own file system, not in what is mounted."""

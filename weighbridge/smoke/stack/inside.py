@@ -102,6 +102,11 @@ def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> A
     return run_script(stack, CLIENT, name, *build_arguments(wanted), **options)
 
 
+def build_command(stack: Stack, container: str, name: str) -> tuple[str, ...]:
+    """Return the command that runs one of our scripts in a container whose interpreter is known."""
+    return _build_command(stack.get_interpreters(container)[0], read_script(name))
+
+
 def read_script(name: str) -> str:
     """Return the source of one of our scripts."""
     return (_SCRIPTS / name).read_text(encoding="utf-8")
@@ -138,6 +143,10 @@ def _find_cause(stack: Stack, result: CommandResult) -> str:
     return f"{late}; it said: {error}" if error else late
 
 
+def _build_command(interpreter: str, source: str, *arguments: str) -> tuple[str, ...]:
+    return (interpreter, "-I", "-S", "-c", source, *arguments)
+
+
 def _run_python(
     stack: Stack,
     container: str,
@@ -150,7 +159,7 @@ def _run_python(
     reason, limit = "", max(seconds, _LEAST_SECONDS, stack.settings.smoke.timeout_seconds)
     for name in stack.get_interpreters(container):
         try:
-            command = (name, "-I", "-S", "-c", source, *arguments)
+            command = _build_command(name, source, *arguments)
             result = stack.engine.execute(stack.build_name(container), command, limit, on_line)
         except EngineFault as error:  # newer engines: the image has no such program
             reason = error.message

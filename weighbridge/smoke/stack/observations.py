@@ -6,7 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+if TYPE_CHECKING:
+    from weighbridge.engine.protocol import Conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,24 @@ class Described:
 
 
 @dataclass(slots=True, kw_only=True)
+class StandingProgram:
+    """A program that stays in a container, and who may ask it."""
+
+    conversation: Conversation | None = None
+    """None: it has not been started, or has ended."""
+    is_impossible: bool = False
+    """Whether it could not be started, so that nobody needs to try again."""
+    turn: Lock = field(default_factory=Lock)
+    """Belongs to whoever asks; it is one at a time."""
+
+    def end(self) -> None:
+        """Let the program end, if it runs."""
+        if self.conversation:
+            self.conversation.close()
+            self.conversation = None
+
+
+@dataclass(slots=True, kw_only=True)
 class Observations:
     """What rules have observed so far; None: nothing yet."""
 
@@ -154,5 +176,7 @@ class Observations:
     """Role -> how many lines its log had when we sent it SIGTERM."""
     logs: dict[str, str] = field(default_factory=dict)
     """Container that was removed -> its whole log."""
+    standing: StandingProgram = field(default_factory=StandingProgram)
+    """What stays in the client's container to send requests from there."""
     secrets: set[str] = field(default_factory=set)
     """Tokens and passwords that requests of the settings have sent, or kept of an answer."""
