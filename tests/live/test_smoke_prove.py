@@ -15,6 +15,7 @@ import pytest
 from tests.live.images import TARGETS, Standins, prove
 from tests.support.fakes import Told, contents
 from weighbridge.engine.client import DockerEngine
+from weighbridge.engine.conversation import Conversation
 from weighbridge.engine.inspect import parse_time
 from weighbridge.errors import EngineFault, NoSuchImage
 from weighbridge.model.engine import ContainerSpec, Created
@@ -289,8 +290,8 @@ def test_streams_are_read_each_by_itself(engine: DockerEngine, images: Standins)
         engine.remove_container(created.id)
 
 
-def test_program_stays_and_is_asked(engine: DockerEngine, images: Standins) -> None:
-    """A program in a container answers line by line, and ends when nobody asks any more, or with the container."""
+def test_program_reads_and_writes_lines(engine: DockerEngine, images: Standins) -> None:
+    """A program in a container answers line by line, and ends when the other side is closed, or with the container."""
     source = "import os, sys\nfor line in sys.stdin: print(os.getpid(), line.strip(), flush=True)"
     spec = ContainerSpec(
         name=f"{images.repository}-stays",
@@ -299,13 +300,17 @@ def test_program_stays_and_is_asked(engine: DockerEngine, images: Standins) -> N
         entrypoint=("python3", "-c", "import time; time.sleep(60)"),
     )
     created = engine.create_container(spec)
+
+    def ask(conversation: Conversation, text: str) -> list[str]:
+        conversation.send(text)
+        return (conversation.receive(10) or "").split()
+
     try:
         engine.start(created.id)
         first, second = (engine.converse(created.id, ("python3", "-c", source)) for _ in range(2))
-        (one, said), (same, more) = (first.ask(text, 10).split() for text in ("a", "b"))
+        (one, said), (same, more) = ask(first, "a"), ask(first, "b")
         assert (said, more, one) == ("a", "b", same)
-        long = "x" * 300_000
-        assert second.ask(long, 10).split()[1] == long
+        assert ask(second, "x" * 300_000)[1] == "x" * 300_000
         first.close()
         count = ("python3", "-c", f"import os; print(os.path.exists('/proc/{one}'))")
         deadline = time.monotonic() + 10
@@ -314,7 +319,7 @@ def test_program_stays_and_is_asked(engine: DockerEngine, images: Standins) -> N
             time.sleep(0.1)
         engine.send_signal(created.id, "SIGKILL")
         with pytest.raises(EngineFault):
-            second.ask("c", 10)
+            ask(second, "c")
         second.close()
     finally:
         engine.remove_container(created.id)

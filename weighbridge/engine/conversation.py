@@ -1,4 +1,4 @@
-"""Talks to a program that stays in a container: a line goes in and a line comes out, without a new process for each."""
+"""Talks to a program in a container, line by line, by the SDK's low-level interface."""
 
 from __future__ import annotations
 
@@ -12,38 +12,46 @@ _FRAME_HEADER_BYTES = 8
 """As in `execution`."""
 _OUTPUT = 1
 _READ_BYTES = 64 * 1024
+_SEND_SECONDS = 30.0
 _TOLD_CHARACTERS = 300
 
 
 class Conversation:
-    """A program that reads lines from its standard input, and answers each with one on its standard output."""
+    """A program that reads lines from its standard input, and writes lines to its standard output."""
 
     def __init__(self, stream: Any) -> None:
         """Take over the stream that the SDK has opened; see `begin`."""
         self._stream, self._socket = stream, getattr(stream, "_sock", stream)
         self._received, self._lines, self._errors = bytearray(), bytearray(), bytearray()
 
-    def ask(self, line: str, seconds: float) -> str:
-        """Send a line, and return the next one that the program prints.
-
-        Args:
-            line: Without line breaks.
-            seconds: Give up when nothing came for that long.
+    def send(self, line: str) -> None:
+        """Send a line, which has no line break in it.
 
         Raises:
-            EngineFault: The program has ended, says nothing, or the engine went away. Nothing can be asked any more.
+            EngineFault: The program has ended, or takes nothing, or the engine went away.
+        """
+        try:
+            self._socket.settimeout(_SEND_SECONDS)
+            self._socket.sendall(f"{line}\n".encode())
+        except OSError as error:
+            raise EngineFault(f"The connection to the program is lost: {error}") from error
+
+    def receive(self, seconds: float) -> str | None:
+        """Return the next line that the program prints; None if nothing came for that long.
+
+        Raises:
+            EngineFault: The program has ended, or the engine went away.
         """
         try:
             self._socket.settimeout(seconds)
-            self._socket.sendall(f"{line}\n".encode())
             while b"\n" not in self._lines:
-                self._receive()
-        except TimeoutError as error:
-            raise EngineFault(f"no answer for {seconds:g} s") from error
+                self._take_frames()
+        except TimeoutError:
+            return None
         except OSError as error:
-            raise EngineFault(f"the connection to the program is lost: {error}") from error
-        answer, _, self._lines = self._lines.partition(b"\n")
-        return answer.decode(errors="replace")
+            raise EngineFault(f"The connection to the program is lost: {error}") from error
+        line, _, self._lines = self._lines.partition(b"\n")
+        return line.decode(errors="replace")
 
     def close(self) -> None:
         """Close the connection; the program ends, because its standard input does."""
@@ -53,12 +61,12 @@ class Conversation:
             with suppress(OSError):
                 each.close()
 
-    def _receive(self) -> None:
+    def _take_frames(self) -> None:
         """Take in what the engine sends next: frames of both output streams."""
         data = self._socket.recv(_READ_BYTES)
         if not data:
             said = self._errors.decode(errors="replace").strip().splitlines()[-1:]
-            raise EngineFault(f"the program has ended{': ' * bool(said)}{''.join(said)[:_TOLD_CHARACTERS]}")
+            raise EngineFault(f"The program has ended{': ' * bool(said)}{''.join(said)[:_TOLD_CHARACTERS]}")
         self._received += data
         while len(self._received) >= _FRAME_HEADER_BYTES:
             end = _FRAME_HEADER_BYTES + int.from_bytes(self._received[4:_FRAME_HEADER_BYTES])
@@ -70,7 +78,7 @@ class Conversation:
 
 
 def begin(api: Any, container: str, command: Sequence[str]) -> Conversation:
-    """Start a program in a running container. It must print nothing until it is asked.
+    """Start a program in a running container. It must print nothing until it has read a line.
 
     Args:
         api: The SDK's `APIClient`.

@@ -67,10 +67,13 @@ class ImageStore(Protocol):
 
 
 class Conversation(Protocol):
-    """A program that stays in a container and answers each line that it reads with one line."""
+    """A program in a container that reads lines and writes lines."""
 
-    def ask(self, line: str, seconds: float) -> str:
-        """Send a line and return the next one that the program prints; raise `EngineFault` if none comes in time."""
+    def send(self, line: str) -> None:
+        """Send a line; raise `EngineFault` if the program has ended."""
+
+    def receive(self, seconds: float) -> str | None:
+        """Return the next line that it prints, or None if nothing came for that long; raise `EngineFault` as above."""
 
     def close(self) -> None:
         """Let the program end."""
@@ -131,7 +134,7 @@ class Engine(ImageStore, Protocol):
         """
 
     def converse(self, container: str, command: Sequence[str]) -> Conversation:
-        """Start a program in a running container that prints nothing until it is asked; the caller closes it."""
+        """Start a program in a running container that prints nothing until it has read a line; the caller closes it."""
 
     def list_changed_files(self, container: str) -> tuple[str, ...]:
         """Return the paths that were added to or changed in a container's own file system, not in what is mounted."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.scripts import Receive, Scope, Send, answer, body_of, command_of, free_port, run, serving, speaking
+from tests.support.scripts import Receive, Scope, Send, answer, body_of, free_port, run, serving, speaking
 from weighbridge.smoke.scripts import request
 
 
@@ -51,20 +50,6 @@ def test_answers_in_order(port: int) -> None:
     assert (first["status"], first["body"]) == (201, "text/x é")
     assert (second["status"], second["body"]) == (404, "")
     assert (third["status"], third["body"]) == (201, "text/x ")
-
-
-def test_script_stays_for_further_lines(port: int) -> None:
-    """Without arguments each line of its standard input is answered with one, whatever came before; then it ends."""
-    known: dict[str, Any] = {"method": "GET", "path": "/", "headers": {}, "body": None}
-    lines = [
-        json.dumps({"host": "127.0.0.1", "port": at, "requests": [known] * times, "timeout_seconds": 5})
-        for at, times in ((port, 0), (free_port(), 1), (port, 2))
-    ]
-    done = subprocess.run(
-        command_of(request), input="\n".join(lines), capture_output=True, text=True, check=True, timeout=30
-    )
-    nothing, failed, found = map(json.loads, done.stdout.splitlines())
-    assert (nothing, [*failed[0]], [each["status"] for each in found]) == ([], ["error"], [404, 404])
 
 
 def test_large_body_is_cut(port: int) -> None:

@@ -9,12 +9,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
-from typing import NoReturn
 
 import pytest
 
 from tests.support.fakes import FakeEngine, answered, stack_on
-from weighbridge.errors import EngineFault
 from weighbridge.model.engine import CommandResult, Streams
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.http import Answer, Client
@@ -52,10 +50,6 @@ class ThisMachine:
             [sys.executable, *command[1:]], capture_output=True, text=True, check=False, timeout=seconds
         )
         return CommandResult(code=done.returncode, streams=Streams(output=done.stdout, errors=done.stderr))
-
-    def converse(self, _container: str, _command: Sequence[str]) -> NoReturn:
-        """No program stays here."""
-        raise EngineFault("not here")
 
 
 def client_of(port: int, host: str = "127.0.0.1", **headers: str) -> Client:

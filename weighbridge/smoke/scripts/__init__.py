@@ -15,5 +15,6 @@ Code that two scripts need is in both. The last line of a script's output is JSO
     fill       fills a file system to the last byte
     stub       answers requests in place of third parties
     due        starts Celery's beat, for which the next entry of the schedule is due at once
+    stay       stays, and runs other programs, line by line
     usage      adds up what the files in a folder take on the disk
 """

@@ -1,7 +1,4 @@
-"""Runs inside a container, as `python -c … JSON`: sends HTTP requests one after the other and prints the answers.
-
-Without arguments it stays, and does so with each line of its standard input, until that ends.
-"""
+"""Runs inside a container, as `python -c … JSON`: sends HTTP requests one after the other and prints the answers."""
 
 from __future__ import annotations
 
@@ -61,12 +58,11 @@ def limit_time(seconds: float) -> Iterator[None]:
 
 
 def main() -> None:
-    """Send the requests and print the answers, each list of them on a line."""
-    for line in ["".join(sys.argv[1:])] if sys.argv[1:] else sys.stdin:
-        wanted = json.loads(line)
-        place = {"host": wanted["host"], "port": wanted["port"], "seconds": wanted["timeout_seconds"]}
-        answers = [send_request(**place, **each) for each in wanted["requests"]]
-        print(json.dumps(answers), flush=True)  # noqa: T201 - the output is the point
+    """Send the requests and print the answers."""
+    wanted = json.loads("".join(sys.argv[1:]))
+    place = {"host": wanted["host"], "port": wanted["port"], "seconds": wanted["timeout_seconds"]}
+    answers = [send_request(**place, **each) for each in wanted["requests"]]
+    print(json.dumps(answers))  # noqa: T201 - the output is the point
 
 
 if __name__ == "__main__":

@@ -89,6 +89,11 @@ class Blueprint:
         place = [*self.cast.images].index(key)
         return f"{CLIENT}-{place + 1}" if place else CLIENT
 
+    @property
+    def clients(self) -> frozenset[str]:
+        """The containers from which commands are sent to the images."""
+        return frozenset(map(self.name_client, self.cast.images))
+
     def find_key(self, kind: ContainerKind) -> str:
         """Return the key of the image that a container of the application runs from."""
         if kind in self.settings.roles:

@@ -208,6 +208,7 @@ def run_stack(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
             stack.engine.create_volume(stack.blueprint.trust_volume, stack.run.labels)
         yield stack
     finally:
-        stack.observed.standing.end()
+        for program in stack.observed.standing.values():
+            program.end()
         if not stack.run.keep:
             runs.remove(stack.engine, stack.run.id, note)

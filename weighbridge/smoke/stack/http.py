@@ -10,7 +10,7 @@ from typing import Any
 from weighbridge.settings.methods import Method
 from weighbridge.settings.roles import ApiRole
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.stack import advice, standing_client
+from weighbridge.smoke.stack import advice, inside
 from weighbridge.smoke.stack.bodies import JSON, Body, encode_json
 from weighbridge.smoke.stack.containers import Stack
 
@@ -154,7 +154,7 @@ class Client:
         limit = max(_LEAST_SECONDS, self.stack.settings.smoke.timeout_seconds)
         parts = [{**self.build_parts(each), "with_headers": True} for each in requests]
         wanted = {**self.get_address(), "requests": parts, "timeout_seconds": limit}
-        answers = standing_client.ask(self.stack, wanted, limit * (len(requests) + 2))
+        answers = inside.ask(self.stack, "request.py", wanted, seconds=limit * (len(requests) + 2))
         return [self.read_answer(sent, answer) for sent, answer in zip(requests, answers, strict=True)]
 
     def get_address(self) -> dict[str, Any]:

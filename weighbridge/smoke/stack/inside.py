@@ -12,7 +12,7 @@ from weighbridge.errors import EngineFault
 from weighbridge.model.engine import CommandResult
 from weighbridge.smoke import scripts
 from weighbridge.smoke.rule_failed import CheckFailed
-from weighbridge.smoke.stack import exit_reason
+from weighbridge.smoke.stack import exit_reason, standing
 from weighbridge.smoke.stack.blueprint import CLIENT, INTERPRETERS
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.exit_reason import find_last_line
@@ -102,11 +102,6 @@ def ask(stack: Stack, name: str, wanted: Mapping[str, Any], **options: Any) -> A
     return run_script(stack, CLIENT, name, *build_arguments(wanted), **options)
 
 
-def build_command(stack: Stack, container: str, name: str) -> tuple[str, ...]:
-    """Return the command that runs one of our scripts in a container whose interpreter is known."""
-    return _build_command(stack.get_interpreters(container)[0], read_script(name))
-
-
 def read_script(name: str) -> str:
     """Return the source of one of our scripts."""
     return (_SCRIPTS / name).read_text(encoding="utf-8")
@@ -143,10 +138,6 @@ def _find_cause(stack: Stack, result: CommandResult) -> str:
     return f"{late}; it said: {error}" if error else late
 
 
-def _build_command(interpreter: str, source: str, *arguments: str) -> tuple[str, ...]:
-    return (interpreter, "-I", "-S", "-c", source, *arguments)
-
-
 def _run_python(
     stack: Stack,
     container: str,
@@ -157,10 +148,10 @@ def _run_python(
 ) -> CommandResult:
     """Run a script without the image's own site-packages; return its result."""
     reason, limit = "", max(seconds, _LEAST_SECONDS, stack.settings.smoke.timeout_seconds)
+    program = standing.Program(source=source, arguments=arguments, seconds=limit, on_line=on_line)
     for name in stack.get_interpreters(container):
         try:
-            command = _build_command(name, source, *arguments)
-            result = stack.engine.execute(stack.build_name(container), command, limit, on_line)
+            result = _run_by(stack, container, name, program)
         except EngineFault as error:  # newer engines: the image has no such program
             reason = error.message
             state = stack.read_state(container)
@@ -173,3 +164,14 @@ def _run_python(
                 return result
             reason = _find_cause(stack, result)
     raise CheckFailed(f"no {' or '.join(INTERPRETERS)} can be run in the container: {reason}")
+
+
+def _run_by(stack: Stack, container: str, interpreter: str, program: standing.Program) -> CommandResult:
+    """Run a script by an interpreter, or in a client's container, if that works, by the one that stays there."""
+    begin = (interpreter, "-I", "-S", "-c")
+    if container in stack.blueprint.clients and stack.get_interpreters(container) == (interpreter,):
+        result = standing.run(stack, container, (*begin, read_script("stay.py")), program)
+        if result:
+            return result
+    command = (*begin, program.source, *program.arguments)
+    return stack.engine.execute(stack.build_name(container), command, program.seconds, program.on_line)

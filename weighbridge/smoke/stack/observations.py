@@ -176,7 +176,7 @@ class Observations:
     """Role -> how many lines its log had when we sent it SIGTERM."""
     logs: dict[str, str] = field(default_factory=dict)
     """Container that was removed -> its whole log."""
-    standing: StandingProgram = field(default_factory=StandingProgram)
-    """What stays in the client's container to send requests from there."""
+    standing: dict[str, StandingProgram] = field(default_factory=dict)
+    """Client's container -> what stays there to run our scripts and commands."""
     secrets: set[str] = field(default_factory=set)
     """Tokens and passwords that requests of the settings have sent, or kept of an answer."""
