@@ -12,16 +12,14 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from backend import tracing, transport
+from backend import trails, transport
 from backend.errors import BrokerUnavailable
-from backend.request_ids import find_current
 from backend.settings import Settings
+from backend.trails import Trail
 from backend.undecodable import COUNTER, QUEUE
 
 COMPARE = "backend.compare"
 REHEARSE = "backend.rehearse"
-REQUEST_ID = "request_id"
-"""The header of a message with the id of the request that it comes from."""
 SEND_SECONDS = 2.0
 """How long a request waits for the queue, including the time to resolve the broker's name."""
 MAX_PROCESS_KIB = 120_000
@@ -82,13 +80,18 @@ class Broker:
         self._redis = Redis.from_url(settings.redis_url, retry=once, **limits)
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="broker")
 
-    def send_comparison(self, comparison_id: str) -> None:
+    def send_comparison(self, comparison_id: str, trail: Trail | None = None) -> None:
         """Put a comparison on the queue.
+
+        Args:
+            comparison_id: Which one.
+            trail: The request that it comes from; None: the current one.
 
         Raises:
             BrokerUnavailable: That did not succeed in time. It may still succeed later, which does no harm.
         """
-        future = self._threads.submit(self._send, comparison_id, self._build_headers())
+        headers = trails.write_current_headers() if trail is None else trail.write_headers()
+        future = self._threads.submit(self._send, comparison_id, headers)
         try:
             future.result(SEND_SECONDS)
         except (FutureTimeout, KombuError, OperationalError, RedisError, OSError) as error:
@@ -116,11 +119,6 @@ class Broker:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._redis.close()
         self._celery.close()
-
-    def _build_headers(self) -> dict[str, str]:
-        """Return what the message tells of the request that sends it."""
-        request_id = find_current()
-        return tracing.carry() | ({REQUEST_ID: request_id} if request_id else {})
 
     def _send(self, comparison_id: str, headers: dict[str, str]) -> None:
         # Celery stores no result: the result is the database's row, so the API need not wait for Redis.

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, text, update
 
 from backend.database import Database
 from backend.tables import comparisons
+from backend.trails import Trail
 
 MAX_ATTEMPTS = 10
 """How often a job may be started before we assume that it kills its worker."""
@@ -32,6 +33,14 @@ class Lease:
     attempts: int
     before: str
     after: str
+
+
+@dataclass(frozen=True, slots=True)
+class LostJob:
+    """A job whose message has to be sent again, and the request that it comes from."""
+
+    id: str
+    trail: Trail
 
 
 def claim(database: Database, comparison_id: str, seconds: float) -> Lease | None:
@@ -84,8 +93,8 @@ def fail_unheld(database: Database, comparison_id: str, why: str) -> None:
         connection.execute(chosen.values(status="failed", why=why))
 
 
-def take_lost(database: Database, *, sent_seconds: float = SENT_SECONDS, limit: int = 100) -> list[str]:
-    """Return the ids of due jobs without a live message, oldest attempt first, and count them as sent again.
+def take_lost(database: Database, *, sent_seconds: float = SENT_SECONDS, limit: int = 100) -> list[LostJob]:
+    """Return the due jobs without a live message, oldest attempt first, and count them as sent again.
 
     A message is lost if its worker's lease has run out, or if nobody has claimed it for `sent_seconds`. In PostgreSQL
     only one caller at a time gets any; a write to a SQLite file is alone anyway.
@@ -94,14 +103,16 @@ def take_lost(database: Database, *, sent_seconds: float = SENT_SECONDS, limit: 
     expired = and_(comparisons.c.lease_until.is_not(None), comparisons.c.lease_until < now)
     unsent: ColumnElement[bool] = or_(comparisons.c.sent_at.is_(None), comparisons.c.sent_at < now - sent_seconds)
     lost = or_(expired, and_(comparisons.c.lease_until.is_(None), unsent))
-    query = select(comparisons.c.id).where(comparisons.c.status == "pending", comparisons.c.not_before <= now, lost)
+    columns = comparisons.c.id, comparisons.c.request_id, comparisons.c.traceparent
+    query = select(*columns).where(comparisons.c.status == "pending", comparisons.c.not_before <= now, lost)
     with database.transaction() as connection:  # mostly there are none, and a read does not hold up writers
         if connection.scalar(query.limit(1)) is None:
             return []
     with database.transaction(write=True) as connection:
         if not database.is_sqlite and not connection.scalar(text(f"SELECT pg_try_advisory_xact_lock({_SWEEP_LOCK})")):
             return []
-        found = list(connection.scalars(query.order_by(comparisons.c.not_before).limit(limit)))
+        rows = connection.execute(query.order_by(comparisons.c.not_before).limit(limit))
+        found = [LostJob(row.id, Trail(row.request_id, row.traceparent)) for row in rows]
         again = {"sent_at": now, "lease_until": None, "leased_by": None}
-        connection.execute(update(comparisons).where(comparisons.c.id.in_(found)).values(**again))
+        connection.execute(update(comparisons).where(comparisons.c.id.in_([job.id for job in found])).values(**again))
     return found

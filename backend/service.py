@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 
-from backend import contract, differences, jobs, large_values
+from backend import contract, differences, jobs, large_values, trails
 from backend.canonical import canonical, identify, parse
 from backend.errors import Busy, Invalid, NotFound, Unavailable, root_cause
 from backend.jobs import MAX_ATTEMPTS, Lease
@@ -98,7 +98,8 @@ def request_comparison(store: Store, send: Callable[[str], None], before: str, a
     for name, report_id in (("before", before), ("after", after)):
         if not store.has_report(report_id):
             raise NotFound(f"{name}: there is no report {report_id}")
-    comparison = store.open_comparison(identify(f"{before}\n{after}".encode()), before, after)
+    comparison_id = identify(f"{before}\n{after}".encode())
+    comparison = store.open_comparison(comparison_id, before, after, trails.find_current())
     if comparison.status == "done":
         return comparison
     try:

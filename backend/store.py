@@ -13,8 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from backend.database import Database
 from backend.errors import NotFound
 from backend.tables import comparisons, reports, variants
+from backend.trails import Trail
 
 Status = Literal["pending", "done", "failed"]
+_NO_TRAIL = Trail()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +87,22 @@ class Store(Database):
         with self.transaction(write=True) as connection:
             return delete_reports(connection, [report_id]) > 0
 
-    def open_comparison(self, comparison_id: str, before: str, after: str) -> StoredComparison:
+    def open_comparison(
+        self, comparison_id: str, before: str, after: str, trail: Trail = _NO_TRAIL
+    ) -> StoredComparison:
         """Return the comparison, without its difference; create it if there is none, and make a failed one pending.
+
+        Args:
+            comparison_id: Which one.
+            before: The ID of the earlier report.
+            after: The ID of the later report.
+            trail: The request that asks for it. The row keeps that of the request that made it pending.
 
         Raises:
             NotFound: One of the reports has just been deleted.
         """
-        fresh = {"status": "pending", "attempts": 0, "not_before": 0, "sent_at": self.now}
+        asked = {"request_id": trail.request_id, "traceparent": trail.traceparent}
+        fresh = {"status": "pending", "attempts": 0, "not_before": 0, "sent_at": self.now} | asked
         row = {"id": comparison_id, "before": before, "after": after, "difference_bytes": 0}
         this = comparisons.c.id == comparison_id
         again = update(comparisons).where(this, comparisons.c.status == "failed").values(why=None, **fresh)

@@ -39,8 +39,8 @@ def sweep(store: Store, broker: Broker) -> int:
         return 0
     is_empty = waiting == taken == 0
     lost = jobs.take_lost(store, sent_seconds=LOST_SECONDS if is_empty else jobs.SENT_SECONDS)
-    for comparison_id in lost:
-        broker.send_comparison(comparison_id)
+    for job in lost:
+        broker.send_comparison(job.id, job.trail)
     if lost:
         _log.warning("%s lost jobs sent again", len(lost))
     return len(lost)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from backend.contract import MAX_VARIANT_CHARACTERS
 
-VERSION = "0001"
+VERSION = "0002"
 """The version of the schema; the name of the newest migration."""
 FIRST_VERSION = "0000"
 """The version of a database that was made before versions were kept: it has no table `alembic_version`."""
@@ -67,6 +67,8 @@ comparisons = Table(
     Column("sent_at", Double),  # when its message was sent; null if there is certainly none
     Column("lease_until", Double),
     Column("leased_by", String(32)),
+    Column("request_id", String(64)),  # of the request that asked for it, for a message that is sent once more
+    Column("traceparent", String(55)),
     Index("comparisons_by_before", "before", "difference_bytes"),
     Index("comparisons_by_after", "after", "difference_bytes"),
     Index("comparisons_by_status", "status", "not_before"),

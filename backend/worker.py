@@ -25,13 +25,14 @@ from celery.signals import (  # type: ignore[import-untyped]  # Celery ships no 
 )
 
 from backend import jobs, logs, remote_control, request_ids, service, tracing
-from backend.broker import COMPARE, REHEARSE, REQUEST_ID, make_celery
+from backend.broker import COMPARE, REHEARSE, make_celery
 from backend.errors import Unavailable, root_cause
 from backend.heartbeat import Heartbeat
 from backend.large_work import Turns
 from backend.settings import load_settings
 from backend.store import Store
 from backend.sweeper import Sweeper
+from backend.trails import REQUEST_ID
 
 _log = logging.getLogger(__name__)
 _settings = load_settings()
@@ -56,7 +57,7 @@ def _keep_prose_off_stdout(instance: Any, **_: object) -> None:
 
 @task_prerun.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _follow_request(task: Any, **_: object) -> None:
-    """Let what a job logs have the id of the request that it comes from; what the sweeper sent has none."""
+    """Let what a job logs have the id of the request that it comes from, also if the sweeper has sent its message."""
     headers = task.request.headers or {}
     request_ids.follow(headers.get(REQUEST_ID))
     tracing.begin_job(task.name, headers, request_ids.find_current())

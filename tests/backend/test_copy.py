@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from backend import copy, jobs, service
+from backend import copy, jobs, request_ids, service
+from backend.jobs import LostJob
 from backend.settings import Settings
 from backend.store import Store
+from backend.trails import Trail
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +35,9 @@ def _fill(url: str, record: Any) -> list[str]:
     store = Store(url)
     ids = [service.add_report(store, json.dumps(record(commit=str(number))).encode())[0] for number in range(3)]
     pairs = (ids[0], ids[1]), (ids[1], ids[2]), (ids[2], ids[0])
+    request_ids.follow("follow.me")
     done, failed, pending = (service.request_comparison(store, lambda _: None, *pair).id for pair in pairs)
+    request_ids.follow(None)
     service.run_comparison(store, done)
     jobs.fail_unheld(store, failed, "why")
     store.close()
@@ -70,6 +74,7 @@ def test_a_sqlite_database_moves_to_postgresql(
     told = _copy(new, "--from", old)
     store = Store(new)
     states = [service.get_comparison(store, each) for each in (done, failed, pending)]
+    lost = jobs.take_lost(store, sent_seconds=0)
     service.run_comparison(store, pending)
     ended = service.get_comparison(store, pending)
     store.close()
@@ -78,6 +83,7 @@ def test_a_sqlite_database_moves_to_postgresql(
     assert _read(new) == _read(old)
     assert [(each.status, each.why) for each in states] == [("done", None), ("failed", "why"), ("pending", None)]
     assert json.loads(states[0].difference or b"")[0]["variant"] == "multi"
+    assert lost == [LostJob(pending, Trail("follow.me"))], "and it knows for whom"
     assert ended.status == "done"
 
 

@@ -18,6 +18,7 @@ from backend.large_values import LargeValue
 from backend.large_work import Turns
 from backend.store import Store, StoredReport
 from backend.tables import comparisons
+from backend.trails import Trail
 
 THREADS = 8
 JOB = "c" * 64
@@ -35,6 +36,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     store.open_comparison(JOB, "a" * 64, "a" * 64)
     yield store
     store.close()
+
+
+def _take_lost(store: Store, **options: Any) -> list[str]:
+    return [job.id for job in jobs.take_lost(store, **options)]
 
 
 def _age(store: Store, column: str, seconds: float) -> None:
@@ -81,25 +86,41 @@ def test_a_lease_that_ran_out_goes_to_the_next_and_fences_the_first(store: Store
 def test_a_job_is_lost_once_its_lease_runs_out(store: Store) -> None:
     """While its worker may be at it, it is not; then one sweep gets it, and the next sweep does not."""
     jobs.claim(store, JOB, 60)
-    held = jobs.take_lost(store, sent_seconds=0)
+    held = _take_lost(store, sent_seconds=0)
     _age(store, "lease_until", 61)
 
-    assert (held, jobs.take_lost(store), jobs.take_lost(store)) == ([], [JOB], [])
+    assert (held, _take_lost(store), _take_lost(store)) == ([], [JOB], [])
 
 
 def test_a_message_is_lost_once_nobody_took_it_for_long(store: Store) -> None:
     """As after Redis was emptied."""
-    early = jobs.take_lost(store)
+    early = _take_lost(store)
     _age(store, "sent_at", 61)
 
-    assert (early, jobs.take_lost(store), jobs.take_lost(store)) == ([], [JOB], [])
+    assert (early, _take_lost(store), _take_lost(store)) == ([], [JOB], [])
+
+
+def test_a_lost_job_still_knows_whose_request_it_is(store: Store) -> None:
+    """That of the request that made it pending; a later request for the same leaves it, unless the job had failed."""
+    longest = Trail("x" * 64, f"00-{'a' * 32}-{'b' * 16}-01")
+    ours = store.open_comparison("d" * 64, "a" * 64, "a" * 64, longest)
+    store.open_comparison(ours.id, "a" * 64, "a" * 64, Trail("later"))
+    _age(store, "sent_at", 61)
+    first = {job.id: job.trail for job in jobs.take_lost(store)}
+    jobs.fail_unheld(store, ours.id, "why")
+    store.open_comparison(ours.id, "a" * 64, "a" * 64, Trail("again"))
+    _age(store, "sent_at", 61)
+    second = {job.id: job.trail for job in jobs.take_lost(store)}
+
+    assert first == {JOB: Trail(), ours.id: longest}
+    assert second[ours.id] == Trail("again")
 
 
 def test_of_many_sweepers_one_gets_a_job(store: Store) -> None:
     """The leader alone, also if all workers sweep at the same instant."""
     _age(store, "sent_at", 61)
 
-    assert sorted(_at_once(lambda: jobs.take_lost(store))) == [[]] * (THREADS - 1) + [[JOB]]
+    assert sorted(_at_once(lambda: _take_lost(store))) == [[]] * (THREADS - 1) + [[JOB]]
 
 
 def test_a_postponed_job_waits_and_is_then_sent(store: Store) -> None:
@@ -107,11 +128,11 @@ def test_a_postponed_job_waits_and_is_then_sent(store: Store) -> None:
     lease = jobs.claim(store, JOB, 60)
     assert lease
     jobs.postpone(store, lease)
-    early = jobs.claim(store, JOB, 60), jobs.take_lost(store)
+    early = jobs.claim(store, JOB, 60), _take_lost(store)
     _age(store, "not_before", 2.1)
 
     assert early == (None, [])
-    assert jobs.take_lost(store) == [JOB]
+    assert _take_lost(store) == [JOB]
     assert (again := jobs.claim(store, JOB, 60))
     assert again.attempts == 2
 
@@ -131,7 +152,7 @@ def test_what_has_ended_is_not_sent(store: Store, state: str) -> None:
     else:
         jobs.fail(store, lease, "why")
 
-    assert (jobs.claim(store, JOB, 60), jobs.take_lost(store, sent_seconds=0)) == (None, [])
+    assert (jobs.claim(store, JOB, 60), _take_lost(store, sent_seconds=0)) == (None, [])
 
 
 def test_a_failed_one_can_be_asked_for_again(store: Store) -> None:
@@ -149,7 +170,7 @@ def test_a_sweep_takes_a_bounded_number(store: Store) -> None:
     for each in ids:
         store.open_comparison(each, "a" * 64, "a" * 64)
     _age(store, "sent_at", 61)
-    first, second = jobs.take_lost(store, limit=4), jobs.take_lost(store, limit=4)
+    first, second = _take_lost(store, limit=4), _take_lost(store, limit=4)
 
     assert (len(first), sorted(first + second)) == (4, sorted([*ids, JOB]))
 
@@ -177,7 +198,7 @@ def test_a_database_that_fails_in_a_job_postpones_it(store: Store, monkeypatch: 
         with pytest.raises(StoreUnavailable):
             service.run_comparison(store, JOB)
     _age(store, "not_before", 2.1)
-    sent = jobs.take_lost(store)
+    sent = _take_lost(store)
     found = store.comparison(JOB)
 
     assert found
@@ -192,7 +213,7 @@ def test_a_report_that_goes_away_ends_its_jobs(store: Store, record: Any) -> Non
 
     assert not jobs.finish(store, lease, b"[]")
     assert store.comparison(JOB) is None
-    assert jobs.take_lost(store, sent_seconds=0) == []
+    assert _take_lost(store, sent_seconds=0) == []
     assert service.add_report(store, json.dumps(record()).encode())[1]
 
 

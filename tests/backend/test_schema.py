@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from backend import jobs, large_values, migrate, service
+from backend import copy, jobs, large_values, migrate, service
 from backend.database import Database
 from backend.errors import WrongSchema
+from backend.jobs import LostJob
 from backend.store import Store
 from backend.tables import VERSION, metadata
+from backend.trails import Trail
 
 ROOT = Path(__file__).parents[2]
 # What the service made before it kept versions, as SQLite and PostgreSQL tell it themselves of databases of that time.
@@ -38,6 +40,34 @@ INSERT INTO report_variants VALUES ('aa', 0, 'multi', 5), ('bb', 0, 'multi', 6),
 INSERT INTO comparisons VALUES ('pp', 'aa', 'bb', 'pending', NULL, NULL, 1);
 INSERT INTO comparisons VALUES ('dd', 'bb', 'aa', 'done', CAST('[]' AS BLOB), NULL, 1);
 """.replace("commit_", '"commit"')
+
+# What version 1 makes, with the same rows.
+SECOND = """
+CREATE TABLE reports (id VARCHAR(64) NOT NULL, recorded_at VARCHAR(20) NOT NULL, commit_ TEXT, dirty BOOLEAN NOT NULL,
+  record BLOB NOT NULL, record_bytes BIGINT NOT NULL, PRIMARY KEY (id));
+CREATE INDEX reports_by_time ON reports (recorded_at, id, record_bytes);
+CREATE TABLE comparisons (id VARCHAR(64) NOT NULL, before VARCHAR(64) NOT NULL REFERENCES reports (id),
+  after VARCHAR(64) NOT NULL REFERENCES reports (id), status VARCHAR(8) NOT NULL, difference BLOB,
+  difference_bytes BIGINT NOT NULL, why TEXT, attempts INTEGER NOT NULL, not_before DOUBLE NOT NULL,
+  sent_at DOUBLE, lease_until DOUBLE, leased_by VARCHAR(32), PRIMARY KEY (id));
+CREATE INDEX comparisons_by_before ON comparisons (before, difference_bytes);
+CREATE INDEX comparisons_by_after ON comparisons (after, difference_bytes);
+CREATE INDEX comparisons_by_status ON comparisons (status, not_before);
+CREATE TABLE report_variants (report_id VARCHAR(64) NOT NULL REFERENCES reports (id), position INTEGER NOT NULL,
+  variant VARCHAR(200) NOT NULL, shipped_bytes BIGINT NOT NULL, recorded_at VARCHAR(20) NOT NULL,
+  PRIMARY KEY (report_id, position));
+CREATE INDEX report_variants_by_time ON report_variants (variant, recorded_at, report_id);
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('0001');
+INSERT INTO reports VALUES ('aa', '2026-01-01T00:00:00Z', 'c0ffee', true, CAST('{"format":1}' AS BLOB), 12);
+INSERT INTO reports VALUES ('bb', '2026-01-02T00:00:00Z', NULL, false, CAST('{}' AS BLOB), 2);
+INSERT INTO report_variants VALUES ('aa', 0, 'multi', 5, '2026-01-01T00:00:00Z'),
+  ('bb', 0, 'multi', 6, '2026-01-02T00:00:00Z'), ('bb', 1, 'single', 7, '2026-01-02T00:00:00Z');
+INSERT INTO comparisons VALUES ('pp', 'aa', 'bb', 'pending', NULL, 0, NULL, 1, 0, NULL, NULL, NULL);
+INSERT INTO comparisons VALUES ('dd', 'bb', 'aa', 'done', CAST('[]' AS BLOB), 2, NULL, 1, 0, NULL, NULL, NULL);
+""".replace("commit_", '"commit"')
+OLD = {"0000": FIRST, "0001": SECOND}
+"""Version -> a database of it."""
 
 VERSIONS = "CREATE TABLE alembic_version (version_num VARCHAR(32))"
 
@@ -61,8 +91,9 @@ def _run(url: str, script: str) -> None:
     with engine.begin() as connection:
         for statement in script.split(";\n"):
             if statement.strip():
-                kind = "BYTEA" if "postgresql" in url else "BLOB"
-                connection.exec_driver_sql(statement.replace("BLOB", kind))
+                is_server = "postgresql" in url
+                kinds = statement.replace("BLOB", "BYTEA").replace(" DOUBLE", " DOUBLE PRECISION")
+                connection.exec_driver_sql(kinds if is_server else statement)
     engine.dispose()
 
 
@@ -82,10 +113,16 @@ def _describe(url: str) -> dict[str, Any]:
     return shape
 
 
+@pytest.fixture(params=OLD)
+def old(request: pytest.FixtureRequest) -> str:
+    """Return each version that is older than ours."""
+    return str(request.param)
+
+
 @pytest.fixture
-def upgraded(url: str) -> Iterator[Store]:
-    """Yield the store of a database of the first version that was upgraded."""
-    _run(url, FIRST)
+def upgraded(url: str, old: str) -> Iterator[Store]:
+    """Yield the store of a database of an older version that was upgraded."""
+    _run(url, OLD[old])
     database = Database(url, patient=True)
     database.ping()
     database.close()
@@ -94,7 +131,7 @@ def upgraded(url: str) -> Iterator[Store]:
     store.close()
 
 
-def test_the_first_version_upgrades_and_keeps_its_rows(upgraded: Store) -> None:
+def test_an_older_version_upgrades_and_keeps_its_rows(upgraded: Store) -> None:
     """Reports are listed as before, what was done stays done, and what was pending is sent and done."""
     assert [row.id for row in upgraded.reports(variant="multi", before=None, limit=9)] == ["bb", "aa"]
     assert [row.id for row in upgraded.reports(variant="single", before=None, limit=9)] == ["bb"]
@@ -102,7 +139,7 @@ def test_the_first_version_upgrades_and_keeps_its_rows(upgraded: Store) -> None:
     assert record.read(0, 99) == b'{"format":1}'
     assert (done := upgraded.comparison("dd"))
     assert (done.status, done.difference) == ("done", b"[]")
-    assert jobs.take_lost(upgraded) == ["pp"]
+    assert jobs.take_lost(upgraded) == [LostJob("pp", Trail())], "nobody has kept which request it comes from"
     assert jobs.claim(upgraded, "pp", 60)
 
 
@@ -140,26 +177,27 @@ def test_an_upgraded_database_is_like_a_new_one(upgraded: Store, url: str, reque
     assert _describe(url).keys() == metadata.tables.keys()
 
 
-def test_the_first_migration_makes_the_first_version(url: str, request: Any, tmp_path: Path) -> None:
-    """The revision that stands for version 0 describes the databases of that time."""
+def test_the_migrations_make_what_each_version_made(url: str, old: str, request: Any, tmp_path: Path) -> None:
+    """Up to the revision of a version they describe the databases of that time."""
     from backend.upgrading import upgrade  # noqa: PLC0415 - only this test needs Alembic by itself
 
     is_file = url.startswith("sqlite")
     other = f"sqlite:///{tmp_path}/made.db" if is_file else request.getfixturevalue("new_postgres_database")()
-    _run(url, FIRST)
+    _run(url, OLD[old])
     engine = _engine(other)
     with engine.begin() as connection:
-        upgrade(connection, None, "0000")
+        upgrade(connection, None, old)
     engine.dispose()
-    made = _describe(other)
-    del made["alembic_version"]
+    made, expected = _describe(other), _describe(url)
+    for shape in (made, expected):
+        shape.pop("alembic_version", None)
 
-    assert made == _describe(url)
+    assert made == expected
 
 
-def test_of_many_upgrades_at_the_same_instant_one_happens(url: str) -> None:
+def test_of_many_upgrades_at_the_same_instant_one_happens(url: str, old: str) -> None:
     """The lock makes the others wait, and then they find nothing to do."""
-    _run(url, FIRST)
+    _run(url, OLD[old])
 
     def run(_: int) -> None:
         database = Database(url, patient=True)
@@ -173,6 +211,23 @@ def test_of_many_upgrades_at_the_same_instant_one_happens(url: str) -> None:
     with engine.connect() as connection:
         assert connection.scalars(text("SELECT version_num FROM alembic_version")).all() == [VERSION]
     engine.dispose()
+
+
+def test_an_older_backup_is_restored(url: str, old: str, tmp_path: Path) -> None:
+    """A copy upgrades the file that it reads, and its rows are in the new database."""
+    backup = f"sqlite:///{tmp_path}/backup.db"
+    _run(backup, OLD[old])
+    source, target = Database(backup, patient=True), Database(url, patient=True)
+    counts = copy.copy(source, target)
+    source.close()
+    target.close()
+    store = Store(url)
+    listed = [row.id for row in store.reports(variant="multi", before=None, limit=9)]
+    lost = jobs.take_lost(store)
+    store.close()
+
+    assert counts == {"reports": 2, "report_variants": 3, "comparisons": 2}
+    assert (listed, lost) == (["bb", "aa"], [LostJob("pp", Trail())])
 
 
 def test_an_upgrade_that_fails_changes_nothing(url: str) -> None:
@@ -192,13 +247,16 @@ def test_an_upgrade_that_fails_changes_nothing(url: str) -> None:
 
 @pytest.mark.services
 def test_postgresql_is_upgraded_by_the_command_alone(
-    new_postgres_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    new_postgres_database: Callable[[], str],
+    old: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Until then the service says what to run, in every refusal; afterwards it works without a new start."""
     url = new_postgres_database()
-    _run(url, FIRST)
+    _run(url, OLD[old])
     store = Store(url)
-    with pytest.raises(WrongSchema, match=r"has schema 0000, .* needs 0001: run `python -m backend.migrate`"):
+    with pytest.raises(WrongSchema, match=rf"has schema {old}, .* needs 0002: run `python -m backend.migrate`"):
         store.ping()
     with pytest.raises(WrongSchema):
         service.get_record(store, "a" * 64)
@@ -207,19 +265,19 @@ def test_postgresql_is_upgraded_by_the_command_alone(
     store.ping()
     store.close()
 
-    assert (status, capsys.readouterr().out) == (0, "The database has schema 0001\n")
+    assert (status, capsys.readouterr().out) == (0, "The database has schema 0002\n")
 
 
 def test_a_newer_schema_is_refused(url: str) -> None:
     """Also if another program upgrades it while this one runs; and when it fits again, the service works again."""
     store = Store(url)
     store.ping()
-    _run(url, "UPDATE alembic_version SET version_num = '0002'")
-    with pytest.raises(WrongSchema, match=r"has schema 0002, and this program knows 0001 at most"):
+    _run(url, "UPDATE alembic_version SET version_num = '0003'")
+    with pytest.raises(WrongSchema, match=r"has schema 0003, and this program knows 0002 at most"):
         store.ping()
     with pytest.raises(WrongSchema):
         store.reports(variant=None, before=None, limit=1)
-    _run(url, "UPDATE alembic_version SET version_num = '0001'")
+    _run(url, "UPDATE alembic_version SET version_num = '0002'")
     store.ping()
     store.close()
 
@@ -229,7 +287,7 @@ def test_a_newer_schema_is_refused(url: str) -> None:
     [
         ("CREATE TABLE reports (id INTEGER, title TEXT)", "has a table 'reports' that this program did not make"),
         (
-            "CREATE TABLE alembic_version (version_num VARCHAR(32));\nINSERT INTO alembic_version VALUES ('0001')",
+            "CREATE TABLE alembic_version (version_num VARCHAR(32));\nINSERT INTO alembic_version VALUES ('0002')",
             "lacks",
         ),
         ("CREATE TABLE alembic_version (version_num VARCHAR(32));\nINSERT INTO alembic_version VALUES ('f3a')", "f3a"),
@@ -287,6 +345,6 @@ def test_the_command_says_in_one_line_what_is_wrong(
     errors = capsys.readouterr().err.splitlines()
 
     assert (made, newer, missing) == (0, 1, 1)
-    assert errors[0] == "The database has schema 0009, and this program knows 0001 at most: use a newer one"
+    assert errors[0] == "The database has schema 0009, and this program knows 0002 at most: use a newer one"
     assert errors[1].startswith("The database does not answer or cannot be written to.")
     assert len(errors) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from redis import Redis
 
 from backend import health
 from tests.backend.conftest import ROOT
@@ -152,6 +154,53 @@ def test_a_request_and_its_job_are_one_trace(  # noqa: PLR0917 - fixtures
     assert "INSERT INTO comparisons" in texts
     assert "UPDATE comparisons" in texts
     assert not any(each in texts for each in ids), "values are not sent"
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_job_that_is_sent_again_goes_on_with_the_trace(  # noqa: PLR0917 - fixtures
+    kind: str,
+    request: pytest.FixtureRequest,
+    redis_url: str,
+    start: Any,
+    record: Any,
+    free_port_of: Callable[[], int],
+    tmp_path: Path,
+    collector: Collector,
+) -> None:
+    """Redis is emptied before a worker runs: what the sweeper sends has the id and the span of the first request."""
+    database = f"sqlite:///{tmp_path}/w.db"
+    if kind == "postgresql":
+        database = request.getfixturevalue("new_postgres_database")()
+    port = free_port_of()
+    env = {
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": database,
+        "HEARTBEAT_PATH": f"{tmp_path}/beat",
+        "VISIBILITY_TIMEOUT_SECONDS": "10",  # … so a sweep every second
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+    }
+    start("api", "uvicorn", "backend.main:app", "--port", str(port), env=env)
+    wait_until_loaded(port)
+    trace_id = "5bf92f3577b34da6a3ce929d0e0e4737"
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        ids = [client.post("/v1/reports", json=record(commit=name)).json()["id"] for name in ("a", "b")]
+        headers = {"X-Request-ID": "follow.me", "traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}
+        pair = {"before": ids[0], "after": ids[1]}
+        assert client.post("/v1/comparisons", json=pair, headers=headers).status_code == 202
+    with Redis.from_url(redis_url) as redis:
+        redis.flushall()
+    start("worker", *WORKER, env=env)
+    spans = collector.wait_for(lambda spans: any(span["kind"] == CONSUMER for span in spans), 40)
+    (asked,) = [span for span in spans if span["kind"] == SERVER and span["trace"] == trace_id]
+    (job,) = [span for span in spans if span["kind"] == CONSUMER]
+    lines = [json.loads(line) for line in (tmp_path / "worker.log").read_text().splitlines()]
+
+    assert any("lost jobs sent again" in line["message"] for line in lines)
+    assert (job["trace"], job["parent"]) == (trace_id, asked["id"])
+    assert job["attributes"]["weighbridge.request_id"] == "follow.me"
+    assert [line["request_id"] for line in lines if line["message"] == "comparison done"] == ["follow.me"]
 
 
 def test_what_is_not_traced(

@@ -84,7 +84,7 @@ def test_compose_builds_and_ends_healthy(compose: list[str]) -> None:
 
     assert {row["Service"]: row["Health"] for row in rows} == dict.fromkeys(["backend", "worker", "redis"], "healthy")
     assert ready["ready"] is True
-    assert migration.endswith("The database has schema 0001")
+    assert migration.endswith("The database has schema 0002")
     assert "NOAUTH" in stranger
 
 
