@@ -7,7 +7,6 @@ rest of a head and for a client that does not read, and it accepts connections u
 from __future__ import annotations
 
 import asyncio
-import json
 import resource
 import socket
 import struct
@@ -19,6 +18,8 @@ from typing import Any, Literal, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from backend.refusals import MAX_REFUSALS, Refusal, Refusals
+
 HEAD_SECONDS = 10.0
 """How long the head of a request may take, from its first byte on, or from the connection on."""
 STALL_SECONDS = 10.0
@@ -27,21 +28,13 @@ ANSWER_SECONDS = 60.0
 """How long a whole answer may take, from when its client first let the server wait."""
 END_SECONDS = 10.0
 """How long the rest may take once there is nothing more to do: of an answer, or of a body that nobody reads."""
-REFUSAL_SECONDS = 1.0
 MAX_CONNECTIONS = 320
 """One may hold some 128 KiB of a body before anybody reads it."""
-_LINGERING = 32
-"""So many more get an answer that says so. Further ones are closed at once."""
 _KERNEL_BYTES = 2**17
 """What the kernel may keep of a connection in each direction. It would let it grow to megabytes, and they count for a
 container's memory, too."""
 _OWN_DESCRIPTORS = 64
 """Descriptors that are kept for the database, Redis and the server itself."""
-_DETAIL = json.dumps({"detail": "The service has too many connections. Try again later."}).encode()
-_REFUSAL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Type: application/json\r\n"
-    b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: %d\r\n\r\n%b"
-) % (len(_DETAIL), _DETAIL)
 
 
 @dataclass(slots=True)
@@ -54,6 +47,7 @@ class Counts:
 
 
 counts = Counts()
+_refusals = Refusals()
 _Limit = Literal["head", "stall", "answer", "end"]
 
 
@@ -61,13 +55,13 @@ _Limit = Literal["head", "stall", "answer", "end"]
 def find_most_connections() -> int:
     """Raise this process's limit of open files as far as needed and allowed; return how many connections it leaves."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + _LINGERING + _OWN_DESCRIPTORS
+    wanted = MAX_CONNECTIONS + MAX_REFUSALS + _OWN_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS
-    return max(1, min(MAX_CONNECTIONS, soft - _LINGERING - _OWN_DESCRIPTORS))
+    return max(1, min(MAX_CONNECTIONS, soft - MAX_REFUSALS - _OWN_DESCRIPTORS))
 
 
 class Connection(H11Protocol):
@@ -76,7 +70,8 @@ class Connection(H11Protocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._timers: dict[_Limit, asyncio.TimerHandle] = {}
-        self._is_refused = False
+        self._refusal: Refusal | None = None
+        self._has_begun = False
         self._since = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
@@ -86,23 +81,15 @@ class Connection(H11Protocol):
         self._since = self.loop.time()
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             self._set_option(option, _KERNEL_BYTES)
-        excess = len(self.connections) - find_most_connections()
         self._limit("head", HEAD_SECONDS)
-        if excess <= 0 or self._close_longest_waiting():
-            return
-        counts.refused += 1
-        if excess > _LINGERING:
-            self._abort()
-            return
-        self._is_refused = True
-        transport.write(_REFUSAL)
-        if transport.can_write_eof():
-            transport.write_eof()  # with a full end, what the client sends would destroy the answer
-        self._limit("end", REFUSAL_SECONDS)
+        if len(self.connections) - len(_refusals) > find_most_connections() and not self._close_longest_waiting():
+            self._refuse()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the limits."""
         counts.open -= 1
+        if self._refusal:
+            _refusals.forget(self._refusal)
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -110,8 +97,10 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Handle what came, and limit the rest of an incomplete head."""
-        if self._is_refused:
+        if self._refusal:
+            self._refusal.receive(data)
             return
+        self._has_begun = True
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
             self._lift("end")
@@ -171,13 +160,26 @@ class Connection(H11Protocol):
         return cast("RequestResponseCycle | None", self.cycle)
 
     def _close_longest_waiting(self) -> bool:
-        """Close the other connection that has waited longest for a request; return whether there was one."""
+        """Close the other connection that has waited longest for a request; return whether there was one.
+
+        If it has sent nothing yet, its first request may be on its way, and it gets an answer.
+        """
         others = cast("set[Connection]", self.connections) - {self}
-        waiting = [other for other in others if other.is_waiting and not other._is_refused]  # noqa: SLF001 - our own
+        waiting = [other for other in others if other.is_waiting and not other._refusal]  # noqa: SLF001 - our own
         if not waiting:
             return False
-        min(waiting, key=lambda other: other._since)._abort()  # noqa: SLF001 - our own
+        longest = min(waiting, key=lambda other: other._since)  # noqa: SLF001 - our own
+        if longest._has_begun:  # noqa: SLF001 - likewise
+            longest._abort()  # noqa: SLF001 - likewise
+        else:
+            longest._refuse()  # noqa: SLF001 - likewise
         return True
+
+    def _refuse(self) -> None:
+        """Give the connection's place to others. From now on it only gets an answer."""
+        counts.refused += 1
+        self._lift("head")
+        self._refusal = _refusals.add(self.transport, self.loop)
 
     def _abort(self) -> None:
         """Close the connection now, and let the kernel forget what its client has not read."""
