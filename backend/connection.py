@@ -10,6 +10,7 @@ import asyncio
 import resource
 import socket
 import struct
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -72,13 +73,13 @@ class Connection(H11Protocol):
         self._timers: dict[_Limit, asyncio.TimerHandle] = {}
         self._refusal: Refusal | None = None
         self._has_begun = False
-        self._since = self.loop.time()
+        self._since = time.monotonic()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
         """Make room for the new connection, or refuse it."""
         super().connection_made(transport)
         counts.open += 1
-        self._since = self.loop.time()
+        self._since = time.monotonic()
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             self._set_option(option, _KERNEL_BYTES)
         self._limit("head", HEAD_SECONDS)
@@ -122,7 +123,7 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         """Wait for the next request, unless this one has not ended: nobody reads the rest of its body."""
         self._lift("answer")
-        self._since = self.loop.time()
+        self._since = time.monotonic()
         super().on_response_complete()
         if self.transport.is_closing() or self.conn.their_state is h11.SEND_BODY:
             self._limit("end", END_SECONDS)

@@ -123,11 +123,8 @@ def test_one_that_has_not_begun_is_answered_when_it_has_to_go(
     monkeypatch.setattr(connection, "find_most_connections", lambda: 2)
     with serving(settings) as client, ExitStack() as stack:
         time.sleep(0.2)  # whoever looked for the port has left
-        links = []
-        for _ in range(3):
-            links.append(stack.enter_context(_connect(client)))
-            time.sleep(0.02)  # so that one of them is the first
-        fresh, second, third = links
+        fresh, second, third = (stack.enter_context(_connect(client)) for _ in range(3))
+        time.sleep(0.1)  # the service knows all three
         fresh.sendall(LIST)
         refused = _read_all(fresh)
         second.sendall(LIVE)
