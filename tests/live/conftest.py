@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.backend.conftest import postgres_url  # noqa: F401 - a fixture of theirs, for ours
+from tests.backend.conftest import new_postgres_database, postgres_url, redis_url  # noqa: F401 - fixtures of theirs, for ours
 from tests.live.images import Standins, standins
 from weighbridge.build import bases
 from weighbridge.engine import docker_cli
