@@ -66,7 +66,7 @@ class Refusal:
 
     def receive(self, data: bytes) -> None:
         """Answer the request whose first bytes these are. The rest is nobody's."""
-        if not self._is_answered and not self.transport.is_closing():
+        if not self._is_answered:
             self._answer(_LIVE if data.startswith(_LIVE_REQUEST) else _REFUSED)
 
     def close(self) -> None:
@@ -90,6 +90,8 @@ class Refusal:
         """Write an answer, which is the end of what we send. A full end could destroy it."""
         self._is_answered = True
         self.stop()
+        if self.transport.is_closing():  # its client was faster
+            return
         self._timer = self._loop.call_later(REFUSAL_SECONDS, self._go_on)
         self.transport.write(text)
         if self.transport.can_write_eof():

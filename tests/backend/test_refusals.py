@@ -183,9 +183,11 @@ def api(
         (tmp_path / "api.log").open("wb") as out,
         subprocess.Popen([sys.executable, "-c", limit + run], cwd=ROOT, env=env, stdout=out, stderr=out) as process,
     ):
-        wait_for(port)
-        yield Api(process, port)
-        process.terminate()
+        try:
+            wait_for(port)
+            yield Api(process, port)
+        finally:
+            process.terminate()
 
 
 @pytest.mark.services  # a process of its own
