@@ -38,6 +38,18 @@ def vanish(_tell: Tell) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def take_too_much(_tell: Tell) -> None:
+    """Ask for more memory than any machine has."""
+    bytes(2**62)
+
+
+def tell_for_long(tell: Tell) -> None:
+    """Tell of many bytes for as long as somebody listens, and half a minute at most."""
+    for _ in range(3000):
+        tell(2**22)
+        time.sleep(0.01)
+
+
 def digest(name: str, stream: Incoming) -> tuple[str, str]:
     """Return the digest of a stream, read in pieces of an odd length."""
     whole = hashlib.new(name)

@@ -6,8 +6,10 @@ import hashlib
 import io
 import os
 import random
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,6 +123,61 @@ def test_nothing_outlives_the_pool(tmp_path: Path) -> None:
     assert not any(map(is_alive, numbers))
     assert not paths[2].exists()
     assert all(future.cancelled() or future.exception() for future in futures)
+
+
+def test_end_does_not_wait_for_a_stream_that_sends_nothing() -> None:
+    """A registry may be silent for half a minute before it is given up; who presses Ctrl-C is not kept so long."""
+    begun, over = threading.Event(), threading.Event()
+
+    class Silent:
+        def read(self, _size: int, /) -> bytes:
+            begun.set()
+            over.wait(30)
+            raise UnreadableImage("the server sent nothing")
+
+    @contextmanager
+    def open_silent() -> Iterator[Readable]:
+        yield Silent()
+
+    with Pool(2) as pool:
+        future = pool.submit_stream(calls.digest, "sha256", source=open_silent)
+        assert begun.wait(30)
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+    over.set()
+    assert isinstance(future.exception(10), UnreadableImage)
+
+
+def test_memory_that_is_not_enough_is_told(pool: Pool) -> None:
+    """It is an error of ours with an advice, as if the system had ended the process."""
+    with pytest.raises(UnreadableImage, match=r"has too little memory\. Try again"):
+        pool.submit(calls.take_too_much, on_bytes=ignore).result()
+
+
+@pytest.mark.parametrize("name", ["tell_for_long", "digest"])
+def test_killed_program_leaves_no_words(name: str) -> None:
+    """Its processes end when nobody listens any more, in the middle of what they do, and write nothing about that."""
+    script = (
+        "import contextlib, os, signal, sys, time\n"
+        "from tests.support import calls\n"
+        "from weighbridge.sources.processes.pool import Pool\n"
+        "class Endless:\n"
+        "    def read(self, size):\n"
+        "        time.sleep(0.001)\n"
+        "        return bytes(size)\n"
+        "pool = Pool(2)\n"
+        "if sys.argv[1] == 'digest':\n"
+        "    source = lambda: contextlib.nullcontext(Endless())\n"
+        "    pool.submit_stream(calls.digest, 'sha256', source=source)\n"
+        "else:\n"
+        "    pool.submit(calls.tell_for_long, on_bytes=lambda _: None)\n"
+        "time.sleep(1)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    words = [sys.executable, "-c", script, name]
+    # The end of standard error is there when the last process has closed it.
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
 
 
 def test_processes_end_with_the_one_that_started_them() -> None:

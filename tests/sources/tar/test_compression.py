@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import pickle
 import subprocess
 import tarfile
 
@@ -49,6 +50,20 @@ def test_damage(form: str) -> None:
     """A stream that is cut off does not end as if it were whole."""
     with pytest.raises(DAMAGE):
         whole(FORMS[form][:-13])
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form != "none"])
+def test_damage_is_told_to_another_process(form: str) -> None:
+    """Wherever the damage is, its error can be sent: layers are read in processes of their own."""
+    data, errors = FORMS[form], list[Exception]()
+    for begin in range(4, min(len(data), 400), 9):
+        try:
+            whole(data[:begin] + b"\xff" * 9 + data[begin + 9 :])
+        except DAMAGE as error:
+            errors.append(error)
+    assert errors
+    sent = [pickle.loads(pickle.dumps(each)) for each in errors]  # noqa: S301 - our own bytes
+    assert list(map(str, sent)) == list(map(str, errors))
 
 
 @pytest.mark.parametrize("tool", ["xz", "bzip2", "gzip"])

@@ -6,10 +6,10 @@ the process that started it, and after an error, because what is left of a strea
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -97,5 +97,7 @@ def _answer_plain(call: Call, answers: BinaryIO) -> Returned | Raised:
 def main() -> None:
     """Serve the process that started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both: the other process decides when to end
-    with suppress(BrokenPipeError):
+    try:
         serve(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:  # it was killed: what is left in our buffer must not be an error at our own end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

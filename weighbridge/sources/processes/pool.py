@@ -17,7 +17,9 @@ from weighbridge.sources.processes.child import Call, Raised, Returned, Tell
 from weighbridge.sources.tar.compression import Readable
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
+
+    from weighbridge.sources.processes.threads import Threads
 
 MOST_PROCESSES = 4
 """More hardly help: an image has few large layers, and all come from one disk or one registry."""
@@ -33,7 +35,10 @@ def count_processes() -> int:
 
 
 class Pool:
-    """Processes that start when they are needed, and end with this context manager, whatever they are doing then."""
+    """Processes that start when they are needed, and end with this context manager, whatever they are doing then.
+
+    The end does not wait for a stream that sends nothing: the thread that reads it ends when that does.
+    """
 
     def __init__(self, most: int, least_bytes: int = LEAST_BYTES) -> None:
         """Begin without any process.
@@ -44,7 +49,7 @@ class Pool:
         """
         self._most, self._least_bytes = most, least_bytes
         self._idle, self._all = SimpleQueue[_Process](), list[_Process]()
-        self._executor: ThreadPoolExecutor | None = None
+        self._threads: Threads | None = None
         self._lock, self._closed = Lock(), False
 
     def __enter__(self) -> Self:
@@ -53,10 +58,10 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._closed = True
+        if self._threads:
+            self._threads.close()
         for process in self._all:
             process.end()
-        if self._executor:
-            self._executor.shutdown(cancel_futures=True)
 
     def is_worthwhile(self, sizes: Iterable[int]) -> bool:
         """Tell whether layers with so many bytes each are read faster in several processes."""
@@ -67,7 +72,7 @@ class Pool:
         """Call a function in a process. Its last argument is a function to call with the number of bytes just read.
 
         The function is found there by its name, and the arguments and the result are copied. The result raises what
-        the function raises, and `UnreadableImage` if the process is lost.
+        the function raises, and `UnreadableImage` if the process is lost or its memory is not enough.
         """
         return self._run(Call(function, arguments, has_stream=False), on_bytes, None)
 
@@ -83,10 +88,10 @@ class Pool:
     def _run(
         self, call: Call, on_bytes: Tell, source: Callable[[], AbstractContextManager[Readable]] | None
     ) -> Future[Any]:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most images need no pool
+        from weighbridge.sources.processes.threads import Threads  # noqa: PLC0415 - most images need no pool
 
-        self._executor = self._executor or ThreadPoolExecutor(self._most)
-        return self._executor.submit(self._ask, call, on_bytes, source)
+        self._threads = self._threads or Threads(self._most)
+        return self._threads.submit(self._ask, call, on_bytes, source)
 
     def _ask(self, call: Call, on_bytes: Tell, source: Callable[[], AbstractContextManager[Readable]] | None) -> Any:
         process = self._take()
@@ -100,7 +105,7 @@ class Pool:
             raise
         if isinstance(answer, Raised):
             process.end()
-            raise answer.error
+            raise _describe_loss("has too little memory") if isinstance(answer.error, MemoryError) else answer.error
         self._idle.put(process)
         return cast("Returned", answer).value
 

@@ -15,14 +15,7 @@ from isal import igzip, igzip_lib
 
 from weighbridge.errors import UnreadableImage
 
-DAMAGE: tuple[type[Exception], ...] = (
-    EOFError,
-    OSError,
-    ValueError,
-    zlib.error,
-    lzma.LZMAError,
-    cast("type[Exception]", igzip_lib.IsalError),  # the stubs take it for an instance
-)
+DAMAGE: tuple[type[Exception], ...] = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 """The exceptions of a decompressor whose input is damaged or cut off. The stream below may raise others."""
 
 Compression = Literal["none", "gzip", "zstd", "xz", "bzip2"]
@@ -60,9 +53,7 @@ def decompress(source: Readable, head: bytes) -> Readable:
     """
     match compression := identify_compression(head):
         case "gzip":
-            # Unlike a bare zlib object, this reads on after the first member; eStargz writes many members.
-            plain = igzip.IGzipFile(fileobj=_Filling(source), mode="rb")  # type: ignore[no-untyped-call]
-            return cast("Readable", plain)
+            return _Gzip(source)
         case "zstd":
             return _Zstd(source)
         case "xz":
@@ -93,6 +84,25 @@ def is_compressed(head: bytes) -> bool:
 
 def _is_bzip2(head: bytes) -> bool:
     return _BZIP2.match(head) is not None and any(part.startswith(head[4:10]) for part in _BZIP2_PARTS)
+
+
+class _Gzip:
+    """A gzip stream of any number of members, as eStargz writes many; it raises `OSError` for damage.
+
+    The library's own error cannot be sent from one process to another.
+    """
+
+    def __init__(self, source: Readable) -> None:
+        self._error = cast("type[Exception]", igzip_lib.IsalError)  # the stubs take it for an instance
+        file = igzip.IGzipFile(fileobj=_Filling(source), mode="rb")  # type: ignore[no-untyped-call]
+        self._file = cast("Readable", file)
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next `size` bytes, fewer only at the end."""
+        try:
+            return self._file.read(size)
+        except self._error as error:
+            raise OSError(str(error)) from error
 
 
 class _Filling:
@@ -191,7 +201,7 @@ class _Streams:
 
 
 class _Zstd:
-    """A Zstandard stream of any number of frames; it raises `OSError` for damage, as gzip does."""
+    """A Zstandard stream of any number of frames; it raises `OSError` for damage."""
 
     def __init__(self, source: Readable) -> None:
         library = _import_zstd()

@@ -10,6 +10,7 @@ data asks for the sums of its series; the answer goes to standard output. A new 
 
 from __future__ import annotations
 
+import os
 import signal
 import struct
 import sys
@@ -75,4 +76,7 @@ def serve(source: BinaryIO, answers: BinaryIO) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes: the main one decides when to end
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:  # it was killed: what is left in our buffer must not be an error at our own end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
