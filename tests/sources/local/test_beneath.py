@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,6 +83,14 @@ def test_fifo_is_not_waited_for(root: Beneath) -> None:
     thread.start()
     thread.join(5)
     assert errors == [Unavailable]
+
+
+def test_devices_are_not_opened(root: Beneath, tmp_path: Path) -> None:
+    """Some devices act when they are opened; here a socket shows it, which nobody can open without an error."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "root/a/socket"))
+        with pytest.raises(Unavailable, match="not a regular file"):
+            root.open("a/socket")
 
 
 def test_folders_stay_right_from_path_to_path(root: Beneath) -> None:

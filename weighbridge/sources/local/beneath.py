@@ -14,6 +14,10 @@ from weighbridge.sources.tar.layer import normalise_path
 
 _OPENING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_OPENED = stat.S_IFREG, stat.S_IFLNK
+"""What may be opened; of a link the system says then that it does not follow it."""
+_NO_FILE = "something that is not a regular file lies where a file should be"
+
 
 class Unavailable(Exception):
     """What an engine keeps cannot be used from here; the message says why, as the second half of a sentence."""
@@ -60,15 +64,20 @@ class Beneath:
 
         Raises:
             OSError: There is no such file without links, or this user may not read it.
-            Unavailable: It is not a regular file.
+            Unavailable: It is not a regular file; then it was not opened either.
         """
         *folders, name = _split(path)
-        descriptor = os.open(name, _OPENING, dir_fd=self._go_to(folders))
+        folder = self._go_to(folders)
+        # Before it is opened: some devices act as soon as they are, and an image may have one in place of a file.
+        kind = stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+        if kind not in _OPENED:
+            raise Unavailable(_NO_FILE)
+        descriptor = os.open(name, _OPENING, dir_fd=folder)
         found = os.fstat(descriptor)
         if stat.S_ISREG(found.st_mode):
             return descriptor, found.st_size
         os.close(descriptor)
-        raise Unavailable("something that is not a regular file lies where a file should be")
+        raise Unavailable(_NO_FILE)
 
     def read(self, path: str, longest: int) -> bytes:
         """Return the content of a regular file of at most `longest` bytes.
