@@ -32,6 +32,7 @@ CONTENT = layer(
     Entry("d/.wh.c"),
 )
 KEY = "sha256:" + "0" * 64
+MOUNT = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
 def files(folder: Path) -> list[Path]:
@@ -289,6 +290,29 @@ def test_nothing_fails_without_a_place(tmp_path: Path) -> None:
     other.keep_layer("y", CONTENT)
     assert other.read_layer("y") is None
     assert other.read_layer("x") == CONTENT
+
+
+def test_read_only_folder(tmp_path: Path) -> None:
+    """What was kept in a folder is read although nothing can be written there, not even when it was used."""
+    cache = Cache(tmp_path)
+    cache.keep_layer(KEY, CONTENT)
+    cache.keep_document("a", {"b": 1})
+    script = (
+        "import sys; from pathlib import Path; from tests.test_cache import CONTENT, KEY\n"
+        "from weighbridge.cache import Cache\n"
+        "cache = Cache(Path(sys.argv[1]))\n"
+        "assert cache.read_layer(KEY) == CONTENT\n"
+        "assert cache.read_document('a') == {'b': 1}\n"
+        "assert cache.touch_layer(KEY) and not cache.touch_layer('other')\n"
+        "cache.keep_document('c', {})\n"
+        "assert cache.read_document('c') is None\n"
+    )
+    if not shutil.which("unshare") or subprocess.run([*MOUNT, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("only who may mount something can make a folder read-only")
+    make_read_only = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+    command = [*MOUNT, "sh", "-c", make_read_only, str(tmp_path), sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow

@@ -120,11 +120,11 @@ class Cache:
         return digest
 
     def _touch(self, key: str) -> bool:
-        try:
-            os.utime(self._locate(key))
-        except OSError:
-            return False
-        return True
+        """Mark a file as used, unless its folder is read-only, and tell whether it is there."""
+        path = self._locate(key)
+        with suppress(OSError):
+            os.utime(path)
+        return files.is_file(path)
 
     def _locate(self, key: str) -> Path:
         return self._folder / key.replace(":", "-").replace("/", "-")
@@ -138,9 +138,9 @@ class Cache:
         """Return what was written under a key; None if there is no such file, or its digest is not the key's."""
         try:
             data = files.read(self._locate(key), _LONGEST)
-            os.utime(self._locate(key))  # marks it as used
         except OSError:
             return None
+        self._touch(key)
         content = data[_DIGEST_BYTES:]
         if data[:_DIGEST_BYTES] == self._compute_digest(key, content):
             return content

@@ -9,6 +9,7 @@ import pytest
 from tests.support.images import LAYOUTS, Entry, ImageSpec, tar_of
 from weighbridge.cache import Cache
 from weighbridge.sources import archive, remembered
+from weighbridge.sources.oci.manifests import compute_digest
 
 SPEC = ImageSpec(tags=("x:1",), layers=((Entry("a", b"1"),), (Entry("b", b"22"),)), labels={"é": "x"})
 
@@ -42,3 +43,22 @@ def test_changed_file_is_as_good_as_none(tmp_path: Path, kept: dict[str, object]
     """A file that someone changed is not used."""
     Cache(tmp_path).keep_document("sha256:1", kept)
     assert remembered.read(Cache(tmp_path), "sha256:1") is None
+
+
+def test_document_is_fetched_once(tmp_path: Path) -> None:
+    """What has its digest is kept; what has another is not, and a kept one that is wrong is fetched again."""
+    fetched, digest = list[str](), compute_digest(b"{}")
+
+    def fetch(wanted: str) -> bytes:
+        fetched.append(wanted)
+        return b"{}"
+
+    recall = remembered.recall_documents(Cache(tmp_path), fetch)
+    assert [recall(digest), recall(digest)] == [b"{}"] * 2
+    assert fetched == [digest]
+    Cache(tmp_path).keep_bytes(f"document-{digest}", b"[]")
+    assert [recall(digest), recall(digest)] == [b"{}"] * 2
+    assert fetched == [digest] * 2
+    other = f"sha256:{'0' * 64}"
+    assert [recall(other), recall(other)] == [b"{}"] * 2
+    assert fetched == [digest] * 2 + [other] * 2

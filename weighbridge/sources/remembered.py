@@ -39,19 +39,24 @@ def keep(cache: Cache, image_id: str, content: ImageContent) -> None:
 def recall_documents(cache: Cache, fetch: Callable[[str], bytes]) -> Callable[[str], bytes]:
     """Return a function that fetches documents by their digests, and none of them twice, in no run.
 
-    Whoever needs a document checks its digest anyway.
+    A document that is kept and does not have its digest is fetched again; one that is fetched the caller checks.
     """
 
     def recall(digest: str) -> bytes:
         key = f"document-{digest}"
-        data = cache.read_bytes(key)
-        if data is None:
-            data = fetch(digest)
-            if digest == f"sha256:{sha256(data).hexdigest()}":
-                cache.keep_bytes(key, data)
+        kept = cache.read_bytes(key)
+        if kept is not None and _is_of(kept, digest):
+            return kept
+        data = fetch(digest)
+        if _is_of(data, digest):
+            cache.keep_bytes(key, data)
         return data
 
     return recall
+
+
+def _is_of(data: bytes, digest: str) -> bool:
+    return digest == f"sha256:{sha256(data).hexdigest()}"
 
 
 def _read_blob(value: Any) -> Blob | None:
