@@ -88,6 +88,17 @@ def test_what_can_be_read_only_once(tmp_path: Path) -> None:
         assert slots.find_file(pipe, file) is None
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_file_without_a_path(tmp_path: Path, processes: int) -> None:
+    """A file that was deleted while it was open is read through its descriptor, as `archive:/dev/fd/3` names it."""
+    path = tmp_path / "saved.tar"
+    path.write_bytes(SAVED["docker_25"])
+    whole = tell(path, None)
+    with path.open("rb") as file, Pool(processes, least_bytes=0) as pool:
+        path.unlink()
+        assert tell(Path(f"/proc/self/fd/{file.fileno()}"), pool) == whole
+
+
 def test_file_that_is_replaced(tmp_path: Path) -> None:
     """What another file has at that place is not read."""
     path, other = tmp_path / "saved.tar", tmp_path / "other.tar"

@@ -43,11 +43,20 @@ class ArchiveFile:
 
 
 def find_file(path: Path, file: BinaryIO) -> ArchiveFile | None:
-    """Return the file that is open there; None if it is no regular file, which can be read only once."""
+    """Return the file that is open there; None if it can be read only once.
+
+    So it is with a pipe, and with a file that no path leads to: one that was deleted, which /dev/fd still opens, or
+    that is in the file system of another container, to which /proc leads.
+    """
     found = os.fstat(file.fileno())
     if not S_ISREG(found.st_mode):
         return None
-    return ArchiveFile(path=os.path.realpath(path), device=found.st_dev, inode=found.st_ino)
+    there = ArchiveFile(path=os.path.realpath(path), device=found.st_dev, inode=found.st_ino)
+    try:
+        there.open().close()
+    except OSError:
+        return None
+    return there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
