@@ -789,6 +789,22 @@ def test_answer_that_is_no_http(bytes_sent: bytes) -> None:
         assert failing(server.host).message == f"Reading from {server.host} failed: {BROKEN}"
 
 
+@pytest.mark.parametrize("rest", [b"", b"5", b"5\r\nab", b"x\r\n"])
+def test_chunks_that_end_early(rest: bytes) -> None:
+    """A body in chunks that breaks off is no fault of an address, wherever that is."""
+
+    def answer(handler: Handler, data: bytes) -> None:
+        handler.close_connection = True
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        half = data[: len(data) // 2]
+        handler.wfile.write(b"%x\r\n%b\r\n%b" % (len(half), half, rest))
+
+    with serving(blob(1, answer)) as server:
+        assert failing(server.host).message == f"Reading from {server.host} failed: {BROKEN}"
+
+
 @pytest.mark.parametrize("length", ["-5", "abc", "9" * 400])
 def test_length_that_is_none(length: str) -> None:
     """A wrong `Content-Length` does no harm: it is an error, or is not needed."""

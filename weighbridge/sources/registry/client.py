@@ -39,8 +39,10 @@ SILENCE_SECONDS = 30.0
 MAX_REDIRECTS = 5
 _BUNDLES = "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"
 _FOREIGN = (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError)
+_PROXY = requests.exceptions.ProxyError, urllib3.exceptions.ProxyError
 _Request = requests.PreparedRequest
 _NETWORK = "Check the name, the network and the proxy's settings, then try again."
+_BROKEN = "the connection broke off, or the answer is not HTTP"
 _DAMAGED = "Try again; if the error stays, push the image again."
 _UNTRUSTED = "If a proxy here inspects TLS, set REQUESTS_CA_BUNDLE to the file with its certificate authority."
 
@@ -268,7 +270,7 @@ def _explain(error: BaseException) -> tuple[str, str]:
         if found := next((each for each in links if isinstance(each, kinds)), None):
             return words(found), advice
     of_system = next((each.strerror for each in links if isinstance(each, OSError) and each.strerror), "")
-    return quote(of_system) or "the connection broke off, or the answer is not HTTP", _NETWORK
+    return quote(of_system) or _BROKEN, _NETWORK
 
 
 _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str], ...] = (
@@ -289,12 +291,9 @@ _REASONS: tuple[tuple[tuple[type[BaseException], ...], Callable[[Any], str], str
         lambda error: f"no TLS connection: {quote(error.reason or '').lower().replace('_', ' ')}",
         _NETWORK,
     ),
-    (
-        (requests.exceptions.ProxyError, urllib3.exceptions.ProxyError),
-        lambda _: "the proxy refused the connection",
-        _NETWORK,
-    ),
+    (_PROXY, lambda _: "the proxy refused the connection", _NETWORK),
     ((socket.gaierror,), lambda _: "its host name cannot be resolved", _NETWORK),
+    ((http.client.IncompleteRead,), lambda _: _BROKEN, _NETWORK),  # of chunks, behind which there is a `ValueError`
     ((ValueError,), lambda _: "its address, or the proxy's, cannot be used", _NETWORK),
 )
 """Types of exceptions, the reason to show, and the advice. The first row with a match in the chain applies."""
