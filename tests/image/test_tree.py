@@ -36,6 +36,14 @@ def test_layer_has_the_category_that_all_its_owners_have() -> None:
     assert [child.category for child in image(LAYERS, base_layers=1).children] == ["", "python", "application"]
 
 
+def test_names_that_are_alike_are_kept_once() -> None:
+    """A tree of many files is small: names such as `__init__.py` come thousands of times."""
+    found = image([[Entry(f"{folder}/long-name-{n}.py", b"1") for folder in ("app", "lib") for n in range(2)]])
+    names = [leaf.name for owner in found.children[0].children for folder in owner.children for leaf in folder.children]
+    assert len(names) == 4
+    assert len(set(map(id, names))) == len(set(names)) == 2
+
+
 @pytest.mark.parametrize("path", ["d/" * 2000 + "f", "a/b"])
 def test_path_of_any_depth_is_kept(path: str) -> None:
     """Bytes are kept below two thousand folders, and at a path that is both a file and a folder."""

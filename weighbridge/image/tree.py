@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from sys import intern
 
 from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.layer import FILE
@@ -49,7 +50,8 @@ def build_tree(
         for path, number, size in _iterate_shipped(view, index):
             owner = _name_owner(known[places[number]], seen=view.links[number] > 0, base=index < base_layers)
             _put(parts.setdefault(owner, {}), path, size)
-        owners = [_build_node(name, folder, category) for (category, name), folder in parts.items()]
+        # What has become nodes need not stay: there is one for each file.
+        owners = [_build_node(key[1], parts.pop(key), key[0]) for key in [*parts]]
         layers.append(
             _join(
                 f"{index}: {strip_prelude(instruction)}",
@@ -76,10 +78,10 @@ def _name_owner(owner: Owner, *, seen: bool, base: bool) -> tuple[str, str]:
 def _put(folder: _Folder, path: str, size: int) -> None:
     *folders, name = path.split("/", _DEPTH)
     for each in folders:
-        inner = folder.setdefault(f"{each}/", {})
+        inner = folder.setdefault(intern(f"{each}/"), {})
         if isinstance(inner, dict):  # always: only folders' names end in a slash
             folder = inner
-    old = folder.get(name, 0)
+    old, name = folder.get(name, 0), intern(name)  # many files have the same names
     folder[name] = size + (old if isinstance(old, int) else 0)  # an archive may hold a path twice; it ships both
 
 
