@@ -94,11 +94,11 @@ def put(place: Workplace, references: Sequence[str], client: Sequence[str]) -> I
     archive, layout = folder / "saved.tar", folder / "oci"
     tags = tuple(f"v{number}" for number, _ in enumerate(references))
     with _serve_registry(folder) as host:
-        _run(place, *client, "save", "--output", str(archive), *references)
+        run(place, *client, "save", "--output", str(archive), *references)
         for reference, tag in zip(references, tags, strict=True):
-            _run(place, "skopeo", "copy", "--quiet", f"docker-daemon:{reference}", f"oci:{layout}:{tag}")
+            run(place, "skopeo", "copy", "--quiet", f"docker-daemon:{reference}", f"oci:{layout}:{tag}")
             there = f"docker://{host}/bench:{tag}"
-            _run(place, "skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:{tag}", there)
+            run(place, "skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:{tag}", there)
         yield Places(archive=archive, layout=layout, registry=host, tags=tags, names=tuple(references))
 
 
@@ -181,7 +181,8 @@ def _wait_for(port: int) -> None:
     raise CannotPut("docker-registry does not start")
 
 
-def _run(place: Workplace, *words: str) -> None:
+def run(place: Workplace, *words: str) -> None:
+    """Run a program; raise `CannotPut` with the last line of its errors if it fails."""
     done = subprocess.run(
         words, env={**os.environ, **place.engine}, capture_output=True, text=True, errors="replace", check=False
     )

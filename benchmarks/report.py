@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any, TextIO
 
 from benchmarks.programs import COLD, DIVE, SAVE, SYFT
-from benchmarks.results import Growth, Results, Target, WasteCase, compute_ratio
+from benchmarks.results import LARGE_FILES, Growth, Results, Target, WasteCase, compute_ratio
 from benchmarks.runs import Series
 from weighbridge.render import log_commands
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_table
@@ -26,6 +26,7 @@ def render(results: Results, stream: TextIO | None = None) -> None:
     _print_speed(results, stream)
     for growth in results.growths:
         _print_growth(growth, stream)
+    _print_large(results.large, stream)
     _print_waste(results.waste, stream)
     print_targets(results.targets, stream)
     for line in _iterate_notes(results):
@@ -93,6 +94,13 @@ def _print_growth(growth: Growth, stream: TextIO | None) -> None:
         for point in growth.points
     ]
     print_table(f"invoke report, by the {growth.kind} of a generated image", columns, rows, stream=stream)
+
+
+def _print_large(large: Sequence[Series], stream: TextIO | None) -> None:
+    if large:
+        columns = Column(name="Read in"), Column(name="Median", right=True), Column(name="Memory", right=True)
+        rows = [(Cell(each.name, "bold"), _format_seconds(each), _format_peak(each)) for each in large]
+        print_table(f"invoke report of {LARGE_FILES:,} files, by where they are", columns, rows, stream=stream)
 
 
 def _print_waste(cases: Sequence[WasteCase], stream: TextIO | None) -> None:
@@ -195,6 +203,7 @@ def _export(results: Results) -> dict[str, Any]:
             growth.kind: [{"amount": point.amount, **_export_series(point.series)} for point in growth.points]
             for growth in results.growths
         },
+        "large": [_export_series(each) for each in results.large],
         "waste": [asdict(case) for case in results.waste],
         "targets": [{"name": target.name, **asdict(target), "meets": target.meets} for target in results.targets],
         "left_out": dict(results.left_out),

@@ -107,12 +107,14 @@ class Results:
     waste: tuple[WasteCase, ...]
     left_out: Mapping[str, str]
     """Name of what could not be measured -> the reason."""
+    large: tuple[Series, ...] = ()
+    """Reports of the image with a target for memory, by where it was read."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
         """The targets, each with the measured figure."""
         here = _PACKED if self.engine.endswith("containerd") else _UNPACKED
-        return (*_make_time_targets(self.series, here), *_make_memory_targets(self.growths))
+        return (*_make_time_targets(self.series, here), *_make_memory_targets(self.growths, self.large))
 
 
 def compute_ratio(series: Sequence[Series], part: str, whole: str) -> float | None:
@@ -166,16 +168,13 @@ def _make_time_targets(series: Sequence[Series], here: Sequence[tuple[str, str, 
     )
 
 
-def _make_memory_targets(growths: Sequence[Growth]) -> tuple[Target, ...]:
+def _make_memory_targets(growths: Sequence[Growth], large: Sequence[Series]) -> tuple[Target, ...]:
     points = [point for growth in growths if growth.kind == "files" for point in growth.points]
     peaks = {point.amount: point.series.peak_bytes for point in points}
+    what, most = f"peak memory with {LARGE_FILES:,} files", 120 * 10**6
     return (
-        Target(
-            what=f"peak memory with {LARGE_FILES:,} files",
-            unit="bytes",
-            limit=120 * 10**6,
-            measured=peaks.get(LARGE_FILES),
-        ),
+        Target(what=what, unit="bytes", limit=most, measured=peaks.get(LARGE_FILES)),
+        *(Target(what=f"{what}, {each.name}", unit="bytes", limit=most, measured=each.peak_bytes) for each in large),
         Target(what="memory for each file more", unit="bytes", limit=500, measured=_compute_slope(peaks)),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import api_starts, correctness, growth, peers, places, programs
+from benchmarks import api_starts, correctness, growth, large, peers, places, programs
 from benchmarks.peers import Peer
 from benchmarks.programs import AS, DIVE, EARLIER, EARLIER_COMMIT, HERE, KNOWN, MENU, SAVE, SYFT, Workplace
 from benchmarks.results import Results
@@ -24,6 +24,7 @@ from weighbridge.settings.project import Settings
 FEWEST_IMAGES = 3
 ROUNDS = 5
 ELSEWHERE = "archive, layout and registry"
+BY_PLACE = "memory by where an image is read"
 WARMED = {KNOWN, *AS, MENU, EARLIER, *api_starts.STARTS}
 
 
@@ -69,6 +70,10 @@ def measure(
         )
         series = (*series, *elsewhere)
         growths = growth.measure(place, sizes, rounds, shown.note, on_run)
+        shown.note("Reading an image of many files from each place")
+        by_place, not_loaded = _try_to_put(
+            lambda: large.measure(place, client.words, rounds, on_run, has_folder=has_folder)
+        )
         shown.note("Comparing the waste that programs find with the known waste")
         waste = correctness.measure(place, next(peer for peer in others if peer.name == DIVE))
     return Results(
@@ -83,11 +88,13 @@ def measure(
             **_list_left_out(
                 client,
                 others,
-                [*series, *(point.series for each in growths for point in each.points)],
+                [*series, *by_place, *(point.series for each in growths for point in each.points)],
                 has_folder=has_folder,
             ),
             **({ELSEWHERE: not_put} if not_put else {}),
+            **({BY_PLACE: not_loaded} if not_loaded else {}),
         },
+        large=by_place,
     )
 
 
@@ -147,9 +154,18 @@ def _run_elsewhere(
 ) -> tuple[tuple[Series, ...], str]:
     """Run reports of the same images outside of the engine; return why they cannot be put there, or an empty text."""
     syft = next((peer for peer in others if peer.name == SYFT and peer.path), None)
-    try:
+
+    def run_there() -> tuple[Series, ...]:
         with places.put(place, images, client) as there:
-            return run(places.list_contenders(place, there, syft)), ""
+            return run(places.list_contenders(place, there, syft))
+
+    return _try_to_put(run_there)
+
+
+def _try_to_put(measure_there: Callable[[], tuple[Series, ...]]) -> tuple[tuple[Series, ...], str]:
+    """Return what was measured of images that were put somewhere, and why they cannot be put there, if so."""
+    try:
+        return measure_there(), ""
     except places.CannotPut as error:
         return (), str(error)
 

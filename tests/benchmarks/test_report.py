@@ -317,6 +317,28 @@ def test_folder_of_containerd_takes_longer() -> None:
     assert [each.limit for each in FULL.targets if "folder" in each.name] == [0.35, 0.35, 1.5]
 
 
+def test_memory_by_place(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each place where the image of many files was read has a target and a row; what failed there is told apart."""
+    large = (
+        series("folder", 2.5, peak_bytes=97 * MB),
+        series("registry", 2, peak_bytes=121 * MB),
+        series("known", fault="x"),
+    )
+    found = [each for each in replace(FULL, large=large).targets if "files, " in each.name]
+    assert [(each.name.rpartition(", ")[2], each.limit, each.measured, each.meets) for each in found] == [
+        ("folder", 120 * MB, 97 * MB, True),
+        ("registry", 120 * MB, 121 * MB, False),
+        ("known", 120 * MB, None, None),
+    ]
+    monkeypatch.setenv("COLUMNS", "80")
+    report.render(replace(FULL, large=large))
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert re.search(r"folder +2\.50 s +97\.0 MB", text)
+    report.render_json(replace(FULL, large=large))
+    assert [each["name"] for each in json.loads(capsys.readouterr().out)["large"]] == ["folder", "registry", "known"]
+
+
 def test_nothing_measured_meets_nothing() -> None:
     """Where nothing ran every target is left open."""
     assert {each.meets for each in results().targets} == {None}
