@@ -383,3 +383,16 @@ def test_second_image_has_what_the_first_has() -> None:
     """The figures by hand hold for both images of the places."""
     assert [len(each.layers) for each in (FIRST, SECOND)] == [2, 2]
     assert [sum(layer_of(part).node_count for part in each.layers) for each in (FIRST, SECOND)] == [5, 5]
+
+
+def test_time_of_images_that_wait_for_each_other() -> None:
+    """One that is read beside two others has the time of three, and nothing else of theirs."""
+    now = [100.0]
+    budget = Budget(Limits(seconds=5, entries=4), "x", clock=lambda: now[0], beside=2)
+    now[0] = 115
+    budget.check_time()
+    now[0] = 115.1
+    with pytest.raises(LimitExceeded, match="takes more than 15 seconds to read, the limit for 3 images"):
+        budget.check_time()
+    with pytest.raises(LimitExceeded, match="more than 4 files and folders, the limit for an image"):
+        budget.spend_chunk(0, entries=5)

@@ -54,7 +54,15 @@ def check_count(resource: Resource, count: int, limits: Limits, name: str) -> No
 class Budget:
     """What may still be read of one image, or of several images in one stream. Its clock starts when it is made."""
 
-    def __init__(self, limits: Limits, name: str, images: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        name: str,
+        images: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        beside: int = 0,
+    ) -> None:
         """Begin with nothing spent.
 
         Args:
@@ -62,11 +70,14 @@ class Budget:
             name: What an error calls what is read.
             images: How many images are read together; each adds the limits of one.
             clock: Returns the time in seconds.
+            beside: How many other images are read at the same time. While this one waits for them its time goes on, so
+                it has theirs, too.
         """
         self.limits, self._name, self._images, self._clock = limits, name, images, clock
+        self._waiting = images + beside
         self._spent = Counter[Resource]()
         self._entries, self._documents = limits.entries * images, limits.document_bytes * images
-        self._unpacked, self._end = limits.unpacked_bytes * images, clock() + limits.seconds * images
+        self._unpacked, self._end = limits.unpacked_bytes * images, clock() + limits.seconds * self._waiting
         self._archive_bytes = 0
 
     @property
@@ -153,7 +164,8 @@ class Budget:
             raise self._describe("document_bytes")
 
     def _describe(self, resource: Resource) -> LimitExceeded:
-        return describe_excess(resource, self.limits, self._name, self._images)
+        images = self._waiting if resource == "seconds" else self._images
+        return describe_excess(resource, self.limits, self._name, images)
 
 
 class FolderCount:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -300,6 +302,25 @@ def test_watches_see_each_layer(tmp_path: Path, processes: int) -> None:
     with pytest.raises(Unavailable):
         read(kept, image, Reading(cache=cache, watches=again), processes=processes)
     assert set(again.kept) == {SPEC.diff_ids[0]}
+
+
+@pytest.mark.slow
+def test_images_wait_for_each_other(tmp_path: Path) -> None:
+    """The limit of seconds is one image's: the time in which one waits for the layers of others does not exceed it."""
+    kept, draw = Layerdb(tmp_path), random.Random(0)  # noqa: S311 - no secret
+    specs = [
+        ImageSpec(tags=(f"x:{number}",), layers=((Entry("a", draw.randbytes(5 * 10**6 + number)),),))
+        for number in range(3)
+    ]
+    images = {spec.tags[0]: kept.add(spec) for spec in specs}
+    for spec in specs:  # the largest is begun first, and read last
+        (kept.kept(spec.diff_ids[0]) / "size").write_text(str(len(spec.archives[0])))
+    reading = Reading(cache=Cache(tmp_path / "cache"), on_progress=lambda _: time.sleep(1), limits=Limits(seconds=4))
+    with Beneath.open_root(str(tmp_path)) as root, Pool(2, least_bytes=0) as pool:
+        there = Overlay2(root, replace(reading, pool=pool))
+        there.begin(str(tmp_path), images)
+        found = [there.read(reference, image) for reference, image in images.items()]
+    assert [each.diff_ids for each in found] == [spec.diff_ids for spec in specs]
 
 
 def test_processes_are_not_started_for_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

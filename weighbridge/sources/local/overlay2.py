@@ -48,7 +48,7 @@ class Overlay2:
 
     def __init__(self, root: Beneath, reading: Reading) -> None:
         self._root, self._reading = root, reading
-        self._layers, self._count = dict[str, LayerContent](), 0
+        self._layers, self._count, self._beside = dict[str, LayerContent](), 0, 0
         self._begun: dict[str, Future[Inspected]] = {}
 
     def begin(self, path: str, images: Mapping[str, LocalImage]) -> None:
@@ -62,12 +62,13 @@ class Overlay2:
         """
         pool, found = self._reading.pool, dict[str, tuple[int, Unpacked, Budget]]()
         for reference, image in images.items() if pool else ():
-            budget = Budget(self._reading.limits, reference)
+            budget = Budget(self._reading.limits, reference, beside=len(images) - 1)
             with suppress(Unavailable):  # `read` says why, of this image alone
                 for layer in _list_layers(image):
                     if layer.diff_id not in found and not self._has_layer(layer.diff_id):
                         found[layer.diff_id] = layer.read_size(self._root), layer, budget
         if pool and pool.is_worthwhile(size for size, *_ in found.values()):
+            self._beside = len(images) - 1
             for _, layer, budget in sorted(found.values(), key=itemgetter(0), reverse=True):
                 arguments = (path, layer, self._begin_watch(), budget)
                 self._begun[layer.diff_id] = pool.submit(unpacked.read_alone, *arguments, on_bytes=self._tell)
@@ -85,7 +86,7 @@ class Overlay2:
                 damaged.
             Unavailable: A part is of an unknown form, or is not what its digest says.
         """
-        budget, config = Budget(self._reading.limits, reference), self._read_config(image.id)
+        budget, config = Budget(self._reading.limits, reference, beside=self._beside), self._read_config(image.id)
         budget.spend_document(len(config))
         for layer in _list_layers(image):
             self._layers[layer.diff_id] = self._find_layer(layer.diff_id, budget) or self._read_layer(layer, budget)
