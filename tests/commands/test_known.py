@@ -9,12 +9,17 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 import pytest
+from hypothesis import Phase, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from tests.support.images import LAYOUTS, Entry, ImageSpec, tar_of
 from tests.support.shelf import Shelf
@@ -261,6 +266,44 @@ def test_deep_tree_comes_back(tmp_path: Path) -> None:
     trees = [weighed(tmp_path, {"x": "deep:1"}, Shelf([deep], "docker_20")).trees() for _ in range(2)]
     assert trees[0] == trees[1]
     assert isinstance(trees[0]["x"], Node)
+
+
+CONDITIONS = st.fixed_dictionaries(
+    {
+        "shelf": st.builds(
+            Shelf,
+            st.sampled_from([ALL, (IMAGE, OTHER), (OTHER, replace(IMAGE, labels={NAME_LABEL: "debian:slim"}), BASE)]),
+            st.sampled_from(["docker_20", "containerd"]),
+        ),
+        "places": st.sampled_from(["app:1", "app:again"]).map(lambda place: {"x": place, "y": "other:1"}),
+        "demands": st.builds(
+            Demand,
+            requirements=st.sampled_from([(), ASKED.requirements]),
+            commands=st.sampled_from([(), (("left",),)]),
+        ).map(lambda demand: {"x": demand}),
+        "settings": st.builds(
+            lambda waste, most: settings_check(
+                {"variants": {"x": {}}, "budgets": {"default": {"waste": waste}}, "limits": {"entries": most}}
+            ),
+            st.sampled_from(["1 B", "1 MB"]),
+            st.sampled_from([100, 10**6]),
+        ),
+    }
+)
+
+
+@given(st.lists(CONDITIONS, min_size=2, max_size=6), st.randoms(use_true_random=False))
+@hypothesis_settings(max_examples=20, deadline=None, phases=(Phase.reuse, Phase.generate))  # shrinking takes minutes
+def test_cache_of_any_past_changes_nothing(conditions: list[dict[str, Any]], draw: Random) -> None:
+    """Whatever was weighed before, of whichever engine, and whichever file is damaged: a report is as the first was."""
+    with tempfile.TemporaryDirectory() as name:
+        cache = Path(name)
+        for number, each in enumerate(conditions):
+            found, fresh = weighed(cache / "kept", **each), weighed(cache / str(number), **each)
+            assert found.report == fresh.report
+            assert found.trees() == fresh.trees()
+            damaged = draw.choice(_list_files(cache / "kept", "*"))
+            damaged.write_bytes(damaged.read_bytes()[: draw.randrange(100)])
 
 
 def _list_files(folder: Path, pattern: str) -> list[Path]:
