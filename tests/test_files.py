@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -205,3 +206,27 @@ def test_walk_against_the_shells_own(tmp_path: Path) -> None:
     assert sorted(found) == sorted(listed)
     assert [place.count("/") for place in found] == sorted(place.count("/") for place in found)
     assert [*files.walk(tmp_path, passed_over=(), deepest=9, most_folders=1)] == ["b.txt", "link"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user whom the system does not know")
+def test_user_without_a_home() -> None:
+    """A number that no user has, as a container may run as, has no cache and no login, and nothing fails."""
+    script = (
+        "import os\n"
+        "from weighbridge import files\n"
+        "from weighbridge.cache import Cache\n"
+        "from weighbridge.engine import endpoint\n"
+        "from weighbridge.sources.registry import credentials\n"
+        "os.setuid(3_000_000_019)\n"
+        "assert not (files.find_home() / 'x').exists()\n"
+        "Cache().keep_document('a', {})\n"
+        "assert Cache().read_document('a') is None\n"
+        "assert endpoint.find_named() is None and endpoint.list_own()\n"
+        "assert credentials.find('registry.example.com') is None\n"
+    )
+    left_out = ("HOME", "XDG_CACHE_HOME", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    root = Path(__file__).parents[1]
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

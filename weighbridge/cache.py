@@ -38,8 +38,8 @@ _COLUMNS = ("paths", "kinds", "sizes", "digests")
 
 
 def locate_user_folder() -> Path:
-    """Return our folder in the user's cache folder; it need not exist."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weighbridge"
+    """Return our folder in the user's cache folder; it need not exist, and without a home it cannot."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or files.find_home() / ".cache") / "weighbridge"
 
 
 class Cache:

@@ -47,6 +47,14 @@ def read(path: Path, longest: int) -> bytes:
     return data
 
 
+def find_home() -> Path:
+    """Return the user's home; of a user without one, such as any number in a container, a path where nothing can be."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.devnull)
+
+
 def is_file(path: Path) -> bool:
     """Tell whether a path leads to a regular file; False also for a text that can be no path."""
     try:

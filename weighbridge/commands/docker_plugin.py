@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from weighbridge import files
 from weighbridge.errors import SettingsError
 from weighbridge.render.terminal import console
 
@@ -41,7 +42,7 @@ def run(*, remove: bool = False) -> None:
 
 def locate_folder() -> Path:
     """Return the folder of the user's plugins (docker/cli, cli-plugins/manager)."""
-    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
+    return Path(os.environ.get("DOCKER_CONFIG") or files.find_home() / ".docker") / "cli-plugins"
 
 
 def find_program() -> Path:

@@ -96,20 +96,20 @@ def find_named() -> Place | None:
 def list_own() -> tuple[Place, ...]:
     """Return where the machine's own engine may answer: the usual socket, then those of rootless Docker and Desktop."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    sockets = (Path(runtime, "docker.sock"), Path.home() / ".docker/run/docker.sock")
+    sockets = (Path(runtime, "docker.sock"), files.find_home() / ".docker/run/docker.sock")
     return Place(host=_MACHINES_OWN), *(Place(host=f"unix://{socket}") for socket in sockets if socket.is_socket())
 
 
 def _find_configuration() -> Path:
-    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    return Path(os.environ.get("DOCKER_CONFIG") or files.find_home() / ".docker")
 
 
 def _check_configuration() -> None:
     """Refuse a configuration that is neither a regular file nor a folder, in each place where Docker's SDK looks."""
     for path in (
         _find_configuration() / "config.json",
-        Path.home() / ".docker/config.json",
-        Path.home() / ".dockercfg",
+        files.find_home() / ".docker/config.json",
+        files.find_home() / ".dockercfg",
     ):
         with suppress(OSError, ValueError):
             kind = stat.S_IFMT(path.stat().st_mode)

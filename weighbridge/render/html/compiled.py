@@ -24,16 +24,15 @@ class Compiled(BytecodeCache):
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Take the code of a template from the cache, if it is there."""
-        with suppress(RuntimeError, *_DAMAGE):  # a user without a home has no cache
+        with suppress(*_DAMAGE):
             cache = Cache()
             if (data := cache.read_bytes(_make_key(cache, bucket))) is not None:
                 bucket.load_bytecode(BytesIO(data))
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Add the code of a template to the cache."""
-        with suppress(RuntimeError):
-            cache = Cache()
-            cache.keep_bytes(_make_key(cache, bucket), bucket.bytecode_to_string())
+        cache = Cache()
+        cache.keep_bytes(_make_key(cache, bucket), bucket.bytecode_to_string())
 
 
 def _make_key(cache: Cache, bucket: Bucket) -> str:

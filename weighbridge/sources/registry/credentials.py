@@ -97,7 +97,7 @@ def find(host: str) -> Login | None:
 
 def _locate_config() -> Path:
     folder = os.environ.get("DOCKER_CONFIG")
-    return (Path(folder) if folder else Path.home() / ".docker") / "config.json"
+    return (Path(folder) if folder else files.find_home() / ".docker") / "config.json"
 
 
 def _read_config(path: Path, host: str) -> _Config | None:
