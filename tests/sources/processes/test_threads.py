@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from threading import Event
 
@@ -33,17 +32,17 @@ def test_results_and_errors() -> None:
 
 def test_count_of_threads() -> None:
     """There are as many as there is work for, and never more than there may be; in the end all have gone."""
-    before, go_on, threads = threading.active_count(), Event(), Threads(3)
-    assert threading.active_count() == before
+    before, go_on, threads = {*threading.enumerate()}, Event(), Threads(3)
+    assert not {*threading.enumerate()} - before
     found = [threads.submit(go_on.wait, 10) for _ in range(5)]
-    assert threading.active_count() == before + 3
+    started = {*threading.enumerate()} - before
+    assert len(started) == 3
     go_on.set()
     assert all(each.result() for each in found)
     threads.close()
-    end = time.monotonic() + 10
-    while threading.active_count() > before:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    for each in started:
+        each.join(10)
+        assert not each.is_alive()
 
 
 def test_end_cancels_what_has_not_begun() -> None:
