@@ -177,7 +177,8 @@ class Repository:
         body = b""
         with suppress(UnreadableImage):
             body = encodings.read_document(answer, MAX_WORDS_BYTES)
-        leaks = any(secret.encode() in body for secret in self._secrets)
+        secrets = tuple(self._secrets)  # another thread may just be logging in again
+        leaks = any(secret.encode() in body for secret in secrets)
         return describe_refusal(
             answer.status,
             host=name_server(answer.url),
