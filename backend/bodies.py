@@ -129,6 +129,11 @@ class _Pace:
 
 
 def _announced(request: Request) -> int:
-    """Return how many bytes to count for a body: what it announces, or the most that there may be."""
+    """Return how many bytes to count for a body: what it announces, or the most that there may be.
+
+    One that comes in chunks announces nothing: where it has a Content-Length as well, the server goes by the chunks.
+    """
     length = request.headers.get("content-length", "")
-    return min(int(length), MAX_BODY_BYTES) if length.isdecimal() and len(length) < 20 else MAX_BODY_BYTES  # noqa: PLR2004 - digits
+    if "transfer-encoding" in request.headers or not length.isdecimal() or len(length) >= 20:  # noqa: PLR2004 - digits
+        return MAX_BODY_BYTES
+    return min(int(length), MAX_BODY_BYTES)

@@ -19,6 +19,7 @@ from typing import Any, Literal, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from backend.chunks import REFUSAL, ChunkLimit
 from backend.refusals import MAX_REFUSALS, Refusal, Refusals
 
 HEAD_SECONDS = 10.0
@@ -70,6 +71,7 @@ class Connection(H11Protocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.conn: ChunkLimit = ChunkLimit(self.config.h11_max_incomplete_event_size)
         self._timers: dict[_Limit, asyncio.TimerHandle] = {}
         self._refusal: Refusal | None = None
         self._has_begun = False
@@ -134,7 +136,7 @@ class Connection(H11Protocol):
             cycle.disconnected = True
             cycle.message_event.set()
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            super().send_400_response(msg)
+            super().send_400_response(REFUSAL if self.conn.is_exceeded else msg)
             self._limit("end", END_SECONDS)
         else:
             self._abort()

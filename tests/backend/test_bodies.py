@@ -88,6 +88,22 @@ def test_a_body_has_a_longest_time(client: httpx.Client, monkeypatch: pytest.Mon
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
+def test_what_chunks_announce_does_not_count(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, record: Any
+) -> None:
+    """The server goes by the chunks, so a Content-Length beside them must not make room for more bodies."""
+    monkeypatch.setattr(bodies, "WAIT_SECONDS", 0.3)
+    head = b"POST /v1/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(3):
+            link = stack.enter_context(socket.create_connection((client.base_url.host, client.base_url.port or 80), 10))
+            link.sendall(head + b"7a120\r\n" + b" " * 500_000)
+        time.sleep(0.2)
+        refused, _ = _post(client, _large(record, "large"))
+
+    assert refused == 503
+
+
 def test_too_many_bytes_of_bodies_are_503(client: httpx.Client, record: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the budget another large body gets 503; a small one is stored; then there is room again."""
     monkeypatch.setattr(bodies, "WAIT_SECONDS", 0.3)
