@@ -27,6 +27,8 @@ MAX_ROWS = {"layers": MAX_LAYERS, "ledger": 20_000, "waste": 10_000, "findings":
 """Limits for one image: all of Debian is some 60,000 packages, and no image has a tenth of them."""
 MAX_VARIANT_CHARACTERS = 200
 """PostgreSQL indexes no value beyond a third of a page."""
+MAX_COMMIT_CHARACTERS = 200
+"""Lists show it for a hundred reports at once. A hash has 64 at most."""
 TIME_PATTERN = (
     "^(19[7-9][0-9]|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 )
@@ -54,6 +56,8 @@ def check(value: Any) -> Report:
     images = _bounded(record, "images", MAX_IMAGES)
     report: Report = _read(Report, record | {"images": []} if "images" in record else value)
     _check_time(report.recorded_at)
+    if len(report.commit or "") > MAX_COMMIT_CHARACTERS:
+        raise _fault(("commit",), f"must have at most {MAX_COMMIT_CHARACTERS} characters")
     _check_numbers(report, ())
     report = replace(report, images=tuple(_image(index, image) for index, image in enumerate(images)))
     _check_variants(report.images)

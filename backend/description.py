@@ -7,7 +7,15 @@ from typing import Any
 from fastapi import FastAPI
 
 from backend.access import Access
-from backend.contract import MAX_IMAGES, MAX_ROWS, MAX_VARIANT_CHARACTERS, TIME_PATTERN, find_kinds, find_numbers
+from backend.contract import (
+    MAX_COMMIT_CHARACTERS,
+    MAX_IMAGES,
+    MAX_ROWS,
+    MAX_VARIANT_CHARACTERS,
+    TIME_PATTERN,
+    find_kinds,
+    find_numbers,
+)
 from weighbridge.model.report import FORMAT_VERSION
 
 _SCHEME = "token"
@@ -40,6 +48,7 @@ def _limit_records(schemas: dict[str, Any]) -> None:
     report, image, rebuild = (schemas[name]["properties"] for name in ("Report", "Image", "Rebuild"))
     report["format"] |= {"minimum": FORMAT_VERSION, "maximum": FORMAT_VERSION}
     report["recorded_at"] |= {"pattern": TIME_PATTERN, "description": "UTC, in the past."}
+    report["commit"]["anyOf"][0] |= {"maxLength": MAX_COMMIT_CHARACTERS}
     report["images"] |= {"maxItems": MAX_IMAGES, "description": "Each has another `variant`."}
     image["variant"] |= {"maxLength": MAX_VARIANT_CHARACTERS}
     for name, most in MAX_ROWS.items():

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, Select, delete, func, null, or_, select, tuple_, update
-from sqlalchemy.exc import IntegrityError
 
+from backend.contract import MAX_COMMIT_CHARACTERS
 from backend.database import Database
 from backend.errors import NotFound
 from backend.tables import comparisons, reports, variants
@@ -75,7 +75,8 @@ class Store(Database):
     def reports(self, *, variant: str | None, before: tuple[str, str] | None, limit: int) -> list[StoredReport]:
         """Return reports, newest first, from those that are older than `before` (a time and an id)."""
         chosen = _page(variant, before, limit).subquery()
-        columns = (reports.c.id, reports.c.recorded_at, reports.c.commit, reports.c.dirty)
+        commit = func.substr(reports.c.commit, 1, MAX_COMMIT_CHARACTERS).label("commit")  # once it had no limit
+        columns = (reports.c.id, reports.c.recorded_at, commit, reports.c.dirty)
         query = select(*columns).join(chosen, chosen.c.id == reports.c.id)
         with self.transaction() as connection:
             rows = connection.execute(query.order_by(reports.c.recorded_at.desc(), reports.c.id.desc())).all()
@@ -110,16 +111,14 @@ class Store(Database):
             this, comparisons.c.status == "pending", comparisons.c.lease_until.is_(None)
         )
         with self.transaction(write=True) as connection:
-            there = connection.scalars(select(reports.c.id).where(reports.c.id.in_((before, after))))
+            pair = select(reports.c.id).where(reports.c.id.in_((before, after))).order_by(reports.c.id)
+            there = connection.scalars(
+                pair.with_for_update(read=True, key_share=True)
+            )  # until then nobody deletes them
             if {before, after} != set(there):  # SQLite does not check foreign keys
                 raise NotFound("One of the reports was deleted meanwhile")
-            try:
-                new = (
-                    self._insert(comparisons).values(**row | fresh).on_conflict_do_nothing().returning(comparisons.c.id)
-                )
-                is_new = connection.scalar(new) is not None
-            except IntegrityError:
-                raise NotFound("One of the reports was deleted meanwhile") from None
+            new = self._insert(comparisons).values(**row | fresh).on_conflict_do_nothing().returning(comparisons.c.id)
+            is_new = connection.scalar(new) is not None
             is_opened = is_new or connection.execute(again).rowcount > 0
             if not is_opened:  # its message is sent once more, so the earlier caller may not take the row back
                 connection.execute(waiting.values(sent_at=self.now))
@@ -150,7 +149,12 @@ class Store(Database):
 
 
 def delete_reports(connection: Connection, report_ids: Sequence[str]) -> int:
-    """Delete reports with their comparisons, and return how many of the reports there were."""
+    """Delete reports with their comparisons, and return how many of the reports there were.
+
+    A comparison that somebody asks for meanwhile waits for the end of this, and then finds no report.
+    """
+    chosen = select(reports.c.id).where(reports.c.id.in_(report_ids)).order_by(reports.c.id)
+    connection.execute(chosen.with_for_update())  # which SQLite leaves out: there, only one can write
     connection.execute(
         delete(comparisons).where(or_(comparisons.c.before.in_(report_ids), comparisons.c.after.in_(report_ids)))
     )

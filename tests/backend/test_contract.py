@@ -232,6 +232,13 @@ def test_names_at_their_limit(record: Record) -> None:
     assert refusal(record(image={"variant": "é" * 201})) == "images.0.variant: must have at most 200 characters"
 
 
+def test_commit_that_is_too_long(record: Record) -> None:
+    """A list shows a hundred of them, so one has at most 200 characters."""
+    assert contract.check(record(commit="é" * 200)).commit == "é" * 200
+    assert contract.check(record(commit=None)).commit is None
+    assert refusal(record(commit="é" * 201)) == "commit: must have at most 200 characters"
+
+
 @pytest.mark.parametrize("size", [0, 1, LARGEST])
 def test_sizes_that_fit(record: Record, size: int) -> None:
     """A size may be anything that the database's integers hold, nothing included."""

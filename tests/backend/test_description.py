@@ -51,6 +51,7 @@ def test_limits_of_records_are_described(serving: Any, settings: Settings) -> No
     assert image["live_bytes"]["anyOf"][0] == {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
     assert (image["layers"]["maxItems"], image["variant"]["maxLength"]) == (1000, 200)
     assert schemas["Report"]["properties"]["images"]["maxItems"] == 100
+    assert schemas["Report"]["properties"]["commit"]["anyOf"][0] == {"type": "string", "maxLength": 200}
     assert "minimum" not in schemas["VariantDifference"]["properties"]["delta_bytes"]
 
 

@@ -7,20 +7,22 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, select, text
 
 from backend import jobs, large_values
-from backend.errors import StoreUnavailable
+from backend.errors import NotFound, StoreUnavailable
 from backend.settings import Settings
-from backend.store import Store, StoredReport, _page
-from backend.tables import reports, variants
+from backend.store import Store, StoredReport, _page, delete_reports
+from backend.tables import comparisons, reports, variants
 
 ROOT = Path(__file__).parents[2]
 THREADS = 8
@@ -327,3 +329,57 @@ sys.exit(str(faults[0].__cause__) if faults else 0)
         told = [process.communicate(timeout=60)[1] for process in both]
 
     assert told == ["", ""]
+
+
+def _after(store: Store, work: Callable[[], Result], hold: Callable[[Connection], object]) -> Result:
+    """Begin some work while another transaction is open that has done something, and return what it then returns."""
+    with ThreadPoolExecutor(1) as threads:
+        with store.transaction(write=True) as connection:
+            hold(connection)
+            begun = threads.submit(work)
+            time.sleep(0.5)
+            assert not begun.done()
+        return begun.result(10)
+
+
+def test_a_deletion_waits_for_a_comparison_that_begins(url: str) -> None:
+    """What is asked for at the same instant as a report of it is deleted goes with the report, and nobody fails."""
+    store = Store(url)
+    for digit in "ab":
+        store.add_report(_report(digit), b"{}")
+    pair = select(reports.c.id).order_by(reports.c.id).with_for_update(read=True, key_share=True)
+    row = {"id": "c" * 64, "before": "a" * 64, "after": "b" * 64, "status": "pending", "difference_bytes": 0}
+
+    def ask(connection: Connection) -> None:
+        connection.execute(pair)
+        connection.execute(comparisons.insert().values(**row, attempts=0, not_before=0))
+
+    assert _after(store, lambda: store.delete_report("a" * 64), ask)
+    assert (store.has_report("a" * 64), store.comparison("c" * 64)) == (False, None)
+    store.close()
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_comparison_waits_for_a_deletion(url: str, *, known: bool) -> None:
+    """Also one that was there before: then there is no report to compare, and that is all."""
+    store = Store(url)
+    for digit in "ab":
+        store.add_report(_report(digit), b"{}")
+    if known:
+        store.open_comparison("c" * 64, "a" * 64, "b" * 64)
+    with pytest.raises(NotFound):
+        _after(
+            store,
+            lambda: store.open_comparison("c" * 64, "a" * 64, "b" * 64),
+            lambda connection: delete_reports(connection, ["a" * 64]),
+        )
+    store.close()
+
+
+def test_lists_cut_a_commit_from_before_its_limit(url: str) -> None:
+    """An older service took any text, and a list holds a hundred of them."""
+    store = Store(url)
+    store.add_report(replace(_report(), commit="é" * 100_000), b"{}")
+
+    assert [found.commit for found in store.reports(variant=None, before=None, limit=10)] == ["é" * 200]
+    store.close()
