@@ -40,9 +40,14 @@ class Attempts:
 
 
 def _find_owner(address: str) -> str:
-    """Return whose an address is: a network of IPv6 has more addresses than anybody can count."""
+    """Return whose an address is: a network of IPv6 has more addresses than anybody can count.
+
+    A server that listens on IPv6 alone sees those of IPv4 as `::ffff:10.0.0.1`, which are no network of one owner.
+    """
     try:
         parsed = ip_address(address)
     except ValueError:
         return address[:64]
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
     return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address

@@ -46,6 +46,15 @@ def test_others_do_not_wait() -> None:
     assert [counted.find_wait(other) for other in ("10.0.0.2", "2001:db8:0:1::1", "", "testclient")] == [0] * 4
 
 
+def test_addresses_of_ipv4_are_told_apart_on_ipv6() -> None:
+    """A server that listens on `::` sees each as `::ffff:…`; one that guesses does not lock out all others."""
+    counted = Attempts()
+    _fail(counted, "::ffff:10.0.0.1")
+
+    assert counted.find_wait("::ffff:10.0.0.1") == counted.find_wait("10.0.0.1") == 3
+    assert counted.find_wait("::ffff:10.0.0.2") == 0
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of very many senders the latest are remembered."""
     monkeypatch.setattr(attempts, "_MOST_ADDRESSES", 3)
