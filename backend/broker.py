@@ -45,6 +45,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        broker_channel_error_retry=True,  # Redis without memory, or that has become a copy, must not end the worker
         broker_transport_options={
             # Celery 5.7 reads it only from here. Lost jobs are looked for every ten seconds instead of every hundred.
             "visibility_timeout": settings.visibility_timeout_seconds,
@@ -112,7 +113,8 @@ class Broker:
 
     def count_undecodable(self) -> int:
         """Return how many messages workers have dropped because nobody could read them, since Redis was emptied."""
-        return int(self._redis.get(COUNTER) or 0)
+        found = self._redis.get(COUNTER) or b"0"
+        return int(found) if found.isdigit() else 0
 
     def close(self) -> None:
         """Close every connection."""

@@ -2,24 +2,30 @@
 
 Kombu parses a message while it reads from Redis, in the worker's main loop. Celery handles a message with wrong
 content, but not one that cannot be parsed or lacks its envelope: the exception ends the worker, and then the next one.
+
+The same holds for whatever else stands where messages belong: a key of another type, and among the messages that
+workers have taken, one that nobody can give back.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from kombu.transport import redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 QUEUE = "celery"
 """Celery's queue, in which only jobs may be."""
 COUNTER = "backend.undecodable"
 """The key in Redis under which all workers count."""
+REFUSED_SECONDS = 1.0
+"""How long a worker waits if Redis refuses what it asks for, because it has no memory or is only a copy."""
 _UNREADABLE = (KeyError, RecursionError, TypeError, ValueError)
 """What parsing raises. Not AttributeError: a connection that was closed raises that."""
 _WRONG = (*_UNREADABLE, AttributeError)
@@ -27,8 +33,27 @@ _WRONG = (*_UNREADABLE, AttributeError)
 _log = logging.getLogger(__name__)
 
 
+class DroppingQoS(redis.QoS):
+    """Kombu's list of messages that workers have taken, except that what is no message is dropped."""
+
+    def restore_visible(self, *args: Any, **options: Any) -> Any:
+        """Give back the messages of lost workers, every few seconds; see before to what would prevent that."""
+        self.channel.remove_strangers()
+        return super().restore_visible(*args, **options)  # type: ignore[no-untyped-call]  # Kombu ships few types
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> Any:  # noqa: FBT001, FBT002 - Kombu's
+        """Give back one message, or drop it: otherwise nobody would ever come to those after it."""
+        try:
+            return super().restore_by_tag(tag, client, leftmost)  # type: ignore[no-untyped-call]  # likewise
+        except _UNREADABLE as error:
+            self._remove_from_indices(tag).execute()  # type: ignore[no-untyped-call]  # likewise
+            self.channel.drop(error)
+
+
 class DroppingChannel(redis.Channel):
     """Kombu's channel, except that a text that is no JSON is dropped. It is taken off the queue before it is parsed."""
+
+    QoS = DroppingQoS
 
     def _brpop_read(self, **options: Any) -> Any:
         return self._read(partial(super()._brpop_read, **options))
@@ -48,6 +73,32 @@ class DroppingChannel(redis.Channel):
                 raise
             self.drop(error)
             return True
+        except ResponseError:
+            if self.connection is not None and self.remove_strangers():
+                return True
+            time.sleep(REFUSED_SECONDS)  # then the worker connects again
+            raise
+
+    def _size(self, queue: str) -> Any:
+        """Count the messages of a queue, which is what declares it."""
+        try:
+            return super()._size(queue)  # type: ignore[no-untyped-call]  # Kombu ships few types
+        except ResponseError:
+            if not self.remove_strangers():
+                raise
+            return super()._size(queue)  # type: ignore[no-untyped-call]  # likewise
+
+    def remove_strangers(self) -> bool:
+        """Delete each key under a name of ours that is of another type, and return whether there was one."""
+        kinds = {self._q_for_pri(QUEUE, priority): b"list" for priority in self.priority_steps}  # type: ignore[no-untyped-call]  # likewise
+        kinds |= {self.unacked_key: b"hash", self.unacked_index_key: b"zset"}
+        with self.conn_or_acquire() as client:
+            strangers = [key for key, kind in kinds.items() if client.type(key) not in {kind, b"none"}]
+            if strangers:
+                client.delete(*strangers)
+        for key in strangers:
+            self.drop(TypeError(key))
+        return bool(strangers)
 
     def drop(self, error: Exception) -> None:
         """Count a message, and log what is wrong with it but nothing that is in it."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from backend.broker import Broker
 from backend.settings import Settings
@@ -143,3 +146,100 @@ def test_a_worker_outlives_every_message(
     assert counted >= len(NO_MESSAGES)  # some are dropped on the other channel, too
     assert (left, status) == ((0, 0), 0), held
     assert log.read_text().count("undecodable message dropped") == counted
+
+
+STRANGERS: dict[str, Callable[[Any], object]] = {
+    "a text in the queue's place": lambda redis: redis.set("celery", "x"),
+    "a hash in the queue's place": lambda redis: redis.hset("celery", "a", "b"),
+    "a text in the place of an urgent queue": lambda redis: redis.set("celery\x06\x163", "x"),
+    "a text in the place of taken messages": lambda redis: redis.set("unacked", "x"),
+    "a list in the place of their times": lambda redis: redis.lpush("unacked_index", "x"),
+}
+"""What leaves nothing where messages belong."""
+TAKEN = (b"rubbish", b"[]", b"{}", b"5", b"\xff", b"[[], [], []]")
+"""Messages that a lost worker has taken, and that are none."""
+
+
+@pytest.fixture
+def started(start: Any, free_port_of: Callable[[], int], running_redis: Any, tmp_path: Path) -> Iterator[_Started]:
+    """Yield a worker that looks every second for what lost workers have taken, and its Redis."""
+    port = free_port_of()
+    url = f"redis://127.0.0.1:{port}/0"
+    env = {
+        "REDIS_URL": url,
+        "DATABASE_URL": f"sqlite:///{tmp_path}/w.db",
+        "HEARTBEAT_PATH": str(tmp_path / "beat"),
+        "VISIBILITY_TIMEOUT_SECONDS": "10",
+    }
+    with running_redis(port, tmp_path), Redis.from_url(url) as redis:
+        yield _Started(redis, start("worker", *WORKER, env=env), tmp_path / "worker.log")
+
+
+@dataclass(frozen=True)
+class _Started:
+    redis: Any
+    worker: Any
+    log: Path
+
+    def work(self, name: str) -> None:
+        """Have the worker do a real job, which is sent until it is done."""
+        good = _message(properties=_message()["properties"] | {"delivery_tag": name})
+        message = json.dumps(good | {"headers": good["headers"] | {"id": name}})
+        deadline = time.monotonic() + 25
+        while f'"job": "{name}"' not in self.log.read_text():
+            assert self.worker.poll() is None, f"{name} ended the worker"
+            assert time.monotonic() < deadline, f"{name} left the worker deaf"
+            with suppress(ResponseError):
+                self.redis.lpush("celery", message)
+            time.sleep(0.5)
+
+
+def test_a_worker_outlives_keys_of_another_type(started: _Started) -> None:
+    """Whatever stands under the names of the queue and of its lists is removed and counted, and the worker goes on."""
+    started.work("at first")
+    for name, put in STRANGERS.items():
+        started.redis.delete("celery", "unacked", "unacked_index")
+        put(started.redis)
+        started.work(name)
+    counted = int(started.redis.get("backend.undecodable"))
+    kinds = [started.redis.type(key) for key in ("celery", "unacked", "unacked_index")]
+
+    assert counted >= len(STRANGERS)
+    assert set(kinds) <= {b"none", b"list", b"hash", b"zset"}
+
+
+def test_taken_messages_that_are_none_keep_nobody_from_theirs(started: _Started) -> None:
+    """Each is dropped and counted once, and what a lost worker has taken besides is given back."""
+    started.work("at first")
+    good = _message(headers=_message()["headers"] | {"id": "given back"})
+    started.redis.hset("unacked", "good", json.dumps([good, "", "celery"]))
+    for number, taken in enumerate(TAKEN):
+        started.redis.hset("unacked", f"bad {number}", taken)
+    times = {f"bad {number}": 2 + number for number in range(len(TAKEN))}
+    started.redis.zadd("unacked_index", {"good": 1, **times})
+    deadline = time.monotonic() + 20
+    while '"job": "given back"' not in started.log.read_text() or started.redis.hlen("unacked"):
+        assert time.monotonic() < deadline, started.redis.hgetall("unacked")
+        time.sleep(0.1)
+
+    assert int(started.redis.get("backend.undecodable")) >= len(TAKEN) - 1  # Kombu itself drops one, and logs it
+
+
+@pytest.mark.parametrize("refusal", ["memory", "copy"])
+def test_a_worker_outlives_a_redis_that_refuses(started: _Started, refusal: str) -> None:
+    """One that has no memory left, or has become a copy of another one, may recover, and then the worker works."""
+    started.work("at first")
+    message = json.dumps(_message())
+    if refusal == "memory":
+        started.redis.lpush("celery", message)
+        started.redis.config_set("maxmemory", "1")
+    else:
+        started.redis.replicaof("127.0.0.1", 1)
+    time.sleep(4)
+    if refusal == "memory":
+        started.redis.config_set("maxmemory", "0")
+    else:
+        started.redis.replicaof("NO", "ONE")
+    started.work("at last")
+
+    assert started.log.read_text().count('"exception"') < 40
