@@ -42,7 +42,8 @@ def _check_scheme(url: str, *allowed: str) -> SplitResult:
     return parts
 
 
-def _check_redis(url: str) -> str:
+def _check_redis(given: str) -> str:
+    url = drop_mark(given)
     parts = _check_scheme(url, "redis", "rediss")
     if not parts.hostname:
         raise ValueError("must name a host, as in redis://redis:6379/0")
@@ -51,7 +52,8 @@ def _check_redis(url: str) -> str:
     return url
 
 
-def _check_database(url: str) -> str:
+def _check_database(given: str) -> str:
+    url = drop_mark(given)
     parts = _check_scheme(url, "sqlite", "postgresql", "postgres", "postgresql+psycopg")
     path = parts.path.removeprefix("/")
     if parts.scheme == "sqlite" and (parts.netloc or not path or path.startswith((":memory:", "file:"))):
@@ -61,16 +63,21 @@ def _check_database(url: str) -> str:
 
 def _check_token(token: SecretStr | None) -> SecretStr | None:
     """Treat an empty secret file like an empty variable: as no secret. Refuse blanks, which must be a mistake."""
-    if token is None or not token.get_secret_value():
+    if token is None or not (text := drop_mark(token.get_secret_value())):
         return None
-    if not (bare := token.get_secret_value().strip(BLANKS)):
+    if not (bare := text.strip(BLANKS)):
         raise ValueError("must not consist of blanks only")
     return SecretStr(bare)
 
 
+def drop_mark(text: str) -> str:
+    """Return a file's text without the mark by which Windows' editors say that it is UTF-8."""
+    return text.removeprefix("\ufeff")
+
+
 def split_tokens(text: str) -> tuple[str, ...]:
     """Return the tokens of a text, separated by blanks and line breaks, without lines that begin with `#`."""
-    lines = (line.strip() for line in text.splitlines())
+    lines = (line.strip() for line in drop_mark(text).splitlines())
     return tuple(token for line in lines if not line.startswith("#") for token in line.split())
 
 

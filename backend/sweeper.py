@@ -24,6 +24,8 @@ LONG_QUEUE = 100
 LOST_SECONDS = 3.0
 """Where the queue is empty, a message that was sent so long ago is lost: nobody holds it."""
 RETENTION_SECONDS = 300.0
+DELETION_SECONDS = 8.0
+"""How long one sweep may delete: a job ends it after a while, and lost jobs wait meanwhile. The next one goes on."""
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +63,6 @@ class Sweeps:
             sweep(self._store, self._broker)
             if time.monotonic() >= self._next_retention:
                 self._keep_limits()
-                self._next_retention = time.monotonic() + RETENTION_SECONDS
             self._fault = ""
         except (Unavailable, RedisError, OSError) as error:
             if self._fault != (fault := root_cause(error)):
@@ -75,7 +76,10 @@ class Sweeps:
 
     def _keep_limits(self) -> None:
         days, most_bytes = self._settings.retention_days, self._settings.retention_bytes
-        deleted = retention.delete_expired(self._store, days=days, most_bytes=most_bytes)
+        deadline = time.monotonic() + DELETION_SECONDS
+        deleted = retention.delete_expired(self._store, days=days, most_bytes=most_bytes, deadline=deadline)
+        if time.monotonic() < deadline:
+            self._next_retention = time.monotonic() + RETENTION_SECONDS
         if deleted:
             _log.info("%s reports deleted by retention", deleted)
 

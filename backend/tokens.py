@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from backend import logs
-from backend.settings import BLANKS, SECRETS_FOLDER, Settings, split_tokens
+from backend.settings import BLANKS, SECRETS_FOLDER, Settings, drop_mark, split_tokens
 
 Scope = Literal["read", "write", "admin"]
 _GRANTS: dict[str, frozenset[Scope]] = {
@@ -73,7 +73,7 @@ class Tokens:
 
 
 def _list(name: str, text: str) -> tuple[bytes, ...]:
-    tokens: Iterable[str] = [text.strip(BLANKS)] if name == "api_token" else split_tokens(text)
+    tokens: Iterable[str] = [drop_mark(text).strip(BLANKS)] if name == "api_token" else split_tokens(text)
     return tuple(token.encode("utf-8", "surrogateescape") for token in tokens if token)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import func, select
@@ -97,6 +99,21 @@ def test_more_than_a_batch_goes(store: Store) -> None:
 
     assert retention.delete_expired(store, days=10, most_bytes=None) == 120
     assert _count(store) == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("days", "most_bytes"), [(10, None), (None, 0)])
+def test_deleting_ends_in_time_and_goes_on_later(
+    store: Store, days: int | None, most_bytes: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call stops between two batches when its time is over; the next one finds the rest."""
+    for number in range(120):
+        _add(store, number, days=20)
+    monkeypatch.setattr(retention, "time", SimpleNamespace(monotonic=itertools.count().__next__))
+    first = retention.delete_expired(store, days=days, most_bytes=most_bytes, deadline=2)
+    rest = retention.delete_expired(store, days=days, most_bytes=most_bytes)
+
+    assert 0 < first < 120
+    assert (first + rest, _count(store)) == (120, [0, 0, 0])
 
 
 def test_without_limits_nothing_goes(store: Store) -> None:

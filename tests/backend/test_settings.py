@@ -63,6 +63,15 @@ def test_a_secret_file_counts_and_the_environment_counts_more(tmp_path: Path, mo
     assert settings.secrets() == ("from-file", "pass%20word")
 
 
+def test_a_secret_file_may_begin_with_the_mark_of_utf_8(tmp_path: Path) -> None:
+    """Editors of Windows write it, and it is no part of a URL."""
+    (tmp_path / "redis_url").write_text("redis://:filed@redis/0", encoding="utf-8-sig")
+    (tmp_path / "database_url").write_text("sqlite:////data/x.db", encoding="utf-8-sig")
+    settings = load_settings(tmp_path)
+
+    assert (settings.redis_url, settings.database_url) == ("redis://:filed@redis/0", "sqlite:////data/x.db")
+
+
 def test_an_empty_token_is_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compose turns an unset variable into an empty one, which must not become a password."""
     monkeypatch.setenv("API_TOKEN", "")

@@ -44,6 +44,21 @@ def test_each_setting_has_its_scopes(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert _scopes(tokens, b"", b"#", b"dashboards", b"w1 w2", b"\xe9", b"to") == [[]] * 6
 
 
+@pytest.mark.parametrize("later", [False, True])
+def test_files_of_windows_editors_mean_the_same(tmp_path: Path, *, later: bool) -> None:
+    """The mark of UTF-8 at their start is no part of a token, and does not make tokens of a comment's words."""
+    lines = {"write_tokens": "# build servers\r\nw1\r\nw2\r\n", "read_tokens": "r1\r\n", "api_token": "to ken\r\n"}
+    for name in lines if later else ():
+        (tmp_path / name).write_text("first-one")
+    tokens = _load(tmp_path)
+    for name, text in lines.items():
+        (tmp_path / name).write_text(text, encoding="utf-8-sig", newline="")
+    tokens = tokens if later else _load(tmp_path)
+
+    assert [bool(each) for each in _scopes(tokens, b"w1", b"w2", b"r1", b"to ken")] == [True] * 4
+    assert _scopes(tokens, b"#", b"build", b"servers", "\ufeff#".encode(), "\ufeffr1".encode()) == [[]] * 5
+
+
 def test_a_token_is_rotated_without_a_restart(tmp_path: Path) -> None:
     """The new one beside the old one, then without it: from the next request on."""
     file = tmp_path / "write_tokens"
