@@ -65,13 +65,15 @@ class Database:
         self._engine.dispose()
 
     def ping(self) -> None:
-        """Make sure that the database works and its schema fits; for a file also begin a write, and roll it back."""
+        """Make sure that the database can be written to and its schema fits; a file shows it when a write begins."""
         try:
             with self.transaction(write=self.is_sqlite) as connection:
                 schema.check_version(connection)
                 if self.is_sqlite:  # fails without room for a journal or the right to it
                     connection.exec_driver_sql("PRAGMA user_version = 0")
                     connection.rollback()
+                elif connection.exec_driver_sql("SHOW transaction_read_only").scalar() == "on":
+                    raise StoreUnavailable from PermissionError("it only takes reads")
         except WrongSchema:
             self._has_schema_in = None
             raise

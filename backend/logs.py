@@ -39,13 +39,13 @@ class JsonFormatter(logging.Formatter):
     def hide(self, secrets: Iterable[str]) -> None:
         """Hide these as well."""
         texts = (value.encode("utf-8", "replace").decode() for value in secrets)
-        spellings = {form for value in texts for form in (value, unquote(value), quote(value, safe=""))}
+        spellings = {form for value in texts for form in (value, unquote(value), quote(value), quote(value, safe=""))}
         known = {*self._secrets, *(form for form in spellings if len(form) >= _SHORTEST_SECRET)}
         self._secrets = sorted(known, key=len, reverse=True)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON on one line."""
-        record = _shorten_access(record)
+        record = self._shorten_access(record)
         fields: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -68,10 +68,21 @@ class JsonFormatter(logging.Formatter):
         """Return numbers as they are, and anything else as text without secrets, of so many characters at most."""
         if value is None or isinstance(value, (bool, int, float)):
             return value
-        text = str(value)
+        return shorten(self._mask(str(value)), most)
+
+    def _mask(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return shorten(_BEARER.sub(r"\1 ***", _URL_PASSWORD.sub(r"\1:***@", text)), most)
+        return _BEARER.sub(r"\1 ***", _URL_PASSWORD.sub(r"\1:***@", text))
+
+    def _shorten_access(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Return an access record with a short path, in which no secret is cut, and any other as it is."""
+        if not _is_access(record):
+            return record
+        client, method, path, *rest = cast("tuple[object, ...]", record.args)
+        short = copy.copy(record)
+        short.args = (client, method, shorten(self._mask(str(path))), *rest)
+        return short
 
 
 def shorten(text: str, most: int = _LONGEST_PATH) -> str:
@@ -81,16 +92,6 @@ def shorten(text: str, most: int = _LONGEST_PATH) -> str:
 
 def _is_access(record: logging.LogRecord) -> bool:
     return record.name == "uvicorn.access" and isinstance(record.args, tuple) and len(record.args) == len(_ACCESS)
-
-
-def _shorten_access(record: logging.LogRecord) -> logging.LogRecord:
-    """Return an access record with a short path, and any other as it is."""
-    if not _is_access(record):
-        return record
-    client, method, path, *rest = cast("tuple[object, ...]", record.args)
-    short = copy.copy(record)
-    short.args = (client, method, shorten(str(path)), *rest)
-    return short
 
 
 def hide(secrets: Iterable[str]) -> None:

@@ -6,6 +6,8 @@ programs may still be using, by `python -m backend.migrate` alone.
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import Connection, inspect, select, text
 
 from backend.errors import WrongSchema
@@ -60,7 +62,7 @@ def read_version(connection: Connection) -> str | None:
     inspector = inspect(connection)
     present = set(inspector.get_table_names()) & metadata.tables.keys()
     if versions.name in present and (found := connection.scalar(select(versions.c.version_num))) is not None:
-        return str(found)
+        return _check_ours(str(found))
     present.discard(versions.name)
     if not present:
         return None
@@ -79,10 +81,18 @@ def check_version(connection: Connection) -> None:
     found = connection.scalar(select(versions.c.version_num)) if _has_versions(connection) else read_version(connection)
     if found is None:
         raise WrongSchema("has lost its schema")
+    _check_ours(found)
     if found < VERSION:
         raise WrongSchema(f"has schema {found}, and this program needs {VERSION}: run `{UPGRADE}`")
     if found > VERSION:
         raise WrongSchema(f"has schema {found[:40]}, and this program knows {VERSION} at most: use a newer one")
+
+
+def _check_ours(version: str) -> str:
+    """Return a version if it has the form of ours: other programs that use Alembic have the same table."""
+    if not re.fullmatch("[0-9]{4}", version):
+        raise WrongSchema(f"has schema {version[:40]}, which is another program's: use another database")
+    return version
 
 
 def _has_versions(connection: Connection) -> bool:

@@ -93,6 +93,23 @@ def test_a_long_path_is_shortened() -> None:
     assert found["message"] == f'10.0.0.1:5 - "GET {found["path"]} HTTP/1.1" 404'
 
 
+def test_a_long_path_is_shortened_after_secrets_are_hidden() -> None:
+    """A token that somebody has put into an address is not shown by half."""
+    path = "/" + "x" * 190 + SECRET + "y" * 100
+    found = _format('%s - "%s %s HTTP/%s" %d', "10.0.0.1:5", "GET", path, "1.1", 404, name="uvicorn.access")
+
+    assert found["path"] == "/" + "x" * 190 + "***" + "y" * 6 + "… (94 characters more)"
+    assert SECRET[:4] not in found["message"]
+
+
+@pytest.mark.parametrize("spelling", ["to/k+n==", "to%2Fk%2Bn%3D%3D", "to/k%2Bn%3D%3D"])
+def test_a_token_of_base64_is_hidden_in_addresses(spelling: str) -> None:
+    """As a client encodes it, wholly or not, and as uvicorn does, which leaves slashes."""
+    record = logging.makeLogRecord({"msg": f"/v1/reports/{spelling}?x"})
+
+    assert json.loads(logs.JsonFormatter(["to/k+n=="]).format(record))["message"] == "/v1/reports/***?x"
+
+
 def test_long_texts_are_shortened_after_secrets_are_hidden() -> None:
     """A cut cannot leave the first half of a secret behind."""
     found = _format("%s", "x" * 3995 + SECRET + "y" * 100)

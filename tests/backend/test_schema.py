@@ -291,6 +291,11 @@ def test_a_newer_schema_is_refused(url: str) -> None:
             "lacks",
         ),
         ("CREATE TABLE alembic_version (version_num VARCHAR(32));\nINSERT INTO alembic_version VALUES ('f3a')", "f3a"),
+        (
+            "CREATE TABLE alembic_version (version_num VARCHAR(32));\n"
+            "INSERT INTO alembic_version VALUES ('0000a1b2c3d4')",
+            "has schema 0000a1b2c3d4, which is another program's",
+        ),
     ],
 )
 def test_a_foreign_schema_is_refused_and_left_alone(url: str, script: str, reason: str) -> None:

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, select, text
 
 from backend import jobs, large_values
-from backend.errors import NotFound, StoreUnavailable
+from backend.errors import NotFound, StoreUnavailable, root_cause
 from backend.settings import Settings
 from backend.store import Store, StoredReport, _page, delete_reports
 from backend.tables import comparisons, reports, variants
@@ -383,3 +383,26 @@ def test_lists_cut_a_commit_from_before_its_limit(url: str) -> None:
 
     assert [found.commit for found in store.reports(variant=None, before=None, limit=10)] == ["é" * 200]
     store.close()
+
+
+@pytest.mark.services
+def test_postgresql_that_only_takes_reads_is_not_ready(new_postgres_database: Callable[[], str]) -> None:
+    """One in recovery, or a copy: every write would be answered with 503. When it takes writes, it is ready again."""
+    url = new_postgres_database()
+    store = Store(url)
+    store.ping()
+    name = url.rpartition("/")[2]
+    told = []
+    for value in ("on", "off"):
+        with store.transaction() as connection:
+            connection.exec_driver_sql("SET LOCAL transaction_read_only = off")
+            connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
+        store.close()
+        try:
+            store.ping()
+        except StoreUnavailable as error:
+            told.append(f"{value}: {root_cause(error)}")
+    listed = store.reports(variant=None, before=None, limit=1)
+    store.close()
+
+    assert (told, listed) == (["on: PermissionError: it only takes reads"], [])
