@@ -71,6 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
     except BackendError as error:
         print(f"{error} ({root_cause(error)})" if error.__cause__ else error, file=sys.stderr)  # noqa: T201 - output
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted, so nothing was copied. Start it again when you like.", file=sys.stderr)  # noqa: T201 - likewise
+        return 130
     finally:
         source.close()
         target.close()

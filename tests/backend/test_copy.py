@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -192,3 +194,25 @@ def test_an_interrupted_copy_leaves_an_empty_target(tmp_path: Path, record: Any)
 
     assert told.returncode == 1
     assert _read(f"sqlite:///{target}") == []
+
+
+def test_a_copy_that_is_stopped_says_so_and_copies_nothing(tmp_path: Path, record: Any) -> None:
+    """Ctrl-C is one line and no traceback, and the target takes a copy afterwards."""
+    own, target = f"sqlite:///{tmp_path}/own.db", f"sqlite:///{tmp_path}/target.db"
+    _fill(own, record)
+    holder = Store(target)
+    holder.ping()
+    command = [sys.executable, "-m", "backend.copy", "--to", target]
+    with (
+        holder.transaction(write=True),  # so that the copy waits, and is stopped at a known place
+        subprocess.Popen(command, env=os.environ | {"DATABASE_URL": own}, stderr=subprocess.PIPE, text=True) as run,
+    ):
+        time.sleep(2.5)
+        run.send_signal(signal.SIGINT)
+        _, told = run.communicate(timeout=20)
+    empty = _read(target)
+    again = _copy(own, "--to", target)
+    holder.close()
+
+    assert (run.returncode, told) == (130, "Interrupted, so nothing was copied. Start it again when you like.\n")
+    assert (empty, again.returncode) == ([], 0)
