@@ -20,9 +20,13 @@ def main() -> None:
     anonymous, files = 0, dict[Mapping, int]()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
-            ((_, whole),) = parse_sections((folder / "smaps_rollup").read_text(encoding="utf-8", errors="replace"))
+            try:
+                summary, each = ((folder / name).read_text("utf-8", "replace") for name in ("smaps_rollup", "smaps"))
+            except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile, as a health check does
+                continue
+            ((_, whole),) = parse_sections(summary)
             anonymous += whole["Pss_Anon"] + whole["Pss_Shmem"]
-            for mapping, sizes in parse_sections((folder / "smaps").read_text(encoding="utf-8", errors="replace")):
+            for mapping, sizes in parse_sections(each):
                 files[mapping] = max(files.get(mapping, 0), sizes["Rss"] - sizes["Anonymous"])
     print((anonymous + sum(files.values())) * 1024)  # noqa: T201 - the output is the point
 

@@ -15,13 +15,16 @@ from benchmarks.service_stack import VARIANT, WORKERS, ServiceStack, run_service
 from weighbridge.render.terminal.console import Activity
 from weighbridge.settings.project import Settings
 
-Operation = Literal["post", "list", "compare"]
+Operation = Literal["post", "list", "compare", "list of 100,000"]
 OPERATIONS: tuple[Operation, ...] = ("post", "list", "compare")
+LATER: Operation = "list of 100,000"
+"""The same list, once there are so many reports more."""
 CLIENTS = (1, 16, 64, 256)
 SECONDS = 10.0
 QUICK_SECONDS = 2.0
 ROWS = 400
 """Of the ledger of a record."""
+_CROWD = Path(__file__).with_name("crowd.py")
 _FAILED = 0
 """The status of a request without an answer."""
 
@@ -86,6 +89,11 @@ async def _measure_all(stack: ServiceStack, shown: Activity, seconds: float) -> 
         for operation in OPERATIONS:
             shown.begin(f"{operation}, {clients} clients")
             found.append(await _load(stack, operation, requests[operation], clients, seconds))
+    shown.begin("storing 100,000 reports")
+    stack.docker("exec", "--interactive", f"{stack.name}-api", "python", "-", code=_CROWD.read_text(encoding="utf-8"))
+    for clients in CLIENTS:
+        shown.begin(f"{LATER}, {clients} clients")
+        found.append(await _load(stack, LATER, requests["list"], clients, seconds))
     return found
 
 
