@@ -25,6 +25,7 @@ SEND_SECONDS = 2.0
 MAX_PROCESS_KIB = 120_000
 """Two such processes, the main one and a job of the costliest records fit into what compose.yaml grants a worker."""
 _PING_SECONDS = 1.0
+_READY = "backend.ready"
 _TAKEN = "unacked"
 """Kombu's hash of the messages that workers hold."""
 
@@ -100,8 +101,8 @@ class Broker:
             raise BrokerUnavailable from error
 
     def ping(self) -> None:
-        """Send Redis a PING; raises what the Redis client raises."""
-        self._redis.ping()
+        """Make sure that Redis takes what it is sent, which a PING would not show; raises what the client raises."""
+        self._redis.set(_READY, 1, ex=60)
 
     def measure(self) -> tuple[int, int]:
         """Return how many messages wait, and how many workers hold; raises what the Redis client raises."""

@@ -7,6 +7,7 @@ import logging
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
+from redis.exceptions import ResponseError
 
 from backend import connection
 from backend.errors import WrongSchema, root_cause
@@ -89,4 +90,6 @@ def _tell(result: BaseException) -> str:
     """Say what failed in our own words: a driver's error text may contain an address and a password."""
     if isinstance(result, WrongSchema):
         return result.reason
+    if isinstance(result, ResponseError):
+        return "takes no messages"
     return "no answer in time" if isinstance(result, TimeoutError) else "does not answer"

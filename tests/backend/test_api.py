@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from redis import Redis
 
 from backend import service
 from backend.bodies import MAX_BODY_BYTES
@@ -196,6 +197,29 @@ def test_the_probes_tell_apart_what_lives_and_what_is_ready(client: httpx.Client
     assert readiness.status_code == 503
     assert readiness.json() == {"ready": False, "checks": {"redis": "does not answer", "database": "ok"}}
     assert client.get("/version").json() == {"version": None, "revision": None, "created": None}
+
+
+@pytest.mark.services
+def test_a_redis_that_takes_no_messages_is_not_ready(
+    serving: Any, settings: Settings, running_redis: Any, free_port_of: Any, tmp_path: Path
+) -> None:
+    """It answers a PING, but whoever asks for a comparison would get 503."""
+    url = f"redis://127.0.0.1:{(port := free_port_of())}/0"
+    with (
+        running_redis(port, tmp_path),
+        Redis.from_url(url) as redis,
+        serving(settings.model_copy(update={"redis_url": url})) as client,
+    ):
+        told = [client.get("/readyz").json()["checks"]["redis"]]
+        redis.config_set("maxmemory", 1)
+        told.append(client.get("/readyz").json()["checks"]["redis"])
+        redis.config_set("maxmemory", 0)
+        redis.replicaof("127.0.0.1", 1)
+        told.append(client.get("/readyz").json()["checks"]["redis"])
+        redis.replicaof("NO", "ONE")
+        told.append(client.get("/readyz").json()["checks"]["redis"])
+
+    assert told == ["ok", "takes no messages", "takes no messages", "ok"]
 
 
 def test_a_probe_by_head_answers_as_by_get(client: httpx.Client) -> None:
