@@ -34,6 +34,9 @@ ENGINE: Answers = ANSWERS | {
     "/images/X/json": (400, '{"message": "invalid reference format"}'),
 }
 
+LINES = [f"{number} {'x' * number}\n" for number in range(500)]
+SAVING: Answers = {"/images/get": (200, "".join(LINES))} | ENGINE
+
 
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
@@ -63,6 +66,38 @@ def test_same_errors_as_with_the_sdk(place: Path, name: str) -> None:
             found.inspect_image(name)
     assert str(caught.value) == str(expected.value)
     assert expected.type is {"gone:1": NoSuchImage, "broken:1": EngineFault, "X": NoSuchImage}.get(name, expected.type)
+
+
+def test_same_stream_as_with_the_sdk(place: Path) -> None:
+    """What the engine saves is read to its end, also bit by bit; a second stream may be open meanwhile."""
+    with serving(place, SAVING), lookup.connect() as found, client.connect() as full:
+        with full.save(["x:1"]) as stream:
+            expected = stream.read()
+        with found.save(["x:1", "y:1"]) as stream, found.save(["y:1"]) as other:
+            assert b"".join(iter(lambda: stream.read(7), b"")) == expected == "".join(LINES).encode()
+            assert other.read(3) == expected[:3]
+        assert found.inspect_image("x:1").id == "sha256:a"
+
+
+def test_stream_that_breaks_off(place: Path) -> None:
+    """If the engine goes away amid the stream, that is the error."""
+    with serving(place, SAVING, breaks_off=True), lookup.connect() as found, found.save(["x:1"]) as stream:
+        assert stream.read(5)
+        with pytest.raises(NoEngine, match="The engine does not answer: the connection broke off"):
+            list(iter(lambda: stream.read(1000), b""))
+
+
+def test_refusal_to_save_is_told_by_the_sdk(place: Path) -> None:
+    """An engine that saves nothing says why, in the same words."""
+    refusing = {"/images/get": (500, '{"message": "it burns"}')} | ENGINE
+    with serving(place, refusing), lookup.connect() as found, client.connect() as full:
+        errors = []
+        for engine in (full, found):
+            with pytest.raises(EngineFault) as caught, engine.save(["x:1"]):
+                pass
+            errors.append(str(caught.value))
+    assert errors[0] == errors[1]
+    assert "it burns" in errors[0]
 
 
 def test_engine_that_comes_back(place: Path) -> None:
@@ -104,14 +139,16 @@ def test_engine_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sdk_is_not_loaded(place: Path) -> None:
-    """Asking for facts loads neither the SDK nor its HTTP libraries."""
+    """Asking for facts, and for images, loads neither the SDK nor its HTTP libraries."""
     code = """
 import sys
 from weighbridge.engine import lookup
 with lookup.connect() as found:
     found.inspect_image("x:1"), found.list_named_images(), found.identity, found.data_root
+    with found.save(["x:1"]) as stream:
+        stream.read(10)
 print(sorted({"docker", "requests", "urllib3"} & {*sys.modules}))
 """
-    with serving(place, ENGINE):
+    with serving(place, SAVING):
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert ran.stdout == "[]\n"
