@@ -20,6 +20,8 @@ MAX_ATTEMPTS = 10
 LONGEST_POSTPONEMENT_SECONDS = 300.0
 SENT_SECONDS = 60.0
 """A message that nobody has taken for so long counts as lost, unless the queue is long."""
+AHEAD_SECONDS = 600.0
+"""No time that we store is so far ahead: the clock has been set back since, and the job must not wait until then."""
 _SWEEP_LOCK = 0x57424448
 """The advisory lock in PostgreSQL that makes one sweeper the leader."""
 
@@ -46,10 +48,11 @@ class LostJob:
 def claim(database: Database, comparison_id: str, seconds: float) -> Lease | None:
     """Take a job's lease and count the attempt; return None if it is done, not due, another's, or does not exist."""
     owner = secrets.token_hex(16)
-    free = or_(comparisons.c.lease_until.is_(None), comparisons.c.lease_until < database.now)
-    due = comparisons.c.status == "pending", comparisons.c.not_before <= database.now, free
+    now = database.now
+    free = or_(comparisons.c.lease_until.is_(None), comparisons.c.lease_until < now, _is_ahead("lease_until", now))
+    due = comparisons.c.status == "pending", _is_due(now), free
     taken = update(comparisons).where(comparisons.c.id == comparison_id, *due)
-    lease = {"leased_by": owner, "lease_until": database.now + seconds, "sent_at": None}
+    lease = {"leased_by": owner, "lease_until": now + seconds, "sent_at": None}
     columns = comparisons.c.attempts, comparisons.c.before, comparisons.c.after
     with database.transaction(write=True) as connection:
         query = taken.values(**lease, attempts=comparisons.c.attempts + 1).returning(*columns)
@@ -100,11 +103,12 @@ def take_lost(database: Database, *, sent_seconds: float = SENT_SECONDS, limit: 
     only one caller at a time gets any; a write to a SQLite file is alone anyway.
     """
     now = database.now
-    expired = and_(comparisons.c.lease_until.is_not(None), comparisons.c.lease_until < now)
-    unsent: ColumnElement[bool] = or_(comparisons.c.sent_at.is_(None), comparisons.c.sent_at < now - sent_seconds)
+    expired = or_(comparisons.c.lease_until < now, _is_ahead("lease_until", now))
+    sent = comparisons.c.sent_at
+    unsent: ColumnElement[bool] = or_(sent.is_(None), sent < now - sent_seconds, _is_ahead("sent_at", now))
     lost = or_(expired, and_(comparisons.c.lease_until.is_(None), unsent))
     columns = comparisons.c.id, comparisons.c.request_id, comparisons.c.traceparent
-    query = select(*columns).where(comparisons.c.status == "pending", comparisons.c.not_before <= now, lost)
+    query = select(*columns).where(comparisons.c.status == "pending", _is_due(now), lost)
     with database.transaction() as connection:  # mostly there are none, and a read does not hold up writers
         if connection.scalar(query.limit(1)) is None:
             return []
@@ -116,3 +120,11 @@ def take_lost(database: Database, *, sent_seconds: float = SENT_SECONDS, limit: 
         again = {"sent_at": now, "lease_until": None, "leased_by": None}
         connection.execute(update(comparisons).where(comparisons.c.id.in_([job.id for job in found])).values(**again))
     return found
+
+
+def _is_due(now: ColumnElement[float]) -> ColumnElement[bool]:
+    return or_(comparisons.c.not_before <= now, _is_ahead("not_before", now))
+
+
+def _is_ahead(column: str, now: ColumnElement[float]) -> ColumnElement[bool]:
+    return comparisons.c[column] > now + AHEAD_SECONDS

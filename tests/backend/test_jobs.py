@@ -100,6 +100,21 @@ def test_a_message_is_lost_once_nobody_took_it_for_long(store: Store) -> None:
     assert (early, _take_lost(store), _take_lost(store)) == ([], [JOB], [])
 
 
+@pytest.mark.parametrize("column", ["lease_until", "sent_at", "not_before"])
+def test_a_clock_that_was_set_back_holds_nothing_up(store: Store, column: str) -> None:
+    """A time further ahead than any that we store does not keep a job waiting, whichever it is."""
+    if column == "lease_until":
+        assert jobs.claim(store, JOB, 40)
+    _age(store, column, -300 if column == "lease_until" else 0)
+    assert _take_lost(store) == []
+    if column == "not_before":  # it is 0 at first; the message has to be old as well
+        _age(store, "sent_at", 120)
+    _age(store, column, -4e9)
+    assert _take_lost(store) == [JOB]
+    assert jobs.claim(store, JOB, 40)
+    assert jobs.claim(store, JOB, 40) is None
+
+
 def test_a_lost_job_still_knows_whose_request_it_is(store: Store) -> None:
     """That of the request that made it pending; a later request for the same leaves it, unless the job had failed."""
     longest = Trail("x" * 64, f"00-{'a' * 32}-{'b' * 16}-01")
