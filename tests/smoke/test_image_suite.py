@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.fakes import contents, stack_of, with_roles
-from weighbridge.smoke.image_suite import build_rules, list_python_images, title_image
+from weighbridge.smoke.image_suite import (
+    build_health_rule,
+    build_rules,
+    list_checked_roles,
+    list_python_images,
+    title_image,
+)
 from weighbridge.smoke.rule import Rule
 from weighbridge.smoke.stack.cast import Cast, use_alone
 
@@ -38,7 +44,8 @@ def test_several_images() -> None:
     assert list_python_images(with_roles(FRONT), SEVERAL) == ("good",)
     assert "front:1 image no-compiler" in found
     assert [title for title in found if "has-python" in title] == ["good image has-python"]
-    assert found["good image health-check-can-fail"].log_of == ""
+    assert build_health_rule(with_roles(FRONT), SEVERAL, "good", str).title == "good image health-check-can-fail"
+    assert list_checked_roles(with_roles(FRONT), SEVERAL, "front:1") == ()
     assert found["good image has-python"].log_of == "client"
 
 
@@ -46,7 +53,7 @@ def test_main_image_needs_python_in_any_case() -> None:
     """Our own programs are sent from the main image, so it has to have a Python, whoever runs from it."""
     settings = with_roles({"api": None, "worker": None, "front": {"kind": "other"}})
     assert list_python_images(settings, ALONE) == ("good",)
-    assert "image health-check-can-fail" not in {rule.title for rule in build_rules(settings, ALONE)}
+    assert list_checked_roles(settings, ALONE, "good") == ()
 
 
 def test_each_image_is_judged_by_its_own_roles() -> None:
@@ -67,9 +74,7 @@ def _is_of_file(rule: Rule) -> bool:
 
 def test_health_checks_of_the_settings() -> None:
     """If each role has its own health check, that of the image need not be there to be tried."""
-    own = {name: {"health": ["check"]} for name in ("api", "worker")}
-    assert rules(ALONE, own)["image health-check-can-fail"].needs == ("image has-python",)
-    assert rules(ALONE, {"api": {"health": ["check"]}})["image health-check-can-fail"].needs == (
-        "image has-python",
-        "image has-health-check",
-    )
+    own = with_roles({name: {"health": ["check"]} for name in ("api", "worker")})
+    assert build_health_rule(own, ALONE, "good", str).needs == ("image has-python",)
+    some = with_roles({"api": {"health": ["check"]}})
+    assert build_health_rule(some, ALONE, "good", str).needs == ("image has-python", "image has-health-check")

@@ -226,3 +226,11 @@ def test_settings_of_version_0_1_mean_what_they_meant() -> None:
     ours = OURS.model_copy(update={"roles": {**OURS.roles, "worker": OURS.get_worker("worker").model_copy(update=job)}})
     others = {"variants", "budgets", "changes"}
     assert hardened.model_dump(exclude=others) == ours.model_dump(exclude=others)
+
+
+def test_idle_health_checks_begin_beside_the_last_worker() -> None:
+    """They need a processor, which the end of a worker does not; they are tried after it, also if nobody began them."""
+    chosen = many("hardened")
+    titles = [rule.title for rule in suite.build_rules(chosen, SEVERAL)]
+    assert "front:1 image health-check-can-fail" not in titles
+    assert titles.index("good image health-check-can-fail") > titles.index("mails finishes-running-job-on-sigterm")

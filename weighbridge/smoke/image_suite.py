@@ -89,9 +89,16 @@ def _build_running_rules(settings: Settings, cast: Cast, key: str) -> Iterator[R
     )
     holds = partial(libraries.libraries_resolve, key=key)
     yield Rule(role=subject, name="libraries-resolve", holds=holds, needs=(python,), demanded_by="hardened")
-    roles = {name: role for name, role in settings.roles.items() if cast.find_key(role) == key and role.kind != "other"}
-    if roles:
-        all_have_their_own = all(role.health for role in roles.values())
-        needs = (python,) if all_have_their_own else (python, title_image(cast, key, HAS_HEALTH_CHECK))
-        holds = partial(start.health_check_can_fail, roles=tuple(roles))
-        yield Rule(role=subject, name="health-check-can-fail", holds=holds, needs=needs, demanded_by="hardened")
+
+
+def list_checked_roles(settings: Settings, cast: Cast, key: str) -> tuple[str, ...]:
+    """Return the roles that run from an image and have to have a health check."""
+    return tuple(name for name, role in settings.roles.items() if cast.find_key(role) == key and role.kind != "other")
+
+
+def build_health_rule(settings: Settings, cast: Cast, key: str, holds: Callable[[Stack], str]) -> Rule:
+    """Return the rule that the health checks of an image's roles can fail; nothing else depends on it."""
+    subject, python = _name_subject(cast, key), title_image(cast, key, HAS_PYTHON)
+    all_have_their_own = all(settings.roles[name].health for name in list_checked_roles(settings, cast, key))
+    needs = (python,) if all_have_their_own else (python, title_image(cast, key, HAS_HEALTH_CHECK))
+    return Rule(role=subject, name="health-check-can-fail", holds=holds, needs=needs, demanded_by="hardened")

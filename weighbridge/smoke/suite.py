@@ -21,6 +21,7 @@ from weighbridge.smoke.rules import probes as probe_rules
 from weighbridge.smoke.rules import worker as worker_rules
 from weighbridge.smoke.rules.arrival import Arrival
 from weighbridge.smoke.rules.in_flight import RequestInFlight
+from weighbridge.smoke.rules.later import Later
 from weighbridge.smoke.stack.blueprint import STUBS, Blueprint
 from weighbridge.smoke.stack.cast import Cast
 from weighbridge.smoke.stack.containers import Stack
@@ -61,6 +62,10 @@ class _Suite:
         self._arrivals = {name: Arrival(name) for name in settings.api_names}
         self._in_flight = self._find_request_in_flight()
         self._has_python = image_suite.list_python_images(settings, cast)
+        checked = {key: image_suite.list_checked_roles(settings, cast, key) for key in self._has_python}
+        self._idle = {
+            key: Later(partial(start.health_check_can_fail, roles=roles)) for key, roles in checked.items() if roles
+        }
 
     def build(self) -> Iterator[Rule]:
         """Yield them in order."""
@@ -84,6 +89,8 @@ class _Suite:
             yield from self._build_rules_before_the_end(role)
         for role in self._list_in_order_of_ends():
             yield from self._build_end_rules(role)
+        for key, idle in self._idle.items():
+            yield image_suite.build_health_rule(settings, self._cast, key, idle.wait)
         yield from self._build_last_rules()
 
     def _list_in_order_of_ends(self) -> list[str]:
@@ -238,6 +245,7 @@ class _Suite:
                 role=role,
                 slow_job=slow_job,
                 job_result=result,
+                beside=self._begin_idle if is_last else None,
                 meanwhile=self._in_flight.begin if is_last and self._in_flight else None,
             )
             yield self._build_rule(role, "finishes-running-job-on-sigterm", holds, *needs)
@@ -250,6 +258,13 @@ class _Suite:
         together = () if self._is_hardened else tuple(name for name in others if not self._find_slow_job(name))
         holds = partial(shutdown.stops_on_sigterm, role=role, together=together)
         yield self._build_rule(role, "stops-on-sigterm", holds, *needs)
+
+    def _begin_idle(self, stack: Stack) -> None:
+        """Begin what needs a processor, and no role: the end of a worker needs none for seconds."""
+        for key, idle in self._idle.items():
+            roles = image_suite.list_checked_roles(self._settings, self._cast, key)
+            if stack.observed.interpreters.get(key) and any(map(self._has_health_check, roles)):
+                idle.begin(stack)
 
     def _find_request_in_flight(self) -> RequestInFlight | None:
         request, role = shutdown.find_request(self._settings.smoke.probes), next(iter(self._settings.api_names), "")

@@ -100,9 +100,9 @@ def test_result_that_came_too_late() -> None:
 
 
 def test_what_begins_while_the_worker_ends() -> None:
-    """Once its job is done, the next end begins, once; not if nobody knows when the job is done."""
+    """Once its job is done, the next end begins, once; not if nobody knows when that is. Others begin before."""
     for command, count in ((CELERY_RESULT, 1), (["./result"], 0)):
-        begun = list[object]()
+        begun, beside = list[object](), list[object]()
 
         class Ending(FakeEngine):
             def read_state(self, _container: str, begun: list[object] = begun, count: int = count) -> ContainerState:
@@ -110,8 +110,8 @@ def test_what_begins_while_the_worker_ends() -> None:
 
         engine = Ending(log="job-1", outputs=["0 job-1", "0 7"])
         stack = stack_on(engine, worker={"grace_seconds": 5})
-        shutdown.finishes_running_job(stack, "worker", ["call"], command, begun.append)
-        assert begun == [stack] * count
+        shutdown.finishes_running_job(stack, "worker", ["call"], command, beside=beside.append, meanwhile=begun.append)
+        assert (begun, beside) == ([stack] * count, [stack])
 
 
 def test_worker_that_a_shell_started() -> None:

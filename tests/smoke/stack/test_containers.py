@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.fakes import FakeEngine, stack_on
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import Streams
 from weighbridge.smoke.stack.blueprint import ContainerKind
+from weighbridge.smoke.stack.containers import run_stack
 
 
 def test_a_role_gets_what_compose_gives_it() -> None:
@@ -53,3 +56,31 @@ def test_streams_of_a_log() -> None:
 
     assert stack_on(Gone()).read_streams("api") == Streams()
     assert stack_on(Gone()).find_error("api") == ""
+
+
+def test_nothing_starts_once_all_is_removed() -> None:
+    """A thread that comes late makes no container, which nobody would remove."""
+
+    class Emptied(FakeEngine):
+        def create_network(self, _name: str, _labels: object) -> None:
+            """Make nothing."""
+
+        def remove_labelled(self, _label: str) -> int:
+            """Find nothing."""
+            return 0
+
+        def list_held(self, _label: str) -> tuple[str, ...]:
+            """Find nothing."""
+            return ()
+
+        def list_label_values(self, _label: str) -> frozenset[str]:
+            """Find nothing."""
+            return frozenset()
+
+    engine = Emptied()
+    stack = stack_on(engine)
+    with run_stack(stack, print):
+        stack.start("api")
+    with pytest.raises(EngineFault, match="The stack is being removed"):
+        stack.start("worker")
+    assert [spec.name.rpartition("-")[2] for spec in engine.specs] == ["api"]

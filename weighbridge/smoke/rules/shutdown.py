@@ -57,6 +57,8 @@ def finishes_running_job(
     role: str,
     slow_job: Sequence[str],
     job_result: Sequence[str] | None,
+    *,
+    beside: Callable[[Stack], None] | None = None,
     meanwhile: Callable[[Stack], None] | None = None,
 ) -> str:
     """After SIGTERM the worker finishes the job that it runs, then ends within its grace.
@@ -66,9 +68,12 @@ def finishes_running_job(
         role: The worker.
         slow_job: A command that sends a job and prints its id.
         job_result: A command that prints the result of the job whose id follows; None: there is none.
+        beside: Called once the job runs.
         meanwhile: Called once the job is done, while the worker ends.
     """
     job = begin_job(stack, role, slow_job)
+    if beside:
+        beside(stack)
     result = _begin_to_wait_for_result(stack, role, job_result, job)
 
     def look() -> None:

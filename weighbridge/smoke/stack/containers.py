@@ -79,8 +79,14 @@ class Stack:
             kind: The name of a role, of a service or of a command that runs before, or another container's.
             container: Its name, by which the others reach it; empty: its kind.
             changes: Fields of its `ContainerSpec` that get other values.
+
+        Raises:
+            EngineFault: It does not start, or the stack is being removed.
         """
-        container = container or kind
+        with self.observed.gate.pass_through():
+            return self._start(kind, container or kind, changes)
+
+    def _start(self, kind: ContainerKind, container: str, changes: Mapping[str, Any]) -> Created:
         spec = replace(self.blueprint.build_spec(kind, container), **changes)
         if kind in self.services:
             self._create_folders(kind)
@@ -208,6 +214,7 @@ def run_stack(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
             stack.engine.create_volume(stack.blueprint.trust_volume, stack.run.labels)
         yield stack
     finally:
+        stack.observed.gate.close()
         for program in stack.observed.standing.values():
             program.end()
         if not stack.run.keep:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from weighbridge.smoke.stack.gate import Gate
+
 if TYPE_CHECKING:
     from weighbridge.engine.protocol import Conversation
 
@@ -176,6 +178,8 @@ class Observations:
     """Role -> how many lines its log had when we sent it SIGTERM."""
     logs: dict[str, str] = field(default_factory=dict)
     """Container that was removed -> its whole log."""
+    gate: Gate = field(default_factory=Gate)
+    """Closes before all containers are removed."""
     standing: dict[str, StandingProgram] = field(default_factory=dict)
     """Client's container -> what stays there to run our scripts and commands."""
     secrets: set[str] = field(default_factory=set)
