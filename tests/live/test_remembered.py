@@ -18,6 +18,7 @@ from weighbridge.build import bases
 from weighbridge.cache import Cache
 from weighbridge.commands import weigh
 from weighbridge.engine.client import DockerEngine
+from weighbridge.engine.lookup import Lookup
 from weighbridge.model.report import Image
 from weighbridge.settings.project import check
 from weighbridge.sources.locations import DOCKER, Location
@@ -47,13 +48,13 @@ class Saves:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[Sequence[str]] = []
-        save = DockerEngine.save
+        save = Lookup.save
 
-        def counted(engine: DockerEngine, references: Sequence[str]) -> AbstractContextManager[BinaryIO]:
+        def counted(engine: Lookup, references: Sequence[str]) -> AbstractContextManager[BinaryIO]:
             self.asked.append(references)
             return save(engine, references)
 
-        monkeypatch.setattr(DockerEngine, "save", counted)
+        monkeypatch.setattr(Lookup, "save", counted)
 
 
 @pytest.fixture
