@@ -96,7 +96,7 @@ def put(place: Workplace, references: Sequence[str], client: Sequence[str]) -> I
     with _serve_registry(folder) as host:
         run(place, *client, "save", "--output", str(archive), *references)
         for reference, tag in zip(references, tags, strict=True):
-            run(place, "skopeo", "copy", "--quiet", f"docker-daemon:{reference}", f"oci:{layout}:{tag}")
+            run(place, "skopeo", "copy", "--quiet", f"docker-archive:{archive}:{reference}", f"oci:{layout}:{tag}")
             there = f"docker://{host}/bench:{tag}"
             run(place, "skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:{tag}", there)
         yield Places(archive=archive, layout=layout, registry=host, tags=tags, names=tuple(references))
