@@ -65,7 +65,7 @@ class Refusal:
         self._timer = loop.call_later(REFUSAL_SECONDS, self._go_on)
 
     def receive(self, data: bytes) -> None:
-        """Answer the request whose first bytes these are. The rest is nobody's."""
+        """Answer the request whose first bytes these are; nobody reads the rest."""
         if not self._is_answered:
             self._answer(_LIVE if data.startswith(_LIVE_REQUEST) else _REFUSED)
 

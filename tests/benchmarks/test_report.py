@@ -318,7 +318,7 @@ def test_folder_of_containerd_takes_longer() -> None:
 
 
 def test_memory_by_place(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each place where the image of many files was read has a target and a row; what failed there is told apart."""
+    """Each place where the image of many files was read has a target and a row; the notes say what failed there."""
     large = (
         series("folder", 2.5, peak_bytes=97 * MB),
         series("registry", 2, peak_bytes=121 * MB),

@@ -63,8 +63,9 @@ class _Suite:
         self._in_flight = self._find_request_in_flight()
         self._has_python = image_suite.list_python_images(settings, cast)
         checked = {key: image_suite.list_checked_roles(settings, cast, key) for key in self._has_python}
+        self._checked = {key: roles for key, roles in checked.items() if roles}
         self._idle = {
-            key: Later(partial(start.health_check_can_fail, roles=roles)) for key, roles in checked.items() if roles
+            key: Later(partial(start.health_check_can_fail, roles=roles)) for key, roles in self._checked.items()
         }
 
     def build(self) -> Iterator[Rule]:
@@ -262,8 +263,7 @@ class _Suite:
     def _begin_idle(self, stack: Stack) -> None:
         """Begin what needs a processor, and no role: the end of a worker needs none for seconds."""
         for key, idle in self._idle.items():
-            roles = image_suite.list_checked_roles(self._settings, self._cast, key)
-            if stack.observed.interpreters.get(key) and any(map(self._has_health_check, roles)):
+            if stack.observed.interpreters.get(key) and any(map(self._has_health_check, self._checked[key])):
                 idle.begin(stack)
 
     def _find_request_in_flight(self) -> RequestInFlight | None:

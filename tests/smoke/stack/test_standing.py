@@ -14,6 +14,7 @@ from tests.support.fakes import FakeEngine, exited, refused, stack_on
 from weighbridge.engine.protocol import TIMED_OUT
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import CommandResult, Streams
+from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import inside, standing
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.standing import Program
@@ -132,6 +133,21 @@ def test_engine_that_lets_nothing_stay() -> None:
     wrong = (*start_of(stack)[:-1], "import sys; sys.exit(1)")
     assert [standing.run(stack, "client", wrong, Program(source="")) for _ in range(2)] == [None, None]
     assert len(engine.conversations) == 1
+
+
+def test_error_of_who_is_told_the_lines() -> None:
+    """It is raised as it is, whatever its type, and the next program does not get what is left of the lines."""
+    for error in (CheckFailed("no"), EngineFault("no"), ValueError("no"), KeyboardInterrupt()):
+
+        def fail(_: str, error: BaseException = error) -> None:
+            raise error
+
+        stack = stack_that_knows(Engine())
+        with pytest.raises(type(error)) as caught:
+            run(stack, "print(1); print(2)", on_line=fail)
+        assert caught.value is error
+        assert run(stack, "print(3)") == CommandResult(code=0, streams=Streams(output="3\n"))
+        end(stack)
 
 
 def test_one_at_a_time() -> None:

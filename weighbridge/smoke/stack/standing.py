@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from weighbridge.engine.protocol import TIMED_OUT, Conversation
@@ -53,6 +54,9 @@ def run(stack: Stack, container: str, start: Sequence[str], program: Program) ->
     except _Silent as error:  # it may still be busy
         standing.end()
         return error.result
+    except BaseException:  # of who is told the lines: what is left of them must not be taken for the next program's
+        standing.end()
+        raise
     finally:
         standing.turn.release()
 
@@ -78,25 +82,37 @@ def _run(conversation: Conversation, program: Program) -> CommandResult:
         _Silent: It has printed nothing for too long.
     """
     written, begun = {_OUTPUT: "", _ERRORS: ""}, {_OUTPUT: "", _ERRORS: ""}
-    try:
+    with _note_loss():
         conversation.send(json.dumps({"source": program.source, "arguments": program.arguments}))
-        while (line := conversation.receive(program.seconds)) is not None:
-            told = json.loads(line)
-            if "code" in told:
-                streams = Streams(output=written[_OUTPUT], errors=written[_ERRORS])
-                return CommandResult(code=told["code"], streams=streams)
-            stream, text = told["stream"], told["text"]
-            written[stream] += text
-            if program.on_line:
-                *lines, begun[stream] = (begun[stream] + text).split("\n")
-                for each in lines:
-                    program.on_line(each)
+    while (told := _receive(conversation, program.seconds)) is not None:
+        if isinstance(told, int):
+            return CommandResult(code=told, streams=Streams(output=written[_OUTPUT], errors=written[_ERRORS]))
+        stream, text = told
+        written[stream] += text
+        if program.on_line:
+            *lines, begun[stream] = (begun[stream] + text).split("\n")
+            for each in lines:
+                program.on_line(each)
+    errors = f"{written[_ERRORS]}\nno output for {program.seconds:g} s".lstrip()
+    raise _Silent(CommandResult(code=TIMED_OUT, streams=Streams(output=written[_OUTPUT], errors=errors)))
+
+
+def _receive(conversation: Conversation, seconds: float) -> tuple[int, str] | int | None:
+    """Return the next text and its stream, or the exit code; None if nothing came for that long."""
+    with _note_loss():
+        line = conversation.receive(seconds)
+        told = None if line is None else json.loads(line)
+        return told and (told["code"] if "code" in told else (told["stream"], told["text"]))
+
+
+@contextmanager
+def _note_loss() -> Iterator[None]:
+    try:
+        yield
     except EngineFault as error:
         raise _Lost(error.message) from error
     except (ValueError, LookupError, TypeError) as error:
         raise _Lost(f"what it printed makes no sense: {error}") from error
-    errors = f"{written[_ERRORS]}\nno output for {program.seconds:g} s".lstrip()
-    raise _Silent(CommandResult(code=TIMED_OUT, streams=Streams(output=written[_OUTPUT], errors=errors)))
 
 
 class _Lost(Exception):
