@@ -15,7 +15,7 @@ import os
 import sys
 import zlib
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -78,6 +78,11 @@ class Cache:
         packer = zlib.compressobj(1)
         parts = [packer.compress(part) for part in _iterate_parts(content)]
         self._write(_list_keys(diff_id)[not estimated], b"".join([*parts, packer.flush()]))
+
+    def keep_layers(self, diff_ids: Iterable[str], layers: Iterable[LayerContent]) -> None:
+        """Write the content of an image's layers to the cache, as `keep_layer` does."""
+        for diff_id, content in zip(diff_ids, layers, strict=True):
+            self.keep_layer(diff_id, content)
 
     def has_document(self, key: str) -> bool:
         """Tell whether the cache has a file for a key."""

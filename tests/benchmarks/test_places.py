@@ -57,7 +57,7 @@ def test_floor_of_the_folder(tmp_path: Path) -> None:
         reference = bases.find_base_image(engine, "python", "python:3.13-slim-trixie").reference
         found = docker_cli.find()
         place = Workplace(project=PROJECT, folder=tmp_path, engine=found.build_environment(engine.host))
-        content = daemon.read(engine, [reference], Cache(tmp_path / "cache"), local_store=True)[reference]
+        content = dict(daemon.read(engine, [reference], Cache(tmp_path / "cache"), local_store=True))[reference]
     saved, hashed = places.list_floors(place, [reference], [str(found.path)], is_unpacked=True)
     for command in saved.commands():
         measure_command(command)

@@ -57,7 +57,7 @@ class Bench:
         """Weigh an image, and hold its files and its live bytes against those of an export."""
         location = Location(DOCKER, reference)
         (image,) = weigh.weigh({"x": location}, self.folder, cache=Cache(self.folder / "cache")).report.images
-        read = opener.read([location], Means(cache=Cache(self.folder / "cache"), engine=self.engine))[location]
+        read = dict(opener.read([location], Means(cache=Cache(self.folder / "cache"), engine=self.engine)))[location]
         view = filesystem.stack(read.layers)
         exported = evidence.exported(self.engine, reference, self.folder / "export.tar")
         assert {path: view.get_size(number) for path, number in view.iterate_files()} == exported.files

@@ -76,7 +76,7 @@ def gallery(
         there = Means(cache=Cache(folder / "other"), engine=engine)
         (contents, streamed) = (
             {name: found[location] for name, location in locations.items()}
-            for found in (opener.read(locations.values(), means) for means in (here, there))
+            for found in (dict(opener.read(locations.values(), means)) for means in (here, there))
         )
         with evidence.saved(engine, list(references.values())) as stream:
             saved = evidence.layers(stream)

@@ -160,11 +160,11 @@ def test_folder_of_the_engine_gives_what_its_stream_gives(loaded: Loaded, tmp_pa
     """
     engine, reference, told = loaded.engine, loaded.references[name], list[str]()
     try:
-        streamed = daemon.read(engine, [reference], Cache(tmp_path / "stream"))
+        streamed = dict(daemon.read(engine, [reference], Cache(tmp_path / "stream")))
     except EngineFault:
         assert name in BEHIND_LINKS
         pytest.skip("the engine itself cannot save it")
-    found = daemon.read(engine, [reference], Cache(tmp_path), local_store=True, on_note=told.append)
+    found = dict(daemon.read(engine, [reference], Cache(tmp_path), local_store=True, on_note=told.append))
     assert found == streamed
     if not os.access(engine.data_root.path, os.R_OK):
         pytest.skip("this user may not read the engine's folder")

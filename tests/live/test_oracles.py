@@ -187,7 +187,7 @@ def test_files_are_those_that_umoci_unpacks(everywhere: Everywhere, tmp_path: Pa
     unpacked = copies.on_disk(copies.unpacked(layout, copies.TAG, tmp_path / "bundle"))
     assert everywhere.image(name, LAYOUT).live_bytes == unpacked.live_bytes
     location = everywhere.location(name, LAYOUT)
-    view = filesystem.stack(opener.read([location], Means(cache=Cache(tmp_path)))[location].layers)
+    view = filesystem.stack(dict(opener.read([location], Means(cache=Cache(tmp_path))))[location].layers)
     assert {path: view.get_size(number) for path, number in view.iterate_files()} == unpacked.files
 
 

@@ -137,7 +137,7 @@ def test_all_names_of_one_image_come_out(engine: DockerEngine, build: Build, tmp
     """Two names, one image, one stream: each name has it, also where the config differs and the layers do not."""
     name = build(ONE)
     again, labelled = build(ONE), build(f"{ONE}LABEL a=b\n")
-    found = daemon.read(engine, [name, again, labelled], Cache(tmp_path / "cache"))
+    found = dict(daemon.read(engine, [name, again, labelled], Cache(tmp_path / "cache")))
     assert list(found) == [name, again, labelled]
     assert len({content.diff_ids for content in found.values()}) == 1
     assert found[labelled].labels["a"] == "b"
@@ -157,7 +157,7 @@ def test_base_is_found_by_its_label(engine: DockerEngine, build: Build) -> None:
 def test_client_and_engine_save_the_same(engine: DockerEngine, build: Build, tmp_path: Path) -> None:
     """A saved file gives what the engine's stream gives; progress ends at the number of bytes read."""
     name, seen = build(MANY), list[int]()
-    (streamed,) = daemon.read(engine, [name], Cache(tmp_path / "cache"), seen.append).values()
+    (streamed,) = dict(daemon.read(engine, [name], Cache(tmp_path / "cache"), seen.append)).values()
     saved = docker("save", name)
     assert Archive(archive_members.read(io.BytesIO(saved))).assemble_image(name) == streamed
     assert seen[-1] == len(saved)
@@ -166,7 +166,7 @@ def test_client_and_engine_save_the_same(engine: DockerEngine, build: Build, tmp
 def test_image_that_is_missing(engine: DockerEngine, build: Build, tmp_path: Path) -> None:
     """The error names the image that the engine does not have."""
     with pytest.raises(NoSuchImage, match="no image weighbridge-test:missing"):
-        daemon.read(engine, [build(ONE), "weighbridge-test:missing"], Cache(tmp_path / "cache"))
+        dict(daemon.read(engine, [build(ONE), "weighbridge-test:missing"], Cache(tmp_path / "cache")))
 
 
 def test_engine_says_the_same_without_the_sdk(engine: DockerEngine, build: Build) -> None:

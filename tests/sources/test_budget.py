@@ -56,7 +56,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 def read(place: Place, folder: Path, limits: Limits, *tags: str) -> None:
     """Read images within limits."""
     locations = [place.locate(tag) for tag in tags]
-    opener.read(locations, Means(cache=Cache(folder), engine=place.engine, limits=limits, local_store=True))
+    dict(opener.read(locations, Means(cache=Cache(folder), engine=place.engine, limits=limits, local_store=True)))
 
 
 @pytest.mark.parametrize("resource", HAS)

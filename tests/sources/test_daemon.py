@@ -69,7 +69,7 @@ def test_image_comes_in_one_stream(tmp_path: Path) -> None:
     """Each name gets its image, and progress ends at the number of bytes sent."""
     seen = list[int]()
     with engine_that_saves(200, chunk(SAVED[:999]) + chunk(SAVED[999:]) + chunk(b"")) as engine:
-        (content,) = daemon.read(engine, ["backend:multi"], Cache(tmp_path), seen.append).values()
+        (content,) = dict(daemon.read(engine, ["backend:multi"], Cache(tmp_path), seen.append)).values()
     assert content.diff_ids == SPEC.diff_ids
     assert seen[-1] == len(SAVED)
 
@@ -99,13 +99,13 @@ def test_stream_that_ends_too_soon(
 ) -> None:
     """A connection that breaks is the engine's fault; a stream that ends well but lacks something is the image's."""
     with engine_that_saves(status, body) as engine, pytest.raises(error, match=message):
-        daemon.read(engine, ["backend:multi"], Cache(tmp_path))
+        dict(daemon.read(engine, ["backend:multi"], Cache(tmp_path)))
 
 
 def test_missing_image_is_told_at_once(tmp_path: Path) -> None:
     """No stream is opened where the engine lacks an image."""
     with engine_that_saves(500, b"") as engine, pytest.raises(NoSuchImage, match="no image other:1"):
-        daemon.read(engine, ["backend:multi", "other:1"], Cache(tmp_path))
+        dict(daemon.read(engine, ["backend:multi", "other:1"], Cache(tmp_path)))
 
 
 def test_folder_comes_first(tmp_path: Path) -> None:
@@ -115,9 +115,9 @@ def test_folder_comes_first(tmp_path: Path) -> None:
     shelf.data_root = DataRoot(path=str(kept.folder), store="overlay2")
     kept.add(SPEC)
     engine, names = cast("Engine", shelf), ["backend:multi", "other:1"]
-    found = daemon.read(engine, names, Cache(tmp_path / "one"), local_store=True, on_note=told.append)
+    found = dict(daemon.read(engine, names, Cache(tmp_path / "one"), local_store=True, on_note=told.append))
     assert shelf.saves == 1
-    assert found == daemon.read(engine, names, Cache(tmp_path / "two"))
+    assert found == dict(daemon.read(engine, names, Cache(tmp_path / "two")))
     assert told == [
         f"Read in {kept.folder}: backend:multi",
         "Read through the engine: other:1; No such file or directory",
@@ -130,11 +130,11 @@ def test_image_of_the_folder_is_remembered(tmp_path: Path) -> None:
     shelf.data_root = DataRoot(path=str(kept.folder), store="overlay2")
     kept.add(SPEC)
     engine, cache = cast("Engine", shelf), Cache(tmp_path / "cache")
-    (first,) = daemon.read(engine, ["backend:multi"], cache, local_store=True).values()
+    (first,) = dict(daemon.read(engine, ["backend:multi"], cache, local_store=True)).values()
     for diff_id, layer in zip(first.diff_ids, first.layers, strict=True):
         cache.keep_layer(diff_id, layer)
     kept.remove()
-    assert daemon.read(engine, ["backend:multi"], cache, local_store=True, on_note=told.append) == {
+    assert dict(daemon.read(engine, ["backend:multi"], cache, local_store=True, on_note=told.append)) == {
         "backend:multi": first
     }
     assert (shelf.saves, told) == (0, [])
@@ -146,6 +146,6 @@ def test_folder_is_left_alone(tmp_path: Path) -> None:
     shelf.data_root = DataRoot(path=str(kept.folder), store="overlay2")
     kept.add(SPEC)
     engine, cache = cast("Engine", shelf), Cache(tmp_path / "cache")
-    daemon.read(engine, ["backend:multi"], cache, local_store=False, on_note=told.append)
+    dict(daemon.read(engine, ["backend:multi"], cache, local_store=False, on_note=told.append))
     assert shelf.saves == 1
     assert told == ["Read through the engine: backend:multi; its folder is not to be read"]

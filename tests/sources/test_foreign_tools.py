@@ -59,7 +59,7 @@ def on_disk(root: Path) -> Mapping[str, int]:
 def read(location: str, folder: Path) -> ImageContent:
     """Read the image that a user names so; the cache in the folder stays empty."""
     place = parse(location)
-    return opener.read([place], Means(cache=Cache(folder)))[place]
+    return dict(opener.read([place], Means(cache=Cache(folder))))[place]
 
 
 def seen(image: ImageContent) -> Mapping[str, int]:

@@ -48,7 +48,7 @@ class Place:
         """Return the images of these tags, by what a cache folder knows."""
         locations = [self.locate(tag) for tag in tags]
         means = Means(cache=Cache(folder), engine=self.engine, on_progress=told, local_store=True, processes=2)
-        found = opener.read(locations, means)
+        found = dict(opener.read(locations, means))
         return [found[location] for location in locations]
 
 
@@ -240,6 +240,25 @@ def test_what_is_known_stays_the_same(place: Place, tmp_path: Path) -> None:
     assert max(second, default=0) <= max(first, default=0)
 
 
+@pytest.mark.parametrize("kind", ["layout", pytest.param("registry", marks=pytest.mark.services)])
+def test_layer_that_images_share_is_read_once(place: Place, tmp_path: Path) -> None:
+    """The second of two images that are asked for together takes fewer bytes than by itself."""
+    together, alone = list[int](), list[int]()
+    place.read(tmp_path / "alone", "second", told=alone.append)
+    place.read(tmp_path / "together", "first", "second", told=together.append)
+    assert 0 < together[-1] < alone[-1]
+
+
+@pytest.mark.parametrize("kind", ["layout", pytest.param("registry", marks=pytest.mark.services)])
+def test_image_comes_before_the_next_is_read(place: Place, tmp_path: Path) -> None:
+    """Its figures can be worked out meanwhile, its layers are known by then, and nothing more has to be read."""
+    cache = Cache(tmp_path / "cache")
+    images = opener.read([place.locate("first"), place.locate("second")], Means(cache=cache))
+    assert next(images)[1].diff_ids == FIRST.diff_ids
+    images.close()
+    assert [cache.has_layer(each) for each in (*FIRST.diff_ids, SECOND.diff_ids[1])] == [True, True, False]
+
+
 @pytest.mark.services
 def test_layers_known_from_a_registry(place: Place, tmp_path: Path) -> None:
     """There layers are not estimated, but their own sizes are known: where they are not, the figures are the same."""
@@ -298,7 +317,7 @@ def test_image_that_is_damaged(kind: str, tmp_path: Path) -> None:
 def test_place_that_is_not_there(location: Location, tmp_path: Path) -> None:
     """A missing file, folder or host is an error on one line with something to do, with exit code 3."""
     with pytest.raises(WeighbridgeError) as caught:
-        opener.read([location], Means(cache=Cache(tmp_path)))
+        dict(opener.read([location], Means(cache=Cache(tmp_path))))
     assert caught.value.exit_code == 3
     assert caught.value.advice
     assert str(caught.value).isprintable()
@@ -307,7 +326,7 @@ def test_place_that_is_not_there(location: Location, tmp_path: Path) -> None:
 def test_no_engine(tmp_path: Path) -> None:
     """An engine's image needs one."""
     with pytest.raises(NoEngine):
-        opener.read([Location(DOCKER, "x:1")], Means(cache=Cache(tmp_path)))
+        dict(opener.read([Location(DOCKER, "x:1")], Means(cache=Cache(tmp_path))))
 
 
 @pytest.mark.parametrize(
@@ -342,5 +361,5 @@ def test_no_location(text: str) -> None:
 def test_path_that_no_file_can_have(tmp_path: Path, source: Any, name: str) -> None:
     """A text that can be no path is an error of the source, on one line."""
     with pytest.raises(UnreadableImage, match="cannot be read: ") as caught:
-        opener.read([Location(source, name)], Means(cache=Cache(tmp_path)))
+        dict(opener.read([Location(source, name)], Means(cache=Cache(tmp_path))))
     assert "\n" not in str(caught.value)

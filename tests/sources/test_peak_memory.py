@@ -36,7 +36,7 @@ class NoCache(Cache):
     def read_layer(self, diff_id): return None
 try:
     place = Location(OCI, sys.argv[1])
-    content = opener.read([place], opener.Means(cache=NoCache(Path(sys.argv[1]))))[place]
+    content = dict(opener.read([place], opener.Means(cache=NoCache(Path(sys.argv[1])))))[place]
     weighed = weighing.weigh("x", "oci", content, None)
     weighed.tree()
     told = f"{sum(layer.entry_count for layer in content.layers)} entries"

@@ -112,7 +112,7 @@ class Layerdb:
             kept.mkdir(parents=True)
             (kept / "diff").write_text(diff_id)
             (kept / "cache-id").write_text(cache_id)
-            (kept / "size").write_text("0")
+            (kept / "size").write_text(str(len(archive)))
             (kept / "tar-split.json.gz").write_bytes(gzip.compress(lines(split(archive))))
             unpack(archive, self.folder / "overlay2" / cache_id / "diff")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache as once
@@ -102,8 +102,9 @@ def weigh(
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
             known = {name: weigher.recall(name, location) for name, location in locations.items()}
             unknown = {name: location for name, location in locations.items() if known[name] is None}
-            contents = _read(unknown.values(), weigher, settings, on_progress, on_note) if unknown else {}
-        found = [known[name] or weigher.compute(name, at, contents[at]) for name, at in locations.items()]
+            if unknown:
+                known |= _compute(unknown, weigher, settings, on_progress, on_note)
+        found = [each for name in locations if (each := known[name])]
         identity, commit = engine.identity if engine else None, revision.result()
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     images = tuple(each.image for each in found)
@@ -118,14 +119,14 @@ def weigh(
     return Weighed(report=report, trees=once(lambda: _build_trees(found)))
 
 
-def _read(
-    locations: Iterable[Location],
+def _compute(
+    locations: Mapping[str, Location],
     weigher: _Weigher,
     settings: Settings | None,
     on_progress: Progress | None,
     on_note: Note,
-) -> Mapping[Location, ImageContent]:
-    """Read images with all their layers; see `weigh`."""
+) -> Mapping[str, _Found]:
+    """Read images with all their layers, and work out the figures of each while the next is read; see `weigh`."""
     from weighbridge.sources import opener  # noqa: PLC0415 - known images are not read
     from weighbridge.sources.processes import pool  # noqa: PLC0415 - as above
 
@@ -139,7 +140,12 @@ def _read(
         processes=pool.count_processes(),
         on_note=on_note,
     )
-    return opener.read(locations, means)
+    found = dict[str, _Found]()
+    with closing(opener.read(locations.values(), means)) as contents:
+        for location, content in contents:
+            names = [name for name, each in locations.items() if each == location]
+            found |= {name: weigher.compute(name, location, content) for name in names}
+    return found
 
 
 @dataclass(frozen=True, slots=True)

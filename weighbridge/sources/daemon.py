@@ -6,7 +6,7 @@ by the engine's id, and all of its layers, the engine is not asked for that imag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from weighbridge.cache import Cache
@@ -35,20 +35,23 @@ def read(
     *,
     limits: Limits = DEFAULT,
     local_store: bool = False,
-    processes: int = 1,
+    pool: Pool | None = None,
     on_note: Note = note_nothing,
-) -> dict[str, ImageContent]:
-    """Return reference -> the image that the engine has under it; several references may name one image.
+) -> Iterator[tuple[str, ImageContent]]:
+    """Yield each reference and the image that the engine has under it, as soon as it is read.
+
+    Several references may name one image.
 
     Args:
         engine: A connected engine.
         references: Names or ids of images.
-        cache: Has layers and images that were read before. This function adds images; the caller adds their layers.
+        cache: Has layers and images that were read before. This function adds images; the caller adds the layers of
+            each, best before it asks for the next, which may share them.
         on_progress: Called with the number of bytes read so far.
         watches: Inspects all layers. An image with a layer that was not inspected yet is read again.
         limits: The limits of each image. Images that are read in one stream have them together.
         local_store: Whether to read in the engine's own folder what can be read there.
-        processes: How many processes may read there at the same time.
+        pool: Reads several layers there at once; None: this process reads them all.
         on_note: Called with one line for each image that is read there, or why it is not.
 
     Raises:
@@ -60,23 +63,24 @@ def read(
     images = {reference: engine.inspect_image(reference) for reference in references}
     for reference, image in images.items():
         check_count("layers", len(image.diff_ids), limits, reference)
-    found = {reference: recall(reference, image, cache, limits) for reference, image in images.items()}
-    unknown = [name for name, content in found.items() if content is None or not _is_seen(images[name], watches)]
-    wanted = {name: images[name] for name in unknown}
+    wanted = dict[str, LocalImage]()
+    for reference, image in images.items():
+        content = recall(reference, image, cache, limits) if _is_seen(image, watches) else None
+        if content:
+            yield reference, content
+        else:
+            wanted[reference] = image
     if wanted and not local_store:
         on_note(f"Read through the engine: {', '.join(wanted)}; its folder is not to be read")
     elif wanted:
-        with Pool(processes) as pool:
-            reading = Reading(
-                cache=cache, on_progress=on_progress, watches=watches, limits=limits, pool=pool, on_note=on_note
-            )
-            there = store.read(engine.data_root, wanted, reading)
-        _remember_images(cache, {images[reference].id: content for reference, content in there.items()})
-        found |= there
-        wanted = {name: image for name, image in wanted.items() if name not in there}
-    saver = _Saver(engine, cache, on_progress, watches, limits)
-    found |= saver.save_all(wanted) if wanted else {}
-    return {reference: content for reference, content in found.items() if content}
+        reading = Reading(
+            cache=cache, on_progress=on_progress, watches=watches, limits=limits, pool=pool, on_note=on_note
+        )
+        for reference, content in store.read(engine.data_root, wanted.copy(), reading):
+            remembered.keep(cache, wanted.pop(reference).id, content)
+            yield reference, content
+    if wanted:
+        yield from _Saver(engine, cache, on_progress, watches, limits).save_all(wanted).items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +197,7 @@ def _find_known(name: str, cache: Cache) -> LayerContent | None:
 
 
 def _remember(cache: Cache, saved: Archive, images: Mapping[str, ImageContent]) -> None:
-    _remember_images(cache, images)
-    for diff_id, name in saved.iterate_names():
-        cache.keep_document(f"member-{name}", {"diff_id": diff_id})
-
-
-def _remember_images(cache: Cache, images: Mapping[str, ImageContent]) -> None:
     for image_id, content in images.items():
         remembered.keep(cache, image_id, content)
+    for diff_id, name in saved.iterate_names():
+        cache.keep_document(f"member-{name}", {"diff_id": diff_id})

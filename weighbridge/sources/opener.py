@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import os
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -43,11 +44,18 @@ class Means:
     """Is told in one line of each image that is read there, or why it is not."""
 
 
+_READER = "weighbridge.sources.local.unpacked"
+"""What reads layers in the engine's folder."""
+
+
 class Source(Protocol):
     """Reads images of one kind of location. All sources behave alike: one test checks every row of the table."""
 
-    def __call__(self, locations: Sequence[Location], means: Means, /) -> Mapping[Location, ImageContent]:
-        """Return the images at all locations, each of which belongs to this source; reads shared layers once.
+    def __call__(self, locations: Sequence[Location], means: Means, /) -> Iterator[tuple[Location, ImageContent]]:
+        """Yield the images at all locations, each of which belongs to this source.
+
+        Layers that images share are read once if the caller adds those of each to the cache before it asks for the
+        next.
 
         Raises:
             NoSuchImage: One of the locations has no image.
@@ -57,43 +65,56 @@ class Source(Protocol):
         """
 
 
-def _read_from_engine(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+def _read_from_engine(locations: Sequence[Location], means: Means) -> Iterator[tuple[Location, ImageContent]]:
     if means.engine is None:
         raise NoEngine("No engine is connected, and the images are in one")
-    from weighbridge.sources import daemon  # noqa: PLC0415 - each source loads what it needs itself
+    by_place = {each.place: each for each in locations}
+    with _open_pool(means) as pool:
+        if means.local_store and _needs_folder(means.engine, by_place, means.cache):
+            pool.start(_READER)  # while this process loads it, too
+        from weighbridge.sources import daemon  # noqa: PLC0415 - each source loads what it needs itself
 
-    places = [each.place for each in locations]
-    contents = daemon.read(
-        means.engine,
-        places,
-        means.cache,
-        means.on_progress,
-        limits=means.limits,
-        local_store=means.local_store,
-        processes=means.processes,
-        on_note=means.on_note,
-    )
-    return {each: contents[each.place] for each in locations}
+        for place, content in daemon.read(
+            means.engine,
+            by_place,
+            means.cache,
+            means.on_progress,
+            limits=means.limits,
+            local_store=means.local_store,
+            pool=pool,
+            on_note=means.on_note,
+        ):
+            yield by_place[place], content
 
 
-def _read_from_archives(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+def _needs_folder(engine: ImageStore, references: Iterable[str], cache: Cache) -> bool:
+    """Tell whether layers will probably be read in the engine's own folder.
+
+    Raises:
+        NoSuchImage: The engine lacks one of the images.
+    """
+    root, images = engine.data_root, [engine.inspect_image(each) for each in references]
+    if root.obstacle or not os.access(root.path, os.R_OK | os.X_OK):
+        return False
+    return not all(cache.has_layer(diff_id) for image in images for diff_id in image.diff_ids)
+
+
+def _read_from_archives(locations: Sequence[Location], means: Means) -> Iterator[tuple[Location, ImageContent]]:
     from weighbridge.sources import archive  # noqa: PLC0415 - as above
 
-    found: dict[Location, ImageContent] = {}
     for place in dict.fromkeys(each.place for each in locations):
         wanted = [each for each in locations if each.place == place]
         with _open_pool(means) as pool:
             saved = archive.read(Path(place), means.on_progress, limits=means.limits, images=len(wanted), pool=pool)
-        found |= {each: saved.assemble_image(each.name) for each in wanted}
-    return found
+        yield from ((each, saved.assemble_image(each.name)) for each in wanted)
 
 
-def _read_from_layouts(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+def _read_from_layouts(locations: Sequence[Location], means: Means) -> Iterator[tuple[Location, ImageContent]]:
     from weighbridge.sources import oci_layout  # noqa: PLC0415 - as above
 
     with _open_pool(means) as pool:
-        return {
-            each: oci_layout.read(
+        for each in locations:
+            content = oci_layout.read(
                 Path(each.place),
                 each.name,
                 on_progress=means.on_progress,
@@ -101,17 +122,16 @@ def _read_from_layouts(locations: Sequence[Location], means: Means) -> Mapping[L
                 limits=means.limits,
                 pool=pool,
             )
-            for each in locations
-        }
+            yield each, content
 
 
-def _read_from_registries(locations: Sequence[Location], means: Means) -> Mapping[Location, ImageContent]:
+def _read_from_registries(locations: Sequence[Location], means: Means) -> Iterator[tuple[Location, ImageContent]]:
     from weighbridge.sources import remembered  # noqa: PLC0415 - as above
     from weighbridge.sources.registry import client  # noqa: PLC0415 - an archive is measured without HTTP
 
     with _open_pool(means) as pool:
-        return {
-            each: client.read(
+        for each in locations:
+            content = client.read(
                 each.place,
                 on_progress=means.on_progress,
                 known=means.cache.read_layer,
@@ -120,8 +140,7 @@ def _read_from_registries(locations: Sequence[Location], means: Means) -> Mappin
                 pool=pool,
                 recall=partial(remembered.recall_documents, means.cache),
             )
-            for each in locations
-        }
+            yield each, content
 
 
 def _open_pool(means: Means) -> Pool:
@@ -170,21 +189,20 @@ def parse(text: str) -> Location:
     return Location(source, place)
 
 
-def read(locations: Iterable[Location], means: Means) -> dict[Location, ImageContent]:
-    """Return the images at all locations, and add their layers to the cache.
+def read(locations: Iterable[Location], means: Means) -> Generator[tuple[Location, ImageContent], None, None]:
+    """Yield the images at all locations, each as soon as it is read, and add its layers to the cache.
+
+    What was begun ends with the iterator: close it.
 
     Raises:
         NoSuchImage, UnreadableImage, EngineError: See `Source`.
     """
     wanted = dict.fromkeys(locations)
-    found: dict[Location, ImageContent] = {}
     for name, row in SOURCES.items():
         if own := [each for each in wanted if _find_source(each) == name]:
-            found |= row.images(own, means)
-    for content in found.values():
-        for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
-            means.cache.keep_layer(diff_id, layer)
-    return found
+            for location, content in row.images(own, means):
+                means.cache.keep_layers(content.diff_ids, content.layers)
+                yield location, content
 
 
 def _find_source(location: Location) -> SourceName:

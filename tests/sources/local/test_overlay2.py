@@ -9,8 +9,10 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,7 @@ from weighbridge.sources.archive import Archive
 from weighbridge.sources.local.beneath import Beneath, Unavailable
 from weighbridge.sources.local.overlay2 import Overlay2, compute_chain_ids
 from weighbridge.sources.local.reading import Reading
+from weighbridge.sources.processes.child import Tell
 from weighbridge.sources.processes.pool import Pool
 from weighbridge.sources.tar.headers import DamagedArchive, Header
 from weighbridge.sources.tar.layer import Watch
@@ -114,6 +117,33 @@ def test_layer_that_images_share_is_read_once(tmp_path: Path) -> None:
         found = images.read("x:2", second)
     assert found == streamed(other)
     assert told[-1] == sum(len(archive) for archive in other.archives)
+
+
+def test_images_come_in_the_order_of_their_sizes(tmp_path: Path) -> None:
+    """The one with the most to read is begun first, long layers before all others, and known ones are not begun."""
+    kept, cache = Layerdb(tmp_path / "root"), Cache(tmp_path / "cache")
+    base, long = (Entry("base", bytes(9000)),), (Entry("long", bytes(800_000)),)
+    small, other = (Entry("small", bytes(2000)),), (Entry("other", bytes(30_000)),)
+    specs = {
+        "x:known": ImageSpec(tags=("x:known",), layers=(base,)),
+        "x:small": ImageSpec(tags=("x:small",), layers=(base, small, other)),
+        "x:large": ImageSpec(tags=("x:large",), layers=(base, (Entry("tiny", b"1"),), long)),
+    }
+    images = {name: kept.add(spec) for name, spec in specs.items()}
+    cache.keep_layer(specs["x:known"].diff_ids[0], streamed(specs["x:known"]).layers[0])
+    begun = list[str]()
+
+    class Watched(Pool):
+        def submit(self, function: Callable[..., Any], *arguments: Any, on_bytes: Tell) -> Future[Any]:
+            begun.append(arguments[1].diff_id)
+            return super().submit(function, *arguments, on_bytes=on_bytes)
+
+    with Beneath.open_root(str(kept.folder)) as root, Watched(2, least_bytes=0) as pool:
+        there = Overlay2(root, Reading(cache=cache, pool=pool))
+        assert there.begin(str(kept.folder), images) == ["x:large", "x:small", "x:known"]
+        assert [there.read(name, images[name]) for name in specs] == [streamed(spec) for spec in specs.values()]
+    (_, tiny, last), (_, second, third) = specs["x:large"].diff_ids, specs["x:small"].diff_ids
+    assert begun == [last, tiny, third, second]
 
 
 def test_known_layer_is_not_read(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def read(
     """Read images; return them and the lines that were told."""
     told = list[str]()
     reading = Reading(cache=Cache(folder), on_note=told.append, limits=limits or Limits())
-    return store.read(root, images, reading), told
+    return dict(store.read(root, images, reading)), told
 
 
 def test_images_of_overlay2(tmp_path: Path) -> None:

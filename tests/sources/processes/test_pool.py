@@ -62,6 +62,24 @@ def test_results_come_from_two_processes(pool: Pool) -> None:
     assert sum(told) == sum(range(0, 60, 3))
 
 
+def test_processes_that_were_started_before(pool: Pool) -> None:
+    """They load the module without being asked for anything, and do all that comes."""
+    pool.start("xmlrpc.client")
+    started = {int(number) for number in Path("/proc/thread-self/children").read_text(encoding="utf-8").split()}
+    futures = [pool.submit(calls.find_module, "xmlrpc.client", on_bytes=ignore) for _ in range(20)]
+    assert {future.result()[0] for future in futures} == {True}
+    assert {future.result()[1] for future in futures} <= started
+    assert not pool.submit(calls.find_module, "xmlrpc.server", on_bytes=ignore).result()[0]
+
+
+def test_one_process_is_not_started_before() -> None:
+    """A pool that is never worth while starts nothing."""
+    before = Path("/proc/thread-self/children").read_text(encoding="utf-8")
+    with Pool(1) as pool:
+        pool.start("json")
+        assert Path("/proc/thread-self/children").read_text(encoding="utf-8") == before
+
+
 def test_error_is_raised_here_with_its_advice(pool: Pool) -> None:
     """It is of the same type with the same words, and later calls find a new process."""
     with pytest.raises(LimitExceeded) as raised:

@@ -5,7 +5,7 @@ Nothing depends on it: what cannot be read here, for whatever reason, comes thro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from weighbridge.errors import LimitExceeded, NoSuchImage, UnreadableImage, WeighbridgeError
@@ -28,32 +28,34 @@ _FAULTS: tuple[type[Exception], ...] = (
 """What the readers raise if a part is missing, closed to this user, damaged, or of an unknown form."""
 
 
-def read(root: DataRoot, images: Mapping[str, LocalImage], reading: Reading) -> dict[str, ImageContent]:
-    """Return reference -> content of those images that can be read in the engine's folder.
+def read(root: DataRoot, images: Mapping[str, LocalImage], reading: Reading) -> Iterator[tuple[str, ImageContent]]:
+    """Yield reference and content of those images that can be read in the engine's folder, each as soon as it is read.
 
     Images without layers are not among them, because the engine has no archive for their figures to agree with.
 
     Raises:
         LimitExceeded: One of them exceeds a limit.
     """
-    found = dict[str, ImageContent]()
+    left = dict(images)
     try:
-        with _open(root, images, reading) as read_image:
-            for reference, image in images.items():
+        with _open(root, images, reading) as (order, read_image):
+            for reference in order:
+                image = left.pop(reference)
                 if image.diff_ids and (content := _try(read_image, reference, image, reading.on_note)):
-                    found[reference] = content
                     reading.on_note(f"Read in {root.path}: {reference}")
+                    yield reference, content
     except (OSError, Unavailable) as error:
-        reading.on_note(f"Read through the engine: {', '.join(images)}; {_describe(error)}")
-    return found
+        reading.on_note(f"Read through the engine: {', '.join(left)}; {_describe(error)}")
 
 
 _Read = Callable[[str, LocalImage], ImageContent]
+_Opened = tuple[Iterable[str], _Read]
+"""References in the order in which to read them, and the function that reads an image."""
 
 
 @contextmanager
-def _open(root: DataRoot, images: Mapping[str, LocalImage], reading: Reading) -> Iterator[_Read]:
-    """Give the function that reads an image in the engine's folder.
+def _open(root: DataRoot, images: Mapping[str, LocalImage], reading: Reading) -> Iterator[_Opened]:
+    """Give what reads images in the engine's folder.
 
     Raises:
         OSError: This user may not read the folder.
@@ -64,10 +66,9 @@ def _open(root: DataRoot, images: Mapping[str, LocalImage], reading: Reading) ->
     if root.store == "overlay2":
         with Beneath.open_root(root.path) as files:
             there = Overlay2(files, reading)
-            there.begin(root.path, images)
-            yield there.read
+            yield there.begin(root.path, images), there.read
     elif root.store == "containerd":
-        yield Containerd(find_content(root.path), reading).read
+        yield images, Containerd(find_content(root.path), reading).read
     else:
         raise Unavailable(f"its store {root.store} is not read from outside")
 

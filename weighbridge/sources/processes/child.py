@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, BinaryIO
 
 from weighbridge.sources.processes import messages
@@ -94,9 +95,11 @@ def _answer_plain(call: Call, answers: BinaryIO) -> Returned | Raised:
     return Returned(value)
 
 
-def main() -> None:
-    """Serve the process that started this one."""
+def main(module: str) -> None:
+    """Serve the process that started this one; load a module first, unless its name is empty."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both: the other process decides when to end
+    if module:
+        import_module(module)
     try:
         serve(sys.stdin.buffer, sys.stdout.buffer)
     except BrokenPipeError:  # it was killed: what is left in our buffer must not be an error at our own end

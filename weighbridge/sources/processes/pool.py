@@ -25,7 +25,9 @@ MOST_PROCESSES = 4
 """More hardly help: an image has few large layers, and all come from one disk or one registry."""
 LEAST_BYTES = 2**23
 """What a second process must have to read while the first one reads the largest layer; else starting it costs more."""
-_START = "import sys; sys.path[:] = sys.argv[1:]; from weighbridge.sources.processes import child; child.main()"
+_START = (
+    "import sys; sys.path[:] = sys.argv[2:]; from weighbridge.sources.processes import child; child.main(sys.argv[1])"
+)
 
 
 def count_processes() -> int:
@@ -62,6 +64,13 @@ class Pool:
             self._threads.close()
         for process in self._all:
             process.end()
+
+    def start(self, module: str) -> None:
+        """Start all processes before there is work for them, and let them load a module, which takes them some time."""
+        if self._most > 1:
+            with suppress(UnreadableImage):  # whoever has work for one tries again, and says so
+                for _ in range(self._most):
+                    self._idle.put(self._add(module))
 
     def is_worthwhile(self, sizes: Iterable[int]) -> bool:
         """Tell whether layers with so many bytes each are read faster in several processes."""
@@ -113,11 +122,14 @@ class Pool:
         """Return a process that waits, or else a new one."""
         with suppress(Empty):
             return self._idle.get_nowait()
+        return self._add()
+
+    def _add(self, module: str = "") -> _Process:
         with self._lock:
             if self._closed:
                 raise _describe_loss("ended early")
             try:
-                process = _Process()
+                process = _Process(module)
             except OSError as error:
                 raise _describe_loss("cannot be started") from error
             self._all.append(process)
@@ -125,11 +137,11 @@ class Pool:
 
 
 class _Process:
-    """A process of the pool."""
+    """A process of the pool, which loads a module first, if one is named."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _START, *sys.path],
+            [sys.executable, "-I", "-c", _START, module, *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,  # Ctrl-C reaches only us

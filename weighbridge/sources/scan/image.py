@@ -22,6 +22,7 @@ from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.report import Base
 from weighbridge.model.scan import Kind, ScanHit, ScannedImage
 from weighbridge.sources import daemon
+from weighbridge.sources.processes.pool import Pool
 from weighbridge.sources.scan import elf, paths
 from weighbridge.sources.scan.layer import HAS_ASSIGNMENTS, Exposure, Exposures, Spot
 
@@ -53,20 +54,13 @@ def screen(
         UnreadableImage: What the engine sends is damaged.
         EngineError: The engine fails or goes away in mid-stream.
     """
-    exposures = Exposures(cache)
-    images = daemon.read(
-        engine,
-        references,
-        cache,
-        on_progress,
-        exposures,
-        limits=limits,
-        local_store=local_store,
-        processes=processes,
-    )
-    for content in images.values():
-        for diff_id, layer in zip(content.diff_ids, content.layers, strict=True):
-            cache.keep_layer(diff_id, layer)
+    exposures, images = Exposures(cache), dict[str, ImageContent]()
+    with Pool(processes) as pool:
+        for reference, content in daemon.read(
+            engine, references, cache, on_progress, exposures, limits=limits, local_store=local_store, pool=pool
+        ):
+            cache.keep_layers(content.diff_ids, content.layers)
+            images[reference] = content
     local = LocalImages(engine)
     return {
         reference: _build_image(
