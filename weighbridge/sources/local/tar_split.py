@@ -44,8 +44,8 @@ class Reassembled:
             on_bytes: Called with the length of each piece that was read.
         """
         self._entries, self._open, self._on_bytes = _iterate_entries(split), open_file, on_bytes
-        self._segment, self._file, self._left = memoryview(b""), -1, 0
-        self._buffer, self._hash = bytearray(CHUNK_BYTES), hashlib.sha256()
+        self._segment: bytes | memoryview = b""
+        self._file, self._left, self._hash = -1, 0, hashlib.sha256()
 
     def __enter__(self) -> Self:
         return self
@@ -60,47 +60,50 @@ class Reassembled:
 
     def read(self, size: int, /) -> bytes:
         """Return the next `size` bytes, fewer only at the end."""
-        if size > len(self._buffer):
-            self._buffer = bytearray(size)
-        view, at = memoryview(self._buffer), 0
-        while at < size:
-            if self._left:
-                at += self._read_file(view[at : min(size, at + self._left)])
-            elif self._segment:
-                part, self._segment = self._segment[: size - at], self._segment[size - at :]
-                view[at : at + len(part)] = part
-                at += len(part)
-            elif not self._begin_next():
-                break
-        block = bytes(view[:at])
+        parts, left = list[bytes | memoryview](), size
+        while left and (part := self._read_part(left)):
+            parts.append(part)
+            left -= len(part)
+        block = b"".join(parts)  # without a copy if it is a single one, as within a large file
         self._hash.update(block)
         if self._on_bytes:
-            self._on_bytes(at)
+            self._on_bytes(len(block))
         return block
 
-    def _read_file(self, view: memoryview) -> int:
-        count = os.readv(self._file, [view])
-        if not count:
-            raise DamagedArchive("a file was cut off while it was read")
-        self._left -= count
-        if not self._left:
-            self._close()
-        return count
+    def _read_part(self, most: int) -> bytes | memoryview:
+        """Return some of the next bytes, at most `most`; none at the end."""
+        if self._left:
+            return self._read_file(most)
+        if not self._segment:
+            entry = next(self._entries, b"")
+            if not isinstance(entry, bytes):
+                self._begin_file(*entry)
+                return self._read_file(most)
+            self._segment = entry
+        return self._read_segment(most)
 
-    def _begin_next(self) -> bool:
-        """Begin with the next entry; False at the end."""
-        entry = next(self._entries, None)
-        if entry is None:
-            return False
-        if isinstance(entry, bytes):
-            self._segment = memoryview(entry)
-            return True
-        name, size = entry
+    def _read_segment(self, most: int) -> bytes | memoryview:
+        segment, self._segment = self._segment, b""
+        if len(segment) <= most:
+            return segment
+        view = memoryview(segment)
+        self._segment = view[most:]
+        return view[:most]
+
+    def _begin_file(self, name: str, size: int) -> None:
         self._file, length = self._open(name)
         if length != size:
             raise DamagedArchive("a file does not have the length that it had in the archive")
         self._left = size
-        return True
+
+    def _read_file(self, most: int) -> bytes:
+        part = os.read(self._file, min(most, self._left))
+        if not part:
+            raise DamagedArchive("a file was cut off while it was read")
+        self._left -= len(part)
+        if not self._left:
+            self._close()
+        return part
 
     def _close(self) -> None:
         if self._file >= 0:
@@ -109,7 +112,7 @@ class Reassembled:
 
 
 def _iterate_entries(split: Readable) -> Iterator[bytes | tuple[str, int]]:
-    """Yield segments, and the name and size of each file that has bytes.
+    """Yield segments that have bytes, and the name and size of each file that has some.
 
     Raises:
         DamagedArchive: A line is of another form.
@@ -122,7 +125,8 @@ def _iterate_entries(split: Readable) -> Iterator[bytes | tuple[str, int]]:
                 if entry["position"] != position:
                     raise DamagedArchive("a line of the tar-split file is missing")
                 if entry["type"] == _SEGMENT:
-                    yield binascii.a2b_base64(entry["payload"])
+                    if segment := binascii.a2b_base64(entry["payload"]):
+                        yield segment
                 elif entry["type"] != _FILE:
                     raise DamagedArchive("the tar-split file has an entry of an unknown type")
                 elif size := entry.get("size"):
