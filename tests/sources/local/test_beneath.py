@@ -103,6 +103,18 @@ def test_folders_stay_right_from_path_to_path(root: Beneath) -> None:
     ]
 
 
+@pytest.mark.parametrize("missing", ["a/x/y", "x/y", "a/b/x/y"])
+def test_folders_stay_right_after_an_error(root: Beneath, missing: str) -> None:
+    """A folder that could not be opened leaves the others where they are."""
+    assert root.read("a/b/inner", 9) == b"inner"
+    with pytest.raises(OSError, match="x"):
+        root.open(missing)
+    with pytest.raises(OSError, match="x"):
+        root.open(missing)
+    assert root.read("a/b/inner", 9) == b"inner"
+    assert root.read("top", 9) == b"top"
+
+
 def test_long_file(root: Beneath) -> None:
     """A file that is longer than it may be is not read."""
     assert root.read("top", 3) == b"top"

@@ -32,6 +32,7 @@ class Beneath:
     def __init__(self, descriptor: int) -> None:
         """Begin at a folder that is open; this object closes it."""
         self._descriptors, self._names = [descriptor], list[bytes]()
+        self._folder: bytes | None = b""  # the path of the last descriptor; None while that changes
 
     @classmethod
     def open_root(cls, path: str) -> Self:
@@ -54,8 +55,8 @@ class Beneath:
         Raises:
             OSError: There is no such folder without links, or this user may not read it.
         """
-        *folders, name = _split(path)
-        return Beneath(self._open_folder(name, self._go_to(folders)))
+        folder, name = _split(path)
+        return Beneath(self._open_folder(name, self._go_to(folder)))
 
     def open(self, path: str) -> tuple[int, int]:
         """Return the descriptor of a regular file, which the caller closes, and the file's length in bytes.
@@ -66,8 +67,8 @@ class Beneath:
             OSError: There is no such file without links, or this user may not read it.
             Unavailable: It is not a regular file; then it was not opened either.
         """
-        *folders, name = _split(path)
-        folder = self._go_to(folders)
+        place, name = _split(path)
+        folder = self._go_to(place)
         # Before it is opened: some devices act as soon as they are, and an image may have one in place of a file.
         kind = stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
         if kind not in _OPENED:
@@ -92,8 +93,15 @@ class Beneath:
             raise Unavailable(f"{os.path.basename(path)} is longer than {longest} bytes")  # noqa: PTH119 - a text
         return data
 
-    def _go_to(self, folders: list[bytes]) -> int:
+    def _go_to(self, path: bytes) -> int:
         """Return the descriptor of a folder, by its path from the root; keep those on the way."""
+        if path != self._folder:
+            self._folder = None
+            self._change_to(path.split(b"/") if path else [])
+            self._folder = path
+        return self._descriptors[-1]
+
+    def _change_to(self, folders: list[bytes]) -> None:
         shared = 0
         for before, now in zip(self._names, folders, strict=False):
             if before != now:
@@ -103,7 +111,6 @@ class Beneath:
         for name in folders[shared:]:
             self._descriptors.append(self._open_folder(name, self._descriptors[-1]))
             self._names.append(name)
-        return self._descriptors[-1]
 
     @staticmethod
     def _open_folder(name: bytes, folder: int) -> int:
@@ -116,9 +123,13 @@ class Beneath:
         del self._names[max(depth, 0) :]
 
 
-def _split(path: str) -> list[bytes]:
-    """Return the parts of a path; `..` is resolved by its text, as engines do it, and never leads above the root."""
+def _split(path: str) -> tuple[bytes, bytes]:
+    """Return the folder and the name of what lies at a path.
+
+    `..` is resolved by its text, as engines do it, and never leads above the root.
+    """
     whole = normalise_path(path).encode(errors="surrogateescape")
     if not whole or b"\0" in whole:
         raise Unavailable("a path names no file")
-    return whole.split(b"/")
+    folder, _, name = whole.rpartition(b"/")
+    return folder, name
