@@ -10,6 +10,7 @@ import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from weighbridge.image.layer import DIRECTORY, FILE, HARD_LINK, OTHER, SYMBOLIC_LINK
@@ -27,8 +28,9 @@ _KINDS = {
 }
 _WITHOUT_DATA = frozenset(b"123456")
 _ASCII = bytes(range(128))
-_PLAIN_NUMBERS = re.compile(rb"([0-7]{7})\0([0-7]{7})\0([0-7]{7})\0.{12}([0-7]{11})\0", re.DOTALL)
-"""From the mode on: mode, user, group, the size passed over, time."""
+_OWNER, _SIZE, _TIME = slice(100, 124), slice(124, 136), slice(136, 148)
+_PLAIN_NUMBERS = re.compile(rb"([0-7]{7}\0[0-7]{7}\0[0-7]{7}\0)([0-7]{11})\0([0-7]{11})\0([0-7]{6})\0 ")
+"""From the mode on, as nearly all programs write it: mode, user and group together, size, time, checksum."""
 _SPACES_SUM = 8 * ord(" ")
 _LARGEST = 2**63 - 1
 
@@ -67,55 +69,63 @@ def decode(block: bytes) -> Header:
     Raises:
         DamagedArchive: The checksum is wrong, a field is not a number, or a size is negative or impossibly large.
     """
-    if not is_header(block):
+    owner, size, mtime, checksum = _parse_numbers(block)
+    if not _has_sum(block, checksum):
         raise DamagedArchive("a header is damaged")
     flag = block[156:157]
     name = _decode_text(block[:100])
-    if block[257:263] == b"ustar\0" and block[345]:
+    if block[345] and block[257:263] == b"ustar\0":
         name = f"{_decode_text(block[345:500])}/{name}"
-    size = parse_number(block[124:136])
     whole = parse_number(block[483:495]) if flag == b"S" else size
     if not (0 <= size <= _LARGEST and 0 <= whole <= _LARGEST):
         raise DamagedArchive("a size is negative" if min(size, whole) < 0 else "a size is impossibly large")
     kind = _KINDS.get(flag, OTHER)
-    stored = 0 if flag[0] in _WITHOUT_DATA else size
     return Header(
         name,
         flag,
         kind,
         whole if kind == FILE else 0,
-        stored,
+        0 if flag[0] in _WITHOUT_DATA else size,
         _decode_text(block[157:257]) if kind in (HARD_LINK, SYMBOLIC_LINK) else "",
-        *_parse_plain_numbers(block),
+        *owner,
+        mtime,
     )
 
 
 def is_header(block: bytes) -> bool:
     """Tell by its checksum whether a block is a header; some old programs wrote the signed sum, which counts too."""
     try:
-        stated = parse_number(block[_CHECKSUM])
+        return _has_sum(block, parse_number(block[_CHECKSUM]))
     except DamagedArchive:
         return False
-    # Adler-32 has the sum of the bytes plus one, modulo 65521, in its lower half. So many bytes stay below that.
-    first, second = zlib.adler32(block[:256]) & 0xFFFF, zlib.adler32(block[256:]) & 0xFFFF
-    total = first + second - 2 - sum(block[_CHECKSUM]) + _SPACES_SUM
-    if total == stated:
-        return True
-    high = len(block.translate(None, _ASCII)) - len(block[_CHECKSUM].translate(None, _ASCII))
-    return total - 256 * high == stated
 
 
-def _parse_plain_numbers(block: bytes) -> tuple[int, int, int, int]:
-    """Return mode, user, group and time of a header; the usual form of all four is parsed at once."""
+def _has_sum(block: bytes, stated: int) -> bool:
+    # Adler-32 has the sum of the bytes plus one, modulo 65521, in its lower half. 504 bytes of ASCII stay below that.
+    if block.isascii():
+        return (zlib.adler32(block[156:], zlib.adler32(block[:148])) & 0xFFFF) - 1 + _SPACES_SUM == stated
+    counted = block[:148] + block[156:]
+    total = sum(counted) + _SPACES_SUM
+    return stated in (total, total - 256 * len(counted.translate(None, _ASCII)))
+
+
+def _parse_numbers(block: bytes) -> tuple[tuple[int, int, int], int, int, int]:
+    """Return owner, size, time and checksum of a header; the usual form of all is parsed at once.
+
+    Raises:
+        DamagedArchive: A field is not a number.
+    """
     if found := _PLAIN_NUMBERS.match(block, 100):
-        mode, uid, gid, mtime = found.groups()
-        return int(mode, 8), int(uid, 8), int(gid, 8), int(mtime, 8)
-    return (
-        parse_number(block[100:108]),
-        parse_number(block[108:116]),
-        parse_number(block[116:124]),
-        parse_number(block[136:148]),
-    )
+        owner, size, mtime, checksum = found.groups()
+        return _parse_owner(owner), int(size, 8), int(mtime, 8), int(checksum, 8)
+    numbers = [parse_number(block[field]) for field in (_SIZE, _TIME, _CHECKSUM)]
+    return _parse_owner(block[_OWNER]), numbers[0], numbers[1], numbers[2]
+
+
+@lru_cache(maxsize=64)
+def _parse_owner(fields: bytes) -> tuple[int, int, int]:
+    """Return mode, user and group, which nearly all members of an archive have in common."""
+    return parse_number(fields[:8]), parse_number(fields[8:16]), parse_number(fields[16:])
 
 
 def parse_number(field: bytes) -> int:

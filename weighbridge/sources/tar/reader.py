@@ -30,6 +30,8 @@ _SPARSE = {"GNU.sparse.major", "GNU.sparse.realsize", "GNU.sparse.size"}
 """PAX records that a sparse file has."""
 _LONG_NAME, _LONG_LINK, _EXTENDED, _GLOBAL = b"L", b"K", b"xX", b"g"
 _WITH_RECORDS = _LONG_NAME + _LONG_LINK + _EXTENDED + _GLOBAL
+_SELF_CONTAINED = frozenset((b"0", b"1", b"2", b"5"))
+"""Types of members that a header alone describes, if none with records comes before."""
 
 Tap = Callable[[bytes], object]
 """Called with all bytes that pass, in chunks of `CHUNK_BYTES`; only the last one may be shorter."""
@@ -162,11 +164,13 @@ class Tape:
         """
         everywhere = dict[str, str]()
         while (header := self._read_member(everywhere)) is not None:
-            begin = self.position
+            begin = self._passed + self._at
             yield header
-            is_whole = self._try_skip(begin + _pad(header.stored) - self.position)
-            if not is_whole and self.position < begin + header.stored:  # umoci does not fill up the last block
-                raise EOFError("unexpected end of data")
+            gap = begin + _pad(header.stored) - self._passed - self._at
+            if gap <= len(self._chunk) - self._at:
+                self._at += gap
+            elif not self._try_skip(gap) and self.position < begin + header.stored:
+                raise EOFError("unexpected end of data")  # umoci's archives just do not fill up the last block
 
     def _read_member(self, everywhere: dict[str, str]) -> Header | None:
         """Return the next member's header, with the extended headers before it applied; None at the archive's end."""
@@ -176,6 +180,8 @@ class Tape:
             budget -= BLOCK_BYTES + (header.stored if header.type in _WITH_RECORDS else 0)
             if budget < 0:
                 raise DamagedArchive("a header is too long")
+            if header.type in _SELF_CONTAINED and not records:
+                return header
             if header.type in _EXTENDED:
                 records |= merge_parts(iterate_pax_records(self._read_data(header)))
             elif header.type == _GLOBAL:
@@ -200,7 +206,7 @@ class Tape:
         if self._at == len(self._chunk) and not self._load_next():
             return b""
         block = self.take(BLOCK_BYTES)
-        return block if block.strip(b"\0") else b""
+        return block if block[0] or block.strip(b"\0") else b""
 
     def _read_data(self, header: Header) -> bytes:
         data = self.take(header.stored)
