@@ -140,9 +140,11 @@ def _iterate_lines(split: Readable) -> Iterator[bytes]:
     """Yield the lines, several at a time, with commas between them."""
     rest = b""
     while block := split.read(CHUNK_BYTES):
-        *lines, rest = (rest + block).split(b"\n")
-        if lines:
-            yield b",".join(lines)
+        lines, feed, after = block.rpartition(b"\n")
+        if feed:
+            yield (rest + lines).replace(b"\n", b",")
+            rest = b""
+        rest += after
         if len(rest) > _LONGEST_LINE:
             raise DamagedArchive("a line of the tar-split file is too long")
     if rest:
