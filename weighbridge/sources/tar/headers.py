@@ -69,7 +69,7 @@ def decode(block: bytes) -> Header:
     Raises:
         DamagedArchive: The checksum is wrong, a field is not a number, or a size is negative or impossibly large.
     """
-    owner, size, mtime, checksum = _parse_numbers(block)
+    (mode, uid, gid), size, mtime, checksum = _parse_numbers(block)
     if not _has_sum(block, checksum):
         raise DamagedArchive("a header is damaged")
     flag = block[156:157]
@@ -87,7 +87,9 @@ def decode(block: bytes) -> Header:
         whole if kind == FILE else 0,
         0 if flag[0] in _WITHOUT_DATA else size,
         _decode_text(block[157:257]) if kind in (HARD_LINK, SYMBOLIC_LINK) else "",
-        *owner,
+        mode,
+        uid,
+        gid,
         mtime,
     )
 

@@ -28,8 +28,8 @@ MAX_HEADER_BYTES = 2**20
 
 _SPARSE = {"GNU.sparse.major", "GNU.sparse.realsize", "GNU.sparse.size"}
 """PAX records that a sparse file has."""
-_LONG_NAME, _LONG_LINK, _EXTENDED, _GLOBAL = b"L", b"K", b"xX", b"g"
-_WITH_RECORDS = _LONG_NAME + _LONG_LINK + _EXTENDED + _GLOBAL
+_LONG_NAME, _LONG_LINK, _EXTENDED, _GLOBAL = b"L", b"K", frozenset((b"x", b"X")), b"g"
+_WITH_RECORDS = frozenset((_LONG_NAME, _LONG_LINK, *_EXTENDED, _GLOBAL))
 _SELF_CONTAINED = frozenset((b"0", b"1", b"2", b"5"))
 """Types of members that a header alone describes, if none with records comes before."""
 
@@ -167,7 +167,7 @@ class Tape:
             begin = self._passed + self._at
             yield header
             gap = begin + _pad(header.stored) - self._passed - self._at
-            if gap <= len(self._chunk) - self._at:
+            if self._at + gap <= len(self._chunk):
                 self._at += gap
             elif not self._try_skip(gap) and self.position < begin + header.stored:
                 raise EOFError("unexpected end of data")  # umoci's archives just do not fill up the last block
