@@ -45,6 +45,13 @@ def test_entries() -> None:
     ]
 
 
+@pytest.mark.parametrize("at_once", range(25))
+def test_paths_in_pieces(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """However many bytes of the paths are decoded at once, each path comes out whole."""
+    monkeypatch.setattr("weighbridge.image.layer._AT_ONCE_BYTES", at_once)
+    assert [entry.path for entry in LAYER.iterate_entries()] == ["", "d", "d/café", "d/\udcff", "l", "pipe"]
+
+
 def test_amounts() -> None:
     """A layer says how many entries it has, how many files and folders they can make, and how many bytes are kept."""
     assert LAYER.entry_count == 6

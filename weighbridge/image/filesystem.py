@@ -143,7 +143,8 @@ class _Layer:
         self._lay_over()
 
     def _unpack(self, entry: Entry, number: int) -> None:
-        folder, _, name = entry.path.rpartition("/")
+        path, kind = entry.path, entry.kind
+        folder, _, name = path.rpartition("/")
         if folder != self._parent_path:
             self._parent, self._parent_path = self._make_folder(folder), folder
         parent, name = self._parent, intern(name)  # a name such as __init__.py comes thousands of times
@@ -154,14 +155,14 @@ class _Layer:
                 parent.whiteouts.append(name.removeprefix(WHITEOUT))
             return
         old = parent.children.get(name)
-        if entry.kind == DIRECTORY:
+        if kind == DIRECTORY:
             if not isinstance(old, Directory):
-                self._place(parent, name, Directory(), entry.path)
-        elif entry.kind == HARD_LINK:
+                self._place(parent, name, Directory(), path)
+        elif kind == HARD_LINK:
             self._link(parent, name, entry)
         else:
             self._merged.links[number] = 1
-            self._place(parent, name, number, entry.path)
+            self._place(parent, name, number, path)
 
     def _link(self, parent: Directory, name: str, entry: Entry) -> None:
         target = entry.target.rstrip("/")
