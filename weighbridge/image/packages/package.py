@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from posixpath import normpath
 
@@ -57,15 +57,18 @@ def normalise_paths(recorded: Iterable[str], most: int | None = None) -> tuple[s
         recorded: The paths.
         most: How many characters they may have together; what comes after is left out. None: `MAX_PATHS_CHARACTERS`.
     """
-    bounded = _stop_after(recorded, MAX_PATHS_CHARACTERS if most is None else most)
-    usable = (path for path in bounded if len(path) <= LONGEST_PATH and "\0" not in path)
-    normal = (normpath("/" + path).lstrip("/") for path in usable)
-    return tuple(dict.fromkeys(filter(None, normal)))
+    left, found = MAX_PATHS_CHARACTERS if most is None else most, dict[str, None]()
+    for path in recorded:
+        left -= len(path)
+        if left < 0:
+            break
+        if len(path) <= LONGEST_PATH and "\0" not in path:
+            found[_normalise(path)] = None
+    found.pop("", None)
+    return tuple(found)
 
 
-def _stop_after(paths: Iterable[str], most: int) -> Iterator[str]:
-    for path in paths:
-        most -= len(path)
-        if most < 0:
-            return
-        yield path
+def _normalise(path: str) -> str:
+    if path.startswith(".") or "/." in path or "//" in path:
+        return normpath("/" + path).lstrip("/")
+    return path.strip("/")  # as nearly all are recorded
