@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from weighbridge.image.filesystem import Directory, Filesystem
 from weighbridge.image.packages import Package, is_document, parse_packages
@@ -22,9 +22,8 @@ _DEEP = ("usr", "var", "opt", "home")
 _PYTHON = re.compile(r"(?:usr/(?:local/)?|opt/[^/]+/)?lib/python3?[^/]*|(?:.*/)?lib/python3\.\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A category, and the name of an owner in it."""
+class Owner(NamedTuple):
+    """A category, and the name of an owner in it. Each file is looked up by one, so that it has to be hashed fast."""
 
     category: str
     """As in `model.report.LedgerRow`, but never `base` or `wasted`."""
