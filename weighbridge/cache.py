@@ -75,7 +75,9 @@ class Cache:
         estimated = content.deflated_bytes is not None
         if self.has_layer(diff_id, estimated=estimated):
             return
-        packer = zlib.compressobj(1)
+        from isal import isal_zlib  # noqa: PLC0415 - who finds all layers here packs none
+
+        packer = isal_zlib.compressobj(1)  # four times as fast as zlib, which reads it again
         parts = [packer.compress(part) for part in _iterate_parts(content)]
         self._write(_list_keys(diff_id)[not estimated], b"".join([*parts, packer.flush()]))
 
