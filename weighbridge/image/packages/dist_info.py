@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -64,8 +63,9 @@ def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
             found.append((_split_identity(stem), folder, path))
     for (name, version), folder, path in sorted(found):
         own = path.removesuffix("RECORD")
+        below = f"{folder}/" if folder else ""
         # A path that begins with a slash replaces the folder.
-        recorded = (posixpath.join(folder, entry) for entry in _read_entries(documents[path]))
+        recorded = (entry if entry.startswith("/") else below + entry for entry in _read_entries(documents[path]))
         paths = normalise_paths(chain(recorded, [path]))
         yield Package(
             kind="python",
