@@ -40,7 +40,7 @@ def parse_packages(documents: Mapping[str, bytes]) -> Iterator[Package]:
                 kind="debian",
                 name=name,
                 version=stanza.get("version", ""),
-                paths=tuple(dict.fromkeys(_follow_diversions(normalise_paths(recorded), name, diversions))),
+                paths=_follow_diversions(normalise_paths(recorded), name, diversions),
                 requires=_split_names(stanza.get("pre-depends", ""), stanza.get("depends", "")),
                 provides=_split_names(stanza.get("provides", "")),
                 requested=_is_requested(stanza, automatic),
@@ -166,8 +166,9 @@ def _parse_diversions(content: bytes) -> _Diversions:
     return diversions
 
 
-def _follow_diversions(paths: Iterable[str], package: str, diversions: _Diversions) -> Iterator[str]:
-    """Yield where a package's files are. A diverted file is elsewhere, unless the package itself diverted it."""
-    for path in paths:
-        target, stays = diversions.get(path, (path, package))
-        yield path if stays == package else target
+def _follow_diversions(paths: tuple[str, ...], package: str, diversions: _Diversions) -> tuple[str, ...]:
+    """Return where a package's files are. A diverted file is elsewhere, unless the package itself diverted it."""
+    if diversions.keys().isdisjoint(paths):
+        return paths
+    places = ((path, *diversions.get(path, (path, package))) for path in paths)
+    return tuple(dict.fromkeys(path if stays == package else target for path, target, stays in places))
