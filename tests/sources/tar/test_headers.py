@@ -204,6 +204,17 @@ def test_checksum(checksum: int, is_one: bool, write: Callable[[int], bytes]) ->
     assert is_tar(block) == is_one
 
 
+@pytest.mark.parametrize("letter", [b"a", b"\x7f", b"\x80", b"\xff"])
+@pytest.mark.parametrize("off", [0, 1, -1, 256, 65521, -65521])
+def test_checksum_of_a_full_block(letter: bytes, off: int) -> None:
+    """The sum is compared as a whole, however large it is."""
+    block = block_of(name=letter * 148, type=letter * 356)
+    total = 504 * letter[0] + 8 * ord(" ")
+    assert is_header(block)
+    if total + off >= 0:
+        assert is_header(block[:148] + b"%06o\0 " % (total + off) + block[156:]) == (off == 0)
+
+
 def test_checksum_that_is_no_number() -> None:
     """A block without a number in the checksum's place is no header."""
     assert not is_header(block_of(checksum=b"x"))
