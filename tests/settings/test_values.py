@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -138,3 +141,30 @@ def test_longest_path(place: str) -> None:
         with pytest.raises(SettingsError, match=rf"^settings: {place}: no path is longer than 4095 bytes, and no name"):
             check(make_settings(place, text))
     assert (os.pathconf("/", "PC_NAME_MAX"), os.pathconf("/", "PC_PATH_MAX")) == (255, 4096)
+
+
+def test_sections_take_little_to_define() -> None:
+    """Importing the settings builds no validator, of which a report needs one, and compiles no annotations."""
+    program = """
+import json, sys
+from pydantic_core import SchemaValidator
+from weighbridge.settings import project
+from weighbridge.settings.values import Section
+
+def walk(kind):
+    yield kind
+    for each in kind.__subclasses__():
+        yield from walk(each)
+
+def list_built():
+    kinds = ((each, vars(each)["__pydantic_validator__"]) for each in walk(Section))
+    return sorted(each.__name__ for each, checks in kinds if type(checks) is SchemaValidator)
+
+before = list_built()
+project.check({"variants": {"a": {}}, "smoke": {"services": {}}})
+modules = {each.__module__ for each in walk(Section)}
+print(json.dumps([before, list_built(), [each for each in modules if hasattr(sys.modules[each], "annotations")]]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    generic = ["Limit"]  # pydantic builds it where it gets its parameter
+    assert json.loads(done.stdout) == [generic, [*generic, "Settings"], []]

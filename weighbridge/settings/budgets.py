@@ -1,13 +1,11 @@
 """How much an image may weigh: limits with units, for all variants and for each one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from weighbridge.settings.values import Bytes, Name, Section, Size
+from weighbridge.settings.values import Bytes, Name, Section, Size, usual_values
 
 Percent = Annotated[float, Field(ge=0, le=10_000)]
 _Value = TypeVar("_Value", Bytes, Percent)
@@ -66,7 +64,7 @@ class Limits(Section):
 class Budgets(Section):
     """How much the variants may weigh; `invoke report` checks that."""
 
-    default: Limits = Limits()
+    default: Limits = usual_values()
     """Limits of every variant, unless its own section says otherwise."""
     variants: dict[Name, Limits] = {}
     """Variant -> its own limits; null removes one of the default limits."""

@@ -1,7 +1,5 @@
 """How a container runs that is started from an image of the project: a role of the smoke test, or a one-off command."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator

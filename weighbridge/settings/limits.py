@@ -1,7 +1,5 @@
 """The section `limits`: how much one image may have before reading it stops."""
 
-from __future__ import annotations
-
 from typing import Annotated, Final
 
 from pydantic import Field, field_validator

@@ -1,7 +1,5 @@
 """The HTTP method of a request, which in the settings is the key that has the path."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 

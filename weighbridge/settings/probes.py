@@ -1,7 +1,5 @@
 """Requests to the API that prove that the application works: what they send, keep, wait for and expect."""
 
-from __future__ import annotations
-
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 

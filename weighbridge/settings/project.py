@@ -3,8 +3,6 @@
 `commands.project` collects them from a file, from variables and from Invoke. This module only checks the result.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -29,6 +27,7 @@ from weighbridge.settings.values import (
     RegistryHost,
     Repository,
     Section,
+    usual_values,
 )
 
 BaseRole = Literal["python", "redis"]
@@ -120,19 +119,19 @@ class Settings(Section):
 
     repository: Repository = "backend"
     """Images are named `repository:variant`."""
-    bases: Bases = Bases()
+    bases: Bases = usual_values()
     variants: dict[Name, Variant] = {}
     roles: Roles = Field(default_factory=dict, validate_default=True)
     """Name -> a role that the images run in, in the order in which they start; null: there is none of that name."""
-    smoke: Smoke = Smoke()
-    reports: Reports = Reports()
-    registries: Registries = Registries()
-    engine: EngineUse = EngineUse()
+    smoke: Smoke = usual_values()
+    reports: Reports = usual_values()
+    registries: Registries = usual_values()
+    engine: EngineUse = usual_values()
     changes: dict[Name, Change] = {}
     """The changes that `invoke report --rebuild` tries, in this order."""
-    budgets: Budgets = Budgets()
-    limits: ImageLimits = ImageLimits()
-    init: Init = Init()
+    budgets: Budgets = usual_values()
+    limits: ImageLimits = usual_values()
+    init: Init = usual_values()
 
     @field_validator("budgets")
     @classmethod

@@ -1,7 +1,5 @@
 """The roles of an application: what its images run as, such as an API and a worker."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 

@@ -1,7 +1,5 @@
 """The services that roles need, such as a database and a broker, which the smoke test starts for them."""
 
-from __future__ import annotations
-
 from weighbridge.settings.containers import Mounts
 from weighbridge.settings.names import Alias, Folder, User
 from weighbridge.settings.values import Argument, Bytes, Command, Reference, Section

@@ -1,7 +1,5 @@
 """How to test images: the services, what runs first, the requests that must work, the faults that they must survive."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -25,6 +23,7 @@ from weighbridge.settings.values import (
     Section,
     Size,
     UrlPath,
+    usual_values,
 )
 
 
@@ -94,7 +93,7 @@ class Smoke(Section):
     """Probes, in the order in which they are tried once all roles are ready."""
     stubs: dict[Host, Annotated[tuple[StubAnswer, ...], Field(min_length=1)]] = {}
     """Host of a third party -> requests to it, and the answers that they get by HTTP and HTTPS."""
-    faults: Faults = Faults()
+    faults: Faults = usual_values()
 
     @model_validator(mode="before")
     @classmethod

@@ -1,7 +1,5 @@
 """Fixed answers in place of a third party's host, which the stack cannot reach."""
 
-from __future__ import annotations
-
 from typing import Any, Self
 
 from pydantic import ConfigDict, Field, model_validator

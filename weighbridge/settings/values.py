@@ -1,7 +1,5 @@
 """The types of values in the settings."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -197,12 +195,23 @@ class NullRemoves:
 
 
 class Section(BaseModel):
-    """A part of the settings: frozen; an unknown key is an error."""
+    """A part of the settings: frozen; an unknown key is an error.
+
+    Modules with sections do not import `annotations` from `__future__`: pydantic would have to compile each one.
+    """
 
     # Most sections are only used as parts of others, and then need no validator of their own.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
     takes_single_value: ClassVar[bool] = False
     """Whether a single value may stand in place of the section."""
+
+
+def usual_values() -> Any:
+    """Return the default of a field that is a section: the section with its own defaults.
+
+    An instance as the default would be made at import, and need a validator of its own, which takes long to build.
+    """
+    return Field(default_factory=dict, validate_default=True)
 
 
 def _tell_form(value: Any) -> str:
