@@ -59,6 +59,8 @@ def flatten(text: str, mark: str = _MARK) -> str:
 
 def replace_unprintable(text: str) -> str:
     """Return text with a mark in place of each control character and each invisible one."""
+    if text.isprintable():
+        return text
     return "".join(sign if sign.isprintable() else _MARK for sign in text)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -13,7 +16,10 @@ from weighbridge.errors import SettingsError
 from weighbridge.model.report import Report
 from weighbridge.render import formats
 from weighbridge.report.comparison import Comparison, compare_reports
+from weighbridge.report.records import dump_json
 from weighbridge.report.summary import Summary
+
+PROJECT = Path(__file__).parents[2]
 
 
 def test_formats_of_the_smoke_test() -> None:
@@ -34,6 +40,30 @@ def test_only_a_page_asks_for_files_and_history(name: str, capsys: pytest.Captur
     """Only the page reads files and history, which take long to compute."""
     formats.REPORTS[name](replace(summary(), trees=_refused, history=_refused))
     assert capsys.readouterr().out
+
+
+COMPARED = {f"weighbridge.report.{name}" for name in ("comparison", "difference", "growth")}
+FIRST = """
+import io, sys
+from weighbridge.render import formats
+from weighbridge.report.records import parse_json
+from weighbridge.report.summary import Summary
+
+formats.REPORTS[sys.argv[1]](Summary(report=parse_json(sys.stdin.buffer.read())), io.StringIO())
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("name", sorted(formats.REPORTS))
+def test_first_report_loads_no_more_than_it_shows(name: str) -> None:
+    """Without a baseline nothing is loaded that compares, but by the page, which has a chart of all records."""
+    record = dump_json(summary().report)
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST, name], input=record, capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    loaded = {*done.stdout.split()}
+    assert "weighbridge.render.formats" in loaded
+    assert (loaded & COMPARED) == (COMPARED if name == "html" else set())
 
 
 def _refused() -> NoReturn:

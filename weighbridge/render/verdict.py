@@ -12,12 +12,12 @@ from weighbridge.image.prelude import strip_prelude
 from weighbridge.render import overview
 from weighbridge.render.overview import format_count, format_delta
 from weighbridge.report.base_release import find_release_change
-from weighbridge.report.growth import Cause
 from weighbridge.report.units import format_size
 
 if TYPE_CHECKING:
     from weighbridge.model.report import Image, Report, Waste
     from weighbridge.report.comparison import Comparison
+    from weighbridge.report.growth import Cause
     from weighbridge.report.summary import Summary
 
 _BUDGET = "budget-"
@@ -122,7 +122,7 @@ def _find_largest_causes(comparison: Comparison) -> Sequence[Cause]:
 
 def _group_packages(causes: Sequence[Cause]) -> list[Cause]:
     """Return the packages of one manager that were added or removed: a requested package brings others with it."""
-    groups = defaultdict[str, list[Cause]](list)
+    groups: defaultdict[str, list[Cause]] = defaultdict(list)
     for each in causes:
         if each.category in _PACKAGES and (each.before_version is None) != (each.after_version is None):
             groups[each.category].append(each)

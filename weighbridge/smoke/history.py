@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -66,13 +67,14 @@ def is_proven(settings: Settings, code: str, image_id: str, beside: Mapping[str,
 
 def read_standings(report: Report) -> dict[str, Standing]:
     """Return variant -> result of its last smoke test, for each image of a report that a smoke test has tried."""
-    cache, adapter = Cache(), TypeAdapter(Standing)
-    found = {}
-    for image in report.images:
-        try:
-            found[image.variant] = adapter.validate_python(cache.read_document(_build_standing_key(image.id)))
-        except ValidationError:
-            continue  # never tried, or somebody damaged the cache
+    cache = Cache()
+    kept = {image.variant: cache.read_document(_build_standing_key(image.id)) for image in report.images}
+    if not any(kept.values()):
+        return {}
+    found, adapter = {}, TypeAdapter(Standing)  # only now, because building that takes long
+    for variant, document in kept.items():
+        with suppress(ValidationError):  # never tried, or somebody damaged the cache
+            found[variant] = adapter.validate_python(document)
     return found
 
 

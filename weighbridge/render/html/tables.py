@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from weighbridge.render import overview, verdict
 from weighbridge.render.overview import format_delta
-from weighbridge.report.growth import Cause
 from weighbridge.report.units import format_size
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from weighbridge.model.smoke import Standing
     from weighbridge.report.comparison import Comparison
     from weighbridge.report.difference import LedgerDifference
+    from weighbridge.report.growth import Cause
     from weighbridge.report.summary import Summary
 
 _OWNERS = 600
@@ -183,6 +183,8 @@ def list_rebuilds(report: Report) -> Iterator[tuple[Image, Rebuild]]:
 
 def format_versions(row: Cause | LedgerDifference) -> str:
     """Return the version of what changed, or both versions; for the base image, its Debian releases if they changed."""
+    from weighbridge.report.growth import Cause  # noqa: PLC0415 - most reports have no baseline
+
     if isinstance(row, Cause):
         return verdict.format_versions(row)
     return overview.format_versions(row.before_version, row.after_version)

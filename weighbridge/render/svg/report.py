@@ -20,7 +20,6 @@ from weighbridge.render.overview import MISSING, Answer, describe_proof, format_
 from weighbridge.render.svg.canvas import Canvas
 from weighbridge.render.verdict import find_remedy, state_verdict
 from weighbridge.report import advice
-from weighbridge.report.comparison import find_largest
 from weighbridge.report.summary import Summary
 from weighbridge.report.units import format_size
 
@@ -109,6 +108,8 @@ def _wrap_answer(answer: str) -> list[str]:
 def _choose_answer(summary: Summary) -> str:
     """Return what changed since the baseline; without a baseline, what to ship."""
     if summary.baseline:
+        from weighbridge.report.comparison import find_largest  # noqa: PLC0415 - most reports have no baseline
+
         comparisons = summary.baseline.comparisons
         what = find_remedy(summary, find_largest(comparisons)).replace("`", "") if comparisons else ""
         return f"{state_verdict(summary)}. {what}".rstrip()

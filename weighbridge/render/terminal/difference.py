@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO, assert_never
 
 from weighbridge.image.prelude import strip_prelude
-from weighbridge.model.report import Image
+from weighbridge.model.report import Image, Report
 from weighbridge.quoting import shorten
 from weighbridge.render.overview import format_count, format_delta, format_pull, format_versions
 from weighbridge.render.terminal.console import Cell, Column, Style, print_line, print_paragraph, print_table
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from weighbridge.report.comparison import Comparison
     from weighbridge.report.difference import LayerChange, LayerDifference, LedgerDifference
     from weighbridge.report.growth import Cause
-    from weighbridge.report.summary import Baseline, Summary
+    from weighbridge.report.summary import Baseline
 
 _ROWS = 20
 _ROWS_OF_REPORT = 10
@@ -55,12 +55,9 @@ def render(comparison: Comparison, stream: TextIO | None = None) -> None:
         print_line(f"A node that has the first image pulls {cost} for the second.", stream=stream)
 
 
-def render_growth(summary: Summary, stream: TextIO | None = None) -> None:
-    """Print why each variant changed since the baseline, or why it is not compared; nothing without a baseline."""
-    baseline = summary.baseline
-    if baseline is None:
-        return
-    earlier, later = ({each.variant: each for each in it.images} for it in (baseline.report, summary.report))
+def render_growth(baseline: Baseline, report: Report, stream: TextIO | None = None) -> None:
+    """Print why each variant of a report changed since the baseline, or why it is not compared."""
+    earlier, later = ({each.variant: each for each in it.images} for it in (baseline.report, report))
     grown = [each for each in baseline.comparisons if _has_changed(each)]
     for each in grown:
         title = f"{each.variant}: {_format_change(each)} since {baseline.label}"

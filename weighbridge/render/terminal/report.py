@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from weighbridge.image.categories import CATEGORIES, WASTED
 from weighbridge.image.prelude import strip_prelude
 from weighbridge.render.overview import describe_base, format_count, format_pull, name_origin, read_layer_pull
-from weighbridge.render.terminal import difference, overview
+from weighbridge.render.terminal import overview
 from weighbridge.render.terminal.console import (
     Cell,
     Column,
@@ -34,7 +34,10 @@ def render(summary: Summary, stream: TextIO | None = None) -> None:
     """Print the overview and why the images grew, then the owners, layers and waste of each image."""
     report = summary.report
     overview.render(summary, stream)
-    difference.render_growth(summary, stream)
+    if summary.baseline:
+        from weighbridge.render.terminal import difference  # noqa: PLC0415 - most reports have no baseline
+
+        difference.render_growth(summary.baseline, report, stream)
     if report.sharing:
         for line in _describe_sharing(report.sharing):
             print_paragraph(line, stream=stream)
