@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from weighbridge.cache import Cache
 from weighbridge.commands.requirements import find_demands
-from weighbridge.image.requirements import Demand
+from weighbridge.image import requirements
+from weighbridge.image.requirements import Demand, Requirements
 from weighbridge.settings import project as settings
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / ".cache"))
 
 
 def write(folder: Path, files: Mapping[str, str]) -> None:
@@ -96,3 +103,40 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 def test_project_without_files(tmp_path: Path, folder: str) -> None:
     """A project need not have any of these files, nor be there."""
     assert find_demands(SETTINGS, tmp_path / folder, ["plain"])["plain"].requirements == ()
+
+
+def test_known_files_are_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is parsed when it is new and after it has changed, and what it asks for is the same in between."""
+    project, cache = tmp_path / "project", Cache(tmp_path / "cache")
+    write(project, {"requirements.txt": "-r base.txt\nflask[async,dotenv]\n", "base.txt": "redis\n"})
+    write(project, {"package.json": '{"dependencies": {"next": "1"}}'})
+    parsed, parse = list[str](), requirements.read
+
+    def count(path: str, content: bytes) -> Requirements | None:
+        parsed.append(Path(path).name)
+        return parse(path, content)
+
+    monkeypatch.setattr(requirements, "read", count)
+    first = find_demands(SETTINGS, project, ["plain"], cache=cache)
+    assert sorted(parsed) == ["base.txt", "package.json", "requirements.txt"]
+    assert {"flask": {"async", "dotenv"}} in [each.names for each in first["plain"].requirements]
+    assert find_demands(SETTINGS, project, ["plain"], cache=cache) == first
+    assert len(parsed) == 3
+    write(project, {"base.txt": "valkey\n"})
+    assert names(find_demands(SETTINGS, project, ["plain"], cache=cache)["plain"]) == {"flask", "valkey", "next"}
+    assert parsed[3:] == ["base.txt"]
+
+
+def test_changed_cache_is_passed_over(tmp_path: Path) -> None:
+    """Whatever somebody writes into the cache in place of what was kept, the file is read again."""
+    cache = Cache(tmp_path / "cache")
+    write(tmp_path / "project", {"requirements.txt": "flask\n"})
+    first = find_demands(SETTINGS, tmp_path / "project", ["plain"], cache=cache)
+    ((key, kept),) = (
+        (path.name, document)
+        for path in (tmp_path / "cache").rglob("requirements-*")
+        if (document := cache.read_document(path.name))
+    )
+    for wrong in (None, 1, [], ["python", ["flask"], []], ["python", {"flask": 1}, []]):
+        cache.keep_document(key, dict.fromkeys(kept, wrong))
+        assert find_demands(SETTINGS, tmp_path / "project", ["plain"], cache=cache) == first

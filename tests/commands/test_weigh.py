@@ -435,7 +435,7 @@ def test_what_can_go_is_what_pip_can_miss(tmp_path: Path) -> None:
     spec = ImageSpec(tags=("x:1",), layers=(layer,), labels={NOTHING_LABEL: NOTHING_BELOW})
     (tmp_path / "saved.tar").write_bytes(tar_of(LAYOUTS["docker_25"]([spec])))
     locations = {"x": Location("archive", str(tmp_path / "saved.tar"))}
-    demands = find_demands(settings_check({"variants": {"x": {}}}), tmp_path, ["x"])
+    demands = find_demands(settings_check({"variants": {"x": {}}}), tmp_path, ["x"], cache=Cache(tmp_path / "cache"))
     (image,) = weigh(locations, tmp_path, cache=Cache(tmp_path / "cache"), demands=demands).report.images
     (removal,) = find_removals(image)
     assert {removal.name, *removal.others} == {"wb-loose", "wb-only", "wb-deep"}
