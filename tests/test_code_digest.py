@@ -14,6 +14,7 @@ from weighbridge.image import packages
 ROOT = Path(code_digest.__file__).parent
 ENTRIES = (
     "weighbridge.image.packages",
+    "weighbridge.image.packages.databases",
     "weighbridge.smoke.runner",
     "weighbridge.sources.scan.image",
     "weighbridge.sources.scan.layer",
@@ -37,7 +38,8 @@ def graph() -> grimp.ImportGraph:
 def test_closure(entry: str, graph: grimp.ImportGraph) -> None:
     """Nothing that a module imports is left out; nothing else is in it but packages on the way, and their scripts."""
     found = {module_of(file) for file in code_digest.collect_files(entry)}
-    upstream = {entry} | graph.find_upstream_modules(entry)
+    inside = graph.find_descendants(entry)
+    upstream = {entry} | inside | graph.find_upstream_modules(entry, as_package=bool(inside))
     assert found >= upstream
     assert all(
         any(f"{each}.".startswith(f"{name}.") for each in upstream) or _read(name, upstream)

@@ -183,7 +183,13 @@ def test_image_that_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "counts"), [("image/waste.py", True), ("sources/tar/layer.py", True), ("render/json.py", False)]
+    ("file", "counts"),
+    [
+        ("image/waste.py", True),
+        ("image/packages/npm.py", True),
+        ("sources/tar/layer.py", True),
+        ("render/json.py", False),
+    ],
 )
 def test_code_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, worked: list[str], file: str, *, counts: bool

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.image.dependencies import COMMAND, Gathering, Needs
-from weighbridge.image.packages import Package
+from weighbridge.image.packages.package import Package
 from weighbridge.image.requirements import Requirements, read
 
 SITE = "venv/lib/python3.13/site-packages"

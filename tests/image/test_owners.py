@@ -12,7 +12,7 @@ from tests.support.owned import PYTHON, RECORD, STATUS, SYSTEM, rows, told
 from weighbridge.image import filesystem
 from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.owners import Owner, assign_owners, collect_documents, find_owners, name_area
-from weighbridge.image.packages import Package
+from weighbridge.image.packages.package import Package
 
 
 def test_every_owner() -> None:

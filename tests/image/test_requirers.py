@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from tests.support.wheels import wheel
 from weighbridge.image import requirers
-from weighbridge.image.packages import Package, is_database, parse_packages
+from weighbridge.image.packages.databases import is_database, parse_packages
+from weighbridge.image.packages.package import Package
 from weighbridge.image.requirements import normalize, split_requirement
 from weighbridge.image.requirers import Node, link, link_distributions
 

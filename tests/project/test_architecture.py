@@ -79,8 +79,6 @@ MOST_FOLDERS, MOST_FILES = 10, 13
 """What the package has at its top. One more needs a page in docs/decisions/."""
 PACKAGE, TESTS = PROJECT / "weighbridge", PROJECT / "tests"
 ROOMS = sorted(path.parent for path in PACKAGE.glob("*/**/__init__.py"))
-FILLED = {"image/packages"}
-"""Rooms whose `__init__.py` holds more than what they are for: their one door."""
 
 
 def test_top_of_the_package() -> None:
@@ -98,11 +96,11 @@ def test_folders_are_rooms() -> None:
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(PACKAGE)))
 def test_room_says_what_it_is_for(room: Path) -> None:
-    """Its `__init__.py` says so in its first line, and but for those that are a door holds nothing else."""
+    """Its `__init__.py` says so in its first line, and holds nothing else."""
     tree = ast.parse((room / "__init__.py").read_text(encoding="utf-8"))
     first = (ast.get_docstring(tree) or "").partition("\n")[0]
     assert re.fullmatch(r"[A-Z].{10,}[.]", first)
-    assert (len(tree.body) > 1) is (room.relative_to(PACKAGE).as_posix() in FILLED)
+    assert len(tree.body) == 1
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -43,6 +43,7 @@ def test_only_a_page_asks_for_files_and_history(name: str, capsys: pytest.Captur
 
 
 COMPARED = {f"weighbridge.report.{name}" for name in ("comparison", "difference", "growth")}
+TABLE = "weighbridge.image.packages.ecosystems"
 FIRST = """
 import io, sys
 from weighbridge.render import formats
@@ -56,13 +57,14 @@ print(*sys.modules)
 
 @pytest.mark.parametrize("name", sorted(formats.REPORTS))
 def test_first_report_loads_no_more_than_it_shows(name: str) -> None:
-    """Without a baseline nothing is loaded that compares, but by the page, which has a chart of all records."""
+    """No parser is loaded, and without a baseline nothing that compares, but by the page with its chart of records."""
     record = dump_json(summary().report)
     done = subprocess.run(
         [sys.executable, "-c", FIRST, name], input=record, capture_output=True, text=True, check=True, cwd=PROJECT
     )
     loaded = {*done.stdout.split()}
     assert "weighbridge.render.formats" in loaded
+    assert {each for each in loaded if each.startswith("weighbridge.image.packages.")} <= {TABLE}
     assert (loaded & COMPARED) == (COMPARED if name == "html" else set())
 
 

@@ -26,7 +26,8 @@ from tests.support.images import Entry
 from tests.support.layers import layer_of, symbolic_link
 from tests.support.owned import rows
 from weighbridge.image import filesystem, owners
-from weighbridge.image.packages import Package, is_database
+from weighbridge.image.packages.databases import is_database
+from weighbridge.image.packages.package import Package
 
 RECORDS = Path(__file__).with_name("records") / "ecosystems"
 

@@ -10,8 +10,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from weighbridge.image.packages import Package
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS
+from weighbridge.image.packages.package import Package
 from weighbridge.image.requirements import Requirements
 from weighbridge.image.requirers import Node, link, link_distributions
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from weighbridge.image.filesystem import Directory, Filesystem
-from weighbridge.image.packages import Package, is_document, parse_packages
+from weighbridge.image.packages.databases import is_document, parse_packages
+from weighbridge.image.packages.package import Package
 from weighbridge.model.report import APPLICATION, BYTECODE, UNOWNED
 
 _BYTECODE = re.compile(r"(?P<folder>(?:.*/)?)__pycache__/(?P<stem>[^/]+?)\.[a-z]+-?\d+[a-z]*(?:\.opt-\w+)?\.pyc")

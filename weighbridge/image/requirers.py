@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from weighbridge.image.packages import Package, markers
+from weighbridge.image.packages import markers
+from weighbridge.image.packages.package import Package
 from weighbridge.image.requirements import split_requirement
 
 MOST_LINKS = 200_000

@@ -14,7 +14,7 @@ from weighbridge.image.dependencies import Gathering, Key, Needs
 from weighbridge.image.filesystem import Filesystem
 from weighbridge.image.history import list_instructions
 from weighbridge.image.owners import Owner
-from weighbridge.image.packages import parse_packages
+from weighbridge.image.packages.databases import parse_packages
 from weighbridge.image.requirements import Demand
 from weighbridge.model.report import Base, Image, Layer, Pull
 from weighbridge.model.tree import Node

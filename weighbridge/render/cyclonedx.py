@@ -8,6 +8,7 @@ component contains which.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -160,7 +161,7 @@ def _build_purl(part: Part, systems: _Systems) -> PackageURL | None:
     scope, name = _split_scope(part.name) if purl.is_scoped else ("", part.name)
     if not name.replace("/", "").strip():  # of which the library makes no URL
         return None
-    found = purl.version.fullmatch(part.version or "")
+    found = re.fullmatch(purl.version, part.version or "")
     known = {field: text for field, text in (found.groupdict() if found else {}).items() if text}
     version = known.pop("version", None)
     if release:
@@ -183,6 +184,6 @@ def _find_systems(parts: Sequence[Part]) -> _Systems:
     for ecosystem in ECOSYSTEMS:
         for each in ecosystem.distributions:
             version = versions.get((ecosystem.category, each.package))
-            if version and (match := each.release.match(version)):
+            if version and (match := re.match(each.release, version)):
                 found.setdefault(ecosystem.category, (each.vendor, match[1] or None))
     return found

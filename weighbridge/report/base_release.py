@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,9 @@ def find_release_change(parts: Sequence[LedgerDifference]) -> tuple[str, str, st
     versions = {row.name: (row.before_version or "", row.after_version or "") for row in reversed(parts)}
     for distribution in (known for ecosystem in ECOSYSTEMS for known in ecosystem.distributions):
         before, after = versions.get(distribution.package, ("", ""))
-        if distribution.point_release is None or before == after:
+        if not distribution.point_release or before == after:
             continue
-        old, new = distribution.point_release.search(before), distribution.point_release.search(after)
+        old, new = (re.search(distribution.point_release, version) for version in (before, after))
         if old and new and old.groups() != new.groups():
             return distribution.title, ".".join(old.groups()), ".".join(new.groups())
     return None

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packages import NAMES, PATHS, VERSIONS, damaged, stays_inside
-from weighbridge.image.packages import Package, apk
-from weighbridge.image.packages.package import LONGEST_PATH
+from weighbridge.image.packages import apk
+from weighbridge.image.packages.package import LONGEST_PATH, Package
 
 DATABASE = "lib/apk/db/installed"
 

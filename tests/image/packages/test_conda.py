@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.ecosystems import recorded
 from tests.support.packages import damaged, stays_inside
-from weighbridge.image.packages import Package, conda
-from weighbridge.image.packages.package import LONGEST_PATH
+from weighbridge.image.packages import conda
+from weighbridge.image.packages.package import LONGEST_PATH, Package
 
 META = "opt/conda/conda-meta"
 

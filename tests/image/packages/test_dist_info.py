@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from tests.support.packages import NAMES, PATHS, VERSIONS, damaged, stays_inside
 from tests.support.wheels import wheel
-from weighbridge.image.packages import Package, dist_info
-from weighbridge.image.packages.package import LONGEST_PATH
+from weighbridge.image.packages import dist_info
+from weighbridge.image.packages.package import LONGEST_PATH, Package
 
 SITE = "opt/venv/lib/python3.13/site-packages"
 RECORD = f"{SITE}/demo-1.0.dist-info/RECORD"

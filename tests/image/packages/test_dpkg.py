@@ -16,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packages import NAMES, PATHS, VERSIONS, damaged, stays_inside
-from weighbridge.image.packages import Package, dpkg, is_database
+from weighbridge.image.packages import dpkg
+from weighbridge.image.packages.databases import is_database
+from weighbridge.image.packages.package import Package
 
 DPKG = "var/lib/dpkg"
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="dpkg is not installed")

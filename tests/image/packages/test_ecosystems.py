@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from weighbridge.image.packages import is_database
+from weighbridge.image.packages import apk, dist_info, dpkg, egg_info, rpm
+from weighbridge.image.packages.databases import is_database
 from weighbridge.image.packages.ecosystems import ECOSYSTEMS, Ecosystem
 
 PROJECT = Path(__file__).parents[3]
@@ -32,7 +33,7 @@ def test_row(row: Ecosystem) -> None:
     assert re.fullmatch(r"[A-Z].*[.]", row.remedy)
     assert re.fullmatch("#[0-9a-f]{6}", row.colour)
     assert re.fullmatch("[a-z]+", row.purl.type)
-    assert "version" in row.purl.version.groupindex
+    assert "version" in re.compile(row.purl.version).groupindex
     assert row.parsers
     assert not row.distributions or row.is_system
 
@@ -67,7 +68,7 @@ ROW = '''
         remedy="Write it out of the plot.",
         colour="#123456",
         purl=Purl(type="generic", vendor="shelf"),
-        parsers=(novel,),
+        parsers=("novel",),
         beginnings=("var/lib/novel/",),
     ),
 )
@@ -112,7 +113,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = root / "weighbridge/image/packages"
     (folder / "novel.py").write_text(PARSER, encoding="utf-8")
     table = (folder / "ecosystems.py").read_text(encoding="utf-8")
-    changed = table.replace('\n)\n"""Every ecosystem', ROW, 1).replace("import apk,", "import apk, novel,", 1)
+    changed = table.replace('\n)\n"""Every ecosystem', ROW, 1)
     (folder / "ecosystems.py").write_text(changed, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-B", "-c", PROGRAM],
@@ -172,14 +173,42 @@ def test_nothing_else_spells_categories(room: str) -> None:
     assert not re.findall(rf"\.c-(?:{'|'.join(row.category for row in ECOSYSTEMS)})\b", style)
 
 
-def test_table_is_cheap_to_import() -> None:
-    """No parser imports what only its own databases need, such as SQLite, before there is one."""
-    program = (
-        "import sys; before = set(sys.modules); import weighbridge.image.packages; print(*set(sys.modules) - before)"
-    )
+PLACES = [
+    *apk.DATABASES,
+    apk.WORLD,
+    dpkg.EXTENDED_STATES,
+    *(f"{folder}rpmdb.sqlite" for folder in rpm.FOLDERS),
+    *(f"usr/demo-1.dist-info/{name}" for name in dist_info.NAMES),
+    *(f"usr/demo-1{ending}" for ending in egg_info.ENDINGS),
+]
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_table_knows_the_places_of_its_parsers(path: str) -> None:
+    """The beginnings and endings of the table let through whatever a parser says that it reads."""
+    assert is_database(path)
+
+
+def list_loaded(module: str) -> set[str]:
+    """Return what importing a module loads."""
+    program = f"import sys; before = set(sys.modules); import {module}; print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=PROJECT)
+    return set(done.stdout.split())
+
+
+def test_parsers_are_cheap_to_import() -> None:
+    """No parser imports what only its own databases need, such as SQLite, before there is one."""
     heavy = {"sqlite3", "subprocess", "socket", "ctypes", "asyncio", "pydantic", "email.message", "importlib.metadata"}
-    assert not heavy & set(done.stdout.split())
+    loaded = list_loaded("weighbridge.image.packages.databases")
+    assert "weighbridge.image.packages.rpm" in loaded
+    assert not heavy & loaded
+
+
+def test_table_loads_no_parser() -> None:
+    """A report of known images needs the table, and neither parsers nor what they share."""
+    loaded = list_loaded("weighbridge.image.packages.ecosystems")
+    ours = {name for name in loaded if name.startswith("weighbridge.image.")}
+    assert ours == {"weighbridge.image.packages", "weighbridge.image.packages.ecosystems"}
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ from tests.support.ecosystems import recorded
 from tests.support.images import Entry
 from tests.support.owned import rows, told
 from tests.support.packages import damaged, stays_inside
-from weighbridge.image.packages import Package, egg_info
-from weighbridge.image.packages.package import LONGEST_PATH
+from weighbridge.image.packages import egg_info
+from weighbridge.image.packages.package import LONGEST_PATH, Package
 
 SITE = "venv/lib/python3.9/site-packages"
 METADATA = b"Metadata-Version: 2.1\nName: Demo.Pkg\nVersion: 1.5\n\nName: of the description\n"

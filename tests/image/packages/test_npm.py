@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.ecosystems import node_tree, recorded
 from tests.support.packages import damaged, stays_inside
-from weighbridge.image.packages import Package, npm
-from weighbridge.image.packages.package import LONGEST_PATH
+from weighbridge.image.packages import npm
+from weighbridge.image.packages.package import LONGEST_PATH, Package
 
 
 def described(**fields: object) -> bytes:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packages import stays_inside
-from weighbridge.image.packages import apk, package, parse_packages
+from weighbridge.image.packages import apk, package
+from weighbridge.image.packages.databases import parse_packages
 from weighbridge.image.packages.package import LONGEST_PATH, normalise_paths, split_lines
 
 

@@ -1,26 +1,14 @@
-"""One table of package ecosystems: what each is called, how it is shown, and which parsers read its databases."""
+"""One table of package ecosystems: what each is called, how it is shown, and which parsers read its databases.
+
+It loads no parser and compiles no pattern: most reports show what is known, and read no database.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
-
-from weighbridge.image.packages import apk, conda, dist_info, dpkg, egg_info, go, npm, rpm
-from weighbridge.image.packages.package import Package
 
 ORPHAN_REMEDY = "Nobody asked for it: leave it out. If it is used after all, install it by name."
-
-
-class Parser(Protocol):
-    """A module that reads what one kind of package manager writes down."""
-
-    def is_database(self, path: str, /) -> bool:
-        """Tell whether the parser needs a file's bytes. `path` is from the root, without a slash."""
-
-    def parse_packages(self, documents: Mapping[str, bytes], /) -> Iterator[Package]:
-        """Yield the packages of `documents`, path -> bytes, whatever else is among them. Nothing is raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +20,9 @@ class Purl:
     """The namespace where no package tells the distribution. Only for a system's packages."""
     is_scoped: bool = False
     """Whether what stands before the last slash of a name is the namespace, as in `@scope/name`."""
-    version: re.Pattern[str] = re.compile(r"(?P<version>.*)", re.DOTALL)
-    """Takes a version apart: the group `version` is the URL's, every other group a qualifier of that name."""
+    version: str = r"(?s)(?P<version>.*)"
+    """A regular expression that takes a version apart: the group `version` is the URL's, every other group a qualifier
+    of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +33,12 @@ class Distribution:
     vendor: str
     """The namespace of its packages' URLs, and the first part of their `distro`."""
     package: str
-    release: re.Pattern[str]
-    """Matches the beginning of that package's version. Its group is the release that advisories are listed by; empty
-    where the version does not tell it."""
-    point_release: re.Pattern[str] | None = None
-    """Found in that version, where it is one of this distribution's updates: its groups, joined by dots, name it."""
+    release: str
+    """A regular expression for the beginning of that package's version. Its group is the release that advisories are
+    listed by; empty where the version does not tell it."""
+    point_release: str = ""
+    """A regular expression that is found in that version where it is one of this distribution's updates: its groups,
+    joined by dots, name it. Empty: no version tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +67,8 @@ class Ecosystem:
     """Whether it is the operating system's own: an image without a base does not run without its packages."""
     distributions: tuple[Distribution, ...] = ()
     """Those whose packages these may be; the first that matches an image is it."""
-    parsers: tuple[Parser, ...]
+    parsers: tuple[str, ...]
+    """The modules beside this one that read what it writes down, by their names."""
     beginnings: tuple[str, ...] = ()
     """Each database's path begins with one of these, or ends with one of `endings`: tests that cost next to nothing,
     since they are made of every file of every layer."""
@@ -107,8 +98,8 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
         title="conda",
         remedy="Drop it from the environment's file if nothing that runs needs it.",
         colour="#6f9a1e",
-        purl=Purl(type="conda", version=re.compile(r"(?P<version>[^=]*)=?(?P<build>.*)", re.DOTALL)),
-        parsers=(conda,),
+        purl=Purl(type="conda", version=r"(?s)(?P<version>[^=]*)=?(?P<build>.*)"),
+        parsers=("conda",),
         endings=(".json", "conda-meta/history"),
     ),
     Ecosystem(
@@ -117,8 +108,20 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
         remedy="Drop it from the requirements if nothing that runs imports it.",
         colour="#d9a400",
         purl=Purl(type="pypi"),
-        parsers=(dist_info, egg_info),
-        endings=(*(f".dist-info/{name}" for name in dist_info.NAMES), *egg_info.ENDINGS),
+        parsers=("dist_info", "egg_info"),
+        endings=(
+            ".dist-info/RECORD",
+            ".dist-info/METADATA",
+            ".dist-info/INSTALLER",
+            ".dist-info/direct_url.json",
+            ".egg-info",
+            ".egg-info/PKG-INFO",
+            ".egg-info/installed-files.txt",
+            ".egg-info/requires.txt",
+            ".egg/EGG-INFO/PKG-INFO",
+            ".egg/EGG-INFO/installed-files.txt",
+            ".egg/EGG-INFO/requires.txt",
+        ),
         is_library=True,
         has_extras=True,
         orphan_remedies=dict.fromkeys(("pip", "setuptools", "wheel"), _WITHOUT_INSTALLERS),
@@ -136,17 +139,17 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
         is_system=True,
         distributions=(
             # Ubuntu's version does not tell of which release it is.
-            Distribution(title="Ubuntu", vendor="ubuntu", package="base-files", release=re.compile(r".*ubuntu()")),
+            Distribution(title="Ubuntu", vendor="ubuntu", package="base-files", release=r".*ubuntu()"),
             Distribution(
                 title="Debian",
                 vendor="debian",
                 package="base-files",
-                release=re.compile(r"(\d*)"),
-                point_release=re.compile(r"\+deb(\d+)u(\d+)"),
+                release=r"(\d*)",
+                point_release=r"\+deb(\d+)u(\d+)",
             ),
         ),
-        parsers=(dpkg,),
-        beginnings=("var/lib/dpkg/", dpkg.EXTENDED_STATES),
+        parsers=("dpkg",),
+        beginnings=("var/lib/dpkg/", "var/lib/apt/extended_states"),
         orphan_remedy=(
             "Nobody asked for it: install with `apt-get install --no-install-recommends`, or run `apt-get autoremove"
             " --purge` in the same instruction. If it is used after all, name it in the `apt-get install`."
@@ -164,12 +167,12 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
                 title="Alpine",
                 vendor="alpine",
                 package="alpine-release",
-                release=re.compile(r"((?:\d+(?:\.\d+)*)?)"),
-                point_release=re.compile(r"^(\d+)\.(\d+)\.(\d+)"),
+                release=r"((?:\d+(?:\.\d+)*)?)",
+                point_release=r"^(\d+)\.(\d+)\.(\d+)",
             ),
         ),
-        parsers=(apk,),
-        beginnings=(*apk.DATABASES, apk.WORLD),
+        parsers=("apk",),
+        beginnings=("usr/lib/apk/db/installed", "lib/apk/db/installed", "etc/apk/world"),
         orphan_remedy=(
             "Nobody asked for it: `apk del` it in the same instruction. If it is used after all, `apk add` its name."
         ),
@@ -179,10 +182,10 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
         title="RPM",
         remedy=_SYSTEM_REMEDY,
         colour="#c4611f",
-        purl=Purl(type="rpm", version=re.compile(r"(?:(?P<epoch>\d+):)?(?P<version>.*)", re.DOTALL)),
+        purl=Purl(type="rpm", version=r"(?s)(?:(?P<epoch>\d+):)?(?P<version>.*)"),
         is_system=True,
         distributions=tuple(
-            Distribution(title=title, vendor=vendor, package=package, release=re.compile(r"(\d+(?:\.\d+)?)"))
+            Distribution(title=title, vendor=vendor, package=package, release=r"(\d+(?:\.\d+)?)")
             for title, vendor, package in (
                 ("Fedora", "fedora", "fedora-release-common"),
                 ("Red Hat", "redhat", "redhat-release"),
@@ -196,8 +199,8 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
                 ("openSUSE", "opensuse", "openSUSE-release"),
             )
         ),
-        parsers=(rpm,),
-        beginnings=rpm.FOLDERS,
+        parsers=("rpm",),
+        beginnings=("usr/lib/sysimage/rpm/", "usr/share/rpm/", "var/lib/rpm/"),
         orphan_remedy=(
             "Nothing requires it: run `dnf remove` or `dnf autoremove` in the same instruction, or install with"
             " `--setopt=install_weak_deps=False`. If it is used after all, name it in the `dnf install`."
@@ -209,7 +212,7 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
         remedy="Drop it from package.json if nothing that runs needs it, or install without development packages.",
         colour="#d6459b",
         purl=Purl(type="npm", is_scoped=True),
-        parsers=(npm,),
+        parsers=("npm",),
         endings=("package.json",),
         is_library=True,
         orphan_remedy=(
@@ -224,7 +227,7 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
         remedy="Leave it out if nothing that runs starts it.",
         colour="#4f5bd5",
         purl=Purl(type="golang", is_scoped=True),
-        parsers=(go,),
+        parsers=("go",),
     ),
 )
 """Every ecosystem, in the order in which a ledger lists them and in which their packages claim files: an environment

@@ -17,7 +17,7 @@ import xxhash
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob
 from weighbridge.image.layer import DIRECTORY, FILE, OTHER, WHITEOUT, Fingerprint, LayerContent
-from weighbridge.image.packages import is_database, shorten
+from weighbridge.image.packages.databases import is_database, shorten
 from weighbridge.model.limits import DEFAULT
 from weighbridge.sources.budget import Budget, FolderCount
 from weighbridge.sources.tar.compression import Readable, decompress, is_compressed

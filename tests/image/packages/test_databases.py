@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.packages import stays_inside
-from weighbridge.image import packages
-from weighbridge.image.packages import Package, is_database, parse_packages, shorten
+from weighbridge.image.packages import databases
+from weighbridge.image.packages.databases import is_database, parse_packages, shorten
+from weighbridge.image.packages.package import Package
 
 DATABASES = [
     "var/lib/dpkg/status",
@@ -217,7 +218,7 @@ def test_much_of_the_same(line: bytes) -> None:
 
 def test_text_that_is_too_long_for_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of the most bytes is kept whole, a longer one is no database; RPM's databases are no text."""
-    monkeypatch.setattr(packages, "MAX_TEXT_BYTES", 100)
+    monkeypatch.setattr(databases, "MAX_TEXT_BYTES", 100)
     for path in ("var/lib/dpkg/status", "a/x-1.dist-info/RECORD", "lib/apk/db/installed"):
         assert shorten(path, b"1" * 100) == b"1" * 100
         assert shorten(path, b"1" * 101) == b""
@@ -230,6 +231,6 @@ def test_packages_of_a_system_cost_no_more_than_memory_allows(monkeypatch: pytes
     documents = {f"var/lib/dpkg/info/p{number}.list": b"/a\n/b\n" for number in range(3)}
     documents |= {f"l/p{number}-1.dist-info/RECORD": b"p.py,,\n" for number in range(3)}
     for cost, count in ((3 * 12, 3), (3 * 12 - 1, 2), (11, 0)):
-        monkeypatch.setattr(packages, "MAX_COST", cost)
+        monkeypatch.setattr(databases, "MAX_COST", cost)
         kinds = [package.kind for package in parse_packages(documents)]
         assert (kinds.count("debian"), kinds.count("python")) == (count, 3)
