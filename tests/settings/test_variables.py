@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from weighbridge.errors import SettingsError
+from weighbridge.settings import variables
 from weighbridge.settings.project import Settings
 from weighbridge.settings.variables import INVOKE, PROGRAM, RESERVED, read, read_old, rename
 
@@ -74,3 +75,14 @@ def test_no_setting_is_reserved() -> None:
     """No setting's variable has the name of one that the image or the build already uses."""
     for name in RESERVED:
         assert read({f"{INVOKE}{name}": "x"}, INVOKE, Settings, KNOWN).values == {}
+
+
+def test_settings_are_not_listed_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no variable is ours, which is usual, nobody goes through all settings to find that out."""
+    monkeypatch.setattr(variables, "_iterate_paths", None)
+    theirs = {"PATH": "/bin", "WEIGHBRIDGE_VERSION": "1", "INVOKE_WEIGHBRIDGE_VERSION": "1"}
+    assert read(theirs, PROGRAM, Settings, {}).names == {}
+    assert read(theirs, INVOKE, Settings, {}).names == {}
+    assert read_old(theirs, Settings, {}, ()).names == {}
+    with pytest.raises(TypeError):
+        read_old({"INVOKE_REPOSITORY": "x"}, Settings, {}, ())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
@@ -45,18 +44,26 @@ def read(environment: Mapping[str, str], prefix: str, model: type[BaseModel], kn
     Raises:
         SettingsError: A variable's name is almost that of a setting: probably a typing error.
     """
+    ours = {name: name.removeprefix(prefix) for name in sorted(environment) if name.startswith(prefix)}
+    if {*ours.values()} <= RESERVED:  # mostly there are none, and to list all settings takes a while
+        return Variables(values={}, names={})
     names = {_name(path): path for path in _iterate_paths(model, known)}
     values, found = dict[str, Any](), dict[Path, str]()
-    for variable in sorted(environment):
-        rest = variable.removeprefix(prefix)
-        if rest == variable or rest in RESERVED:
+    for variable, rest in ours.items():
+        if rest in RESERVED:
             continue
         if rest in names:
             found[names[rest]] = variable
             _set(values, names[rest], environment[variable])
-        elif alike := difflib.get_close_matches(rest, names, n=1, cutoff=_ALIKE):
+        elif alike := _find_alike(rest, names):
             raise SettingsError(f"{variable} sets nothing", advice=f"Did you mean {prefix}{alike[0]}?")
     return Variables(values=values, names=found)
+
+
+def _find_alike(name: str, names: Iterable[str]) -> list[str]:
+    import difflib  # noqa: PLC0415 - only for a name that is not known
+
+    return difflib.get_close_matches(name, names, n=1, cutoff=_ALIKE)
 
 
 def read_old(
@@ -70,6 +77,8 @@ def read_old(
         known: The settings of the files.
         theirs: Keys at the top of a client's invoke.yaml: variables for these are not ours.
     """
+    if all(name.startswith(INVOKE) for name in environment if name.startswith(OLD)):  # as above
+        return Variables(values={}, names={})
     values, found = dict[str, Any](), dict[Path, str]()
     for path in _iterate_paths(model, known):
         variable = f"{OLD}{_name(path)}"
@@ -107,7 +116,7 @@ def _iterate_below(kind: Any, known: Any, place: Path) -> Iterator[Path]:
     if not sections and not maps:
         yield place
         return
-    if _takes_value(kind):
+    if any(section.takes_single_value for section in sections if issubclass(section, Section)):  # as a limit can be
         yield place
     for section in sections:
         yield from _iterate_paths(section, known, place)
@@ -118,6 +127,8 @@ def _iterate_below(kind: Any, known: Any, place: Path) -> Iterator[Path]:
 
 def _find_parts(kind: Any) -> tuple[Sequence[type[BaseModel]], Sequence[Any]]:
     """Return the sections in a type, such as `Growth | None`, and what its maps from names to something hold."""
+    if type(kind) is type:  # a text, a number
+        return [], []
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return [kind], []
     if get_origin(kind) is dict:
@@ -126,8 +137,3 @@ def _find_parts(kind: Any) -> tuple[Sequence[type[BaseModel]], Sequence[Any]]:
         return [], []
     parts = [_find_parts(each) for each in get_args(kind)]
     return [one for sections, _ in parts for one in sections], [one for _, maps in parts for one in maps]
-
-
-def _takes_value(kind: Any) -> bool:
-    """Tell whether a section can also be a single value, as a limit can."""
-    return any(section.takes_single_value for section in _find_parts(kind)[0] if issubclass(section, Section))
