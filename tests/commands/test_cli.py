@@ -56,6 +56,34 @@ def test_menu_opens_without_what_tasks_need() -> None:
     assert not {"pydantic", "rich", "docker", "requests", "jinja2"} & set(done.stdout.split())
 
 
+LATER = (
+    "weighbridge.build",
+    "weighbridge.engine.client",
+    "weighbridge.image.packages.",
+    "weighbridge.image.weighing",
+    "weighbridge.model.smoke",
+    "weighbridge.report.comparison",
+    "weighbridge.report.difference",
+    "weighbridge.report.growth",
+    "weighbridge.settings.compose",
+    "weighbridge.sources.tar",
+    "docker",
+    "jinja2",
+    "packaging",
+    "requests",
+)
+"""What a report loads only if it has something to read, to weigh or to compare."""
+
+
+def test_report_begins_without_what_it_may_never_need() -> None:
+    """Before a report has looked at any image, nothing is loaded that most reports of known images do not need."""
+    program = "import sys; from weighbridge.commands import cli, project, report; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True, capture_output=True, text=True)
+    loaded = done.stdout.split()
+    assert "weighbridge.commands.report" in loaded
+    assert [name for name in loaded if name.startswith(LATER)] == []
+
+
 @pytest.mark.parametrize("chosen", [None, "logfire"])
 def test_plugins_of_others_are_not_looked_for(monkeypatch: pytest.MonkeyPatch, chosen: str | None) -> None:
     """Pydantic looks for no plugins while a command runs, unless the user has a say; afterwards it may again."""

@@ -136,6 +136,7 @@ UNMIRRORED: Mapping[str, str] = {
     "image/sharing": "needs images that were weighed: tests/commands/test_weigh.py",
     "image/weighing": "figures of whole images: tests/commands/test_weigh.py, tests/sources/test_opener.py",
     "model/limits": "values without behaviour",
+    "model/rules": "words without behaviour, and the titles of rules: tests/smoke/test_rule.py",
     "model/recipe": "values without behaviour",
     "model/scan": "values without behaviour",
     "render/overview": "cells of a table: tests/render/terminal/test_overview.py, tests/render/svg/test_report.py",

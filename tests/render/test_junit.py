@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from junitparser import Failure, JUnitXml, Skipped
 
 from weighbridge import quoting
-from weighbridge.model.smoke import Check, Outcome, Proof, Subject
+from weighbridge.model.rules import Subject
+from weighbridge.model.smoke import Check, Outcome, Proof
 from weighbridge.render import junit
 
 

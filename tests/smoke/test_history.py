@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.reports import image, report
 from weighbridge.cache import Cache
-from weighbridge.model.smoke import Check, Outcome, Profile, Proof, RuleCounts, StartCosts, TriedImage
+from weighbridge.model.rules import Profile
+from weighbridge.model.smoke import Check, Outcome, Proof, RuleCounts, StartCosts, TriedImage
 from weighbridge.render.overview import describe_standing
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import history

@@ -11,7 +11,8 @@ import pytest
 from tests.support.fakes import RUNNING, FakeEngine, Told, exited, stack_on
 from weighbridge.errors import EngineFault
 from weighbridge.model.engine import ContainerState
-from weighbridge.model.smoke import Profile, Proof
+from weighbridge.model.rules import Profile
+from weighbridge.model.smoke import Proof
 from weighbridge.smoke.rule import Rule, find_first_failed, try_all
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import containers

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.support.fakes import contents, settings, with_roles
-from weighbridge.model.smoke import Profile
+from weighbridge.model.rules import Profile
 from weighbridge.settings.project import Settings, check
 from weighbridge.smoke import suite
 from weighbridge.smoke.stack.cast import Cast, use_alone

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts, Subject
+from weighbridge.model.rules import Subject
+from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts
 
 
 def check(

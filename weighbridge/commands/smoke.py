@@ -14,7 +14,8 @@ from weighbridge.cache import Cache
 from weighbridge.engine.client import connect
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import SettingsError
-from weighbridge.model.smoke import Profile, Proof
+from weighbridge.model.rules import Profile
+from weighbridge.model.smoke import Proof
 from weighbridge.render import formats
 from weighbridge.render.terminal import console, smoke_progress
 from weighbridge.settings.project import Settings

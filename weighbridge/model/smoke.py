@@ -7,21 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-RoleKind = Literal["api", "worker", "beat", "other"]
-"""What a role does: answers HTTP, runs jobs, sends jobs by a schedule, or something that only shows by running."""
-Profile = Literal["works", "hardened"]
-"""What the smoke test demands: that the application works, or that it does so confined, from an image fit for that."""
-Subject = str
-"""What a rule is about: `image`, `before`, the name of a role, `stack`: all of them together, or `fault`: a fault that
-the test causes. If roles run from several images, `IMAGE image`."""
+from weighbridge.model.rules import Profile, Subject, build_title
+
 Outcome = Literal["passed", "failed", "skipped", "waived", "noted"]
 """Of a rule. `skipped`: not tried, because a rule that it needs does not hold. `waived`: it does not hold, and the
 settings say why that is accepted. `noted`: it does not hold, and only the profile `hardened` demands it."""
-
-
-def build_title(role: Subject, rule: str) -> str:
-    """Return the unique name of a rule, such as `worker ready`."""
-    return f"{role} {rule}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, TextIO
 
-from weighbridge.model import smoke
 from weighbridge.model.report import FORMAT_VERSION
 from weighbridge.report.records import dump_json
 
@@ -67,7 +66,9 @@ def render_build(result: BuildResult, stream: TextIO | None = None) -> None:
 
 def render_proofs(proofs: Sequence[Proof], stream: TextIO | None = None) -> None:
     """Write the results of the smoke test, one object per variant."""
-    variants = [smoke.serialize_proof(proof) for proof in proofs]
+    from weighbridge.model.smoke import serialize_proof  # noqa: PLC0415 - as above
+
+    variants = [serialize_proof(proof) for proof in proofs]
     (stream or sys.stdout).write(json.dumps({"format": FORMAT_VERSION, "variants": variants}, indent=2) + "\n")
 
 

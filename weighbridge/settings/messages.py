@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from weighbridge.model.smoke import RoleKind
+from weighbridge.model.rules import RoleKind
 from weighbridge.quoting import escape
 from weighbridge.settings.values import SECTION, TEXT, build_kind_mark
 

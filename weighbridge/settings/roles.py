@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, GetJsonSchemaHandler, Tag
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import core_schema
 
-from weighbridge.model.smoke import RoleKind
+from weighbridge.model.rules import RoleKind
 from weighbridge.settings.containers import Container
 from weighbridge.settings.names import RoleName
 from weighbridge.settings.values import Argument, Command, Seconds, UrlPath, build_kind_mark

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from weighbridge.model.smoke import Profile, build_title
+from weighbridge.model.rules import Profile, build_title
 from weighbridge.settings.containers import Before
 from weighbridge.settings.names import Folder, RoleName, ServiceName
 from weighbridge.settings.probes import Probe, Request, is_new_each_time

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args, get_origin
 
@@ -55,15 +56,9 @@ def read(environment: Mapping[str, str], prefix: str, model: type[BaseModel], kn
         if rest in names:
             found[names[rest]] = variable
             _set(values, names[rest], environment[variable])
-        elif alike := _find_alike(rest, names):
+        elif alike := difflib.get_close_matches(rest, names, n=1, cutoff=_ALIKE):
             raise SettingsError(f"{variable} sets nothing", advice=f"Did you mean {prefix}{alike[0]}?")
     return Variables(values=values, names=found)
-
-
-def _find_alike(name: str, names: Iterable[str]) -> list[str]:
-    import difflib  # noqa: PLC0415 - only for a name that is not known
-
-    return difflib.get_close_matches(name, names, n=1, cutoff=_ALIKE)
 
 
 def read_old(

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from weighbridge.model.rules import Profile
 from weighbridge.model.services import REDIS_LIKE, name_kind
-from weighbridge.model.smoke import Profile
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import image_suite
 from weighbridge.smoke.rule import Rule

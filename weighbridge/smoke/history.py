@@ -12,13 +12,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
 from weighbridge.cache import Cache
 from weighbridge.model.report import Report
-from weighbridge.model.smoke import Profile, Proof, Standing, count_outcomes
+from weighbridge.model.rules import Profile
 from weighbridge.settings.project import Settings
+
+if TYPE_CHECKING:  # a report of images that no smoke test has tried does not need them
+    from weighbridge.model.smoke import Proof, Standing
 
 
 def remember(settings: Settings, code: str, proof: Proof) -> None:
@@ -29,6 +33,8 @@ def remember(settings: Settings, code: str, proof: Proof) -> None:
         code: Digest of the code that tried it.
         proof: The result.
     """
+    from weighbridge.model.smoke import Standing, count_outcomes  # noqa: PLC0415 - as above
+
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     tried = {each.key: each.image_id for each in proof.images}
     passed = {"ok": proof.ok, "by": _digest_rules(settings, code), "variant": proof.variant, "at": now, "with": tried}
@@ -71,7 +77,9 @@ def read_standings(report: Report) -> dict[str, Standing]:
     kept = {image.variant: cache.read_document(_build_standing_key(image.id)) for image in report.images}
     if not any(kept.values()):
         return {}
-    found, adapter = {}, TypeAdapter(Standing)  # only now, because building that takes long
+    from weighbridge.model.smoke import Standing  # noqa: PLC0415 - as above
+
+    found, adapter = {}, TypeAdapter(Standing)
     for variant, document in kept.items():
         with suppress(ValidationError):  # never tried, or somebody damaged the cache
             found[variant] = adapter.validate_python(document)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from weighbridge.errors import EngineFault
-from weighbridge.model.smoke import Check, Outcome, Profile, Subject, build_title
+from weighbridge.model.rules import Profile, Subject, build_title
+from weighbridge.model.smoke import Check, Outcome
 from weighbridge.smoke.rule_failed import CheckFailed, RoleEnded
 from weighbridge.smoke.stack import endings
 from weighbridge.smoke.stack.containers import Stack

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never, get_args
 
-from weighbridge.model.smoke import Profile
+from weighbridge.model.rules import Profile
 from weighbridge.settings.project import Settings
 from weighbridge.smoke import fault_suite, image_suite
 from weighbridge.smoke.image_suite import HAS_HEALTH_CHECK, HAS_PYTHON, NON_ROOT, title_image

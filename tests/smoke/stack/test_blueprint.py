@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes import contents, with_roles
 from weighbridge.model.engine import ContainerSpec
-from weighbridge.model.smoke import Profile
+from weighbridge.model.rules import Profile
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.stack.blueprint import Blueprint
 from weighbridge.smoke.stack.cast import Cast, use_alone

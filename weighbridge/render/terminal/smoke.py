@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts, Subject, count_outcomes
+from weighbridge.model.rules import Subject
+from weighbridge.model.smoke import Check, Outcome, Proof, StartCosts, count_outcomes
 from weighbridge.quoting import flatten
 from weighbridge.render.overview import describe_rules, format_count, join_words
 from weighbridge.render.terminal.console import Cell, Column, print_line, print_paragraph, print_table

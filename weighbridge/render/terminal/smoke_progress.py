@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from weighbridge.model.smoke import Check, Proof, Subject, count_outcomes
+from weighbridge.model.rules import Subject
+from weighbridge.model.smoke import Check, Proof, count_outcomes
 from weighbridge.quoting import flatten
 from weighbridge.render.terminal.console import Activity, Cell, Column
 from weighbridge.render.terminal.outcomes import SIGNS, describe_time, filter_checks
