@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weighbridge.image import prelude
 from weighbridge.image.history import clean
 from weighbridge.image.prelude import strip_prelude
 
@@ -125,3 +127,19 @@ def test_much_of_the_same(start: str, piece: str) -> None:
     begin = time.process_time()
     strip_prelude(text)
     assert time.process_time() - begin < 1
+
+
+def test_rare_pattern_is_compiled_when_it_may_match(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pattern of conditions, which takes longest to compile, is left alone by whatever cannot begin with one."""
+    compiled, compile_ = list[str](), re.compile
+
+    def count(pattern: str) -> re.Pattern[str]:
+        compiled.append(pattern)
+        return compile_(pattern)
+
+    monkeypatch.setattr(re, "compile", count)
+    assert strip_prelude("RUN set -eux; pip install shop") == "RUN pip install shop"
+    assert compiled
+    assert prelude._GUARD not in compiled
+    assert strip_prelude("RUN [ -n x ] && export A=1; make") == "RUN make"
+    assert prelude._GUARD in compiled
