@@ -24,7 +24,7 @@ from typing import Literal, assert_never
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerSpec
+from weighbridge.model.container import ContainerSpec
 from weighbridge.model.scan import ScannedImage
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.rule_failed import CheckFailed

@@ -61,6 +61,7 @@ LATER = (
     "weighbridge.engine.client",
     "weighbridge.image.packages.",
     "weighbridge.image.weighing",
+    "weighbridge.model.container",
     "weighbridge.model.smoke",
     "weighbridge.report.comparison",
     "weighbridge.report.difference",

@@ -27,7 +27,7 @@ from tests.support.sockets import ANSWERS, serving
 from weighbridge.engine import client
 from weighbridge.engine.protocol import TIMED_OUT
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage, WeighbridgeError
-from weighbridge.model.engine import Streams
+from weighbridge.model.container import Streams
 
 pytestmark = [
     pytest.mark.usefixtures("dead_engines", "nobody_names_an_engine"),

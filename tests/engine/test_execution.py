@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.engine import execution
-from weighbridge.model.engine import CommandResult, Streams
+from weighbridge.model.container import CommandResult, Streams
 
 
 class Api:

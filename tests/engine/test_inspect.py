@@ -9,7 +9,7 @@ import docker.types
 import pytest
 
 from weighbridge.engine import inspect
-from weighbridge.model.engine import ContainerSpec
+from weighbridge.model.container import ContainerSpec
 
 STATE = {"Status": "exited", "ExitCode": 137, "OOMKilled": True}
 

@@ -139,7 +139,7 @@ def test_engine_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sdk_is_not_loaded(place: Path) -> None:
-    """Asking for facts, and for images, loads neither the SDK nor its HTTP libraries."""
+    """Asking for facts, and for images, loads neither the SDK nor its HTTP libraries, nor what containers need."""
     code = """
 import sys
 from weighbridge.engine import lookup
@@ -147,7 +147,7 @@ with lookup.connect() as found:
     found.inspect_image("x:1"), found.list_named_images(), found.identity, found.data_root
     with found.save(["x:1"]) as stream:
         stream.read(10)
-print(sorted({"docker", "requests", "urllib3"} & {*sys.modules}))
+print(sorted({"docker", "requests", "urllib3", "weighbridge.model.container"} & {*sys.modules}))
 """
     with serving(place, SAVING):
         ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -14,7 +14,7 @@ from weighbridge.build import bases
 from weighbridge.engine.client import DockerEngine
 from weighbridge.engine.docker_cli import BuildClient
 from weighbridge.engine.protocol import LABEL
-from weighbridge.model.engine import ContainerSpec
+from weighbridge.model.container import ContainerSpec
 from weighbridge.settings.project import check
 from weighbridge.smoke.stack import runs
 from weighbridge.smoke.stack.runs import RUN_LABEL

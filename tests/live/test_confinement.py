@@ -10,7 +10,7 @@ import pytest
 
 from weighbridge.build import bases
 from weighbridge.engine.client import DockerEngine
-from weighbridge.model.engine import ContainerSpec, Created
+from weighbridge.model.container import ContainerSpec, Created
 from weighbridge.smoke.stack import runs
 from weighbridge.smoke.stack.runs import Run
 

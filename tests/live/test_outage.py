@@ -12,7 +12,7 @@ from tests.live.images import name_image
 from weighbridge.build import bases, buildkit
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.container import ContainerState
 from weighbridge.settings import project
 from weighbridge.smoke.stack import runs, signals
 from weighbridge.smoke.stack.blueprint import Blueprint

@@ -177,6 +177,7 @@ def test_known_images_need_nothing_that_reads_or_weighs(references: Mapping[str,
         "requests",
         "weighbridge.image.weighing",
         "weighbridge.image.packages",
+        "weighbridge.model.container",
         "weighbridge.sources.tar",
     }
     assert not heavy & {*loaded}

@@ -16,7 +16,7 @@ from weighbridge.build.standins import Standin
 from weighbridge.engine import docker_cli
 from weighbridge.engine.client import DockerEngine
 from weighbridge.errors import EngineError, NoBaseImage
-from weighbridge.model.engine import CommandResult
+from weighbridge.model.container import CommandResult
 from weighbridge.model.services import KINDS
 from weighbridge.settings.project import check
 from weighbridge.smoke.rules import outages, services

@@ -18,7 +18,7 @@ from weighbridge.engine.client import DockerEngine
 from weighbridge.engine.conversation import Conversation
 from weighbridge.engine.inspect import parse_time
 from weighbridge.errors import EngineFault, NoSuchImage
-from weighbridge.model.engine import ContainerSpec, Created
+from weighbridge.model.container import ContainerSpec, Created
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.smoke import artifacts, runner
 from weighbridge.smoke.stack.cast import use_alone

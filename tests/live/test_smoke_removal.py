@@ -19,7 +19,7 @@ import pytest
 from tests.live.images import Standins, prove
 from tests.live.users import users_things
 from weighbridge.engine.client import DockerEngine
-from weighbridge.model.engine import ContainerSpec
+from weighbridge.model.container import ContainerSpec
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.stack import runs
 from weighbridge.smoke.stack.runs import KEPT_LABEL, RUN_LABEL, Run, begin

@@ -135,6 +135,7 @@ UNMIRRORED: Mapping[str, str] = {
     "image/content": "values without behaviour",
     "image/sharing": "needs images that were weighed: tests/commands/test_weigh.py",
     "image/weighing": "figures of whole images: tests/commands/test_weigh.py, tests/sources/test_opener.py",
+    "model/engine": "values without behaviour",
     "model/limits": "values without behaviour",
     "model/rules": "words without behaviour, and the titles of rules: tests/smoke/test_rule.py",
     "model/recipe": "values without behaviour",

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, Told, exited, stack_on
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.container import ContainerState
 from weighbridge.model.rules import Profile
 from weighbridge.model.smoke import Proof
 from weighbridge.smoke.rule import Rule, find_first_failed, try_all

@@ -11,14 +11,7 @@ import pytest
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import (
-    CommandResult,
-    ContainerSpec,
-    ContainerState,
-    Created,
-    SignalName,
-    Streams,
-)
+from weighbridge.model.container import CommandResult, ContainerSpec, ContainerState, Created, SignalName, Streams
 from weighbridge.model.scan import ScannedImage
 from weighbridge.model.smoke import Check, Proof
 from weighbridge.settings.project import Settings, check

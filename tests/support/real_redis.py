@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.fakes import FakeEngine
 from tests.support.scripts import free_port
-from weighbridge.model.engine import CommandResult, Streams
+from weighbridge.model.container import CommandResult, Streams
 
 
 class RealRedis(FakeEngine):

@@ -24,7 +24,8 @@ from weighbridge.engine.conversation import Conversation
 from weighbridge.engine.facts import Facts
 from weighbridge.engine.subnets import choose_subnet
 from weighbridge.errors import EngineError, EngineFault, NoBaseImage, NoEngine, NoSuchImage
-from weighbridge.model.engine import CommandResult, ContainerSpec, ContainerState, Created, LocalImage, SignalName
+from weighbridge.model.container import CommandResult, ContainerSpec, ContainerState, Created, SignalName
+from weighbridge.model.engine import LocalImage
 
 _DETECT_TIMEOUT_SECONDS, _REQUEST_TIMEOUT_SECONDS = 10, 120
 _GONE_OR_IN_USE = {404, 409, 403}  # 403: a running container is attached to the network

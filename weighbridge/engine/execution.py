@@ -13,7 +13,7 @@ import urllib3.exceptions
 
 from weighbridge.engine import reasons
 from weighbridge.engine.protocol import TIMED_OUT
-from weighbridge.model.engine import CommandResult, Streams
+from weighbridge.model.container import CommandResult, Streams
 
 _FRAME_HEADER_BYTES = 8
 """Each frame of the output begins with a header of this size: 1 byte for the stream, 3 zeros, and the size of the rest

@@ -6,20 +6,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from weighbridge.errors import EngineFault, NoSuchImage
-from weighbridge.model.engine import (
-    ContainerSpec,
-    ContainerState,
-    ContainerStatus,
-    DataRoot,
-    HealthStatus,
-    LocalImage,
-)
+from weighbridge.model.engine import DataRoot, LocalImage
 from weighbridge.model.platform import Platform, parse_machine
 from weighbridge.model.reference import strip_tag
 from weighbridge.model.report import EngineIdentity
+
+if TYPE_CHECKING:  # a report asks for images alone
+    from weighbridge.model.container import ContainerSpec, ContainerState, ContainerStatus, HealthStatus
 
 _MAX_LOG = "16m"
 """Maximum size of a container's log: an endless log must not fill the disk, and we read logs into memory."""
@@ -186,26 +182,20 @@ def build_health_check(spec: ContainerSpec) -> dict[str, Any]:
 
 def read_container(facts: dict[str, Any]) -> ContainerState:
     """Read `GET /containers/{id}/json`."""
+    from weighbridge.model import container  # noqa: PLC0415 - as above
+
     state, health = facts["State"], facts["State"].get("Health") or {}
     runs = health.get("Log") or [{}]
-    return ContainerState(
-        status=_read_status(state["Status"]),
-        health=_read_health(health.get("Status", "none")),
+    statuses: dict[str, ContainerStatus] = {each: each for each in get_args(container.ContainerStatus)}
+    healths: dict[str, HealthStatus] = {each: each for each in get_args(container.HealthStatus)}
+    return container.ContainerState(
+        status=statuses.get(state["Status"], "unknown"),
+        health=healths.get(health.get("Status", "none"), "unknown"),
         health_output=str(runs[-1].get("Output", "")).strip(),
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
         started_at=parse_time(str(state.get("StartedAt", ""))),
     )
-
-
-def _read_status(text: str) -> ContainerStatus:
-    known: dict[str, ContainerStatus] = {each: each for each in get_args(ContainerStatus)}
-    return known.get(text, "unknown")
-
-
-def _read_health(text: str) -> HealthStatus:
-    known: dict[str, HealthStatus] = {each: each for each in get_args(HealthStatus)}
-    return known.get(text, "unknown")
 
 
 def parse_time(time: str) -> float:

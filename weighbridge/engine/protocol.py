@@ -10,15 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
-from weighbridge.model.engine import (
-    CommandResult,
-    ContainerSpec,
-    ContainerState,
-    Created,
-    DataRoot,
-    LocalImage,
-    SignalName,
-)
+from weighbridge.model.container import CommandResult, ContainerSpec, ContainerState, Created, SignalName
+from weighbridge.model.engine import DataRoot, LocalImage
 from weighbridge.model.report import EngineIdentity
 
 LABEL = "weighbridge"

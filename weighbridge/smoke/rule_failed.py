@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.container import ContainerState
 
 
 class CheckFailed(Exception):

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from tests.support.fakes import FakeEngine, refused, stack_on
-from weighbridge.model.engine import CommandResult
+from weighbridge.model.container import CommandResult
 from weighbridge.smoke.rules.arrival import Arrival
 from weighbridge.smoke.stack.observations import Arrived, Moment, Reply
 

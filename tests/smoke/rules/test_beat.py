@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_of, with_image, with_roles
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.container import ContainerState
 from weighbridge.smoke.rules import beat
 from weighbridge.smoke.stack.containers import Stack
 

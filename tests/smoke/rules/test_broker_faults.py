@@ -13,7 +13,7 @@ from celery import Celery  # type: ignore[import-untyped]  # Celery ships no typ
 from tests.support.fakes import RUNNING, FakeEngine, answered, exited, refused, stack_on, started
 from tests.support.real_redis import RealRedis, run_redis
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.container import ContainerState
 from weighbridge.settings.probes import Probe
 from weighbridge.smoke.rules import broker_faults
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, answered, exited, refused, started
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.container import ContainerState
 from weighbridge.smoke.rules import outages, worker
 
 OK, AWAY, WORKERS = answered((200, "ok")), answered((503, "no redis")), '0 {"celery@one": ["jobs.weigh"]}'

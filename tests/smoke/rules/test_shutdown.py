@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerState, SignalName
+from weighbridge.model.container import ContainerState, SignalName
 from weighbridge.settings.probes import Probe, Request
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.rules import shutdown

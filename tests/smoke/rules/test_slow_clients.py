@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, answered, exited, refused, started
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.container import ContainerState
 from weighbridge.settings.probes import Probe, Request
 from weighbridge.smoke.rules import slow_clients
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.fakes import RUNNING, FakeEngine, exited, refused, stack_on, with_image
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import CommandResult, ContainerState
+from weighbridge.model.container import CommandResult, ContainerState
 from weighbridge.smoke.rules import start
 
 HEALTH_CHECK = ("CMD", "check", "it")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.fakes import contents, with_roles
-from weighbridge.model.engine import ContainerSpec
+from weighbridge.model.container import ContainerSpec
 from weighbridge.model.rules import Profile
 from weighbridge.settings.project import Settings
 from weighbridge.smoke.stack.blueprint import Blueprint

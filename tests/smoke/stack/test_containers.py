@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.fakes import FakeEngine, stack_on
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import Streams
+from weighbridge.model.container import Streams
 from weighbridge.smoke.stack.blueprint import ContainerKind
 from weighbridge.smoke.stack.containers import run_stack
 

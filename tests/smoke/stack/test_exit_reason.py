@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.model.engine import Streams
+from weighbridge.model.container import Streams
 from weighbridge.settings.smoke import Smoke
 from weighbridge.smoke.stack import exit_reason
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.fakes import FakeEngine, exited, failed, stack_on, with_image
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import CommandResult
+from weighbridge.model.container import CommandResult
 from weighbridge.smoke.stack import health
 from weighbridge.smoke.stack.observations import Health
 

@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from tests.support.fakes import FakeEngine, answered, stack_on
-from weighbridge.model.engine import CommandResult, Streams
+from weighbridge.model.container import CommandResult, Streams
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack.http import Answer, Client
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.fakes import FakeEngine, exited, failed, refused, stack_on
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import CommandResult
+from weighbridge.model.container import CommandResult
 from weighbridge.smoke.stack import inside
 
 

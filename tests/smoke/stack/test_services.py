@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.fakes import FakeEngine, stack_on
-from weighbridge.model.engine import ContainerSpec
+from weighbridge.model.container import ContainerSpec
 
 
 def spec_of(name: str, service: dict[str, Any] | None = None) -> tuple[ContainerSpec, dict[str, str]]:

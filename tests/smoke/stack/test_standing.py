@@ -13,7 +13,7 @@ import pytest
 from tests.support.fakes import FakeEngine, exited, refused, stack_on
 from weighbridge.engine.protocol import TIMED_OUT
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import CommandResult, Streams
+from weighbridge.model.container import CommandResult, Streams
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import inside, standing
 from weighbridge.smoke.stack.containers import Stack

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from weighbridge.model.engine import TMP
+from weighbridge.model.container import TMP
 from weighbridge.model.services import REDIS_LIKE, name_kind
 from weighbridge.settings.probes import Request
 from weighbridge.smoke.rule_failed import CheckFailed

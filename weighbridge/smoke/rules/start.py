@@ -11,7 +11,7 @@ from functools import partial
 
 from weighbridge.engine.inspect import parse_time
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.container import ContainerState
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import endings, exit_reason, health, inside
 from weighbridge.smoke.stack.blueprint import INTERPRETERS, WAITING

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Final, TypedDict
 
-from weighbridge.model.engine import TMP, ContainerSpec
+from weighbridge.model.container import TMP, ContainerSpec
 from weighbridge.model.scan import ScannedImage
 from weighbridge.settings.containers import Before, Container
 from weighbridge.settings.project import Settings

@@ -11,7 +11,7 @@ from typing import Any
 
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import ContainerState, Created, Streams
+from weighbridge.model.container import ContainerState, Created, Streams
 from weighbridge.settings.project import Settings
 from weighbridge.settings.roles import Role
 from weighbridge.smoke.rule_failed import RoleEnded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from weighbridge.model.engine import ContainerState
+from weighbridge.model.container import ContainerState
 from weighbridge.smoke.stack import exit_reason
 from weighbridge.smoke.stack.containers import Stack
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from weighbridge.model.engine import Streams
+from weighbridge.model.container import Streams
 
 _TRACEBACK = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\)")
 _GROUP_MARGIN = re.compile(r"[ |+-]*")

@@ -9,7 +9,7 @@ from typing import Any
 
 from weighbridge.engine.protocol import TIMED_OUT
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import CommandResult
+from weighbridge.model.container import CommandResult
 from weighbridge.smoke import scripts
 from weighbridge.smoke.rule_failed import CheckFailed
 from weighbridge.smoke.stack import exit_reason, standing

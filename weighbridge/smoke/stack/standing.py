@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from weighbridge.engine.protocol import TIMED_OUT, Conversation
 from weighbridge.errors import EngineFault
-from weighbridge.model.engine import CommandResult, Streams
+from weighbridge.model.container import CommandResult, Streams
 from weighbridge.smoke.stack.containers import Stack
 from weighbridge.smoke.stack.observations import StandingProgram
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weighbridge.model.engine import ContainerSpec
+from weighbridge.model.container import ContainerSpec
 
 
 def test_containers_are_hardened_unless_told_otherwise() -> None:
