@@ -1,7 +1,7 @@
 """The types of values in the settings."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -82,6 +82,16 @@ Host = Annotated[
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
+class _Checked:
+    """Marks a text with a check. Pydantic would look at the signature of an `AfterValidator` once for each field."""
+
+    def __init__(self, check: Callable[[str], str]) -> None:
+        self._check = check
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+
 def _check_argument(value: str) -> str:
     """Return the text if a program can get it as an argument or a variable."""
     if "\0" in value:
@@ -100,7 +110,7 @@ def _check_path(value: str) -> str:
 
 _PATH_BYTES, _NAME_BYTES = 4095, 255
 """PATH_MAX without the zero at its end, and NAME_MAX, of Linux (limits.h)."""
-Argument = Annotated[str, AfterValidator(_check_argument)]
+Argument = Annotated[str, _Checked(_check_argument)]
 """An argument of a program, or a value of its environment."""
 FilePath = Annotated[Argument, AfterValidator(_check_path)]
 Command = Annotated[tuple[Argument, ...], Field(min_length=1)]
