@@ -2,9 +2,9 @@
 
 Sizes are integers in bytes and their names end in `_bytes`. Sequences are tuples. `Report` and its parts are the record
 of `invoke report`: other people's scripts rely on the names of the fields (see `records.py`).
-"""
 
-from __future__ import annotations
+`annotations` are not imported from `__future__`: pydantic, which reads records, would have to compile each one.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
