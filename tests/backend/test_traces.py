@@ -43,6 +43,11 @@ class Collector:
         return self.spans
 
 
+def _follow(spans: list[dict[str, Any]], trace_id: str) -> list[dict[str, Any]]:
+    """Return the spans of one trace."""
+    return [span for span in spans if span["trace"] == trace_id]
+
+
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     """Receive traces."""
@@ -131,8 +136,9 @@ def test_a_request_and_its_job_are_one_trace(  # noqa: PLR0917 - fixtures
         while client.get(location).json()["status"] != "done":
             assert time.monotonic() < deadline
             time.sleep(0.05)
-    spans = collector.wait_for(lambda spans: any(span["kind"] == CONSUMER for span in spans))
-    mine = [span for span in spans if span["trace"] == trace_id]
+    # The API and the worker each send theirs when they come to it.
+    spans = collector.wait_for(lambda spans: {SERVER, CONSUMER} <= {each["kind"] for each in _follow(spans, trace_id)})
+    mine = _follow(spans, trace_id)
     (request,) = [span for span in mine if span["kind"] == SERVER]
     (job,) = [span for span in mine if span["kind"] == CONSUMER]
     statements = [span for span in mine if span["kind"] == CLIENT]

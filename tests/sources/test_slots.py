@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.images import LAYOUTS, Entry, ImageSpec, tar_of
-from weighbridge.errors import LimitExceeded, UnreadableImage
+from weighbridge.errors import LimitExceeded, NoSuchImage, UnreadableImage
 from weighbridge.model.limits import Limits
 from weighbridge.sources import archive, slots
 from weighbridge.sources.processes.pool import Pool
@@ -33,7 +33,7 @@ def tell(path: Path, pool: Pool | None, told: Callable[[int], None] = lambda _: 
     for tag in ("x:1", "x:2"):
         try:
             found.append(saved.assemble_image(tag))
-        except UnreadableImage as error:
+        except (NoSuchImage, UnreadableImage) as error:  # damage may also hit a name
             found.append(str(error))
     return found
 
