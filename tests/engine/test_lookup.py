@@ -6,6 +6,7 @@ That a real engine's answers lead to the same values is tested in `tests/live/te
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,22 @@ def test_same_stream_as_with_the_sdk(place: Path) -> None:
         assert found.inspect_image("x:1").id == "sha256:a"
 
 
+def test_engine_collects_before_anything_is_read(place: Path) -> None:
+    """It has the request at once, because it may take seconds before the first byte."""
+    with serving(place, ENGINE):
+        found = lookup.connect()
+    place.unlink()
+    with found, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        listener.settimeout(10)
+        with found.save(["x:1", "y"]):
+            asked, _ = listener.accept()
+            with asked:
+                asked.settimeout(10)
+                assert asked.recv(65536).startswith(b"GET /images/get?names=x%3A1&names=y ")
+
+
 def test_stream_that_breaks_off(place: Path) -> None:
     """If the engine goes away amid the stream, that is the error."""
     with serving(place, SAVING, breaks_off=True), lookup.connect() as found, found.save(["x:1"]) as stream:
@@ -93,8 +110,8 @@ def test_refusal_to_save_is_told_by_the_sdk(place: Path) -> None:
     with serving(place, refusing), lookup.connect() as found, client.connect() as full:
         errors = []
         for engine in (full, found):
-            with pytest.raises(EngineFault) as caught, engine.save(["x:1"]):
-                pass
+            with pytest.raises(EngineFault) as caught, engine.save(["x:1"]) as stream:
+                stream.read(1)
             errors.append(str(caught.value))
     assert errors[0] == errors[1]
     assert "it burns" in errors[0]

@@ -167,6 +167,7 @@ UNMIRRORED: Mapping[str, str] = {
     "sources/local/unpacked": "one layer of an image: tests/sources/local/test_overlay2.py",
     "sources/processes/child": "a process of its own: tests/sources/processes/test_pool.py",
     "sources/locations": "values without behaviour",
+    "sources/saved": "streams of engines: tests/sources/test_daemon.py, tests/live/test_sources.py",
     "sources/oci/naming": "names within a layout: tests/sources/test_oci_layout.py, tests/sources/test_archive.py",
     "sources/blobs": "layers of images: tests/sources/test_assembly.py, tests/sources/test_opener.py",
     "sources/tar/alone": "one layer of an image: tests/sources/test_assembly.py, tests/sources/test_opener.py",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,3 +151,39 @@ def test_folder_is_left_alone(tmp_path: Path) -> None:
     dict(daemon.read(engine, ["backend:multi"], cache, local_store=False, on_note=told.append))
     assert shelf.saves == 1
     assert told == ["Read through the engine: backend:multi; its folder is not to be read"]
+
+
+READERS = "weighbridge.sources.archive_members", "weighbridge.sources.tar.layer"
+ORDER = f"""
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from tests.support.images import Entry, ImageSpec
+from tests.support.shelf import Shelf
+from weighbridge.cache import Cache
+for name in [name for name in sys.modules if name.startswith("weighbridge.sources")]:
+    del sys.modules[name]  # as in a program that has not read anything
+from weighbridge.sources import daemon
+
+SPEC = ImageSpec(tags=("backend:multi",), layers=((Entry("a", b"1"),),))
+
+class Watched(Shelf):
+    @contextmanager
+    def save(self, references):
+        loaded = [name for name in {READERS!r} if name in sys.modules]
+        assert not loaded, loaded
+        with super().save(references) as stream:
+            yield stream
+
+engine = Watched([SPEC], "docker_20")
+(found,) = dict(daemon.read(engine, ["backend:multi"], Cache(Path(sys.argv[1])), local_store=True)).values()
+assert found.diff_ids == SPEC.diff_ids
+assert all(name in sys.modules for name in {READERS!r})
+"""
+
+
+def test_engine_collects_while_the_readers_are_loaded(tmp_path: Path) -> None:
+    """It is asked before they are, also by a user who may not read its folder."""
+    words = [sys.executable, "-c", ORDER, str(tmp_path)]
+    done = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
@@ -123,16 +124,18 @@ class Lookup(Facts):
 
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
-        """Open one `docker save` stream of all the images, to be read from front to back."""
-        saved = self._connection.save(references) if self._connection else None
-        if saved is None:
-            with self._full.save(references) as stream:
-                yield stream
-            return
-        try:
+        """Open one `docker save` stream of all the images, to be read from front to back.
+
+        The engine begins to collect them at once. Whether it sends them is known with the first byte that is read.
+        """
+        with ExitStack() as stack:
+            connection = self._connection.ask_for_images(references) if self._connection else None
+            if connection is None:
+                yield stack.enter_context(self._full.save(references))
+                return
+            stack.callback(connection.close)
+            saved = _Saved(connection, lambda: stack.enter_context(self._full.save(references)))
             yield cast("BinaryIO", saved)
-        finally:
-            saved.close()
 
     def _fetch(self, path: str) -> Any:
         """Return the JSON at a path; raise one of `_NO_ANSWER` if there is none."""
@@ -154,20 +157,16 @@ class _Connection(HTTPConnection):
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
-    def save(self, references: Sequence[str]) -> _Saved | None:
-        """Return the stream of images from a connection of its own; None if the engine does not send it."""
+    def ask_for_images(self, references: Sequence[str]) -> _Connection | None:
+        """Ask for the stream of images on a connection of its own, and return that; None if nothing listens."""
         own = _Connection(self._path)
         try:
             own.request("GET", f"/images/get?{urlencode({'names': references}, doseq=True)}")
             own.sock.settimeout(None)  # it may collect for long before it sends
-            answer = own.getresponse()
         except (OSError, HTTPException):
             own.close()
             return None
-        if answer.status == HTTPStatus.OK:
-            return _Saved(own, answer)
-        own.close()
-        return None
+        return own
 
     def fetch(self, path: str) -> Any:
         """Return the JSON at a path; raise `OSError`, `HTTPException` or `ValueError` if there is none."""
@@ -188,8 +187,8 @@ class _Connection(HTTPConnection):
 class _Saved:
     """The stream of images, which ends with an error of ours if the engine goes away."""
 
-    def __init__(self, connection: _Connection, answer: HTTPResponse) -> None:
-        self._connection, self._answer = connection, answer
+    def __init__(self, connection: _Connection, ask_again: Callable[[], BinaryIO]) -> None:
+        self._connection, self._ask_again = connection, ask_again
 
     def read(self, size: int) -> bytes:
         """Return the next bytes, at most `size`; empty at the end."""
@@ -199,7 +198,11 @@ class _Saved:
             reason = getattr(error, "strerror", None) or "the connection broke off"
             raise NoEngine(f"The engine does not answer: {reason}") from error
 
-    def close(self) -> None:
-        """Close the connection, also before the end."""
-        self._answer.close()
+    @cached_property
+    def _answer(self) -> HTTPResponse | BinaryIO:
+        with suppress(OSError, HTTPException):
+            answer = self._connection.getresponse()
+            if answer.status == HTTPStatus.OK:
+                return answer
         self._connection.close()
+        return self._ask_again()  # the SDK says what is wrong

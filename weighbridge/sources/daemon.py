@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import ImageStore
 from weighbridge.errors import EngineFault, LimitExceeded, UnreadableImage
 from weighbridge.image.content import ImageContent
-from weighbridge.image.layer import LayerContent
 from weighbridge.model.engine import LocalImage
 from weighbridge.model.limits import DEFAULT, Limits
-from weighbridge.sources import archive_members, remembered
-from weighbridge.sources.archive import Archive
-from weighbridge.sources.assembly import assemble
-from weighbridge.sources.budget import Budget, check_count
-from weighbridge.sources.local import store
+from weighbridge.sources import remembered
+from weighbridge.sources.budget import check_count
+from weighbridge.sources.local import access
 from weighbridge.sources.local.reading import Note, Reading, note_nothing
-from weighbridge.sources.processes.pool import Pool
-from weighbridge.sources.tar.layer import Watch, Watches
+
+if TYPE_CHECKING:  # an engine begins to collect images before what reads them is loaded
+    from weighbridge.sources.processes.pool import Pool
+    from weighbridge.sources.tar.layer import Watches
 
 
 def read(
@@ -70,9 +70,12 @@ def read(
             yield reference, content
         else:
             wanted[reference] = image
-    if wanted and not local_store:
-        on_note(f"Read through the engine: {', '.join(wanted)}; its folder is not to be read")
+    obstacle = access.find_obstacle(engine.data_root) if local_store else "its folder is not to be read"
+    if wanted and obstacle:
+        on_note(f"Read through the engine: {', '.join(wanted)}; {obstacle}")
     elif wanted:
+        from weighbridge.sources.local import store  # noqa: PLC0415 - as below
+
         reading = Reading(
             cache=cache, on_progress=on_progress, watches=watches, limits=limits, pool=pool, on_note=on_note
         )
@@ -105,24 +108,18 @@ class _Saver:
         return empty | (self.save(rest) if rest else {})
 
     def save(self, images: Mapping[str, LocalImage]) -> dict[str, ImageContent]:
-        """Read one stream with all of these images; return them by reference, and keep what was learned of them."""
-        begun = _Begun(self.cache, self.watches)
-        budget = Budget(self.limits, ", ".join(images), images=len({each.id for each in images.values()}))
+        """Return images by reference, from one stream with all of them."""
         with self.engine.save([*images]) as stream:
-            members = archive_members.read(
+            from weighbridge.sources import saved  # noqa: PLC0415 - meanwhile the engine collects the images
+
+            return saved.read(
                 stream,
-                self.on_progress,
-                verified=False,
-                known=lambda name: _find_known(name, self.cache),
-                watching=begun.watch,
-                budget=budget,
+                images,
+                self.cache,
+                on_progress=self.on_progress,
+                watches=self.watches,
+                limits=self.limits,
             )
-        saved = Archive(members, self.limits)
-        begun.keep(saved)
-        # A graph driver's id is the config digest. The containerd store's id is not, and the name decides.
-        found = {reference: saved.assemble_image(reference, image.id) for reference, image in images.items()}
-        _remember(self.cache, saved, {images[reference].id: content for reference, content in found.items()})
-        return found
 
 
 def _describe_empty(image: LocalImage) -> ImageContent:
@@ -149,6 +146,8 @@ def recall(reference: str, image: LocalImage, cache: Cache, limits: Limits) -> I
     kept = remembered.read(cache, image.id)
     if kept is None or len(kept.blobs) != len(image.diff_ids):
         return None
+    from weighbridge.sources.assembly import assemble  # noqa: PLC0415 - loads what most images do not need
+
     pairs = zip(image.diff_ids, kept.blobs, strict=True)
     layers = [cache.read_layer(diff_id, estimated=blob is None) for diff_id, blob in pairs]
     if any(layer is None for layer in layers):
@@ -163,41 +162,3 @@ def recall(reference: str, image: LocalImage, cache: Cache, limits: Limits) -> I
 
 def _is_seen(image: LocalImage, watches: Watches | None) -> bool:
     return watches is None or all(map(watches.has, image.diff_ids))
-
-
-class _Begun:
-    """The watches of one stream, by the name of the member that each inspects."""
-
-    def __init__(self, cache: Cache, watches: Watches | None) -> None:
-        self._cache, self._watches, self._by_name = cache, watches, dict[str, Watch]()
-
-    def watch(self, name: str) -> Watch | None:
-        """Return a watch for a member, or None if that layer was inspected before."""
-        if self._watches is None or ((diff_id := _find_diff_id(name, self._cache)) and self._watches.has(diff_id)):
-            return None
-        return self._by_name.setdefault(name, self._watches.begin())
-
-    def keep(self, saved: Archive) -> None:
-        """Keep what the watches found in the layers that could be read."""
-        for diff_id, name in saved.iterate_names() if self._watches else ():
-            if self._watches and name in self._by_name:
-                self._watches.keep(diff_id, self._by_name[name])
-
-
-def _find_diff_id(name: str, cache: Cache) -> str:
-    """Return the diff ID that the cache has for a member's name; empty if it has none."""
-    kept = cache.read_document(f"member-{name}") or {}
-    return str(kept.get("diff_id", ""))
-
-
-def _find_known(name: str, cache: Cache) -> LayerContent | None:
-    """Return the cached layer of a member's name: engines name members by their content, so the name is enough."""
-    diff_id = _find_diff_id(name, cache)
-    return cache.read_layer(diff_id) if diff_id else None
-
-
-def _remember(cache: Cache, saved: Archive, images: Mapping[str, ImageContent]) -> None:
-    for image_id, content in images.items():
-        remembered.keep(cache, image_id, content)
-    for diff_id, name in saved.iterate_names():
-        cache.keep_document(f"member-{name}", {"diff_id": diff_id})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +12,7 @@ from weighbridge import files
 from weighbridge.cache import Cache
 from weighbridge.errors import NoEngine, SettingsError
 from weighbridge.model.limits import DEFAULT, Limits
+from weighbridge.sources.local import access
 from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location, SourceName
 
@@ -93,8 +93,8 @@ def _needs_folder(engine: ImageStore, references: Iterable[str], cache: Cache) -
     Raises:
         NoSuchImage: The engine lacks one of the images.
     """
-    root, images = engine.data_root, [engine.inspect_image(each) for each in references]
-    if root.obstacle or not os.access(root.path, os.R_OK | os.X_OK):
+    images = [engine.inspect_image(each) for each in references]
+    if access.find_obstacle(engine.data_root):
         return False
     return not all(cache.has_layer(diff_id) for image in images for diff_id in image.diff_ids)
 
