@@ -24,7 +24,7 @@ from typing import Any
 from weighbridge import code_digest, files
 from weighbridge.image.layer import FILE, OTHER, Fingerprint, LayerContent
 
-VERSION = 6
+VERSION = 7
 """Part of the folder's name. Raise it with every change of what is kept or how that is computed.
 
 Only which package databases are kept needs no new version: the file of a layer has a digest of that code in its name.

@@ -2,9 +2,10 @@
 
 Zlib at level 6 packs some 40 MB/s; an engine sends twenty times that. So only samples are packed, each with the bytes
 before it as its dictionary, as in a single run, and the estimate assumes that the rest packs equally well. A fast
-packer (ISA-L) packs all samples, zlib every sixteenth, and the ratio of the two there corrects the sum. Where samples
-lie depends only on their place in the layer, so the same layer always gives the same figure. Another process packs the
-samples (`gzip_worker`) while this one reads on; where all cores have layers to read, each packs those of its own.
+packer (ISA-L) packs all samples. Of every eighth, both pack the first 2 KiB, and the ratio of the two there corrects
+the sum: within a sample it is nearly the same. Where samples lie depends only on their place in the layer, so the same
+layer always gives the same figure. Another process packs the samples (`gzip_worker`) while this one reads on; where
+all cores have layers to read, each packs those of its own.
 """
 
 from __future__ import annotations
@@ -26,17 +27,16 @@ from weighbridge.errors import UnreadableImage
 from weighbridge.sources.tar import gzip_worker
 from weighbridge.sources.tar.gzip_worker import LEVEL, RAW, SAMPLE_BYTES, WINDOW_BYTES
 
-_DISTANCES = ((2**23, 2**15), (2**25, 2**16), (2**27, 2**17), (2**63, 2**18))
+_DISTANCES = ((2**23, 2**15), (2**24, 2**16), (3 * 2**25, 2**17), (2**63, 2**18))
 """Up to which place in the layer -> how many bytes there are for each sample. A small layer needs denser samples."""
 _GZIP_FRAME_BYTES = 18
-_GOLDEN = 2654435769
 _PIPE_BYTES = 2**20
 """The largest size that Linux gives to an unprivileged user."""
 
 _Pipes = tuple[BinaryIO, BinaryIO]
 
 
-Sums = tuple[int, int, int]
+Sums = tuple[float, float, float]
 """As in `gzip_worker.ANSWER`."""
 
 
@@ -54,11 +54,11 @@ class PackHere:
     """Packs samples at once."""
 
     def __init__(self) -> None:
-        self._series, self._sums = -1, (0, 0, 0)
+        self._series, self._sums = -1, (0.0, 0.0, 0.0)
 
     def send(self, series: int, turn: int, begins: array[int], data: memoryview, /) -> None:
         """Pack samples."""
-        before = self._sums if series == self._series else (0, 0, 0)
+        before = self._sums if series == self._series else (0.0, 0.0, 0.0)
         quick, twice_quick, exact = gzip_worker.pack(data, begins, turn)
         self._series, self._sums = series, (before[0] + quick, before[1] + twice_quick, before[2] + exact)
 
@@ -121,7 +121,7 @@ class _Stratum:
 
     def __init__(self, distance: int, get_packer: Callable[[], Packer]) -> None:
         self.distance, self._series, self._get_packer = distance, next(_series), get_packer
-        self._length = self._sampled = self._count = self._chunk_bytes = 0
+        self._length = self._count = self._chunk_bytes = 0
 
     def update(self, chunk: bytes) -> None:
         self._chunk_bytes = self._chunk_bytes or len(chunk) or 1
@@ -133,7 +133,6 @@ class _Stratum:
             first, end = begins[0] - WINDOW_BYTES, begins[-1] + SAMPLE_BYTES
             moved = array(gzip_worker.PLACE, [begin - first for begin in begins])
             self._get_packer().send(self._series, self._count, moved, memoryview(chunk)[first:end])
-        self._sampled += sum(min(SAMPLE_BYTES, len(chunk) - begin) for begin in begins)
         self._count += len(begins)
         self._length += len(chunk)
 
@@ -142,7 +141,7 @@ class _Stratum:
         if not self._count:
             return 0
         quick, twice_quick, exact = self._get_packer().request_sums(self._series)
-        return quick * (exact / twice_quick) * (self._length / self._sampled)
+        return quick / self._count * (exact / twice_quick) * self._length
 
 
 class Deflation:
@@ -179,15 +178,23 @@ def _is_chosen(place: int, length: int, distance: int) -> bool:
     if together <= 1:
         return True
     group, number = divmod(place // length, together)
-    return number == (group * _GOLDEN % 2**32) * together >> 32
+    return number == _scatter(group) * together >> 32
 
 
 def _choose_places(place: int, length: int, distance: int) -> Iterator[int]:
     """Yield where samples begin in a chunk that itself begins at `place`; each has a whole window before it."""
     for begin in range(WINDOW_BYTES, length, distance):
-        # Varies the place within each stretch, because files and tables are often aligned. Knuth's multiplicative
-        # hash spreads the places evenly (The Art of Computer Programming, volume 3, 6.4).
+        # Varies the place within each stretch, because files and tables are often aligned.
         slots = min(distance, length - begin) // SAMPLE_BYTES
-        slot = ((place + begin) // WINDOW_BYTES * _GOLDEN % 2**32) * slots >> 32
         if slots:
-            yield begin + slot * SAMPLE_BYTES
+            yield begin + (_scatter((place + begin) // WINDOW_BYTES) * slots >> 32) * SAMPLE_BYTES
+
+
+def _scatter(number: int) -> int:
+    """Return 32 bits that look random: the last step of MurmurHash3.
+
+    Multiples of the golden ratio are more even, but as regular as the choice of samples for zlib, and the two meet.
+    """
+    number = (number ^ number >> 16) * 0x85EBCA6B % 2**32
+    number = (number ^ number >> 13) * 0xC2B2AE35 % 2**32
+    return number ^ number >> 16
