@@ -77,7 +77,9 @@ def weighed(
     found = shelf or Shelf(ALL, "docker_20")
     locations = {name: Location(DOCKER, place) for name, place in places.items()}
     engine = cast("Engine", found)
-    result = weigh(locations, cache, cache=Cache(cache), engine=engine, demands=demands, settings=settings)
+    result = weigh(
+        locations, cache, cache=Cache(cache), engine=engine, find_demands=lambda: demands or {}, settings=settings
+    )
     return replace(result, report=replace(result.report, recorded_at=""))
 
 

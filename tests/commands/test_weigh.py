@@ -10,6 +10,7 @@ import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -384,8 +385,14 @@ def test_what_packages_are_there_for(tmp_path: Path) -> None:
     assert asked
     cache = Cache(tmp_path / "cache")
     for _ in range(2):  # as it is read, and as the cache has it
-        demands = {"x": Demand(requirements=(asked,))}
-        (image,) = weigh({"x": location}, tmp_path, cache=cache, demands=demands).report.images
+        calls = list[str]()
+
+        def find() -> dict[str, Demand]:
+            calls.append("once")  # noqa: B023 - called at once
+            return {"x": Demand(requirements=(asked,))}
+
+        (image,) = weigh({"x": location}, tmp_path, cache=cache, find_demands=find).report.images
+        assert calls == ["once"]
         told = {
             row.name: (row.required_by, row.requested) for row in image.ledger if "python" in (row.category, row.kind)
         }
@@ -435,8 +442,9 @@ def test_what_can_go_is_what_pip_can_miss(tmp_path: Path) -> None:
     spec = ImageSpec(tags=("x:1",), layers=(layer,), labels={NOTHING_LABEL: NOTHING_BELOW})
     (tmp_path / "saved.tar").write_bytes(tar_of(LAYOUTS["docker_25"]([spec])))
     locations = {"x": Location("archive", str(tmp_path / "saved.tar"))}
-    demands = find_demands(settings_check({"variants": {"x": {}}}), tmp_path, ["x"], cache=Cache(tmp_path / "cache"))
-    (image,) = weigh(locations, tmp_path, cache=Cache(tmp_path / "cache"), demands=demands).report.images
+    cache = Cache(tmp_path / "cache")
+    find = partial(find_demands, settings_check({"variants": {"x": {}}}), tmp_path, ["x"], cache=cache)
+    (image,) = weigh(locations, tmp_path, cache=cache, find_demands=find).report.images
     (removal,) = find_removals(image)
     assert {removal.name, *removal.others} == {"wb-loose", "wb-only", "wb-deep"}
     subprocess.run([*pip, "uninstall", "--yes", removal.name, *removal.others], check=True)

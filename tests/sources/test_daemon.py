@@ -6,11 +6,11 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import cast
+from typing import BinaryIO, cast
 
 import docker
 import pytest
@@ -151,6 +151,38 @@ def test_folder_is_left_alone(tmp_path: Path) -> None:
     dict(daemon.read(engine, ["backend:multi"], cache, local_store=False, on_note=told.append))
     assert shelf.saves == 1
     assert told == ["Read through the engine: backend:multi; its folder is not to be read"]
+
+
+@pytest.mark.parametrize("local_store", [True, False])
+def test_time_of_waiting_is_used(tmp_path: Path, *, local_store: bool) -> None:
+    """Once the engine collects images, or their layers are begun, the caller can do something else."""
+    told = list[str]()
+
+    class Watched(Shelf):
+        """Tells when it begins to collect, and when it is read."""
+
+        @contextmanager
+        def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
+            told.append("asked")
+            with super().save(references) as stream:
+                yield stream
+            told.append("read")
+
+    kept, shelf = Layerdb(tmp_path / "root"), Watched([SPEC], "docker_20")
+    shelf.data_root = DataRoot(path=str(kept.folder), store="overlay2")
+    kept.add(SPEC)
+    (content,) = dict(
+        daemon.read(
+            cast("Engine", shelf),
+            ["backend:multi"],
+            Cache(tmp_path / "cache"),
+            local_store=local_store,
+            while_waiting=lambda: told.append("waiting"),
+        )
+    ).values()
+    assert content.diff_ids == SPEC.diff_ids
+    assert told == (["waiting"] if local_store else ["asked", "waiting", "read"])
+    assert Cache(tmp_path / "cache").has_layer(SPEC.diff_ids[0]) == local_store
 
 
 READERS = "weighbridge.sources.archive_members", "weighbridge.sources.tar.layer"

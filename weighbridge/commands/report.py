@@ -54,16 +54,16 @@ def run(
     folder = records.prepare_folder(project / settings.reports.directory) if settings.reports.directory else None
     compared = locate_baseline(baseline, wanted)
     before = None if compared or not baseline else _find_record(baseline, folder, project)
-    demands = requirements.find_demands(settings, project, wanted)
     # One engine for both: a base that is found by its layers on one side is found on the other, too.
     with console.show_activity() as shown, weigh.connect_if_needed((*wanted.values(), *compared.values())) as engine:
         read = partial(weigh.weigh, engine=engine, settings=settings, on_note=shown.tell if verbose else note_nothing)
+        find_demands = partial(requirements.find_demands, settings, project, wanted)
         if compared:
             # These images need not be of the present commit, and their own is unknown.
             before = replace(
                 read(compared, project, on_progress=shown.track_reading()).report, commit=None, dirty=False
             )
-        weighed = read(wanted, project, on_progress=shown.track_reading(), demands=demands)
+        weighed = read(wanted, project, on_progress=shown.track_reading(), find_demands=find_demands)
         result = weighed.report
         if rebuild:
             from weighbridge.render.terminal import build_progress  # noqa: PLC0415 - only a build shows its steps

@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # known images are neither read nor weighed
 
 _MOST_NAMES = 5
 """How many of the engine's images a message names."""
+FindDemands = Callable[[], "Mapping[str, Demand]"]
 Trees = Callable[[], Mapping[str, Node]]
 
 
@@ -46,6 +47,11 @@ class Weighed:
     report: Report
     trees: Trees
     """Builds, on the first call, variant -> the tree of its image, layer by layer down to files."""
+
+
+def find_none() -> Mapping[str, Demand]:
+    """Return that nothing is asked of any image."""
+    return {}
 
 
 @contextmanager
@@ -71,7 +77,7 @@ def weigh(
     cache: Cache | None = None,
     engine: ImageStore | None = None,
     on_progress: Progress | None = None,
-    demands: Mapping[str, Demand] | None = None,
+    find_demands: FindDemands = find_none,
     settings: Settings | None = None,
     on_note: Note = note_nothing,
 ) -> Weighed:
@@ -84,7 +90,8 @@ def weigh(
         engine: A connected engine, which is asked for the bases of all images, wherever these are; if None, the user's,
             where a location needs one.
         on_progress: Is told the number of bytes read so far.
-        demands: Name in the report -> what the project asks of that image.
+        find_demands: Returns what the project asks of each image, by its name in the report. Is called once, when that
+            is needed or there is time for it.
         settings: Say which images `invoke build` makes, which hosts may get a login, the limits of an image, and
             whether the engine's folder may be read; if None, no image, no host, and the defaults.
         on_note: Is told in one line of each image of the engine that is read in its folder, or cannot be.
@@ -98,7 +105,7 @@ def weigh(
         revision = stack.enter_context(ThreadPoolExecutor(1)).submit(git.read_revision, project)
         engine = engine or stack.enter_context(connect_if_needed(locations.values()))
         limits = settings.limits.build_limits() if settings else DEFAULT
-        weigher = _Weigher(cache or Cache(), limits, engine, demands or {})
+        weigher = _Weigher(cache or Cache(), limits, engine, once(find_demands))
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
             known = {name: weigher.recall(name, location) for name, location in locations.items()}
             unknown = {name: location for name, location in locations.items() if known[name] is None}
@@ -139,6 +146,7 @@ def _compute(
         local_store=settings.engine.local_store if settings else True,
         processes=pool.count_processes(),
         on_note=on_note,
+        while_waiting=weigher.prepare,
     )
     found = dict[str, _Found]()
     with closing(opener.read(locations.values(), means)) as contents:
@@ -161,9 +169,15 @@ class _Found:
 class _Weigher:
     """Works out the figures of images that are not known."""
 
-    def __init__(self, cache: Cache, limits: Limits, engine: ImageStore | None, demands: Mapping[str, Demand]) -> None:
+    def __init__(self, cache: Cache, limits: Limits, engine: ImageStore | None, find_demands: FindDemands) -> None:
         self.cache, self.limits, self.engine = cache, limits, engine
-        self._known, self._local, self._demands = Known(cache, limits), LocalImages(engine), demands
+        self._known, self._local, self._find_demands = Known(cache, limits), LocalImages(engine), find_demands
+
+    def prepare(self) -> None:
+        """Do beforehand what an image that has to be weighed needs: load the code, and find what is asked of it."""
+        from weighbridge.image import weighing  # noqa: F401, PLC0415 - known images are not weighed again
+
+        self._find_demands()
 
     def recall(self, name: str, location: Location) -> _Found | None:
         """Return an image of the engine without reading its layers; None if its figures are not known.
@@ -202,12 +216,13 @@ class _Weigher:
 
     def _locate(self, name: str, kept: Kept) -> tuple[Base | None, Figures]:
         base = find_base(kept.outline, self._local)
-        return base, self._known.find(kept, base, self._demands.get(name))
+        return base, self._known.find(kept, base, self._find_demands().get(name))
 
     def _weigh(self, name: str, location: Location, content: ImageContent, base: Base | None) -> weighing.Weighed:
         from weighbridge.image import weighing  # noqa: PLC0415 - known images are not weighed again
 
-        demand = {"demand": self._demands[name]} if name in self._demands else {}
+        demands = self._find_demands()
+        demand = {"demand": demands[name]} if name in demands else {}
         return weighing.weigh(name, location.source, content, base, **demand)
 
 

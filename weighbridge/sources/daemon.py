@@ -19,7 +19,7 @@ from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources import remembered
 from weighbridge.sources.budget import check_count
 from weighbridge.sources.local import access
-from weighbridge.sources.local.reading import Note, Reading, note_nothing
+from weighbridge.sources.local.reading import Note, Reading, note_nothing, wait_idly
 
 if TYPE_CHECKING:  # an engine begins to collect images before what reads them is loaded
     from weighbridge.sources.processes.pool import Pool
@@ -37,6 +37,7 @@ def read(
     local_store: bool = False,
     pool: Pool | None = None,
     on_note: Note = note_nothing,
+    while_waiting: Callable[[], object] = wait_idly,
 ) -> Iterator[tuple[str, ImageContent]]:
     """Yield each reference and the image that the engine has under it, as soon as it is read.
 
@@ -53,6 +54,7 @@ def read(
         local_store: Whether to read in the engine's own folder what can be read there.
         pool: Reads several layers there at once; None: this process reads them all.
         on_note: Called with one line for each image that is read there, or why it is not.
+        while_waiting: Called when others have begun to read or to collect, before this process waits for them.
 
     Raises:
         LimitExceeded: An image exceeds a limit, or the stream exceeds those of all its images.
@@ -77,13 +79,19 @@ def read(
         from weighbridge.sources.local import store  # noqa: PLC0415 - as below
 
         reading = Reading(
-            cache=cache, on_progress=on_progress, watches=watches, limits=limits, pool=pool, on_note=on_note
+            cache=cache,
+            on_progress=on_progress,
+            watches=watches,
+            limits=limits,
+            pool=pool,
+            on_note=on_note,
+            while_waiting=while_waiting,
         )
         for reference, content in store.read(engine.data_root, wanted.copy(), reading):
             remembered.keep(cache, wanted.pop(reference).id, content)
             yield reference, content
     if wanted:
-        yield from _Saver(engine, cache, on_progress, watches, limits).save_all(wanted).items()
+        yield from _Saver(engine, cache, on_progress, watches, limits, while_waiting).save_all(wanted).items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,7 @@ class _Saver:
     on_progress: Callable[[int], None] | None
     watches: Watches | None
     limits: Limits
+    while_waiting: Callable[[], object]
 
     def save_all(self, images: Mapping[str, LocalImage]) -> dict[str, ImageContent]:
         """Return images by reference; a graph driver saves none without layers: for these the engine's word counts."""
@@ -112,6 +121,7 @@ class _Saver:
         with self.engine.save([*images]) as stream:
             from weighbridge.sources import saved  # noqa: PLC0415 - meanwhile the engine collects the images
 
+            self.while_waiting()
             return saved.read(
                 stream,
                 images,

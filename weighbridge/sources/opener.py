@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from weighbridge.cache import Cache
 from weighbridge.errors import NoEngine, SettingsError
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.sources.local import access
-from weighbridge.sources.local.reading import Note, note_nothing
+from weighbridge.sources.local.reading import Note, note_nothing, wait_idly
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location, SourceName
 
 if TYPE_CHECKING:  # whoever only names images loads no reader
@@ -42,6 +42,8 @@ class Means:
     """How many processes may read layers at the same time."""
     on_note: Note = note_nothing
     """Is told in one line of each image that is read there, or why it is not."""
+    while_waiting: Callable[[], object] = wait_idly
+    """Is called when an engine, or other processes, have begun to work, and this one would only wait for them."""
 
 
 _READER = "weighbridge.sources.local.unpacked"
@@ -83,6 +85,7 @@ def _read_from_engine(locations: Sequence[Location], means: Means) -> Iterator[t
             local_store=means.local_store,
             pool=pool,
             on_note=means.on_note,
+            while_waiting=means.while_waiting,
         ):
             yield by_place[place], content
 

@@ -139,6 +139,7 @@ class Overlay2:
         else:
             watch = self._begin_watch()
             content = layer.read(self._root, watch, budget, self._tell)
+        self._reading.cache.keep_layer(layer.diff_id, content)  # while others are still read
         if self._reading.watches and watch:
             self._reading.watches.keep(layer.diff_id, watch)
         return content

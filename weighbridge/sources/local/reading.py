@@ -21,6 +21,10 @@ def note_nothing(_line: str) -> None:
     """Tell nobody."""
 
 
+def wait_idly() -> None:
+    """Do nothing else meanwhile."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """How to read images."""
@@ -37,3 +41,5 @@ class Reading:
     """Reads several layers at once; None: this process reads them all."""
     on_note: Note = note_nothing
     """Called with one line for each image: where it is read, and if not there, why."""
+    while_waiting: Callable[[], object] = wait_idly
+    """Called when other processes have begun to read, and this one has nothing to do but wait for them."""

@@ -39,6 +39,7 @@ def read(root: DataRoot, images: Mapping[str, LocalImage], reading: Reading) -> 
     left = dict(images)
     try:
         with _open(root, images, reading) as (order, read_image):
+            reading.while_waiting()
             for reference in order:
                 image = left.pop(reference)
                 if image.diff_ids and (content := _try(read_image, reference, image, reading.on_note)):
