@@ -53,9 +53,9 @@ class Cache:
         """Tell whether the cache has a file for a layer; with `estimated`, one that has an estimate of pull bytes."""
         return any(self._locate(key).exists() for key in _list_keys(diff_id, estimated=estimated))
 
-    def touch_layer(self, diff_id: str) -> bool:
-        """Mark a layer as used, because what was worked out of it is; return False if the cache has no file for it."""
-        return any(map(self._touch, _list_keys(diff_id)))
+    def touch_layer(self, diff_id: str, *, estimated: bool = False) -> bool:
+        """Mark a layer as used, because what was worked out of it is; return False if `read_layer` finds none."""
+        return any(self._read(key) is not None for key in _list_keys(diff_id, estimated=estimated))
 
     def read_layer(self, diff_id: str, *, estimated: bool = False) -> LayerContent | None:
         """Return a layer's content; None if the cache does not have it, or not with the estimate that is wanted."""
@@ -87,8 +87,8 @@ class Cache:
             self.keep_layer(diff_id, content)
 
     def has_document(self, key: str) -> bool:
-        """Tell whether the cache has a file for a key."""
-        return self._locate(key).exists()
+        """Tell whether the cache has the JSON object of a key, whole."""
+        return self._read(key) is not None
 
     def read_document(self, key: str) -> Mapping[str, object] | None:
         """Return the JSON object of a key; None if the cache does not have it."""
@@ -126,13 +126,6 @@ class Cache:
         self.keep_document(key, {"digest": digest, "files": described})
         return digest
 
-    def _touch(self, key: str) -> bool:
-        """Mark a file as used, unless its folder is read-only, and tell whether it is there."""
-        path = self._locate(key)
-        with suppress(OSError):
-            os.utime(path)
-        return files.is_file(path)
-
     def _locate(self, key: str) -> Path:
         return self._folder / key.replace(":", "-").replace("/", "-")
 
@@ -147,7 +140,8 @@ class Cache:
             data = files.read(self._locate(key), _LONGEST)
         except OSError:
             return None
-        self._touch(key)
+        with suppress(OSError):  # marks it as used, unless its folder is read-only
+            os.utime(self._locate(key))
         content = data[_DIGEST_BYTES:]
         if data[:_DIGEST_BYTES] == self._compute_digest(key, content):
             return content

@@ -240,6 +240,37 @@ def test_lost_layers_are_read_again(tmp_path: Path, worked: list[str]) -> None:
     assert again.trees() == {}
 
 
+@pytest.mark.parametrize("kept", ["sha256-*-*", "tree-*"])
+def test_damaged_file_is_noticed_before_it_is_needed(tmp_path: Path, kept: str) -> None:
+    """A file that was cut off is as good as none: the image is read again, and has its tree."""
+    shelf = Shelf(ALL, "docker_20")
+    expected = weighed(tmp_path, {"x": "app:1"}, shelf).trees()
+    for path in _list_files(tmp_path, "tree-*"):
+        path.unlink() if kept != "tree-*" else path.write_bytes(path.read_bytes()[:40])
+    for path in _list_files(tmp_path, "sha256-*-*"):
+        path.unlink() if kept == "tree-*" else path.write_bytes(path.read_bytes()[:40])
+    assert weighed(tmp_path, {"x": "app:1"}, shelf).trees() == expected
+
+
+def test_layer_without_an_estimate_is_not_enough(tmp_path: Path) -> None:
+    """Where an image's pull bytes are estimated its layers are read again if only those of a registry are known."""
+    shelf = Shelf(ALL, "docker_20")
+    expected = weighed(tmp_path, {"x": "app:1"}, shelf).trees()
+    weighed(tmp_path, {"x": "app:1"}, Shelf(ALL, "containerd"))
+    for path in _list_files(tmp_path, "tree-*"):
+        path.unlink()
+    for path in _list_files(tmp_path, "sha256-*-*"):
+        if path.name.endswith("-packed"):
+            continue
+        content = Cache(tmp_path).read_layer(path.name.replace("-", ":", 1).rpartition("-")[0], estimated=True)
+        path.unlink()
+        assert content
+        Cache(tmp_path).keep_layer(
+            path.name.replace("-", ":", 1).rpartition("-")[0], replace(content, deflated_bytes=None)
+        )
+    assert weighed(tmp_path, {"x": "app:1"}, shelf).trees() == expected
+
+
 WRONG: Sequence[object] = ({}, {"root": 1}, {"root": [1]}, {"images": []}, {"images": [{}]}, {"diff_ids": [1]})
 
 

@@ -39,6 +39,8 @@ class Kept:
     outline: Outline
     key: str
     """What tells the image from others, under these limits and by this code."""
+    estimated: tuple[bool, ...]
+    """Of each layer, whether its pull bytes are estimated."""
 
 
 class Known:
@@ -57,11 +59,11 @@ class Known:
             outline = _build_outline(self._cache.read_document(f"outline-{key}") or {}, image.reference)
         except _MISFITS:
             return None
-        return Kept(outline, key) if outline.diff_ids == image.diff_ids else None
+        return Kept(outline, key, _list_estimated(found.blobs)) if outline.diff_ids == image.diff_ids else None
 
     def keep(self, content: ImageContent) -> Kept:
         """Keep the outline of an image that was read."""
-        kept = Kept(content.outline, self._make_key(content.config, content.blobs))
+        kept = Kept(content.outline, self._make_key(content.config, content.blobs), _list_estimated(content.blobs))
         self._cache.keep_document(f"outline-{kept.key}", asdict(kept.outline))
         return kept
 
@@ -70,7 +72,7 @@ class Known:
         requirements, commands = (demand.requirements, demand.commands) if demand else ((), ())
         asked = [(each.kind, {name: sorted(of) for name, of in each.names.items()}) for each in requirements]
         key = _digest([kept.key, base and asdict(base), asked, commands])
-        return Figures(self._cache, key, kept.outline)
+        return Figures(self._cache, key, kept)
 
     def _make_key(self, config: bytes, blobs: Sequence[Blob | None]) -> str:
         packed = [(each.digest, each.size_bytes) if each else None for each in blobs]
@@ -83,7 +85,7 @@ class Figures:
 
     _cache: Cache
     _key: str
-    _outline: Outline
+    _kept: Kept
 
     def read(self, variant: str, source: str) -> Image | None:
         """Return the figures under the names of this run; None if they are not known."""
@@ -92,9 +94,10 @@ class Figures:
             (image,) = records.parse_object(kept, "the cache").images if kept else ()
         except (UnreadableRecord, *_MISFITS):
             return None
-        if image.id != self._outline.config_digest:
+        outline = self._kept.outline
+        if image.id != outline.config_digest:
             return None
-        return replace(image, variant=variant, source=source, reference=self._outline.reference)
+        return replace(image, variant=variant, source=source, reference=outline.reference)
 
     def keep(self, image: Image) -> None:
         """Keep the figures."""
@@ -103,8 +106,9 @@ class Figures:
 
     def can_build_tree(self) -> bool:
         """Tell whether the tree is known, or else all layers from which to build it."""
+        layers = zip(self._kept.outline.diff_ids, self._kept.estimated, strict=True)
         return self._cache.has_document(f"tree-{self._key}") or all(
-            map(self._cache.touch_layer, self._outline.diff_ids)
+            self._cache.touch_layer(diff_id, estimated=estimated) for diff_id, estimated in layers
         )
 
     def read_tree(self) -> Node | None:
@@ -118,6 +122,10 @@ class Figures:
     def keep_tree(self, root: Node) -> None:
         """Keep the tree."""
         self._cache.keep_document(f"tree-{self._key}", {"root": _export_node(root)})
+
+
+def _list_estimated(blobs: Sequence[Blob | None]) -> tuple[bool, ...]:
+    return tuple(blob is None for blob in blobs)
 
 
 def _digest(value: object) -> str:
