@@ -90,7 +90,8 @@ class Workplace:
     def _make_environment(self, cache: Path) -> Mapping[str, str]:
         ours = {
             "XDG_CACHE_HOME": cache,
-            "INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY": self.folder / "reports",
+            # A page reads all earlier records: those of one run must not count for the next.
+            "INVOKE_WEIGHBRIDGE_REPORTS_DIRECTORY": self.make_folder(),
             "TMPDIR": self.folder,
         }
         return {**self.engine, **COMPILED, **{name: str(path) for name, path in ours.items()}}
