@@ -9,6 +9,7 @@ import json
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,16 @@ def test_same_errors_as_with_the_sdk(place: Path, name: str) -> None:
             found.inspect_image(name)
     assert str(caught.value) == str(expected.value)
     assert expected.type is {"gone:1": NoSuchImage, "broken:1": EngineFault, "X": NoSuchImage}.get(name, expected.type)
+
+
+def test_several_threads_may_ask(place: Path) -> None:
+    """Each gets the answer to its own question, and no connection is left."""
+    with serving(place, ENGINE), lookup.connect() as found, ThreadPoolExecutor(4) as threads:
+        names = ["x:1", "sha256:a", "gone:1"] * 20
+        asked = [threads.submit(found.has_image, name) for name in names]
+        assert [each.result() for each in asked] == [name != "gone:1" for name in names]
+        images = [threads.submit(found.inspect_image, name) for name in ("x:1", "sha256:a") * 20]
+        assert [each.result().reference for each in images] == ["x:1", "sha256:a"] * 20
 
 
 def test_same_stream_as_with_the_sdk(place: Path) -> None:

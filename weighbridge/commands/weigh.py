@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from weighbridge import git
 from weighbridge.cache import Cache
 from weighbridge.commands.known import Figures, Kept, Known
+from weighbridge.engine.answers import Answers
 from weighbridge.engine.local_images import LocalImages
 from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage
 from weighbridge.image import sharing
@@ -34,6 +35,8 @@ if TYPE_CHECKING:  # known images are neither read nor weighed
     from weighbridge.settings.project import Settings
     from weighbridge.sources.blobs import Progress
 
+_MOST_QUESTIONS = 4
+"""How many threads wait for Git and the engine."""
 _MOST_NAMES = 5
 """How many of the engine's images a message names."""
 FindDemands = Callable[[], "Mapping[str, Demand]"]
@@ -102,8 +105,11 @@ def weigh(
     """
     with ExitStack() as stack:
         # Git and the engine answer at the same time.
-        revision = stack.enter_context(ThreadPoolExecutor(1)).submit(git.read_revision, project)
+        threads = stack.enter_context(ThreadPoolExecutor(_MOST_QUESTIONS))
+        revision = threads.submit(git.read_revision, project)
         engine = engine or stack.enter_context(connect_if_needed(locations.values()))
+        if engine:
+            engine = Answers(engine, (each.place for each in locations.values() if each.source == DOCKER), threads)
         limits = settings.limits.build_limits() if settings else DEFAULT
         weigher = _Weigher(cache or Cache(), limits, engine, once(find_demands))
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):

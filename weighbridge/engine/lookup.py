@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 from urllib.parse import quote, urlencode
 
@@ -61,12 +62,16 @@ def _connect_fully() -> DockerEngine:
 
 
 class Lookup(Facts):
-    """An `ImageStore` that asks at the engine's socket, and lets the SDK do what that cannot."""
+    """An `ImageStore` that asks at the engine's socket, and lets the SDK do what that cannot.
+
+    Several threads may ask, each on a connection of its own.
+    """
 
     def __init__(self, host: str, full: DockerEngine | None = None) -> None:
         self.host = host
-        self._opened = full
-        self._connection = None if full else _Connection(host.removeprefix("unix://"))
+        self._opened, self._lock = full, Lock()
+        self._path = "" if full else host.removeprefix("unix://")
+        self._idle = list[_Connection]()
 
     def __enter__(self) -> Self:
         return self
@@ -76,17 +81,18 @@ class Lookup(Facts):
 
     def close(self) -> None:
         """Close what is open."""
-        if self._connection:
-            self._connection.close()
+        while self._idle:
+            self._idle.pop().close()
         if self._opened:
             self._opened.close()
 
     @property
     def _full(self) -> DockerEngine:
         """The engine as the SDK reaches it, once that is needed."""
-        if self._opened is None:
-            self._opened = _connect_fully()
-        return self._opened
+        with self._lock:
+            if self._opened is None:
+                self._opened = _connect_fully()
+            return self._opened
 
     def greet(self) -> None:
         """Ask the engine what it is; raise one of `_NO_ANSWER` if it does not say."""
@@ -129,7 +135,7 @@ class Lookup(Facts):
         The engine begins to collect them at once. Whether it sends them is known with the first byte that is read.
         """
         with ExitStack() as stack:
-            connection = self._connection.ask_for_images(references) if self._connection else None
+            connection = _Connection(self._path).ask_for_images(references) if self._path else None
             if connection is None:
                 yield stack.enter_context(self._full.save(references))
                 return
@@ -139,9 +145,16 @@ class Lookup(Facts):
 
     def _fetch(self, path: str) -> Any:
         """Return the JSON at a path; raise one of `_NO_ANSWER` if there is none."""
-        if self._connection is None:
+        if not self._path:
             raise OSError("there is no socket to ask at")
-        return self._connection.fetch(path)
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = _Connection(self._path)
+        try:
+            return connection.fetch(path)
+        finally:
+            self._idle.append(connection)
 
 
 class _Connection(HTTPConnection):
@@ -158,15 +171,14 @@ class _Connection(HTTPConnection):
         self.sock.connect(self._path)
 
     def ask_for_images(self, references: Sequence[str]) -> _Connection | None:
-        """Ask for the stream of images on a connection of its own, and return that; None if nothing listens."""
-        own = _Connection(self._path)
+        """Ask for the stream of images on this connection, and return it; None if nothing listens."""
         try:
-            own.request("GET", f"/images/get?{urlencode({'names': references}, doseq=True)}")
-            own.sock.settimeout(None)  # it may collect for long before it sends
+            self.request("GET", f"/images/get?{urlencode({'names': references}, doseq=True)}")
+            self.sock.settimeout(None)  # it may collect for long before it sends
         except (OSError, HTTPException):
-            own.close()
+            self.close()
             return None
-        return own
+        return self
 
     def fetch(self, path: str) -> Any:
         """Return the JSON at a path; raise `OSError`, `HTTPException` or `ValueError` if there is none."""
