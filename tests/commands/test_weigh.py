@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -37,6 +42,8 @@ from weighbridge.settings.project import check as settings_check
 from weighbridge.sources import archive_members
 from weighbridge.sources.archive import Archive
 from weighbridge.sources.locations import DOCKER, Location
+
+ROOT = Path(__file__).parents[2]
 
 SYSTEM, TOOLS, APP = (Entry("os", b"1" * 100),), (Entry("a", b"22"), Entry("b", b"333")), (Entry("main.py", b"4444"),)
 
@@ -451,3 +458,38 @@ def test_what_can_go_is_what_pip_can_miss(tmp_path: Path) -> None:
     subprocess.run([*pip, "check"], check=True)
     gone = sum(len(entry.data) for entry, path in zip(layer, files, strict=True) if not path.exists())
     assert removal.bytes == gone
+
+
+WEIGHING = """
+import sys
+from pathlib import Path
+from weighbridge.cache import Cache
+from weighbridge.commands.weigh import weigh
+from weighbridge.sources.locations import DOCKER, Location
+folder = Path(sys.argv[1])
+weigh({name: Location(DOCKER, f"x:{name}") for name in "abc"}, folder, cache=Cache(folder))
+"""
+
+
+def test_ctrl_c_does_not_wait_for_an_engine(tmp_path: Path) -> None:
+    """One that says what it is, and then answers nothing: the program ends at once, not when the engine is given up."""
+    info = json.dumps({"ServerVersion": "28", "Driver": "overlay2", "DockerRootDir": "/d", "ID": "x"}).encode()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        listener.settimeout(20)
+        environment = os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/s"}
+        words = [sys.executable, "-c", WEIGHING, str(tmp_path)]
+        with subprocess.Popen(words, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as program:
+            first, _ = listener.accept()
+            assert first.recv(65536).startswith(b"GET /info")
+            first.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(info), info))
+            second, _ = listener.accept()  # the first connection takes one question, and others take the rest
+            assert second.recv(65536).startswith(b"GET /images/x:")
+            began = time.monotonic()
+            program.send_signal(signal.SIGINT)
+            program.wait(30)
+            first.close()
+            second.close()
+    assert time.monotonic() - began < 3
+    assert program.returncode == -signal.SIGINT

@@ -37,7 +37,7 @@ def test_images_are_asked_for_together_and_once() -> None:
     """However often they are inspected afterwards; one that was not named beforehand is asked for then."""
     store = Counted(SPECS)
     with ThreadPoolExecutor(2) as executor:
-        answers = Answers(cast("ImageStore", store), ["x:1", "x:2", "x:1"], executor)
+        answers = Answers(cast("ImageStore", store), ["x:1", "x:2", "x:1"], executor.submit)
         found = [answers.inspect_image(name) for name in ("x:2", "x:1", "x:1", "x:3")]
     assert [each.reference for each in found] == ["x:2", "x:1", "x:1", "x:3"]
     assert sorted(store.asked) == ["x:1", "x:2", "x:3"]
@@ -46,7 +46,7 @@ def test_images_are_asked_for_together_and_once() -> None:
 def test_image_that_is_not_there() -> None:
     """It is an error where it is inspected, each time, and no harm to the others."""
     with ThreadPoolExecutor(2) as executor:
-        answers = Answers(cast("ImageStore", Shelf(SPECS, "docker_25")), ["gone:1", "x:1"], executor)
+        answers = Answers(cast("ImageStore", Shelf(SPECS, "docker_25")), ["gone:1", "x:1"], executor.submit)
         for _ in range(2):
             with pytest.raises(NoSuchImage):
                 answers.inspect_image("gone:1")
@@ -58,7 +58,7 @@ def test_everything_else_is_the_stores() -> None:
     """Identity, folder, names and streams."""
     shelf = Shelf(SPECS, "docker_25")
     with ThreadPoolExecutor(1) as executor:
-        answers = Answers(cast("ImageStore", shelf), [], executor)
+        answers = Answers(cast("ImageStore", shelf), [], executor.submit)
     assert (answers.identity, answers.data_root) == (shelf.identity, shelf.data_root)
     assert answers.list_named_images() == shelf.list_named_images()
     with answers.save(["x:1"]) as stream, shelf.save(["x:1"]) as other:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from weighbridge.model.report import Base, Image, Report
 from weighbridge.model.tree import Node
 from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import DOCKER, Location
+from weighbridge.sources.processes.threads import Threads
 
 if TYPE_CHECKING:  # known images are neither read nor weighed
     from weighbridge.engine.protocol import ImageStore
@@ -105,11 +105,14 @@ def weigh(
     """
     with ExitStack() as stack:
         # Git and the engine answer at the same time.
-        threads = stack.enter_context(ThreadPoolExecutor(_MOST_QUESTIONS))
+        threads = Threads(_MOST_QUESTIONS)  # which Ctrl-C does not wait for, as an engine may not answer
+        stack.callback(threads.close)
         revision = threads.submit(git.read_revision, project)
         engine = engine or stack.enter_context(connect_if_needed(locations.values()))
         if engine:
-            engine = Answers(engine, (each.place for each in locations.values() if each.source == DOCKER), threads)
+            engine = Answers(
+                engine, (each.place for each in locations.values() if each.source == DOCKER), threads.submit
+            )
         limits = settings.limits.build_limits() if settings else DEFAULT
         weigher = _Weigher(cache or Cache(), limits, engine, once(find_demands))
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):

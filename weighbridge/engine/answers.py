@@ -5,24 +5,29 @@ The containerd store takes ten times as long to describe an image as a graph dri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from weighbridge.engine.protocol import ImageStore
     from weighbridge.model.engine import DataRoot, LocalImage
     from weighbridge.model.report import EngineIdentity
 
 
+Submit = Callable[..., "Future[LocalImage]"]
+"""Calls a function in a thread, as the method of an executor does."""
+
+
 class Answers:
     """An `ImageStore` whose images stay what they were, also if a name leads to another one by now."""
 
-    def __init__(self, store: ImageStore, references: Iterable[str], executor: Executor) -> None:
-        """Ask for images. What is wrong with one is raised when that is inspected."""
+    def __init__(self, store: ImageStore, references: Iterable[str], submit: Submit) -> None:
+        """Ask for images, each as `submit` calls it. What is wrong with one is raised when that is inspected."""
         self._store = store
-        self._asked = {each: executor.submit(store.inspect_image, each) for each in dict.fromkeys(references)}
+        self._asked = {each: submit(store.inspect_image, each) for each in dict.fromkeys(references)}
 
     @property
     def host(self) -> str:
