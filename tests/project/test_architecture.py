@@ -50,7 +50,7 @@ DOORS: Mapping[str, tuple[str, ...]] = {
     "packaging": ("weighbridge.image.packages.markers",),
     "packageurl": ("weighbridge.render.cyclonedx",),
     "requests": ("weighbridge.sources.registry.client",),
-    "rich": ("weighbridge.render.terminal.console", "weighbridge.render.terminal.cut_text"),
+    "rich": ("weighbridge.render.terminal.console",),
     "squarify": ("weighbridge.render.html.treemap",),
     "xxhash": ("weighbridge.sources.tar.layer",),
     "yaml": ("weighbridge.settings.yaml_syntax",),

@@ -1,4 +1,4 @@
-"""The door to Rich: prints tables, one-line messages and live progress, on a terminal and in a pipe.
+"""The only module that uses Rich: prints tables, one-line messages and live progress, on a terminal and in a pipe.
 
 Results go to standard output; progress and errors go to standard error, so that a pipe gets only the result. Colour is
 never the only signal: every state also has its own word or sign.
@@ -23,7 +23,6 @@ from rich.text import Text
 
 from weighbridge.quoting import replace_unprintable, spell_commands
 from weighbridge.render import log_commands
-from weighbridge.render.terminal.cut_text import CutText
 
 if TYPE_CHECKING:  # only a terminal needs what moves
     from rich.live import Live
@@ -83,7 +82,8 @@ def print_table(
     heading = _make_text(Cell(title, "bold"))
     table = Table(box=box.SIMPLE_HEAD, title=heading, title_justify="left", pad_edge=False)
     _fill(table, columns, rows)
-    _make_console(stream).print(table)
+    console = _make_console(stream)
+    console.print(table)
 
 
 def measure_width(stream: TextIO | None = None) -> int:
@@ -129,7 +129,10 @@ def _fill(table: Table, columns: Sequence[Column], rows: Sequence[Sequence[Cell 
         )
     table.expand = any(column.grows for column in columns)
     for row in rows:
-        table.add_row(*(CutText(*_make_printable(cell)) for cell in row))
+        cells = [_make_text(cell) for cell in row]
+        for cell in cells:
+            cell.no_wrap = True
+        table.add_row(*cells)
 
 
 def print_line(*cells: Cell | str, stream: TextIO | None = None) -> None:
@@ -289,12 +292,9 @@ def show_activity() -> Iterator[Activity]:
 
 
 def _make_text(cell: Cell | str) -> Text:
-    return Text(*_make_printable(cell))
-
-
-def _make_printable(cell: Cell | str) -> tuple[str, str]:
-    """Return text and style: names and paths of images may contain characters that control a terminal.
+    """Return printable text: names and paths of images may contain characters that control a terminal.
 
     All text for a terminal goes through here.
     """
-    return (replace_unprintable(cell), "") if isinstance(cell, str) else (replace_unprintable(cell.text), cell.style)
+    text, style = (cell, "") if isinstance(cell, str) else (cell.text, cell.style)
+    return Text(replace_unprintable(text), style=style)
