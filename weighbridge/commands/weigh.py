@@ -52,11 +52,6 @@ class Weighed:
     """Builds, on the first call, variant -> the tree of its image, layer by layer down to files."""
 
 
-def find_none() -> Mapping[str, Demand]:
-    """Return that nothing is asked of any image."""
-    return {}
-
-
 @contextmanager
 def connect_if_needed(locations: Iterable[Location]) -> Iterator[ImageStore | None]:
     """Connect to the user's engine where one of these images is there; else to none, as an archive needs none.
@@ -80,7 +75,7 @@ def weigh(
     cache: Cache | None = None,
     engine: ImageStore | None = None,
     on_progress: Progress | None = None,
-    find_demands: FindDemands = find_none,
+    find_demands: FindDemands = dict,
     settings: Settings | None = None,
     on_note: Note = note_nothing,
 ) -> Weighed:

@@ -28,7 +28,7 @@ class Means:
     """What a source may use."""
 
     cache: Cache
-    """Has layers and images that were read before. A source does not read them again, and adds no layers itself."""
+    """Has layers and images that were read before. A source does not read them again, and need not add any."""
     engine: ImageStore | None = None
     """A connected engine, for the source `docker`."""
     on_progress: Progress | None = None

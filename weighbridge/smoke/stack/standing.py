@@ -54,7 +54,7 @@ def run(stack: Stack, container: str, start: Sequence[str], program: Program) ->
     except _Silent as error:  # it may still be busy
         standing.end()
         return error.result
-    except BaseException:  # of who is told the lines: what is left of them must not be taken for the next program's
+    except BaseException:  # Ctrl-C, or the caller failed at a line. The next program must not get the lines left over.
         standing.end()
         raise
     finally:
