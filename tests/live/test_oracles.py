@@ -37,6 +37,8 @@ AWKWARD = (TREE, "odd-names", "directory-made-anew", "linked-pair-chowned", "emp
 _FEW = (SAVED, SKOPEOS_ARCHIVE, LAYOUT, REGISTRY)
 MADE = {**dict.fromkeys((*AWKWARD, BEFORE), KINDS), AFTER: _FEW, BUILT: _FEW}
 """Of which image there are which copies."""
+MAX_ERROR = 0.04
+"""Of an estimate: rarely are samples so unlucky (decision 35)."""
 ALL = [(subject, kind) for subject, kinds in MADE.items() for kind in kinds]
 
 
@@ -147,14 +149,14 @@ def test_pull_is_what_the_manifest_says(everywhere: Everywhere, subject: str, ki
 @pytest.mark.parametrize("kind", [ENGINE, SAVED, SKOPEOS_ARCHIVE])
 @pytest.mark.parametrize("subject", MADE)
 def test_pull_is_estimated_as_gzip_packs(everywhere: Everywhere, subject: str, kind: str) -> None:
-    """Where the layers are not compressed, the pull is within 2 % of what `gzip -6` makes of them."""
+    """Where the layers are not compressed, the pull is near what `gzip -6` makes of them."""
     image, config = everywhere.image(subject, kind), everywhere.config_bytes(subject)
     assert image.pull is not None
     if kind != SKOPEOS_ARCHIVE and everywhere.engine.identity.store == "containerd":  # it saves what it was given
         assert image.pull == Pull(bytes=copies.stored_bytes(everywhere.folder / subject / "saved.tar"), basis="exact")
     else:
         assert image.pull.basis == "estimated"
-        assert image.pull.bytes == pytest.approx(config + sum(everywhere.gzip_bytes(subject).values()), rel=0.02)
+        assert image.pull.bytes == pytest.approx(config + sum(everywhere.gzip_bytes(subject).values()), rel=MAX_ERROR)
 
 
 @pytest.mark.parametrize("kind", [LAYOUT, REGISTRY])
@@ -169,14 +171,14 @@ def test_cost_is_the_blobs_that_are_new(everywhere: Everywhere, kind: str) -> No
 
 
 def test_cost_is_estimated_as_gzip_packs(everywhere: Everywhere) -> None:
-    """Where the layers are not compressed, what is new is within 2 % of what `gzip -6` makes of it."""
+    """Where the layers are not compressed, what is new is near what `gzip -6` makes of it."""
     before, after = (everywhere.image(name, SKOPEOS_ARCHIVE) for name in (BEFORE, AFTER))
     cost = difference.subtract_images("x", before, after).cost
     there = {layer.diff_id for layer in before.layers}
     packed = sum(size for diff_id, size in everywhere.gzip_bytes(AFTER).items() if diff_id not in there)
     assert cost is not None
     assert cost.basis == "estimated"
-    assert cost.bytes == pytest.approx(packed + everywhere.config_bytes(AFTER), rel=0.02)
+    assert cost.bytes == pytest.approx(packed + everywhere.config_bytes(AFTER), rel=MAX_ERROR)
 
 
 @pytest.mark.parametrize("name", AWKWARD)

@@ -156,7 +156,7 @@ def test_whole_document() -> None:
 - <code>multi</code> +12.0 MB, mainly because of <code>numpy</code> <code>2.1 → 2.2</code> (+12.0 MB)
 
 <sub>Measured 2026-11-24T10:00:00Z at <code>3f2a9c1</code>; change since <code>main, 1234567, 2026-11-20</code>. \
-MB = 10^6 bytes. `~` is an estimate of gzip -6, within 2 %.</sub>
+MB = 10^6 bytes. `~` is an estimate of gzip -6, usually within 2 %.</sub>
 
 <details><summary><b><code>multi</code></b>: 123 MB, 2 layers, +12.0 MB since the baseline</summary>
 

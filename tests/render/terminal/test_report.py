@@ -179,7 +179,7 @@ multi: 1.23 MB wasted
            Ship it once.
 
 Shipped: sizes of all regular files in all layers; MB = 10^6 bytes.
-Pull: what a node fetches; ~ is an estimate of gzip -6, within 2 %.
+Pull: what a node fetches; ~ is an estimate of gzip -6, usually within 2 %.
 Read from the layers themselves, with engine 28.5.2, store overlay2.
 """
 

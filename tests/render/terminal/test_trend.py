@@ -80,7 +80,7 @@ Change: of shipped bytes, since the row below; = no change.
 Code: what a node pulls after a change to the code.
 ≠ not compared with the row below; the note says why.
 + after a commit: the tree had uncommitted changes.
-~ is an estimate of gzip -6, within 2 %.
+~ is an estimate of gzip -6, usually within 2 %.
 """
 AT_120 = """\
 multi  █ ▁▁▁▁▁  156 MB to 174 MB, 6 points
@@ -100,7 +100,7 @@ Change: of shipped bytes, since the row below; = no change.
 Code: what a node pulls after a change to the code.
 ≠ not compared with the row below; the note says why.
 + after a commit: the tree had uncommitted changes.
-~ is an estimate of gzip -6, within 2 %.
+~ is an estimate of gzip -6, usually within 2 %.
 """
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -19,7 +20,8 @@ from weighbridge.sources.tar import gzip_estimate
 from weighbridge.sources.tar.gzip_estimate import Deflation, Packer, PackHere, get_process
 from weighbridge.sources.tar.reader import CHUNK_BYTES
 
-MAX_ERROR = 0.02
+MAX_ERROR, MAX_BIAS = 0.04, 0.015
+"""Of single layers, whose samples may lie badly; and of the mean of several (decision 35)."""
 
 
 def estimated(data: bytes, get_packer: Callable[[], Packer] = get_process) -> int:
@@ -54,8 +56,10 @@ def packages() -> bytes:
 
 @pytest.mark.slow
 def test_estimate_of_real_files(packages: bytes) -> None:
-    """Python packages as a layer has them: within 2 %."""
+    """Python packages as a layer has them, together and in parts: the parts are wrong in both directions."""
     assert estimated(packages) == pytest.approx(packed(packages), rel=MAX_ERROR)
+    parts = [packages[at : at + 2**23] for at in range(0, len(packages) - 2**23, 2**23)]
+    assert fmean(estimated(part) / packed(part) for part in parts) == pytest.approx(1, abs=MAX_BIAS)
 
 
 @pytest.mark.slow
@@ -79,7 +83,7 @@ def test_same_bytes_give_the_same_figure(packages: bytes) -> None:
 def test_estimate_of_extremes(make: Callable[[int], bytes]) -> None:
     """What packs a thousandfold, within some kilobytes; what does not pack; what the fast packer alone gets wrong."""
     data = make(20 * 2**20)
-    assert estimated(data) == pytest.approx(packed(data), rel=MAX_ERROR, abs=60_000)
+    assert estimated(data) == pytest.approx(packed(data), rel=MAX_BIAS, abs=60_000)
 
 
 @pytest.mark.parametrize("size", [0, 1, 10_000, CHUNK_BYTES])

@@ -160,7 +160,7 @@ def _describe_basis(summary: Summary) -> str:
     )
     since = f"; change since {_quote_name(summary.baseline.label)}" if summary.baseline else ""
     estimated = any(image.pull and image.pull.basis == "estimated" for image in report.images)
-    estimate = " `~` is an estimate of gzip -6, within 2 %." if estimated else ""
+    estimate = " `~` is an estimate of gzip -6, usually within 2 %." if estimated else ""
     return f"<sub>Measured {report.recorded_at}{commit}{since}. MB = 10^6 bytes.{estimate}</sub>"
 
 

@@ -173,7 +173,7 @@ def _describe_basis(summary: Summary) -> Iterator[str]:
     where = f", with engine {engine.version}, store {engine.store}" if engine else ""
     yield "Shipped: sizes of all regular files in all layers; MB = 10^6 bytes."
     if any(image.pull and image.pull.basis == "estimated" for image in report.images):
-        yield "Pull: what a node fetches; ~ is an estimate of gzip -6, within 2 %."
+        yield "Pull: what a node fetches; ~ is an estimate of gzip -6, usually within 2 %."
     if any(image.rebuilds for image in report.images):
         yield "Run, Cached: steps. Code change, and the pull of any change: its new layers and the image's config."
     if summary.standings:

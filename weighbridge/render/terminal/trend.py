@@ -177,4 +177,4 @@ def _describe_basis(trend: Trend) -> Iterator[str]:
     if any(point.dirty for point in points):
         yield "+ after a commit: the tree had uncommitted changes."
     if any(pull and pull.basis == "estimated" for point in points for pull in (point.pull, point.code)):
-        yield "~ is an estimate of gzip -6, within 2 %."
+        yield "~ is an estimate of gzip -6, usually within 2 %."
