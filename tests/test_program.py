@@ -157,6 +157,30 @@ def test_interrupted_at_any_moment(tmp_path: Path) -> None:
     assert codes - {0}
 
 
+def test_interrupted_in_a_destructor(tmp_path: Path) -> None:
+    """Python drops Ctrl-C there, and would say so; it comes once more."""
+    code = (
+        "import os, signal, sys, time\nimport weighbridge.__main__ as start\nfrom weighbridge import program\n"
+        "class Gone:\n    def __del__(self): os.kill(os.getpid(), signal.SIGINT)\n"
+        "def main():\n    Gone()\n    time.sleep(20)\n"
+        "program.main = main\nstart.main()\n"
+    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background ignores it
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=15,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
 def test_working_directory_that_has_gone(tmp_path: Path) -> None:
     """A working directory that somebody has removed is one line."""
     gone = tmp_path / "gone"

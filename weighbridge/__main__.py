@@ -5,6 +5,7 @@ ends it; where it is ignored, as in the background, it stays so. Only the built-
 """
 
 import _signal as signal  # type: ignore[import-not-found]
+import sys
 
 
 def handle(how: object) -> None:
@@ -13,7 +14,17 @@ def handle(how: object) -> None:
         signal.signal(signal.SIGINT, how)
 
 
+def raise_later(dropped: "sys.UnraisableHookArgs") -> None:
+    """Raise Ctrl-C once more if Python dropped it, as in a callback or a destructor; each import has one."""
+    if dropped.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(dropped)
+        return
+    signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)  # after the callback's end
+
+
 handle(signal.SIG_DFL)
+sys.unraisablehook = raise_later
 
 
 def main() -> None:

@@ -302,6 +302,22 @@ def test_interrupted_at_any_moment(ready: Launcher) -> None:
     assert codes <= {0, 1, -signal.SIGINT, 128 + signal.SIGINT}
 
 
+def test_interrupted_in_a_destructor(ready: Launcher) -> None:
+    """Python drops Ctrl-C there, and would say so; it comes once more."""
+    (ready.project / "tasks.py").unlink()
+    (ready.project / "tasks.py").write_text(
+        "import os, signal, time\n"
+        "class Gone:\n    def __del__(self): os.kill(os.getpid(), signal.SIGINT)\n"
+        "Gone()\ntime.sleep(20)\nprint('went on')\n"
+    )
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner in the background ignores it
+    try:
+        process = ready.start("--list", group=0)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (process.communicate(timeout=15), process.returncode) == (("", ""), 1)
+
+
 def test_ignored_interrupt_stays_ignored(ready: Launcher) -> None:
     """As a job in the background of a script, the launcher is not ended by the terminal's Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
