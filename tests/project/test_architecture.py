@@ -169,6 +169,7 @@ UNMIRRORED: Mapping[str, str] = {
     "sources/locations": "values without behaviour",
     "sources/saved": "streams of engines: tests/sources/test_daemon.py, tests/live/test_sources.py",
     "sources/oci/naming": "names within a layout: tests/sources/test_oci_layout.py, tests/sources/test_archive.py",
+    "sources/blob_folder": "blobs of layouts: tests/sources/test_oci_layout.py, tests/sources/test_opener.py",
     "sources/blobs": "layers of images: tests/sources/test_assembly.py, tests/sources/test_opener.py",
     "sources/tar/alone": "one layer of an image: tests/sources/test_assembly.py, tests/sources/test_opener.py",
     "sources/tar/gzip_worker": "a process of its own: tests/sources/tar/test_gzip_estimate.py",

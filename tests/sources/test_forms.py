@@ -30,11 +30,12 @@ from tests.support.images import (
     members_gzip,
     tar_of,
 )
+from tests.support.layouts import read_layout
 from tests.support.registries import Registry
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image import filesystem
 from weighbridge.image.content import ImageContent
-from weighbridge.sources import archive, archive_members, oci_layout
+from weighbridge.sources import archive, archive_members
 from weighbridge.sources.archive import Archive
 from weighbridge.sources.registry import client as registry
 from weighbridge.sources.tar import sparse
@@ -110,7 +111,7 @@ def test_null_in_a_manifest(tmp_path: Path) -> None:
     for name, data in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    for image in (read([Member(*each) for each in files.items()]).assemble_image(), oci_layout.read(tmp_path)):
+    for image in (read([Member(*each) for each in files.items()]).assemble_image(), read_layout(tmp_path)):
         assert image.layers == ()
 
 
@@ -209,7 +210,7 @@ def read_everywhere(blobs: OciBlobs, image: Mapping[str, Any], folder: Path) -> 
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-    yield oci_layout.read(folder)
+    yield read_layout(folder)
     yield read([Member(*each) for each in files.items()]).assemble_image()
     with Registry(blobs, {"1": image}) as server:
         yield registry.read(f"{server.host}/x:1")
@@ -328,7 +329,7 @@ def test_folder_of_skopeo(tmp_path: Path, layout: Path) -> None:
     subprocess.run(["tar", "-C", str(folder), "-cf", str(packed), "."], check=True)
     assert [layer.shipped_bytes for layer in archive.read(packed).assemble_image().layers] == [5000, 2]
     with pytest.raises(UnreadableImage, match=r"has the form of skopeo's dir:.* Copy it: `skopeo copy dir:") as caught:
-        oci_layout.read(folder)
+        read_layout(folder)
     assert caught.value.exit_code == 3
 
 
@@ -413,7 +414,7 @@ def test_what_is_no_image_is_named(tmp_path: Path, case: str) -> None:
         (tmp_path / name).write_bytes(data)
     attempts: list[Callable[[], ImageContent]] = [
         lambda: read([Member(*each) for each in files.items()]).assemble_image(),
-        lambda: oci_layout.read(tmp_path),
+        lambda: read_layout(tmp_path),
     ]
     for attempt in attempts:
         with pytest.raises(SourceError) as caught:
@@ -450,4 +451,4 @@ def test_layer_that_registries_must_not_keep(layout: Path) -> None:
     with pytest.raises(
         UnreadableImage, match=r"is not kept with the image \(.*foreign.*\): it comes from https://mcr\.ex"
     ):
-        oci_layout.read(layout)
+        read_layout(layout)

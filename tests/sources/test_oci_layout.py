@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.images import Entry, ImageSpec, OciBlobs, hexdigest, members_gzip, named, tar_of
+from tests.support.layouts import read_layout
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
-from weighbridge.sources import oci_layout
 
 BASE = (Entry("bin/a", b"a" * 1000), Entry("bin/b", b"b" * 70_000))
 SPEC = ImageSpec(
@@ -63,7 +63,7 @@ def test_image(tmp_path: Path) -> None:
     blobs = OciBlobs()
     described = blobs.add_image(SPEC, config={"variant": "v2"})
     manifest = manifest_in(blobs, described)
-    content = oci_layout.read(write(tmp_path, blobs, described))
+    content = read_layout(write(tmp_path, blobs, described))
     check(content, SPEC)
     assert content.reference == str(tmp_path)
     assert content.config == blobs.by_digest[content.config_digest]
@@ -77,7 +77,7 @@ def test_image(tmp_path: Path) -> None:
 def test_compression_does_not_matter(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
     """Layers of many gzip members, and without any compression, weigh the same; the latter are no blobs."""
     blobs = OciBlobs()
-    content = oci_layout.read(write(tmp_path, blobs, blobs.add_image(SPEC, compress)))
+    content = read_layout(write(tmp_path, blobs, blobs.add_image(SPEC, compress)))
     check(content, SPEC)
     assert all(each is None for each in content.blobs) is (compress is bytes)
 
@@ -85,7 +85,7 @@ def test_compression_does_not_matter(compress: Callable[[bytes], bytes], tmp_pat
 def test_layer_that_occurs_twice_is_read_once(tmp_path: Path) -> None:
     """Progress tells how much was read: a growing total, without what had been read before."""
     blobs, seen = OciBlobs(), list[int]()
-    content = oci_layout.read(write(tmp_path, blobs, blobs.add_image(SPEC)), on_progress=seen.append)
+    content = read_layout(write(tmp_path, blobs, blobs.add_image(SPEC)), on_progress=seen.append)
     assert content.layers[0] is content.layers[2]
     assert seen == sorted(seen)
     assert seen[-1] == sum(each.size_bytes for each in content.blobs[:2] if each)
@@ -95,17 +95,17 @@ def test_known_layers_are_not_opened(tmp_path: Path) -> None:
     """Who knows a layer is spared its blob, even if that is gone."""
     blobs = OciBlobs()
     described = blobs.add_image(SPEC)
-    whole = oci_layout.read(write(tmp_path, blobs, described))
+    whole = read_layout(write(tmp_path, blobs, described))
     kept = dict(zip(whole.diff_ids, whole.layers, strict=True))
     for layer in manifest_in(blobs, described)["layers"]:
         (tmp_path / path_of(layer)).unlink(missing_ok=True)
-    assert oci_layout.read(tmp_path, known=kept.get) == whole
+    assert read_layout(tmp_path, known=kept.get) == whole
 
     def nothing(_: str) -> LayerContent | None:
         return None
 
     with pytest.raises(UnreadableImage, match="is missing"):
-        oci_layout.read(tmp_path, known=nothing)
+        read_layout(tmp_path, known=nothing)
 
 
 def test_name(tmp_path: Path) -> None:
@@ -114,15 +114,15 @@ def test_name(tmp_path: Path) -> None:
     one, two = blobs.add_image(SPEC), blobs.add_image(OTHER)
     full = {"annotations": {"io.containerd.image.name": "docker.io/library/x:2", **named("2")["annotations"]}}
     write(tmp_path, blobs, one | named("1"), two | full)
-    check(oci_layout.read(tmp_path, "1"), SPEC)
-    check(oci_layout.read(tmp_path, "2"), OTHER)
-    check(oci_layout.read(tmp_path, "docker.io/library/x:2"), OTHER)
-    assert oci_layout.read(tmp_path, "1").reference == f"{tmp_path}:1"
+    check(read_layout(tmp_path, "1"), SPEC)
+    check(read_layout(tmp_path, "2"), OTHER)
+    check(read_layout(tmp_path, "docker.io/library/x:2"), OTHER)
+    assert read_layout(tmp_path, "1").reference == f"{tmp_path}:1"
     with pytest.raises(NoSuchImage, match=r"has no image 3; it has 1, 2\. Ask for one of these"):
-        oci_layout.read(tmp_path, "3")
+        read_layout(tmp_path, "3")
     with pytest.raises(NoSuchImage, match=r"has several images: 1, 2\. Ask for one of them by its name"):
-        oci_layout.read(tmp_path)
-    check(oci_layout.read(write(tmp_path, blobs, one | named("1"), one | named("2"))), SPEC)
+        read_layout(tmp_path)
+    check(read_layout(write(tmp_path, blobs, one | named("1"), one | named("2"))), SPEC)
 
 
 @pytest.mark.parametrize("is_nested", [True, False])
@@ -137,10 +137,10 @@ def test_platform(tmp_path: Path, *, is_nested: bool) -> None:
     ]
     roots = [blobs.add_index(*images) | named("x")] if is_nested else [each | named("x") for each in images]
     write(tmp_path, blobs, *roots)
-    check(oci_layout.read(tmp_path, platform="linux/amd64"), SPEC)
-    check(oci_layout.read(tmp_path, "x", "linux/arm64"), OTHER)
+    check(read_layout(tmp_path, platform="linux/amd64"), SPEC)
+    check(read_layout(tmp_path, "x", "linux/arm64"), OTHER)
     with pytest.raises(NoSuchImage, match="does not exist for linux/s390x, but for linux/amd64, linux/arm64"):
-        oci_layout.read(tmp_path, platform="linux/s390x")
+        read_layout(tmp_path, platform="linux/s390x")
 
 
 def test_platforms_that_are_missing(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_platforms_that_are_missing(tmp_path: Path) -> None:
     foreign = blobs.add_image(OTHER, platform={"os": "linux", "architecture": "amd64"})
     del blobs.by_digest[foreign["digest"]]
     ours = blobs.add_image(SPEC, platform={"os": "linux", "architecture": "s390x"})
-    check(oci_layout.read(write(tmp_path, blobs, blobs.add_index(foreign, ours))), SPEC)
+    check(read_layout(write(tmp_path, blobs, blobs.add_index(foreign, ours))), SPEC)
 
 
 # What is no part of it.
@@ -224,7 +224,7 @@ def test_only_regular_files_within_are_opened(
 
     def read() -> None:
         with pytest.raises(SourceError, match=OBSTACLES[obstacle]) as error:
-            oci_layout.read(layout)
+            read_layout(layout)
         caught.append(error.value)
 
     thread = threading.Thread(target=read, daemon=True)
@@ -240,7 +240,7 @@ def test_link_within_is_followed(tmp_path: Path) -> None:
     layout = write(tmp_path, blobs, blobs.add_image(SPEC))
     (layout / "blobs").rename(layout / "elsewhere")
     (layout / "blobs").symlink_to("elsewhere")
-    check(oci_layout.read(layout), SPEC)
+    check(read_layout(layout), SPEC)
 
 
 @pytest.mark.parametrize("digest", ["..:..", "sha256:..", f"sha256:../../{'0' * 58}", "a/b:c", "sha256:/etc/passwd"])
@@ -249,7 +249,7 @@ def test_digest_that_is_a_path(digest: str, tmp_path: Path) -> None:
     blobs = OciBlobs()
     layout = write(tmp_path, blobs, {**blobs.add_image(SPEC), "digest": digest})
     with pytest.raises(UnreadableImage):
-        oci_layout.read(layout)
+        read_layout(layout)
 
 
 # Damage.
@@ -261,7 +261,7 @@ def test_no_layout(place: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UnreadableImage, match=r"index\.json of .* is missing\. Write one with `skopeo copy"):
-        oci_layout.read(tmp_path / place)
+        read_layout(tmp_path / place)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_damaged_index(text: bytes, tmp_path: Path) -> None:
     """A damaged index is an error on one line."""
     (tmp_path / "index.json").write_bytes(text)
     with pytest.raises(UnreadableImage) as caught:
-        oci_layout.read(tmp_path)
+        read_layout(tmp_path)
     assert str(caught.value).isprintable()
 
 
@@ -281,11 +281,11 @@ def test_index_that_is_a_manifest_or_too_long(tmp_path: Path) -> None:
     blobs = OciBlobs()
     (tmp_path / "index.json").write_bytes(blobs.by_digest[blobs.add_image(SPEC)["digest"]])
     with pytest.raises(UnreadableImage, match="holds a manifest instead of an index"):
-        oci_layout.read(tmp_path)
+        read_layout(tmp_path)
     with (tmp_path / "index.json").open("wb") as file:
         file.truncate(2**40)  # a hole, not bytes
     with pytest.raises(UnreadableImage, match="which is too long"):
-        oci_layout.read(tmp_path)
+        read_layout(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_layer_of_another_length(data: bytes, message: str, tmp_path: Path) -> N
     whole = blobs.by_digest[layer["digest"]]
     (tmp_path / path_of(layer)).write_bytes(whole[: len(data)] if len(data) < len(whole) else whole + data)
     with pytest.raises(UnreadableImage, match=f"Layer 1 of {tmp_path} {message}"):
-        oci_layout.read(tmp_path)
+        read_layout(tmp_path)
 
 
 def test_layer_of_another_image(tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_layer_of_another_image(tmp_path: Path) -> None:
     manifest["layers"][1] = blobs.add(tar_of(OTHER.layers[0]), "application/vnd.oci.image.layer.v1.tar")
     layout = write(tmp_path, blobs, blobs.add_json(manifest, "image.manifest"))
     with pytest.raises(UnreadableImage, match=r"Layer 1 of .* is not the layer that the config lists"):
-        oci_layout.read(layout)
+        read_layout(layout)
 
 
 def test_zstd_layer(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_zstd_layer(tmp_path: Path) -> None:
     def compress(data: bytes) -> bytes:
         return subprocess.run([program, "-q", "-c"], input=data, check=True, capture_output=True).stdout
 
-    content = oci_layout.read(write(tmp_path, blobs, blobs.add_image(SPEC, compress)))
+    content = read_layout(write(tmp_path, blobs, blobs.add_image(SPEC, compress)))
     check(content, SPEC)
     assert content.blobs[0]
     assert content.blobs[0].digest.removeprefix("sha256:") == hexdigest(compress(SPEC.archives[0]))
@@ -351,6 +351,6 @@ def test_one_wrong_byte(data: st.DataObject, tmp_path: Path) -> None:
     whole = files[name]
     (layout / name).write_bytes(whole[:at] + bytes([whole[at] ^ mask]) + whole[at + 1 :] if mask else whole[:at])
     try:
-        check(oci_layout.read(layout), SPEC)
+        check(read_layout(layout), SPEC)
     except SourceError as error:
         assert str(error).isprintable()  # noqa: PT017 - either is right

@@ -22,8 +22,9 @@ from weighbridge.errors import NoEngine, NoSuchImage, SettingsError, UnreadableI
 from weighbridge.image import weighing
 from weighbridge.image.content import ImageContent
 from weighbridge.image.layer import LayerContent
-from weighbridge.model.engine import DataRoot
+from weighbridge.model.engine import DataRoot, LocalImage
 from weighbridge.sources import opener
+from weighbridge.sources.local.containerd import CONTENT
 from weighbridge.sources.locations import ARCHIVE, DOCKER, OCI, REGISTRY, Location
 from weighbridge.sources.opener import SOURCES, Means, parse
 from weighbridge.sources.processes.pool import Pool
@@ -88,6 +89,41 @@ def in_the_folder_of_an_engine(folder: Path, *, damaged: bool) -> Iterator[Place
     shelf.data_root = DataRoot(path=str(kept.folder), store="overlay2")
     for path in kept.folder.rglob("main.py") if damaged else ():
         path.unlink()
+    yield Place(locate=lambda tag: Location(DOCKER, f"x:{tag}"), engine=cast("Engine", shelf))
+
+
+class Containerds(Mute):
+    """An engine that keeps its images in a containerd's content folder, and saves nothing; if damaged, it cuts off."""
+
+    def __init__(self, folder: Path, *, damaged: bool) -> None:
+        super().__init__([FIRST, SECOND], "containerd")
+        self.data_root, self._damaged = DataRoot(path=str(folder), store="containerd"), damaged
+        blobs = OciBlobs()
+        self._digests = {spec.tags[0]: blobs.add_image(spec)["digest"] for spec in (FIRST, SECOND)}
+        if damaged:
+            spoil(blobs.by_digest)
+        for digest, data in blobs.by_digest.items():
+            path = folder / "containerd/daemon" / CONTENT / "blobs" / digest.replace(":", "/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+    def inspect_image(self, reference: str) -> LocalImage:
+        """Return an image, whose id is the digest of its manifest."""
+        found = super().inspect_image(reference)
+        return replace(found, id=self._digests[reference])
+
+    @contextmanager
+    def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
+        """Yield the first bytes of a stream, if the folder is damaged."""
+        cut = Cut([FIRST, SECOND], "docker_25")
+        with cut.save(references) if self._damaged else super().save(references) as stream:
+            yield stream
+
+
+@contextmanager
+def in_the_folder_of_a_containerd(folder: Path, *, damaged: bool) -> Iterator[Place]:
+    """Keep the images in the content folder of an engine's containerd; where that is damaged, the stream is, too."""
+    shelf = Containerds(folder / "root", damaged=damaged)
     yield Place(locate=lambda tag: Location(DOCKER, f"x:{tag}"), engine=cast("Engine", shelf))
 
 
@@ -163,11 +199,14 @@ PLACES: Mapping[str, tuple[str, Keep]] = {
     "engine": (DOCKER, on_an_engine),
     "engine's folder": (DOCKER, in_the_folder_of_an_engine),
     "containerd": (DOCKER, on_containerd),
+    "containerd's folder": (DOCKER, in_the_folder_of_a_containerd),
     "archive": (ARCHIVE, in_an_archive),
     "layout": (OCI, in_a_layout),
     "layout in a file": (OCI, in_a_layout_in_a_file),
     "registry": (REGISTRY, in_a_registry),
 }
+LAZY = ["containerd's folder", "layout", pytest.param("registry", marks=pytest.mark.services)]
+"""Places that give each image as soon as it is read."""
 MARKED = [pytest.param(name, marks=[pytest.mark.services] if name == "registry" else []) for name in PLACES]
 
 
@@ -240,23 +279,28 @@ def test_what_is_known_stays_the_same(place: Place, tmp_path: Path) -> None:
     assert max(second, default=0) <= max(first, default=0)
 
 
-@pytest.mark.parametrize("kind", ["layout", pytest.param("registry", marks=pytest.mark.services)])
+@pytest.mark.parametrize("kind", LAZY)
 def test_layer_that_images_share_is_read_once(place: Place, tmp_path: Path) -> None:
-    """The second of two images that are asked for together takes fewer bytes than by itself."""
-    together, alone = list[int](), list[int]()
-    place.read(tmp_path / "alone", "second", told=alone.append)
+    """Two images that are asked for together take fewer bytes than each by itself."""
+    together, first, second = list[int](), list[int](), list[int]()
+    place.read(tmp_path / "first", "first", told=first.append)
+    place.read(tmp_path / "second", "second", told=second.append)
     place.read(tmp_path / "together", "first", "second", told=together.append)
-    assert 0 < together[-1] < alone[-1]
+    assert max(first[-1], second[-1]) < together[-1] < first[-1] + second[-1]
+    assert together == sorted(together)
 
 
-@pytest.mark.parametrize("kind", ["layout", pytest.param("registry", marks=pytest.mark.services)])
+@pytest.mark.parametrize("kind", LAZY)
 def test_image_comes_before_the_next_is_read(place: Place, tmp_path: Path) -> None:
     """Its figures can be worked out meanwhile, its layers are known by then, and nothing more has to be read."""
     cache = Cache(tmp_path / "cache")
-    images = opener.read([place.locate("first"), place.locate("second")], Means(cache=cache))
-    assert next(images)[1].diff_ids == FIRST.diff_ids
+    images = opener.read(
+        [place.locate("first"), place.locate("second")], Means(cache=cache, engine=place.engine, local_store=True)
+    )
+    complete = next(images)[1].diff_ids
     images.close()
-    assert [cache.has_layer(each) for each in (*FIRST.diff_ids, SECOND.diff_ids[1])] == [True, True, False]
+    known = {each for each in (*FIRST.diff_ids, *SECOND.diff_ids) if cache.has_layer(each)}
+    assert known == {*complete}
 
 
 @pytest.mark.services

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from weighbridge.errors import UnreadableImage
 from weighbridge.image.content import Blob, HistoryEntry, ImageContent
 from weighbridge.image.layer import LayerContent
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.platform import UNKNOWN, Platform
-from weighbridge.sources.blobs import Blobs, Open, Progress, Wanted
+from weighbridge.sources.blob_folder import LayerBlob
+from weighbridge.sources.blobs import Blobs, Source, Tally, Wanted
 from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
 from weighbridge.sources.oci.documents import Config, parse_config
@@ -21,10 +23,13 @@ from weighbridge.sources.oci.manifests import (
     fetch_document,
     require_platform,
 )
+from weighbridge.sources.processes.order import arrange
 from weighbridge.sources.processes.pool import Pool
 
 Known = Callable[[str], "LayerContent | None"]
 """Takes a diff ID; returns the content of that layer if it is known already, else None."""
+_UNPACKED = 3
+"""How many bytes a compressed one is worth, as far as the time for reading goes."""
 
 
 def know_nothing(_diff_id: str) -> LayerContent | None:
@@ -83,60 +88,110 @@ def check_layer_count(reference: str, config: Config, count: int) -> None:
         )
 
 
-def fetch(
-    reference: str,
-    manifest: Manifest,
-    *,
-    config: Document,
-    blob: Open,
-    platform: str = "",
-    known: Known = know_nothing,
-    on_progress: Progress | None = None,
-    plain_blobs: bool = False,
-    budget: Budget | None = None,
-    pool: Pool | None = None,
-) -> ImageContent:
-    """Return the image that a manifest describes. Reads each layer once, and only layers that are not known yet.
+class Fetch:
+    """An image that a manifest describes. Reads each layer once, and only layers that are not known yet."""
 
-    Args:
-        reference: The name by which the caller asked for the image.
-        manifest: Names the config and the layers.
-        config: Returns the config for its digest.
-        blob: Opens a layer.
-        platform: The platform that the image must run on; empty: any.
-        known: Finds layers that need not be read again.
-        on_progress: Called with the number of bytes of layers read so far.
-        plain_blobs: Whether an uncompressed layer counts as a blob too. It does in a registry, which sends it so.
-        budget: The budget of the image, from which `config` spends too; None: a new one with the default limits.
-        pool: Reads several layers at once, and calls `blob` from threads; None: this process reads them all.
+    def __init__(
+        self,
+        reference: str,
+        manifest: Manifest,
+        *,
+        config: Document,
+        source: Source,
+        budget: Budget,
+        platform: str = "",
+        known: Known = know_nothing,
+        tally: Tally | None = None,
+        plain_blobs: bool = False,
+    ) -> None:
+        """Read the config, and find out which layers are known.
 
-    Raises:
-        LimitExceeded: The image exceeds a limit.
-        NoSuchImage: The image runs on another platform.
-        UnreadableImage: A part is missing or damaged, or two parts contradict each other.
+        Args:
+            reference: The name by which the caller asked for the image.
+            manifest: Names the config and the layers.
+            config: Returns the config for its digest.
+            source: Where the layers are; other threads may use it, too.
+            budget: The budget of the image, from which `config` spends too.
+            platform: The platform that the image must run on; empty: any.
+            known: Finds layers that need not be read again. Those that another image has begun are asked for once more.
+            tally: Counts the bytes of layers that are read.
+            plain_blobs: Whether an uncompressed layer counts as a blob too. It does in a registry, which sends it so.
+
+        Raises:
+            LimitExceeded: The image exceeds a limit.
+            NoSuchImage: The image runs on another platform.
+            UnreadableImage: The config is missing or damaged, or contradicts the manifest.
+        """
+        refuse_artifact(reference, manifest)
+        data = fetch_document(manifest.config, config, f"The config of {reference}")
+        content = parse_image_config(reference, manifest, data, budget.limits)
+        if platform and not _read_platform(content).suits(required := require_platform(platform)):
+            raise describe_missing_platform(reference, required, [_read_platform(content)])
+        check_layer_count(reference, content, len(manifest.layers))
+        self.diff_ids = content.rootfs.diff_ids
+        self._reference, self._config, self._known, self._budget = reference, data, known, budget
+        self._blobs = Blobs(source, tally or Tally(None), budget)
+        self._layers, self._wanted = dict[str, LayerContent](), dict[str, Wanted]()
+        self._described = list[Blob | None]()
+        for number, (diff_id, described) in enumerate(zip(self.diff_ids, manifest.layers, strict=True)):
+            # A tar archive without compression is its own blob, and nothing else has the same digest.
+            packed = plain_blobs or described.digest != diff_id
+            self._described.append(Blob(digest=described.digest, size_bytes=described.size) if packed else None)
+            if diff_id not in self._layers and diff_id not in self._wanted:
+                name = f"Layer {number} of {reference}"
+                blob = LayerBlob(digest=described.digest, size=described.size, name=name, is_estimated=not packed)
+                wanted = Wanted(blob, described, diff_id)
+                if layer := self._find(wanted):
+                    self._layers[diff_id] = layer
+                else:
+                    self._wanted[diff_id] = wanted
+
+    def _find(self, wanted: Wanted) -> LayerContent | None:
+        layer = self._known(wanted.diff_id)
+        if layer is None or (wanted.blob.is_estimated and layer.deflated_bytes is None):
+            return None
+        self._budget.spend_layer(layer)
+        return layer
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """How much there is to read: unpacked bytes by diff ID, roughly."""
+        return {diff_id: _UNPACKED * each.blob.size for diff_id, each in self._wanted.items()}
+
+    def begin(self, diff_id: str, pool: Pool) -> None:
+        """Let another process read a layer that is not known."""
+        self._blobs.begin(self._wanted[diff_id], pool)
+
+    def finish(self) -> ImageContent:
+        """Return the image when all of its layers are read.
+
+        Raises:
+            LimitExceeded: The image exceeds a limit.
+            UnreadableImage: A layer is missing or damaged, or is another one than the config says.
+        """
+        for diff_id, wanted in self._wanted.items():
+            # One that another image has begun is known by now.
+            known = None if self._blobs.has_begun(diff_id) else self._find(wanted)
+            self._layers[diff_id] = known or self._blobs.read(wanted)
+        layers = [self._layers[each] for each in self.diff_ids]
+        return assemble(self._reference, self._config, layers, self._described, self._budget.limits)
+
+
+_Key = TypeVar("_Key")
+
+
+def begin(images: Mapping[_Key, Fetch], pool: Pool | None) -> Sequence[_Key]:
+    """Let other processes begin with the layers of images, if that is worth while.
+
+    Returns:
+        The images' keys in the order in which they will be complete.
     """
-    budget = budget or Budget(DEFAULT, reference)
-    refuse_artifact(reference, manifest)
-    data = fetch_document(manifest.config, config, f"The config of {reference}")
-    content = parse_image_config(reference, manifest, data, budget.limits)
-    if platform and not _read_platform(content).suits(wanted := require_platform(platform)):
-        raise describe_missing_platform(reference, wanted, [_read_platform(content)])
-    check_layer_count(reference, content, len(manifest.layers))
-    layers, reading, blobs = dict[str, LayerContent](), dict[str, Wanted](), list[Blob | None]()
-    for number, (diff_id, described) in enumerate(zip(content.rootfs.diff_ids, manifest.layers, strict=True)):
-        # A tar archive without compression is its own blob, and nothing else has the same digest.
-        packed = plain_blobs or described.digest != diff_id
-        blobs.append(Blob(digest=described.digest, size_bytes=described.size) if packed else None)
-        if diff_id in layers or diff_id in reading:
-            continue
-        layer = known(diff_id)
-        if layer and (packed or layer.deflated_bytes is not None):
-            budget.spend_layer(layer)
-            layers[diff_id] = layer
-        else:
-            reading[diff_id] = Wanted(f"Layer {number} of {reference}", described, diff_id, is_estimated=not packed)
-    layers |= Blobs(blob, on_progress, budget).read_all(reading, pool)
-    return assemble(reference, data, [layers[each] for each in content.rootfs.diff_ids], blobs, budget.limits)
+    order = sorted(images, key=lambda each: -sum(images[each].sizes.values()))
+    jobs = arrange([images[each].sizes for each in order])
+    if pool and pool.is_worthwhile(each.size for each in jobs):
+        for each in jobs:
+            images[order[each.place]].begin(each.diff_id, pool)
+    return order
 
 
 def _read_platform(config: Config) -> Platform:

@@ -46,8 +46,11 @@ class Means:
     """Is called when an engine, or other processes, have begun to work, and this one would only wait for them."""
 
 
-_READER = "weighbridge.sources.local.unpacked"
-"""What reads layers in the engine's folder."""
+_READERS = {
+    "overlay2": "weighbridge.sources.local.unpacked",
+    "containerd": "weighbridge.sources.blob_folder",
+}
+"""An engine's store -> what reads layers in its folder."""
 
 
 class Source(Protocol):
@@ -73,7 +76,7 @@ def _read_from_engine(locations: Sequence[Location], means: Means) -> Iterator[t
     by_place = {each.place: each for each in locations}
     with _open_pool(means) as pool:
         if means.local_store and _needs_folder(means.engine, by_place, means.cache):
-            pool.start(_READER)  # while this process loads it, too
+            pool.start(_READERS.get(means.engine.data_root.store, ""))  # while this process loads readers, too
         from weighbridge.sources import daemon  # noqa: PLC0415 - each source loads what it needs itself
 
         for place, content in daemon.read(
@@ -114,30 +117,41 @@ def _read_from_archives(locations: Sequence[Location], means: Means) -> Iterator
 
 def _read_from_layouts(locations: Sequence[Location], means: Means) -> Iterator[tuple[Location, ImageContent]]:
     from weighbridge.sources import oci_layout  # noqa: PLC0415 - as above
+    from weighbridge.sources.assembly import begin  # noqa: PLC0415 - as above
+    from weighbridge.sources.blobs import Tally  # noqa: PLC0415 - as above
 
+    tally = Tally(means.on_progress)
+    images = {
+        each: oci_layout.open_image(
+            Path(each.place),
+            each.name,
+            known=means.cache.read_layer,
+            tally=tally,
+            limits=means.limits,
+            beside=len(locations) - 1,
+        )
+        for each in locations
+    }
     with _open_pool(means) as pool:
-        for each in locations:
-            content = oci_layout.read(
-                Path(each.place),
-                each.name,
-                on_progress=means.on_progress,
-                known=means.cache.read_layer,
-                limits=means.limits,
-                pool=pool,
-            )
-            yield each, content
+        order = begin(images, pool)
+        if any(each.sizes for each in images.values()):
+            means.while_waiting()
+        for each in order:
+            yield each, images.pop(each).finish()
 
 
 def _read_from_registries(locations: Sequence[Location], means: Means) -> Iterator[tuple[Location, ImageContent]]:
     from weighbridge.sources import remembered  # noqa: PLC0415 - as above
+    from weighbridge.sources.blobs import Tally  # noqa: PLC0415 - as above
     from weighbridge.sources.registry import client  # noqa: PLC0415 - an archive is measured without HTTP
 
+    tally = Tally(means.on_progress)
     with _open_pool(means) as pool:
         for each in locations:
             content = client.read(
                 each.place,
-                on_progress=means.on_progress,
                 known=means.cache.read_layer,
+                tally=tally,
                 allowed=means.token_hosts,
                 limits=means.limits,
                 pool=pool,

@@ -27,6 +27,7 @@ from tests.support.registries import Handler, Intercept, Registry
 from weighbridge.errors import NoSuchImage, SourceError, UnreadableImage
 from weighbridge.image.content import ImageContent
 from weighbridge.image.layer import LayerContent
+from weighbridge.sources.blobs import Tally
 from weighbridge.sources.oci import descriptors
 from weighbridge.sources.registry import client as registry
 from weighbridge.sources.registry import min_rate
@@ -171,7 +172,7 @@ def test_progress_counts_the_bytes_of_the_layers() -> None:
     """The callback gets a growing total that ends at the number of bytes fetched."""
     seen = list[int]()
     with serving() as server:
-        content = registry.read(f"{server.host}/x:1", on_progress=seen.append)
+        content = registry.read(f"{server.host}/x:1", tally=Tally(seen.append))
     assert seen == sorted(seen)
     assert seen[-1] == sum(each.size_bytes for each in content.blobs[:2] if each)
 
@@ -890,7 +891,7 @@ def test_slow_reader_is_not_the_server_s_fault(monkeypatch: pytest.MonkeyPatch) 
     """Time in which we do something else does not count against the server."""
     monkeypatch.setattr(min_rate, "WINDOW_SECONDS", 0.2)
     with serving(spec=replace(SPEC, layers=((Entry("a", bytes(range(256)) * 2**13),),))) as server:
-        registry.read(f"{server.host}/x:1", on_progress=lambda _: time.sleep(0.3))
+        registry.read(f"{server.host}/x:1", tally=Tally(lambda _: time.sleep(0.3)))
 
 
 # Encryption and proxies.

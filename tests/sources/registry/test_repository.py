@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from tests.support.images import Entry, ImageSpec, OciBlobs, named
+from tests.support.layouts import read_layout
 from tests.support.registries import Handler, Registry
 from weighbridge.errors import NoSuchImage, UnreadableImage
 from weighbridge.image.content import ImageContent
-from weighbridge.sources import oci_layout
 from weighbridge.sources.registry import client
 
 pytestmark = pytest.mark.services
@@ -135,7 +135,7 @@ def anonymous(content: ImageContent) -> ImageContent:
 
 def test_the_same_as_in_the_layout(data: Path, layout: Path) -> None:
     """Whole images are equal, in OCI's form, in Docker's, and chosen by platform out of an index."""
-    one = anonymous(oci_layout.read(layout, "one"))
+    one = anonymous(read_layout(layout, "one"))
     assert one.diff_ids == SPEC.diff_ids
     assert one.working_dir == "/app"
     with running(data) as host:
@@ -143,7 +143,7 @@ def test_the_same_as_in_the_layout(data: Path, layout: Path) -> None:
         assert anonymous(client.read(f"{host}/x:docker")) == one
         for platform, spec in (("linux/amd64", SPEC), ("linux/arm64", ARM)):
             read = anonymous(client.read(f"{host}/deep/er/x:two", platform))
-            assert read == anonymous(oci_layout.read(layout, "two", platform))
+            assert read == anonymous(read_layout(layout, "two", platform))
             assert read.diff_ids == spec.diff_ids
 
 
@@ -171,7 +171,7 @@ def test_schema_1_and_its_way_out(tmp_path: Path) -> None:
             client.read(f"{host}/x:old")
         way_out = ["--src-tls-verify=false", f"docker://{host}/x:old", f"oci:{tmp_path}/new"]
         subprocess.run([*skopeo, *way_out], check=True, capture_output=True)
-    found = oci_layout.read(tmp_path / "new")
+    found = read_layout(tmp_path / "new")
     assert found.diff_ids == spec.diff_ids
     assert tuple((layer.shipped_bytes, layer.file_count) for layer in found.layers) == spec.figures
 
@@ -202,7 +202,7 @@ def test_what_is_not_there(data: Path) -> None:
 def test_blob_that_was_damaged_on_its_disk(data: Path, layout: Path, tmp_path: Path) -> None:
     """The registry sends what it has; we see that it is something else, or that it is gone."""
     copy = shutil.copytree(data, tmp_path / "copy")
-    digest = oci_layout.read(layout, "one").blobs[0]
+    digest = read_layout(layout, "one").blobs[0]
     assert digest
     hexadecimal = digest.digest.removeprefix("sha256:")
     (blob,) = copy.glob(f"data/docker/registry/v2/blobs/sha256/*/{hexadecimal}/data")

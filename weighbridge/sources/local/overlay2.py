@@ -10,9 +10,8 @@ diff ID, and the chain of diff IDs names the layer's folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weighbridge.image.content import ImageContent
@@ -25,6 +24,7 @@ from weighbridge.sources.local.beneath import Beneath, Unavailable
 from weighbridge.sources.local.reading import Reading
 from weighbridge.sources.local.unpacked import Inspected, Unpacked
 from weighbridge.sources.oci.manifests import MAX_DOCUMENT_BYTES, compute_digest
+from weighbridge.sources.processes.order import arrange
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from weighbridge.sources.tar.layer import Watch
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
-_SMALL_PARTS = 16
-"""A layer with less than such a part of all bytes can come last: no process then waits long for another."""
 _CONFIGS = "image/overlay2/imagedb/content/sha256"
 
 
@@ -66,25 +64,23 @@ class Overlay2:
             The references in the order in which their layers come.
         """
         pool = self._reading.pool
-        sizes = {reference: self._list_sizes(image) for reference, image in images.items()} if pool else {}
-        order = sorted(images, key=lambda reference: -sum(sizes.get(reference, {}).values()))
-        layers = dict[str, _Unread]()
-        for place, reference in enumerate(order):
-            for layer, size in sizes.get(reference, {}).items():
-                layers.setdefault(layer.diff_id, _Unread(layer, size, place))
-        if pool and pool.is_worthwhile(each.size for each in layers.values()):
+        unread = {reference: self._list_unread(image) for reference, image in images.items()} if pool else {}
+        order = sorted(images, key=lambda reference: -sum(size for _, size in unread.get(reference, {}).values()))
+        jobs = arrange([{diff_id: size for diff_id, (_, size) in unread.get(each, {}).items()} for each in order])
+        if pool and pool.is_worthwhile(each.size for each in jobs):
             self._beside = len(images) - 1
             budgets = [Budget(self._reading.limits, reference, beside=self._beside) for reference in order]
-            for each in _arrange(layers.values()):
-                arguments = (path, each.layer, self._begin_watch(), budgets[each.place])
-                self._begun[each.layer.diff_id] = pool.submit(unpacked.read_alone, *arguments, on_bytes=self._tell)
+            for each in jobs:
+                layer, _ = unread[order[each.place]][each.diff_id]
+                arguments = (path, layer, self._begin_watch(), budgets[each.place])
+                self._begun[each.diff_id] = pool.submit(unpacked.read_alone, *arguments, on_bytes=self._tell)
         return order
 
-    def _list_sizes(self, image: LocalImage) -> Mapping[Unpacked, int]:
-        """Return the layers of an image that are not known, and how many bytes each has."""
+    def _list_unread(self, image: LocalImage) -> Mapping[str, tuple[Unpacked, int]]:
+        """Return the layers of an image that are not known, by diff ID, and how many bytes each has."""
         with suppress(Unavailable):  # `read` says why
             unknown = [layer for layer in _list_layers(image) if not self._has_layer(layer.diff_id)]
-            return {layer: layer.read_size(self._root) for layer in unknown}
+            return {layer.diff_id: (layer, layer.read_size(self._root)) for layer in unknown}
         return {}
 
     def read(self, reference: str, image: LocalImage) -> ImageContent:
@@ -151,27 +147,6 @@ class Overlay2:
         self._count += size
         if self._reading.on_progress:
             self._reading.on_progress(self._count)
-
-
-@dataclass(frozen=True, slots=True)
-class _Unread:
-    """A layer that has to be read."""
-
-    layer: Unpacked
-    size: int
-    """In bytes."""
-    place: int
-    """Of the first image that has it."""
-
-
-def _arrange(layers: Collection[_Unread]) -> Sequence[_Unread]:
-    """Return layers in the order in which to begin them, for the shortest time in all.
-
-    First come those that one process would read for long while the others have nothing left, the largest first. The
-    rest come image by image, so that one image is complete, and can be used, while the next is read.
-    """
-    long = sum(each.size for each in layers) / _SMALL_PARTS
-    return sorted(layers, key=lambda each: (-1 if each.size > long else each.place, -each.size))
 
 
 def _list_layers(image: LocalImage) -> Iterator[Unpacked]:

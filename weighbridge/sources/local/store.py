@@ -69,7 +69,8 @@ def _open(root: DataRoot, images: Mapping[str, LocalImage], reading: Reading) ->
             there = Overlay2(files, reading)
             yield there.begin(root.path, images), there.read
     elif root.store == "containerd":
-        yield images, Containerd(find_content(root.path), reading).read
+        here = Containerd(find_content(root.path), reading)
+        yield here.begin(images), here.read
     else:
         raise Unavailable(f"its store {root.store} is not read from outside")
 

@@ -24,8 +24,8 @@ from weighbridge.image.content import ImageContent
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.quoting import quote
 from weighbridge.settings import certificates
-from weighbridge.sources.assembly import Known, fetch, know_nothing
-from weighbridge.sources.blobs import Progress
+from weighbridge.sources.assembly import Fetch, Known, begin, know_nothing
+from weighbridge.sources.blobs import Tally
 from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.manifests import Document, Index, Manifest, choose, compute_digest, parse_document
 from weighbridge.sources.processes.pool import Pool
@@ -50,9 +50,9 @@ _UNTRUSTED = "If a proxy here inspects TLS, set REQUESTS_CA_BUNDLE to the file w
 def read(
     reference: str,
     platform: str = "",
-    on_progress: Progress | None = None,
     *,
     known: Known = know_nothing,
+    tally: Tally | None = None,
     allowed: token_hosts.Allowed = token_hosts.NOTHING_ALLOWED,
     limits: Limits = DEFAULT,
     pool: Pool | None = None,
@@ -66,8 +66,8 @@ def read(
     Args:
         reference: `HOST[:PORT]/NAME[:TAG][@sha256:…]`; without a host, on Docker Hub.
         platform: `os/architecture[/variant]`. Empty: the image's only platform, or else this machine's.
-        on_progress: Called with the number of bytes of layers read so far.
         known: Finds layers that need not be fetched, by diff ID.
+        tally: Counts the bytes of layers that are read.
         allowed: Where a login may be sent besides the registry itself, see `token_hosts.check`.
         limits: The limits of the image.
         pool: Reads several layers at once; None: this process reads them all.
@@ -85,18 +85,19 @@ def read(
         budget.spend_document(len(root))
         by_digest = map(recall, (repository.fetch_manifest, repository.fetch_config))
         manifests, configs = map(budget.meter_documents, by_digest)
-        return fetch(
+        image = Fetch(
             reference,
             choose(found, reference, manifests, platform=platform, config=configs, limits=limits),
             config=configs,
-            blob=repository.open_blob,
+            source=repository.open_blob,
             platform=platform,
             known=known,
-            on_progress=on_progress,
+            tally=tally,
             plain_blobs=True,
             budget=budget,
-            pool=pool,
         )
+        begin({reference: image}, pool)
+        return image.finish()
 
 
 def fetch_digests(reference: str, allowed: token_hosts.Allowed = token_hosts.NOTHING_ALLOWED) -> tuple[str, str]:
