@@ -180,7 +180,9 @@ class _Weigher:
     def prepare(self) -> None:
         """Do beforehand what an image that has to be weighed needs: load the code, and find what is asked of it."""
         from weighbridge.image import weighing  # noqa: F401, PLC0415 - known images are not weighed again
+        from weighbridge.image.packages import markers  # noqa: PLC0415 - as above
 
+        markers.load()  # most images that are built here have Python packages
         self._find_demands()
 
     def recall(self, name: str, location: Location) -> _Found | None:

@@ -110,6 +110,11 @@ def _split_parts(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
+def load() -> None:
+    """Load what reads markers, which takes ten milliseconds, before it is needed."""
+    _parse("python_version")
+
+
 @lru_cache(_KEPT)
 def _holds(marker: str, where: Environment, extras: frozenset[str]) -> bool:
     if any(word in marker for word in _UNTOLD):
