@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import cast
 
 import pytest
@@ -201,6 +202,26 @@ def test_engine_at_hand_tells_bases_of_other_sources(tmp_path: Path) -> None:
     assert image.base == Base(reference="debian:slim", layers=2, shipped_bytes=105, known_by="layers")
     (image,) = weigh(place, tmp_path).report.images
     assert image.base is None
+
+
+def test_engine_is_asked_before_something_else_is_done(tmp_path: Path) -> None:
+    """It answers meanwhile: it would wait here for the other thing."""
+
+    class Slow(Shelf):
+        def inspect_image(self, reference: str) -> LocalImage:
+            """Answer only when that is done."""
+            assert done.wait(20)
+            return super().inspect_image(reference)
+
+    done, shelf = Event(), Slow([BASE], "docker_20")
+    weighed = weigh(
+        {"x": Location(DOCKER, BASE.tags[0])},
+        tmp_path,
+        cache=Cache(tmp_path),
+        engine=cast("Engine", shelf),
+        while_asking=done.set,
+    )
+    assert [image.variant for image in weighed.report.images] == ["x"]
 
 
 def test_two_variants_of_one_image_both_come_out(tmp_path: Path) -> None:

@@ -35,6 +35,26 @@ def test_formats(table: dict[str, object]) -> None:
         formats.choose(table, "xml")
 
 
+TABLES = (formats.SETUPS, formats.BUILDS, formats.REPORTS, formats.DIFFERENCES, formats.PROOFS, formats.TRENDS)
+
+
+@pytest.mark.parametrize("render", [render for table in TABLES for render in table.values()], ids=repr)
+def test_each_format_can_be_loaded_beforehand(render: formats.Renderer) -> None:
+    """Its module has the function that the table names."""
+    assert render.load().__module__ == f"weighbridge.render.{render.module}"
+
+
+def test_formats_of_a_report_are_loaded_beforehand(tmp_path: Path) -> None:
+    """In a new interpreter, only those that are wanted."""
+    code = (
+        "import sys\nfrom weighbridge.render import formats\nfrom weighbridge.render.outputs import Outputs\n"
+        f"Outputs(formats.REPORTS, ['json', 'svg:{tmp_path}/x.svg']).load()\n"
+        "print(*(name in sys.modules for name in ('weighbridge.render.json', 'weighbridge.render.svg.report', 'rich')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT)
+    assert done.stdout == "True True False\n"
+
+
 @pytest.mark.parametrize("name", sorted(set(formats.REPORTS) - {"html"}))
 def test_only_a_page_asks_for_files_and_history(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Only the page reads files and history, which take long to compute."""

@@ -22,7 +22,7 @@ from weighbridge.image.base_image import find_base
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.report import Base, Image, Report
 from weighbridge.model.tree import Node
-from weighbridge.sources.local.reading import Note, note_nothing
+from weighbridge.sources.local.reading import Note, note_nothing, wait_idly
 from weighbridge.sources.locations import DOCKER, Location
 from weighbridge.sources.processes.threads import Threads
 
@@ -78,6 +78,7 @@ def weigh(
     find_demands: FindDemands = dict,
     settings: Settings | None = None,
     on_note: Note = note_nothing,
+    while_asking: Callable[[], object] = wait_idly,
 ) -> Weighed:
     """Weigh images now. Images of one engine or archive are read in one pass.
 
@@ -93,6 +94,7 @@ def weigh(
         settings: Say which images `invoke build` makes, which hosts may get a login, the limits of an image, and
             whether the engine's folder may be read; if None, no image, no host, and the defaults.
         on_note: Is told in one line of each image of the engine that is read in its folder, or cannot be.
+        while_asking: Is called when an engine was asked for its images, before its answers are waited for.
 
     Raises:
         LimitExceeded: An image exceeds a limit.
@@ -108,6 +110,7 @@ def weigh(
             engine = Answers(
                 engine, (each.place for each in locations.values() if each.source == DOCKER), threads.submit
             )
+            while_asking()
         limits = settings.limits.build_limits() if settings else DEFAULT
         weigher = _Weigher(cache or Cache(), limits, engine, once(find_demands))
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):

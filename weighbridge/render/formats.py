@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,63 +16,67 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weighbridge.errors import SettingsError
 
 if TYPE_CHECKING:
-    from weighbridge.model.build import BuildResult, Setup
-    from weighbridge.model.smoke import Proof
     from weighbridge.render.log_commands import Syntax
-    from weighbridge.report.comparison import Comparison
-    from weighbridge.report.trend import Trend
 
 T = TypeVar("T")
 
 
-def _defer(module: str, name: str = "render", *, syntax: Syntax = "markup") -> Callable[..., None]:
-    """Return a renderer that imports its module, which is below this folder, on the first call.
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Renders a value; its module, which is below this folder, is imported on the first call or by `load`."""
 
-    The renderer takes the value and a stream; without a stream it writes to standard output. Formats for machines are
-    UTF-8, whatever the terminal's encoding is.
-    """
+    module: str
+    name: str = "render"
+    syntax: Syntax = "markup"
 
-    def render(value: Any, *stream: Any) -> None:
-        if syntax != "text" and not stream:
+    def load(self) -> Callable[..., None]:
+        """Import the module; return its function."""
+        function: Callable[..., None] = getattr(import_module(f"weighbridge.render.{self.module}"), self.name)
+        return function
+
+    def __call__(self, value: Any, *stream: Any) -> None:
+        """Render a value to a stream, or else to standard output.
+
+        Formats for machines are UTF-8, whatever the terminal's encoding is.
+        """
+        if self.syntax != "text" and not stream:
             from weighbridge.render import log_commands  # noqa: PLC0415 - the menu opens without it
 
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(encoding="utf-8")
-            stream = (log_commands.guard(sys.stdout, syntax),)
-        getattr(import_module(f"weighbridge.render.{module}"), name)(value, *stream)
-
-    return render
+            stream = (log_commands.guard(sys.stdout, self.syntax),)
+        self.load()(value, *stream)
 
 
-SETUPS: Mapping[str, Callable[[Setup], None]] = {
-    "terminal": _defer("terminal.built", "render_setup", syntax="text"),
-    "json": _defer("json", "render_setup", syntax="json"),
+SETUPS: Mapping[str, Renderer] = {
+    "terminal": Renderer("terminal.built", "render_setup", syntax="text"),
+    "json": Renderer("json", "render_setup", syntax="json"),
 }
-BUILDS: Mapping[str, Callable[[BuildResult], None]] = {
-    "terminal": _defer("terminal.built", syntax="text"),
-    "json": _defer("json", "render_build", syntax="json"),
+BUILDS: Mapping[str, Renderer] = {
+    "terminal": Renderer("terminal.built", syntax="text"),
+    "json": Renderer("json", "render_build", syntax="json"),
 }
-REPORTS: Mapping[str, Callable[..., None]] = {
-    "terminal": _defer("terminal.report", syntax="text"),
-    "json": _defer("json", syntax="json"),
-    "markdown": _defer("markdown.report"),
-    "html": _defer("html.report"),
-    "svg": _defer("svg.report"),
-    "badge": _defer("svg.badge"),
-    "cyclonedx": _defer("cyclonedx", syntax="json"),
+REPORTS: Mapping[str, Renderer] = {
+    "terminal": Renderer("terminal.report", syntax="text"),
+    "json": Renderer("json", syntax="json"),
+    "markdown": Renderer("markdown.report"),
+    "html": Renderer("html.report"),
+    "svg": Renderer("svg.report"),
+    "badge": Renderer("svg.badge"),
+    "cyclonedx": Renderer("cyclonedx", syntax="json"),
 }
-DIFFERENCES: Mapping[str, Callable[[Comparison], None]] = {
-    "terminal": _defer("terminal.difference", syntax="text"),
-    "json": _defer("json", "render_difference", syntax="json"),
+DIFFERENCES: Mapping[str, Renderer] = {
+    "terminal": Renderer("terminal.difference", syntax="text"),
+    "json": Renderer("json", "render_difference", syntax="json"),
 }
-PROOFS: Mapping[str, Callable[[Sequence[Proof]], None]] = {
-    "terminal": _defer("terminal.smoke", syntax="text"),
-    "json": _defer("json", "render_proofs", syntax="json"),
-    "junit": _defer("junit"),
+PROOFS: Mapping[str, Renderer] = {
+    "terminal": Renderer("terminal.smoke", syntax="text"),
+    "json": Renderer("json", "render_proofs", syntax="json"),
+    "junit": Renderer("junit"),
 }
-TRENDS: Mapping[str, Callable[[Trend], None]] = {
-    "terminal": _defer("terminal.trend", syntax="text"),
-    "json": _defer("json", "render_trend", syntax="json"),
+TRENDS: Mapping[str, Renderer] = {
+    "terminal": Renderer("terminal.trend", syntax="text"),
+    "json": Renderer("json", "render_trend", syntax="json"),
 }
 
 

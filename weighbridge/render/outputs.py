@@ -12,7 +12,7 @@ from pathlib import Path
 
 from weighbridge.errors import SettingsError
 from weighbridge.render import destination
-from weighbridge.render.formats import choose
+from weighbridge.render.formats import Renderer, choose
 
 _STDOUT, _STDERR = 1, 2
 
@@ -53,6 +53,12 @@ class Outputs:
                 )
             if each.path:
                 destination.check(each.path)
+
+    def load(self) -> None:
+        """Load what writes the formats, while there is nothing else to do."""
+        for each in self._outputs:
+            if isinstance(each.render, Renderer):
+                each.render.load()
 
     def write(self, value: object) -> None:
         """Write the value in each format. Files are UTF-8; existing files are replaced.

@@ -35,7 +35,7 @@ SAMPLE_BYTES = 3 * 2**12
 START_BYTES = 2**11
 RAW = -15
 _FAST_LEVEL = 2
-_EXACT_EVERY = 10
+_EXACT_EVERY = 8
 """Zlib too packs one sample of this many, or its start."""
 _SYNC_MARK_BYTES = 4
 _EVEN = (0.05, 0.6), (0.92, 2.0)
