@@ -210,7 +210,7 @@ def test_engine_is_asked_before_something_else_is_done(tmp_path: Path) -> None:
     class Slow(Shelf):
         def inspect_image(self, reference: str) -> LocalImage:
             """Answer only when that is done."""
-            assert done.wait(20)
+            assert done.wait(20)  # before the answer is waited for, since this is another thread
             return super().inspect_image(reference)
 
     done, shelf = Event(), Slow([BASE], "docker_20")
@@ -219,7 +219,7 @@ def test_engine_is_asked_before_something_else_is_done(tmp_path: Path) -> None:
         tmp_path,
         cache=Cache(tmp_path),
         engine=cast("Engine", shelf),
-        while_asking=done.set,
+        while_asking=(done.set,),
     )
     assert [image.variant for image in weighed.report.images] == ["x"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from typing import cast
 
 import pytest
@@ -41,6 +41,26 @@ def test_images_are_asked_for_together_and_once() -> None:
         found = [answers.inspect_image(name) for name in ("x:2", "x:1", "x:1", "x:3")]
     assert [each.reference for each in found] == ["x:2", "x:1", "x:1", "x:3"]
     assert sorted(store.asked) == ["x:1", "x:2", "x:3"]
+
+
+def test_something_else_meanwhile() -> None:
+    """Each step is taken only if the engine has not answered yet."""
+
+    class Slow(Shelf):
+        def inspect_image(self, reference: str) -> LocalImage:
+            """Answer when the second step is taken."""
+            assert second.wait(20)
+            return super().inspect_image(reference)
+
+    def take_second() -> None:
+        second.set()
+        answers.inspect_image("x:1")
+
+    second, taken = Event(), list[int]()
+    with ThreadPoolExecutor(1) as executor:
+        answers = Answers(cast("ImageStore", Slow(SPECS, "docker_25")), ["x:1"], executor.submit)
+        answers.do_meanwhile(lambda: taken.append(1), take_second, lambda: taken.append(3))
+    assert (taken, second.is_set()) == ([1], True)
 
 
 def test_image_that_is_not_there() -> None:

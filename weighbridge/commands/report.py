@@ -63,8 +63,13 @@ def run(
             before = replace(
                 read(compared, project, on_progress=shown.track_reading()).report, commit=None, dirty=False
             )
-        tell = shown.track_reading()
-        weighed = read(wanted, project, on_progress=tell, find_demands=find_demands, while_asking=outputs.load)
+        weighed = read(
+            wanted,
+            project,
+            on_progress=shown.track_reading(),
+            find_demands=find_demands,
+            while_asking=(outputs.load, records.load),
+        )
         result = weighed.report
         if rebuild:
             from weighbridge.render.terminal import build_progress  # noqa: PLC0415 - only a build shows its steps

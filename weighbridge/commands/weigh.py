@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from weighbridge.image.base_image import find_base
 from weighbridge.model.limits import DEFAULT, Limits
 from weighbridge.model.report import Base, Image, Report
 from weighbridge.model.tree import Node
-from weighbridge.sources.local.reading import Note, note_nothing, wait_idly
+from weighbridge.sources.local.reading import Note, note_nothing
 from weighbridge.sources.locations import DOCKER, Location
 from weighbridge.sources.processes.threads import Threads
 
@@ -78,7 +78,7 @@ def weigh(
     find_demands: FindDemands = dict,
     settings: Settings | None = None,
     on_note: Note = note_nothing,
-    while_asking: Callable[[], object] = wait_idly,
+    while_asking: Sequence[Callable[[], object]] = (),
 ) -> Weighed:
     """Weigh images now. Images of one engine or archive are read in one pass.
 
@@ -94,7 +94,7 @@ def weigh(
         settings: Say which images `invoke build` makes, which hosts may get a login, the limits of an image, and
             whether the engine's folder may be read; if None, no image, no host, and the defaults.
         on_note: Is told in one line of each image of the engine that is read in its folder, or cannot be.
-        while_asking: Is called when an engine was asked for its images, before its answers are waited for.
+        while_asking: Are called while an engine that was asked for its images has not answered yet.
 
     Raises:
         LimitExceeded: An image exceeds a limit.
@@ -106,13 +106,13 @@ def weigh(
         stack.callback(threads.close)
         revision = threads.submit(git.read_revision, project)
         engine = engine or stack.enter_context(connect_if_needed(locations.values()))
+        demands = once(find_demands)
         if engine:
-            engine = Answers(
-                engine, (each.place for each in locations.values() if each.source == DOCKER), threads.submit
-            )
-            while_asking()
+            places = (each.place for each in locations.values() if each.source == DOCKER)
+            engine = answers = Answers(engine, places, threads.submit)
+            answers.do_meanwhile(*while_asking, demands)
         limits = settings.limits.build_limits() if settings else DEFAULT
-        weigher = _Weigher(cache or Cache(), limits, engine, once(find_demands))
+        weigher = _Weigher(cache or Cache(), limits, engine, demands)
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
             known = {name: weigher.recall(name, location) for name, location in locations.items()}
             unknown = {name: location for name, location in locations.items() if known[name] is None}

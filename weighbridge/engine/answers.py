@@ -54,6 +54,12 @@ class Answers:
         """As the store's."""
         return self._store.data_root
 
+    def do_meanwhile(self, *steps: Callable[[], object]) -> None:
+        """Take steps, one after the other, for as long as the engine has not answered everything."""
+        for step in steps:
+            if not all(each.done() for each in self._asked.values()):
+                step()
+
     def inspect_image(self, reference: str) -> LocalImage:
         """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""
         asked = self._asked.get(reference)

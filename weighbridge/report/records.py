@@ -37,6 +37,11 @@ def _build_adapter() -> TypeAdapter[Report]:
     return TypeAdapter(Report)
 
 
+def load() -> None:
+    """Build what reads and writes records before it is needed, which takes some milliseconds."""
+    _build_adapter()
+
+
 def dump_json(report: Report) -> str:
     """Return the record as JSON text, indented, with a final newline."""
     return _build_adapter().dump_json(report, indent=2).decode() + "\n"
