@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from weighbridge.build.steps import build_title
 from weighbridge.model.build import Step
+from weighbridge.render.terminal.activity import Piped
 from weighbridge.render.terminal.console import Activity, Cell, Style
 from weighbridge.report.units import format_seconds
 
@@ -17,7 +18,7 @@ _STEP_SIGNS: dict[str, tuple[str, Style]] = {
 }
 
 
-def show_steps(shown: Activity, variant: str) -> Callable[[Step], None]:
+def show_steps(shown: Activity | Piped, variant: str) -> Callable[[Step], None]:
     """Return a callback that shows the steps of one build."""
 
     def draw(step: Step) -> None:
