@@ -14,6 +14,7 @@ from weighbridge.sources.blob_folder import LayerBlob
 from weighbridge.sources.blobs import Blobs, Source, Tally, Wanted
 from weighbridge.sources.budget import Budget
 from weighbridge.sources.oci.artifacts import parse_image_config, refuse_artifact
+from weighbridge.sources.oci.descriptors import Descriptor
 from weighbridge.sources.oci.documents import Config, parse_config
 from weighbridge.sources.oci.manifests import (
     Document,
@@ -133,18 +134,23 @@ class Fetch:
         self._blobs = Blobs(source, tally or Tally(None), budget)
         self._layers, self._wanted = dict[str, LayerContent](), dict[str, Wanted]()
         self._described = list[Blob | None]()
-        for number, (diff_id, described) in enumerate(zip(self.diff_ids, manifest.layers, strict=True)):
+        for diff_id, described in zip(self.diff_ids, manifest.layers, strict=True):
             # A tar archive without compression is its own blob, and nothing else has the same digest.
             packed = plain_blobs or described.digest != diff_id
+            self._add(diff_id, described, is_estimated=not packed)
             self._described.append(Blob(digest=described.digest, size_bytes=described.size) if packed else None)
-            if diff_id not in self._layers and diff_id not in self._wanted:
-                name = f"Layer {number} of {reference}"
-                blob = LayerBlob(digest=described.digest, size=described.size, name=name, is_estimated=not packed)
-                wanted = Wanted(blob, described, diff_id)
-                if layer := self._find(wanted):
-                    self._layers[diff_id] = layer
-                else:
-                    self._wanted[diff_id] = wanted
+
+    def _add(self, diff_id: str, described: Descriptor, *, is_estimated: bool) -> None:
+        """Add a layer to those that are known or to those that are wanted, unless the image has had it already."""
+        if diff_id in self._layers or diff_id in self._wanted:
+            return
+        name = f"Layer {len(self._described)} of {self._reference}"
+        blob = LayerBlob(digest=described.digest, size=described.size, name=name, is_estimated=is_estimated)
+        wanted = Wanted(blob, described, diff_id)
+        if layer := self._find(wanted):
+            self._layers[diff_id] = layer
+        else:
+            self._wanted[diff_id] = wanted
 
     def _find(self, wanted: Wanted) -> LayerContent | None:
         layer = self._known(wanted.diff_id)
