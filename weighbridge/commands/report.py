@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from weighbridge.commands import choose, requirements, weigh
 from weighbridge.render import formats
 from weighbridge.render.outputs import Outputs
-from weighbridge.render.terminal.activity import show_activity
+from weighbridge.render.terminal import activity
 from weighbridge.report import budgets, records
 from weighbridge.report.summary import Baseline, Summary
 from weighbridge.smoke import history
@@ -56,7 +55,7 @@ def run(
     compared = locate_baseline(baseline, wanted)
     before = None if compared or not baseline else _find_record(baseline, folder, project)
     # One engine for both: a base that is found by its layers on one side is found on the other, too.
-    with show_activity() as shown, weigh.connect_if_needed((*wanted.values(), *compared.values())) as engine:
+    with activity.show_activity() as shown, weigh.connect_if_needed((*wanted.values(), *compared.values())) as engine:
         read = partial(weigh.weigh, engine=engine, settings=settings, on_note=shown.tell if verbose else note_nothing)
         find_demands = partial(requirements.find_demands, settings, project, wanted)
         if compared:
@@ -69,7 +68,7 @@ def run(
             project,
             on_progress=shown.track_reading(),
             find_demands=find_demands,
-            while_asking=(outputs.load, records.load, _load_console),
+            while_asking=(outputs.load, records.load, activity.load),
         )
         result = weighed.report
         if rebuild:
@@ -80,14 +79,8 @@ def run(
     summary = summarize(result, before, baseline, settings, folder=folder, trees=weighed.trees)
     told = f"Recorded in {records.save(summary.report, folder)}" if folder else NOT_RECORDED
     outputs.write(summary)
-    _load_console().say(told)
+    activity.say(told)
     budgets.enforce(summary.report)
-
-
-def _load_console() -> ModuleType:
-    from weighbridge.render.terminal import console  # noqa: PLC0415 - it loads Rich, while the engine answers
-
-    return console
 
 
 def _find_record(text: str, folder: Path | None, project: Path) -> Report:
@@ -144,5 +137,5 @@ def _read_earlier(paths: Iterable[Path]) -> Sequence[Report]:
     """Return the earlier reports, and tell the user which files are left out."""
     known = records.read(paths)
     for line in known.describe_left_out():
-        _load_console().say(line)
+        activity.say(line)
     return known.reports

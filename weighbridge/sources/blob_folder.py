@@ -41,7 +41,7 @@ class BlobFolder:
         return self.has(_locate_blob(digest))
 
     def open_blob(self, digest: str) -> BinaryIO:
-        """Open a blob. Raises what `open` raises."""
+        """Open a blob; raise what the method `open` raises."""
         return self.open(_locate_blob(digest), f"Blob {digest[:19]}… of {self}")
 
     def open(self, file: str, name: str, advice: str | None = None) -> BinaryIO:
@@ -77,7 +77,7 @@ def _locate_blob(digest: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerBlob:
-    """A layer's blob."""
+    """A layer's blob, of which the process that reads it needs no more; its descriptor would make it load pydantic."""
 
     digest: str
     size: int

@@ -62,11 +62,6 @@ def open_image(
     return layout.open_image(images, reference, platform, known, tally)
 
 
-def has_blob(path: Path, digest: str) -> bool:
-    """Tell whether there is a blob of that digest in a directory."""
-    return BlobFolder(path).has_blob(digest)
-
-
 def open_digest(
     path: Path,
     digest: str,
@@ -113,8 +108,7 @@ class _Layout:
         self, root: Manifest | Index, reference: str, platform: str, known: Known, tally: Tally | None
     ) -> Fetch:
         """Open the image of that platform to which a manifest or an index leads."""
-        limits, document = self._budget.limits, self.read_document
-        has = self._folder.has_blob
+        limits, document, has = self._budget.limits, self.read_document, self._folder.has_blob
         return Fetch(
             reference,
             choose(root, reference, document, platform=platform, present=has, limits=limits),
@@ -132,9 +126,8 @@ class _Layout:
         if not has("index.json") and has("version") and has("manifest.json"):
             advice = f"Copy it: `skopeo copy dir:{self} oci:FOLDER`, and weigh that."
             raise UnreadableImage(f"{self} has the form of skopeo's dir:, which is no OCI layout", advice=advice)
-        found = parse_document(
-            self._read(partial(self._folder.open, "index.json", name, _ADVICE), name), name, self._budget.limits
-        )
+        data = self._read(partial(self._folder.open, "index.json", name, _ADVICE), name)
+        found = parse_document(data, name, self._budget.limits)
         if not isinstance(found, Index):
             raise UnreadableImage(f"{name} holds a manifest instead of an index")
         return found

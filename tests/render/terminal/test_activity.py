@@ -24,6 +24,15 @@ def _say(shown: console.Activity | Piped) -> None:
     shown.tell("long " * 40)
 
 
+def test_line_is_said_as_from_the_console(capsys: pytest.CaptureFixture[str]) -> None:
+    """Unbroken, and on standard error."""
+    activity.say("Recorded in [x] " * 20)
+    found = capsys.readouterr()
+    console.say("Recorded in [x] " * 20)
+    assert found == capsys.readouterr()
+    assert found.err.count("\n") == 1
+
+
 def test_same_lines_as_from_the_console(capsys: pytest.CaptureFixture[str]) -> None:
     """Into a pipe, whoever shows them."""
     with activity.show_activity() as shown:

@@ -37,6 +37,18 @@ class Piped:
             shown.tell(*cells)
 
 
+def load() -> None:
+    """Load Rich before there is a line to print."""
+    from weighbridge.render.terminal import console  # noqa: F401, PLC0415 - this is the time for it
+
+
+def say(message: str) -> None:
+    """Print on standard error what was done."""
+    from weighbridge.render.terminal import console  # noqa: PLC0415 - it loads Rich
+
+    console.say(message)
+
+
 @contextmanager
 def show_activity() -> Iterator[Activity | Piped]:
     """Show progress on standard error while the block runs."""

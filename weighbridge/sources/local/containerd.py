@@ -12,6 +12,7 @@ from weighbridge.image.content import ImageContent
 from weighbridge.model.engine import LocalImage
 from weighbridge.sources import oci_layout
 from weighbridge.sources.assembly import Fetch, begin
+from weighbridge.sources.blob_folder import BlobFolder
 from weighbridge.sources.blobs import Tally
 from weighbridge.sources.local.beneath import Unavailable
 from weighbridge.sources.local.reading import Reading
@@ -75,7 +76,7 @@ class Containerd:
         reading = self._reading
         if reading.watches:
             raise Unavailable("compressed layers are inspected as the engine sends them")
-        folder = next((each for each in self._folders if oci_layout.has_blob(each, image.id)), None)
+        folder = next((each for each in self._folders if BlobFolder(each).has_blob(image.id)), None)
         if folder is None:
             raise Unavailable("no folder of a containerd that this user may read has its manifest")
         found = oci_layout.open_digest(
