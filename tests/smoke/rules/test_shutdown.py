@@ -114,6 +114,14 @@ def test_what_begins_while_the_worker_ends() -> None:
         assert (begun, beside) == ([stack] * count, [stack])
 
 
+def test_nothing_comes_between_a_job_and_the_signal() -> None:
+    """What begins beside comes after SIGTERM: the job may have ended by then."""
+    engine, seen = FakeEngine(RUNNING, exited(0), log="job-1", outputs=["0 job-1"]), list[list[str]]()
+    stack = stack_on(engine, worker={"grace_seconds": 5})
+    shutdown.finishes_running_job(stack, "worker", ["call"], None, beside=lambda _: seen.append([*engine.signals]))
+    assert seen == [["SIGTERM"]]
+
+
 def test_worker_that_a_shell_started() -> None:
     """If SIGTERM ends the worker and its job at once, the reason suggests exec."""
     engine = FakeEngine(RUNNING, exited(143), log="job-1", outputs=["0 job-1"])

@@ -68,16 +68,17 @@ def finishes_running_job(
         role: The worker.
         slow_job: A command that sends a job and prints its id.
         job_result: A command that prints the result of the job whose id follows; None: there is none.
-        beside: Called once the job runs.
+        beside: Called once SIGTERM is sent: before that, it would take of the time that the job runs.
         meanwhile: Called once the job is done, while the worker ends.
     """
     job = begin_job(stack, role, slow_job)
-    if beside:
-        beside(stack)
     result = _begin_to_wait_for_result(stack, role, job_result, job)
 
     def look() -> None:
-        nonlocal meanwhile
+        nonlocal beside, meanwhile
+        if beside:
+            beside(stack)
+            beside = None
         if meanwhile and result and result.is_done:
             meanwhile(stack)
             meanwhile = None
