@@ -103,8 +103,10 @@ def test_two_runs_at_once_do_not_meet(engine: DockerEngine, started: list[Starte
     """Both pass, a sweep in between takes nothing from them, and nothing is left."""
     ids = {each.run_id() for each in started}
     assert len(ids) == 2
-    assert runs.sweep(engine) == 0
-    assert [each.end()[0] for each in started] == [0, 0]
+    swept = runs.sweep(engine)
+    ends = [each.end() for each in started]
+    assert [code for code, _ in ends] == [0, 0], ends
+    assert swept == 0, ends
     assert not ids & engine.list_label_values(RUN_LABEL)
 
 

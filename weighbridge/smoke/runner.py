@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -120,9 +120,10 @@ def _prove_side_by_side(trial: Trial, variants: Sequence[_Variant]) -> tuple[Pro
                 thread.join(_LOOK_SECONDS)
                 has_said_so = has_said_so or _announce_stop(trial, variants)
     except BaseException:
-        for run_id in [*trial.live]:
-            runs.remove(trial.engine, run_id, trial.note)
-            runs.forget(run_id)
+        with ExitStack() as removals:  # if one fails, the others are removed all the same
+            for run_id in [*trial.live]:
+                removals.callback(runs.forget, run_id)
+                removals.callback(runs.remove, trial.engine, run_id, trial.note)
         raise
     for error in errors:
         raise error

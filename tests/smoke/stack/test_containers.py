@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from tests.support.fakes import FakeEngine, stack_on
+from weighbridge.engine.protocol import Conversation
 from weighbridge.errors import EngineFault
 from weighbridge.model.container import Streams
 from weighbridge.smoke.stack.blueprint import ContainerKind
 from weighbridge.smoke.stack.containers import run_stack
+from weighbridge.smoke.stack.observations import StandingProgram
+from weighbridge.smoke.stack.runs import RUN_LABEL
 
 
 def test_a_role_gets_what_compose_gives_it() -> None:
@@ -58,25 +63,32 @@ def test_streams_of_a_log() -> None:
     assert stack_on(Gone()).find_error("api") == ""
 
 
+class Emptied(FakeEngine):
+    """An engine that notes removals by label, and has nothing left after them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.removed = list[str]()
+
+    def create_network(self, _name: str, _labels: object) -> None:
+        """Make nothing."""
+
+    def remove_labelled(self, label: str) -> int:
+        """Note it."""
+        self.removed.append(label)
+        return 0
+
+    def list_held(self, _label: str) -> tuple[str, ...]:
+        """Find nothing."""
+        return ()
+
+    def list_label_values(self, _label: str) -> frozenset[str]:
+        """Find nothing."""
+        return frozenset()
+
+
 def test_nothing_starts_once_all_is_removed() -> None:
     """A thread that comes late makes no container, which nobody would remove."""
-
-    class Emptied(FakeEngine):
-        def create_network(self, _name: str, _labels: object) -> None:
-            """Make nothing."""
-
-        def remove_labelled(self, _label: str) -> int:
-            """Find nothing."""
-            return 0
-
-        def list_held(self, _label: str) -> tuple[str, ...]:
-            """Find nothing."""
-            return ()
-
-        def list_label_values(self, _label: str) -> frozenset[str]:
-            """Find nothing."""
-            return frozenset()
-
     engine = Emptied()
     stack = stack_on(engine)
     with run_stack(stack, print):
@@ -84,3 +96,26 @@ def test_nothing_starts_once_all_is_removed() -> None:
     with pytest.raises(EngineFault, match="The stack is being removed"):
         stack.start("worker")
     assert [spec.name.rpartition("-")[2] for spec in engine.specs] == ["api"]
+
+
+def test_all_is_removed_whatever_fails_before() -> None:
+    """A program in a container that cannot be ended does not keep the others from their end, nor anything there."""
+
+    class Ended:
+        def __init__(self, *, well: bool) -> None:
+            self.well, self.closed = well, 0
+
+        def close(self) -> None:
+            """Fail, or not."""
+            self.closed += 1
+            if not self.well:
+                raise ValueError("I/O operation on closed file")
+
+    engine, programs = Emptied(), [Ended(well=well) for well in (True, False, True)]
+    stack = stack_on(engine)
+    for number, program in enumerate(programs):
+        stack.observed.standing[f"client-{number}"] = StandingProgram(conversation=cast("Conversation", program))
+    with pytest.raises(ValueError, match="closed file"), run_stack(stack, print):
+        pass
+    assert [program.closed for program in programs] == [1, 1, 1]
+    assert engine.removed == [f"{RUN_LABEL}={stack.run.id}"]

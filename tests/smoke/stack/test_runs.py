@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from weighbridge.errors import EngineFault, SettingsError
+from weighbridge.errors import EngineError, EngineFault, NoEngine, SettingsError
 from weighbridge.smoke.stack import runs
 from weighbridge.smoke.stack.runs import KEPT_LABEL, RUN_LABEL, Run, begin, clean, list_kept_commands, remove, sweep
 
@@ -21,14 +24,17 @@ with begin(keep=False) as run:
     time.sleep(60)
 """
 
+_IN_USE = EngineFault("The engine says: network has active endpoints")
+
 
 class FakeEngine:
     """An engine that knows things by their labels, and refuses some removals."""
 
-    def __init__(self, *things: Run, refusals: int = 0, user: str = "") -> None:
+    def __init__(self, *things: Run, refusals: int = 0, user: str = "", error: EngineError = _IN_USE) -> None:
         self.things = [dict(thing.labels) for thing in things]
         self.refusals = refusals
         self.user = user
+        self.error = error
 
     def list_held(self, label: str) -> tuple[str, ...]:
         """Return what the user's container uses, if there is one."""
@@ -44,7 +50,7 @@ class FakeEngine:
         """Remove by `key=value`."""
         if self.refusals:
             self.refusals -= 1
-            raise EngineFault("The engine says: network has active endpoints")
+            raise self.error
         key, _, value = label.partition("=")
         before, held = len(self.things), [thing for thing in self.things if thing.get(key) == value][-1:]
         self.things = [thing for thing in self.things if thing.get(key) != value] + (held if self.user else [])
@@ -79,6 +85,24 @@ def test_killed_run_is_swept(cache: Path) -> None:
     assert len(list(cache.glob("*.lock"))) == 1
     assert sweep(engine) == 1
     assert not list(cache.glob("*.lock"))
+
+
+def test_sweeps_while_runs_begin() -> None:
+    """A run keeps its lock, even if others sweep between the making of its file and the lock on that."""
+    done, lost = threading.Event(), list[str]()
+
+    def sweep_on() -> None:
+        while not done.is_set():
+            sweep(FakeEngine())
+
+    with ThreadPoolExecutor(2) as pool:
+        sweeping = [pool.submit(sweep_on) for _ in range(2)]
+        for _ in range(300):
+            with begin(keep=False) as run:
+                lost += [run.id] * sweep(FakeEngine(run))
+        done.set()
+    assert [each.result() for each in sweeping] == [None, None]
+    assert lost == []
 
 
 def test_kept_run_waits_for_clean() -> None:
@@ -116,6 +140,16 @@ def test_removal_asks_again() -> None:
     """A removal is repeated if the engine refuses it at first."""
     run = Run("0123abcd-1-00000000", keep=False)
     assert remove(FakeEngine(run, refusals=2), run.id) == 1
+
+
+@pytest.mark.parametrize(("silence", "gone"), [(0, 1), (1, 1), (3, 1), (1000, None)])
+def test_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, silence: int, gone: int | None) -> None:
+    """A few broken connections do not end a removal; an engine that is gone does, with its own error."""
+    monkeypatch.setattr(runs, "_SILENCE_SECONDS", 0.5)
+    run = Run("0123abcd-1-00000000", keep=False)
+    engine = FakeEngine(run, refusals=silence, error=NoEngine("The engine does not answer"))
+    with nullcontext() if gone else pytest.raises(NoEngine):
+        assert remove(engine, run.id) == gone
 
 
 def test_what_a_users_container_holds_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -214,8 +214,9 @@ def run_stack(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
             stack.engine.create_volume(stack.blueprint.trust_volume, stack.run.labels)
         yield stack
     finally:
-        stack.observed.gate.close()
-        for program in stack.observed.standing.values():
-            program.end()
-        if not stack.run.keep:
-            runs.remove(stack.engine, stack.run.id, note)
+        with ExitStack() as steps:  # the last is done first, and each also if another fails
+            if not stack.run.keep:
+                steps.callback(runs.remove, stack.engine, stack.run.id, note)
+            for program in [*stack.observed.standing.values()]:
+                steps.callback(program.end)
+            steps.callback(stack.observed.gate.close)

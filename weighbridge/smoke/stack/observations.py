@@ -131,9 +131,9 @@ class StandingProgram:
 
     def end(self) -> None:
         """Let the program end, if it runs."""
-        if self.conversation:
-            self.conversation.close()
-            self.conversation = None
+        conversation, self.conversation = self.conversation, None  # in one step: other threads may end it, too
+        if conversation:
+            conversation.close()
 
 
 @dataclass(slots=True, kw_only=True)

@@ -9,6 +9,7 @@ dead after a day.
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import secrets
 import shutil
@@ -17,12 +18,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from weighbridge import files
 from weighbridge.cache import locate_user_folder
 from weighbridge.engine.protocol import LABEL
-from weighbridge.errors import EngineFault, SettingsError
+from weighbridge.errors import EngineFault, NoEngine, SettingsError
 from weighbridge.quoting import spell_commands
 
 RUN_LABEL = "weighbridge.run"
@@ -31,6 +32,8 @@ KEPT_LABEL = "weighbridge.kept"
 
 _STRANGERS_LIFE_SECONDS = 24 * 3600
 _REMOVAL_SECONDS = 15.0
+_SILENCE_SECONDS = 3.0
+"""How long the engine may not answer during a removal before it counts as gone."""
 _PAUSE_SECONDS = 0.1
 _FILES = ".files"
 _ID = re.compile(r"(?P<folder>[0-9a-f]{8})-(?P<started>[0-9a-f]{1,12})-[0-9a-f]{8}")
@@ -81,10 +84,9 @@ def begin(*, keep: bool) -> Iterator[Run]:
     run = Run(f"{_ensure_folder_name(folder)}-{int(time.time()):x}-{secrets.token_hex(4)}", keep)
     path = _build_lock_path(folder, run.id)
     with ExitStack() as open_things:
+        open_things.callback(path.unlink, missing_ok=True)
         with _translate_errors(folder):
-            file = open_things.enter_context(path.open("w"))
-            open_things.callback(path.unlink, missing_ok=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            open_things.enter_context(_lock(path))
         if not keep:
             open_things.callback(shutil.rmtree, run.folder, ignore_errors=True)
         yield run
@@ -125,20 +127,23 @@ def remove(engine: Labelled, run_id: str, note: Callable[[str], None] = ignore) 
     engine refuses to remove a network whose last container is just ending, so the removal is repeated until only things
     that the user's containers use are left.
     """
-    removed, deadline, label = 0, time.monotonic() + _REMOVAL_SECONDS, f"{RUN_LABEL}={run_id}"
+    removed, began, label = 0, time.monotonic(), f"{RUN_LABEL}={run_id}"
     while True:
+        took = time.monotonic() - began
         try:
             removed += engine.remove_labelled(label)
             held = engine.list_held(label)
+            if held or run_id not in engine.list_label_values(RUN_LABEL):
+                for thing in held:
+                    note(f"Left {thing}.")
+                return removed
         except EngineFault:
-            if time.monotonic() > deadline:
+            if took > _REMOVAL_SECONDS:
                 raise
-            held = ()
-        if held or run_id not in engine.list_label_values(RUN_LABEL):
-            for thing in held:
-                note(f"Left {thing}.")
-            return removed
-        if time.monotonic() > deadline:
+        except NoEngine:  # one broken connection is no reason to leave everything
+            if took > _SILENCE_SECONDS:
+                raise
+        if took > _REMOVAL_SECONDS:
             raise EngineFault(f"Some things that run {run_id} made cannot be removed")
         time.sleep(_PAUSE_SECONDS)
 
@@ -153,8 +158,8 @@ def forget(run_id: str) -> None:
 def _remove_dead(engine: Labelled, runs: frozenset[str], note: Callable[[str], None]) -> int:
     folder, removed = _ensure_folder(), 0
     for path in folder.glob("*.lock"):  # of runs that ended before they made anything, or in a hurry
-        if path.stem not in runs and not _is_locked(path):
-            path.unlink(missing_ok=True)
+        if path.stem not in runs:
+            _unlink_unlocked(path)
     known = engine.list_label_values(RUN_LABEL)
     for path in folder.glob(f"*{_FILES}"):
         if path.stem not in known and not _is_locked(_build_lock_path(folder, path.stem)):
@@ -175,6 +180,30 @@ def _is_alive(folder: Path, run: str) -> bool:
     if found["folder"] == _ensure_folder_name(folder):
         return _is_locked(_build_lock_path(folder, run))
     return time.time() - int(found["started"], 16) < _STRANGERS_LIFE_SECONDS
+
+
+def _lock(path: Path) -> IO[str]:
+    """Return a new file, locked. A sweep may remove it before it is locked; then it is made once more."""
+    while True:
+        with ExitStack() as on_error:
+            file = on_error.enter_context(path.open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_there(file):
+                on_error.pop_all()
+                return file
+
+
+def _unlink_unlocked(path: Path) -> None:
+    """Remove a lock file unless a run holds the lock. We hold it meanwhile, so that no run gets it just then."""
+    with _translate_errors(path.parent), suppress(FileNotFoundError, BlockingIOError), path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_there(file):  # otherwise the path may lead to a newer one, which a run has locked
+            path.unlink()
+
+
+def _is_there(file: IO[str]) -> bool:
+    """Tell whether an open file still has its name, which it may have lost since it was opened."""
+    return bool(os.fstat(file.fileno()).st_nlink)
 
 
 def _is_locked(path: Path) -> bool:
