@@ -33,7 +33,7 @@ EARLIER_COMMIT = "3721960"
 EARLIER = f"{MENU}, at {EARLIER_COMMIT}"
 """The list as it was before reports of known images were made faster."""
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
-"""Lets Python keep the bytecode of modules, as it does of an installed package."""
+"""Lets Python keep the bytecode of modules, as pip does of an installed package. Invoke needs `--write-pyc`, too."""
 SAVE, DIVE, SYFT = "docker save", "dive", "syft"
 
 
@@ -49,7 +49,7 @@ class Workplace:
 
     def make_invoke_command(self, *words: str, cache: Path | None = None, output: Path = Path(os.devnull)) -> Command:
         """Return the command for a task of this project; its cache of layers is `cache`, or a new folder if None."""
-        start = (sys.executable, "-P", "-m", "invoke", "--search-root", str(self.project))
+        start = (sys.executable, "-P", "-m", "invoke", "--write-pyc", "--search-root", str(self.project))
         return Command(
             words=(*start, *words), environment=self._make_environment(cache or self.make_folder()), output=output
         )

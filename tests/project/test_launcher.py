@@ -97,8 +97,8 @@ class Launcher:
 
     def expected(self, *words: str) -> str:
         """Return what the played Invoke prints."""
-        project = str(self.project)
-        return "\n".join([f"first on PATH: {self.environment}/bin", "--search-root", project, *words]) + "\n"
+        start = ["--write-pyc", "--search-root", str(self.project)]
+        return "\n".join([f"first on PATH: {self.environment}/bin", *start, *words]) + "\n"
 
     @property
     def environment(self) -> Path:
@@ -271,6 +271,15 @@ def test_real_invoke_runs(ready: Launcher) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert ready.run("report", "--nothing").returncode == 1
     assert ready.made == []
+
+
+def test_bytecode_is_kept(ready: Launcher) -> None:
+    """Python compiles the tasks once, unless the user wants no bytecode to be written."""
+    kept = ready.project / "__pycache__"
+    ready.run("--list", variables={"PYTHONDONTWRITEBYTECODE": "1"})
+    assert not kept.exists()
+    ready.run("--list")
+    assert [path.name.partition(".")[0] for path in kept.iterdir()] == ["tasks"]
 
 
 def test_closed_standard_error(ready: Launcher) -> None:
