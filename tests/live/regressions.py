@@ -47,12 +47,14 @@ RUN mkdir /deb/DEBIAN \\
 FROM ${PYTHON_IMAGE}
 RUN --mount=type=bind,from=packed,source=/codec.deb,target=/codec.deb dpkg --install /codec.deb
 """
+# Without bytecode: pip would write its own into the layer, which differs with its version and with where the base has it.
 _DOCKERFILE = """
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE} AS before
 ARG PYTHON_IMAGE
 ARG CHARTKIT=1.4.0
 RUN --mount=type=bind,source=wheels,target=/wheels \\
+    PYTHONDONTWRITEBYTECODE=1 \\
     pip install --no-index --find-links /wheels --no-compile --no-cache-dir --root-user-action=ignore \\
     chartkit==${CHARTKIT}
 COPY app /app

@@ -47,7 +47,7 @@ class Expected:
     """Known where the case was made of payloads of known sizes."""
 
 
-CHOWN = ("RUN chown -R 10001:10001 /app", "The bytes stayed and only chown changed something", "COPY --chown=…")
+CHOWN = ("RUN chown -R 10001:10001 /app", "Only chown changed these files, not their bytes", "COPY --chown=…")
 EXPECTED = {
     # The two versions differ by their data, and by nothing else but digits.
     "dependency": Expected(words=("chartkit", "1.4.0", "2.0.0", "+1.50 MB"), delta_bytes=1_500_000),
