@@ -47,7 +47,7 @@ RUN mkdir /deb/DEBIAN \\
 FROM ${PYTHON_IMAGE}
 RUN --mount=type=bind,from=packed,source=/codec.deb,target=/codec.deb dpkg --install /codec.deb
 """
-# Without bytecode: pip would write its own into the layer, which differs with its version and with where the base has it.
+# Without bytecode: pip would write its own into the layer, and that differs with its version and its place in the base.
 _DOCKERFILE = """
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE} AS before
