@@ -122,7 +122,7 @@ def test_interruption_leaves_nothing(engine: DockerEngine, started: list[Started
     second.process.send_signal(signal.SIGTERM)
     code, error = first.end()
     assert code == -signal.SIGINT
-    assert error.rstrip().endswith("KeyboardInterrupt")
+    assert "KeyboardInterrupt" in error.splitlines()  # another press may come while Python ends, which then says so
     assert second.end()[0] == 128 + signal.SIGTERM
     assert not own_runs(engine)
 
@@ -141,7 +141,7 @@ def test_second_press_ends_what_hangs(engine: DockerEngine, images: Standins) ->
         process.send_signal(signal.SIGINT)
         code, error = run.end()
     assert code == -signal.SIGINT
-    assert error.rstrip().endswith("KeyboardInterrupt")
+    assert "KeyboardInterrupt" in error.splitlines()
     assert time.monotonic() - began < 10
     assert not own_runs(engine)
 
