@@ -217,6 +217,6 @@ def run_stack(stack: Stack, note: Callable[[str], None]) -> Iterator[Stack]:
         with ExitStack() as steps:  # the last is done first, and each also if another fails
             if not stack.run.keep:
                 steps.callback(runs.remove, stack.engine, stack.run.id, note)
+            stack.observed.gate.close()
             for program in [*stack.observed.standing.values()]:
                 steps.callback(program.end)
-            steps.callback(stack.observed.gate.close)
