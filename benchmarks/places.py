@@ -26,7 +26,7 @@ SYFT_REGISTRY = "syft, registry"
 SAVED = "docker save, tar, sha256sum"
 """What no report through the engine can do without: to save the images, and to list and hash their layers."""
 HASHED = "sha256sum, folder"
-"""Every file of the layers that the engine keeps unpacked, read and hashed on all cores, and nothing else."""
+"""Every file of the layers that the engine keeps unpacked, read and hashed on all cores."""
 _TOOLS = "skopeo", "docker-registry", "tar", "sha256sum", "gzip"
 _START_SECONDS = 20
 _CONFIG = """

@@ -148,7 +148,7 @@ _PLACES: Sequence[tuple[str, str, float]] = (
 """The same for images that are not in the engine."""
 
 
-_UNPACKED: Sequence[tuple[str, str, float]] = ((HERE, SAVE, 0.35), (HERE, DIVE, 0.35), (HERE, HASHED, 2.0))
+_UNPACKED: Sequence[tuple[str, str, float]] = ((HERE, SAVE, 0.35), (HERE, DIVE, 0.35), (HERE, HASHED, 1.5))
 """The same in the engine's folder, where it keeps layers unpacked, as `overlay2` does."""
 _PACKED: Sequence[tuple[str, str, float]] = ((HERE, SAVE, 0.5), (HERE, DIVE, 0.5))
 """The same where it keeps them compressed, as containerd does."""

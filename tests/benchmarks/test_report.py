@@ -314,7 +314,7 @@ def test_folder_of_containerd_takes_longer() -> None:
     """There layers are compressed, so the target for reading them in the folder is another one."""
     found = replace(FULL, engine="Docker 28.5.2, containerd").targets
     assert [(each.limit, each.meets) for each in found if "folder" in each.name] == [(0.5, True), (0.5, True)]
-    assert [each.limit for each in FULL.targets if "folder" in each.name] == [0.35, 0.35, 2.0]
+    assert [each.limit for each in FULL.targets if "folder" in each.name] == [0.35, 0.35, 1.5]
 
 
 def test_memory_by_place(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

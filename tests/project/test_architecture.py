@@ -45,6 +45,7 @@ def imports(path: Path) -> set[str]:
 DOORS: Mapping[str, tuple[str, ...]] = {
     "cyclonedx": ("weighbridge.render.cyclonedx",),
     "docker": ("weighbridge.engine.client",),
+    "fastcrc": ("weighbridge.sources.local.tar_split",),
     "isal": ("weighbridge.cache", "weighbridge.sources.tar.compression", "weighbridge.sources.tar.gzip_worker"),
     "jinja2": ("weighbridge.render.html.compiled", "weighbridge.render.html.report"),
     "packaging": ("weighbridge.image.packages.markers",),

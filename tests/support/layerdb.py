@@ -32,8 +32,26 @@ def split(archive: bytes) -> list[dict[str, Any]]:
 
 
 def _describe(archive: bytes, begin: int, size: int) -> dict[str, Any]:
-    # Docker puts a checksum there, CRC-64, of which nothing depends.
-    return {"size": size, "payload": _encode(archive[begin : begin + 8])} if size else {"payload": None}
+    if not size:
+        return {"payload": None}
+    return {"size": size, "payload": _encode(compute_crc64(archive[begin : begin + size]).to_bytes(8, "big"))}
+
+
+def compute_crc64(data: bytes) -> int:
+    """Return CRC-64 as Go's `crc64.ISO`, bit by bit by its definition: polynomial x^64 + x^4 + x^3 + x + 1."""
+    value = 2**64 - 1
+    for byte in data:
+        value = _CRC64[(value ^ byte) & 0xFF] ^ value >> 8
+    return value ^ 2**64 - 1
+
+
+def _divide(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ 0xD800000000000000 * (byte & 1)  # the polynomial, its lowest power first
+    return byte
+
+
+_CRC64 = [*map(_divide, range(256))]
 
 
 def _name(name: str) -> dict[str, str]:
@@ -112,8 +130,9 @@ class Layerdb:
             kept.mkdir(parents=True)
             (kept / "diff").write_text(diff_id)
             (kept / "cache-id").write_text(cache_id)
-            (kept / "size").write_text(str(len(archive)))
-            (kept / "tar-split.json.gz").write_bytes(gzip.compress(lines(split(archive))))
+            entries = split(archive)
+            (kept / "size").write_text(str(sum(entry.get("size", 0) for entry in entries)))
+            (kept / "tar-split.json.gz").write_bytes(gzip.compress(lines(entries)))
             unpack(archive, self.folder / "overlay2" / cache_id / "diff")
 
     def kept(self, chain_id: str) -> Path:

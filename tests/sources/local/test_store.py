@@ -68,7 +68,7 @@ def test_one_image_that_is_damaged(tmp_path: Path) -> None:
     found, told = read(DataRoot(path=str(kept.folder), store="overlay2"), images, tmp_path / "cache")
     assert [*found] == ["x:second"]
     assert told == [
-        "Read through the engine: x:first; the files of a layer are not those of its archive",
+        "Read through the engine: x:first; a file does not have the bytes that it had in the archive",
         f"Read in {kept.folder}: x:second",
     ]
 

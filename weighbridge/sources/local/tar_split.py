@@ -1,18 +1,19 @@
 """Puts a layer's archive together again: its headers from a tar-split file, the files' bytes from the unpacked layer.
 
 Format: github.com/vbatts/tar-split, tar/storage. Each line is a JSON object with its `position`. Type 2 is a segment,
-raw bytes of the archive in base64: headers and padding. Type 1 is a file whose bytes follow there; `name_raw` replaces
-`name` where that is not UTF-8.
+raw bytes of the archive in base64: headers and padding. Type 1 is a file whose bytes follow there; `payload` is their
+CRC-64, the highest byte first, and `name_raw` replaces `name` where that is not UTF-8.
 """
 
 from __future__ import annotations
 
 import binascii
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
+
+from fastcrc import crc64
 
 from weighbridge.sources.tar.compression import Readable
 from weighbridge.sources.tar.headers import DamagedArchive
@@ -21,13 +22,23 @@ from weighbridge.sources.tar.reader import CHUNK_BYTES
 _FILE, _SEGMENT = 1, 2
 _LONGEST_LINE = 2**24
 """A segment is hardly longer than one member's headers, of which the reader takes 1 MiB."""
+_CHECKSUM_BYTES = 8
+
+
+class _File(NamedTuple):
+    """A file whose bytes follow in the archive."""
+
+    name: str
+    size: int
+    """Never 0."""
+    checksum: int
 
 
 class Reassembled:
     """The stream of a layer's archive. Use it as a context manager, because it may keep a file open.
 
-    `read` raises `DamagedArchive` if the tar-split file is of another form or a file does not have its length,
-    `OSError` if a file cannot be read, and what `open_file` raises. Only `diff_id` proves what was read, at the end.
+    `read` raises `DamagedArchive` if the tar-split file is of another form, or a file does not have the length or the
+    checksum that it states; `OSError` if a file cannot be read; and what `open_file` raises.
     """
 
     def __init__(
@@ -45,18 +56,15 @@ class Reassembled:
         """
         self._entries, self._open, self._on_bytes = _iterate_entries(split), open_file, on_bytes
         self._segment: bytes | memoryview = b""
-        self._file, self._left, self._hash = -1, 0, hashlib.sha256()
+        self._descriptor, self._left, self._expected, self._sum = -1, 0, 0, 0
+        self.file_bytes = 0
+        """Bytes of all files so far."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._close()
-
-    @property
-    def diff_id(self) -> str:
-        """`sha256:…` of all bytes so far; at the end it is the layer's diff ID."""
-        return f"sha256:{self._hash.hexdigest()}"
 
     def read(self, size: int, /) -> bytes:
         """Return the next `size` bytes, fewer only at the end."""
@@ -65,7 +73,6 @@ class Reassembled:
             parts.append(part)
             left -= len(part)
         block = b"".join(parts)  # without a copy if it is a single one, as within a large file
-        self._hash.update(block)
         if self._on_bytes:
             self._on_bytes(len(block))
         return block
@@ -76,8 +83,8 @@ class Reassembled:
             return self._read_file(most)
         if not self._segment:
             entry = next(self._entries, b"")
-            if not isinstance(entry, bytes):
-                self._begin_file(*entry)
+            if isinstance(entry, _File):
+                self._begin_file(entry)
                 return self._read_file(most)
             self._segment = entry
         return self._read_segment(most)
@@ -90,29 +97,33 @@ class Reassembled:
         self._segment = view[most:]
         return view[:most]
 
-    def _begin_file(self, name: str, size: int) -> None:
-        self._file, length = self._open(name)
-        if length != size:
+    def _begin_file(self, file: _File) -> None:
+        self._descriptor, length = self._open(file.name)
+        if length != file.size:
             raise DamagedArchive("a file does not have the length that it had in the archive")
-        self._left = size
+        self._left, self._expected, self._sum = length, file.checksum, 0
+        self.file_bytes += length
 
     def _read_file(self, most: int) -> bytes:
-        part = os.read(self._file, min(most, self._left))
+        part = os.read(self._descriptor, min(most, self._left))
         if not part:
             raise DamagedArchive("a file was cut off while it was read")
         self._left -= len(part)
+        self._sum = crc64.go_iso(part, self._sum)
         if not self._left:
             self._close()
+            if self._sum != self._expected:
+                raise DamagedArchive("a file does not have the bytes that it had in the archive")
         return part
 
     def _close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
-def _iterate_entries(split: Readable) -> Iterator[bytes | tuple[str, int]]:
-    """Yield segments that have bytes, and the name and size of each file that has some.
+def _iterate_entries(split: Readable) -> Iterator[bytes | _File]:
+    """Yield the segments and the files that have any bytes.
 
     Raises:
         DamagedArchive: A line is of another form.
@@ -130,7 +141,7 @@ def _iterate_entries(split: Readable) -> Iterator[bytes | tuple[str, int]]:
                 elif entry["type"] != _FILE:
                     raise DamagedArchive("the tar-split file has an entry of an unknown type")
                 elif size := entry.get("size"):
-                    yield _read_name(entry), _check_size(size)
+                    yield _File(_read_name(entry), _check_size(size), _read_checksum(entry))
                 count = position + 1
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedArchive("the tar-split file is of an unknown form") from error
@@ -163,3 +174,10 @@ def _check_size(size: Any) -> int:
     if type(size) is not int or size < 0:
         raise ValueError("a size is not a whole number")
     return size
+
+
+def _read_checksum(entry: dict[str, Any]) -> int:
+    data = binascii.a2b_base64(entry["payload"])
+    if len(data) != _CHECKSUM_BYTES:
+        raise ValueError("a checksum is of another length")
+    return int.from_bytes(data)
