@@ -126,12 +126,12 @@ def open_project(c: Context, task: str, root: str = "", *, needs_file: bool = Fa
     atexit.register(gc.freeze)  # a task loads much: to search that for garbage at the end takes a sixth of its time
 
     from weighbridge.commands import project  # noqa: PLC0415 - the menu opens without pydantic
-    from weighbridge.render.terminal import console  # noqa: PLC0415
+    from weighbridge.render.terminal import activity  # noqa: PLC0415 - as above
 
     choose_spelling(c, task)
     found = project.open_project(c, root, needs_file=needs_file, use=use)
     for line in found.advice:
-        console.say(line)
+        activity.say(line)
     return found
 
 

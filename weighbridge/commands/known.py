@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,16 @@ class Known:
     """The figures of images that were worked out before, under the same limits and by the same code."""
 
     def __init__(self, cache: Cache, limits: Limits) -> None:
-        self._cache = cache
-        self._rules = [cache.compute_code_digest(*_CODE), asdict(limits)]
+        self._cache, self._limits = cache, limits
+
+    @cached_property
+    def _rules(self) -> Sequence[object]:
+        """What figures depend on besides the image; to compute it takes some milliseconds where the cache is empty."""
+        return [self._cache.compute_code_digest(*_CODE), asdict(self._limits)]
+
+    def prepare(self) -> None:
+        """Compute beforehand what the first image would wait for."""
+        _ = self._rules
 
     def recall(self, image: LocalImage) -> Kept | None:
         """Return the outline of an engine's image; None if it is not known, or its files are not."""

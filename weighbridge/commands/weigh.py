@@ -94,7 +94,8 @@ def weigh(
         settings: Say which images `invoke build` makes, which hosts may get a login, the limits of an image, and
             whether the engine's folder may be read; if None, no image, no host, and the defaults.
         on_note: Is told in one line of each image of the engine that is read in its folder, or cannot be.
-        while_asking: Are called while an engine that was asked for its images has not answered yet.
+        while_asking: Are called while an engine that was asked for its images has not answered yet, or else while
+            images are read; they may be called twice.
 
     Raises:
         LimitExceeded: An image exceeds a limit.
@@ -112,7 +113,7 @@ def weigh(
             engine = answers = Answers(engine, places, threads.submit)
             answers.do_meanwhile(*while_asking, demands)
         limits = settings.limits.build_limits() if settings else DEFAULT
-        weigher = _Weigher(cache or Cache(), limits, engine, demands)
+        weigher = _Weigher(cache or Cache(), limits, engine, demands, while_asking)
         with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
             known = {name: weigher.recall(name, location) for name, location in locations.items()}
             unknown = {name: location for name, location in locations.items() if known[name] is None}
@@ -176,9 +177,17 @@ class _Found:
 class _Weigher:
     """Works out the figures of images that are not known."""
 
-    def __init__(self, cache: Cache, limits: Limits, engine: ImageStore | None, find_demands: FindDemands) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        limits: Limits,
+        engine: ImageStore | None,
+        find_demands: FindDemands,
+        while_asking: Sequence[Callable[[], object]],
+    ) -> None:
         self.cache, self.limits, self.engine = cache, limits, engine
         self._known, self._local, self._find_demands = Known(cache, limits), LocalImages(engine), find_demands
+        self._while_asking = while_asking
 
     def prepare(self) -> None:
         """Do beforehand what an image that has to be weighed needs: load the code, and find what is asked of it."""
@@ -186,7 +195,10 @@ class _Weigher:
         from weighbridge.image.packages import markers  # noqa: PLC0415 - as above
 
         markers.load()  # most images that are built here have Python packages
+        self._known.prepare()
         self._find_demands()
+        for step in self._while_asking:
+            step()
 
     def recall(self, name: str, location: Location) -> _Found | None:
         """Return an image of the engine without reading its layers; None if its figures are not known.

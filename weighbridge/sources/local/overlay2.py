@@ -98,7 +98,9 @@ class Overlay2:
         """
         budget, config = Budget(self._reading.limits, reference, beside=self._beside), self._read_config(image.id)
         budget.spend_document(len(config))
-        for layer in _list_layers(image):
+        turns = {diff_id: turn for turn, diff_id in enumerate(self._begun)}
+        # As they were begun, because most will be complete in this order.
+        for layer in sorted(_list_layers(image), key=lambda each: turns.get(each.diff_id, len(turns))):
             self._layers[layer.diff_id] = self._find_layer(layer.diff_id, budget) or self._read_layer(layer, budget)
         layers = [self._layers[diff_id] for diff_id in image.diff_ids]
         found = assemble(reference, config, layers, [None] * len(layers), self._reading.limits)
