@@ -22,6 +22,7 @@ from weighbridge.cache import Cache
 from weighbridge.engine.client import DockerEngine
 from weighbridge.engine.protocol import Engine
 from weighbridge.errors import EngineFault, NoEngine, NoSuchImage, UnreadableImage, WeighbridgeError
+from weighbridge.image.content import ImageContent
 from weighbridge.model.engine import DataRoot
 from weighbridge.sources import daemon
 
@@ -183,6 +184,68 @@ def test_time_of_waiting_is_used(tmp_path: Path, *, local_store: bool) -> None:
     assert content.diff_ids == SPEC.diff_ids
     assert told == (["waiting"] if local_store else ["asked", "waiting", "read"])
     assert Cache(tmp_path / "cache").has_layer(SPEC.diff_ids[0]) == local_store
+
+
+SHARED = Entry("shared", b"s" * 50_000)
+
+
+def image(tag: str, *layers: Entry) -> ImageSpec:
+    """Return an image with a layer for each entry."""
+    return ImageSpec(tags=(tag,), layers=tuple((each,) for each in layers))
+
+
+@pytest.mark.parametrize(
+    ("specs", "groups"),
+    [
+        ([image("x:1", SHARED)], [["x:1"]]),
+        (
+            [image("x:1", Entry("a", b"1")), image("x:2", Entry("a", b"2" * 90_000)), image("x:3", Entry("a", b"3"))],
+            [["x:2"], ["x:1", "x:3"]],
+        ),
+        (  # what most layers are the same of comes in one stream
+            [image("x:1", SHARED, Entry("a", b"1"), Entry("b")), image("x:2", SHARED, Entry("a", b"1"), Entry("c"))],
+            [["x:1", "x:2"]],
+        ),
+        (
+            [image("x:1", SHARED, Entry("a", b"1")), image("x:2", SHARED, Entry("b", bytes(20_000)))],
+            [["x:2"], ["x:1"]],
+        ),
+        (  # the first one is the largest of all, and still less than the others together
+            [image("x:1", Entry("a", b"1" * 60_000)), *(image(f"x:{n}", Entry(str(n), bytes(50_000))) for n in (2, 3))],
+            [["x:2", "x:3"], ["x:1"]],
+        ),
+    ],
+)
+def test_engine_collects_groups_at_once(tmp_path: Path, specs: list[ImageSpec], groups: list[list[str]]) -> None:
+    """It is asked for all before one is read; images, progress and what is remembered are those of one stream."""
+    told = list[str | list[str]]()
+
+    class AtOnce(Shelf):
+        can_save_at_once = True
+
+        @contextmanager
+        def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
+            told.append([*references])
+            with super().save(references) as stream:
+                yield stream
+
+    shelf, progress, cache = AtOnce(specs, "docker_20"), list[int](), Cache(tmp_path / "one")
+    names = [spec.tags[0] for spec in specs]
+    found = dict[str, ImageContent]()
+    for name, content in daemon.read(
+        cast("Engine", shelf), names, cache, progress.append, while_waiting=lambda: told.append("waiting")
+    ):
+        found[name] = content
+        cache.keep_layers(content.diff_ids, content.layers)
+    assert told == [*groups, "waiting"]
+    assert found == dict(daemon.read(cast("Engine", Shelf(specs, "docker_20")), names, Cache(tmp_path / "two")))
+    assert [*found] == [name for group in reversed(groups) for name in group]
+    assert progress == sorted(progress)
+    assert progress[-1] == sum(
+        len(tar_of(docker_20([spec for spec in specs if spec.tags[0] in group]))) for group in groups
+    )
+    again = dict(daemon.read(cast("Engine", shelf), names, cache))
+    assert (again, len(told)) == (found, len(groups) + 1)
 
 
 READERS = "weighbridge.sources.archive_members", "weighbridge.sources.tar.layer"

@@ -19,6 +19,7 @@ class Shelf:
     """An engine with images of ours and the graph driver's or containerd's ids."""
 
     identity = IDENTITY
+    can_save_at_once = False
     data_root = DataRoot(path="", store="overlay2", obstacle="the engine is in memory")
 
     def __init__(self, images: Sequence[ImageSpec], layout: str) -> None:
@@ -40,6 +41,7 @@ class Shelf:
                     labels=spec.labels,
                     user="",
                     names=spec.tags,
+                    size_bytes=sum(map(len, spec.archives)),
                 )
         raise NoSuchImage(f"The engine has no image {reference}")
 

@@ -73,6 +73,11 @@ class Answers:
         """Return all images that have a name."""
         return self._store.list_named_images()
 
+    @property
+    def can_save_at_once(self) -> bool:
+        """As the store's."""
+        return self._store.can_save_at_once
+
     def save(self, references: Sequence[str]) -> AbstractContextManager[BinaryIO]:
         """Open one `docker save` stream of all the images."""
         return self._store.save(references)

@@ -75,6 +75,7 @@ def read_image(reference: str, facts: dict[str, Any]) -> LocalImage:
         command=_read_words(config.get("Cmd")),
         health_check=_read_words((config.get("Healthcheck") or {}).get("Test")),
         ports=_read_words(sorted(config.get("ExposedPorts") or ())),
+        size_bytes=int(facts.get("Size") or 0),
     )
 
 

@@ -128,6 +128,11 @@ class Lookup(Facts):
             return inspect.describe_named(self._fetch("/images/json"), self.inspect_image)
         return self._full.list_named_images()
 
+    @property
+    def can_save_at_once(self) -> bool:
+        """Whether it asks at the socket, because the SDK waits for the first bytes."""
+        return bool(self._path)
+
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
         """Open one `docker save` stream of all the images, to be read from front to back.

@@ -52,6 +52,10 @@ class ImageStore(Protocol):
     def list_named_images(self) -> tuple[LocalImage, ...]:
         """Return all images that have a name; without those that cannot be asked for, as one that is just removed."""
 
+    @property
+    def can_save_at_once(self) -> bool:
+        """Whether `save` returns as soon as the engine was asked, so that it can be asked for more at the same time."""
+
     def save(self, references: Sequence[str]) -> AbstractContextManager[BinaryIO]:
         """Open one `docker save` stream of all the images, to be read from front to back.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalImage:
-    """What the engine says about an image that it has, except sizes, which depend on its store."""
+    """What the engine says about an image that it has."""
 
     reference: str
     id: str
@@ -30,6 +30,8 @@ class LocalImage:
     """Docker's `Test`: `CMD` and words, `CMD-SHELL` and a line, or `NONE`; empty if the image has no health check."""
     ports: tuple[str, ...] = ()
     """`8000/tcp`, sorted."""
+    size_bytes: int = 0
+    """What the engine counts depends on its store, so this only tells which of its images is larger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

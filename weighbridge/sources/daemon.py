@@ -1,4 +1,4 @@
-"""Reads images from a running engine: in its own folder, or all in one `docker save` stream that is written nowhere.
+"""Reads images from a running engine: in its own folder, or in `docker save` streams that are written nowhere.
 
 The engine is trusted, so the layers of its stream are not hashed. The cache spares repeated reading: if it has an image
 by the engine's id, and all of its layers, the engine is not asked for that image at all.
@@ -6,9 +6,10 @@ by the engine's id, and all of its layers, the engine is not asked for that imag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from weighbridge.cache import Cache
 from weighbridge.engine.protocol import ImageStore
@@ -91,12 +92,12 @@ def read(
             remembered.keep(cache, wanted.pop(reference).id, content)
             yield reference, content
     if wanted:
-        yield from _Saver(engine, cache, on_progress, watches, limits, while_waiting).save_all(wanted).items()
+        yield from _Saver(engine, cache, on_progress, watches, limits, while_waiting).save_all(wanted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Saver:
-    """Reads images out of an engine's stream."""
+    """Reads images out of an engine's streams."""
 
     engine: ImageStore
     cache: Cache
@@ -104,32 +105,61 @@ class _Saver:
     watches: Watches | None
     limits: Limits
     while_waiting: Callable[[], object]
+    _passed: int = 0
+    """Bytes of the streams that were read to their end."""
 
-    def save_all(self, images: Mapping[str, LocalImage]) -> dict[str, ImageContent]:
-        """Return images by reference; a graph driver saves none without layers: for these the engine's word counts."""
-        try:
-            return self.save(images)
-        except EngineFault:
-            rest = {reference: image for reference, image in images.items() if image.diff_ids}
-            if len(rest) == len(images):
-                raise
-        empty = {reference: _describe_empty(image) for reference, image in images.items() if not image.diff_ids}
-        return empty | (self.save(rest) if rest else {})
+    def save_all(self, images: Mapping[str, LocalImage]) -> Iterator[tuple[str, ImageContent]]:
+        """Yield images by reference. A graph driver saves none without layers: for these the engine's word counts."""
+        full = {reference: image for reference, image in images.items() if image.diff_ids}
+        if full:
+            yield from self._save_groups(_divide(full) if self.engine.can_save_at_once else [full])
+        if empty := {reference: image for reference, image in images.items() if not image.diff_ids}:
+            try:
+                yield from [*self._save_groups([empty])]
+            except EngineFault:
+                yield from ((reference, _describe_empty(image)) for reference, image in empty.items())
 
-    def save(self, images: Mapping[str, LocalImage]) -> dict[str, ImageContent]:
-        """Return images by reference, from one stream with all of them."""
-        with self.engine.save([*images]) as stream:
-            from weighbridge.sources import saved  # noqa: PLC0415 - meanwhile the engine collects the images
-
+    def _save_groups(self, groups: Iterable[Mapping[str, LocalImage]]) -> Iterator[tuple[str, ImageContent]]:
+        """Yield the images of groups, each of which comes in a stream of its own; the last is read first."""
+        with ExitStack() as stack:
+            opened = [(group, stack.enter_context(self.engine.save([*group]))) for group in groups]
             self.while_waiting()
-            return saved.read(
-                stream,
-                images,
-                self.cache,
-                on_progress=self.on_progress,
-                watches=self.watches,
-                limits=self.limits,
-            )
+            for group, stream in reversed(opened):
+                yield from self._read(stream, group).items()
+
+    def _read(self, stream: BinaryIO, images: Mapping[str, LocalImage]) -> Mapping[str, ImageContent]:
+        from weighbridge.sources import saved  # noqa: PLC0415 - meanwhile the engine collects the images
+
+        read = 0
+
+        def tell(count: int) -> None:
+            nonlocal read
+            read = count
+            if self.on_progress:
+                self.on_progress(self._passed + count)
+
+        found = saved.read(stream, images, self.cache, on_progress=tell, watches=self.watches, limits=self.limits)
+        self._passed += read
+        return found
+
+
+def _divide(images: Mapping[str, LocalImage]) -> Sequence[Mapping[str, LocalImage]]:
+    """Return images in groups for the engine to collect at the same time, that with the most bytes first.
+
+    It takes the engine seconds, in one thread for each group. The largest image is one, with those that have most of
+    their layers in common with it: what two groups share, the engine collects twice.
+    """
+    largest = {*max(images.values(), key=lambda each: each.size_bytes).diff_ids}
+    alike = {
+        reference for reference, image in images.items() if _count_shared(image, largest) * 2 > len(image.diff_ids)
+    }
+    first = {reference: image for reference, image in images.items() if reference in alike}
+    rest = {reference: image for reference, image in images.items() if reference not in alike}
+    return sorted(filter(None, (first, rest)), key=lambda group: -sum(each.size_bytes for each in group.values()))
+
+
+def _count_shared(image: LocalImage, layers: Collection[str]) -> int:
+    return sum(diff_id in layers for diff_id in image.diff_ids)
 
 
 def _describe_empty(image: LocalImage) -> ImageContent:
