@@ -503,15 +503,14 @@ def test_ctrl_c_does_not_wait_for_an_engine(tmp_path: Path) -> None:
         environment = os.environ | {"DOCKER_HOST": f"unix://{tmp_path}/s"}
         words = [sys.executable, "-c", WEIGHING, str(tmp_path)]
         with subprocess.Popen(words, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as program:
-            first, _ = listener.accept()
-            assert first.recv(65536).startswith(b"GET /info")
-            first.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(info), info))
-            second, _ = listener.accept()  # the first connection takes one question, and others take the rest
-            assert second.recv(65536).startswith(b"GET /images/x:")
+            asked = [listener.accept()[0] for _ in range(4)]  # for the images, and what it is
+            assert [each.recv(65536)[:12] for each in asked] == [*[b"GET /images/"] * 3, b"GET /info HT"]
+            asked[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(info), info))
+            time.sleep(0.5)  # until it waits for the images
             began = time.monotonic()
             program.send_signal(signal.SIGINT)
             program.wait(30)
-            first.close()
-            second.close()
+            for each in asked:
+                each.close()
     assert time.monotonic() - began < 3
     assert program.returncode == -signal.SIGINT

@@ -70,6 +70,38 @@ def test_same_errors_as_with_the_sdk(place: Path, name: str) -> None:
     assert expected.type is {"gone:1": NoSuchImage, "broken:1": EngineFault, "X": NoSuchImage}.get(name, expected.type)
 
 
+@pytest.mark.parametrize("name", ["x:1", "gone:1", "broken:1", "odd:1", "X"])
+def test_asked_while_it_says_what_it_is(place: Path, name: str) -> None:
+    """An image that was asked for at once has the same answer, or error; the next answer is a new one."""
+    with serving(place, ENGINE), lookup.connect() as later, lookup.connect([name, "sha256:a", name]) as found:
+        for _ in range(2):
+            outcomes = list[object]()
+            for each in (later, found):
+                try:
+                    outcomes.append(each.inspect_image(name))
+                except (WeighbridgeError, AttributeError, TypeError) as error:
+                    outcomes.append((type(error), str(error)))
+            assert outcomes[0] == outcomes[1]
+
+
+def test_engine_looks_for_images_at_once(place: Path) -> None:
+    """It has all requests before it has answered one; of many images it is asked for some."""
+    names = [f"x:{number}" for number in range(20)]
+    with socket.socket(socket.AF_UNIX) as listener, ThreadPoolExecutor(1) as threads:
+        listener.bind(str(place))
+        listener.listen(30)
+        listener.settimeout(10)
+        connected = threads.submit(lookup.connect, names)
+        asked = [listener.accept()[0] for _ in range(9)]
+        lines = [each.recv(65536).partition(b" HTTP")[0] for each in asked]
+        assert lines == [*(b"GET /images/x:%d/json" % number for number in range(8)), b"GET /info"]
+        body = json.dumps(INFO).encode()
+        asked[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        connected.result().close()
+        for each in asked:
+            each.close()
+
+
 def test_several_threads_may_ask(place: Path) -> None:
     """Each gets the answer to its own question, and no connection is left."""
     with serving(place, ENGINE), lookup.connect() as found, ThreadPoolExecutor(4) as threads:

@@ -59,12 +59,13 @@ def connect_if_needed(locations: Iterable[Location]) -> Iterator[ImageStore | No
     Raises:
         NoEngine: It does not answer.
     """
-    if not any(location.source == DOCKER for location in locations):
+    references = [location.place for location in locations if location.source == DOCKER]
+    if not references:
         yield None
         return
     from weighbridge.engine import lookup  # noqa: PLC0415 - an archive is measured without an engine
 
-    with lookup.connect() as engine:
+    with lookup.connect(references) as engine:
         yield engine
 
 

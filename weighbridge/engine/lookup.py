@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
+from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
 from urllib.parse import quote, urlencode
@@ -32,14 +33,23 @@ _SECONDS = 5
 _NO_ANSWER = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
 """What a request raises that fails, or whose answer has another form than engines give it."""
 _NO_IMAGE = b"no such image"
+_MOST_AT_ONCE = 8
+"""How many images the engine is asked for before anybody needs them."""
+
+
+def _build_path(reference: str) -> str:
+    return f"/images/{quote(reference, safe='/:')}/json"
 
 
 class _Missing(Exception):
     """The engine says that it has no such image."""
 
 
-def connect() -> Lookup:
+def connect(references: Iterable[str] = ()) -> Lookup:
     """Return the engine that the user's Docker tools would use, if it answers at a socket; else what the SDK reaches.
+
+    Args:
+        references: Images that it will be asked for; it can look for them while it says what it is.
 
     Raises:
         NoEngine, SettingsError: As in `client.connect`.
@@ -48,6 +58,7 @@ def connect() -> Lookup:
     if place.host.startswith(_SOCKET) and not place.tls_words:
         found = Lookup(place.host)
         with suppress(*_NO_ANSWER):
+            found.ask_for(references)
             found.greet()
             return found
         found.close()
@@ -71,7 +82,7 @@ class Lookup(Facts):
         self.host = host
         self._opened, self._lock = full, Lock()
         self._path = "" if full else host.removeprefix("unix://")
-        self._idle = list[_Connection]()
+        self._idle, self._asked = list[_Connection](), dict[str, _Connection]()
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +92,10 @@ class Lookup(Facts):
 
     def close(self) -> None:
         """Close what is open."""
-        while self._idle:
-            self._idle.pop().close()
+        for each in (*self._idle, *self._asked.values()):
+            each.close()
+        self._idle.clear()
+        self._asked.clear()
         if self._opened:
             self._opened.close()
 
@@ -93,6 +106,12 @@ class Lookup(Facts):
             if self._opened is None:
                 self._opened = _connect_fully()
             return self._opened
+
+    def ask_for(self, references: Iterable[str]) -> None:
+        """Ask for images, each on a connection of its own, and do not wait for the answers."""
+        for path in islice(map(_build_path, dict.fromkeys(references)), _MOST_AT_ONCE):
+            self._asked[path] = _Connection(self._path)
+            self._asked[path].ask(path)
 
     def greet(self) -> None:
         """Ask the engine what it is; raise one of `_NO_ANSWER` if it does not say."""
@@ -110,7 +129,7 @@ class Lookup(Facts):
     def inspect_image(self, reference: str) -> LocalImage:
         """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""
         try:
-            return inspect.read_image(reference, self._fetch(f"/images/{quote(reference, safe='/:')}/json"))
+            return inspect.read_image(reference, self._fetch(_build_path(reference)))
         except _Missing as error:
             raise NoSuchImage(f"The engine has no image {reference}") from error
         except _NO_ANSWER:
@@ -153,7 +172,7 @@ class Lookup(Facts):
         if not self._path:
             raise OSError("there is no socket to ask at")
         try:
-            connection = self._idle.pop()
+            connection = self._asked.pop(path, None) or self._idle.pop()
         except IndexError:
             connection = _Connection(self._path)
         try:
@@ -167,7 +186,7 @@ class _Connection(HTTPConnection):
 
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=_SECONDS)
-        self._path = path
+        self._path, self._asked = path, ""
 
     def connect(self) -> None:
         """Connect to the socket."""
@@ -185,10 +204,17 @@ class _Connection(HTTPConnection):
             return None
         return self
 
+    def ask(self, path: str) -> None:
+        """Send the request for what is at a path; `fetch` waits for the answer."""
+        self.request("GET", path)
+        self._asked = path
+
     def fetch(self, path: str) -> Any:
         """Return the JSON at a path; raise `OSError`, `HTTPException` or `ValueError` if there is none."""
         try:
-            self.request("GET", path)
+            if self._asked != path:
+                self.ask(path)
+            self._asked = ""
             answer = self.getresponse()
             text = answer.read()
         except (OSError, HTTPException):
