@@ -504,8 +504,8 @@ def test_ctrl_c_does_not_wait_for_an_engine(tmp_path: Path) -> None:
         words = [sys.executable, "-c", WEIGHING, str(tmp_path)]
         with subprocess.Popen(words, env=environment, cwd=ROOT, stderr=subprocess.DEVNULL) as program:
             asked = [listener.accept()[0] for _ in range(4)]  # for the images, and what it is
-            assert [each.recv(65536)[:12] for each in asked] == [*[b"GET /images/"] * 3, b"GET /info HT"]
-            asked[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(info), info))
+            assert [each.recv(65536)[:12] for each in asked] == [b"GET /info HT", *[b"GET /images/"] * 3]
+            asked[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(info), info))
             time.sleep(0.5)  # until it waits for the images
             began = time.monotonic()
             program.send_signal(signal.SIGINT)

@@ -85,21 +85,18 @@ def test_asked_while_it_says_what_it_is(place: Path, name: str) -> None:
 
 
 def test_engine_looks_for_images_at_once(place: Path) -> None:
-    """It has all requests before it has answered one; of many images it is asked for some."""
+    """It has all requests, and has answered none; of many images it is asked for some."""
     names = [f"x:{number}" for number in range(20)]
     with socket.socket(socket.AF_UNIX) as listener, ThreadPoolExecutor(1) as threads:
         listener.bind(str(place))
         listener.listen(30)
         listener.settimeout(10)
-        connected = threads.submit(lookup.connect, names)
-        asked = [listener.accept()[0] for _ in range(9)]
-        lines = [each.recv(65536).partition(b" HTTP")[0] for each in asked]
-        assert lines == [*(b"GET /images/x:%d/json" % number for number in range(8)), b"GET /info"]
-        body = json.dumps(INFO).encode()
-        asked[-1].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-        connected.result().close()
-        for each in asked:
-            each.close()
+        with threads.submit(lookup.connect, names).result(timeout=10):
+            asked = [listener.accept()[0] for _ in range(9)]
+            lines = [each.recv(65536).partition(b" HTTP")[0] for each in asked]
+            assert lines == [b"GET /info", *(b"GET /images/x:%d/json" % number for number in range(8))]
+            for each in asked:
+                each.close()
 
 
 def test_several_threads_may_ask(place: Path) -> None:
@@ -178,8 +175,12 @@ def test_no_engine(place: Path, answer: tuple[int, str]) -> None:
     with serving(place, {"": answer}):
         with pytest.raises(NoEngine) as expected:
             client.connect()
-        with pytest.raises(NoEngine) as caught:
-            lookup.connect()
+        with lookup.connect(["x:1"]) as found:
+            with pytest.raises(NoEngine) as caught:
+                found.inspect_image("x:1")
+            assert str(caught.value) == str(expected.value)
+        with lookup.connect() as found, pytest.raises(NoEngine) as caught:
+            _ = found.identity
     assert str(caught.value) == str(expected.value)
 
 

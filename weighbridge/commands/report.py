@@ -68,7 +68,7 @@ def run(
             project,
             on_progress=shown.track_reading(),
             find_demands=find_demands,
-            while_asking=(outputs.load, records.load, activity.load),
+            while_asking=(records.load, outputs.load, activity.load),
         )
         result = weighed.report
         if rebuild:

@@ -6,6 +6,7 @@ The containerd store takes ten times as long to describe an image as a graph dri
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import wait
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from weighbridge.model.report import EngineIdentity
 
 
+_MOMENT_SECONDS = 0.005
+"""An engine with a graph driver has described its images by then."""
 Submit = Callable[..., "Future[LocalImage]"]
 """Calls a function in a thread, as the method of an executor does."""
 
@@ -55,10 +58,15 @@ class Answers:
         return self._store.data_root
 
     def do_meanwhile(self, *steps: Callable[[], object]) -> None:
-        """Take steps, one after the other, for as long as the engine has not answered everything."""
-        for step in steps:
-            if not all(each.done() for each in self._asked.values()):
-                step()
+        """Take steps, one after the other, for as long as the engine has not answered everything.
+
+        A step cannot be broken off, and images that have to be read wait for its end. So the first one should be short,
+        and before the second the engine has a moment to answer.
+        """
+        for number, step in enumerate(steps):
+            if not wait(self._asked.values(), _MOMENT_SECONDS if number == 1 else 0).not_done:
+                return
+            step()
 
     def inspect_image(self, reference: str) -> LocalImage:
         """Return what the engine knows about an image; raise `NoSuchImage` if it has no image of that name."""

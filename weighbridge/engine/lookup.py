@@ -33,6 +33,7 @@ _SECONDS = 5
 _NO_ANSWER = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
 """What a request raises that fails, or whose answer has another form than engines give it."""
 _NO_IMAGE = b"no such image"
+_INFO = "/info"
 _MOST_AT_ONCE = 8
 """How many images the engine is asked for before anybody needs them."""
 
@@ -46,10 +47,12 @@ class _Missing(Exception):
 
 
 def connect(references: Iterable[str] = ()) -> Lookup:
-    """Return the engine that the user's Docker tools would use, if it answers at a socket; else what the SDK reaches.
+    """Return the engine that the user's Docker tools would use, if it listens at a socket; else what the SDK reaches.
+
+    Whether it is an engine shows when its first answer is needed: its methods raise `NoEngine` if it is none.
 
     Args:
-        references: Images that it will be asked for; it can look for them while it says what it is.
+        references: Images that it will be asked for; the engine looks for them meanwhile.
 
     Raises:
         NoEngine, SettingsError: As in `client.connect`.
@@ -59,7 +62,6 @@ def connect(references: Iterable[str] = ()) -> Lookup:
         found = Lookup(place.host)
         with suppress(*_NO_ANSWER):
             found.ask_for(references)
-            found.greet()
             return found
         found.close()
     full = _connect_fully()
@@ -108,22 +110,18 @@ class Lookup(Facts):
             return self._opened
 
     def ask_for(self, references: Iterable[str]) -> None:
-        """Ask for images, each on a connection of its own, and do not wait for the answers."""
-        for path in islice(map(_build_path, dict.fromkeys(references)), _MOST_AT_ONCE):
+        """Ask the engine what it is, and for images, and do not wait for the answers; raise one of `_NO_ANSWER`."""
+        paths = islice(map(_build_path, dict.fromkeys(references)), _MOST_AT_ONCE)
+        for path in (_INFO, *paths):  # each on a connection of its own
             self._asked[path] = _Connection(self._path)
             self._asked[path].ask(path)
-
-    def greet(self) -> None:
-        """Ask the engine what it is; raise one of `_NO_ANSWER` if it does not say."""
-        answer = dict(self._fetch("/info"))
-        if "ServerVersion" not in answer:
-            raise LookupError("it is no engine")
-        self._answer = answer  # what `Facts` asks for
 
     def ask(self) -> dict[str, Any]:
         """Return the engine's answer to `GET /info`."""
         with suppress(*_NO_ANSWER):
-            return cast("dict[str, Any]", self._fetch("/info"))
+            answer = dict(self._fetch(_INFO))
+            if "ServerVersion" in answer:  # else it is no engine
+                return answer
         return self._full.ask()
 
     def inspect_image(self, reference: str) -> LocalImage:
