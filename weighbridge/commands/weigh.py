@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from weighbridge import git
 from weighbridge.cache import Cache
 from weighbridge.commands.known import Figures, Kept, Known
+from weighbridge.commands.missing import advise_on_missing
 from weighbridge.engine.answers import Answers
 from weighbridge.engine.local_images import LocalImages
-from weighbridge.errors import BUILD_FIRST, EngineFault, NoSuchImage
 from weighbridge.image import sharing
 from weighbridge.image.base_image import find_base
 from weighbridge.model.limits import DEFAULT, Limits
@@ -37,8 +37,6 @@ if TYPE_CHECKING:  # known images are neither read nor weighed
 
 _MOST_QUESTIONS = 4
 """How many threads wait for Git and the engine."""
-_MOST_NAMES = 5
-"""How many of the engine's images a message names."""
 FindDemands = Callable[[], "Mapping[str, Demand]"]
 Trees = Callable[[], Mapping[str, Node]]
 
@@ -115,7 +113,7 @@ def weigh(
             answers.do_meanwhile(*while_asking, demands)
         limits = settings.limits.build_limits() if settings else DEFAULT
         weigher = _Weigher(cache or Cache(), limits, engine, demands, while_asking)
-        with _advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
+        with advise_on_missing(engine, locations.values(), settings.image_names if settings else frozenset()):
             known = {name: weigher.recall(name, location) for name, location in locations.items()}
             unknown = {name: location for name, location in locations.items() if known[name] is None}
             if unknown:
@@ -259,43 +257,6 @@ def _take_tree(figures: Figures, build: Callable[[], Node | None]) -> Node | Non
 def _build_trees(found: Iterable[_Found]) -> Mapping[str, Node]:
     trees = {each.image.variant: each.tree() for each in found}
     return {name: tree for name, tree in trees.items() if tree}
-
-
-@contextmanager
-def _advise_on_missing(
-    engine: ImageStore | None, locations: Iterable[Location], ours: frozenset[str]
-) -> Iterator[None]:
-    """Replace the advice of an error about an image that the engine does not have, by whether we build it.
-
-    Args:
-        engine: The engine that was asked.
-        locations: What is weighed.
-        ours: The names of the images that `invoke build` makes.
-    """
-    try:
-        yield
-    except NoSuchImage as error:
-        places = [location.place for location in locations if location.source == DOCKER]
-        missing = next((place for place in places if engine and not engine.has_image(place)), None)
-        if not engine or missing is None or error.advice != NoSuchImage.advice:
-            raise
-        advice = BUILD_FIRST if missing in ours else _advise_on_foreign(engine, missing)
-        raise NoSuchImage(error.message, advice=advice) from error
-
-
-def _advise_on_foreign(engine: ImageStore, missing: str) -> str:
-    """Return what to do about an image that we do not build: the names that the engine has, and how to get it."""
-    try:
-        names = sorted(name for image in engine.list_named_images() for name in image.names)
-    except EngineFault:
-        names = []
-    # Names that are alike come first, for whoever mistyped the tag.
-    names.sort(key=lambda name: name.partition(":")[0] != missing.partition(":")[0])
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    has = f"It has {', '.join(names[:_MOST_NAMES])}{more}" if names else "It has no images"
-    if missing.startswith("sha256:"):  # an id of the engine's own, under which no registry has anything
-        return f"{has}."
-    return f"{has}; to fetch this one from its registry, run `docker pull {missing}`."
 
 
 def _collect_fingerprints(outlines: Iterable[Outline]) -> dict[str, Fingerprint]:

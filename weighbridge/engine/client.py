@@ -141,11 +141,6 @@ class DockerEngine(Facts):
             rows = self._api.images()
         return inspect.describe_named(rows, self.inspect_image)
 
-    @property
-    def can_save_at_once(self) -> bool:
-        """No: it returns when the engine begins to answer, which is after it has collected all images."""
-        return False
-
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
         """Open one `docker save` stream of all the images, to be read from front to back."""

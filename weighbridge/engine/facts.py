@@ -15,7 +15,6 @@ class Facts(ABC):
     """The part of an `Engine` that describes it; `host` is its URL, as DOCKER_HOST takes it."""
 
     host: str
-
     @abstractmethod
     def ask(self) -> dict[str, Any]:
         """Return the engine's answer to `GET /info`."""
@@ -23,6 +22,11 @@ class Facts(ABC):
     @cached_property
     def _answer(self) -> dict[str, Any]:
         return self.ask()
+
+    @property
+    def can_save_at_once(self) -> bool:
+        """No: the SDK returns when the engine begins to answer, which is after it has collected all images."""
+        return False
 
     @property
     def described(self) -> str:

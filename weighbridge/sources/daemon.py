@@ -112,7 +112,9 @@ class _Saver:
         """Yield images by reference. A graph driver saves none without layers: for these the engine's word counts."""
         full = {reference: image for reference, image in images.items() if image.diff_ids}
         if full:
-            yield from self._save_groups(_divide(full) if self.engine.can_save_at_once else [full])
+            # A containerd store sends layers while it collects them, so two streams would only share one machine.
+            divided = self.engine.can_save_at_once and self.engine.identity.store != "containerd"
+            yield from self._save_groups(_divide(full) if divided else [full])
         if empty := {reference: image for reference, image in images.items() if not image.diff_ids}:
             try:
                 yield from [*self._save_groups([empty])]

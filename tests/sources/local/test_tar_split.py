@@ -129,8 +129,8 @@ def set_line(number: int, **fields: Any) -> Callable[[Path, Lines], None]:
         (set_line(1, size=-1), DamagedArchive, "^the tar-split file is of an unknown form"),
         (set_line(1, size="many"), DamagedArchive, "^the tar-split file is of an unknown form"),
         (set_line(1, name=None), DamagedArchive, "^the tar-split file is of an unknown form"),
-        (set_line(1, payload=None), DamagedArchive, "^the tar-split file is of an unknown form"),
-        (set_line(1, payload="AAAAAAAAAA=="), DamagedArchive, "^the tar-split file is of an unknown form"),
+        (set_line(1, payload=None), DamagedArchive, "^a file does not have the bytes"),
+        (set_line(1, payload="AAAAAAAAAA=="), DamagedArchive, "^a file does not have the bytes"),
         (set_line(1, payload="AAAAAAAAAAA="), DamagedArchive, "^a file does not have the bytes"),
     ],
 )

@@ -7,12 +7,11 @@ CRC-64, the highest byte first, and `name_raw` replaces `name` where that is not
 
 from __future__ import annotations
 
-import binascii
-import json
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Self
 
+import msgspec
 from fastcrc import crc64
 
 from weighbridge.sources.tar.compression import Readable
@@ -25,13 +24,18 @@ _LONGEST_LINE = 2**24
 _CHECKSUM_BYTES = 8
 
 
-class _File(NamedTuple):
-    """A file whose bytes follow in the archive."""
+class _Entry(msgspec.Struct, gc=False):
+    """A line of the file. What has no bytes in the archive, as a folder, has neither a size nor a payload."""
 
-    name: str
-    size: int
-    """Never 0."""
-    checksum: int
+    type: int
+    position: int
+    payload: bytes | None = None
+    name: str = ""
+    name_raw: bytes = b""
+    size: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+_decoder = msgspec.json.Decoder(_Entry)
 
 
 class Reassembled:
@@ -56,7 +60,8 @@ class Reassembled:
         """
         self._entries, self._open, self._on_bytes = _iterate_entries(split), open_file, on_bytes
         self._segment: bytes | memoryview = b""
-        self._descriptor, self._left, self._expected, self._sum = -1, 0, 0, 0
+        self._descriptor, self._left, self._sum = -1, 0, 0
+        self._expected: bytes | None = None
         self.file_bytes = 0
         """Bytes of all files so far."""
 
@@ -83,7 +88,7 @@ class Reassembled:
             return self._read_file(most)
         if not self._segment:
             entry = next(self._entries, b"")
-            if isinstance(entry, _File):
+            if isinstance(entry, _Entry):
                 self._begin_file(entry)
                 return self._read_file(most)
             self._segment = entry
@@ -97,11 +102,12 @@ class Reassembled:
         self._segment = view[most:]
         return view[:most]
 
-    def _begin_file(self, file: _File) -> None:
-        self._descriptor, length = self._open(file.name)
+    def _begin_file(self, file: _Entry) -> None:
+        name = file.name_raw.decode(errors="surrogateescape") if file.name_raw else file.name
+        self._descriptor, length = self._open(name)
         if length != file.size:
             raise DamagedArchive("a file does not have the length that it had in the archive")
-        self._left, self._expected, self._sum = length, file.checksum, 0
+        self._left, self._expected, self._sum = length, file.payload, 0
         self.file_bytes += length
 
     def _read_file(self, most: int) -> bytes:
@@ -112,7 +118,7 @@ class Reassembled:
         self._sum = crc64.go_iso(part, self._sum)
         if not self._left:
             self._close()
-            if self._sum != self._expected:
+            if self._sum.to_bytes(_CHECKSUM_BYTES) != self._expected:
                 raise DamagedArchive("a file does not have the bytes that it had in the archive")
         return part
 
@@ -122,8 +128,8 @@ class Reassembled:
             self._descriptor = -1
 
 
-def _iterate_entries(split: Readable) -> Iterator[bytes | _File]:
-    """Yield the segments and the files that have any bytes.
+def _iterate_entries(split: Readable) -> Iterator[bytes | _Entry]:
+    """Yield the segments, and the entry of each file that has any bytes.
 
     Raises:
         DamagedArchive: A line is of another form.
@@ -131,53 +137,32 @@ def _iterate_entries(split: Readable) -> Iterator[bytes | _File]:
     count = 0
     for lines in _iterate_lines(split):
         try:
-            # As one list, which the parser reads several times faster than line by line.
-            for position, entry in enumerate(json.loads(f"[{lines.decode()}]"), count):
-                if entry["position"] != position:
-                    raise DamagedArchive("a line of the tar-split file is missing")
-                if entry["type"] == _SEGMENT:
-                    if segment := binascii.a2b_base64(entry["payload"]):
-                        yield segment
-                elif entry["type"] != _FILE:
-                    raise DamagedArchive("the tar-split file has an entry of an unknown type")
-                elif size := entry.get("size"):
-                    yield _File(_read_name(entry), _check_size(size), _read_checksum(entry))
-                count = position + 1
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            entries = _decoder.decode_lines(lines)
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise DamagedArchive("the tar-split file is of an unknown form") from error
+        for position, entry in enumerate(entries, count):
+            if entry.position != position:
+                raise DamagedArchive("a line of the tar-split file is missing")
+            if entry.type == _SEGMENT:
+                if entry.payload:
+                    yield entry.payload
+            elif entry.type != _FILE:
+                raise DamagedArchive("the tar-split file has an entry of an unknown type")
+            elif entry.size:
+                yield entry
+        count += len(entries)
 
 
 def _iterate_lines(split: Readable) -> Iterator[bytes]:
-    """Yield the lines, several at a time, with commas between them."""
+    """Yield the lines, several at a time."""
     rest = b""
     while block := split.read(CHUNK_BYTES):
         lines, feed, after = block.rpartition(b"\n")
         if feed:
-            yield (rest + lines).replace(b"\n", b",")
+            yield rest + lines
             rest = b""
         rest += after
         if len(rest) > _LONGEST_LINE:
             raise DamagedArchive("a line of the tar-split file is too long")
     if rest:
         yield rest
-
-
-def _read_name(entry: dict[str, Any]) -> str:
-    raw = entry.get("name_raw")
-    name = binascii.a2b_base64(raw).decode(errors="surrogateescape") if raw else entry["name"]
-    if not isinstance(name, str):
-        raise TypeError("a name is not a text")
-    return name
-
-
-def _check_size(size: Any) -> int:
-    if type(size) is not int or size < 0:
-        raise ValueError("a size is not a whole number")
-    return size
-
-
-def _read_checksum(entry: dict[str, Any]) -> int:
-    data = binascii.a2b_base64(entry["payload"])
-    if len(data) != _CHECKSUM_BYTES:
-        raise ValueError("a checksum is of another length")
-    return int.from_bytes(data)
