@@ -15,6 +15,7 @@ class Facts(ABC):
     """The part of an `Engine` that describes it; `host` is its URL, as DOCKER_HOST takes it."""
 
     host: str
+
     @abstractmethod
     def ask(self) -> dict[str, Any]:
         """Return the engine's answer to `GET /info`."""
