@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from weighbridge.model.report import EngineIdentity
 
 
-_MOMENT_SECONDS = 0.005
+_MOMENT_SECONDS = 0.003
 """An engine with a graph driver has described its images by then."""
 Submit = Callable[..., "Future[LocalImage]"]
 """Calls a function in a thread, as the method of an executor does."""
