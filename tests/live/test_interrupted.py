@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import socket
@@ -104,7 +105,7 @@ def test_killed_smoke_is_removed_by_the_next(
         process.kill()
         process.wait()
     left = len(containers(engine, f"{RUN_LABEL}={run}"))
-    assert left >= 3
+    assert left >= 3  # the engine may still make one that was asked for
     # The clean is this project's own, not that of the images' repository, which other tests still need.
     endless.configure({"missing": {}})
     with users_things(engine, redis_base.reference) as things:
@@ -112,7 +113,9 @@ def test_killed_smoke_is_removed_by_the_next(
         assert things.are_there()
     if task == "clean":
         assert done.code == 0
-        assert done.stdout.startswith(f"Removed {left + 2} containers, networks and volumes, and ")
+        removed = re.match(r"Removed (\d+) containers, networks and volumes, and ", done.stdout)
+        assert removed
+        assert int(removed[1]) >= left + 2
     assert run not in engine.list_label_values(RUN_LABEL)
 
 

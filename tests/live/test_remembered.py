@@ -87,9 +87,10 @@ def weighed(
 def test_images_that_are_known_are_not_saved(references: Mapping[str, str], saves: Saves, tmp_path: Path) -> None:
     """The second time nothing is asked of the engine but the images' ids, and the figures are the same."""
     first = weighed(references, tmp_path)
-    assert saves.asked == [[references[name] for name in TARGETS]]
+    asked = [*saves.asked]
+    assert sorted(each for group in asked for each in group) == sorted(references[name] for name in TARGETS)
     assert weighed(references, tmp_path) == first
-    assert len(saves.asked) == 1
+    assert saves.asked == asked
 
 
 def test_images_that_were_read_in_the_folder_are_known(
@@ -113,8 +114,9 @@ def test_layers_without_entries_are_known_too(references: Mapping[str, str], sav
 def test_only_the_image_that_is_new_is_saved(references: Mapping[str, str], saves: Saves, tmp_path: Path) -> None:
     """Of several images those are saved that are not known."""
     weighed(references, tmp_path, TARGETS[:2])
+    count = len(saves.asked)
     weighed(references, tmp_path)
-    assert saves.asked[1:] == [[references[TARGETS[2]]]]
+    assert saves.asked[count:] == [[references[TARGETS[2]]]]
 
 
 def test_known_layers_of_a_new_image_are_right(references: Mapping[str, str], tmp_path: Path) -> None:

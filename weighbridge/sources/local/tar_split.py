@@ -62,8 +62,6 @@ class Reassembled:
         self._segment: bytes | memoryview = b""
         self._descriptor, self._left, self._sum = -1, 0, 0
         self._expected: bytes | None = None
-        self.file_bytes = 0
-        """Bytes of all files so far."""
 
     def __enter__(self) -> Self:
         return self
@@ -108,7 +106,6 @@ class Reassembled:
         if length != file.size:
             raise DamagedArchive("a file does not have the length that it had in the archive")
         self._left, self._expected, self._sum = length, file.payload, 0
-        self.file_bytes += length
 
     def _read_file(self, most: int) -> bytes:
         part = os.read(self._descriptor, min(most, self._left))
