@@ -124,6 +124,8 @@ def test_engine_collects_before_anything_is_read(place: Path) -> None:
     """It has the request at once, because it may take seconds before the first byte."""
     with serving(place, ENGINE):
         found = lookup.connect()
+        assert found.can_save_at_once
+        assert found.key == "x"
     place.unlink()
     with found, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(place))
@@ -182,6 +184,19 @@ def test_no_engine(place: Path, answer: tuple[int, str]) -> None:
         with lookup.connect() as found, pytest.raises(NoEngine) as caught:
             _ = found.identity
     assert str(caught.value) == str(expected.value)
+
+
+@pytest.mark.parametrize("answer", [(503, "{}"), (200, "[]"), (200, '{"Name": "another program"}')])
+def test_socket_of_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: tuple[int, str]) -> None:
+    """What listens at the usual socket and is no engine is asked once, and the next socket serves all questions."""
+    monkeypatch.setattr("weighbridge.engine.endpoint._MACHINES_OWN", f"unix://{tmp_path}/usual")
+    with serving(tmp_path / "usual", {"": answer}), serving(tmp_path / "docker.sock", ENGINE):
+        for ask in ("inspect_image", "has_image"):
+            with lookup.connect(["x:1"]) as found:
+                assert getattr(found, ask)("x:1")
+                assert found.host == f"unix://{tmp_path}/docker.sock"
+                assert found.identity.version == "20.10"
+                assert not found.can_save_at_once
 
 
 def test_second_socket(tmp_path: Path) -> None:

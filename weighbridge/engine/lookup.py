@@ -49,7 +49,7 @@ class _Missing(Exception):
 def connect(references: Iterable[str] = ()) -> Lookup:
     """Return the engine that the user's Docker tools would use, if it listens at a socket; else what the SDK reaches.
 
-    Whether it is an engine shows when its first answer is needed: its methods raise `NoEngine` if it is none.
+    Whether that is an engine shows with its first answer. If it is none, the SDK is asked from then on.
 
     Args:
         references: Images that it will be asked for; the engine looks for them meanwhile.
@@ -83,6 +83,7 @@ class Lookup(Facts):
     def __init__(self, host: str, full: DockerEngine | None = None) -> None:
         self.host = host
         self._opened, self._lock = full, Lock()
+        self._first, self._first_lock = dict[str, Any](), Lock()
         self._path = "" if full else host.removeprefix("unix://")
         self._idle, self._asked = list[_Connection](), dict[str, _Connection]()
 
@@ -116,12 +117,32 @@ class Lookup(Facts):
             self._asked[path] = _Connection(self._path)
             self._asked[path].ask(path)
 
+    @cached_property
+    def _answer(self) -> dict[str, Any]:
+        self._settle()
+        return self._first or self._full.ask()
+
+    def _settle(self) -> None:
+        """Wait until the engine has said what it is. If it says nothing of the kind, let the SDK find the right one.
+
+        Raises:
+            NoEngine: The SDK does not find one either.
+        """
+        with self._first_lock:
+            if self._first or not self._path:
+                return
+            with suppress(*_NO_ANSWER):
+                answer = dict(self._request(_INFO))
+                if "ServerVersion" in answer:
+                    self._first = answer
+                    return
+            self._path = ""
+            self.host = self._full.host
+
     def ask(self) -> dict[str, Any]:
         """Return the engine's answer to `GET /info`."""
         with suppress(*_NO_ANSWER):
-            answer = dict(self._fetch(_INFO))
-            if "ServerVersion" in answer:  # else it is no engine
-                return answer
+            return dict(self._fetch(_INFO))
         return self._full.ask()
 
     def inspect_image(self, reference: str) -> LocalImage:
@@ -156,6 +177,7 @@ class Lookup(Facts):
 
         The engine begins to collect them at once. Whether it sends them is known with the first byte that is read.
         """
+        self._settle()
         with ExitStack() as stack:
             connection = _Connection(self._path).ask_for_images(references) if self._path else None
             if connection is None:
@@ -166,9 +188,13 @@ class Lookup(Facts):
             yield cast("BinaryIO", saved)
 
     def _fetch(self, path: str) -> Any:
-        """Return the JSON at a path; raise one of `_NO_ANSWER` if there is none."""
+        """Return the JSON at a path; raise one of `_NO_ANSWER` if there is none, and what `_settle` raises."""
+        self._settle()
         if not self._path:
             raise OSError("there is no socket to ask at")
+        return self._request(path)
+
+    def _request(self, path: str) -> Any:
         try:
             connection = self._asked.pop(path, None) or self._idle.pop()
         except IndexError:
