@@ -9,6 +9,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -97,6 +98,33 @@ def test_engine_looks_for_images_at_once(place: Path) -> None:
             assert lines == [b"GET /info", *(b"GET /images/x:%d/json" % number for number in range(8))]
             for each in asked:
                 each.close()
+
+
+def test_early_answers_become_old(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image is asked for again if the first request was long ago: its name may have changed hands."""
+    answers = dict(ENGINE)
+    with serving(place, answers), lookup.connect(["x:1"]) as found:
+        assert found.identity.version == "20.10"
+        time.sleep(0.3)
+        answers["/images/x:1/json"] = (200, json.dumps(ROW | {"Id": "sha256:new"}))
+        with monkeypatch.context() as changed:
+            changed.setattr(lookup, "_FRESH_SECONDS", 0.1)
+            assert found.inspect_image("x:1").id == "sha256:new"
+
+
+def test_name_that_nobody_can_ask_for(place: Path) -> None:
+    """It keeps neither other images nor the engine from being asked at the socket."""
+    with serving(place, ENGINE), lookup.connect(["\udcff", "x:1"]) as found:
+        assert found.can_save_at_once
+        assert found.inspect_image("x:1").id == "sha256:a"
+
+
+@pytest.mark.parametrize(("processors", "expected"), [(1, False), (2, True)])
+def test_one_processor_saves_once(place: Path, processors: int, *, expected: bool) -> None:
+    """Two streams are no faster than one there."""
+    answers = ENGINE | {"/info": (200, json.dumps(INFO | {"NCPU": processors}))}
+    with serving(place, answers), lookup.connect() as found:
+        assert found.can_save_at_once == expected
 
 
 def test_several_threads_may_ask(place: Path) -> None:

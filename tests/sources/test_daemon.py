@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -246,6 +247,33 @@ def test_engine_collects_groups_at_once(tmp_path: Path, specs: list[ImageSpec], 
     )
     again = dict(daemon.read(cast("Engine", shelf), names, cache))
     assert (again, len(told)) == (found, len(groups) + 1)
+
+
+@pytest.mark.parametrize("at", ["asked", "read"])
+def test_engine_without_space_for_two_streams(tmp_path: Path, at: str) -> None:
+    """What does not come is asked for again, in one stream; what came is not."""
+    specs = [image(f"x:{number}", Entry("a", b"a" * number)) for number in (1, 2, 30_000)]
+    asked = list[list[str]]()
+
+    class Full(io.BytesIO):
+        def read(self, _size: int | None = -1, /) -> bytes:
+            raise EngineFault("The engine says: no space left on device")
+
+    class Small(Shelf):
+        can_save_at_once = True
+
+        @contextmanager
+        def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
+            asked.append([*references])
+            if at == "asked" and len(asked) == 2:
+                raise EngineFault("The engine says: no space left on device")
+            with super().save(references) as stream:
+                yield Full() if at == "read" and len(asked) == 1 else stream
+
+    names = [spec.tags[0] for spec in specs]
+    found = dict(daemon.read(cast("Engine", Small(specs, "docker_20")), names, Cache(tmp_path / "one")))
+    assert found == dict(daemon.read(cast("Engine", Shelf(specs, "docker_20")), names, Cache(tmp_path / "two")))
+    assert asked == [["x:30000"], ["x:1", "x:2"], *([["x:1", "x:2", "x:30000"]] if at == "asked" else [["x:30000"]])]
 
 
 READERS = "weighbridge.sources.archive_members", "weighbridge.sources.tar.layer"

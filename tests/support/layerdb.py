@@ -19,22 +19,28 @@ from weighbridge.model.engine import LocalImage
 
 
 def split(archive: bytes) -> list[dict[str, Any]]:
-    """Return the entries of a tar-split file, as Docker writes them: `tarfile` says where the files' bytes lie."""
+    """Return the entries of a tar-split file, as Docker writes them: `tarfile` says where the files' bytes lie.
+
+    Of a file with holes, Docker's reader gives what it is when unpacked.
+    """
     entries, end = list[dict[str, Any]](), 0
     with tarfile.open(fileobj=io.BytesIO(archive), errors="surrogateescape") as opened:
         for member in opened:
-            size = member.size if member.isreg() else 0
+            file = opened.extractfile(member) if member.isreg() else None
+            data = file.read() if file else b""
             entries.append({"type": 2, "payload": _encode(archive[end : member.offset_data])})
-            entries.append({"type": 1, **_name(member.name), **_describe(archive, member.offset_data, size)})
-            end = member.offset_data + size
+            entries.append({"type": 1, **_name(member.name), **_describe(data)})
+            parts: list[tuple[int, int]] = getattr(member, "sparse", None) or [(0, len(data))]
+            stored = sum(size for _, size in parts)
+            end = member.offset_data + stored
     entries.append({"type": 2, "payload": _encode(archive[end:])})
     return [{**entry, "position": number} for number, entry in enumerate(entries)]
 
 
-def _describe(archive: bytes, begin: int, size: int) -> dict[str, Any]:
-    if not size:
+def _describe(data: bytes) -> dict[str, Any]:
+    if not data:
         return {"payload": None}
-    return {"size": size, "payload": _encode(compute_crc64(archive[begin : begin + size]).to_bytes(8, "big"))}
+    return {"size": len(data), "payload": _encode(compute_crc64(data).to_bytes(8, "big"))}
 
 
 def compute_crc64(data: bytes) -> int:

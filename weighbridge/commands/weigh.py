@@ -55,7 +55,7 @@ def connect_if_needed(locations: Iterable[Location]) -> Iterator[ImageStore | No
     """Connect to the user's engine where one of these images is there; else to none, as an archive needs none.
 
     Raises:
-        NoEngine: It does not answer.
+        NoEngine: Nothing listens. That what listens does not answer shows when something is asked.
     """
     references = [location.place for location in locations if location.source == DOCKER]
     if not references:
@@ -79,7 +79,7 @@ def weigh(
     on_note: Note = note_nothing,
     while_asking: Sequence[Callable[[], object]] = (),
 ) -> Weighed:
-    """Weigh images now. Images of one engine or archive are read in one pass.
+    """Weigh images now. Images of one engine or archive are read together.
 
     Args:
         locations: Name in the report -> where the image is.
@@ -94,7 +94,7 @@ def weigh(
             whether the engine's folder may be read; if None, no image, no host, and the defaults.
         on_note: Is told in one line of each image of the engine that is read in its folder, or cannot be.
         while_asking: Are called while an engine that was asked for its images has not answered yet, or else while
-            images are read; they may be called twice.
+            images are read; they may be called again.
 
     Raises:
         LimitExceeded: An image exceeds a limit.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
@@ -34,6 +35,7 @@ _NO_ANSWER = (OSError, HTTPException, ValueError, LookupError, TypeError, Attrib
 """What a request raises that fails, or whose answer has another form than engines give it."""
 _NO_IMAGE = b"no such image"
 _INFO = "/info"
+_FRESH_SECONDS = 2
 _MOST_AT_ONCE = 8
 """How many images the engine is asked for before anybody needs them."""
 
@@ -111,11 +113,14 @@ class Lookup(Facts):
             return self._opened
 
     def ask_for(self, references: Iterable[str]) -> None:
-        """Ask the engine what it is, and for images, and do not wait for the answers; raise one of `_NO_ANSWER`."""
-        paths = islice(map(_build_path, dict.fromkeys(references)), _MOST_AT_ONCE)
-        for path in (_INFO, *paths):  # each on a connection of its own
-            self._asked[path] = _Connection(self._path)
-            self._asked[path].ask(path)
+        """Ask the engine what it is, and for some images, and do not wait for the answers.
+
+        Raises one of `_NO_ANSWER` if nothing listens. An image that cannot be asked for now is asked for later.
+        """
+        self._asked[_INFO] = _Connection(self._path, _INFO)
+        with suppress(*_NO_ANSWER):
+            for path in islice(map(_build_path, dict.fromkeys(references)), _MOST_AT_ONCE):
+                self._asked[path] = _Connection(self._path, path)
 
     @cached_property
     def _answer(self) -> dict[str, Any]:
@@ -168,8 +173,9 @@ class Lookup(Facts):
 
     @property
     def can_save_at_once(self) -> bool:
-        """Whether it asks at the socket, because the SDK waits for the first bytes."""
-        return bool(self._path)
+        """Whether it asks at the socket, because the SDK waits for the first bytes, and two processors can collect."""
+        self._settle()
+        return bool(self._path) and self._first.get("NCPU") != 1
 
     @contextmanager
     def save(self, references: Sequence[str]) -> Iterator[BinaryIO]:
@@ -195,8 +201,12 @@ class Lookup(Facts):
         return self._request(path)
 
     def _request(self, path: str) -> Any:
+        asked = self._asked.pop(path, None)
+        if asked and asked.is_old:
+            asked.close()
+            asked = None
         try:
-            connection = self._asked.pop(path, None) or self._idle.pop()
+            connection = asked or self._idle.pop()
         except IndexError:
             connection = _Connection(self._path)
         try:
@@ -208,9 +218,21 @@ class Lookup(Facts):
 class _Connection(HTTPConnection):
     """A connection to the socket of an engine. It opens itself, and again after the engine has closed it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, asked: str = "") -> None:
+        """Begin at the socket of that path; send the request for what is at `asked`, unless that is empty.
+
+        Raises:
+            OSError, HTTPException, ValueError: It cannot be sent.
+        """
         super().__init__("localhost", timeout=_SECONDS)
-        self._path, self._asked = path, ""
+        self._path, self._asked, self._asked_at = path, asked, time.monotonic()
+        if asked:
+            self.request("GET", asked)
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the request was sent so long ago that a name may lead to another image by now."""
+        return time.monotonic() - self._asked_at > _FRESH_SECONDS
 
     def connect(self) -> None:
         """Connect to the socket."""
@@ -228,16 +250,11 @@ class _Connection(HTTPConnection):
             return None
         return self
 
-    def ask(self, path: str) -> None:
-        """Send the request for what is at a path; `fetch` waits for the answer."""
-        self.request("GET", path)
-        self._asked = path
-
     def fetch(self, path: str) -> Any:
         """Return the JSON at a path; raise `OSError`, `HTTPException` or `ValueError` if there is none."""
         try:
             if self._asked != path:
-                self.ask(path)
+                self.request("GET", path)
             self._asked = ""
             answer = self.getresponse()
             text = answer.read()

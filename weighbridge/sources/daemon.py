@@ -7,7 +7,7 @@ by the engine's id, and all of its layers, the engine is not asked for that imag
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -111,25 +111,35 @@ class _Saver:
     def save_all(self, images: Mapping[str, LocalImage]) -> Iterator[tuple[str, ImageContent]]:
         """Yield images by reference. A graph driver saves none without layers: for these the engine's word counts."""
         full = {reference: image for reference, image in images.items() if image.diff_ids}
+        if len(groups := self._divide(full)) > 1:
+            with suppress(EngineFault):  # it may have space for one stream, and not for two
+                for reference, content in self._save_groups(groups):
+                    del full[reference]
+                    yield reference, content
         if full:
-            # A containerd store sends layers while it collects them, so two streams would only share one machine.
-            divided = self.engine.can_save_at_once and self.engine.identity.store != "containerd"
-            yield from self._save_groups(_divide(full) if divided else [full])
+            yield from self._save_groups([full])
         if empty := {reference: image for reference, image in images.items() if not image.diff_ids}:
             try:
                 yield from [*self._save_groups([empty])]
             except EngineFault:
                 yield from ((reference, _describe_empty(image)) for reference, image in empty.items())
 
-    def _save_groups(self, groups: Iterable[Mapping[str, LocalImage]]) -> Iterator[tuple[str, ImageContent]]:
+    def _divide(self, images: Mapping[str, LocalImage]) -> Sequence[Mapping[str, LocalImage]]:
+        # A containerd store sends layers while it collects them, so two streams would only share one machine.
+        if len(images) > 1 and self.engine.can_save_at_once and self.engine.identity.store != "containerd":
+            return _divide(images)
+        return [images]
+
+    def _save_groups(self, groups: Sequence[Mapping[str, LocalImage]]) -> Iterator[tuple[str, ImageContent]]:
         """Yield the images of groups, each of which comes in a stream of its own; the last is read first."""
+        count = sum(map(len, groups))
         with ExitStack() as stack:
             opened = [(group, stack.enter_context(self.engine.save([*group]))) for group in groups]
             self.while_waiting()
             for group, stream in reversed(opened):
-                yield from self._read(stream, group).items()
+                yield from self._read(stream, group, beside=count - len(group)).items()
 
-    def _read(self, stream: BinaryIO, images: Mapping[str, LocalImage]) -> Mapping[str, ImageContent]:
+    def _read(self, stream: BinaryIO, images: Mapping[str, LocalImage], *, beside: int) -> Mapping[str, ImageContent]:
         from weighbridge.sources import saved  # noqa: PLC0415 - meanwhile the engine collects the images
 
         read = 0
@@ -140,7 +150,15 @@ class _Saver:
             if self.on_progress:
                 self.on_progress(self._passed + count)
 
-        found = saved.read(stream, images, self.cache, on_progress=tell, watches=self.watches, limits=self.limits)
+        found = saved.read(
+            stream,
+            images,
+            self.cache,
+            on_progress=tell,
+            watches=self.watches,
+            limits=self.limits,
+            beside=beside,
+        )
         self._passed += read
         return found
 

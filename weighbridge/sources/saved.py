@@ -27,6 +27,7 @@ def read(
     on_progress: Callable[[int], None] | None,
     watches: Watches | None,
     limits: Limits,
+    beside: int = 0,
 ) -> dict[str, ImageContent]:
     """Return the images by reference, and keep what was learned of them.
 
@@ -37,6 +38,7 @@ def read(
         on_progress: Called with the number of bytes read so far.
         watches: Inspects the layers that were not inspected yet.
         limits: Of each image; they have them together.
+        beside: How many images the engine collects at the same time for another stream.
 
     Raises:
         LimitExceeded: The stream exceeds the limits.
@@ -49,7 +51,7 @@ def read(
         verified=False,
         known=lambda name: _find_known(name, cache),
         watching=begun.watch,
-        budget=Budget(limits, ", ".join(images), images=len({each.id for each in images.values()})),
+        budget=Budget(limits, ", ".join(images), images=len({each.id for each in images.values()}), beside=beside),
     )
     saved = Archive(members, limits)
     begun.keep(saved)

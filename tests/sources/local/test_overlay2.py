@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import random
@@ -77,17 +78,19 @@ def test_image_is_the_one_of_the_stream(tmp_path: Path, processes: int) -> None:
     assert told[-1] == sum(len(archive) for archive in {*SPEC.archives})
 
 
+@pytest.mark.parametrize("names", [["sparse"], ["sparse", "important"]])
 @pytest.mark.parametrize("form", ["gnu", "0.0", "0.1", "1.0"])
-def test_sparse_files(tmp_path: Path, form: str) -> None:
-    """An archive that leaves holes out is put together to the byte if its data is kept so, and refused if it is not."""
+def test_sparse_files(tmp_path: Path, form: str, names: list[str]) -> None:
+    """An archive that leaves holes out is refused: of such a file, Docker keeps what it is when unpacked."""
     folder = tmp_path / "files"
     folder.mkdir()
+    (folder / "important").write_bytes(b"i" * 600)
     with (folder / "sparse").open("wb") as holes:
         for place in range(0, 200_000, 20_000):
             holes.seek(place)
             holes.write(b"data")
     option = "--format=gnu" if form == "gnu" else f"--sparse-version={form}"
-    words = ["tar", "--create", "--sparse", option, "--directory", str(folder), "sparse"]
+    words = ["tar", "--create", "--sparse", option, "--directory", str(folder), *names]
     archive = subprocess.run(words, check=True, capture_output=True).stdout
     kept, diff_id = Layerdb(tmp_path / "root"), f"sha256:{hexdigest(archive)}"
     spec = ImageSpec(tags=("x:1",), layers=())
@@ -96,13 +99,31 @@ def test_sparse_files(tmp_path: Path, form: str) -> None:
         reference="x:1", id=kept.add_config(config), platform="", diff_ids=(diff_id,), labels={}, user=""
     )
     kept.add_layers([archive])
-    segments = [archive[at : at + 1000] for at in range(0, len(archive), 1000)]
-    whole = [{"type": 2, "payload": layerdb._encode(each), "position": number} for number, each in enumerate(segments)]
-    with pytest.raises((DamagedArchive, Unavailable)):  # its file is as long as it says, and the archive's part is not
+    with pytest.raises(DamagedArchive, match=r"^the archive leaves holes of a file out"):
         read(kept, image)
-    (kept.kept(diff_id) / "tar-split.json.gz").write_bytes(gzip.compress(layerdb.lines(whole)))
-    found = read(kept, image)
-    assert found.layers[0].shipped_bytes == (folder / "sparse").stat().st_size
+
+
+@pytest.mark.parametrize("left", range(17))
+def test_lines_that_are_missing(tmp_path: Path, left: int) -> None:
+    """A sound file without its last lines is told apart from a smaller layer, wherever it ends."""
+    kept = Layerdb(tmp_path)
+    image, path = kept.add(SPEC), kept.kept(TOP) / "tar-split.json.gz"
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    assert len(lines) == 17
+    path.write_bytes(gzip.compress(b"".join(lines[:left])))
+    with pytest.raises((DamagedArchive, EOFError)):
+        read(kept, image)
+
+
+def test_members_that_only_one_of_two_lists(tmp_path: Path) -> None:
+    """What the reader takes for the archive's end, as zeros amid it, is not the end of the tar-split file."""
+    kept = Layerdb(tmp_path)
+    image, path = kept.add(SPEC), kept.kept(TOP) / "tar-split.json.gz"
+    entries = layerdb.split(SPEC.archives[1])
+    entries[2]["payload"] = layerdb._encode(bytes(512) + base64.b64decode(entries[2]["payload"]))
+    path.write_bytes(gzip.compress(layerdb.lines(entries)))
+    with pytest.raises(Unavailable, match=r"^a layer's archive has other members than its tar-split file"):
+        read(kept, image)
 
 
 def test_layer_that_images_share_is_read_once(tmp_path: Path) -> None:
@@ -228,6 +249,9 @@ def change_config(kept: Layerdb) -> None:
         (overwrite("cache-id", b""), "name of an unknown form"),
         (overwrite("cache-id", b"0"), "No such file"),
         (overwrite("tar-split.json.gz", gzip.compress(b"{}\n")), "unknown form"),
+        (overwrite("tar-split.json.gz", gzip.compress(b"")), "cut off"),
+        (overwrite("tar-split.json.gz", b""), "a tar-split file is of an unknown form"),
+        (overwrite("tar-split.json.gz", layerdb.lines(layerdb.split(SPEC.archives[1]))), "of an unknown form"),
         (overwrite("tar-split.json.gz", gzip.compress(b"")[:-3]), "EOF|end|ended"),
         (plant, "symbolic links"),
         (plant_folder, "Not a directory|symbolic links"),

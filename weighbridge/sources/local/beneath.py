@@ -66,7 +66,7 @@ class Beneath:
         place, name = _split(path)
         folder = self._go_to(place)
         # Before it is opened: some devices act as soon as they are, and an image may have one in place of a file. What
-        # takes its place in between, where only the engine and root may write, a digest finds out.
+        # takes its place in between, where only the engine and root may write, a checksum finds out.
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
         if not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
             raise Unavailable("something that is not a regular file lies where a file should be")

@@ -3,8 +3,8 @@
     image/overlay2/imagedb/content/sha256/<image id>   the config
     image/overlay2/layerdb/sha256/<chain id>           a layer, see `unpacked`
 
-The engine does not promise this form, so we check all of it: a config's digest is the image's id, a layer's is its
-diff ID, and the chain of diff IDs names the layer's folder.
+The engine does not promise this form, so we check it: a config's digest is the image's id, the chain of diff IDs names
+the layer's folder, that states the diff ID, and each file has the checksum that stands with the headers.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ _FILE, _SEGMENT = 1, 2
 _LONGEST_LINE = 2**24
 """A segment is hardly longer than one member's headers, of which the reader takes 1 MiB."""
 _CHECKSUM_BYTES = 8
+_END_BYTES = 512
+"""Docker's archives end with two blocks of zeros; one of them tells that no line at the end is missing."""
 
 
 class _Entry(msgspec.Struct, gc=False):
@@ -43,6 +45,9 @@ class Reassembled:
 
     `read` raises `DamagedArchive` if the tar-split file is of another form, or a file does not have the length or the
     checksum that it states; `OSError` if a file cannot be read; and what `open_file` raises.
+
+    Of a file with holes that the archive leaves out, tar-split files have the length and the checksum with the holes.
+    So the reader must refuse it, and must find as many members as `member_count`: what it takes for the end may be one.
     """
 
     def __init__(
@@ -58,10 +63,15 @@ class Reassembled:
             open_file: Returns a descriptor for a file of the unpacked layer and its length, by the name in the archive.
             on_bytes: Called with the length of each piece that was read.
         """
-        self._entries, self._open, self._on_bytes = _iterate_entries(split), open_file, on_bytes
+        self._entries, self._open, self._on_bytes = _Entries(split), open_file, on_bytes
         self._segment: bytes | memoryview = b""
         self._descriptor, self._left, self._sum = -1, 0, 0
         self._expected: bytes | None = None
+
+    @property
+    def member_count(self) -> int:
+        """How many members have come so far; at the end, all of the archive."""
+        return self._entries.count
 
     def __enter__(self) -> Self:
         return self
@@ -125,29 +135,45 @@ class Reassembled:
             self._descriptor = -1
 
 
-def _iterate_entries(split: Readable) -> Iterator[bytes | _Entry]:
-    """Yield the segments, and the entry of each file that has any bytes.
+class _Entries:
+    """Iterates over the segments, and the entry of each file that has any bytes."""
 
-    Raises:
-        DamagedArchive: A line is of another form.
-    """
-    count = 0
-    for lines in _iterate_lines(split):
-        try:
-            entries = _decoder.decode_lines(lines)
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise DamagedArchive("the tar-split file is of an unknown form") from error
-        for position, entry in enumerate(entries, count):
-            if entry.position != position:
-                raise DamagedArchive("a line of the tar-split file is missing")
-            if entry.type == _SEGMENT:
-                if entry.payload:
-                    yield entry.payload
-            elif entry.type != _FILE:
-                raise DamagedArchive("the tar-split file has an entry of an unknown type")
-            elif entry.size:
-                yield entry
-        count += len(entries)
+    def __init__(self, split: Readable) -> None:
+        self._found, self.count = self._iterate(split), 0
+
+    def __next__(self) -> bytes | _Entry:
+        """Return the next one.
+
+        Raises:
+            StopIteration: There are no more.
+            DamagedArchive: A line is of another form, or one is missing.
+        """
+        return next(self._found)
+
+    def _iterate(self, split: Readable) -> Iterator[bytes | _Entry]:
+        lines, end = 0, b""
+        for block in _iterate_lines(split):
+            try:
+                entries = _decoder.decode_lines(block)
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                raise DamagedArchive("the tar-split file is of an unknown form") from error
+            for position, entry in enumerate(entries, lines):
+                if entry.position != position:
+                    raise DamagedArchive("a line of the tar-split file is missing")
+                if entry.type == _SEGMENT:
+                    if segment := entry.payload:
+                        end = segment if len(segment) >= _END_BYTES else end[-_END_BYTES:] + segment
+                        yield segment
+                elif entry.type != _FILE:
+                    raise DamagedArchive("the tar-split file has an entry of an unknown type")
+                else:
+                    self.count += 1
+                    end = b""
+                    if entry.size:
+                        yield entry
+            lines += len(entries)
+        if len(end) < _END_BYTES or end[-_END_BYTES:].strip(b"\0"):
+            raise DamagedArchive("the tar-split file is cut off")
 
 
 def _iterate_lines(split: Readable) -> Iterator[bytes]:

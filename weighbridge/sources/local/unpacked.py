@@ -19,7 +19,7 @@ from weighbridge.image.layer import LayerContent
 from weighbridge.sources.budget import Budget, Resource
 from weighbridge.sources.local.beneath import Beneath, Unavailable
 from weighbridge.sources.local.tar_split import Reassembled
-from weighbridge.sources.tar.compression import decompress
+from weighbridge.sources.tar.compression import decompress, identify_compression
 from weighbridge.sources.tar.gzip_estimate import Packer, PackHere, get_process
 from weighbridge.sources.tar.layer import Watch, read_layer
 
@@ -82,8 +82,21 @@ class Unpacked:
             root.enter(f"overlay2/{cache_id.decode()}/diff") as unpacked,
             Reassembled(decompress(packed, packed.peek(_HEAD_BYTES)), unpacked.open, on_bytes) as archive,
         ):
+            if identify_compression(packed.peek(_HEAD_BYTES)) != "gzip":
+                raise Unavailable("a tar-split file is of an unknown form")
             # The archive checks the files that it gives. To compute the diff ID would take a third of the whole time.
-            return read_layer(archive, b"", digests=False, watch=watch, budget=budget, get_packer=get_packer).content
+            read = read_layer(
+                archive,
+                b"",
+                digests=False,
+                watch=watch,
+                budget=budget,
+                get_packer=get_packer,
+                allows_holes=False,
+            )
+            if read.content.entry_count != archive.member_count:
+                raise Unavailable("a layer's archive has other members than its tar-split file")
+        return read.content
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from weighbridge.sources.budget import Budget, FolderCount
 from weighbridge.sources.tar.compression import Readable, decompress, is_compressed
 from weighbridge.sources.tar.go_program import HEAD_BYTES, search_program
 from weighbridge.sources.tar.gzip_estimate import Deflation, Packer, get_process
-from weighbridge.sources.tar.headers import Header
+from weighbridge.sources.tar.headers import DamagedArchive, Header
 from weighbridge.sources.tar.reader import CHUNK_BYTES, Tap, Tape
 
 MAX_PATH_BYTES = 4096
@@ -86,6 +86,7 @@ def read_layer(
     watch: Watch | None = None,
     budget: Budget | None = None,
     get_packer: Callable[[], Packer] | None = get_process,
+    allows_holes: bool = True,
 ) -> ReadLayer:
     """Read a layer, compressed or not, to the end of its source.
 
@@ -96,9 +97,10 @@ def read_layer(
         watch: Inspects the members as they pass.
         budget: The budget of the image; None: that of an image with this layer alone, and with the default limits.
         get_packer: Returns what packs the samples of the estimate; None: there is no estimate.
+        allows_holes: Whether the source can give files of which the archive leaves holes out.
 
     Raises:
-        DamagedArchive, EOFError, OSError, ValueError: The bytes are damaged or cut off.
+        DamagedArchive, EOFError, OSError, ValueError: The bytes are damaged or cut off, or there is such a file.
         LimitExceeded: With this layer, the image exceeds a limit.
         UnreadableImage: A path is longer than Linux accepts.
     """
@@ -109,6 +111,7 @@ def read_layer(
     taps = [*([deflation.update] if deflation else []), *([diff.update] if diff else [])]
     plain = decompress(counted, head)
     scan = _WatchedScan(plain, taps, budget, watch) if watch else _Scan(plain, taps, budget)
+    scan.allows_holes = allows_holes
     scan.read()
     counted.drain()
     content = scan.build_content(deflation.estimate_bytes() if deflation else None)
@@ -116,11 +119,7 @@ def read_layer(
     blob = None
     if is_compressed(head):
         blob = Blob(digest=f"sha256:{packed.hexdigest()}" if packed else "", size_bytes=counted.count)
-    return ReadLayer(
-        content=content,
-        diff_id=f"sha256:{diff.hexdigest()}" if diff else "",
-        blob=blob,
-    )
+    return ReadLayer(content=content, diff_id=f"sha256:{diff.hexdigest()}" if diff else "", blob=blob)
 
 
 def watch_layer(source: Readable, head: bytes, watch: Watch, budget: Budget | None = None) -> None:
@@ -168,6 +167,8 @@ class _Counted:
 class _Scan:
     """Collects the columns of a layer while its members pass."""
 
+    allows_holes = True
+
     def __init__(self, plain: Readable, taps: Sequence[Tap], budget: Budget) -> None:
         self._budget, self._tape = budget, Tape(plain, [*taps, self._check_budget])
         self._paths, self._kinds, self._sizes, self._digests = bytearray(), bytearray(), array("q"), array("Q")
@@ -188,7 +189,9 @@ class _Scan:
 
     def add(self, header: Header) -> None:
         """Add one member, and read its data if it is a file."""
-        name, _, kind, size, stored, target, mode, uid, gid, mtime, _, _ = header  # far faster than one by one
+        name, _, kind, size, stored, target, mode, uid, gid, mtime, _, has_holes = header  # far faster than one by one
+        if has_holes and not self.allows_holes:
+            raise DamagedArchive("the archive leaves holes of a file out")
         path = normalise_path(name)
         digest = self._hash_data(path, stored) if stored and kind == FILE else 0
         if not path and kind != DIRECTORY:  # the root can only be a directory
