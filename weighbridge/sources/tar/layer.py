@@ -142,10 +142,7 @@ def normalise_path(name: str) -> str:
 
 
 class _Counted:
-    """A stream that counts its bytes and, with a `digest`, hashes them.
-
-    It looks at the clock, too, because a decompressor may read for long without returning a byte.
-    """
+    """Counts and, with a `digest`, hashes a stream. It looks at the clock, as a decompressor may be silent for long."""
 
     def __init__(self, source: Readable, digest: Hash | None, budget: Budget) -> None:
         self._source, self._digest, self._budget, self.count = source, digest, budget, 0
