@@ -29,6 +29,8 @@ from weighbridge.sources.scan.image import screen
 class Saving:
     """An engine of a few lines that has these images and counts what it saves."""
 
+    can_save_at_once = False
+
     def __init__(self, *images: Stacked, layout: Any = docker_20, others: Sequence[LocalImage] = ()) -> None:
         self.images = {image.tags[0]: image for image in images}
         self.layout, self.saved, self.others = layout, list[Sequence[str]](), tuple(others)
