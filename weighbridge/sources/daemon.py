@@ -105,13 +105,13 @@ class _Saver:
     watches: Watches | None
     limits: Limits
     while_waiting: Callable[[], object]
-    _passed: int = 0
-    """Bytes of the streams that were read to their end."""
+    _count: int = 0
+    """Bytes read so far, of all streams."""
 
     def save_all(self, images: Mapping[str, LocalImage]) -> Iterator[tuple[str, ImageContent]]:
         """Yield images by reference. A graph driver saves none without layers: for these the engine's word counts."""
         full = {reference: image for reference, image in images.items() if image.diff_ids}
-        if len(groups := self._divide(full)) > 1:
+        if len(groups := self._choose_groups(full)) > 1:
             with suppress(EngineFault):  # it may have space for one stream, and not for two
                 for reference, content in self._save_groups(groups):
                     del full[reference]
@@ -124,7 +124,7 @@ class _Saver:
             except EngineFault:
                 yield from ((reference, _describe_empty(image)) for reference, image in empty.items())
 
-    def _divide(self, images: Mapping[str, LocalImage]) -> Sequence[Mapping[str, LocalImage]]:
+    def _choose_groups(self, images: Mapping[str, LocalImage]) -> Sequence[Mapping[str, LocalImage]]:
         # A containerd store sends layers while it collects them, so two streams would only share one machine.
         if len(images) > 1 and self.engine.can_save_at_once and self.engine.identity.store != "containerd":
             return _divide(images)
@@ -142,15 +142,14 @@ class _Saver:
     def _read(self, stream: BinaryIO, images: Mapping[str, LocalImage], *, beside: int) -> Mapping[str, ImageContent]:
         from weighbridge.sources import saved  # noqa: PLC0415 - meanwhile the engine collects the images
 
-        read = 0
+        before = self._count
 
         def tell(count: int) -> None:
-            nonlocal read
-            read = count
+            self._count = before + count
             if self.on_progress:
-                self.on_progress(self._passed + count)
+                self.on_progress(self._count)
 
-        found = saved.read(
+        return saved.read(
             stream,
             images,
             self.cache,
@@ -159,8 +158,6 @@ class _Saver:
             limits=self.limits,
             beside=beside,
         )
-        self._passed += read
-        return found
 
 
 def _divide(images: Mapping[str, LocalImage]) -> Sequence[Mapping[str, LocalImage]]:

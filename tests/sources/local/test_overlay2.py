@@ -105,7 +105,7 @@ def test_sparse_files(tmp_path: Path, form: str, names: list[str]) -> None:
 
 @pytest.mark.parametrize("left", range(17))
 def test_lines_that_are_missing(tmp_path: Path, left: int) -> None:
-    """A sound file without its last lines is told apart from a smaller layer, wherever it ends."""
+    """The reader refuses a tar-split file whose last lines are missing, however many these are."""
     kept = Layerdb(tmp_path)
     image, path = kept.add(SPEC), kept.kept(TOP) / "tar-split.json.gz"
     lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)

@@ -63,15 +63,12 @@ class Reassembled:
             open_file: Returns a descriptor for a file of the unpacked layer and its length, by the name in the archive.
             on_bytes: Called with the length of each piece that was read.
         """
-        self._entries, self._open, self._on_bytes = _Entries(split), open_file, on_bytes
+        self._entries, self._open, self._on_bytes = self._iterate_entries(split), open_file, on_bytes
         self._segment: bytes | memoryview = b""
         self._descriptor, self._left, self._sum = -1, 0, 0
         self._expected: bytes | None = None
-
-    @property
-    def member_count(self) -> int:
+        self.member_count = 0
         """How many members have come so far; at the end, all of the archive."""
-        return self._entries.count
 
     def __enter__(self) -> Self:
         return self
@@ -134,23 +131,12 @@ class Reassembled:
             os.close(self._descriptor)
             self._descriptor = -1
 
-
-class _Entries:
-    """Iterates over the segments, and the entry of each file that has any bytes."""
-
-    def __init__(self, split: Readable) -> None:
-        self._found, self.count = self._iterate(split), 0
-
-    def __next__(self) -> bytes | _Entry:
-        """Return the next one.
+    def _iterate_entries(self, split: Readable) -> Iterator[bytes | _Entry]:
+        """Yield the segments, and the entry of each file that has any bytes; count all members.
 
         Raises:
-            StopIteration: There are no more.
             DamagedArchive: A line is of another form, or one is missing.
         """
-        return next(self._found)
-
-    def _iterate(self, split: Readable) -> Iterator[bytes | _Entry]:
         lines, end = 0, b""
         for block in _iterate_lines(split):
             try:
@@ -167,7 +153,7 @@ class _Entries:
                 elif entry.type != _FILE:
                     raise DamagedArchive("the tar-split file has an entry of an unknown type")
                 else:
-                    self.count += 1
+                    self.member_count += 1
                     end = b""
                     if entry.size:
                         yield entry

@@ -10,6 +10,7 @@ import posixpath
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import xxhash
@@ -110,8 +111,8 @@ def read_layer(
     deflation = Deflation(get_packer) if get_packer else None
     taps = [*([deflation.update] if deflation else []), *([diff.update] if diff else [])]
     plain = decompress(counted, head)
-    scan = _WatchedScan(plain, taps, budget, watch) if watch else _Scan(plain, taps, budget)
-    scan.allows_holes = allows_holes
+    kind = partial(_WatchedScan, watch=watch) if watch else _Scan
+    scan = kind(plain, taps, budget, allows_holes=allows_holes)
     scan.read()
     counted.drain()
     content = scan.build_content(deflation.estimate_bytes() if deflation else None)
@@ -164,13 +165,11 @@ class _Counted:
 class _Scan:
     """Collects the columns of a layer while its members pass."""
 
-    allows_holes = True
-
-    def __init__(self, plain: Readable, taps: Sequence[Tap], budget: Budget) -> None:
+    def __init__(self, plain: Readable, taps: Sequence[Tap], budget: Budget, *, allows_holes: bool) -> None:
         self._budget, self._tape = budget, Tape(plain, [*taps, self._check_budget])
         self._paths, self._kinds, self._sizes, self._digests = bytearray(), bytearray(), array("q"), array("Q")
         self._targets, self._documents = dict[int, str](), dict[int, bytes]()
-        self._folders = FolderCount()
+        self._folders, self._allows_holes = FolderCount(), allows_holes
         self._shipped = self._files = self._databases = self._target_length = 0
         self._content = self._ownership = self._times = 0
 
@@ -187,7 +186,7 @@ class _Scan:
     def add(self, header: Header) -> None:
         """Add one member, and read its data if it is a file."""
         name, _, kind, size, stored, target, mode, uid, gid, mtime, _, has_holes = header  # far faster than one by one
-        if has_holes and not self.allows_holes:
+        if has_holes and not self._allows_holes:
             raise DamagedArchive("the archive leaves holes of a file out")
         path = normalise_path(name)
         digest = self._hash_data(path, stored) if stored and kind == FILE else 0
@@ -282,8 +281,10 @@ class _WatchedScan(_Scan):
     _wanted: int
     """How many of the member's first bytes the watch sees."""
 
-    def __init__(self, plain: Readable, taps: Sequence[Tap], budget: Budget, watch: Watch) -> None:
-        super().__init__(plain, taps, budget)
+    def __init__(
+        self, plain: Readable, taps: Sequence[Tap], budget: Budget, *, allows_holes: bool, watch: Watch
+    ) -> None:
+        super().__init__(plain, taps, budget, allows_holes=allows_holes)
         self._watch = watch
 
     def add(self, header: Header) -> None:
